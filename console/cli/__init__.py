@@ -1,1 +1,1 @@
-"""The terminal: commands, their arguments, and their output as text or JSON."""
+"""The terminal interface: the commands, their arguments, and their answers as text or JSON."""

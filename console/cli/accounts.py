@@ -1,5 +1,5 @@
-"""The command `db accounts apply`: create people and their rights from a file. `--dry-run` only prints the SQL, with
-masked passwords.
+"""The command `db accounts apply`: create people and their rights from a file. With `--dry-run` it only prints the
+SQL, with masked passwords.
 """
 
 import os
@@ -20,12 +20,12 @@ MAX_FILE_BYTES = 1024 * 1024
 
 
 class ApplyAccounts:
-    """Writes the people of a file to the database: rows of `operators`, and on a server also database accounts.
-    Passwords are read from environment variables only.
+    """The command `db accounts apply`. It writes the people of a file to the database: rows of the table `operators`,
+    and on a server also database accounts. Passwords are read from environment variables only.
     """
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        """Apply the file.
+        """Read the file of people and write them to the database; with `--dry-run`, only write the SQL as the answer.
 
         Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
         connected account may not create accounts, and the errors of `open_console`.
@@ -44,9 +44,9 @@ class ApplyAccounts:
 
 
 def _read_file(file: Path) -> str:
-    """Return the text of the file of people.
+    """Return the text of the file that lists the people.
 
-    Raises ConsoleError `usage` if it can't be read, is too large or isn't UTF-8.
+    Raises ConsoleError `usage` if the file can't be read, is too large or isn't UTF-8.
     """
     try:
         with file.open("rb") as opened_file:

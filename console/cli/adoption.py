@@ -1,4 +1,6 @@
-"""The command `db adopt`: the plan and the result of an adoption, as sentences and as JSON."""
+"""The command `db adopt`, which adopts another application's table: its plan and its result, as sentences and as
+JSON.
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 
 class AdoptDatabase:
-    """Adopts another application's table of credit checks; `--dry-run` only shows the plan."""
+    """The command `db adopt`. It adopts another application's table of credit checks; with `--dry-run` it only shows
+    the plan.
+    """
 
     def run(self, args: Namespace, writer: Writer) -> None:
         from console.app import act_once_by_request_id, open_adoption
@@ -53,8 +57,8 @@ class AdoptDatabase:
 
 
 def _refuse_adoption(plan: "AdoptionPlan", writer: Writer, *, may_convert: bool) -> None:
-    """Raise the error with which `db adopt` would end; return if it can run. The whole plan is among the facts of the
-    error; without JSON, the lines of the plan are written to stderr first.
+    """Raise the error with which `db adopt` would end; return if `db adopt` could run. The error's facts contain the
+    whole plan; without `--json`, the lines of the plan are first written to stderr.
     """
     from console.services.adoption.adopt import find_refusal
 
@@ -67,7 +71,7 @@ def _refuse_adoption(plan: "AdoptionPlan", writer: Writer, *, may_convert: bool)
 
 
 def plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
-    """Return the plan of `db adopt --dry-run` as JSON."""
+    """Return the answer of `db adopt --dry-run` as a JSON object: the plan of the adoption."""
     count = plan.count
     return {
         "dry_run": True,
@@ -108,7 +112,7 @@ def plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
 
 
 def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
-    """Return the plan of `db adopt --dry-run` as sentences."""
+    """Yield the answer of `db adopt --dry-run` as sentences: the plan of the adoption."""
     if plan.state == "adopted":
         yield translator("cli.adopt.nothing", table=plan.table, rows=plan.count.rows)
         return
@@ -148,7 +152,7 @@ def _row_lines(count: "RowCount", translator: Translator) -> Iterator[str]:
 
 
 def result_json(adopted: "AdoptionResult") -> "JsonObject":
-    """Return the result of `db adopt` as JSON."""
+    """Return the answer of `db adopt` as a JSON object: the numbers of rows and the executed steps."""
     return {
         "dry_run": False,
         "table": adopted.table,
@@ -164,7 +168,7 @@ def result_json(adopted: "AdoptionResult") -> "JsonObject":
 
 
 def result_lines(adopted: "AdoptionResult", translator: Translator) -> Lines:
-    """Return the result of `db adopt` as sentences."""
+    """Return the answer of `db adopt` as sentences: the numbers of rows, and the next command."""
     has_changes = adopted.steps or adopted.taken_in or adopted.duplicates or adopted.unreadable
     if not has_changes:
         return [translator("cli.adopt.nothing", table=adopted.table, rows=adopted.rows)]

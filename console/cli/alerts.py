@@ -37,7 +37,9 @@ def alert_list_json(alerts: "Sequence[Alert]", translate: Translate) -> JsonObje
 
 
 def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Iterator[str]:
-    """Return the answer of `alerts list`: one line per alert, and below it the observed and the expected value."""
+    """Yield the answer of `alerts list` as text: one line per alert, followed by a line with the alert's observed and
+    expected value.
+    """
     if not alerts:
         yield translator("alerts_screen.empty")
     for line, record in zip(aligned_lines(_alert_row(record, translator) for record in alerts), alerts, strict=True):
@@ -70,7 +72,7 @@ def _state_text(record: "Alert", translator: Translator) -> str:
 
 
 def acknowledgement_lines(record: "Alert", translator: Translator) -> Iterator[str]:
-    """Return the answer of `alerts ack` as text."""
+    """Yield the answer of `alerts ack` as text: a confirmation, and the acknowledged alert."""
     yield translator("cli.acknowledged", id=record.id)
     yield from alert_list_lines((record,), translator)
 

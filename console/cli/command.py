@@ -1,5 +1,5 @@
-"""Base classes of the commands: a command with one service call, the opening of the services, and the parsing
-of ids.
+"""Base classes of the commands, among them the command that makes one service call; functions that open the services
+and parse ids.
 """
 
 import contextlib
@@ -26,22 +26,27 @@ _MAX_PROVIDER_ID_LENGTH = 64
 
 
 class Command(Protocol):
-    """A command of the terminal. `run` executes it once with its arguments."""
+    """Interface of the commands of the terminal. `run` executes the command once with its parsed arguments and writes
+    its answer.
+    """
 
     def run(self, args: Namespace, writer: Writer) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceCommand(Generic[T]):
-    """A command that makes one service call and writes the value as text or JSON."""
+    """A command that makes one service call and writes the returned value as text or JSON.
+
+    `call_service` makes the call; `json_of` and `lines_of` make the JSON object or the text lines of the value.
+    """
 
     call_service: "Callable[[Console, Namespace, Writer], T]"
     json_of: Callable[[T, Translate], JsonObject]
     lines_of: Callable[[T, Translator], Lines]
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        """Open the services, make the call and write its value. If the request id was used before, the answer says
-        that it is a repetition.
+        """Open the services, make the call and write the returned value. If the request id was used by an earlier
+        call, the answer says that it is a repetition.
         """
         with mark_repetition(args, writer) as repeated_answer, open_console(writer) as console:
             interrupts.raise_if_pending()
@@ -55,7 +60,9 @@ class ServiceCommand(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class RepeatedAnswer:
-    """Marks an answer that was stored for an earlier call with the same request id."""
+    """Adds a mark to an answer that was stored for an earlier call with the same request id. `is_repetition` returns
+    True for such an answer; `repetition_note` is the sentence about it.
+    """
 
     is_repetition: Callable[[], bool]
     repetition_note: str
@@ -64,7 +71,7 @@ class RepeatedAnswer:
         return {**answer, "duplicate": True} if self.is_repetition() else answer
 
     def add_note(self, lines: Lines) -> Iterator[str]:
-        """Return the lines; if the answer is a repetition, a sentence about it follows."""
+        """Yield the lines of the answer; if the answer is a repetition, also yield a sentence that says this."""
         yield from lines
         if self.is_repetition():
             yield self.repetition_note
@@ -72,9 +79,10 @@ class RepeatedAnswer:
 
 @contextlib.contextmanager
 def mark_repetition(args: Namespace, writer: Writer) -> Iterator[RepeatedAnswer]:
-    """Yield an object that marks the answer if the service finds that the command repeats an earlier request id.
+    """Yield an object that adds a mark to the answer, if a service in the block finds that the request id of the
+    command was used before.
 
-    Raises `usage` for a text that can be no request id.
+    Raises ConsoleError `usage` if the text in `--request-id` can't be a request id.
     """
     if getattr(args, "request_id", None) is None:
         yield RepeatedAnswer(lambda: False, "")
@@ -88,7 +96,9 @@ def mark_repetition(args: Namespace, writer: Writer) -> Iterator[RepeatedAnswer]
 
 @contextlib.contextmanager
 def open_console(writer: Writer) -> "Iterator[Console]":
-    """Yield the services, which ask this terminal for passwords. They are closed at the end of the block."""
+    """Open the services and yield them; they are closed at the end of the block. If a service needs a password, it is
+    read from this terminal.
+    """
     settings = writer.read_settings()
     from console.app import open_console
     from console.services.process.passwords import passwords_from
@@ -99,9 +109,9 @@ def open_console(writer: Writer) -> "Iterator[Console]":
 
 
 def parse_row_id(kind: str, text: str) -> int:
-    """Return the id of a record as a number.
+    """Return the id of a record as a number. `kind` is the record's kind, for the error.
 
-    Raises `not_found` for a text that can be no id.
+    Raises ConsoleError `not_found` for a text that can't be an id.
     """
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_ID_DIGITS):
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": text[:40]})
@@ -109,9 +119,10 @@ def parse_row_id(kind: str, text: str) -> int:
 
 
 def parse_provider_id(kind: str, text: str | None) -> int | str | None:
-    """Return the value of `--provider-id`: a number for a credit check, text for other kinds; None if it is missing.
+    """Return the value of `--provider-id`: a number for a credit check, text for other kinds of records; None if the
+    option was not given.
 
-    Raises `usage` for a value that can be no id of a provider.
+    Raises ConsoleError `usage` for a value that can't be a provider's id.
     """
     if text is None:
         return None

@@ -1,4 +1,6 @@
-"""The demo: a temporary home folder with simulated providers (over real HTTP), three people and sample records."""
+"""The command `demo`: a temporary home folder with simulated providers (reached over real HTTP), three people and
+sample records.
+"""
 
 import contextlib
 import os
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from console.sandbox import Sandbox
 
 RunCommand = Callable[[Sequence[str]], int]
-"""`console.cli.main.main`: runs one command and returns its exit status."""
+"""Type of `console.cli.main.main`, which runs one command line and returns its exit status."""
 
 SAMPLE_SEED = 20261120
 FAST_TIME_SCALE = 20
@@ -44,8 +46,8 @@ TEAM = (
 
 @dataclass(frozen=True, slots=True)
 class TrialPurchase:
-    """A corporation number to purchase in the demo: what happens to the purchase, and the rule of the sandbox that
-    causes it.
+    """A corporation number that the person can purchase in the demo. `key` names the result of this purchase; `rule`
+    is the fault rule of the sandbox that causes the result, None for a purchase without a fault.
     """
 
     key: str
@@ -54,8 +56,8 @@ class TrialPurchase:
 
 
 def _demo_number(serial: int) -> str:
-    """Return a valid corporation number that belongs to no corporation: the codes of the registry offices never begin
-    with 98.
+    """Return a valid corporation number that no corporation has: its 12 digits after the check digit begin with 98,
+    which is not the code of any registry office.
     """
     base = f"98{serial:010d}"
     return check_digit(base) + base
@@ -71,7 +73,9 @@ TRIAL_PURCHASES = (
 
 
 def run_demo(writer: Writer, run_command: RunCommand, *, has_fast_clock: bool) -> None:
-    """Start the demo, write its answer, and run until the window is closed or the process is stopped."""
+    """Start the simulated providers and the sample records, write the answer, and run until the window is closed or
+    the process is stopped.
+    """
     from console.sandbox import start_sandbox
 
     home = tempfile.TemporaryDirectory(prefix="support-console-demo-", ignore_cleanup_errors=True)
@@ -121,8 +125,8 @@ def _demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dic
 
 @contextlib.contextmanager
 def _replaced_environment(variables: dict[str, str]) -> Iterator[None]:
-    """Replace the CONSOLE_ variables of the person, except the language, by those of the demo until the end of the
-    block.
+    """Within the block, replace the CONSOLE_ environment variables of the person (except the language) by those of
+    the demo.
     """
     variables_before = dict(os.environ)
     for name in variables_before:
@@ -137,7 +141,9 @@ def _replaced_environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[CheckSample], Sequence[PaymentSample]]":
-    """Write the sample records to the database, and register them at the simulated providers."""
+    """Write the sample records to the database and register them at the simulated providers. Return the sample credit
+    checks and payments.
+    """
     from console.demo.samples import generate_checks, generate_payments, write_samples
     from console.sandbox.alarmbox import companies as content
 
@@ -157,7 +163,9 @@ def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Ch
 
 
 def render_pdf(report: CheckReport, revision: int) -> bytes:
-    """Return the PDF of a sample record."""
+    """Return the PDF that the simulated provider would return for the report of a sample credit check; `revision`
+    counts its versions from 1.
+    """
     from console.sandbox.alarmbox import pdf
 
     bought = report.purchase_date.isoformat() if report.purchase_date else ""
@@ -185,8 +193,8 @@ def sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
 def _demo_answer(
     home: Path, sandbox: "Sandbox", samples: "Sequence[CheckSample]", payments: "Sequence[PaymentSample]"
 ) -> dict[str, Any]:
-    """Return the answer of the demo. `provider_screen` lists the purchases that AlarmBox's own screen would show and
-    whose outcome is unknown here.
+    """Return the facts of the command's answer. `provider_screen` lists the purchases whose outcome is unknown here
+    and which AlarmBox's own screen would show.
     """
     unknown_checks = (s for s in samples if s.status == "pending" and s.report and s.journal)
     screen_rows = [
@@ -221,8 +229,8 @@ def _ready_lines(ready: dict[str, Any], translator: Translator) -> Iterator[str]
 
 
 def _run_until_closed(console: "Console", writer: Writer, run_command: RunCommand) -> None:
-    """Show the window. Without a display, show a prompt; without a terminal, run the providers for commands in other
-    terminals.
+    """Show the window until it is closed. Without a display, show a prompt in the terminal; without a terminal, keep
+    the simulated providers running for commands in other terminals.
     """
     if has_display():
         show_window(console)
@@ -234,7 +242,9 @@ def _run_until_closed(console: "Console", writer: Writer, run_command: RunComman
 
 
 def _run_prompt(writer: Writer, run_command: RunCommand) -> None:
-    """Run commands of the demo, one per line. The line `as NAME` changes the acting person."""
+    """Read command lines from the terminal and run them, until `exit`. The line `as NAME` changes the acting
+    person.
+    """
     writer.write_to_stderr(writer.translator("cli.demo.terminal", number=TRIAL_PURCHASES[0].number))
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, KeyboardInterrupt):
         while (words := _split_words(input("support-console> "))) != ["exit"]:
@@ -245,7 +255,7 @@ def _run_prompt(writer: Writer, run_command: RunCommand) -> None:
 
 
 def _split_words(line: str) -> list[str]:
-    """Split a line into words as a shell does; a line with an unfinished quotation is split at blanks."""
+    """Split a command line into words as a shell does. A line with an unfinished quotation is split at blanks."""
     try:
         return shlex.split(line)
     except ValueError:

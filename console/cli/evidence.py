@@ -1,5 +1,5 @@
-"""The commands `show` (with `--pack`, it also writes the evidence pack of the record) and `audit verify` (with
-`--pack`, it verifies such a file).
+"""The commands `show` (with `--pack`, it also writes the record's evidence pack) and `audit verify` (with `--pack`,
+it verifies an evidence pack).
 """
 
 from argparse import Namespace
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ShowAnswer:
-    """The view of a record, and its evidence pack if `--pack` was given."""
+    """The value of the command `show`: the view of a record, and its evidence pack if `--pack` was given."""
 
     view: "AnyView"
     pack: "PackWritten | None"
@@ -57,12 +57,14 @@ SHOW_COMMAND = ServiceCommand(_show_record, _view_json, _view_lines)
 
 
 class VerifyAudit:
-    """Verifies the audit trail of the database; with `--pack`, an evidence pack, for which no database is needed."""
+    """The command `audit verify`. It verifies the audit trail of the database; with `--pack` it verifies an evidence
+    pack, which needs no database.
+    """
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        """Verify the audit trail or the evidence pack.
+        """Verify the audit trail or the evidence pack, and write the answer.
 
-        Raises ConsoleError `audit_broken` with the first wrong row or problem.
+        Raises ConsoleError `audit_broken`, which names the first wrong row or problem.
         """
         if args.pack is None:
             ServiceCommand(
@@ -83,7 +85,9 @@ class VerifyAudit:
 
 
 def _audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
-    """Return the error `audit_broken`: its text is the first problem of the pack, its facts are all problems."""
+    """Return the error `audit_broken` about an evidence pack. Its text is the first problem of the pack; its facts
+    contain all problems.
+    """
     first = verdict.problems[0]
     problems: list[dict[str, object]] = [
         {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems

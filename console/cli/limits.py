@@ -26,7 +26,9 @@ def _set_limit(console: "Console", args: Namespace, _: Writer) -> "Limit":
 
 
 def limit_json(limit: "Limit", translate: Translate) -> JsonObject:
-    """Return a limit as a JSON object. `awaiting` is `second_person` while another administrator must agree."""
+    """Return a limit as a JSON object. The field `awaiting` is `second_person` while a second administrator must
+    still agree to a proposed value.
+    """
     awaiting = None if limit.proposed is None else "second_person"
     return {**attributes_json(limit, _LIMIT_FIELDS, translate), "awaiting": awaiting}
 
@@ -37,7 +39,7 @@ def limit_list_json(limits: "Sequence[Limit]", translate: Translate) -> JsonObje
 
 
 def limit_list_lines(limits: "Sequence[Limit]", translator: Translator) -> Iterator[str]:
-    """Return limits as text, one line each."""
+    """Yield the answer of `limits list` as text, one line per limit."""
     yield from aligned_lines(_limit_row(limit, translator) for limit in limits)
 
 
@@ -54,7 +56,9 @@ def _limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:
 
 
 def limit_lines(limit: "Limit", translator: Translator) -> Iterator[str]:
-    """Return the answer of `limits set` as text."""
+    """Yield the answer of `limits set` as text: a confirmation or a sentence about the second person, and the
+    limit.
+    """
     yield translator("cli.limit.set" if limit.proposed is None else "next.second_person")
     yield from limit_list_lines((limit,), translator)
 

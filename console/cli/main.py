@@ -20,7 +20,9 @@ PDF_CHILD_ARGUMENT = "--pdf-child"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status. Without arguments, open the window."""
+    """Run one command line and return its exit status. Without arguments, open the window. `argv` None means the
+    arguments of this process.
+    """
     words = tuple(sys.argv[1:] if argv is None else argv)
     if words[:1] == (PDF_CHILD_ARGUMENT,):
         return _run_pdf_child(words[1:])
@@ -44,7 +46,7 @@ def _run_pdf_child(words: Sequence[str]) -> int:
 
 
 def _answer_command(words: Sequence[str], writer: Writer) -> None:
-    """Run the command. However it ends, even by a bug, exactly one answer is written."""
+    """Run the command. However the command ends, even by a bug or a signal, exactly one answer is written."""
     try:
         _run_command_or_window(words, writer)
     except (Exception, KeyboardInterrupt) as ending:
@@ -57,8 +59,11 @@ def _answer_command(words: Sequence[str], writer: Writer) -> None:
 
 
 def _write_failure(words: Sequence[str], writer: Writer, error: BaseException) -> None:
-    """Write the answer of a command that has ended with this exception."""
-    if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps what ends the definition of a class
+    """Write the answer of a command that ended with the exception `error`. An unexpected exception is a bug: it is
+    logged, and the answer contains a support code.
+    """
+    # Python 3.11 wraps an exception that ends the definition of a class.
+    if isinstance(error.__cause__, KeyboardInterrupt):
         error = error.__cause__
     if isinstance(error, ConsoleError):
         writer.write_error(error)
@@ -102,8 +107,10 @@ def _run_command(words: Sequence[str], writer: Writer) -> None:
 
 
 def _interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> ConsoleError:
-    """Return the error for Ctrl+C or SIGTERM before the command has answered. A command with effects runs to its end
-    and answers itself; only a second signal ends it here, with an unknown outcome if its action had begun.
+    """Return the error for a command that Ctrl+C or SIGTERM has ended before its answer.
+
+    A command with effects runs to its end after the first signal and answers itself. Only a second signal ends it
+    here; the error is then `outcome_unknown` if its action had begun, otherwise `interrupted`.
     """
     from console.cli.registry import COMMANDS_WITH_EFFECTS
     from console.domain.error_reasons import UnknownReason

@@ -43,17 +43,17 @@ def escape_control_characters(text: str) -> str:
 
 
 def wants_json(words: Sequence[str]) -> bool:
-    """Return True if `--json` stands before any `--`. This is checked before parsing, so that errors of the command
-    line are JSON too.
+    """Return True if the command line contains `--json` before any `--`. This is checked before the arguments are
+    parsed, so that errors of parsing are written as JSON too.
     """
     return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
 class Writer:
-    """Writes one answer and stores the exit status that belongs to it.
+    """Writes the answer of a command and stores the exit status that belongs to the answer.
 
-    A second answer is only logged: a program that reads stdout expects one object, and the exit status must belong to
-    it.
+    Only the first answer is written; a second one is only logged. A program that reads stdout expects one JSON object
+    and the exit status that belongs to it.
     """
 
     def __init__(self, stream: TextIO | None, translator: Translator, *, as_json: bool) -> None:
@@ -65,15 +65,15 @@ class Writer:
         self._is_long_running = False
 
     def write_ready(self, data: "Callable[[], JsonObject]", lines: Callable[[], Lines]) -> None:
-        """Write that a command which runs until it is stopped is ready. Its end is reported by the exit
-        status only.
+        """Write the answer of a command that runs until it is stopped: it is ready. How such a command ends is
+        reported by the exit status only.
         """
         self._is_long_running = True
         self.write_answer(data, lines)
 
     def write_answer(self, data: "Callable[[], JsonObject]", lines: Callable[[], Lines]) -> None:
-        """Write the answer of a successful command. `data` builds the JSON, `lines` the text; only one of them is
-        called.
+        """Write the answer of a successful command. `data` returns the JSON object, `lines` returns the text lines;
+        only one of the two is called.
         """
         with interrupts.defer_while_printing():
             if self.is_json:
@@ -83,7 +83,9 @@ class Writer:
                 self._write_once(text.encode(self._encoding(), "backslashreplace"), 0)
 
     def write_error(self, error: ConsoleError) -> None:
-        """Write the answer of a failed command: as JSON to stdout, or as a sentence to stderr."""
+        """Write the answer of a failed command: with `--json` as a JSON object to stdout, otherwise as a sentence to
+        stderr.
+        """
         message = self._error_message(error)
         if self.has_answered and self._is_long_running:
             self.status = error.exit_status
@@ -99,7 +101,7 @@ class Writer:
             self.write_to_stderr(message)
 
     def _error_message(self, error: ConsoleError) -> str:
-        """Return the sentence of an error, or its error code if the texts can't be read."""
+        """Return the sentence about an error. If the file of sentences can't be read, return the error code."""
         try:
             return self.translator.error_message(error)
         except Exception:
@@ -107,14 +109,14 @@ class Writer:
             return error.code
 
     def write_to_stderr(self, text: str) -> None:
-        """Write a line to stderr, in addition to the answer."""
+        """Write a line to stderr; this is not the answer of the command."""
         if sys.stderr is not None:
             sys.stderr.write(escape_control_characters(text) + "\n")
 
     def read_settings(self) -> "Settings":
-        """Load and return the settings; from now on the answer is in their language.
+        """Load and return the settings. After this call the answer is in the language of the settings.
 
-        Raises `bad_profile` if they can't be read.
+        Raises ConsoleError `bad_profile` if the settings can't be read.
         """
         from console.settings.settings import Settings
 
@@ -124,7 +126,7 @@ class Writer:
         return settings
 
     def show_progress(self, step: str) -> None:
-        """Show the step that has begun, if stderr is a terminal and the answer is not JSON."""
+        """Show on stderr the step that has begun, if stderr is a terminal and the answer is not JSON."""
         if not self.is_json and sys.stderr is not None and sys.stderr.isatty():
             self.write_to_stderr(self.translator(f"progress.{step}"))
 
@@ -160,8 +162,8 @@ def _write_bytes(stream: TextIO | None, content: bytes) -> None:
 
 
 def _discard_stream(stream: TextIO | None) -> None:
-    """Redirect the stream to the null device. Otherwise the flush at exit would fail again and change the exit
-    status.
+    """Redirect the stream to the null device after a failed write. Otherwise Python's flush at exit would fail again
+    and change the exit status.
     """
     if stream is not None:
         with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as null_device:

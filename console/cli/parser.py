@@ -1,4 +1,4 @@
-"""Parse the command line and report its errors."""
+"""Parse the command line, and report its errors as ConsoleError."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ SubcommandGroup: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
 
 class HelpRequest(Exception):
-    """Raised if help is requested; `text` is the help page without a final newline."""
+    """Raised if the command line requests help. `text` is the help page without a final newline."""
 
     def __init__(self, text: str) -> None:
         super().__init__("help")
@@ -33,10 +33,12 @@ class HelpRequest(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argparse parser that raises exceptions. It never prints or exits, so that Writer writes every answer."""
+    """An argparse parser that raises exceptions instead of printing or exiting, because the Writer writes every
+    answer.
+    """
 
     def error(self, message: str) -> NoReturn:
-        """Raise ConsoleError `usage` with the synopsis of the command."""
+        """Raise ConsoleError `usage` with the message and the synopsis of the command."""
         raise usage_error(message, self.format_usage())
 
     def print_help(self, file: object = None) -> NoReturn:
@@ -45,7 +47,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def usage_error(problem: str, synopsis: str = "") -> ConsoleError:
-    """Return the error `usage`. The problem is cut to 300 characters, because arguments may be long."""
+    """Return the error `usage` about the problem; `synopsis` is the synopsis of the command. The text of the problem
+    is cut to 300 characters, because it may contain long arguments.
+    """
     detail: Usage = {"problem": Text(problem[:_MAX_PROBLEM_LENGTH])}
     if synopsis:
         synopsis_text = " ".join(synopsis.split()).removeprefix("usage: ")
@@ -54,10 +58,11 @@ def usage_error(problem: str, synopsis: str = "") -> ConsoleError:
 
 
 def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Namespace:
-    """Return the arguments; `command` is the name of the command.
+    """Parse the words of a command line and return the arguments; their attribute `command` is the name of the
+    command.
 
-    `say` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`, or
-    HelpRequest.
+    `translate` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`,
+    or HelpRequest.
     """
     wants_help = any(word in ("-h", "--help") for word in words)
     parser = _build_parser(translate if wants_help else _empty_text, words)
@@ -73,7 +78,9 @@ def _empty_text(_: str) -> str:
 
 
 def _separate_reasons(words: Sequence[str]) -> list[str]:
-    """Rewrite `--reason 1 4 NUMBER` as `--reason 1 --reason 4 NUMBER`. Only single digits are reasons."""
+    """Rewrite `--reason 1 4 NUMBER` of the command `purchase` as `--reason 1 --reason 4 NUMBER`, which argparse can
+    parse. Only single digits count as reasons.
+    """
     if next((word for word in words if not word.startswith("-")), "") != "purchase":
         return list(words)  # in other commands a reason is a sentence
     separated_words: list[str] = []
@@ -86,9 +93,9 @@ def _separate_reasons(words: Sequence[str]) -> list[str]:
 
 def _refuse_unreadable(args: argparse.Namespace) -> None:
     """Refuse arguments that are not UTF-8. Python passes their bytes as lone surrogates, which no database or file
-    accepts.
+    accepts. Raises ConsoleError `usage`.
 
-    A corporation number is not checked here, because its own validation names the reason. Raises `usage`.
+    A corporation number is not checked here, because its own check gives a more exact reason.
     """
     for name, value in vars(args).items():
         if name != "number" and isinstance(value, str) and not _is_utf8(value):
@@ -104,13 +111,15 @@ def _is_utf8(text: str) -> bool:
 
 
 def _is_digits(text: str) -> bool:
-    """Return True if the text has only ASCII digits; `isdecimal` alone also accepts `１２`."""
+    """Return True if the text consists of ASCII digits only. (`str.isdecimal` alone would also accept full-width
+    digits such as `１２`.)
+    """
     return text.isascii() and text.isdecimal()
 
 
 def _integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
-    """Return a function that converts text to a whole number between `minimum` and `maximum`. It refuses `１２`,
-    `1_0` and blanks, which `int` accepts. It raises ArgumentTypeError.
+    """Return a function that converts text to a whole number from `minimum` to `maximum`. The function raises
+    ArgumentTypeError; it also refuses `１２`, `1_0` and blanks, which `int` would accept.
     """
 
     def convert(text: str) -> int:
@@ -122,8 +131,8 @@ def _integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
 
 
 def _build_parser(translate: Translate, words: Sequence[str]) -> _Parser:
-    """Return the parser with only the group of commands that the arguments name, because building all groups takes
-    noticeable time.
+    """Return the parser, with only that group of commands to which the command in `words` belongs, because building
+    all groups takes noticeable time.
     """
     parser = _Parser(prog=PROGRAM_NAME, description=translate("cli.help"), allow_abbrev=False)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
@@ -146,8 +155,8 @@ def _add_command(commands: SubcommandGroup, name: str, translate: Translate, key
 def _add_changing_command(
     commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
 ) -> _Parser:
-    """Add a command that changes something. It has the option `--request-id`: a repetition with the same id returns
-    the first answer.
+    """Add a command that changes data. It has the option `--request-id`: a second call with the same id changes
+    nothing and returns the first answer.
     """
     parser = _add_command(commands, name, translate, key)
     parser.add_argument("--request-id", metavar="ID", help=translate("cli.help.request_id"))
@@ -274,7 +283,7 @@ def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None
 
 
 def _add_group(commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None) -> SubcommandGroup:
-    """Add a command with subcommands. The name of the chosen one is stored as `action`."""
+    """Add a command that has subcommands. The name of the chosen subcommand is stored in the argument `action`."""
     return _add_command(commands, name, translate, key).add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=_Parser
     )
@@ -301,7 +310,7 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
 
 
 def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> None:
-    """Add `db accounts apply`, a command of three words; `action` is `accounts apply`."""
+    """Add the command `db accounts apply`. Its name has three words, so its argument `action` is `accounts apply`."""
     accounts = _add_group(commands, "accounts", translate, "db.accounts")
     apply = _add_changing_command(accounts, "apply", translate, "db.accounts.apply")
     apply.set_defaults(action="accounts apply")

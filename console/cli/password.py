@@ -1,4 +1,6 @@
-"""Ask the person for a password: at the terminal, or from the file descriptor that a program names for it."""
+"""Read a person's password: from the terminal, or from a file descriptor that the calling program has opened for
+it.
+"""
 
 import os
 import sys
@@ -15,12 +17,14 @@ _MAX_LENGTH = 4096
 
 
 def is_terminal() -> bool:
-    """Return True if a person can be asked."""
+    """Return True if standard input is a terminal, so that the person can be asked."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def ask_at_terminal(translator: Translator, key: str, **facts: object) -> str | None:
-    """Return the password that the person types without echo; None if the terminal can't hide it or ends."""
+    """Ask with the sentence of the wording key `key`, and return the password that the person types without echo.
+    Return None if the terminal can't hide the input or the input ends.
+    """
     import getpass
     import warnings
 
@@ -34,8 +38,8 @@ def ask_at_terminal(translator: Translator, key: str, **facts: object) -> str | 
 
 
 def keep_descriptor_private(settings: "Settings") -> None:
-    """Keep the descriptor of the password from child processes. Forget one that isn't open: another file could get
-    its number.
+    """Do not let child processes inherit the file descriptor of the password. If the descriptor isn't open, remove it
+    from the environment, because another file could get its number later.
     """
     if settings.operator_password_fd is not None:
         try:
@@ -45,10 +49,11 @@ def keep_descriptor_private(settings: "Settings") -> None:
 
 
 def read_password(settings: "Settings", translator: Translator) -> str | None:
-    """Return the password for a decision: from the descriptor that the environment names, which is closed and
-    forgotten then, or from the person at the terminal. Return None if there is neither.
+    """Return the password that confirms a decision; None if there is none. It is read from the file descriptor that
+    the environment names (which is then closed and removed from the environment), otherwise from the person at the
+    terminal.
 
-    Raises Interrupted for Ctrl+C at the question.
+    Raises Interrupted if the person presses Ctrl+C at the question.
     """
     descriptor = settings.operator_password_fd
     if descriptor is not None:
@@ -60,7 +65,7 @@ def read_password(settings: "Settings", translator: Translator) -> str | None:
 
 
 def _read_descriptor(descriptor: int) -> str | None:
-    """Return the first line, and close the descriptor; None if it can't be read."""
+    """Return the first line of the file descriptor, and close it. Return None if it is empty or can't be read."""
     content = b""
     try:
         with open(descriptor, "rb", buffering=0) as file:

@@ -31,9 +31,9 @@ def _import_payment(console: "Console", args: Namespace, _: Writer) -> Payment:
 
 
 def parse_day(text: str | None, option: str) -> date | None:
-    """Return a day from a text such as `2026-11-20`; None without a text.
+    """Return the day of a text such as `2026-11-20`; None if `text` is None.
 
-    Raises `usage`, which names the option, for another form.
+    Raises ConsoleError `usage`, which names `option`, if the text has another form.
     """
     try:
         if text is not None and len(text) == len("2026-11-20"):
@@ -58,7 +58,7 @@ def _request_refund(console: "Console", args: Namespace, _: Writer) -> Refund:
 
 
 def _approve_refund(console: "Console", args: Namespace, writer: Writer) -> Refund:
-    """Approve a refund. Without a cooling-off period it is also sent, and the steps of that call are shown as
+    """Approve a refund. If it has no cooling-off period, it is also sent, and the steps of the sending are shown as
     progress.
     """
 
@@ -84,7 +84,7 @@ def _import_lines(record: Payment, translator: Translator) -> Iterator[str]:
 
 
 def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
-    """Return the refund after a decision, and which person must act next."""
+    """Yield the refund after a decision, and a sentence about the person who must act next."""
     yield translator(f"cli.refund.{record.state.value}", id=record.id)
     missing_checkers = record.checkers_needed - len(record.checkers)
     if record.state.value == "requested":

@@ -1,4 +1,6 @@
-"""The command `reconcile`: compare a provider's history with our records. The answer has the counts and the cases."""
+"""The command `reconcile`: compare a provider's history with our records. Its answer contains the counts, the
+differences and the cases.
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator

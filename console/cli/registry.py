@@ -1,4 +1,4 @@
-"""The commands of the terminal. Each one turns its arguments into a service call, and the result into text or
+"""All commands of the terminal. Each command turns its arguments into a service call, and the result into text or
 JSON.
 """
 
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 COMMANDS_WITH_EFFECTS = frozenset(
     {"purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "limits", "worker"}
 )
-"""Commands that send or write something. After a signal, such a command runs to its end and reports it."""
+"""Names of the commands that send or write something. After a first signal, such a command still runs to its end and
+reports its result.
+"""
 _LONG_RUNNING_COMMANDS = frozenset({"sandbox", "demo"})
 # File suffixes of evidence. An argument with such a suffix must name an existing file; it is no written statement.
 _EVIDENCE_SUFFIXES = frozenset(
@@ -44,8 +46,8 @@ _EVIDENCE_SUFFIXES = frozenset(
 
 
 def find_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -> Command:
-    """Return the command of these arguments; a command with subcommands is found by both words. `run_command` runs
-    the commands that are entered at the prompt of the demo.
+    """Return the command object for these arguments; a command with subcommands is found by both words. `run_command`
+    runs the command lines that a person enters at the prompt of the demo.
     """
     if args.command == "demo":
         return DemoCommand(run_command)
@@ -54,7 +56,7 @@ def find_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -
 
 
 def is_long_running(args: Namespace) -> bool:
-    """Return True if the command runs until it is stopped."""
+    """Return True if the command runs until it is stopped (a server, the worker or the demo)."""
     return args.command in _LONG_RUNNING_COMMANDS or (args.command == "worker" and not args.once)
 
 
@@ -108,9 +110,9 @@ def _resolve_record(console: "Console", args: Namespace, _: Writer) -> "ResolveR
 
 
 def _proof_of_argument(argument: str) -> str | Path:
-    """Return a path if the argument names a file, otherwise the argument itself, which is a written statement.
+    """Return the argument as a path if it names a file; otherwise return it as text, which is a written statement.
 
-    Raises `no_evidence` for a directory, and for a missing file with a suffix of evidence.
+    Raises ConsoleError `no_evidence` for a directory, and for a missing file whose name ends like a file of evidence.
     """
     path = Path(argument)
     try:
@@ -147,7 +149,9 @@ def _run_due_tasks(console: "Console", _: Namespace, __: Writer) -> "tuple[TaskR
 
 
 class UpgradeDatabase:
-    """Upgrades the schema. It does not open the services, because they refuse an old schema."""
+    """The command `db upgrade`. It upgrades the schema of the database without opening the services, because they
+    refuse an old schema.
+    """
 
     def run(self, args: Namespace, writer: Writer) -> None:
         from console.app import act_once_by_request_id, open_health
@@ -166,8 +170,8 @@ class UpgradeDatabase:
 
 @dataclass(frozen=True, slots=True)
 class HealthCommand:
-    """Runs the checks of the database (`db check`) or of the whole installation (`doctor`). Each problem is part of
-    the answer, even an unreadable profile file.
+    """The commands `db check` (checks of the database) and `doctor` (checks of the whole installation). Each problem
+    is part of the answer, even a profile file that can't be read.
     """
 
     check_health: "Callable[[Health], tuple[HealthCheck, ...]]"

@@ -1,4 +1,4 @@
-"""Commands that run until they are stopped: sandbox, worker and demo."""
+"""The commands that run until they are stopped: `sandbox`, `worker` and `demo`."""
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -12,10 +12,10 @@ from console.cli.stop_signals import sigterm_as_interrupt, wait_for_stop
 
 
 class SandboxCommand:
-    """Runs the provider simulators on one port until it is stopped."""
+    """The command `sandbox`. It runs the simulated providers on one port until it is stopped."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        """Run the simulators until stopped.
+        """Run the simulated providers until Ctrl+C or SIGTERM.
 
         Raises ConsoleError `usage` if the port is in use.
         """
@@ -34,14 +34,16 @@ class SandboxCommand:
 
 @dataclass(frozen=True, slots=True)
 class WorkerCommand:
-    """Runs due tasks and the receiver of notices until it is stopped. With `--once`, runs the command `once_command`
-    instead, which runs every due task one time.
+    """The command `worker`. It runs the due tasks and receives notices until it is stopped. With `--once` it runs
+    `once_command` instead, which runs every due task once.
     """
 
     once_command: Command
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        """Run the worker; see `console.worker.main.run` for the errors."""
+        """Run the worker until it is stopped, or run every due task once. For the errors see
+        `console.worker.main.run_worker`.
+        """
         if args.once:
             self.once_command.run(args, writer)
             return
@@ -62,8 +64,8 @@ class WorkerCommand:
 
 @dataclass(frozen=True, slots=True)
 class DemoCommand:
-    """Opens the window with a temporary home folder, simulated providers and sample records. `run_command` runs the
-    commands that are entered at the demo's prompt.
+    """The command `demo`. It opens the window with a temporary home folder, simulated providers and sample records.
+    `run_command` runs the command lines that a person enters at the demo's prompt.
     """
 
     run_command: Callable[[Sequence[str]], int]

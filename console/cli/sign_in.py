@@ -1,4 +1,6 @@
-"""The commands `sign-in`, `sign-out`, `whoami` and `forget-credentials`, for databases with database accounts."""
+"""The commands `sign-in`, `sign-out`, `whoami` and `forget-credentials`. Sign-in is for databases with database
+accounts.
+"""
 
 import sys
 from argparse import Namespace
@@ -21,13 +23,15 @@ _MAX_LINE_LENGTH = 4096
 
 
 class SignInCommand:
-    """Asks for database account and password, lets the database check them, and stores them in the keyring."""
+    """The command `sign-in`. It asks for database account and password, lets the database check them, and stores them
+    in the keyring.
+    """
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        """Sign in.
+        """Ask for account and password, sign in, and write the identity as the answer.
 
-        Raises ConsoleError `usage` if the database has no accounts or the environment already contains a sign-in,
-        `bad_profile` if the password is refused or can't be stored.
+        Raises ConsoleError `usage` if the database has no accounts or the environment already names an account and
+        password, `bad_profile` if the password is refused or can't be stored.
         """
         settings = writer.read_settings()
         _require_keyring(settings)
@@ -47,10 +51,12 @@ class SignInCommand:
 
 
 class SignOutCommand:
-    """Deletes the sign-in from the keyring, even if the database does not answer."""
+    """The command `sign-out`. It deletes account and password from the keyring, even if the database does not
+    answer.
+    """
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        """Sign out. The answer says whether the audit trail contains it.
+        """Sign out. The answer says whether an audit entry about it could be written.
 
         Raises ConsoleError `usage` if the database has no accounts.
         """
@@ -66,7 +72,7 @@ class SignOutCommand:
 
 
 class WhoAmICommand:
-    """Shows name, roles and database of the acting person."""
+    """The command `whoami`. It shows name, roles and database of the acting person."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
         from console.cli.command import open_console
@@ -77,12 +83,16 @@ class WhoAmICommand:
 
 
 class ForgetCredentials:
-    """Deletes the keyring's credentials that a desk no longer needs, because a worker acts for its person."""
+    """The command `forget-credentials`. It deletes from the keyring the credentials that this desk no longer needs,
+    because a worker acts for its person.
+    """
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        """Delete them. The answer names them, and the environment variables, which only their owner can remove.
+        """Delete the credentials. The answer names them, and the environment variables with credentials, which only
+        the person can remove.
 
-        Raises ConsoleError `usage` at a desk that acts itself, and while answers for the database wait there.
+        Raises ConsoleError `usage` on a desk for which no worker acts, and while answers for the database wait in
+        this desk's spool.
         """
         from console.cli.command import open_console
 
@@ -104,8 +114,8 @@ def _require_accounts(settings: "Settings") -> None:
 
 
 def _require_keyring(settings: "Settings") -> None:
-    """Check, before the person types a password, that it can be stored. Raises `usage` if the environment contains a
-    sign-in, which would be used instead, `bad_profile` without a keyring.
+    """Check that a password can be stored, before the person types it. Raises ConsoleError `usage` if the environment
+    already names an account and password, which would be used instead, and `bad_profile` if there is no keyring.
     """
     _require_accounts(settings)
     if settings.sign_in.has_configured_account():
@@ -119,7 +129,9 @@ def _keyring_error(problem: SettingProblem) -> ConsoleError:
 
 
 def _sign_out_audited(settings: "Settings") -> bool:
-    """Sign out through the services, so that the audit trail contains it. Return False if they can't be opened."""
+    """Sign out through the services, which write an audit entry about it. Return True if that was possible, False if
+    the services can't be opened.
+    """
     from console.app import open_console
 
     try:
@@ -130,7 +142,9 @@ def _sign_out_audited(settings: "Settings") -> bool:
 
 
 def _read_password(writer: Writer, user: str) -> str:
-    """Return the password: read from the terminal without echo, or from standard input in a pipe or with `--json`."""
+    """Return the password of the database account `user`: typed at the terminal without echo, or read from standard
+    input if it is a pipe or the answer is JSON. Raises ConsoleError `usage` if there is none.
+    """
     if writer.is_json or not is_terminal():
         return _read_stdin()
     password = ask_at_terminal(writer.translator, "sign_in.ask_password", user=user)
@@ -140,8 +154,8 @@ def _read_password(writer: Writer, user: str) -> str:
 
 
 def _read_line(writer: Writer, key: str) -> str:
-    """Return a line that a person enters at the terminal. Raises `usage` without a terminal, because programs must
-    name the account as an argument.
+    """Ask with the sentence of the wording key `key`, and return the line that the person enters. Raises ConsoleError
+    `usage` without a terminal, because a program must give the account as an argument.
     """
     if writer.is_json or not is_terminal():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME})
@@ -152,7 +166,7 @@ def _read_line(writer: Writer, key: str) -> str:
 
 
 def _read_stdin() -> str:
-    """Return the password from standard input.
+    """Return the password, which is the first line of standard input.
 
     Raises ConsoleError `usage` if there is none.
     """

@@ -1,4 +1,4 @@
-"""The log on stderr: one line per record; tracebacks only for bugs."""
+"""The log of the terminal on stderr: one line per log record, and tracebacks only for bugs."""
 
 import contextlib
 import logging
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from console.domain import log_events
 
 BUG_MARK = {"bug": True}
-"""Marks a log record as a bug, so that its traceback is logged: `log.exception(…, extra=BUG_MARK)`."""
+"""Marks a log record as the report of a bug, so that its traceback is logged: `log.exception(…, extra=BUG_MARK)`."""
 
 
 class OneLineFormatter(logging.Formatter):
-    """Formats log records in one line. An exception that the program has handled appears with type and place in the
-    code, without its text.
+    """Formats a log record as one line. An exception that the program has handled appears as its type and its place
+    in the code, without its text.
 
-    Control characters and marks of the reading direction are escaped, so that text from outside can't imitate a log
-    line. With `tracebacks`, every exception has its traceback; the window needs this, because its process continues
-    after a bug.
+    Control characters and marks of the reading direction are escaped, so that text from outside the program can't
+    look like a log line. With `tracebacks`, every exception is logged with its traceback; the window needs this,
+    because its process continues after a bug.
     """
 
     def __init__(self, *, tracebacks: bool) -> None:
@@ -36,7 +36,9 @@ class OneLineFormatter(logging.Formatter):
 
 
 def _error_place(error: BaseException | None) -> str:
-    """Return type and innermost frame of the exception, such as `TimeoutError at wire.py:41`."""
+    """Return type and place of the exception, such as `TimeoutError at wire.py:41`; the place is its innermost stack
+    frame.
+    """
     trace = error.__traceback__ if error else None
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -46,11 +48,11 @@ def _error_place(error: BaseException | None) -> str:
 
 @contextlib.contextmanager
 def log_on_stderr(*, tracebacks: bool, events: bool) -> Iterator[None]:
-    """Log records from WARNING on to stderr until the end of the block. If blocks are nested, each record is logged
-    once.
+    """Within the block, write log records of the level WARNING and above to stderr. If such blocks are nested, each
+    record is written once.
 
-    `events` also logs the events of `domain/log_events.py`, one JSON object per line. This is for programs and
-    windows; a person at a terminal does not get them.
+    With `events`, the events of `domain/log_events.py` are written too, one JSON object per line. This is for
+    programs and windows; a person at a terminal does not get them.
     """
     root = logging.getLogger()
     if any(isinstance(handler.formatter, OneLineFormatter) for handler in root.handlers):

@@ -1,4 +1,4 @@
-"""Wait for the signals that stop a process: Ctrl+C and SIGTERM."""
+"""Handle the signals that stop a process: Ctrl+C and SIGTERM."""
 
 import contextlib
 import signal
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """Handle SIGTERM like Ctrl+C until the end of the block, so that servers stop and temporary folders are
-    deleted.
+    """Within the block, handle SIGTERM like Ctrl+C (it raises KeyboardInterrupt), so that servers are stopped and
+    temporary folders are deleted.
     """
     earlier_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 NO_DISPLAY_STATUS = 6
-"""Exit status if there is no display. Nothing was done."""
+"""Exit status if there is no display for the window. Nothing was done then."""
 
 
 def has_display() -> bool:
@@ -24,7 +24,9 @@ def has_display() -> bool:
 
 
 def open_window(writer: Writer) -> None:
-    """Show the window until it is closed. The services are opened after its first frame was painted."""
+    """Show the window until it is closed. The services are opened after the first frame of the window was painted.
+    The exit status is stored in `writer`.
+    """
     if not has_display():
         writer.write_to_stderr(writer.translator("cli.no_display"))
         writer.status = NO_DISPLAY_STATUS
@@ -56,7 +58,7 @@ def show_window(console: "Console") -> int:
 def pause_garbage_collection() -> Iterator[None]:
     """Stop Python's automatic garbage collection until the end of the block.
 
-    Imports make objects that stay: to search them for garbage took 3 % of the CPU time until the first frame.
+    Imports create objects that are never garbage; searching them took 3 % of the CPU time until the first frame.
     After the imports the window collects garbage itself (`console.views.app.garbage_collection`).
     """
     was_enabled = gc.isenabled()
@@ -70,8 +72,9 @@ def pause_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def record_stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns True after SIGINT or SIGTERM. The signal handler only records the signal: an
-    exception from it could interrupt an import of Qt, and Qt's event loop would ignore it.
+    """Yield a function that returns True after SIGINT or SIGTERM has arrived. The signal handler only records the
+    signal, because an exception from the handler could interrupt an import of Qt, and Qt's event loop would ignore
+    the exception.
     """
     received_signals: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -1,1 +1,1 @@
-"""The demo: a temporary home, simulated providers and sample records."""
+"""Records for the demo: sample records, payments at the simulated providers, and two days to reconcile."""

@@ -1,4 +1,6 @@
-"""Payments of the demo: a merchant at both simulated payment providers, the payments that they know, and a payer."""
+"""Payments of the demo: register our merchant and the sample payments at both simulated payment providers, and
+simulate a payer.
+"""
 
 import contextlib
 import secrets
@@ -13,11 +15,13 @@ if TYPE_CHECKING:
 PAYER_SECONDS, FAST_PAYER_SECONDS = 60.0, 10.0
 SELF_PAID_KIND = "pays_by_itself"
 LISTED_KINDS = (SELF_PAID_KIND, "refund_asked", "refund_unknown", "contradicted", "complete")
-"""Kinds of sample payments that the demo lists, with one payment of each."""
+"""Kinds of sample payments of which the demo's answer lists one payment each."""
 
 
 def register_merchant(sandbox: "Sandbox") -> dict[str, str]:
-    """Register a new merchant at both simulated payment providers. Return its keys as environment variables."""
+    """Register a new merchant at both simulated payment providers. Return the merchant's keys as environment
+    variables (value by name).
+    """
     paypay = {name: secrets.token_urlsafe(18) for name in ("api_key", "api_secret")}
     paypay["merchant_id"] = secrets.token_hex(9)  # letters and digits: the names of its daily files contain it
     sandbox.control.payments_control.register_paypay_merchant(**paypay)
@@ -38,7 +42,7 @@ def register_payments(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -
 
 
 def payments_json(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
-    """Return the newest payment of each kind in LISTED_KINDS, as JSON objects."""
+    """Return, for each kind in LISTED_KINDS, the newest payment of this kind as a JSON object."""
     newest = {payment.kind: payment for payment in payments}
     return [_payment_json(newest[kind]) for kind in LISTED_KINDS if kind in newest]
 
@@ -55,8 +59,8 @@ def _payment_json(payment: "PaymentSample") -> dict[str, Any]:
 
 @contextlib.contextmanager
 def paying_customer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, is_fast: bool) -> Iterator[None]:
-    """Let a simulated payer pay an open payment while the block runs: after PAYER_SECONDS, or FAST_PAYER_SECONDS if
-    `is_fast`. The payer is cancelled when the block ends.
+    """While the block runs, let a simulated payer pay one open payment: after PAYER_SECONDS, or after
+    FAST_PAYER_SECONDS if `is_fast`. If the block ends earlier, the payment is not made.
     """
     open_payment = next((payment for payment in payments if payment.kind == SELF_PAID_KIND), None)
     timer = threading.Timer(FAST_PAYER_SECONDS if is_fast else PAYER_SECONDS, _pay, (sandbox, open_payment))
@@ -69,8 +73,8 @@ def paying_customer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, 
 
 
 def _pay(sandbox: "Sandbox", payment: "PaymentSample | None") -> None:
-    """Set the payment to paid at the simulated provider. Ignore an OSError, because the sandbox may have ended
-    already.
+    """Set the payment to paid at its simulated provider. An OSError is ignored, because the simulated provider may
+    have ended already.
     """
     if payment is not None:
         with contextlib.suppress(OSError):

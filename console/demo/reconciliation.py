@@ -1,4 +1,6 @@
-"""Two days to reconcile in the demo: payments that only the gateway has, announced files, and one finished run."""
+"""Prepare two days to reconcile in the demo: payments that only the simulated provider has, announced daily files,
+and one finished reconciliation.
+"""
 
 import json
 import random
@@ -15,13 +17,15 @@ if TYPE_CHECKING:
 
 _YEN_AMOUNTS = (1_980, 4_400, 7_700, 15_400)
 _DAYS_BACK = (2, 1)
-"""Days before today in Japan. The older day is reconciled here; the other is left to the person who uses the demo."""
+"""Number of days before today (in Japan) of the two prepared days. The older day is reconciled here; the person who
+uses the demo can reconcile the newer one.
+"""
 _GATEWAY_ONLY_COUNT = 2
 
 
 def prepare_days(console: "Console", sandbox: "Sandbox", seed: int, now: datetime, operator: str) -> None:
-    """Prepare the two days: register payments at the gateway and announce the files. Reconcile the older day as
-    `operator`; the newer day is left to the person who uses the demo.
+    """Prepare the two days: register payments at the simulated provider and announce the daily files. Reconcile the
+    older day as `operator`; the newer day is left to the person who uses the demo.
     """
     days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _DAYS_BACK]
     for day in days:
@@ -32,7 +36,9 @@ def prepare_days(console: "Console", sandbox: "Sandbox", seed: int, now: datetim
 
 
 def _register_gateway_only_payments(sandbox: "Sandbox", random_source: random.Random, day: date) -> None:
-    """Register payments of that afternoon (Japan time) at the gateway only."""
+    """Register payments of the afternoon of `day` (in Japan) at the simulated provider only, so that our database
+    doesn't have them.
+    """
     for serial in range(_GATEWAY_ONLY_COUNT):
         at = datetime.combine(day, time(16 + serial, random_source.randrange(60)), JST).astimezone(UTC)
         number, minor = f"ORD-{day:%Y%m%d}-9{random_source.randrange(10**5):05d}", random_source.choice(_YEN_AMOUNTS)
@@ -40,7 +46,7 @@ def _register_gateway_only_payments(sandbox: "Sandbox", random_source: random.Ra
 
 
 def _announce_file(console: "Console", sandbox: "Sandbox", day: date) -> None:
-    """Announce the file of the day by a notice in the format of PayPay."""
+    """Announce the daily file of `day` to the console by a notice in PayPay's format."""
     url = sandbox.control.payments_control.publish_recon_file(day.isoformat(), must_notify=False)
     notice = {
         "notification_type": "file.created",

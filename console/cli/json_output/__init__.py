@@ -1,1 +1,1 @@
-"""Answers of commands as JSON objects. Other programs rely on the names and types of their fields."""
+"""Build the answers of commands as JSON objects. Other programs depend on the names and types of the fields."""

@@ -1,5 +1,5 @@
-"""Records of each kind as JSON objects, and objects that several answers contain. Other programs rely on the names
-and types of their fields.
+"""Build the JSON object of a record, for each kind of record, and objects that several answers contain. Other
+programs depend on the names and types of the fields.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 JsonObject = dict[str, Any]
 Translate = Callable[..., str]
-"""`translate(key, **facts)` returns the sentence of a wording key in the language of this call."""
+"""A function: `translate(key, **facts)` returns the sentence of a wording key in the language of this command."""
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
 
 KIND_BY_TYPE: Mapping[type, str] = {
@@ -59,7 +59,7 @@ _MAX_FACT_LENGTH = 2_000
 
 
 def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
-    """Return a record as the JSON object of its kind. The payer of a payment is masked."""
+    """Return a record as the JSON object of its kind. The text that identifies the payer of a payment is masked."""
     kind = type(value)
     names = _FIELD_NAMES_BY_TYPE[kind].split()
     computed = {
@@ -69,8 +69,8 @@ def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
 
 
 def attributes_json(value: object, names: Iterable[str], translate: Translate, **computed: object) -> JsonObject:
-    """Return the named attributes of an object as JSON, in this sequence. An entry in `computed` replaces the
-    attribute of the same name.
+    """Return the attributes of an object that `names` lists as JSON, in this sequence. A value in `computed` replaces
+    the attribute of the same name.
     """
     return {
         name: computed[name] if name in computed else _attribute_json(getattr(value, name), translate)
@@ -79,7 +79,7 @@ def attributes_json(value: object, names: Iterable[str], translate: Translate, *
 
 
 def _attribute_json(value: object, translate: Translate) -> Any:
-    """Return an attribute as JSON; unlike facts of errors, its text is not cut."""
+    """Return the value of an attribute as JSON. Text is not cut, unlike the text in facts (`fact_json`)."""
     match value:
         case Work():
             return work_json(value, translate)
@@ -89,12 +89,14 @@ def _attribute_json(value: object, translate: Translate) -> Any:
 
 
 def instant_json(at: datetime | None) -> str | None:
-    """Return an instant as `2026-11-20T03:20:01Z` (UTC); None stays None."""
+    """Return an instant as text such as `2026-11-20T03:20:01Z` (UTC); None for None."""
     return None if at is None else instant_text(at)
 
 
 def work_json(axis: Work, translate: Translate) -> JsonObject:
-    """Return a record's work as JSON. `reason` is a sentence for people, `reason_code` the code for programs."""
+    """Return a record's work as JSON. The field `reason` is a sentence for people, `reason_code` the code for
+    programs.
+    """
     reason = None if axis.reason is None else translate(f"work.reason.{axis.reason}")
     return {
         "state": axis.state.value,
@@ -106,8 +108,8 @@ def work_json(axis: Work, translate: Translate) -> JsonObject:
 
 
 def fact_json(value: object, translate: Translate) -> Any:
-    """Return a fact of an error, timeline or audit entry as JSON: a record as the object of its kind, text cut to
-    2,000 characters.
+    """Return a fact of an error, timeline or audit entry as JSON. A record becomes the object of its kind; text is
+    cut to 2,000 characters.
     """
     match value:
         case None | bool() | int() | float():
@@ -131,12 +133,14 @@ def fact_json(value: object, translate: Translate) -> Any:
 
 
 def next_step_json(step: "NextStep", translate: Translate) -> JsonObject:
-    """Return the next step of a record: as a sentence, a command and a code."""
+    """Return the next step of a record as JSON: a sentence, a command, and the wording key of the sentence."""
     return {"text": translate(step.code, **step.facts), "command": step.command, "code": step.code}
 
 
 def explanation_json(explanation: "Explanation", translate: Translate) -> JsonObject:
-    """Return the explanation of a record: its state, the reason, and the next step."""
+    """Return the explanation of a record as JSON: its state, the reason of the state, the next step, and the roles
+    that may act.
+    """
     return {
         "verdict": translate(explanation.verdict, **explanation.facts),
         "why": translate(explanation.why, **explanation.facts),
@@ -147,7 +151,7 @@ def explanation_json(explanation: "Explanation", translate: Translate) -> JsonOb
 
 
 def document_json(item: Document, translate: Translate) -> JsonObject:
-    """Return a stored PDF as a JSON object; `bytes` is its size."""
+    """Return a stored PDF as a JSON object, without its content; the field `bytes` is its size."""
     return attributes_json(item, ("path", "sha256", "bytes", "current", "fetched_at"), translate)
 
 

@@ -1,4 +1,4 @@
-"""Answers of commands as JSON objects. Other programs rely on the names and types of their fields."""
+"""Build the answer of each command as a JSON object. Other programs depend on the names and types of the fields."""
 
 import json
 from collections.abc import Iterable
@@ -26,13 +26,13 @@ __all__ = ["JsonObject", "Translate", "attributes_json", "fact_json", "instant_j
 
 
 def json_line(payload: JsonObject) -> bytes:
-    """Return the answer as one line of JSON in UTF-8. Surrogates, which UTF-8 cannot encode, become U+FFFD."""
+    """Return the object as one line of JSON in UTF-8. A lone surrogate, which UTF-8 can't encode, becomes U+FFFD."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
 def record_view_json(record_view: "AnyView", translate: Translate) -> JsonObject:
-    """Return the answer of `show`: the record with explanation, timeline and evidence."""
+    """Return the answer of the command `show` as JSON: the record with explanation, timeline and evidence."""
     # imported here, because it imports the views of all kinds, and other commands start faster without them
     from console.cli.json_output.views import view_json
 
@@ -40,7 +40,7 @@ def record_view_json(record_view: "AnyView", translate: Translate) -> JsonObject
 
 
 def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
-    """Return the answer of `lookup`."""
+    """Return the answer of the command `lookup` as JSON: the records of a corporation number, by kind."""
     return {
         "corporation_number": result.corporation_number,
         "credit_checks": [record_json(check, translate) for check in result.credit_checks],
@@ -51,7 +51,7 @@ def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
 
 
 def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
-    """Return a record of a queue with its explanation and the instant since which it waits."""
+    """Return one record of a queue as JSON, with its explanation and the instant since which it waits."""
     return {
         **record_json(item.record, translate),
         **explanation_json(item.explanation, translate),
@@ -60,13 +60,17 @@ def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
 
 
 def queue_page_json(page: "QueuePage", translate: Translate) -> JsonObject:
-    """Return the answer of `queue`; `next_cursor` is None on the last page."""
+    """Return the answer of the command `queue` as JSON: one page of records. `next_cursor` is None on the last
+    page.
+    """
     items = [queue_item_json(item, translate) for item in page.items]
     return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor}
 
 
 def refetch_json(result: "RefetchResult", translate: Translate) -> JsonObject:
-    """Return the answer of `refetch`."""
+    """Return the answer of the command `refetch` as JSON: the credit check, the names of its changed fields, and its
+    PDFs.
+    """
     return {
         **record_json(result.record, translate),
         "changed": list(result.changed),
@@ -75,19 +79,21 @@ def refetch_json(result: "RefetchResult", translate: Translate) -> JsonObject:
 
 
 def resolution_json(result: "ResolveResult", translate: Translate) -> JsonObject:
-    """Return the answer of `resolve`. `awaiting` is `second_person` while a second person must agree."""
+    """Return the answer of the command `resolve` as JSON: the record. The field `awaiting` is `second_person` while a
+    second person must still agree.
+    """
     return {**record_json(result.record, translate), "awaiting": result.awaiting}
 
 
 def audit_page_json(entries: Iterable[AuditEntry], translate: Translate) -> JsonObject:
-    """Return the answer of `audit list`."""
+    """Return the answer of the command `audit list` as JSON: the audit entries."""
     names = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
     return {"entries": [attributes_json(entry, names, translate) for entry in entries]}
 
 
 def health_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonObject:
-    """Return the answer of `doctor` and `db check`. `message` and `next` of a check are wording keys; the answer
-    contains their sentences.
+    """Return the answer of the commands `doctor` and `db check` as JSON. The attributes `message` and `next` of a
+    check are wording keys; the answer contains their sentences.
     """
     return {
         "checks": [
@@ -105,22 +111,24 @@ def health_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonOb
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """The absolute path of an export and the number of its rows."""
+    """The value of the command `audit export`: the absolute path of the written file and the number of its rows."""
 
     file: str
     rows: int
 
 
 def verification_json(rows: int, _: Translate) -> JsonObject:
-    """Return the answer of `audit verify` for an unbroken trail."""
+    """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row."""
     return {"rows": rows, "first_bad": None}
 
 
 def export_json(export: ExportResult, _: Translate) -> JsonObject:
-    """Return the answer of `audit export`."""
+    """Return the answer of the command `audit export` as JSON."""
     return asdict(export)
 
 
 def task_runs_json(runs: "Iterable[TaskRun]", _: Translate) -> JsonObject:
-    """Return the answer of `worker --once`."""
+    """Return the answer of the command `worker --once` as JSON: for each due task that ran, the number of handled
+    records.
+    """
     return {"ran": [{"task": run.task, "count": run.count} for run in runs]}

@@ -1,4 +1,4 @@
-"""The view of a record as a JSON object: record, timeline, evidence, and the fields of its kind."""
+"""Build the JSON object of a record's view: the record, its timeline, its evidence, and the fields of its kind."""
 
 from console.cli.json_output.records import (
     JsonObject,
@@ -17,7 +17,9 @@ from console.domain.views.any_record import AnyView, CreditCheckView
 
 
 def view_json(view: AnyView, translate: Translate) -> JsonObject:
-    """Return the answer of `show`: record, explanation, timeline, evidence, and the fields of its kind."""
+    """Return the answer of the command `show` as JSON: record, explanation, timeline, evidence, and the fields of the
+    record's kind.
+    """
     return {
         **record_json(view.record, translate),
         **explanation_json(view.explanation, translate),
@@ -29,7 +31,7 @@ def view_json(view: AnyView, translate: Translate) -> JsonObject:
 
 
 def _kind_fields(view: AnyView, translate: Translate) -> JsonObject:
-    """Return the fields that only the view of this kind of record has."""
+    """Return, as JSON, the fields that only a view of this kind of record has."""
     match view:
         case CreditCheckView():
             return _credit_check_fields(view, translate)
@@ -49,7 +51,7 @@ def _kind_fields(view: AnyView, translate: Translate) -> JsonObject:
 
 
 def _timeout_saga_json(saga: SagaView, translate: Translate) -> JsonObject:
-    """Return the saga that follows an expired payment: its steps and their states."""
+    """Return, as JSON, a saga that ends an expired payment: its state, its steps and the state of each step."""
     record, current = saga.record, saga.current
     return {
         "id": record.id,
@@ -75,5 +77,7 @@ def _credit_check_fields(view: CreditCheckView, translate: Translate) -> JsonObj
 
 
 def _attributes_json(view: AnyView, translate: Translate, *names: str) -> JsonObject:
-    """Return the named attributes of a view; records in them are JSON objects of their kind."""
+    """Return the attributes of a view that `names` lists as JSON. A record among them becomes the JSON object of its
+    kind.
+    """
     return {name: fact_json(getattr(view, name), translate) for name in names}

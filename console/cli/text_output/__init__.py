@@ -1,1 +1,1 @@
-"""Answers of commands as text."""
+"""Build the answers of commands as text."""

@@ -1,4 +1,6 @@
-"""Money as text: the parts of a payment, the states of the compared sides, and the risk signals of a refund."""
+"""Money as text: the parts of a payment's amount, the states of the compared sides (here, provider, order), and the
+risk signals of a refund.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +13,9 @@ _MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded
 
 
 def money_table(money: MoneyParts, translator: Translator) -> Lines:
-    """Return the paid amount and its parts; parts of 0 are left out."""
+    """Return the paid amount of a payment and its parts (such as refunded and set aside) as aligned lines; parts of 0
+    are left out.
+    """
     parts = {"paid": money.captured} | {part: getattr(money, part) for part in _MONEY_PART_NAMES}
     rows = [(part, amount) for part, amount in parts.items() if amount or part == "paid"]
     return aligned_lines(
@@ -20,8 +24,8 @@ def money_table(money: MoneyParts, translator: Translator) -> Lines:
 
 
 def sides_table(compared: Iterable[ComparedSide], provider: str, translator: Translator) -> Lines:
-    """Return the states that we, the payment provider and the order have for a payment, each with the age of its
-    facts.
+    """Return as aligned lines the states of a payment here, at its provider and in its order, each with the time of
+    the information.
     """
     return aligned_lines(_side_row(side, provider, translator) for side in compared)
 
@@ -43,8 +47,8 @@ def _side_name(side: ComparedSide, provider: str, translator: Translator) -> str
 
 
 def _state_word(side: ComparedSide, translator: Translator) -> str:
-    """Return the state of one side: for us and the order as text of this program, for the provider in the provider's
-    own word.
+    """Return the state of one compared side. For the payment here and the order it is this program's word; for the
+    provider it is the provider's own word.
     """
     if not side.there:
         return translator("money.side.no_order" if side.name == "order" else "record.side.not_found")
@@ -56,7 +60,7 @@ def _state_word(side: ComparedSide, translator: Translator) -> str:
 
 
 def risk_signal_lines(hits: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:
-    """Return the risk signals of a refund, and the answers of its maker to them."""
+    """Yield the risk signals of a refund, each with the comment of the refund's maker."""
     for hit in hits:
         key = f"radar.{hit.rule}"
         yield translator(key, **hit.facts) if wording.has_sentence(key) else translator("radar.other", rule=hit.rule)

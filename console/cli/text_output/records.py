@@ -1,5 +1,5 @@
-"""Records as lines for a terminal: a table of records of one kind, or a list of several kinds; and parts of several
-texts.
+"""Records as lines for a terminal: as a table of one kind of records or as a list of several kinds. Also functions
+that several texts use.
 """
 
 import unicodedata
@@ -17,7 +17,7 @@ COLUMN_GAP = "  "
 
 
 def aligned_lines(rows: Iterable[TableRow]) -> Iterator[str]:
-    """Return the rows as lines with aligned columns. An East Asian wide character counts as two columns."""
+    """Yield the rows as lines with aligned columns. A wide East Asian character counts as two columns."""
     cells = [[cell.replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(_display_width, column)) for column in zip(*cells, strict=True)]
     for row in cells:
@@ -94,22 +94,22 @@ _TABLE_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]]
     Refund: ("record payment amount state certainty work maker checkers", _refund_row),
     Operation: ("record what state who when", _operation_row),
 }
-"""The columns of the table of each kind, and the function that returns the cells of a record."""
+"""For each kind of record: the columns of its table, and the function that returns the cells of a record."""
 
 
 def _rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:
-    """Return the rows of the table of these records, which are of one kind."""
+    """Return the table rows of these records, which are all of one kind."""
     _, row_of = _TABLE_BY_TYPE[type(records[0])]
     return (row_of(record, translator) for record in records)
 
 
 def record_table(record: AnyRecord, translator: Translator) -> Lines:
-    """Return the table of one record."""
+    """Return one record as the lines of a table."""
     return table_of_one_kind((record,), translator)
 
 
 def table_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
-    """Return the table of records of one kind; no line without records."""
+    """Return records of one kind as the lines of a table; no lines if there are no records."""
     if not records:
         return ()
     columns, _ = _TABLE_BY_TYPE[type(records[0])]
@@ -126,7 +126,9 @@ def list_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Li
 
 
 def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
-    """Return the cells that all kinds have: kind, id, subject and the three states."""
+    """Return the cells that records of all kinds have: kind, id, subject, and the three states (state, certainty,
+    work).
+    """
     kind = KIND_BY_TYPE[type(record)]
     if isinstance(record, Operation):
         return (translator("kind.operation"), record.id, record.corporation_number or wording.NO_VALUE, "", "", "")
@@ -137,8 +139,8 @@ def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
 
 
 def _subject_of(record: CreditCheck | Order | Payment | Refund) -> str:
-    """Return the subject by which people recognise a record: corporation number, order number, payment number with
-    amount, or amount.
+    """Return the text by which people recognise a record: the corporation number of a credit check, the number of an
+    order, the number and amount of a payment, or the amount of a refund.
     """
     match record:
         case CreditCheck():
@@ -161,7 +163,7 @@ def document_table(stored_documents: Iterable[Document], translator: Translator)
 
 
 def section_lines(key: str, lines: Lines, translator: Translator) -> Iterator[str]:
-    """Return a heading and the indented lines below it; nothing if there are no lines."""
+    """Yield the heading of the wording key `key` and the indented lines below it; nothing if there are no lines."""
     indented_lines = list(lines)
     if indented_lines:
         yield ""

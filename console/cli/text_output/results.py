@@ -1,4 +1,4 @@
-"""Answers of commands as text: aligned lines, sentences about the facts, and the next step."""
+"""Build the answers of commands as text: aligned lines, sentences about the facts, and the next step."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ __all__ = ["record_table", "aligned_lines"]
 
 
 def purchase_lines(record: CreditCheck, translator: Translator) -> Iterator[str]:
-    """Return the answer of `purchase`; for an incomplete credit check with its missing parts."""
+    """Yield the answer of the command `purchase` as text; for an incomplete credit check with its missing parts."""
     yield translator("cli.bought", id=record.id)
     yield from record_table(record, translator)
     if record.incomplete:
@@ -37,26 +37,30 @@ def purchase_lines(record: CreditCheck, translator: Translator) -> Iterator[str]
 
 
 def refetch_lines(result: "RefetchResult", translator: Translator) -> Iterator[str]:
-    """Return the answer of `refetch`: the changed fields, the record and its PDFs."""
+    """Yield the answer of the command `refetch` as text: the changed fields, the credit check and its PDFs."""
     yield translator("cli.refetched" if result.changed else "cli.refetched.same", changed=result.changed)
     yield from record_table(result.record, translator)
     yield from section_lines("record.tab.documents", document_table(result.documents, translator), translator)
 
 
 def probe_lines(record: AnyRecord, translator: Translator) -> Iterator[str]:
-    """Return the answer of `probe`."""
+    """Yield the answer of the command `probe` as text: the record after the probe."""
     yield translator("cli.probed")
     yield from record_table(record, translator)
 
 
 def resolution_lines(result: "ResolveResult", translator: Translator) -> Iterator[str]:
-    """Return the answer of `resolve`, with a sentence if a second person must agree."""
+    """Yield the answer of the command `resolve` as text: the record, and a sentence if a second person must still
+    agree.
+    """
     yield translator("next.second_person" if result.awaiting else "cli.resolved")
     yield from record_table(result.record, translator)
 
 
 def record_view_lines(record_view: "AnyView", translator: Translator) -> Lines:
-    """Return the view of a record: the record, its explanation, next step and timeline."""
+    """Return the answer of the command `show` as text: the record, its explanation, its next step and its
+    timeline.
+    """
     # imported here, because it imports the views of all kinds, and other commands start faster without them
     from console.cli.text_output.views import view_lines
 
@@ -67,7 +71,7 @@ def record_view_lines(record_view: "AnyView", translator: Translator) -> Lines:
 
 
 def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
-    """Return the answer of `lookup`."""
+    """Yield the answer of the command `lookup` as text: the records of a corporation number."""
     if result.stripped_prefix:
         yield translator("lookup.prefix_stripped")
     record_lists: tuple[Sequence[AnyRecord], ...] = (
@@ -87,7 +91,9 @@ def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str
 
 
 def queue_page_lines(page: "QueuePage", translator: Translator) -> Iterator[str]:
-    """Return the answer of `queue`: each record with the reason for which it waits and its next step."""
+    """Yield the answer of the command `queue` as text: each record with the reason for which it waits, and its next
+    step.
+    """
     if not page.items:
         yield translator(f"queue.{page.queue}.empty")
         return
@@ -100,14 +106,14 @@ def queue_page_lines(page: "QueuePage", translator: Translator) -> Iterator[str]
 
 
 def _explanation_lines(item: "QueueItem", translator: Translator) -> Iterator[str]:
-    """Return the lines below a record: the reason for which it waits, and its next step."""
+    """Yield the lines below a record of a queue: the reason for which it waits, and its next step."""
     step = item.explanation.next_step
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
     yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
 
 
 def audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> Lines:
-    """Return the answer of `audit list`."""
+    """Return the answer of the command `audit list` as text: one line per audit entry."""
     if not entries:
         return (translator("audit_screen.empty"),)
     return aligned_lines(_audit_row(entry) for entry in entries)
@@ -119,12 +125,14 @@ def _audit_row(entry: AuditEntry) -> TableRow:
 
 
 def verification_lines(rows: int, translator: Translator) -> Lines:
-    """Return the answer of `audit verify` for a trail without errors."""
+    """Return the answer of the command `audit verify` as text, for an audit trail without errors; `rows` is the
+    number of verified rows.
+    """
     return (translator("audit_screen.verified", rows=rows),)
 
 
 def export_lines(export: ExportResult, translator: Translator) -> Lines:
-    """Return the answer of `audit export`."""
+    """Return the answer of the command `audit export` as text: the file and the number of its rows."""
     return (translator("audit_screen.exported", rows=export.rows, file=export.file),)
 
 
@@ -132,7 +140,9 @@ def export_lines(export: ExportResult, translator: Translator) -> Lines:
 
 
 def health_lines(checks: "Iterable[HealthCheck]", translator: Translator) -> Iterator[str]:
-    """Return one line per check, and below a failed one its next step."""
+    """Yield the answer of the commands `doctor` and `db check` as text: one line per check, and below a failed check
+    its next step.
+    """
     for check in checks:
         mark = "✕" if not check.ok else "▲" if check.next else "✓"
         yield f"{mark} {translator(check.message, **check.facts)}"
@@ -141,11 +151,11 @@ def health_lines(checks: "Iterable[HealthCheck]", translator: Translator) -> Ite
 
 
 def upgrade_lines(revisions: Mapping[str, object], translator: Translator) -> Lines:
-    """Return the answer of `db upgrade`."""
+    """Return the answer of the command `db upgrade` as text."""
     key = "cli.upgraded.same" if revisions["from"] == revisions["to"] else "cli.upgraded"
     return (translator(key, before=revisions["from"], after=revisions["to"]),)
 
 
 def task_run_lines(runs: "Iterable[TaskRun]", translator: Translator) -> Lines:
-    """Return the answer of `worker --once`: one line per task."""
+    """Return the answer of the command `worker --once` as text: one line per due task."""
     return [translator("cli.task", task=run.task, count=run.count) for run in runs]

@@ -1,4 +1,4 @@
-"""The sentences of one command, in its language."""
+"""The sentences of a command, in the language of the command."""
 
 import os
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ Lines = Iterable[str]
 
 
 class Translator:
-    """Returns sentences in the language of this command: that of CONSOLE_LANGUAGE or else of the system until the
-    settings are read, then that of the settings.
+    """Returns sentences in the language of this command. Until the settings are read, this is the language of
+    CONSOLE_LANGUAGE or else of the operating system; after that, the language of the settings.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Translator:
         return wording.timeline_line(entry, self.language)
 
     def error_message(self, error: ConsoleError) -> str:
-        """Return the message of an error."""
+        """Return the sentence about an error."""
         from console.wording import catalogue as wording
 
         return wording.error_message(error, self.language)

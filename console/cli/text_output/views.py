@@ -1,4 +1,4 @@
-"""The view of a record as text: record, explanation, next step, and the sections of its kind."""
+"""Build the view of a record as text: record, explanation, next step, and the sections of its kind."""
 
 from collections.abc import Iterable, Iterator
 
@@ -21,7 +21,9 @@ from console.wording import sagas as saga_wording
 
 
 def view_lines(view: AnyView, translator: Translator) -> Iterator[str]:
-    """Return the view of a record: record, explanation, next step, sections of its kind, timeline and evidence."""
+    """Yield the answer of the command `show` as text: record, explanation, next step, the sections of the record's
+    kind, timeline and evidence.
+    """
     yield from record_table(view.record, translator)
     yield ""
     yield from _explanation_lines(view.explanation, translator)
@@ -31,7 +33,7 @@ def view_lines(view: AnyView, translator: Translator) -> Iterator[str]:
 
 
 def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
-    """Return the sections that only the view of this kind of record has."""
+    """Yield the sections that only a view of this kind of record has."""
     match view:
         case CreditCheckView():
             yield from section_lines("record.tab.documents", document_table(view.documents, translator), translator)
@@ -54,7 +56,7 @@ def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
 
 
 def _saga_lines(sagas: Iterable[SagaView], translator: Translator) -> Iterator[str]:
-    """Return the sagas that follow expired payments: for each one a heading with its state, and its steps."""
+    """Yield the sagas that end expired payments: for each saga a heading with its state, followed by its steps."""
     for saga in sagas:
         language = translator.language
         heading = (

@@ -1,8 +1,9 @@
-"""Sample credit checks, payments and refunds in every state, for the demo and benchmarks. The same seed gives the
-same samples.
+"""Sample credit checks, payments and refunds in every state, for the demo and for benchmarks. The same seed always
+gives the same samples.
 
-`generate_checks` returns pure values, `write_samples` writes them to a database. Register their provider's side
-(`report`) in a sandbox, so that re-fetches and decisions with the provider's id work for the samples.
+`generate_checks` and `generate_payments` return samples in memory, and `write_samples` writes them to a database. The
+caller should also register each sample's `report` at the simulated provider, so that re-fetches and decisions with
+the provider's id work for the samples.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,8 @@ __all__ = [
 def generate_checks(
     seed: int, now: datetime, describe: DescribeCompany, count: int = 2_000
 ) -> tuple[CheckSample, ...]:
-    """Return `count` credit checks, oldest first, with ids from 1: some of every kind; the others are purchased and
-    complete.
+    """Return `count` sample credit checks, oldest first, with ids from 1. There are some of every kind; all further
+    ones are purchased and complete. `describe` gives the company of a corporation number.
     """
     maker = CheckSampleMaker(seed, now, describe)
     samples = [sample for recipe in RECIPES for sample in recipe(maker)]
@@ -44,8 +45,9 @@ def generate_checks(
 def generate_payments(
     seed: int, now: datetime, samples: Sequence[CheckSample], count: int = 120
 ) -> tuple[PaymentSample, ...]:
-    """Return `count` payments with orders and refunds, oldest first: some of every kind; the others are paid. They
-    belong to corporations of `samples`; without samples, to corporations of their own.
+    """Return `count` sample payments with their orders and refunds, oldest first. There are some of every kind; all
+    further ones are paid. They belong to corporations of the credit checks `samples`; if `samples` is empty, to newly
+    made corporation numbers.
     """
     bought = [sample.number for sample in samples if sample.journal and sample.status == "success"][-count // 2 :]
     drawn = CheckSampleMaker(seed, now, lambda number: (number, "ok"))

@@ -1,4 +1,4 @@
-"""Generate single sample records: numbers, times, people, and the events of a purchase."""
+"""Make single sample credit checks: random numbers, times and people, and the events of their purchase."""
 
 import random
 import uuid
@@ -20,12 +20,15 @@ _UNKNOWN_CAUSES = ("read_timeout", "http_503", "connection_broken", "answer_cut"
 
 JournalState = tuple[str, str | None, str | None]
 DescribeCompany = Callable[[str], tuple[str, str]]
-"""Corporation number → the sample company's name and result (ok, hold, ng)."""
+"""A function that returns, for a corporation number, the name and the result (ok, hold or ng) of the sample company.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleEvent:
-    """One audit entry of a record."""
+    """One audit entry about a sample record: time, actor (`who`), action (`what`), facts (`detail`), result and
+    reason.
+    """
 
     at: datetime
     who: str
@@ -37,7 +40,9 @@ class SampleEvent:
 
 @dataclass(frozen=True, slots=True)
 class SampleAnswer:
-    """One item of evidence: an answer of the provider or, if `source` is "person", a statement of a person."""
+    """One item of evidence about a sample record: an answer of the provider, or a statement of a person if `source`
+    is "person".
+    """
 
     at: datetime
     who: str
@@ -48,11 +53,12 @@ class SampleAnswer:
 
 @dataclass(slots=True)
 class CheckSample:
-    """One sample credit check; `kind` names what it demonstrates.
+    """One sample credit check; `kind` names the situation that it shows.
 
-    `journal` is (state, outcome class, reason) of its purchase, None for rows of another application. `values` are
-    columns that differ from those of a plain record. `report` is what the provider has, None if nothing was
-    purchased; `is_forgotten` means that the provider denies it now; `missing` are the parts that never reached us.
+    `journal` is (state, outcome class, reason) of its purchase in the journal, None for a row of another application.
+    `values` are columns that differ from those of a plain record. `report` is the provider's report, None if nothing
+    was purchased. `is_forgotten` means that the provider no longer has it. `missing` are the parts of the report that
+    never reached us.
     """
 
     kind: str
@@ -82,8 +88,8 @@ class CheckSample:
 
 
 class CheckSampleMaker:
-    """Draws numbers, times and people at random, and makes samples of them. All values depend on the seed and `now`
-    only.
+    """Makes sample credit checks from random numbers, times and people. All values depend only on the seed and
+    `now`.
     """
 
     def __init__(self, seed: int, now: datetime, describe: DescribeCompany) -> None:
@@ -94,8 +100,8 @@ class CheckSampleMaker:
         self._provider_id = FIRST_PROVIDER_ID
 
     def next_number(self) -> str:
-        """Return a new corporation number with a correct check digit that no corporation has: no registry office has
-        a code that begins with 99.
+        """Return a new valid corporation number that no corporation has: its 12 digits after the check digit begin
+        with 99, which is not the code of any registry office.
         """
         while True:
             base = f"99{self.random.randrange(10**10):010d}"
@@ -104,8 +110,8 @@ class CheckSampleMaker:
                 return check_digit(base) + base
 
     def workday_instant(self, least_days: float, most_days: float) -> datetime:
-        """Return a random instant in office hours in Japan (09:00–18:00) on a weekday, about `least_days` to
-        `most_days` ago.
+        """Return a random instant on a weekday between 09:00 and 18:00 in Japan, about `least_days` to `most_days`
+        before now.
         """
         back = timedelta(days=self.random.uniform(least_days + 1, most_days + 1))
         day = (self.now - back).astimezone(JST).date()
@@ -117,14 +123,14 @@ class CheckSampleMaker:
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
     def make_report(self, number: str, at: datetime) -> CheckReport:
-        """Return the report that the provider has about a purchase at that instant."""
+        """Return the provider's report about the corporation `number`, purchased at the instant `at`."""
         name, verdict = self._describe_company(number)
         day = at.astimezone(JST).date()
         self._provider_id += self.random.randrange(1, 9)
         return CheckReport(self._provider_id, number, name, verdict, day, day + timedelta(days=365))
 
     def make_begun(self, kind: str, at: datetime, journal: JournalState, status: str) -> CheckSample:
-        """Return a purchase without an outcome; the caller sets it."""
+        """Return a sample whose purchase has begun but has no outcome yet; the caller sets the outcome."""
         operation_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         who, client = self.random.choice(_BUYERS), self.random.choice(CLIENT_IDS)
         sample = CheckSample(kind, self.next_number(), client, at, who, journal, status, operation_id=operation_id)
@@ -134,14 +140,16 @@ class CheckSampleMaker:
         return sample
 
     def make_bought(self, kind: str, at: datetime, missing: tuple[str, ...] = ()) -> CheckSample:
-        """Return a successful purchase with all parts except `missing`."""
+        """Return a sample of a successful purchase that has all parts except `missing`."""
         sample = self.make_begun(kind, at, ("done", "SUCCEEDED", "http_201"), "success")
         sample.report, sample.missing = self.make_report(sample.number, at), missing
         add_purchase_events(sample)
         return sample
 
     def make_unanswered(self, kind: str, at: datetime, charged: bool) -> CheckSample:
-        """Return a purchase without an answer of the provider; `charged` is True if the provider has executed it."""
+        """Return a sample of a purchase to which the provider gave no answer; `charged` is True if the provider has
+        executed the purchase.
+        """
         cause = self.random.choice(_UNKNOWN_CAUSES)
         sample = self.make_begun(kind, at, ("unknown", "UNKNOWN", cause), "pending")
         sample.values = review_columns(WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause)
@@ -151,12 +159,14 @@ class CheckSampleMaker:
 
 
 def review_columns(reason: str, **more: object) -> dict[str, Any]:
-    """Return the columns of the work state `needs_review` with this reason, and `more`."""
+    """Return the columns of a record whose work is `needs_review` for this reason, together with the columns
+    `more`.
+    """
     return {"work_state": "needs_review", "work_reason": reason, **more}
 
 
 def add_purchase_events(sample: CheckSample) -> None:
-    """Add the audit entries and answers of a successful purchase."""
+    """Add to the sample the audit entries and the answers of a successful purchase."""
     report, at, who = sample.report, sample.at, sample.who
     assert report is not None  # noqa: S101 - for the type checker
     body = f'{{"credit_check":{{"credit_check_id":{report.credit_check_id}}}}}'
@@ -176,7 +186,9 @@ def add_purchase_events(sample: CheckSample) -> None:
 
 
 def add_ending_event(sample: CheckSample, what: AuditAction, reason: str, seconds: int) -> None:
-    """Add the audit entry and the answer of a purchase that was not completed, `seconds` after its start."""
+    """Add to the sample the audit entry and the answer of a purchase that was not completed; both are `seconds` after
+    the start of the purchase.
+    """
     at, (_, outcome, cause) = sample.at + seconds * ONE_SECOND, sample.journal or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
     sample.answers.append(SampleAnswer(at, sample.who, "alarmbox.purchase", f"{status}{outcome} {cause}"))

@@ -1,4 +1,4 @@
-"""Kinds of sample credit checks: each recipe yields all samples of one kind."""
+"""Recipes of sample credit checks. Each recipe is a function that yields all samples of one kind."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ _PART_CAUSES = ("read_timeout", "http_503", "pdf_not_pdf", "answer_cut", "pdf_mi
 
 
 def _running_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield purchases that a colleague began a moment ago, without an answer yet."""
+    """Yield purchases that another person began a moment ago and that have no answer yet."""
     for _ in range(4):
         sample = maker.make_begun("running", maker.instant_ago(0.2, 2), ("calling", None, None), "pending")
         sample.is_running = True
@@ -43,7 +43,7 @@ def _running_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
 
 
 def _lapsed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield purchases whose process has died; half of them were charged."""
+    """Yield purchases whose process ended without recording an answer; the provider has executed half of them."""
     for turn in range(4):
         sample = maker.make_begun("lapsed", maker.instant_ago(60, 300), ("calling", None, None), "pending")
         sample.report = maker.make_report(sample.number, sample.at) if turn % 2 else None
@@ -56,8 +56,8 @@ def _unknown_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
 
 
 def _half_decided_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield purchases with an unknown outcome that one person proposes as not purchased; a second person must
-    confirm.
+    """Yield purchases with an unknown outcome that one person has proposed as not purchased; a second person must
+    still agree.
     """
     for _ in range(3):
         sample = maker.make_unanswered("half_decided", maker.instant_ago(1_500, 4_000), charged=False)
@@ -70,7 +70,7 @@ def _half_decided_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
 
 
 def _misfit_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield purchases whose answer named another number or had no usable id."""
+    """Yield purchases whose answer named another corporation number or contained no usable id."""
     for cause in ("other_number", "bad_id"):
         sample = maker.make_unanswered("misfit", maker.instant_ago(200, 2_000), charged=True)
         sample.journal = ("unknown", "UNKNOWN", cause)
@@ -79,8 +79,8 @@ def _misfit_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
 
 
 def _failed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield purchases that were certainly not made, three for each cause; some were repeated with success. Also yield
-    three unknown outcomes that two people settled.
+    """Yield purchases that were certainly not made, three for each cause; some of them were repeated with success.
+    Also yield three purchases with an unknown outcome that two people have settled.
     """
     for cause, outcome in _NOT_BOUGHT_CAUSES * 3:
         sample = maker.make_begun("error", maker.workday_instant(1, 60), ("failed", outcome, cause), "error")
@@ -94,13 +94,13 @@ def _failed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
 
 
 def _repeated_check(maker: CheckSampleMaker, failed: CheckSample) -> CheckSample:
-    """Return a successful purchase for the same corporation and client, one hour later."""
+    """Return a successful purchase for the same corporation and client as the failed one, one hour later."""
     sample = maker.make_bought("bought_after_error", failed.at + timedelta(hours=1))
     return _with_number_and_client(maker, sample, failed.number, failed.client)
 
 
 def _with_number_and_client(maker: CheckSampleMaker, sample: CheckSample, number: str, client: str) -> CheckSample:
-    """Give the purchase another number and client, and return it."""
+    """Give the purchased sample another corporation number and client, and return it."""
     sample.number, sample.client = number, client
     sample.report = maker.make_report(number, sample.at)
     sample.events, sample.answers = sample.events[:1], []
@@ -125,8 +125,8 @@ def _decided_check(maker: CheckSampleMaker) -> CheckSample:
 
 
 def _incomplete_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield purchases with missing parts: each combination, at each attempt of the re-fetch schedule and after its
-    end.
+    """Yield purchased credit checks with missing parts: for each combination of missing parts, one at each attempt of
+    the re-fetch schedule and one after its end.
     """
     for missing in _MISSING_PARTS:
         for attempts in range(len(INCOMPLETE_REFETCHES) + 1):
@@ -162,7 +162,9 @@ def _incomplete_check(maker: CheckSampleMaker, missing: tuple[str, ...], attempt
 
 
 def _checks_after_viewing_period(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield credit checks whose viewing period is over, so that missing parts stay missing."""
+    """Yield credit checks whose viewing period at the provider is over, so that missing parts can't be fetched any
+    more.
+    """
     for turn in range(6):
         sample = maker.make_bought("viewing_over", maker.workday_instant(370, 420), ("pdf",) if turn % 2 else ())
         code = ErrorCode.VIEWING_PERIOD_OVER
@@ -176,7 +178,9 @@ def _checks_after_viewing_period(maker: CheckSampleMaker) -> Iterator[CheckSampl
 
 
 def _renewed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield chains of two and three purchases, each of which supersedes the one before."""
+    """Yield chains of two or three purchases for the same corporation and client, each of which supersedes the one
+    before.
+    """
     for turn in range(24):
         newer = maker.make_bought("renewal", maker.workday_instant(2, 200))
         yield newer
@@ -192,7 +196,9 @@ def _renewed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
 
 
 def _checks_with_two_reports(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield credit checks whose PDF the provider has changed: the newer PDF is current, the older one is kept."""
+    """Yield credit checks whose PDF the provider has replaced: the newer PDF is current, and the older one is still
+    stored.
+    """
     for _ in range(8):
         sample = maker.make_bought("two_reports", maker.workday_instant(20, 300))
         sample.revisions = 2
@@ -204,7 +210,7 @@ def _checks_with_two_reports(maker: CheckSampleMaker) -> Iterator[CheckSample]:
 
 
 def _checks_for_several_clients(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield one credit check per client for each of several corporations."""
+    """Yield, for several corporations, one credit check for each client."""
     for _ in range(6):
         first_purchase = maker.make_bought("several_clients", maker.workday_instant(5, 200))
         yield first_purchase
@@ -214,7 +220,7 @@ def _checks_for_several_clients(maker: CheckSampleMaker) -> Iterator[CheckSample
 
 
 def _contradicted_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield known records that the provider contradicts: the state stays, and a case is open."""
+    """Yield credit checks whose known state the provider contradicts: the state stays, and a case is open."""
     for _ in range(2):
         sample = maker.make_bought("contradicted", maker.workday_instant(10, 100))
         sample.values = review_columns(WorkReason.CONTRADICTED)
@@ -225,8 +231,8 @@ def _contradicted_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
 
 
 def _checks_by_other_programs(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield rows of another application: purchased, pending, with the number in another spelling, and without a valid
-    number.
+    """Yield rows that another application wrote: purchased ones, pending ones, ones with the corporation number in
+    another spelling, and ones without a valid number.
     """
     for turn in range(6):
         sample = maker.make_bought(
@@ -263,7 +269,9 @@ def _invoice_form(number: str) -> str:
 
 
 def _duplicate_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
-    """Yield duplicates from the time before the claim was unique: a corporation purchased twice for one client."""
+    """Yield duplicates from the time before claims were unique: the same corporation, purchased twice for one
+    client.
+    """
     for _ in range(4):
         original = maker.make_bought("duplicated", maker.workday_instant(200, 340))
         yield original

@@ -1,4 +1,4 @@
-"""Writes sample records to a database in one transaction, one table at a time, with PDFs and audit entries."""
+"""Write all sample records to a database in one transaction, one table after another, with PDFs and audit entries."""
 
 import json
 import uuid
@@ -24,9 +24,9 @@ from console.store.schema import core as schema
 from console.store.spool.spool import Head
 
 TrailEvent = tuple[SampleEvent, str, int]
-"""An event with the kind and the id of its record."""
+"""A sample event, with kind and id of its record."""
 RenderPdf = Callable[[CheckReport, int], bytes]
-"""A report and its revision (from 1) → the PDF that the provider would return."""
+"""A function that returns the PDF which the provider would return for a report and its revision (from 1)."""
 
 _RUNNING_LEASE_MS = 3_600_000
 _WRITER_THREADS = 8
@@ -45,8 +45,8 @@ def write_samples(
     render_pdf: RenderPdf,
     payments: Sequence[PaymentSample] = (),
 ) -> None:
-    """Write `team` and all samples to an empty database. PDFs are stored first, so that no row refers to a missing
-    file.
+    """Write the people of `team`, the credit checks `samples` and the payments to an empty database. PDFs are stored
+    first, so that no row refers to a missing file.
     """
     reports, people_of = (
         _store_documents(context, [sample for sample in samples if sample.has_pdf], render_pdf),
@@ -85,8 +85,8 @@ def _write_in_transaction(
 def _store_documents(
     context: ServiceContext, samples: Sequence[CheckSample], render_pdf: RenderPdf
 ) -> dict[int, list[StoredDocument]]:
-    """Store the PDFs in several threads, because each thread waits for the disk. Return the stored documents by
-    record id.
+    """Store the PDFs of all samples in several threads, because each thread waits for the disk. Return the stored
+    documents of each sample, by the sample's id.
     """
     with ThreadPoolExecutor(_WRITER_THREADS) as pool:
         stored = pool.map(lambda sample: _store_documents_of(context, sample, render_pdf), samples)
@@ -94,7 +94,7 @@ def _store_documents(
 
 
 def _store_documents_of(context: ServiceContext, sample: CheckSample, render_pdf: RenderPdf) -> list[StoredDocument]:
-    """Store a sample's PDFs, oldest first."""
+    """Store the PDFs of one sample, oldest first, and return the stored documents."""
     if sample.report is None:
         return []
     return [
@@ -129,7 +129,7 @@ def _check_row(
 
 
 def _foreign_row(sample: CheckSample) -> ColumnValues:
-    """Return a row with the columns of the original table only, as another application writes it."""
+    """Return the sample as a row with only the original columns of the table, as another application writes it."""
     report = sample.report if sample.status == "success" else None
     has_part = {part: report is not None and part not in sample.missing for part in ("name", "result", "dates")}
     report_with_dates = report if has_part["dates"] else None
@@ -202,8 +202,8 @@ def _case_row(sample: CheckSample) -> ColumnValues:
 
 
 def _add_trail(context: ServiceContext, tx: Transaction, trail: Sequence[TrailEvent]) -> None:
-    """Write all events as audit entries of one session, in chronological order, and anchor their hash chain in the
-    spool.
+    """Write all sample events as audit entries of one session, in the sequence of their times, and store the anchors
+    of their hash chain in the spool.
     """
     events = sorted(trail, key=lambda entry: entry[0].at)
     chain = str(uuid.uuid4())

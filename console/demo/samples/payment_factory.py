@@ -1,4 +1,4 @@
-"""Makes sample orders with payments and refunds: amounts, times, people and events."""
+"""Make sample orders with payments and refunds: random amounts, times and people, and their events."""
 
 import json
 import random
@@ -34,10 +34,11 @@ _FIRST_REFUND_SERIAL, _FIRST_PAYPAY_SERIAL, _FIRST_ATOM_SERIAL = 40_001, 4_212_3
 
 @dataclass(slots=True)
 class RefundSample:
-    """One sample refund. `sandbox_state` is its state at the simulated provider, None without the refund there.
+    """One sample refund. `sandbox_state` is its state at the simulated provider, None if the simulated provider
+    doesn't have it.
 
-    `journal` is (state, outcome class, reason) of its sending, None if it was never sent. `values` are columns that
-    differ from those of a plain request.
+    `journal` is (state, outcome class, reason) of its submission in the journal, None if it was never sent. `values`
+    are columns that differ from those of a plain request. `number` is the provider's refund number.
     """
 
     amount_minor: int
@@ -60,12 +61,13 @@ class RefundSample:
 
 @dataclass(slots=True)
 class PaymentSample:
-    """One sample payment with its order and refunds; `kind` names what it demonstrates.
+    """One sample payment with its order and refunds; `kind` names the situation that it shows.
 
-    `sandbox_state` is its state at the simulated provider, None if the provider doesn't have it; `sandbox_minor` is
-    the provider's amount if it differs from the price. `amount_minor` is the price, `captured_minor` the captured
-    amount, `set_aside_minor` the part that exceeds the account's `limit_minor`. `case` is (rule, observed, expected)
-    of a case for a person. `events` are (kind, event) of order and payment.
+    `sandbox_state` is its state at the simulated provider, None if the simulated provider doesn't have it;
+    `sandbox_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the price,
+    `captured_minor` the paid amount, `set_aside_minor` the part that exceeds the account's `limit_minor`; all in
+    minor units. `case` is (rule, observed, expected) of a case for a person. `events` are pairs of record kind and
+    event of the order and the payment.
     """
 
     kind: str
@@ -102,12 +104,14 @@ class PaymentSample:
 
     @property
     def latest_event_at(self) -> datetime:
-        """Instant of the last event."""
+        """Time of the newest event of the sample, or its start time if it has no events."""
         return max([self.at, *(event.at for _, event in self.events)])
 
     @property
     def sandbox_payment(self) -> dict[str, Any] | None:
-        """The payment as the sandbox registers it; None if the provider doesn't have it."""
+        """The payment in the form in which the sandbox registers it; None if the simulated provider doesn't have
+        it.
+        """
         if self.sandbox_state is None:
             return None
         refunds = [
@@ -134,7 +138,9 @@ class PaymentSample:
     def add_event(
         self, kind: str, at: datetime, who: str, what: AuditAction, reason: str | None = None, **detail: Any
     ) -> None:
-        """Add an audit event of the order (ORDER_KIND) or the payment (PAYMENT_KIND)."""
+        """Add an audit event about the order (`kind` is ORDER_KIND) or the payment (PAYMENT_KIND); `detail` are the
+        event's facts.
+        """
         self.events.append((kind, SampleEvent(at, who, what, detail, reason=reason)))
 
 
@@ -143,8 +149,8 @@ def _utc_text(at: datetime) -> str:
 
 
 class PaymentSampleMaker:
-    """Draws amounts, times, people and names at random, and makes samples of them. All values depend on the seed and
-    `now` only.
+    """Makes sample payments from random amounts, times, people and names. All values depend only on the seed and
+    `now`.
     """
 
     def __init__(self, seed: int, now: datetime, corporations: Sequence[str]) -> None:
@@ -157,13 +163,13 @@ class PaymentSampleMaker:
         return self.now - timedelta(minutes=self.random.uniform(least_minutes, most_minutes))
 
     def workday_instant(self, least_days: float, most_days: float) -> datetime:
-        """Return a random instant in office hours in Japan (09:00–18:00), about `least_days` to `most_days` ago."""
+        """Return a random instant between 09:00 and 18:00 in Japan, about `least_days` to `most_days` before now."""
         day = (self.now - timedelta(days=self.random.uniform(least_days + 1, most_days + 1))).astimezone(JST).date()
         second = self.random.randrange(9 * 3600, 18 * 3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
     def instant_of_day(self, days: int, hour: int) -> datetime:
-        """Return a random instant in that hour of the day in Japan, that many days ago."""
+        """Return a random instant within the hour `hour` (in Japan) of the day that is `days` days before today."""
         day = (self.now.astimezone(JST) - timedelta(days=days)).date()
         second = hour * 3600 + self.random.randrange(3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
@@ -171,7 +177,7 @@ class PaymentSampleMaker:
     def make_begun(
         self, kind: str, at: datetime, provider: str | None = None, minor: int | None = None
     ) -> PaymentSample:
-        """Return a payment that nobody has paid yet; the provider has issued its code (PayPay) or token (atom)."""
+        """Return a sample payment that is not paid yet; the provider has issued its code (PayPay) or token (atom)."""
         self._serial += 1
         provider = provider or self.random.choice(("paypay", "paypay", "atom"))
         day = at.astimezone(JST).strftime("%Y%m%d")
@@ -195,13 +201,15 @@ class PaymentSampleMaker:
     def make_paid(
         self, kind: str, at: datetime, provider: str | None = None, minor: int | None = None
     ) -> PaymentSample:
-        """Return a completed payment with its order."""
+        """Return a completed sample payment with its paid order."""
         sample = self.make_begun(kind, at, provider, minor)
         self.mark_paid(sample, at + timedelta(seconds=self.random.randrange(30, 240)))
         return sample
 
     def mark_paid(self, sample: PaymentSample, at: datetime) -> None:
-        """Mark the payment as paid: the provider reports it, and the order becomes paid."""
+        """Change the sample to a payment that was paid at the instant `at`: the provider reports it as paid, and its
+        order is paid.
+        """
         sample.provider_payment_id = sample.provider_payment_id or self._next_provider_id(sample.provider)
         sample.payer = f"PAYER-{self.random.randrange(10**8):08d}"
         sample.sandbox_state, sample.captured_minor = "paid", sample.amount_minor
@@ -218,7 +226,9 @@ class PaymentSampleMaker:
         self.add_answer(sample, at + 5 * ONE_SECOND, word, "SUCCEEDED answered")
 
     def provider_columns(self, sample: PaymentSample, word: str, at: datetime) -> dict[str, Any]:
-        """Return the columns that store the last answer of the provider."""
+        """Return the columns that store the provider's last answer about the payment; `word` is the provider's name
+        of the state.
+        """
         return {
             "provider_state": word,
             "told_at": at,
@@ -227,14 +237,16 @@ class PaymentSampleMaker:
         }
 
     def add_answer(self, sample: PaymentSample, at: datetime, word: str, outcome: str) -> None:
-        """Add the provider's answer about the payment as evidence."""
+        """Add an answer of the provider about the payment as evidence; `word` is the provider's name of the state."""
         body = json.dumps(
             {"status": word, "merchantPaymentId": sample.reference, "paymentId": sample.provider_payment_id}
         )
         sample.answers.append(SampleAnswer(at, "worker", f"{sample.provider}.payment", f"HTTP 200 {outcome}", body))
 
     def make_requested(self, sample: PaymentSample, minor: int, at: datetime, maker: str = "") -> RefundSample:
-        """Return a refund that a person has requested; no checker has decided yet."""
+        """Add to the payment a refund that a maker has requested and no checker has decided yet. Return the
+        refund.
+        """
         refund = RefundSample(minor, maker or self.random.choice(MAKER_NAMES), at, self.random.choice(REFUND_REASONS))
         facts: dict[str, Any] = {"payment": None, "minor": minor, "currency": sample.currency, "radar": []}
         refund.events.append(SampleEvent(at, refund.maker, AuditAction.REFUND_REQUESTED, facts))
@@ -242,7 +254,9 @@ class PaymentSampleMaker:
         return refund
 
     def make_approved(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
-        """Return a refund that the operator has requested and the approver has approved; it is not sent yet."""
+        """Add to the payment a refund that the operator has requested and the approver has approved; it is not sent
+        yet. Return the refund.
+        """
         refund = self.make_requested(sample, minor, at, "op-a")
         refund.status, refund.checkers = RefundState.APPROVED, ("lead-b",)
         refund.events.append(
@@ -253,7 +267,9 @@ class PaymentSampleMaker:
     def make_sent(
         self, sample: PaymentSample, minor: int, at: datetime, status: RefundState, journal: JournalState
     ) -> RefundSample:
-        """Return a refund that was sent once with its idempotency key; the caller sets its outcome."""
+        """Add to the payment a refund that was sent once with its idempotency key. Return the refund; the caller sets
+        its outcome.
+        """
         refund = self.make_approved(sample, minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
         refund.status, refund.journal, refund.operation_id = status, journal, self._uuid()
@@ -262,7 +278,7 @@ class PaymentSampleMaker:
         return refund
 
     def make_accepted(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
-        """Return a refund that the provider has accepted and not executed yet."""
+        """Add to the payment a refund that the provider has accepted but not executed yet. Return the refund."""
         refund = self.make_sent(sample, minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted"))
         refund.number, refund.sandbox_state = self._provider_refund_id(sample, refund), "accepted"
         word = "CREATED" if sample.provider == "paypay" else "REFUND INITIATED"
@@ -273,7 +289,7 @@ class PaymentSampleMaker:
         return refund
 
     def make_completed(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
-        """Return a completed refund."""
+        """Add to the payment a completed refund, and return the refund."""
         refund = self.make_accepted(sample, minor, at)
         word = "REFUNDED" if sample.provider == "paypay" else "REFUND PROCESSED"
         completed_at = at + timedelta(minutes=12)
@@ -297,14 +313,16 @@ class PaymentSampleMaker:
         word: str = "",
         reason: str | None = None,
     ) -> None:
-        """Add the outcome of a refund to it, as audit entry and evidence."""
+        """Add the outcome of the refund's submission to the refund, as an audit entry and as evidence."""
         facts = {"payment": None, "minor": refund.amount_minor, "currency": sample.currency}
         refund.events.append(SampleEvent(at, "lead-b", what, facts, reason=reason))
         body = json.dumps({"status": word, "merchantRefundId": refund.key}) if word else ""
         refund.answers.append(SampleAnswer(at, "lead-b", f"{sample.provider}.refund", summary, body))
 
     def _provider_refund_id(self, sample: PaymentSample, refund: RefundSample) -> str | None:
-        """Return the number of a refund at the provider: PayPay uses our key, atom has a number of its own."""
+        """Return the provider's refund id: PayPay uses our idempotency key as the id, atom has a number of its
+        own.
+        """
         return refund.key if sample.provider == "paypay" else str(_FIRST_REFUND_SERIAL + self.random.randrange(10**6))
 
     def _next_provider_id(self, provider: str) -> str:

@@ -1,4 +1,4 @@
-"""Kinds of sample payments: each recipe yields all samples of one kind."""
+"""Recipes of sample payments. Each recipe is a function that yields all samples of one kind."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -15,7 +15,7 @@ PROVIDER_NAMES = ("paypay", "atom")
 
 
 def scheduled_columns(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
-    """Return the columns of the work state `scheduled`."""
+    """Return the columns of a record whose work is `scheduled` at the time `at` for this reason."""
     return {"work_state": "scheduled", "work_reason": reason, "work_at": at, "work_attempts": attempts}
 
 
@@ -30,7 +30,7 @@ def _waiting_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
 
 
 def _unknown_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield payments without an answer to the request for a code or token."""
+    """Yield payments with an unknown outcome: the provider did not answer the request for a code or token."""
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
         sample = maker.make_begun("unknown", maker.instant_ago(20, 2_000), provider)
         sample.status, sample.journal, sample.provider_payment_id = (
@@ -53,7 +53,7 @@ def _unknown_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
 
 
 def _unpaid_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield failed payments, and payments that expired unpaid."""
+    """Yield failed payments, and payments that expired unpaid and whose orders are cancelled."""
     for turn in range(12):
         sample = maker.make_begun(
             "failed" if turn % 2 else "expired", maker.workday_instant(1, 90), PROVIDER_NAMES[turn // 2 % 2]
@@ -89,8 +89,9 @@ def _unpaid_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
 
 
 def _disagreeing_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield payments that disagree with their order or provider: paid after the order was cancelled, an order with
-    another amount that was not moved, and a payment that the provider reports as failed.
+    """Yield payments that disagree with their order or provider: paid after the order was cancelled; paid with
+    another amount than the order's total, so that the order is not set to paid; and reported as failed by the
+    provider although paid here.
     """
     for provider in PROVIDER_NAMES:
         late_payment = maker.make_paid("paid_after_cancel", maker.workday_instant(2, 20), provider)
@@ -132,7 +133,7 @@ def _disagreeing_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
 
 
 def _with_case(sample: PaymentSample, rule: str, observed: str, expected: str) -> PaymentSample:
-    """Add a case to the payment, and return it."""
+    """Add an open case to the sample payment, and return the sample."""
     sample.case = (rule, observed, expected)
     sample.values |= review_columns(rule)
     sample.add_event(
@@ -147,7 +148,7 @@ def _with_case(sample: PaymentSample, rule: str, observed: str, expected: str) -
 
 
 def _reversed_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield a payment that the bank reversed two days later."""
+    """Yield a payment that the bank has reversed two days after it was paid."""
     sample = maker.make_paid("reversed", maker.workday_instant(8, 30), "atom")
     at = sample.at + timedelta(days=2)
     sample.status, sample.sandbox_state = _PaymentState.REVERSED, "reversed"
@@ -160,7 +161,7 @@ def _reversed_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
 
 
 def _payments_with_set_aside(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield payments beyond the limit of the account of their corporation; the excess is set aside until it is
+    """Yield payments that exceed the limit of their corporation's account; the excess is set aside until it is
     refunded.
     """
     for turn in range(2):
@@ -176,8 +177,8 @@ def _payments_with_set_aside(maker: PaymentSampleMaker) -> Iterator[PaymentSampl
 
 
 def _payments_with_request(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield payments with a refund that waits for approval: of the operator, of the approver, and one that needs two
-    checkers.
+    """Yield payments with a refund that waits for approval: refunds requested by the operator, one requested by the
+    approver, and one that needs two checkers.
     """
     for turn, who in enumerate(("op-a", "op-a", "op-a", "lead-b", "op-a")):
         two_checkers = turn == 4
@@ -194,7 +195,9 @@ def _payments_with_request(maker: PaymentSampleMaker) -> Iterator[PaymentSample]
 
 
 def _payments_with_decision(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield payments with a refund that is approved and cooling off, rejected, withdrawn, or expired."""
+    """Yield payments with a decided refund: one is approved and in its cooling-off (waiting time before the
+    submission), one rejected, one withdrawn, one expired.
+    """
     sample = maker.make_paid("refund_approved", maker.workday_instant(3, 20), "paypay", 330_000)
     refund = maker.make_approved(sample, 220_000, maker.instant_ago(10, 11))
     refund.values = {
@@ -225,8 +228,8 @@ def _payments_with_decision(maker: PaymentSampleMaker) -> Iterator[PaymentSample
 
 
 def _payments_with_sent_refund(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield payments with a refund that is accepted, has an unknown outcome (executed at the provider or not), or
-    failed.
+    """Yield payments with a sent refund: accepted by the provider, failed, or with an unknown outcome (the provider
+    has executed it or not).
     """
     for provider in PROVIDER_NAMES:
         sample = maker.make_paid("refund_sent", maker.workday_instant(2, 30), provider)
@@ -271,7 +274,7 @@ def _payments_with_sent_refund(maker: PaymentSampleMaker) -> Iterator[PaymentSam
 
 
 def _refunded_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield payments with completed refunds: one of the whole amount, or two of a part."""
+    """Yield payments with completed refunds: either one refund of the whole amount, or two refunds of a part each."""
     for turn in range(10):
         sample = maker.make_paid("refunded", maker.workday_instant(6, 120), PROVIDER_NAMES[turn % 2])
         is_full_refund = turn % 2 == 0
@@ -286,14 +289,14 @@ def _refunded_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
 
 
 def _fresh_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield payments of the last day, which the bank may still reverse."""
+    """Yield payments of the last 24 hours, which the bank may still reverse."""
     for _ in range(4):
         yield maker.make_paid("may_be_reversed", maker.instant_ago(60, 1_400), "atom")
 
 
 def _reconciled_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
-    """Yield payments of two days to reconcile: most agree, one is unknown to the provider, one has another amount
-    there.
+    """Yield payments of the two days that the demo reconciles. Most agree with the provider; one is missing at the
+    provider, and one has another amount there.
     """
     for days_back in (2, 1):
         for turn, kind in enumerate(("reconciled", "reconciled", "other_sum", "only_ours", "reconciled")):
@@ -306,7 +309,7 @@ def _reconciled_payments(maker: PaymentSampleMaker) -> Iterator[PaymentSample]:
 
 
 def complete_payment(maker: PaymentSampleMaker) -> PaymentSample:
-    """Return a payment whose order is paid, shipped or delivered."""
+    """Return a paid sample payment whose order is paid, shipped or delivered."""
     sample = maker.make_paid("complete", maker.workday_instant(3, 300))
     sample.order_status = maker.random.choice((_OrderState.PAID, _OrderState.SHIPPED, _OrderState.DELIVERED))
     return sample

@@ -1,5 +1,5 @@
-"""Writes sample orders, payments and refunds to a database in the same steps as the services, with their audit
-entries.
+"""Write sample orders, payments and refunds to a database in the same steps as the services do, and return their
+audit events.
 """
 
 import json
@@ -37,8 +37,8 @@ _SENT_COLUMNS = ("first_sent_at", "last_sent_at", "sent_count")
 
 
 def write_samples(context: ServiceContext, tx: Transaction, samples: Sequence[PaymentSample]) -> None:
-    """Write the payments with their orders, refunds, operations, evidence and cases. Set the ids of payments, orders
-    and refunds in the samples.
+    """Write the payments with their orders, refunds, operations, evidence and cases. The ids of the written payments,
+    orders and refunds are stored in the samples.
     """
     for sample in samples:
         _add_order(tx.conn, sample)
@@ -55,7 +55,9 @@ def write_samples(context: ServiceContext, tx: Transaction, samples: Sequence[Pa
 
 
 def audit_events(samples: Sequence[PaymentSample]) -> Iterator[tuple[SampleEvent, str, int]]:
-    """Yield each event with the kind and the id of its record."""
+    """Yield each audit event of the samples, with kind and id of its record. Must be called after the samples were
+    written.
+    """
     for sample in samples:
         ids = {ORDER_KIND: sample.order_id or 0, PAYMENT_KIND: sample.id}
         for kind, event in sample.events:
@@ -66,8 +68,8 @@ def audit_events(samples: Sequence[PaymentSample]) -> Iterator[tuple[SampleEvent
 
 
 def _with_payment_id(event: SampleEvent, payment_id: int) -> SampleEvent:
-    """Write the id of the payment into the facts of an event that name it, and return the event. The id is unknown
-    before the row is written.
+    """If the facts of the event contain the payment, write the payment's id into them. Return the event. The id is
+    unknown before the payment's row is written.
     """
     if PAYMENT_KIND in event.detail:
         event.detail[PAYMENT_KIND] = payment_id
@@ -78,7 +80,9 @@ def _with_payment_id(event: SampleEvent, payment_id: int) -> SampleEvent:
 
 
 def _add_order(conn: Connection, sample: PaymentSample) -> None:
-    """Insert the order in the way in which the shop writes it."""
+    """Insert the order of the sample in the same way as the shop writes its orders; do nothing if the sample has no
+    order.
+    """
     if sample.order_status is None:
         return
     total = sample.order_values.get("total_amount", sample.amount_minor)
@@ -99,7 +103,7 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
 
 
 def _add_payment(conn: Connection, sample: PaymentSample) -> None:
-    """Insert a payment, move it to its state and book its amount; a reversal is the last step."""
+    """Insert the payment, move it to its state and book its amount. A reversal is written last."""
     new_payment = NewPayment(
         sample.provider, sample.reference, sample.currency, sample.amount_minor, sample.order_id, sample.corporation,
         begun_at=sample.at, expires_at=sample.values.get("payment_expires_at"), operation_id=sample.operation_id,
@@ -121,7 +125,7 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
 
 
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
-    """Write the completed saga that follows an expired payment."""
+    """Write the completed saga that has ended an expired payment."""
     at, step_times = sample.latest_event_at, dict[str, str]()
     saga = sagas.start_saga(conn, timed_out.KIND, payments.KIND, sample.id, timed_out.ASK, {}, at)
     for step, next_step in pairwise(timed_out.STEPS):
@@ -141,7 +145,9 @@ def _read_payment(conn: Connection, sample: PaymentSample) -> Payment:
 
 
 def _book_on_account(conn: Connection, sample: PaymentSample) -> None:
-    """Set aside the amount that exceeds the limit of the company's account."""
+    """Open the account of the sample's corporation with the sample's limit, book the payment on it, and set aside the
+    amount that exceeds the limit.
+    """
     if not sample.limit_minor:
         return
     accounts.open_account(conn, sample.corporation, sample.currency, sample.limit_minor)
@@ -155,7 +161,7 @@ def _book_on_account(conn: Connection, sample: PaymentSample) -> None:
 
 
 def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
-    """Insert a refund, and move it through request, decision and sending up to its state."""
+    """Insert the refund, and move it through request, decision and submission up to its state."""
     payments.reserve_amount(conn, sample.id, refund.amount_minor, refund.at, from_set_aside=refund.from_set_aside)
     request_columns = {name: refund.values[name] for name in _REQUEST_COLUMNS if name in refund.values}
     new_refund = NewRefund(
@@ -199,7 +205,9 @@ def _change_refund(conn: Connection, refund: RefundSample, values: ColumnValues)
 
 
 def _seen_payment_json(sample: PaymentSample, refund: RefundSample) -> str:
-    """Return, as JSON, the payment that the maker of the refund saw."""
+    """Return, as JSON text, the facts about the payment at the time of the refund's request, as they are stored with
+    a request.
+    """
     view = {
         "state": sample.status.value,
         "provider_state": sample.values.get("provider_state"),
@@ -219,7 +227,7 @@ def _seen_payment_json(sample: PaymentSample, refund: RefundSample) -> str:
 
 
 def _earlier_refunds(sample: PaymentSample, refund: RefundSample) -> list[RefundSample]:
-    """Return the refunds that existed when this one was requested."""
+    """Return the refunds of the sample that existed when `refund` was requested."""
     return [earlier for earlier in sample.refunds if earlier.at < refund.at]
 
 

@@ -1,4 +1,4 @@
-"""Rows for samples of every kind: operations, evidence and cases."""
+"""Make rows that samples of every kind need: operations, evidence and cases."""
 
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -19,7 +19,7 @@ RecordKey = tuple[str, int]
 
 
 def insert_rows(tx: Transaction, table: Table, rows: list[ColumnValues]) -> None:
-    """Insert the rows into the table; do nothing if there are none."""
+    """Insert the rows into the table; do nothing if the list is empty."""
     if rows:
         tx.conn.execute(insert(table), rows)
 
@@ -34,8 +34,8 @@ def operation_row(
     who: str = "worker",
     seconds: int = 2,
 ) -> ColumnValues:
-    """Return the row of an operation on a record that started at `at`; if it is done or failed, it ended `seconds`
-    later.
+    """Return the row of an operation that began on the record `subject` at the time `at`. If the operation is done or
+    failed, it ended `seconds` later.
     """
     state, outcome, reason = journal
     ended_at = at + timedelta(seconds=seconds) if state in ("done", "failed") else None
@@ -63,7 +63,7 @@ def operation_row(
 
 
 def answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> ColumnValues:
-    """Return an answer as a row of evidence of a record."""
+    """Return an answer as a row of evidence about the record `subject`."""
     return {
         "subject_kind": subject[0],
         "subject_id": subject[1],
@@ -78,7 +78,7 @@ def answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> C
 
 
 def case_row(subject: RecordKey, rule: str, observed: str, expected: str, at: datetime) -> ColumnValues:
-    """Return the row of a case about a record."""
+    """Return the row of an open case about the record `subject`."""
     return {
         "rule_id": rule,
         "subject_kind": subject[0],

@@ -1,3 +1,3 @@
-"""Intake of payment reports that providers send by themselves (notices, callbacks, files), and imports of single
-payments.
+"""Receive the payment reports that providers send without being asked (notices, callbacks, daily files), and import
+single payments that our database doesn't have.
 """

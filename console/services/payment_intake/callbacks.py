@@ -1,7 +1,8 @@
-"""Signed callbacks of a provider: the provider's adapter decrypts and checks a callback, its report is applied to the
-payment, and a read at the provider confirms it.
+"""Receive the signed callbacks of a provider. The provider's adapter decrypts and checks a callback, the report in
+the callback is applied to the payment, and a read call to the provider then confirms the payment's state.
 
-A forged callback always gets the same refusal after the same time: its payment is looked up only later.
+A forged callback always gets the same answer after the same time, because its payment is looked up only later, by a
+due task.
 """
 
 from collections.abc import Callable
@@ -22,13 +23,15 @@ from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
 
 CALLBACK_TIME_PRECISION = timedelta(seconds=1)
-"""Precision of the times in Atom's callbacks. The event may have happened until the end of the second, even after a
-read of ours in that second.
+"""Precision of the times in Atom's callbacks: whole seconds. The payment may have been made at any moment of the
+given second, so also after our own read of the payment in that second.
 """
 
 
 class CallbackNotices:
-    """Handles notices at the callback address, which the payer's browser or the provider itself sends."""
+    """Handles the notices of one provider that arrive at the callback address, from the payer's browser or from the
+    provider itself.
+    """
 
     def __init__(
         self, context: ServiceContext, provider: str, vendors: PaymentVendors, probing: PaymentProbes
@@ -39,8 +42,9 @@ class CallbackNotices:
         self._probing = probing
 
     def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
-        """Check the callback without reading the database; return the function that stores it and applies its report.
-        Raises NoticeRefused.
+        """Check the callback in `post` without reading the database. Return a function that stores the callback and
+        applies its report to the payment. Raises NoticeRefused for a forged callback, for a payment time in the
+        future, and if the provider is not configured on this desk.
         """
         callback = self._read_callback(post.body)
         if not callback.genuine:
@@ -68,7 +72,9 @@ class CallbackNotices:
 
     @payments.run_again_if_stale()
     def _apply_callback(self, tx: Transaction, callback: Callback) -> PaymentEvent:
-        """Apply a genuine callback's report to its payment, and return the event to store."""
+        """Apply a genuine callback's report to its payment in the transaction `tx`. Return the event, which the
+        caller stores: `queued` if the payment exists, `unmatched` if it doesn't.
+        """
         report, now = callback.report, self._context.now()
         payment = payments.by_merchant_id(tx.conn, self._name, callback.hint or "")
         amount = report.amount if report else None
@@ -92,8 +98,8 @@ class CallbackNotices:
         return event
 
     def ask_provider(self, event: PaymentEvent) -> str:
-        """Ask the provider about the payment of a genuine callback. Return the event's new state (its column `done`);
-        it stays `queued` without an answer.
+        """Ask the provider about the payment of a genuine callback, and store the event's new state. Return this
+        state (column `done`); it is `queued` if the provider gave no usable answer.
         """
         if event.payment_id is None:
             return event.done
@@ -105,8 +111,9 @@ class CallbackNotices:
         return word
 
     def ask_about_refused(self, event: PaymentEvent) -> str:
-        """Ask the provider once about the payment that a refused callback names, because a genuine callback may have
-        been damaged. Return the event's new state (its column `done`).
+        """Ask the provider about the payment whose number a refused callback contains, because the callback may be a
+        genuine one that was damaged. Return the event's state (column `done`): `refused_asked` after an answer or if
+        there is no such payment, otherwise unchanged.
         """
         with self._context.database.read() as conn:
             payment = payments.by_merchant_id(conn, self._name, event.order_no or "")

@@ -1,4 +1,6 @@
-"""Functions for notices of all sources: refuse a notice, store it, recognise a repeated one."""
+"""Functions for the notices of all kinds of sources: refuse a notice, store the event of a notice, recognise a
+repeated notice.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +19,11 @@ from console.store.payments import events as payment_events
 from console.store.payments.events import PaymentEvent
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-"""Largest accepted difference between another party's clock and ours."""
+"""Largest accepted difference between the clock of a notice's sender and our clock."""
 NOTICE_KIND = "notice"
-"""Kind of the subject of cases about notices without a payment."""
+"""Subject kind of alerts, audit entries and evidence about a notice itself, for example about a notice whose payment
+is missing here.
+"""
 BOOKED, REPEATED, UNCHANGED, QUEUED, UNMATCHED, KEPT = (
     "booked",
     "repeated",
@@ -34,10 +38,10 @@ _WORD_OF_EFFECT = {"booked": BOOKED, "changed": BOOKED, "unchanged": UNCHANGED, 
 
 
 class NoticeRefused(Exception):
-    """The refusal of a notice. The sender gets the same answer for every reason.
+    """A notice is refused. The sender gets the same answer for every reason.
 
-    `reason` is written to the audit trail only; `evidence` is the text of the notice that may be stored; `hint` is
-    our payment number in the notice, which may be forged.
+    `reason` is the code that is written to the audit trail; `evidence` is the part of the notice's text that may be
+    stored; `hint` is our payment number as the notice gives it (the notice may be forged), None if it has none.
     """
 
     def __init__(self, reason: str, evidence: str = "", hint: str | None = None) -> None:
@@ -48,15 +52,18 @@ class NoticeRefused(Exception):
 
 
 class EventAlreadyStored(Exception):
-    """Another transaction has just stored the same event; this transaction is rolled back."""
+    """Another transaction has stored the same event before this one; the transaction that raises this error is rolled
+    back.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeEffect:
-    """The effect of a notice; `word` is the state of its event, e.g. `booked`.
+    """The effect of a notice. `word` is the state of the notice's event, e.g. `booked`; `payment_id` is the id of its
+    payment, None if no payment was found.
 
-    `event_to_confirm` is the event about which the provider must still be asked, None if it need not. It is stored
-    as `queued`, so that a due task asks if this process doesn't.
+    `event_to_confirm` is the stored event about whose payment the provider must still be asked, None if no question
+    is needed. This event has the state `queued`, so a due task asks the provider if this process doesn't.
     """
 
     word: str
@@ -65,35 +72,42 @@ class NoticeEffect:
 
     @property
     def result(self) -> NoticeResult:
-        """The result for the receiver."""
+        """The result that the receiver of notices returns for this effect."""
         return NoticeResult(refused=False, done=self.word, payment_id=self.payment_id)
 
 
 class Source(Protocol):
-    """The handler of the notices of one kind of source."""
+    """Interface of the handlers of notices; there is one handler class for each kind of source."""
 
     def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
-        """Check the notice and return the function that stores it and applies its report; this function raises
-        ConsoleError if the database fails.
+        """Check the notice without reading the database, so that forged notices put no load on the database. Return a
+        function that stores the notice and applies its report; that function raises ConsoleError if the database
+        fails.
 
-        Raises NoticeRefused. Must not read the database, so that forged notices put no load on it.
+        Raises NoticeRefused.
         """
         ...
 
 
 def find_event_state(effect: Effect) -> str:
-    """Return the state of an event whose report had this effect on the payment."""
+    """Return the state (column `done`) of a notice's event, given the effect that the notice's report had on the
+    payment.
+    """
     return _WORD_OF_EFFECT[effect]
 
 
 def require_present(at: datetime | None, now: datetime, evidence: str = "", hint: str | None = None) -> None:
-    """Raise NoticeRefused if `at` is later than `now` by more than TOLERANCE."""
+    """Raise NoticeRefused (with `evidence` and `hint`) if the time `at` is later than `now` by more than
+    CLOCK_TOLERANCE. None for `at` is accepted.
+    """
     if at is not None and at > now + CLOCK_TOLERANCE:
         raise NoticeRefused("from_the_future", evidence, hint)
 
 
 def find_earlier(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
-    """Return the effect `repeated` for an event that is stored already, None for a new event."""
+    """Return a NoticeEffect with the word `repeated` if the event with this id is already stored for the source; None
+    for a new event.
+    """
     with context.database.read() as conn:
         event = payment_events.by_source_id(conn, source, event_id)
     return None if event is None else NoticeEffect(REPEATED, event.payment_id)
@@ -102,8 +116,8 @@ def find_earlier(context: ServiceContext, source: str, event_id: str) -> NoticeE
 def store_event(
     context: ServiceContext, source: str, event_id: str, work: Callable[[Transaction], PaymentEvent]
 ) -> PaymentEvent | None:
-    """Run `work` and store the event that it returns, in one transaction. If the event is stored already, write
-    nothing and return None.
+    """Run `work` and store the event that `work` returns, in one write transaction. Return the stored event. If the
+    event is already stored, roll the transaction back and return None. An `unmatched` event also opens a case.
     """
     context.failpoints.reach("before_notice_tx")
     try:
@@ -130,8 +144,10 @@ def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) 
 
 
 def settle_event(context: ServiceContext, source: str, event_id: str, word: str, payment_id: int | None) -> None:
-    """Set the state of a stored event to `word` if the event waits for its effect, or if `word` is `queued`. If two
-    processes handle the event at the same time, the first one's `word` stays.
+    """Set the state (column `done`) of a stored event to `word`, and store the payment's id.
+
+    The state changes only if the event waits for its effect (`queued`, `unmatched`, `refused_to_ask`) or if `word` is
+    `queued`. If two processes handle the event at the same time, the `word` of the first one stays.
     """
 
     def write_state(tx: Transaction) -> None:

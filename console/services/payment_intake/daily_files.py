@@ -1,8 +1,8 @@
-"""Daily files of a provider: a notice announces a file; it is downloaded once, stored as a document and read from
-there.
+"""Daily files of a provider. A notice announces a file with its download address; the file is downloaded once, stored
+as a document, and later read from the document.
 
-Whoever knows the address in the notice may download the file, so the address is stored encrypted. PayPay's addresses
-are valid for two hours; for a week PayPay announces a file again on request.
+Anybody who knows the download address may download the file, so the address is stored encrypted. PayPay's addresses
+are valid for two hours; during one week PayPay announces a file again on request.
 """
 
 import io
@@ -40,10 +40,11 @@ _COUNT_NAMES = ("bytes", "rows", "paid_minor", "refunded_minor")
 
 @dataclass(frozen=True, slots=True)
 class DayFile:
-    """The stored file of one day: the path of its document, the SHA-256 of its content, and figures about it.
+    """The stored daily file of one day: the path of its document, the SHA-256 of its content, and figures about the
+    content.
 
-    `bytes` is its length, `rows` the number of its lines; `paid_minor` and `refunded_minor` are the sums of its
-    payments and refunds in minor units of yen. A figure is None if it was not counted.
+    `bytes` is the size, `rows` the number of lines; `paid_minor` and `refunded_minor` are the sums of the file's
+    payments and refunds in minor units of yen. A figure is None if it was not computed when the file was stored.
     """
 
     day: date
@@ -56,18 +57,22 @@ class DayFile:
 
 
 def make_call_name(provider: str) -> str:
-    """Return the `source` of evidence about a provider's files."""
+    """Return the value of the column `source` for evidence about a provider's daily files, e.g. `paypay.recon`."""
     return f"{provider}.recon"
 
 
 def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: int) -> tuple[DayFile, ...]:
-    """Return the provider's files that are evidence of a record, oldest evidence first."""
+    """Return the provider's daily files that are stored as evidence of the record `kind`, `subject_id`; the oldest
+    evidence first.
+    """
     items = [item for item in evidence.of_subject(conn, kind, subject_id) if item.source == make_call_name(provider)]
     return tuple(_stored_file(item.body, item.sha256) for item in items)
 
 
 def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[Any]) -> str:
-    """Return our merchant id in a provider's files; `""` if this desk doesn't have it. May read the keyring."""
+    """Return our merchant id at the provider, which the daily files contain; `""` if this desk has no merchant id.
+    May read the keyring.
+    """
     return context.settings.secret(f"{provider.upper()}_{files.merchant}") or ""
 
 
@@ -77,7 +82,7 @@ def seal_address(context: ServiceContext, url: str) -> str:
 
 
 class ReconFiles:
-    """Finds, downloads and stores the daily files of one provider."""
+    """Finds, downloads and stores the daily files of one provider, for reconciliations."""
 
     def __init__(self, context: ServiceContext, plugin: ProviderPlugin[Any], files: DailyFiles[Any]) -> None:
         self._context, self._plugin, self._source = context, plugin, plugin.name
@@ -85,11 +90,13 @@ class ReconFiles:
 
     @property
     def merchant_id(self) -> str:
-        """Our merchant id in these files; `""` if this desk doesn't have it."""
+        """Our merchant id at the provider, which the files contain; `""` if this desk has no merchant id."""
         return find_merchant_id(self._context, self._source, self.daily)
 
     def find_announcement(self, day: date) -> PaymentEvent:
-        """Return the newest announcement of a day's file. Raises outcome_unknown if there is none."""
+        """Return the newest event that announces the file of `day`. Raises outcome_unknown if no file of this day is
+        announced.
+        """
         with self._context.database.read() as conn:
             event_id = history_reads.announced_event_id(conn, self._source, day.isoformat())
             event = payment_events.by_source_id(conn, self._source, event_id) if event_id else None
@@ -100,11 +107,11 @@ class ReconFiles:
         return event
 
     def find_stored(self, event: PaymentEvent) -> DayFile | None:
-        """Return the file of an announcement if it was downloaded before, else None."""
+        """Return the stored file of an announcement; None if the file was not downloaded yet."""
         return next(iter(self._list_evidence_files(NOTICE_KIND, event.id)), None)
 
     def list_run_files(self, kind: str, run_id: int) -> tuple[DayFile, ...]:
-        """Return the files that a reconciliation run reads."""
+        """Return the files that are stored as evidence of a reconciliation run, which reads them."""
         return self._list_evidence_files(kind, run_id)
 
     def _list_evidence_files(self, kind: str, subject_id: int) -> tuple[DayFile, ...]:
@@ -112,12 +119,15 @@ class ReconFiles:
             return list_evidence_files(conn, self._source, kind, subject_id)
 
     def read_content(self, file: DayFile) -> bytes:
-        """Return the content of the file, checked against its hash. Raises not_found, documents_unreachable."""
+        """Return the stored content of the file, after comparing it with its SHA-256. Raises not_found and
+        documents_unreachable.
+        """
         return self._context.documents.read(file.document)
 
     def download_file(self, event: PaymentEvent) -> bytes:
-        """Download the announced file. Raises bad_profile, provider_unreachable, provider_refused,
-        provider_answer_unusable, provider_auth, rate_limited, outcome_unknown, and the codes of our own faults.
+        """Download the file that `event` announces, and return its content. Raises bad_profile, provider_unreachable,
+        provider_refused, provider_answer_unusable, provider_auth, rate_limited, outcome_unknown, and the error codes
+        of faults of this program.
         """
         outcome = self.daily.fetch(self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin))
         if outcome.found is None:
@@ -132,7 +142,9 @@ class ReconFiles:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, facts) from None
 
     def store_file(self, event: PaymentEvent, content: bytes) -> DayFile:
-        """Store the content as a document and as evidence of the announcement."""
+        """Store the content as a document and as evidence of the announcement `event`. Return the file with its
+        figures.
+        """
         stored = self._context.documents.store(content, "csv")
         day = date.fromisoformat(str(event.order_no))
         counts = _count_rows(self.daily, content, self.merchant_id, day)
@@ -143,8 +155,8 @@ class ReconFiles:
     def store_evidence(
         self, tx: Transaction, kind: str, subject_id: int, file: DayFile, stored: StoredDocument | None = None
     ) -> int:
-        """Store the SHA-256 and the figures of the file as evidence of a record, and with `stored` its document.
-        Return the id of the evidence.
+        """Store the file's SHA-256 and figures as evidence of the record `kind`, `subject_id`. If `stored` is given,
+        also store that document for the record. Return the id of the evidence.
         """
         context = self._context
         counts = {name: getattr(file, name) for name in _COUNT_NAMES if getattr(file, name) is not None}
@@ -172,8 +184,8 @@ def _stored_file(body: str, sha256: str) -> DayFile:
 
 
 def _count_rows(files: DailyFiles[Any], content: bytes, merchant: str, day: date) -> tuple[int, int, int]:
-    """Return the number of lines, the sum of the successful payments and the sum of the completed refunds (minor
-    units).
+    """Return three figures about a file: the number of its rows, the sum of its successful payments, and the sum of
+    its completed refunds. Both sums are in minor units.
     """
     row_count = paid_minor = refunded_minor = 0
     with closing(HistoryIndex()) as index:
@@ -190,7 +202,7 @@ _CODE_OF_STATUS = {401: ErrorCode.PROVIDER_AUTH, 429: ErrorCode.RATE_LIMITED}
 
 
 def _download_error(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleError:
-    """Return the error of a failed download."""
+    """Return the error for a download of a daily file that failed with `outcome`; `event` announced the file."""
     facts: Answered = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
     if outcome.reason == "address_not_allowed":
         detail: BadProfile = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}

@@ -1,4 +1,4 @@
-"""Due tasks of payments: confirm notices, probe and poll payments, set orders to paid."""
+"""Due tasks of payments: confirm notices at the provider, probe and poll payments, set orders to paid."""
 
 from collections.abc import Callable, Collection
 
@@ -14,7 +14,9 @@ from console.store.payments import payments
 
 
 class DuePayments:
-    """The due tasks of payments. A task handles its payments one by one; if one fails, it continues with the next."""
+    """The due tasks of payments. A task handles its due payments one after another; if one payment fails, the task
+    continues with the next one.
+    """
 
     def __init__(self, context: ServiceContext, probing: PaymentProbes, notices: Notices) -> None:
         self._context = context
@@ -22,8 +24,8 @@ class DuePayments:
         self._notices = notices
 
     def tasks(self) -> tuple[Task, ...]:
-        """Return names and functions of the tasks, in a sequence in which a task can handle the results of the tasks
-        before it.
+        """Return the due tasks (name and function), in the sequence in which they should run: a task can handle the
+        results of the tasks before it.
         """
         return (
             ("unconfirmed_notices", self._notices.confirm_due_notices),
@@ -38,7 +40,9 @@ class DuePayments:
         return sum(self._run_one(payment, act) for payment in until_stopped(due_payments))
 
     def _run_one(self, payment: Payment, act: Callable[[Payment], object]) -> int:
-        """Run `act` on the payment and return 1. If another process has changed the payment meanwhile, return 0."""
+        """Run `act` on the payment and return 1. If another process has changed the payment since it was read, return
+        0 without running `act`.
+        """
         with self._context.database.read() as conn:
             current = payments.find(conn, payment.id)
         if current is None or current.version != payment.version:

@@ -1,4 +1,6 @@
-"""Hints: unsigned notices of a provider. After a hint the provider is asked; only its answer is booked."""
+"""Hints: unsigned notices of a provider. A hint is never booked itself: it makes us ask the provider, and the
+provider's answer is booked.
+"""
 
 import hashlib
 import json
@@ -30,7 +32,7 @@ _LONGEST_STORED_CHARACTERS = 2_000
 
 
 class HintNotices:
-    """Handles hints that come from the network addresses of one provider."""
+    """Handles the hints of one provider. Only hints from the provider's own network addresses are accepted."""
 
     def __init__(
         self, context: ServiceContext, plugin: ProviderPlugin[Any], hints: HintReader[Any], probing: PaymentProbes
@@ -41,8 +43,8 @@ class HintNotices:
         self._networks = [ip_network(text) for text in hints.networks(context.settings.provider_settings_of(plugin))]
 
     def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
-        """Check source address and form of the hint without reading the database; return the function that stores the
-        hint. Raises NoticeRefused.
+        """Check the source address and the form of the hint without reading the database. Return a function that
+        stores the hint. Raises NoticeRefused.
         """
         if not self._is_from_provider(post.peer):
             raise NoticeRefused("wrong_source", f"{len(post.body)} bytes")
@@ -78,9 +80,9 @@ class HintNotices:
         return any(address in network for network in self._networks if network.version == address.version)
 
     def _make_file_event(self, hint: ReconFileHint) -> PaymentEvent:
-        """Return the event about a daily file, which a reconciliation downloads later. The address is stored
-        encrypted, because whoever knows it may download the file. It is not stored if the file is not one of our
-        merchant id or this desk has no store key.
+        """Return the event of a hint that announces a daily file, which a reconciliation downloads later. The event
+        contains the file's download address in encrypted form, because anybody who knows the address may download the
+        file. The address is left out if the file belongs to another merchant id or if this desk has no store key.
         """
         kind, files = "ReconFileHint", self._plugin.daily_files
         day = files.day_of(hint.url, find_merchant_id(self._context, self._name, files)) if files else None
@@ -95,8 +97,9 @@ class HintNotices:
         return NoticeEffect(parts.KEPT if stored else parts.REPEATED)
 
     def _store_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
-        """Store the hint. The provider is asked only after the answer to its notice, for which PayPay waits two
-        seconds at most.
+        """Store the event of a hint, unless it is stored already; `payment_id` is the provider's payment id in the
+        hint. The provider is not asked here but after the reply to the hint, for which PayPay waits two seconds at
+        most.
         """
         earlier = parts.find_earlier(self._context, self._name, event.event_id)
         if earlier is not None:
@@ -109,8 +112,11 @@ class HintNotices:
         return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == parts.QUEUED else None)
 
     def _take_repeated(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
-        """Return the effect of a repeated hint. A hint without a payment's success has no time, so a second one may
-        be news: if the payment is paid here, set the event to `queued` again, so that the provider is asked.
+        """Return the effect of a repeated hint.
+
+        A hint that does not report a successful payment contains no time, so two such hints have the same event id,
+        and the second one may be a new report. If our payment is paid, the event is set to `queued` again, so that
+        the provider is asked.
         """
         if earlier.payment_id is None or self._says_paid(event):
             return earlier
@@ -127,8 +133,8 @@ class HintNotices:
         return replace(event, done=word, payment_id=payment.id)
 
     def ask_provider(self, event: PaymentEvent) -> str:
-        """Ask the provider about the payment of a stored hint. Return the event's new state (its column `done`); it
-        stays `queued` without an answer.
+        """Ask the provider about the payment of a stored hint, and store the event's new state. Return this state
+        (column `done`); it is `queued` if the provider gave no usable answer.
         """
         if event.payment_id is None:
             return event.done
@@ -145,7 +151,7 @@ class HintNotices:
         return word
 
     def _make_stored_fields(self, body: bytes) -> str:
-        """Return the fields of a readable hint that may be stored, as JSON text."""
+        """Return, as JSON text, the fields of the hint `body` that may be stored."""
         fields = json.loads(body)
         names = self._hints.kept_fields
         plain = {name: value for name in names if isinstance(value := fields.get(name), str | int | None)}
@@ -156,7 +162,9 @@ class HintNotices:
         return payment or (payments.by_merchant_id(conn, self._name, merchant_id) if merchant_id else None)
 
     def _says_nothing_new(self, payment: Payment, event: PaymentEvent) -> bool:
-        """True if the payment is completed already with the amount of the hint."""
+        """True if the payment is already completed here and the hint reports it as paid, with the same amount or
+        without an amount.
+        """
         is_completed = payment.state is PaymentState.COMPLETED and self._says_paid(event)
         return is_completed and event.amount_minor in (None, payment.captured_minor)
 

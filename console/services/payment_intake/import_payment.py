@@ -1,5 +1,5 @@
-"""Imports of payments that the provider has and our database doesn't: ask the provider by number, and insert the
-payment in the reported state.
+"""Import payments that the provider has and our database doesn't: ask the provider about our payment number, and
+insert the payment in the state that the provider reports.
 """
 
 from contextlib import suppress
@@ -39,7 +39,7 @@ _MIDDAY = time(12)
 
 
 class Imports:
-    """Imports single payments. It can query providers but not move money."""
+    """Imports single payments. This class can query providers but not move money."""
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors, probing: PaymentProbes) -> None:
         self._context = context
@@ -47,11 +47,13 @@ class Imports:
         self._probing = probing
 
     def import_payment(self, request: PaymentImport) -> Payment:
-        """Insert the payment in the provider's state and return it. A payment that is here already is only probed.
+        """Ask the provider about the requested payment, insert it in the reported state, and return it. If our
+        database already has the payment, only probe it.
 
         Raises usage, invalid_amount, invalid_corporation_number, not_found (no such provider) and bad_profile (exit
-        status 2); not_allowed (3); outcome_unknown if no usable answer came (4); provider_refused if the provider has
-        no such payment, provider_auth and rate_limited (5); provider_unreachable if the question was not sent (6).
+        status 2); not_allowed (3); outcome_unknown if the provider gave no usable answer (4); provider_refused if the
+        provider has no such payment, provider_auth and rate_limited (5); provider_unreachable if the question could
+        not be sent (6).
         """
         facts = {"provider": request.provider[:40], "number": request.merchant_payment_id[:64]}
         try:
@@ -66,7 +68,9 @@ class Imports:
             raise
 
     def _make_question(self, request: PaymentImport, reader: PaymentReader) -> tuple[PaymentQuestion, str | None]:
-        """Return the question for the provider, and the corporation number that the caller gave."""
+        """Return the question for the provider, and the corporation number of the request (normalised; None if the
+        request has none). Raises usage, invalid_amount and invalid_corporation_number.
+        """
         if not _is_payment_number(request.merchant_payment_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.MERCHANT_PAYMENT_ID})
         number = None
@@ -96,7 +100,7 @@ class Imports:
         fact = PaymentFact(self._require_report(outcome), asked_at, ReportSource.READ, CALL_NAME, outcome)
         entered = self._context.write(lambda tx: self._insert_if_missing(tx, request, fact, number, by_code=by_code))
         with suppress(ConsoleError):
-            # The change of its order may have changed the payment's work.
+            # Setting the order to paid may have changed the payment's work, so the payment is read again.
             return self._probing.read_payment(entered.id)
         return entered
 
@@ -105,8 +109,8 @@ class Imports:
             return payments.by_merchant_id(conn, request.provider, request.merchant_payment_id)
 
     def _probe_existing(self, existing: Payment) -> Payment:
-        """Probe a payment that is here already and return it. Raises the error of the probe only if the payment is
-        unknown.
+        """Probe a payment that our database already has, and return it. If the probe fails, raise its error only if
+        the payment's outcome is unknown.
         """
         try:
             return self._probing.probe(existing.id)
@@ -118,7 +122,9 @@ class Imports:
             raise
 
     def _require_report(self, outcome: Outcome[PaymentReport]) -> PaymentReport:
-        """Return the report in the answer. Raises the error of an answer without a usable report."""
+        """Return the report in the provider's answer `outcome`. Raises provider_refused if the provider has no such
+        payment, and the matching error if the answer contains no usable report.
+        """
         detail: Answered = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
             raise error_of_outcome(ErrorCode.PROVIDER_REFUSED, detail)
@@ -131,14 +137,19 @@ class Imports:
         return report
 
     def insert_missing_payment(self, tx: Transaction, request: PaymentImport, fact: PaymentFact) -> Payment:
-        """Insert a payment from a provider's history that is missing here, in the caller's transaction."""
+        """Insert, in the caller's transaction, a payment that a provider's history contains and our database doesn't;
+        apply the report `fact` to it, and return it.
+        """
         return self._insert_if_missing(tx, request, fact, None, by_code=True)
 
     @payments.run_again_if_stale()
     def _insert_if_missing(
         self, tx: Transaction, request: PaymentImport, fact: PaymentFact, number: str | None, *, by_code: bool
     ) -> Payment:
-        """Insert the payment if it is missing, and apply the provider's report to it."""
+        """Insert the payment if our database doesn't have it, apply the provider's report `fact` to it, and return
+        it. `number` is its corporation number; `by_code` is True if the payer paid with a code that the console
+        requested.
+        """
         context, report = self._context, fact.report
         payment = payments.by_merchant_id(tx.conn, request.provider, request.merchant_payment_id)
         if payment is None:
@@ -174,8 +185,9 @@ class Imports:
 
 
 def _begun_at(request: PaymentImport, fact: PaymentFact) -> datetime:
-    """Return the time at which the payment began: midday of the requested day in India, else the time of payment,
-    else the time of the report. A provider that is asked by day gets the day from this time.
+    """Return the time at which an imported payment began: 12:00 in India on the requested day; without a requested
+    day, the time of payment; without that, the time of the report. A provider that is asked by day is asked about the
+    day of this time.
     """
     if request.day is not None:
         return datetime.combine(request.day, _MIDDAY, IST).astimezone(UTC)

@@ -1,4 +1,6 @@
-"""A checked notice and its two remaining steps: store it (then the sender gets the answer), and ask the provider."""
+"""A checked notice and the two steps that remain: store the notice (after this step the sender gets the reply), then
+ask the provider.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,11 +17,12 @@ from console.store.payments.events import PaymentEvent
 
 @dataclass(slots=True)
 class JudgedNotice:
-    """A checked notice. The caller calls `store_notice`, and after that `ask_provider` if `must_ask` is True.
+    """A checked notice. The caller first calls `store_notice`, then `ask_provider` if `must_ask` is True.
 
-    `is_refused` is True if the notice gets the refusal; `store_notice` then writes only the audit entry, if
-    `writes_database` is True. `write_first` is True if a refused notice must be stored before the sender gets the
-    answer, because it may be a damaged genuine notice. `correlation` is the correlation id of both steps.
+    `is_refused` is True if the notice is refused; `store_notice` then writes only the audit entry and the event of
+    the refusal, if `writes_database` is True. `write_first` is True for a refused notice that must be stored before
+    the sender gets the reply, because it may be a damaged genuine notice. `correlation` is the correlation id of both
+    steps.
     """
 
     correlation: str
@@ -31,16 +34,22 @@ class JudgedNotice:
 
     @property
     def writes_database(self) -> bool:
-        """True if `store_notice` writes to the database; False for refusals that exceed the rate limit."""
+        """True if `store_notice` writes to the database. False for a refusal that exceeds the rate limit of
+        refusals.
+        """
         return self.work is not None
 
     @property
     def must_ask(self) -> bool:
-        """True if the provider must still be asked. If this process doesn't ask, a due task does."""
+        """True if the provider must still be asked about the stored notice. If this process doesn't ask, a due task
+        asks.
+        """
         return self._effect is not None and self._effect.event_to_confirm is not None
 
     def store_notice(self) -> NoticeResult:
-        """Store the notice and apply its report. Raises ConsoleError if the database fails."""
+        """Store the notice and apply its report to the payment. Return the result for the sender. Raises ConsoleError
+        if the database fails.
+        """
         with self._as_worker():
             self._effect = self.work() if self.work is not None else None
         if self.is_refused or self._effect is None:
@@ -48,8 +57,8 @@ class JudgedNotice:
         return self._effect.result
 
     def ask_provider(self) -> NoticeResult:
-        """Ask the provider and return the result. A failure is only logged, and a due task asks again. Raises
-        ValueError unless `must_ask` is True.
+        """Ask the provider about the notice's payment, and return the result for the sender. A failure is only
+        logged; a due task asks again later. Raises ValueError unless `must_ask` is True.
         """
         effect = self._effect
         if effect is None or effect.event_to_confirm is None:

@@ -1,11 +1,11 @@
-"""A rate limit for database writes that anybody on the network can cause."""
+"""A rate limit for database writes that any computer on the network can cause."""
 
 from threading import Lock
 
 
 class TokenBucket:
-    """A token bucket: each write takes a token; the bucket holds at most `capacity` tokens and gains
-    `tokens_per_second`. Safe from any thread.
+    """A token bucket: each write takes one token; the bucket holds at most `capacity` tokens and gains
+    `tokens_per_second`. May be used by several threads at the same time.
     """
 
     def __init__(self, capacity: int, tokens_per_second: float) -> None:
@@ -15,8 +15,8 @@ class TokenBucket:
         self._lock = Lock()
 
     def take_token(self, monotonic: float) -> int | None:
-        """Take a token at the monotonic time `monotonic` (seconds). Return the number of calls without a token since
-        the last call that got one; None if there is no token.
+        """Take one token at the monotonic time `monotonic` (seconds). Return None if there is no token. Otherwise
+        return the number of calls that got no token since the last call that got one.
         """
         with self._lock:
             gained = max(0.0, monotonic - self._as_of) * self._tokens_per_second

@@ -1,5 +1,5 @@
-"""Reception of notices, which providers send by themselves. Every refused notice gets the same answer, whatever the
-reason is.
+"""Receive notices, which providers send without being asked. Every refused notice gets the same reply, whatever the
+reason of the refusal is.
 """
 
 import hashlib
@@ -36,17 +36,21 @@ LARGEST_NOTICE_BYTES = 1 << 20
 EVENTS_PER_RUN = 200
 MOST_COUNTED_NOTICES = 1_000
 REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND = 200, 5.0
-"""Rate limit of the refusals that one process writes: the most at one time, and the rate per second."""
+"""Rate limit of the refusals that one process writes to the database: the largest number at once, and the rate per
+second.
+"""
 MOST_UNANSWERED = 3
-"""Number of unanswered questions in a row after which a source counts as unreachable. A single answer may be lost."""
+"""If this many questions in a row about events of one source get no answer, the source counts as unreachable. One
+missing answer may be an accident.
+"""
 _LONGEST_EVIDENCE_CHARACTERS = 2_000
 _UNSIGNED_REASONS = frozenset({"signature", "no_signature", "time", "callback_refused"})
-"""Reasons of refusals because the notice has no valid signature of its content and time."""
+"""Reasons of refusals which mean that no valid signature covers the notice's content and time."""
 _REFUSED_WORDS = (parts.REFUSED, parts.TO_ASK, parts.ASKED)
 
 
 class Notices:
-    """Receives notices of all sources. Safe from any thread."""
+    """Receives the notices of all sources. May be used by several threads at the same time."""
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors, probing: PaymentProbes) -> None:
         self._context = context
@@ -67,20 +71,20 @@ class Notices:
         self._last_unmatched_id = 0
 
     def receive_notice(self, post: NoticePost) -> NoticeResult:
-        """Check and store one notice, apply its report, and ask the provider if necessary. Notices may arrive in any
-        sequence and repeatedly.
+        """Check and store one notice, apply its report to the payment, and ask the provider if necessary. Notices may
+        arrive in any sequence and repeatedly.
 
-        A refusal changes no record. It is written to the audit trail unless it exceeds the rate limit; the next
-        written refusal then has the number of the skipped ones. Raises ConsoleError only if the database fails: the
-        sender should send the notice again.
+        A refused notice changes no payment. The refusal is written to the audit trail unless it exceeds the rate
+        limit; the next written refusal contains the number of refusals that were not written. Raises ConsoleError
+        only if the database fails; the sender should then send the notice again.
         """
         judged = self.judge_notice(post)
         result = judged.store_notice()
         return judged.ask_provider() if judged.must_ask else result
 
     def judge_notice(self, post: NoticePost) -> JudgedNotice:
-        """Check a notice without reading the database; the first step of `receive_notice`. For callers that answer
-        the sender before the provider is asked.
+        """Check a notice without reading the database, which is the first step of `receive_notice`. This method is
+        for callers that must reply to the sender before the provider is asked.
         """
         with act_as(WORKER), tracing.with_correlation() as correlation:
             try:
@@ -110,9 +114,9 @@ class Notices:
     ) -> Callable[[], NoticeEffect] | None:
         """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the write.
 
-        The next entry that is written contains the count of refusals that were not written. With `write_first`, the
-        refusal is always written: the refused callback may be a genuine one that was damaged, so the provider is
-        asked about its payment.
+        The next written entry contains the number of refusals that were not written. With `write_first`, the refusal
+        is always written: the refused callback may be a genuine one that was damaged, so a due task asks the provider
+        about its payment.
         """
         skipped_count = self._refusal_limit.take_token(self._context.clock.monotonic())
         if skipped_count is None and not write_first:
@@ -132,7 +136,10 @@ class Notices:
     def _refuse(
         self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, word: str, skipped_count: int
     ) -> None:
-        """Write the audit entry with the reason, and store the part of the notice that may be stored."""
+        """Write the audit entry with the reason of the refusal, and store an event with the part of the notice that
+        may be stored. `word` is the event's state; `skipped_count` is the number of earlier refusals that were not
+        written.
+        """
         source = post.source if SOURCE_PATTERN.fullmatch(post.source) else "other"
         digest = hashlib.sha256(post.body[:LARGEST_NOTICE_BYTES]).hexdigest()
         event = PaymentEvent(
@@ -153,8 +160,8 @@ class Notices:
         )
 
     def count_refused(self) -> int:
-        """Return the number of stored refused notices, at most COUNT_CAP. Raises not_allowed if a named person may
-        not read.
+        """Return the number of stored refused notices, at most MOST_COUNTED_NOTICES. Raises not_allowed if the acting
+        person may not read.
         """
         with self._context.database.read() as conn:
             self._context.reader(conn)
@@ -166,8 +173,8 @@ class Notices:
     # Due task: work that could not be done when the notice came
 
     def confirm_due_notices(self) -> int:
-        """Ask again about hints and callbacks whose provider has not answered, and look again for the payments of
-        unmatched notices. Return the number of events that got their effect.
+        """Due task: ask the provider again about hints and callbacks that have no answer yet, and look again for the
+        payments of unmatched notices. Return the number of events that were answered or matched.
         """
         asked_count = self._ask_all(parts.QUEUED, lambda event: self._ask_provider(event) != parts.QUEUED)
         asked_count += self._ask_all(parts.TO_ASK, self._ask_about_refused)
@@ -177,11 +184,12 @@ class Notices:
         return self._callbacks[event.source].ask_about_refused(event) == parts.ASKED
 
     def _ask_all(self, word: str, ask: Callable[[PaymentEvent], bool]) -> int:
-        """Call `ask` for a batch of events with the state `word`, starting after the last event of the previous run.
-        Return the number of answered questions.
+        """Call `ask` for a batch of events with the state `word`, beginning after the last event of the previous run.
+        `ask` returns True if the provider answered. Return the number of answers.
 
-        After MOST_UNANSWERED unanswered questions in a row a source is skipped, and the next run starts after the
-        last of them. So an unreachable provider, or an event without an answer, does not block the others.
+        After MOST_UNANSWERED questions in a row without an answer, the other events of that source are skipped, and
+        the next run begins after the last asked event. So an unreachable provider, or an event without an answer,
+        does not block the other events.
         """
         batch, count, unanswered = self._events_with(word, after_id=self._last_asked_id[word]), 0, Counter[str]()
         self._last_asked_id[word] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
@@ -198,8 +206,8 @@ class Notices:
         return count
 
     def _match_unmatched_events(self) -> int:
-        """Look again for the payments of a batch of unmatched notices, starting after the previous run's last one.
-        Return the number of matched notices.
+        """Look again for the payments of a batch of unmatched notices, beginning after the last notice of the
+        previous run. Return the number of notices whose payment was found.
         """
         matched_count, batch = 0, self._events_with(parts.UNMATCHED, after_id=self._last_unmatched_id)
         self._last_unmatched_id = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
@@ -209,8 +217,8 @@ class Notices:
         return matched_count
 
     def _match_event(self, event: PaymentEvent) -> bool:
-        """Apply the report of a signed notice if its payment exists now; store only the payment's id in a hint or
-        callback. Return True if the payment was found.
+        """Look for the payment of an unmatched event. For a signed notice, apply its report to the payment; for a
+        hint or callback, store only the payment's id in the event. Return True if the payment was found.
         """
         if event.source not in self._sources:
             return self._signed.retry_event(event) != parts.UNMATCHED

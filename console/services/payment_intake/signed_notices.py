@@ -1,4 +1,5 @@
-"""Signed notices of sources that can't be asked, for example about bank transfers: only the signature proves them.
+"""Signed notices of sources that can't be asked, for example about bank transfers. The signature is the only proof of
+such a notice.
 
 `X-Notice-Signature: t=<epoch seconds>,v1=<hex HMAC-SHA256(key, t + "." + body)>`; every source has its own secret
 key.
@@ -48,7 +49,9 @@ _INSTANT_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-
 
 @dataclass(frozen=True, slots=True)
 class SignedNotice:
-    """The fields of one signed notice; `occurred_at` is in UTC, `signature` is the header of the notice."""
+    """The fields of one signed notice. `occurred_at` is the event's time in UTC; `body` is the signed text;
+    `signature` is the value of the notice's signature header.
+    """
 
     source: str
     event_id: str
@@ -61,14 +64,14 @@ class SignedNotice:
 
 
 def notice_sources(settings: Settings) -> tuple[str, ...]:
-    """Return the sources of signed notices that have a key on this desk."""
+    """Return the names of the sources of signed notices whose keys this desk has."""
     key_names = (name for name in settings.secrets.environment_names() if name.startswith("NOTICE_"))
     sources = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in key_names)
     return tuple(source for source in sources if SOURCE_PATTERN.fullmatch(source))
 
 
 class SignedNotices:
-    """Handles notices of the sources whose keys this desk has."""
+    """Handles signed notices of the sources whose keys this desk has."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -76,8 +79,8 @@ class SignedNotices:
         self._sources_without_key: set[str] = set()
 
     def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
-        """Check signature, time and form of the notice without reading the database; return the function that stores
-        it and applies its report. Raises NoticeRefused.
+        """Check signature, time and form of the notice without reading the database. Return a function that stores
+        the notice and applies its report. Raises NoticeRefused.
         """
         signature = self._verify_post(post)
         notice = replace(parse_notice(normalize_source_name(post.source), post.body), signature=signature)
@@ -94,8 +97,8 @@ class SignedNotices:
         return NoticeEffect(parts.REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
 
     def retry_event(self, event: PaymentEvent) -> str:
-        """Apply the report of a stored event whose order was missing when it came, if the order exists now and the
-        signature is valid. Return the event's state (its column `done`).
+        """Apply the report of a stored signed notice again, if the order or payment that was missing when it came
+        exists now, and if the signature is valid. Return the event's state (column `done`).
         """
         try:
             notice = self.verify_event(event)
@@ -110,8 +113,8 @@ class SignedNotices:
         return applied_event.done
 
     def _report_unverified(self, event: PaymentEvent, reason: str) -> None:
-        """Open a case about a stored event whose signature can't be verified. If only this desk's key of the source
-        is missing, write a warning to the log instead, because another desk may have the key.
+        """Open a case about a stored event whose signature can't be verified. If the only problem is that this desk
+        has no key of the source, write one warning to the log instead, because another desk may have the key.
         """
         if reason == NO_KEY:
             if event.source not in self._sources_without_key:
@@ -126,9 +129,11 @@ class SignedNotices:
     # The signature
 
     def verify_event(self, event: PaymentEvent) -> SignedNotice:
-        """Verify the signature of a stored event and return the fields of its signed body. Somebody may have changed
-        the row, so it proves nothing without the signature. The age is not checked, because it was checked when the
-        notice came. Raises NoticeRefused if the signature can't be verified.
+        """Verify the signature of a stored event, and return the fields of its signed body. The stored row alone
+        proves nothing, because it may have been changed in the database.
+
+        The age of the signature is not checked here; it was checked when the notice came. Raises NoticeRefused if the
+        signature can't be verified or if the row's columns differ from the signed body.
         """
         if normalize_source_name(event.source) != event.source or not SOURCE_PATTERN.fullmatch(event.source):
             raise NoticeRefused("other_source")
@@ -148,8 +153,8 @@ class SignedNotices:
         return notice
 
     def _verify_post(self, post: NoticePost) -> str:
-        """Return the signature header of a genuine and recent notice. Raises NoticeRefused. Key, signature and time
-        are all checked first, so that the time until the refusal doesn't tell its reason.
+        """Return the signature header of a genuine and recent notice. Raises NoticeRefused. All checks (key,
+        signature, time) run before the refusal, so that the time until the refusal doesn't reveal its reason.
         """
         key = self._read_key(normalize_source_name(post.source)) if SOURCE_PATTERN.fullmatch(post.source) else None
         header = {name.lower(): value for name, value in post.headers}.get(SIGNATURE_HEADER, "")
@@ -168,8 +173,8 @@ class SignedNotices:
         return header
 
     def _shares_key(self, source: str, key: str) -> bool:
-        """True if another source has the same key. Then a notice of the other source could be stored as one of this
-        source.
+        """True if another source on this desk has the same key. A notice of that other source could then be stored as
+        a notice of this source.
         """
         other_sources = (other for other in notice_sources(self._context.settings) if other != source)
         return any(
@@ -177,7 +182,9 @@ class SignedNotices:
         )
 
     def _read_key(self, source: str) -> str | None:
-        """Return the key of a source; None if this desk has none. It is read once, because a keyring may be slow."""
+        """Return the key of a source; None if this desk has none. The key is read once and then kept in memory,
+        because a keyring may be slow.
+        """
         if source not in self._keys:
             if not SOURCE_PATTERN.fullmatch(source) or len(self._keys) >= 64:
                 return None
@@ -203,7 +210,9 @@ class SignedNotices:
         return _make_event(notice, parts.find_event_state(effect), payment.id)
 
     def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:
-        """Return the payment of the notice. If only its order exists, insert the payment. None if neither exists."""
+        """Return the payment of the notice. If only the order of the notice exists, insert the payment. Return None
+        if neither payment nor order exists.
+        """
         payment = payments.by_merchant_id(tx.conn, notice.source, notice.order_no)
         order = None if payment else orders.by_number(tx.conn, notice.order_no)
         if order is None or order.currency not in MINOR_DIGITS:
@@ -240,7 +249,7 @@ def _verify_signature(key: str, header: str, body: bytes) -> int | None:
 
 
 def find_corporation_number(order: Order) -> str | None:
-    """Return the order's corporation number; None if it has no valid one."""
+    """Return the order's corporation number (13 digits); None if the order has no valid one."""
     with suppress(InvalidCorporationNumber):
         return parse_number(order.corporation_number, allow_dummies=True).value if order.corporation_number else None
     return None
@@ -283,8 +292,8 @@ def _parse_instant(text: str) -> datetime:
 
 
 def _make_report(notice: SignedNotice, state: PaymentState) -> PaymentReport:
-    """Return the notice as a report with the payment's state. Such a source has no payment ids, so the id of the
-    success event is used as the provider's payment id.
+    """Return the notice as a payment report with the state `state`. Sources of signed notices have no payment ids, so
+    the id of the event that reports the success is used as the provider's payment id.
     """
     is_paid = state is PaymentState.PAYMENT_SUCCESS
     return PaymentReport(
@@ -300,8 +309,8 @@ def _make_report(notice: SignedNotice, state: PaymentState) -> PaymentReport:
 
 
 def make_payment_id(event_id: str) -> str:
-    """Return the id of a success event as a payment id: the event id itself, or its SHA-256 if it is longer than 64
-    characters.
+    """Return the provider's payment id that is made from the id of the event which reports the success: the event id
+    itself, or its SHA-256 if it is longer than 64 characters.
     """
     return event_id if len(event_id) <= 64 else hashlib.sha256(event_id.encode()).hexdigest()
 

@@ -1,1 +1,3 @@
-"""Payments: start, reports, probes, decisions, timeouts, changes of their orders, and views."""
+"""Payments: start them at providers, apply providers' reports, probe, decide unknown outcomes, end payments whose
+time has passed, change their orders, and read the views.
+"""

@@ -1,4 +1,6 @@
-"""Bookings of payments on the accounts of corporations, whose limits set aside what exceeds them."""
+"""Book payments on the accounts of corporations. The part of a payment that exceeds the account's limit is set
+aside.
+"""
 
 from console.domain.money import Money
 from console.domain.payments.records import Account, Payment
@@ -11,15 +13,17 @@ from console.store.payments import payments, set_asides
 
 
 def find_account(tx: Transaction, payment: Payment) -> Account | None:
-    """Return the account of the payment's corporation and currency; None if there is none."""
+    """Return the account of the payment's corporation in the payment's currency; None if there is no such account."""
     number = payment.corporation_number
     return accounts.find_by_corporation(tx.conn, number, payment.currency) if number else None
 
 
 @accounts.run_again_if_stale()
 def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amount: Money) -> None:
-    """Book the paid amount on the payment's account and release the reserved amount. The part over the account's
-    limit is set aside, and a case is opened about it, because a paid payment can't be refused any more.
+    """Book the paid amount on the payment's account, and release the amount that the payment had reserved there.
+
+    A paid payment can't be refused any more, so the part that exceeds the account's limit is set aside, and a case is
+    opened about it.
     """
     account = find_account(tx, payment)
     if account is None:
@@ -36,14 +40,14 @@ def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amou
 
 
 def release_amount(tx: Transaction, payment: Payment) -> None:
-    """Release the amount that the payment has reserved on its account; for a payment that ended unpaid."""
+    """Release the amount that the payment has reserved on its account. Called for a payment that ended unpaid."""
     account = find_account(tx, payment)
     if account is not None:
         accounts.release_amount(tx.conn, account.id, payment.account_minor)
 
 
 def subtract_reversed(tx: Transaction, payment: Payment) -> None:
-    """Subtract the amount of a reversed payment that was not refunded from its account."""
+    """Subtract a reversed payment from its account: the paid amount without the part that was already refunded."""
     account = find_account(tx, payment)
     if account is not None:
         accounts.subtract_from_balance(tx.conn, account.id, payment.left_minor)

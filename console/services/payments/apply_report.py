@@ -1,8 +1,10 @@
-"""Apply a report about a payment, from whatever source: notice, callback, probe, reconciliation or import.
+"""Apply a report about a payment. All sources of reports use this module: notice, callback, probe, reconciliation,
+import, decision.
 
-A repeated report changes nothing, and the state changes only along the table of transitions. In the caller's
-transaction the answer is stored as evidence, then the payment changes its state, then its money is booked. The order
-is set to paid in a transaction of its own, so that a failure there does not prevent the booking.
+A repeated report changes nothing, and the payment's state changes only along the table of transitions. In the
+caller's transaction the answer is stored as evidence first, then the payment changes its state, and then its money is
+booked. The order is set to paid in a separate transaction afterwards, so that a failure there does not prevent the
+booking.
 """
 
 from dataclasses import dataclass
@@ -42,8 +44,9 @@ Effect = Literal["booked", "changed", "unchanged", "unknown"]
 class PaymentFact:
     """One report about a payment, which was true at the instant `at` (UTC).
 
-    `way` is the kind of its source; `call` is the name of the source in the evidence (e.g. `payment`, `callback`,
-    `notice`, `import`); `answer` is stored as evidence; `event_id` is the id of a notice, None for other sources.
+    `way` is the kind of the report's source; `call` is the name of the source in the evidence (e.g. `payment`,
+    `callback`, `notice`, `import`); `answer` is the answer that is stored as evidence; `event_id` is the id of the
+    notice that contained the report, None for other sources.
     """
 
     report: PaymentReport
@@ -56,7 +59,7 @@ class PaymentFact:
 
 @dataclass(frozen=True, slots=True)
 class AppliedReport:
-    """The effect of a report on the payment."""
+    """The effect that a report had on the payment `payment_id`: `booked`, `changed`, `unchanged` or `unknown`."""
 
     payment_id: int
     effect: Effect
@@ -66,9 +69,9 @@ class AppliedReport:
 def apply_report(
     context: ServiceContext, tx: Transaction, payment: Payment, fact: PaymentFact, *, read: bool = False
 ) -> AppliedReport:
-    """Apply a report to a payment. With `read`, the caller has read `payment` in this transaction; otherwise it is
-    read again.
+    """Apply the report `fact` to a payment in the caller's transaction. Return its effect.
 
+    With `read=True` the caller has read `payment` in this transaction; otherwise the payment is read again here.
     Raises not_found if the payment is missing.
     """
     current = payment if read else payment_work.require_payment(tx, payment.id)
@@ -86,8 +89,8 @@ def apply_report(
 def keep_answer(
     context: ServiceContext, tx: Transaction, payment: Payment, call: str, answer: Outcome[object]
 ) -> int:
-    """Store the provider's answer, or the fact that none came, as evidence of the payment. Return the id of the
-    evidence.
+    """Store the provider's answer (or the fact that no answer came) as evidence of the payment. `call` is the name of
+    the call in the evidence. Return the id of the evidence.
     """
     operator, source = context.holder().operator, f"{payment.provider}.{call}"
     return evidence.add_answer(
@@ -96,8 +99,8 @@ def keep_answer(
 
 
 def _refuse_shared_id(tx: Transaction, payment: Payment, fact: PaymentFact, news: ReportEffect) -> ReportEffect:
-    """Return the effect of the report. If it would book the payment, but another payment of ours already has the
-    provider's payment id, return an effect that opens a case instead.
+    """Return the effect `news` unchanged, with one exception: if the report would book this payment, but another
+    payment of ours already has the provider's payment id, return an effect that books nothing and opens a case.
     """
     provider_id = fact.report.provider_payment_id
     if news.booked is None or provider_id is None:
@@ -144,7 +147,9 @@ def _write_report(
 
 
 def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment, fact: PaymentFact) -> None:
-    """Close open proposals about the payment, and settle the journal row of its start."""
+    """Close open proposals about the payment, and settle the journal row of the payment's start with the report's
+    answer.
+    """
     now = context.now()
     approvals.close_proposals(tx.conn, KIND, str(payment.id), now)
     if payment.operation_id is not None:
@@ -152,7 +157,9 @@ def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment
 
 
 def _must_move_order(payment: Payment, fact: PaymentFact, news: ReportEffect, end_state: PaymentState) -> bool:
-    """True if the order must be set to paid. A callback alone is not enough: a read must confirm it first."""
+    """True if the order must be set to paid after this report. A callback alone is not enough; a read at the provider
+    must confirm it first.
+    """
     if payment.order_id is None or not news.path:
         return False
     by_notice = news.booked is not None and fact.way is ReportSource.NOTICE and end_state in PAID_STATES
@@ -167,8 +174,8 @@ def _is_released(payment: Payment, end_state: PaymentState) -> bool:
 def _column_values(
     context: ServiceContext, payment: Payment, fact: PaymentFact, news: ReportEffect
 ) -> dict[str, object]:
-    """Return the values of the columns other than the state: the provider's statement if it is the newest one, the
-    certainty, and the values of a booking.
+    """Return the new values of the payment's columns except the state: the provider's statement if this report is the
+    newest one, the certainty, and the values of a booking.
     """
     report, values = fact.report, dict[str, object]()
     if news.is_newest and fact.way is not ReportSource.PEOPLE:
@@ -192,8 +199,8 @@ def _column_values(
 
 
 def make_report_values(report: PaymentReport, payment: Payment, at: datetime) -> dict[str, object]:
-    """Return the columns that store the provider's state and amounts, reported at `at`. An amount in another currency
-    than the payment's is left out.
+    """Return the values of the payment's columns that store the provider's state and amounts; `at` is the time for
+    which the provider reports them. An amount in another currency than the payment's is left out.
     """
     amount = report.amount if report.amount and report.amount.currency == payment.currency else None
     values: dict[str, object] = {"provider_state": report.provider_state[:LONGEST_WORD_CHARACTERS], "told_at": at}
@@ -291,7 +298,9 @@ def _classify_effect(news: ReportEffect) -> Effect:
 
 
 def _apply_refunds(context: ServiceContext, tx: Transaction, payment: Payment, report: PaymentReport) -> None:
-    """Apply the refunds in the report to our refunds. Refunds whose key no refund of ours has open a case."""
+    """Apply the refunds in a payment's report to our refunds. If the report contains a refund whose key no refund of
+    ours has, open a case.
+    """
     if not report.refunds:
         return
     unknown_keys = [refund.key for refund in report.refunds if not context.apply_refund_report(context, tx, refund)]

@@ -1,4 +1,6 @@
-"""The work of a payment: its next step, who takes it (a due task or a person), and when."""
+"""Determine the work of a payment: its next step, the time of the step, and whether a due task or a person does
+it.
+"""
 
 from console.domain.audit_actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
@@ -15,13 +17,13 @@ from console.store.payments import payments
 KIND = payments.KIND
 UNKNOWN, POLL = WorkReason.UNKNOWN, WorkReason.WAITING
 CONFIRM, MOVE_ORDER = WorkReason.CONFIRM, WorkReason.MOVE_ORDER
-"""Reasons of scheduled work: UNKNOWN probes an unknown payment, POLL reads an open one, CONFIRM reads after a notice,
-MOVE_ORDER sets the order to paid.
+"""Reasons of scheduled work on a payment: UNKNOWN = probe a payment with an unknown outcome, POLL = read an open
+payment, CONFIRM = read the payment after a callback, MOVE_ORDER = set the order to paid.
 """
 
 
 def require_payment(tx: Transaction, payment_id: int) -> Payment:
-    """Return the payment as it is in this transaction. Raises not_found."""
+    """Return the payment, read in the transaction `tx`. Raises not_found."""
     record = payments.find(tx.conn, payment_id)
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(payment_id)})
@@ -29,8 +31,8 @@ def require_payment(tx: Transaction, payment_id: int) -> Payment:
 
 
 def make_unknown_work(context: ServiceContext, payment: Payment) -> Work:
-    """Return the work of a payment whose outcome is unknown: the first scheduled probe, or the present work if a
-    probe is scheduled already.
+    """Return the work of a payment whose outcome is unknown: a first probe at its scheduled time, or the payment's
+    present work if a probe is already scheduled.
     """
     if payment.work.reason == UNKNOWN and payment.work.state is WorkState.SCHEDULED:
         return payment.work
@@ -38,8 +40,8 @@ def make_unknown_work(context: ServiceContext, payment: Payment) -> Work:
 
 
 def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, state: PaymentState) -> Work:
-    """Return the work of a payment in `state`: review by a person if it has an open case, otherwise the scheduled
-    read for this state, otherwise none.
+    """Return the work of a payment that is in `state`: review by a person if the payment has an open case, otherwise
+    the scheduled read that this state needs, otherwise no work.
     """
     rules = cases.open_rules(tx.conn, KIND, payment.id)
     if rules:
@@ -52,7 +54,9 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
 
 
 def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
-    """Return the work that polls the payment while the payer can still pay; none when the schedule has ended."""
+    """Return the work that polls the payment at the provider while the payer can still pay; no work after the last
+    poll of the schedule.
+    """
     attempt = payment.work.attempt if payment.work.reason == POLL else 0
     if attempt and payment.work.state is WorkState.SCHEDULED:
         return payment.work
@@ -61,8 +65,8 @@ def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
 
 
 def close_case(context: ServiceContext, tx: Transaction, payment: Payment, rule: str) -> None:
-    """Close the payment's case of `rule`. If this case determined the payment's work, set the work anew. Raises Stale
-    if the payment has changed since it was read; the caller then repeats its transaction.
+    """Close the payment's case of `rule`. If the payment waited for a review because of this case, set its next work.
+    Raises Stale if the payment has changed since it was read; the caller then repeats its transaction.
     """
     cases.close_case(tx.conn, rule, KIND, payment.id, context.now())
     if payment.work.state is WorkState.NEEDS_REVIEW and payment.work.reason == rule:
@@ -74,8 +78,8 @@ def close_case(context: ServiceContext, tx: Transaction, payment: Payment, rule:
 def open_case(
     context: ServiceContext, tx: Transaction, payment_id: int, rule: str, observed: str, expected: str
 ) -> bool:
-    """Open a case about this payment, and set its work to needs_review. Return False if a case of this rule is open
-    already.
+    """Open a case of `rule` about the payment, set the payment's work to needs_review (except if its order must still
+    be set to paid), and write an audit entry. Return True; False if a case of this rule is already open.
     """
     now = context.now()
     if not cases.open_case(tx.conn, rule, KIND, payment_id, observed, expected, now):

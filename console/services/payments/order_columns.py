@@ -1,7 +1,7 @@
 """Fill columns of a shop's order from its payment: the provider's ids and the payment method.
 
-Only empty columns are written, and not in the transaction that books the payment, so that a failure of the order does
-not prevent the booking.
+Only empty columns are filled. The write runs in another transaction than the booking of the payment, so that a failed
+write does not prevent the booking.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ KIND = orders.KIND
 
 
 def make_values(payment: Payment) -> Mapping[str, str]:
-    """Return the values of the order's columns that this payment determines; a value too long for its column is left
-    out.
+    """Return the values of the order's columns (value by column name) that this payment determines. A value that is
+    too long for its column is left out.
 
-    The token (`handle`) is known after the start of the payment, the provider's payment id and the method after it
-    was paid.
+    The token (column `handle` of the payment) is known after the start of the payment; the provider's payment id and
+    the payment method are known after the payment was paid.
     """
     provider, values = provider_registry.find_provider(payment.provider), dict[str, str | None]()
     if provider is not None and provider.order_handle_column:
@@ -37,8 +37,8 @@ def make_values(payment: Payment) -> Mapping[str, str]:
 
 
 def write_values(context: ServiceContext, payment_id: int) -> None:
-    """Write the known values of a payment to its order, in a transaction of its own. A failure is only logged: the
-    next report about the payment, or the change of the order to paid, writes them later.
+    """Write the values that a payment determines to its order, in a separate transaction. A failure is only logged;
+    the next report about the payment, or the change of the order to paid, writes the values later.
     """
     with log_and_suppress(f"the order's columns of payment {payment_id}"):
         context.write(lambda tx: _write_values(context, tx, payment_id))
@@ -53,10 +53,12 @@ def _write_values(context: ServiceContext, tx: Transaction, payment_id: int) -> 
 
 
 def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> Order:
-    """Write the known values of the payment into the empty columns of its order; return the changed order.
+    """Write the values that the payment determines into the empty columns of its order. Return the order after the
+    write.
 
-    A column that has another value keeps it, and an audit entry reports the difference once, when the payment's value
-    becomes known. Raises Stale if the order has changed since it was read; the caller then repeats its transaction.
+    A column that already has another value is not changed; an audit entry reports the difference once, when the
+    payment's value becomes known. Raises Stale if the order has changed since it was read; the caller then repeats
+    its transaction.
     """
     values = make_values(payment) if order.work.reason != orders.UNREADABLE_STATE_REASON else {}
     present_values = {column: getattr(order, column) for column in values}
@@ -80,7 +82,7 @@ def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order
 
 
 def _is_news(payment: Payment, column: str) -> bool:
-    """True if the value of this column becomes known in the payment's present state."""
+    """True if the payment's present state is the one in which the value of this order column becomes known."""
     provider = provider_registry.find_provider(payment.provider)
     if provider is not None and column == provider.order_handle_column:
         return payment.state is PaymentState.TOKEN_GENERATED

@@ -1,4 +1,6 @@
-"""Set an order to paid after its payment, in a transaction of its own. A due task repeats it until it succeeds."""
+"""Set an order to paid after its payment was booked, in a separate transaction. If this fails, a due task repeats it
+until it succeeds.
+"""
 
 from console.domain.audit_actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
@@ -22,16 +24,16 @@ ACTION = AuditAction.PAYMENT_MOVE_ORDER
 
 
 def move_after_payment(context: ServiceContext, payment_id: int) -> None:
-    """Set the order to paid directly after the booking of a payment. A failure is only logged: a due task repeats
-    it.
+    """Set the payment's order to paid, directly after the booking of the payment. A failure is only logged; a due
+    task then repeats the attempt.
     """
     with log_and_suppress(f"the order of payment {payment_id}"):
         _move_with_audit(context, payment_id)
 
 
 def move_order(context: ServiceContext, payment_id: int) -> Order:
-    """Set the payment's order to paid if its payments cover it; return the order, changed or not. No provider is
-    asked.
+    """Set the payment's order to paid if its paid payments cover the order's total. Return the order, changed or not.
+    No provider is called.
 
     Raises not_found if the payment is missing or has no order.
     """
@@ -51,8 +53,8 @@ def _move_with_audit(context: ServiceContext, payment_id: int) -> int:
 
 
 def move_by_person(context: ServiceContext, payment_id: int) -> Order:
-    """Set the order to paid at a person's request. Raises not_allowed, nothing_to_resolve if the order can't become
-    paid, and not_found.
+    """Set the payment's order to paid at the request of the acting person. Return the order. Raises not_allowed,
+    not_found, and nothing_to_resolve if the order can't be set to paid.
     """
     with refusals.audit_refusals(context, ACTION, payment_id, kind=payments.KIND):
         context.require("probe")
@@ -71,12 +73,14 @@ def _require_movable(context: ServiceContext, payment_id: int) -> None:
 
 
 def list_paid_payments(conn: Connection, order: Order) -> list[Payment]:
-    """Return the paid payments of an order."""
+    """Return the payments of an order that are in a paid state."""
     return [payment for payment in payments.of_order(conn, order.id) if payment.state in PAID_STATES]
 
 
 def is_order_covered(paid_payments: list[Payment], order: Order) -> bool:
-    """True if all payments are in the order's currency and their paid amounts reach the order's total."""
+    """True if all these payments are in the order's currency and the sum of their paid amounts is at least the
+    order's total.
+    """
     is_one_currency = all(payment.currency == order.currency for payment in paid_payments)
     return is_one_currency and sum(payment.captured_minor for payment in paid_payments) >= order.total_minor
 
@@ -95,8 +99,9 @@ def _move_order(context: ServiceContext, tx: Transaction, payment_id: int) -> in
 
 
 def _apply_payment(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
-    """Set a pending order to paid if its payments cover the total. Open a case if they don't, if the order is
-    cancelled, or if another payment has paid it. Return True if the payment needs a person.
+    """Set a pending order to paid if its paid payments cover its total. Otherwise open a case if they don't cover it,
+    if the order is cancelled, or if the order was already paid by another payment. Return True if a case needs a
+    person.
     """
     paid_payments = list_paid_payments(tx.conn, order)
     if order.state is OrderState.CANCELLED:
@@ -140,14 +145,16 @@ def _record_paid_too_late(context: ServiceContext, tx: Transaction, payment: Pay
 
 
 def _set_work(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
-    """Set the payment's work after the change of its order: its open cases determine it."""
+    """Set the payment's work again after the change of its order: a review if the payment has an open case, otherwise
+    the next scheduled step or none.
+    """
     work = payment_work.choose_work(context, tx, payment, payment.state)
     payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
 
 
 def retry_move(context: ServiceContext, payment: Payment) -> bool:
-    """Run a due attempt to set the order to paid; return True. If it fails, schedule the next attempt (needs_review
-    after the last one) and raise the error.
+    """Try again, as a due task, to set the payment's order to paid; return True. If this attempt fails, schedule the
+    next attempt (after the last attempt a person must review the payment) and raise the error.
     """
     try:
         move_order(context, payment.id)

@@ -1,5 +1,5 @@
-"""Read a payment at its provider: for a person's probe, for a poll while the payer can pay, and to confirm a
-notice.
+"""Read a payment at its provider: when a person probes it, when it is polled while the payer can pay, and to confirm
+a notice.
 """
 
 from collections.abc import Iterator
@@ -35,21 +35,22 @@ from console.store.payments import payments
 KIND = payments.KIND
 ACTION = AuditAction.PAYMENT_PROBE
 USABLE_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
-"""Outcome classes of an answer that contains the payment's state."""
+"""Outcome classes of a provider's answer that contains the payment's state."""
 MISFIT_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
-"""Reasons of an answer about another payment or another amount than the one in the question."""
+"""Outcome reasons of an answer that is about another payment, another amount or another currency than the question.
+"""
 CALL_NAME = "payment"
 
 
 def lease_name(payment_id: int) -> str:
-    """Return the name of the payment's lease. Probes, decisions and sagas hold it, so that only one of them runs at a
-    time.
+    """Return the name of the payment's lease. Probes, decisions and sagas hold this lease, so that only one of them
+    works on the payment at a time.
     """
     return f"payment_{payment_id}"
 
 
 class PaymentProbes:
-    """Reads payments at their providers. It can't start payments or move money."""
+    """Reads payments at their providers. This class can't start payments or move money."""
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors, starts: Settler) -> None:
         self._context = context
@@ -57,10 +58,11 @@ class PaymentProbes:
         self._starts = starts
 
     def probe(self, payment_id: int, *, automatic: bool = False) -> Payment:
-        """Probe the payment and return its state after the probe. With `automatic`, the next probe is scheduled.
+        """Ask the provider about the payment, apply the answer, and return the payment. With `automatic` (a due
+        task), also schedule the next probe.
 
-        Raises outcome_unknown (detail.record) if the payment stays unknown, in_progress while its start runs or
-        somebody else holds its lease, not_found, not_allowed, bad_profile, provider_auth, rate_limited and
+        Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while the payment's start
+        runs or another process holds its lease, not_found, not_allowed, bad_profile, provider_auth, rate_limited and
         provider_unreachable.
         """
         with refusals.audit_refusals(self._context, ACTION, payment_id, kind=KIND):
@@ -83,9 +85,9 @@ class PaymentProbes:
         return settled
 
     def _end_unasked_probe(self, payment: Payment, *, automatic: bool) -> Payment:
-        """End the probe of a payment whose provider can't be asked, because it only sends notices or is not
-        configured on this desk. Raises bad_profile if a person probes and the provider is not configured, and
-        outcome_unknown.
+        """End the probe of a payment whose provider can't be asked, because the provider only sends notices or is not
+        configured on this desk. Return the payment. Raises outcome_unknown if its outcome is unknown, and bad_profile
+        if a person probes and the provider is not configured.
         """
         if automatic:
             self._context.write(lambda tx: self._plan_next_probe(tx, payment, automatic=True, by_person=False))
@@ -103,7 +105,9 @@ class PaymentProbes:
                 raise
 
     def _require_known(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
-        """Raise the error of an answer without the payment's state, and outcome_unknown if the payment is unknown."""
+        """Raise the matching error if the answer did not contain the payment's state, and outcome_unknown if the
+        payment's outcome is still unknown.
+        """
         detail: Answered = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if outcome.kind not in (*USABLE_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
             code = find_part_error_code(outcome)
@@ -115,9 +119,10 @@ class PaymentProbes:
 
     @contextmanager
     def hold_payment(self, payment_id: int) -> Iterator[Payment]:
-        """Yield the payment under its lease. A start that has lapsed is recorded as unknown before that.
+        """Yield the payment while this process holds its lease. If the payment's start has lapsed, record its outcome
+        as unknown first.
 
-        Raises not_found, and in_progress while the start runs or somebody else holds the lease.
+        Raises not_found, and in_progress while the start runs or another process holds the lease.
         """
         payment = self.read_payment(payment_id)
         self._refuse_running(payment)
@@ -141,7 +146,9 @@ class PaymentProbes:
         return payment
 
     def read_payment(self, payment_id: int) -> Payment:
-        """Return the payment; if its start has lapsed, with the certainty unknown. Raises not_found."""
+        """Return the payment. If its start has lapsed (the starting process ended without an answer), it is returned
+        with the certainty unknown. Raises not_found.
+        """
         with self._context.database.read() as conn:
             payment = payments.find(conn, payment_id, journal.lapsed_subjects(conn, KIND))
         if payment is None:
@@ -151,14 +158,17 @@ class PaymentProbes:
     # Asking, and applying the answer
 
     def ask_provider(self, payment: Payment) -> Outcome[PaymentReport] | None:
-        """Ask the provider about the payment, outside of a transaction. Return None if it can't be asked."""
+        """Ask the provider about the payment, without an open transaction. Return the answer; None if the provider
+        can't be asked.
+        """
         reader = self._vendors.find_reader(payment.provider)
         return None if reader is None else reader.read_payment(make_question(payment))
 
     def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> Effect | None:
-        """Ask the provider after a notice and apply the answer. Return its effect on the payment, None if the answer
-        did not contain the payment's state. Takes no lease, because reports may be applied in any sequence. Raises
-        not_found.
+        """Ask the provider about the payment of a notice, and apply the answer. Return the answer's effect on the
+        payment; None if the provider can't be asked or its answer did not contain the payment's state.
+
+        No lease is taken, because reports may be applied in any sequence. Raises not_found.
         """
         self._context.failpoints.reach("before_confirm")
         payment, asked_at = self.read_payment(payment_id), self._context.now()
@@ -174,11 +184,11 @@ class PaymentProbes:
         call: str = CALL_NAME,
         event_id: str | None = None,
     ) -> Effect | None:
-        """Apply an answer in a transaction of its own. Return its effect on the payment, None if the answer did not
-        contain the payment's state.
+        """Apply the provider's answer `outcome` to the payment in a separate transaction. Return its effect on the
+        payment; None if the answer did not contain the payment's state.
 
-        `asked_at` is the time of the question: the answer was not true before it. `call` is the name of the source in
-        the evidence.
+        `asked_at` is the time of the question; the answer describes the payment at that time or later. `call` is the
+        name of the source in the evidence; `event_id` is the id of the notice that caused the question.
         """
         return self._context.write(lambda tx: self.apply_answer_in(tx, payment, outcome, asked_at, call, event_id))
 
@@ -191,7 +201,9 @@ class PaymentProbes:
         call: str = CALL_NAME,
         event_id: str | None = None,
     ) -> Effect | None:
-        """Like `apply_answer`, but in the caller's transaction."""
+        """Apply the provider's answer `outcome` to the payment in the caller's transaction; otherwise the same as
+        `apply_answer`.
+        """
         report = find_report(outcome)
         if report is None:
             return self._store_answer(tx, payment, outcome, call)
@@ -200,8 +212,8 @@ class PaymentProbes:
 
     @payments.run_again_if_stale()
     def _store_answer(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
-        """Store an answer that doesn't contain the payment's state. Open a case if the answer is about another
-        payment, or if the provider has no payment that is paid here.
+        """Store, as evidence, an answer that doesn't contain the payment's state. Open a case if the answer is about
+        another payment, or if the provider has no such payment although it is paid here.
         """
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         happened.keep_answer(context, tx, current, call, outcome)
@@ -224,8 +236,8 @@ class PaymentProbes:
 
     @payments.run_again_if_stale()
     def _plan_next_probe(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
-        """With `by_person`, write an audit entry. With `automatic`, schedule the next probe, or set needs_review
-        after the last one.
+        """Finish a probe: with `by_person`, write an audit entry; with `automatic`, schedule the payment's next
+        probe, or set its work to needs_review after the last probe of the schedule.
         """
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         if by_person:
@@ -246,8 +258,8 @@ class PaymentProbes:
 
 
 def make_question(payment: Payment) -> PaymentQuestion:
-    """Return the question about a payment for its provider: our number, the provider's id, the amount and the time at
-    which the payment began.
+    """Return the question to the provider about this payment: our payment number, the provider's payment id, the
+    amount, and the time at which the payment began.
     """
     amount = Money(payment.captured_minor or payment.asked_minor, payment.currency)
     begun_at = payment.begun_at or payment.paid_at or payment.created_at
@@ -261,8 +273,9 @@ def make_question(payment: Payment) -> PaymentQuestion:
 
 
 def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
-    """Return the report in an answer that contains the payment's state, otherwise None. A report of a paid payment
-    with another amount is returned too: its state is known, but it can't be booked.
+    """Return the report in an answer that contains the payment's state; None for any other answer. A report of a paid
+    payment with an unexpected amount is returned too: the payment's state is then known, but the amount can't be
+    booked.
     """
     report = outcome.found
     if report is None or outcome.kind in USABLE_CLASSES:

@@ -14,8 +14,8 @@ from console.settings.provider_access import S
 
 
 def make_adapter_arguments(context: ServiceContext, plugin: ProviderPlugin[S]) -> AdapterArguments[S]:
-    """Return the arguments with which a provider's adapter is created, from this desk's settings. At a desk that asks
-    a worker the adapter can't call the provider. May read the keyring; sends nothing.
+    """Return the arguments for creating the adapter of a provider, from this desk's settings. At a desk that only
+    sends requests to a worker, the created adapter can't call the provider. May read the keyring; sends nothing.
     """
     own = context.settings.provider_settings_of(plugin)
     return AdapterArguments(
@@ -29,32 +29,34 @@ def make_adapter_arguments(context: ServiceContext, plugin: ProviderPlugin[S]) -
 
 
 class PaymentVendors:
-    """The providers by name, each created at its first use. Services that must never move money get only
-    `get_reader`.
+    """The payment providers by name; each adapter is created when it is first used. A service that must never move
+    money uses `get_reader` only.
     """
 
     def __init__(self, make: Callable[[str], PaymentVendor]) -> None:
-        """`make` creates a provider; it raises not_found for an unknown name and bad_profile for a provider that is
-        not configured.
+        """`make` creates the adapter of the named provider. It raises not_found for an unknown name, and bad_profile
+        for a provider that is not configured on this desk.
         """
         self._make = make
         self._vendors: dict[str, PaymentVendor] = {}
         self._lock = Lock()
 
     def get_vendor(self, provider: str) -> PaymentVendor:
-        """Return the provider with the calls that move money. Raises the errors of `make`."""
+        """Return the provider's adapter with all calls, including those that move money. Raises not_found and
+        bad_profile.
+        """
         with self._lock:
             if provider not in self._vendors:
                 self._vendors[provider] = self._make(provider)
             return self._vendors[provider]
 
     def get_reader(self, provider: str) -> PaymentReader:
-        """Return the provider with only the calls that read. Raises the errors of `make`."""
+        """Return the provider's adapter with only the calls that read. Raises not_found and bad_profile."""
         return self.get_vendor(provider).reader()
 
     def find_reader(self, provider: str) -> PaymentReader | None:
-        """Return the provider with only the calls that read; None if it only sends notices or is not configured on
-        this desk.
+        """Return the provider's adapter with only the calls that read; None if the provider only sends notices or is
+        not configured on this desk.
         """
         try:
             return self.get_reader(provider)
@@ -72,11 +74,15 @@ NOTICE_WORDS: Mapping[str, PaymentState] = {
     "payment.expired": PaymentState.EXPIRED,
     "payment.pending": PaymentState.USER_PAYMENT,
 }
-"""The payment state that each type of a signed notice means. Other types mean no state."""
+"""The payment state for each event type of a signed notice. An event type that is not listed says nothing about the
+payment's state.
+"""
 
 
 def find_state(provider: str, provider_word: str | None) -> PaymentState | None:
-    """Return our payment state for a provider's own name of a state; None for an unknown name."""
+    """Return our payment state for the provider's own name of a state (`provider_word`); None for an unknown name or
+    None.
+    """
     if provider_word is None:
         return None
     plugin = payment_plugin.find(provider)

@@ -1,4 +1,6 @@
-"""Decisions about the outcome of a payment: by one person if a read at the provider confirms it, otherwise by two."""
+"""Decisions of people about the outcome of a payment. One person is enough if the provider's answer confirms the
+decision; otherwise two people must agree.
+"""
 
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +46,9 @@ _P = PaymentState
 
 
 class PaymentDecisions:
-    """Decisions about payments whose outcome is unknown, or whose state the provider contradicts."""
+    """Decides, at the request of people, payments whose outcome is unknown or whose state the provider
+    contradicts.
+    """
 
     def __init__(self, context: ServiceContext, probing: PaymentProbes) -> None:
         self._context = context
@@ -58,12 +62,12 @@ class PaymentDecisions:
         provider_id: str | None = None,
         expected_version: int | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of a payment.
+        """Decide the outcome of a payment. Return the payment, and whether a second person must still agree.
 
-        `as_state` is one of DECIDABLE_STATES; `proof` is a file or a statement; `provider_id` is the provider's id of
-        the payment, None if it is not known; `expected_version` is the payment's version on the caller's screen.
-        Raises nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch, stale_view, no_evidence,
-        not_found and usage.
+        `as_state` is one of DECIDABLE_STATES; `proof` is a file or a written statement; `provider_id` is the
+        provider's id of the payment, None if the person doesn't have it; `expected_version` is the payment's version
+        on the person's screen, None to skip the comparison. Raises nothing_to_resolve, in_progress, same_person,
+        not_allowed, evidence_mismatch, stale_view, no_evidence, not_found and usage.
         """
         proof_bytes = read_proof(proof)
         if as_state not in DECIDABLE_STATES:
@@ -82,8 +86,8 @@ class PaymentDecisions:
     def _resolve(
         self, payment: Payment, target: PaymentState, proof: bytes, person: str, provider_id: str | None
     ) -> ResolveResult:
-        """Ask the provider. If its answer contains the payment's state, one person is enough, and the answer must
-        confirm the decision; otherwise two people decide.
+        """Ask the provider. If its answer contains the payment's state, one person is enough, but the answer must
+        confirm that person's decision; otherwise two people must agree.
         """
         asked_at, answer = self._context.now(), self._probing.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
@@ -124,7 +128,9 @@ class PaymentDecisions:
         context.record_audit(tx, ACTION, payment.id, {"as": target.value, "by": "read"}, kind=KIND)
 
     def _close_cases(self, tx: Transaction, payment_id: int) -> None:
-        """Close the payment's cases and proposals and set its work anew. Work that sets its order to paid stays."""
+        """Close the payment's cases and proposals and set its next work. Work that sets the payment's order to paid
+        is not replaced.
+        """
         context, now = self._context, self._context.now()
         cases.close_cases(tx.conn, KIND, payment_id, now)
         approvals.close_proposals(tx.conn, KIND, str(payment_id), now)
@@ -146,7 +152,7 @@ class PaymentDecisions:
         provider_id: str | None,
     ) -> bool:
         """Write the first person's proposal, or settle the payment with the second person's decision. Return True if
-        a second person must still decide. Raises Stale if the payment has changed.
+        a second person must still agree. Raises Stale if the payment has changed since it was read.
         """
         context, now = self._context, self._context.now()
         current = payment_work.require_payment(tx, payment.id)
@@ -200,7 +206,9 @@ class PaymentDecisions:
         provider_id: str | None,
         now: datetime,
     ) -> None:
-        """Book the amount of the provider's answer; without an amount there, the requested amount."""
+        """Book a payment that people have decided as completed: with the amount of the provider's answer, or with the
+        requested amount if the answer contains no amount.
+        """
         read_report = answer.found if answer is not None and find_report(answer) is not None else None
         amount = read_report.amount if read_report is not None else None
         report = PaymentReport(
@@ -231,14 +239,16 @@ class PaymentDecisions:
 
 
 def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[PaymentReport]:
-    """Return the outcome that a decision of people means: a success with `report`, a failure without one."""
+    """Return the outcome that is stored for a decision of people: a success with `report`, or a failure without a
+    report.
+    """
     kind = OutcomeClass.SUCCEEDED if report is not None else OutcomeClass.FAILED_DEFINITE
     return Outcome(kind, "resolved_by_people", Sent.MAYBE, report)
 
 
 def _require_open(payment: Payment, as_state: str, expected_version: int | None) -> None:
-    """Raise stale_view if the payment has changed since version `expected_version`, and nothing_to_resolve if people
-    may not decide it as `as_state`.
+    """Raise stale_view if the payment is no longer at version `expected_version`, and nothing_to_resolve if people
+    may not decide this payment as `as_state`.
     """
     if expected_version is not None and expected_version != payment.version:
         raise make_stale_view_error(payment, expected_version)

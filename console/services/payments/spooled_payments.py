@@ -1,5 +1,5 @@
-"""Starts of payments that are in this desk's spool but that the database has lost: ask the provider by the number in
-the spool, and insert the payments again in the state that the provider reports.
+"""Restore payments whose start is in this desk's spool but which the database has lost: ask the provider about the
+payment number in the spool, and insert the payment again in the state that the provider reports.
 """
 
 from console.domain.audit_actions import AuditAction
@@ -36,17 +36,19 @@ def make_provider_key(provider: str, number: str) -> str:
 
 
 class SpooledPayments:
-    """Restores from the spool payments that the database has lost. It can query providers but not send payments."""
+    """Restores lost payments from the spool. This class can query providers but not send payments."""
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors) -> None:
         self._context = context
         self._vendors = vendors
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> Payment:
-        """Ask the provider and return the payment, inserted again in the reported state.
+        """Ask the provider about the lost payment of a spool entry. Insert the payment again in the reported state
+        and return it.
 
-        Raises outcome_unknown if the answer doesn't contain the payment's state, or if the spool has no number (from
-        an older version of the program); not_allowed; provider_auth and the other codes of a failed read.
+        Raises outcome_unknown if the answer doesn't contain the payment's state, or if the spool entry has no payment
+        number (an older version of the program did not store it); not_allowed; provider_auth and the other errors of
+        a failed read.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require("probe")
@@ -77,8 +79,8 @@ class SpooledPayments:
 
     @payments.run_again_if_stale()
     def _insert_payment(self, tx: Transaction, intent: Intent, amount: Money, fact: PaymentFact) -> Payment:
-        """Insert the payment (with its old id if that is free) and its journal row, unless they exist, and apply the
-        provider's report to the payment.
+        """Insert the payment and its journal row, unless they exist, and apply the provider's report `fact` to the
+        payment. The payment gets its old id if that id is not in use.
         """
         context = self._context
         provider, _, number = (intent.provider_key or "").partition(":")
@@ -133,8 +135,8 @@ class SpooledPayments:
 
 
 def _find_order(tx: Transaction, number: str) -> Order | None:
-    """Return the order of a payment's number: the number is that of the order, for a repeated attempt with a suffix
-    after a hyphen.
+    """Return the order to which a payment number belongs; None if there is none. A payment number is the order's
+    number; from the second attempt on it has a suffix after a hyphen.
     """
     return orders.by_number(tx.conn, number) or orders.by_number(tx.conn, number.rpartition("-")[0])
 

@@ -1,4 +1,6 @@
-"""Starts of payments as guarded operations: an order has at most one open code or token per provider."""
+"""Start payments as guarded operations. An order has at most one open code or token per provider, with which the
+payer can pay.
+"""
 
 import hashlib
 import json
@@ -45,7 +47,7 @@ _log = logging.getLogger("console.guard")
 
 
 class PaymentStarts:
-    """Starts payments of orders."""
+    """Starts payments for orders."""
 
     def __init__(
         self, context: ServiceContext, starts: "Starts", vendors: PaymentVendors, probing: PaymentProbes
@@ -56,8 +58,8 @@ class PaymentStarts:
         self._probing = probing
 
     def start(self, order_id: int, provider: str) -> StartResult:
-        """Start a payment of an order, or return the open one. The result contains the code or URL with which the
-        payer can pay.
+        """Start a payment for an order at the provider, or return the payment that is already open there. The result
+        contains the code or URL with which the payer can pay.
 
         Raises not_found, not_allowed, usage, invalid_amount, bad_profile, already_decided (detail.record or
         detail.order), over_limit, in_progress, outcome_unknown (detail.record) and the other codes of
@@ -68,7 +70,9 @@ class PaymentStarts:
 
 
 class _Start:
-    """One attempt to start a payment of an order at a provider."""
+    """One attempt to start a payment for an order at a provider. Its methods are steps of the pipeline of guarded
+    operations.
+    """
 
     def __init__(
         self, context: ServiceContext, vendors: PaymentVendors, probing: PaymentProbes, order_id: int, provider: str
@@ -79,7 +83,9 @@ class _Start:
         self._request: PaymentRequest
 
     def prepare(self) -> StartResult | None:
-        """Return the open payment with which the payer can still pay; None if there is none."""
+        """Check provider and order before the operation begins. Return the order's open payment, with which the payer
+        can still pay; None if a new payment must be started.
+        """
         self._vendor = self._vendors.get_vendor(self._provider)
         fitness.require_fit(self._context, self._provider)
         return self._open_payment(self._require_pending_order(self._order_id, self._vendor.capabilities.currency))
@@ -99,8 +105,8 @@ class _Start:
         )
 
     def _open_payment(self, order: Order) -> StartResult | None:
-        """Return the open payment with which the payer can still pay; None if there is none, or if the order is no
-        longer pending or has another total now.
+        """Return the order's open payment at this provider, with which the payer can still pay. Return None if there
+        is none, if the order is not pending, or if the order's total differs from the payment's amount.
         """
         if order.state is not OrderState.PENDING:
             return None
@@ -118,7 +124,9 @@ class _Start:
         return None
 
     def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
-        """Return the payments of an order that were paid, can still be paid or are unknown."""
+        """Return those payments of the order that are paid, that the payer can still pay, or whose outcome is
+        unknown.
+        """
         lapsed = journal.lapsed_subjects(conn, KIND)
         now = self._context.now()
         return [
@@ -147,8 +155,9 @@ class _Start:
         return f"payment_start_{self._order_id}" if self._context.settings.leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse an order that is not pending, that has a paid payment, that has an open or unknown payment at this
-        provider, or whose total exceeds the amount that its account still allows.
+        """Refuse the start if the order is not pending, has a paid payment, or has an open or unknown payment at this
+        provider, or if its total exceeds the amount that remains on its account. Raises not_found, already_decided,
+        outcome_unknown, in_progress and over_limit.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -175,9 +184,11 @@ class _Start:
             raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> Subject:
-        """Insert the payment, reserve its amount on the account, and return the idempotency key that allows one start
-        of the order at a time for our merchant id. The order's row is written too, so that a cancellation in a
-        parallel transaction conflicts with this one.
+        """Insert the payment, reserve its amount on the account, and return the claim with the idempotency key. The
+        key allows only one start of the order at a time for our merchant id.
+
+        The order's row is written too, so that a parallel transaction which cancels the order conflicts with this
+        one.
         """
         now, provider, merchant_id = self._context.now(), self._provider, self._vendor.merchant_id
         order = _require_order(tx.conn, self._order_id)
@@ -216,8 +227,8 @@ class _Start:
         record_start(self._context, tx, subject.id, outcome)
 
     def _reserve_amount(self, tx: Transaction, order: Order) -> int:
-        """Reserve the order's total on the corporation's account. Return the reserved amount (minor units), 0 if
-        there is no account.
+        """Reserve the order's total on the corporation's account. Return the reserved amount in minor units, 0 if the
+        corporation has no account. Raises over_limit.
         """
         number = _find_corporation_number(order)
         account = accounts.find_by_corporation(tx.conn, number, order.currency) if number else None
@@ -229,12 +240,12 @@ class _Start:
         return order.total_minor
 
     def _release_key(self, tx: Transaction, key: str) -> None:
-        """Free the idempotency key if its last start has ended."""
+        """Free the idempotency key if the last start that used it has ended."""
         attempt = idempotency.find_use(tx.conn, key)
         if attempt is not None and attempt.state in (OperationState.DONE, OperationState.FAILED):
             idempotency.free_key(tx.conn, attempt.operation_id, key)
 
-    # Endings
+    # The end of a start
 
     def broken_off(self, trouble: Exception) -> Exception:
         if isinstance(trouble, Unrecorded):
@@ -282,8 +293,8 @@ _ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPI
 
 
 def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:
-    """Refuse the start if a start under `key` has not ended. An earlier version of the program built its keys from
-    the provider's name instead of our merchant id.
+    """Refuse the start if an earlier start with the idempotency key `key` has not ended. An earlier version of the
+    program made this key from the provider's name instead of our merchant id, so both keys must be checked.
     """
     attempt = idempotency.find_use(conn, key)
     if attempt is not None and attempt.state not in (OperationState.DONE, OperationState.FAILED):
@@ -291,14 +302,14 @@ def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> No
 
 
 def _log_started(subject: Subject, provider: str, outcome: Outcome[StartedPayment]) -> Outcome[StartedPayment]:
-    """Return the outcome; write a log event if the provider created a code or token."""
+    """Return `outcome` unchanged; first write a log event if the provider has created a code or token."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         log_events.write_event(LogEvent.TOKEN_RECEIVED, payment=subject.id, provider=provider)
     return outcome
 
 
 def _ignore_step(_step: str) -> None:
-    """Ignore a progress step."""
+    """Do nothing with a progress step. Used where no caller wants to show the progress."""
 
 
 def _require_order(conn: Connection, order_id: int) -> Order:
@@ -316,8 +327,8 @@ def _find_corporation_number(order: Order) -> str | None:
 
 
 def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
-    """Return an unused number for a new payment at the provider: the order's number, with a suffix from the second
-    attempt on.
+    """Return a payment number that is not used at the provider yet: the order's number for the first attempt, with a
+    suffix such as `-2` for later attempts.
     """
     number, attempt = order.merch_txn_id, 1
     while payments.by_merchant_id(conn, provider, number) is not None:

@@ -1,5 +1,5 @@
-"""Write the meaning of a start's outcome into the payment: in the second transaction (tx2) of the start, for a late
-answer, and for a lapsed start.
+"""Write the outcome of a payment's start into the payment. Used by the second transaction (tx2) of a start, by
+answers that arrive late, and by starts that have lapsed.
 """
 
 from datetime import timedelta
@@ -24,13 +24,15 @@ from console.store.payments import payments
 
 KIND = payments.KIND
 REFUSED_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
-"""Classes of outcomes in which the provider has not created the payment, so that nobody can pay."""
+"""Outcome classes which mean that the provider has not created the payment, so that the payer can't pay."""
 DEFAULT_PAYING_TIME = timedelta(days=1)
 """Time in which the payer can pay if the provider's answer has no expiry time."""
 
 
 def record_start(context: ServiceContext, tx: Transaction, payment_id: int, outcome: Outcome[StartedPayment]) -> None:
-    """Write the outcome in the second transaction (tx2), which also ends the journal row."""
+    """Store the provider's answer to a start as evidence, and write its outcome into the payment. Runs in the second
+    transaction (tx2) of the start, which also ends the journal row.
+    """
     payment = payment_work.require_payment(tx, payment_id)
     happened.keep_answer(context, tx, payment, "start", outcome)
     write_outcome(context, tx, payment, outcome)
@@ -39,8 +41,8 @@ def record_start(context: ServiceContext, tx: Transaction, payment_id: int, outc
 def write_outcome(
     context: ServiceContext, tx: Transaction, payment: Payment, outcome: Outcome[StartedPayment]
 ) -> None:
-    """Write one of three meanings: the payer can pay, the provider has no payment, or the outcome is unknown. If a
-    notice has changed the payment's state before the answer came, this state stays.
+    """Write the outcome of a start into the payment: the payer can pay, the provider has no payment, or the outcome
+    is unknown. If a notice has changed the payment's state before the answer came, the changed state stays.
     """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         if contradicts(payment, outcome.found):
@@ -57,8 +59,8 @@ def write_outcome(
 
 
 def contradicts(payment: Payment, start_answer: StartedPayment) -> bool:
-    """True if the payment has ended unpaid here, but the provider has created a code or token with which the payer
-    can pay.
+    """True if the payment has ended unpaid in our database, but the provider's answer to its start contains a code or
+    token with which the payer can pay.
     """
     return payment.state in ENDED_UNPAID_STATES and payment.handle != start_answer.handle[:128]
 
@@ -83,7 +85,9 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
 
 
 def _write_refused(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:
-    """Set the payment to expired, because the provider has not created it, and release its reserved amount."""
+    """Set the payment to expired, because the provider has not created it, and release its reserved amount. `cause`
+    is stored in the column `error_code`.
+    """
     now = context.now()
     if payment.account_minor:
         account_money.release_amount(tx, payment)
@@ -94,7 +98,9 @@ def _write_refused(context: ServiceContext, tx: Transaction, payment: Payment, c
 
 
 def write_unknown(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:
-    """Set the certainty to unknown, because the payer may be able to pay, and schedule a probe."""
+    """Set the payment's certainty to unknown, because the payer may be able to pay, and schedule a probe. `cause` is
+    stored in the column `error_code`.
+    """
     work = payments.work_values(payment_work.make_unknown_work(context, payment))
     values: dict[str, object] = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64], **work}
     # The payment may exist at the provider, so it needs an expiry time.
@@ -107,8 +113,8 @@ def write_unknown(context: ServiceContext, tx: Transaction, payment: Payment, ca
 def settle_late(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[Any], _key: str | None
 ) -> bool:
-    """Settle a start with an answer that its own second transaction (tx2) did not record. Safe to repeat. Return
-    False if the operation or the payment is missing.
+    """Settle the start `operation_id` with an answer that the second transaction (tx2) of the start did not record.
+    Safe to repeat. Return True; False if the operation or its payment is missing.
     """
     operation = journal.find(tx.conn, operation_id)
     payment = payments.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -123,8 +129,8 @@ def settle_late(
 
 
 def write_lapsed(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Record that the process ended during the start: the outcome becomes unknown, unless the payment's state has
-    changed meanwhile.
+    """Record that the starting process ended without recording an answer: the payment's outcome becomes unknown,
+    unless the payment's state has changed meanwhile.
     """
     payment = payments.find(tx.conn, operation.subject_id or 0)
     if payment is not None and payment.state is PaymentState.INITIALIZING:
@@ -132,5 +138,7 @@ def write_lapsed(context: ServiceContext, tx: Transaction, operation: Operation)
 
 
 def is_lapsed(work: Work) -> bool:
-    """True if this is the work of a payment whose start has lapsed, and no process has recorded the lapse yet."""
+    """True if `work` says that the payment's start has lapsed (its process ended without recording an answer) and
+    that no process has recorded this lapse yet.
+    """
     return work.state is WorkState.NEEDS_REVIEW and work.reason == WorkReason.LAPSED

@@ -1,4 +1,6 @@
-"""Detect payments whose expiry time has passed, and begin their sagas; the steps are in `payments/timeouts.py`."""
+"""Detect payments whose expiry time has passed, and begin the sagas that end them. The steps of these sagas are in
+`payments/timeouts.py`.
+"""
 
 from datetime import datetime
 
@@ -15,29 +17,32 @@ KIND = "payment_timeout"
 ASK, EXPIRE, CANCEL, RELEASE = "ask_provider", "expire_payment", "cancel_order", "release_stock"
 STEPS = (ASK, EXPIRE, CANCEL, RELEASE)
 STUCK = WorkReason.TIMEOUT_STUCK
-"""Rule of the case about a saga that is stuck because of a fault of ours."""
+"""Alert rule of the case about a saga that is stuck because of a fault of this program."""
 CANCELLED = "cancelled"
-"""Fact of the saga: the id of the order that it cancelled."""
+"""Key of a saga's fact: the id of the order that the saga has cancelled."""
 
 
 def has_timed_out(payment: Payment, at: datetime) -> bool:
     """True if the payment's expiry time is before `at` and the payer has not paid. A payment with an unknown outcome
-    never times out.
+    never counts as timed out.
     """
     can_time_out = payment.certainty is Certainty.KNOWN and payment.state in WAITING_STATES
     return can_time_out and payment.expires_at is not None and payment.expires_at < at
 
 
 def begin_saga(context: ServiceContext, tx: Transaction, payment: Payment) -> Saga | None:
-    """Begin the saga of a payment whose expiry time has passed. Return None if it has a saga already."""
+    """Begin the saga that ends a payment whose expiry time has passed. Return the saga; None if the payment already
+    has one.
+    """
     return sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, ASK, {}, context.now())
 
 
 def begin_saga_at_cancellation(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
-    """Begin the saga of a payment that a report or a decision has ended unpaid, at the step `cancel_order`.
+    """Begin the saga of a payment that a report or a decision has ended unpaid. The saga begins at the step
+    `cancel_order`.
 
-    The order is cancelled after the payment's expiry time; until then the payer may start another payment. Does
-    nothing if the payment has no order or no expiry time.
+    This step cancels the order only after the payment's expiry time; until then the payer may start another payment.
+    Nothing is done if the payment has no order or no expiry time.
     """
     if payment.order_id is not None and payment.expires_at is not None:
         sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, CANCEL, {}, context.now())

@@ -1,9 +1,10 @@
-"""End a payment whose expiry time has passed: ask the provider, expire the payment, cancel its order, release the
+"""End payments whose expiry time has passed: ask the provider, expire the payment, cancel its order, release the
 order's stock.
 
 These four steps are declared below as a saga. The saga waits until the provider has answered that the payment is
-unpaid. The cancellation of the order is never undone: if the provider reports the payment as paid before it, the
-order becomes paid; if it reports that later, the money is booked and a case is opened for people.
+unpaid. The cancellation of the order is never undone. If the provider reports the payment as paid before the
+cancellation, the order becomes paid; if the provider reports this after the cancellation, the money is booked and a
+case is opened for people.
 """
 
 from collections import Counter
@@ -56,22 +57,26 @@ ASKED_AT = "asked_at"
 MOST_PER_RUN = 10 * BATCH_SIZE
 """Largest number of payments in one run of the due task; the rest follow in the next run."""
 ANSWER_MAX_AGE = timedelta(minutes=2)
-"""Largest age of a provider's answer with which the saga may expire the payment; with an older one it asks again."""
+"""Largest age of a provider's answer with which the saga may expire the payment. If the answer is older, the saga
+asks the provider again.
+"""
 SKIP_DELAY = timedelta(minutes=5)
-"""Delay of a saga whose question was not sent, because the provider did not answer other questions in this run. It
-doesn't count as a failed attempt.
+"""Delay of a saga whose question was not sent, because the provider did not answer earlier questions in the same run.
+The delay doesn't count as a failed attempt of the saga.
 """
 _UNREACHABLE_CODE = ErrorCode.PROVIDER_UNREACHABLE
 _PROVIDER_WIDE_CODES = (_UNREACHABLE_CODE, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED)
-"""Error codes that concern the whole provider, so that it gets no further questions in this run."""
+"""Error codes of problems that concern all payments of a provider. After such an error the provider gets no further
+questions in this run.
+"""
 MOST_UNANSWERED_IN_A_ROW = 3
-"""Number of unanswered questions in a row after which the provider counts as unreachable. A single answer may be
-lost.
+"""After this many unanswered questions in a row, the provider counts as unreachable. One missing answer may be an
+accident.
 """
 
 
 class PaymentTimeouts:
-    """Finds payments whose expiry time has passed, and runs their sagas."""
+    """Finds payments whose expiry time has passed, and runs the sagas that end them."""
 
     def __init__(self, context: ServiceContext, probing: PaymentProbes) -> None:
         self._context = context
@@ -90,12 +95,12 @@ class PaymentTimeouts:
         self._sagas = SagaRunner(context, plan)
 
     def tasks(self) -> tuple[Task, ...]:
-        """Return the due tasks of this service."""
+        """Return the due tasks of this service (name and function)."""
         return ((TASK_NAME, self.run_due),)
 
     def run_due(self) -> int:
-        """Begin the sagas of payments whose expiry time has passed, and resume the sagas that are due; return the
-        number of both.
+        """Due task: begin the sagas of payments whose expiry time has passed, and resume the sagas that are due.
+        Return the number of begun and resumed sagas.
         """
         self._excluded_providers, self._unanswered_counts = {}, Counter()
         return (
@@ -105,8 +110,8 @@ class PaymentTimeouts:
         )
 
     def run_now(self, payment_id: int) -> Saga | None:
-        """Begin or resume one payment's saga now. Return the saga as it was before this run; None if the payment's
-        expiry time has not passed.
+        """Begin or resume the saga of one payment now. Return the saga as it was before this run; None if the payment
+        has no saga and its expiry time has not passed.
         """
         with self._context.database.read() as conn:
             payment, saga = payments.find(conn, payment_id), sagas.find_open(conn, KIND, payments.KIND, payment_id)
@@ -118,8 +123,8 @@ class PaymentTimeouts:
         return saga
 
     def go_on(self, payment_id: int) -> None:
-        """Resume the payment's stuck saga at its step, at a person's request. Does nothing if the saga is not stuck.
-        Raises not_allowed.
+        """Resume the payment's stuck saga at the step where it stopped, at the request of the acting person. Nothing
+        is done if no saga of the payment is stuck. Raises not_allowed.
         """
         with self._context.database.read() as conn:
             saga = sagas.find_open(conn, KIND, payments.KIND, payment_id)
@@ -129,7 +134,7 @@ class PaymentTimeouts:
         self._resume_saga(self._sagas.resume(saga, lambda tx: self._record_resumed(tx, saga)))
 
     def _open_stuck_case(self, tx: Transaction, saga: Saga) -> None:
-        """Open a case about a saga whose step has failed too often because of a fault of ours."""
+        """Open a case about a saga whose step has failed too often because of a fault of this program."""
         observed = f"{saga.step}: {saga.reason}"
         payment_work.open_case(self._context, tx, saga.subject_id, timed_out.STUCK, observed, "done")
 
@@ -147,8 +152,9 @@ class PaymentTimeouts:
             payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
 
     def _run_batches(self, run_batch: Callable[[], int]) -> int:
-        """Call `some`, which handles one batch, until a batch is not full or MOST_PER_RUN payments are handled. After
-        a jump of the clock very many payments may be due.
+        """Call `run_batch` repeatedly; each call handles one batch and returns its size. Stop after a batch that is
+        not full, or after MOST_PER_RUN payments (after a jump of the clock very many payments may be due). Return the
+        number of handled payments.
         """
         count = 0
         while count < MOST_PER_RUN:
@@ -187,13 +193,17 @@ class PaymentTimeouts:
         return sum(self._resume_saga(saga) for saga in due_sagas)
 
     def _resume_settled(self) -> int:
-        """Resume stuck sagas whose case is closed, because people have decided or a report has settled it."""
+        """Resume the stuck sagas whose case was closed, because people have decided or a report has settled the
+        payment. Return the number of resumed sagas.
+        """
         with self._context.database.read() as conn:
             settled_sagas = sagas.stuck_without_case(conn, KIND, timed_out.STUCK, BATCH_SIZE)
         return sum(self._resume_saga(self._sagas.resume(saga, lambda tx: None)) for saga in settled_sagas)
 
     def _resume_saga(self, saga: Saga) -> int:
-        """Run the saga under the payment's lease, so that no probe or decision runs at the same time. Return 1."""
+        """Run the saga while this process holds the payment's lease, so that no probe or decision runs at the same
+        time. Return 1.
+        """
         with (
             skip_failures(f"the end of payment {saga.subject_id}"),
             self._probing.hold_payment(saga.subject_id) as payment,
@@ -204,11 +214,12 @@ class PaymentTimeouts:
                 self._sagas.run(saga)
         return 1
 
-    # 1: ask once more
+    # 1: ask the provider again
 
     def _ask_provider(self, saga: Saga) -> StepAction:
-        """Read the payment at the provider; no transaction is open. Return the function that applies the answer. If
-        the payment has ended or its expiry time has not passed, the provider is not asked.
+        """First step: read the payment at the provider, without an open transaction. Return the function that applies
+        the answer in a transaction. If the payment has ended or its expiry time has not passed, the provider is not
+        asked.
         """
         payment, asked_at = self._probing.read_payment(saga.subject_id), self._context.now()
         if payment.state not in WAITING_STATES:
@@ -221,7 +232,9 @@ class PaymentTimeouts:
     def _take_answer(
         self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport] | None, asked_at: datetime
     ) -> Verdict:
-        """Apply the answer to the payment, and return the verdict on whether the payment is certainly unpaid."""
+        """Apply the provider's answer to the payment. Return the step's verdict: done if the payment is certainly
+        unpaid, end of the saga if it is paid, otherwise wait.
+        """
         if outcome is None:
             return WaitUntil("nobody_to_ask")
         self._probing.apply_answer_in(tx, payment, outcome, asked_at, CALL_NAME)
@@ -240,8 +253,11 @@ class PaymentTimeouts:
         return WaitUntil(code)
 
     def _count_answer(self, provider: str, code: str | None) -> None:
-        """Count unanswered questions of a provider. Exclude it from this run after an error that concerns all its
-        payments, or after MOST_UNANSWERED unanswered questions in a row. `code` is the error, None for an answer.
+        """Count the provider's unanswered questions in a row. `code` is the error code of the question, None if the
+        provider answered.
+
+        The provider is excluded from the rest of this run after an error that concerns all its payments, or after
+        MOST_UNANSWERED_IN_A_ROW unanswered questions in a row.
         """
         self._unanswered_counts[provider] = self._unanswered_counts[provider] + 1 if code == _UNREACHABLE_CODE else 0
         if code in _PROVIDER_WIDE_CODES and (
@@ -252,8 +268,8 @@ class PaymentTimeouts:
     # 2: expire the payment
 
     def _expire_payment(self, tx: Transaction, saga: Saga) -> Verdict:
-        """Expire the payment if its expiry time has passed by our clock and the provider's answer is at most
-        ANSWER_MAX_AGE old. If the payer has paid all the same, a later report books the payment.
+        """Second step: expire the payment if its expiry time has passed by our clock and the provider's answer is at
+        most ANSWER_MAX_AGE old. If the payer has paid nevertheless, a later report books the payment.
         """
         context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
         verdict = _choose_verdict(payment)
@@ -274,14 +290,18 @@ class PaymentTimeouts:
         return StepDone()
 
     def _is_answer_valid(self, saga: Saga, payment: Payment) -> bool:
-        """True if the answer is at most ANSWER_MAX_AGE old and no newer report about the payment exists."""
+        """True if the provider's answer in the saga's facts is at most ANSWER_MAX_AGE old and there is no newer
+        report about the payment.
+        """
         asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT]))
         if payment.told_at is not None and payment.told_at > asked_at:
             return False
         return timedelta(0) <= self._context.now() - asked_at <= ANSWER_MAX_AGE
 
     def _undo_expiry(self, tx: Transaction, saga: Saga) -> None:
-        """Undo the expiry: the payment was paid before its order was cancelled, so the order becomes paid."""
+        """Compensate the second step: the payment was paid before its order was cancelled, so the order is set to
+        paid.
+        """
         payment = payment_work.require_payment(tx, saga.subject_id)
         self._context.record_audit(tx, AuditAction.PAYMENT_EXPIRY_UNDONE, payment.id, kind=payments.KIND)
         if payment.state in PAID_STATES and payment.order_id is not None:
@@ -291,7 +311,7 @@ class PaymentTimeouts:
 
     @orders.run_again_if_stale()
     def _cancel_order(self, tx: Transaction, saga: Saga) -> Verdict:
-        """Cancel the order if nobody has paid it and nobody can pay it any more."""
+        """Third step: cancel the order if no payment has paid it and no payment can still pay it."""
         payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None
         if payment.state not in ENDED_UNPAID_STATES:
@@ -307,7 +327,9 @@ class PaymentTimeouts:
         return verdict or StepDone({timed_out.CANCELLED: order.id})
 
     def _reason_to_wait(self, tx: Transaction, payment: Payment, order: Order) -> Verdict | None:
-        """Return the verdict of this step if the order must not be cancelled now; None if it must be cancelled."""
+        """Return None if the order must be cancelled now. Otherwise return the verdict of the third step: wait, step
+        done, or end of the saga.
+        """
         if order.work.reason == orders.UNREADABLE_STATE_REASON:
             return WaitUntil(orders.UNREADABLE_STATE_REASON)
         if order.state is OrderState.CANCELLED:
@@ -333,11 +355,11 @@ class PaymentTimeouts:
             return WaitUntil("other_payment", min(future_expiry_times, default=None))
         return WaitUntil("may_begin_again", min(future_expiry_times)) if future_expiry_times else None
 
-    # 4: release its stock
+    # 4: release the order's stock
 
     def _release_stock(self, tx: Transaction, saga: Saga) -> Verdict:
-        """Release the stock that is still reserved; reservations that the shop has used or released stay as they
-        are.
+        """Fourth step: release the stock that is still reserved for the cancelled order. Reservations that the shop
+        has already used or released are not changed.
         """
         payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None
@@ -352,7 +374,9 @@ class PaymentTimeouts:
 
 
 def is_unpaid(outcome: Outcome[PaymentReport]) -> bool:
-    """True if the answer says that nobody has paid: the provider has no payment, or only an unused code."""
+    """True if the answer proves that the payer has not paid: the provider has no such payment, or only a code that
+    was not used.
+    """
     report = find_report(outcome)
     if report is None:
         return outcome.kind is OutcomeClass.NOT_FOUND
@@ -360,13 +384,13 @@ def is_unpaid(outcome: Outcome[PaymentReport]) -> bool:
 
 
 def is_alive(payment: Payment) -> bool:
-    """True if the payment can still be paid, or its outcome is unknown."""
+    """True if the payer can still pay the payment, or if its outcome is unknown."""
     return payment.state in WAITING_STATES or payment.certainty is Certainty.UNKNOWN
 
 
 def _choose_verdict(payment: Payment) -> Verdict | None:
-    """Return the verdict for a payment that is paid or unknown; None for an open payment and one that ended
-    unpaid.
+    """Return the verdict for a payment that is paid (end of the saga) or whose outcome is unknown (wait). Return None
+    for a payment that is open or ended unpaid.
     """
     if payment.certainty is Certainty.UNKNOWN:
         return WaitUntil("unknown")

@@ -1,5 +1,5 @@
-"""Read the data for the screen of a payment or an order: the states at shop, provider and here, money, history and
-allowed actions.
+"""Read the data for the screen of a payment or an order: its states at the shop, at the provider and in our database,
+its money, its history and the allowed actions.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,15 +51,15 @@ RESOLVABLE_REASONS = (
 
 
 class PaymentViews:
-    """Opens payments and orders. After the read, an audit entry about the opening is written."""
+    """Reads payments and orders for their screens. After each read, an audit entry says who opened the record."""
 
     def __init__(self, context: ServiceContext, reads: ReadLog) -> None:
         self._context = context
         self._reads = reads
 
     def read_payment(self, payment_id: int) -> PaymentView:
-        """Return one payment with the data of its screen. Raises not_found, and not_allowed if a named person may not
-        read.
+        """Return one payment with the data of its screen. Raises not_found, and not_allowed if the acting person may
+        not read.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
@@ -94,8 +94,8 @@ class PaymentViews:
         return view
 
     def read_order(self, order_id: int) -> OrderView:
-        """Return one order with its payments and refunds. Raises not_found, and not_allowed if a named person may not
-        read.
+        """Return one order with its payments and refunds. Raises not_found, and not_allowed if the acting person may
+        not read.
         """
         context = self._context
         with context.database.read() as conn:
@@ -129,7 +129,7 @@ class PaymentViews:
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-aside amounts that wait for their refund, oldest first. `limit` is at most
         MOST_ROWS_PER_PAGE; `after` is the last id of the previous page, None for the first page. Raises not_allowed
-        if a named person may not read.
+        if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.reader(conn)
@@ -172,8 +172,8 @@ def _find_holder(conn: Connection, record: Payment) -> LeaseHolder | None:
 def _make_action(
     name: str, record: Payment, order: Order | None, person: Person | None, holder: LeaseHolder | None
 ) -> AllowedAction:
-    """Return whether the person may run the action, and if not, the reason. The service of the action checks this
-    again.
+    """Return the action `name`, and whether the person may run it now; if not, with the reason. The service that runs
+    the action checks this again.
     """
     is_leased = holder is not None and name in ("probe", "resolve")
     reason = _refusal_reason(name, record, order) or (ErrorCode.IN_PROGRESS if is_leased else None)
@@ -200,7 +200,7 @@ def _refusal_reason(name: str, record: Payment, order: Order | None) -> str | No
 
 def is_resolvable(record: Payment) -> bool:
     """True if people can decide about the payment: its outcome is unknown, it waits for a review with a reason of
-    RESOLVABLE, or it is paid.
+    RESOLVABLE_REASONS, or it is paid.
     """
     is_in_review = record.work.state is WorkState.NEEDS_REVIEW and record.work.reason in RESOLVABLE_REASONS
     return record.certainty is Certainty.UNKNOWN or is_in_review or record.state in PAID_STATES
@@ -225,8 +225,8 @@ def _not_movable(record: Payment, order: Order | None) -> str | None:
 def _alert_or(
     context: ServiceContext, conn: Connection, order: Order, paid_by: Sequence[Payment], otherwise: Explanation
 ) -> tuple[Explanation, AlertItem | None]:
-    """Return the order's open alert and its explanation. If no alert is open, or the order's facts no longer break
-    the rule of the alert, return `otherwise` and None.
+    """Return the order's open alert with its explanation. If no alert is open, or if the order's facts no longer
+    break the alert's rule, return `otherwise` and None.
     """
     open_alerts, now = _open_alerts(conn, order), context.now()
     finding = find_broken_rule(order, paid_by, now, context.scale, RULES) if open_alerts else None

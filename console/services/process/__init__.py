@@ -1,1 +1,1 @@
-"""State of one process: service context, counters, failpoints."""
+"""State and tools of one process: service context, counters, heartbeat, failpoints, typed passwords."""

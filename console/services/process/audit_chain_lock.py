@@ -1,7 +1,7 @@
-"""A lock with which the threads of one process append entries to their audit chain one after the other.
+"""A lock that lets the threads of one process append entries to the process's audit chain one after another.
 
-The lock saves repeated transactions. Without it the entries would still be right, because the database refuses a
-second entry at the same place of the chain.
+The lock only saves repeated transactions. Without the lock the entries would still be correct, because the database
+refuses a second entry at the same position of the chain.
 """
 
 from collections.abc import Iterator
@@ -11,21 +11,23 @@ from threading import Lock, local
 from console.store.database.engine import Transaction
 
 LONGEST_WAIT_SECONDS = 1.0
-"""Longest wait for the lock, in seconds. After it the thread continues without the lock, because the thread that
-holds the lock may be waiting for a row that this thread has locked.
+"""Longest wait for the lock, in seconds. After this time the waiting thread continues without the lock, because the
+thread that holds the lock may itself wait for a row that the waiting thread has locked.
 """
 
 
 class _ThreadState(local):
-    """The state of one thread: `may_lock` within a block of `allow_locking`, `is_locked` while it holds the lock."""
+    """The state of one thread: `may_lock` is True within a block of `allow_locking`; `is_locked` is True while the
+    thread holds the lock.
+    """
 
     may_lock = False
     is_locked = False
 
 
 class ChainLock:
-    """The lock of one process, held from the first audit entry of a transaction until its COMMIT or the end of
-    `allow_locking`.
+    """The audit chain's lock of one process. A thread holds it from the first audit entry of a transaction until the
+    COMMIT or until the end of `allow_locking`.
     """
 
     def __init__(self) -> None:
@@ -34,8 +36,8 @@ class ChainLock:
 
     @contextmanager
     def allow_locking(self) -> Iterator[None]:
-        """Allow `acquire` to take the lock within the block; release the lock at the end of the block. Blocks can be
-        nested.
+        """Let the calling thread take the lock with `acquire` until the end of the block; release the lock at the end
+        of the block. Blocks can be nested.
         """
         was_offered, self._thread_state.may_lock = self._thread_state.may_lock, True
         try:
@@ -45,15 +47,15 @@ class ChainLock:
             self._thread_state.may_lock = was_offered
 
     def acquire(self, tx: Transaction) -> None:
-        """Acquire the lock until the COMMIT of `tx`, waiting up to LONGEST_WAIT_SECONDS. Does nothing unless the
-        caller runs inside `with allow_locking()`.
+        """Take the lock, which is held until the COMMIT of `tx`; wait at most LONGEST_WAIT_SECONDS for it. Nothing is
+        done outside of a block of `allow_locking`.
         """
         if self._thread_state.may_lock and not self._thread_state.is_locked:
             self._thread_state.is_locked = self._lock.acquire(timeout=LONGEST_WAIT_SECONDS)
             tx.after_commit(self.release)
 
     def release(self) -> None:
-        """Release the lock; without effect in a thread that doesn't hold it."""
+        """Release the lock. No effect in a thread that doesn't hold it."""
         if self._thread_state.is_locked:
             self._thread_state.is_locked = False
             self._lock.release()

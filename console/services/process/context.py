@@ -49,15 +49,15 @@ _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 @dataclass
 class RequestTie:
-    """The request id under which this thread acts. `is_committed` is True after the COMMIT of a transaction of the
-    act that stored its record in the row of the request id.
+    """The request id under which this thread acts. `is_committed` becomes True after the COMMIT of the transaction
+    that stored the call's record in the row of the request id.
     """
 
     owned_request: "HeldRequestId"
     is_committed: bool = False
 
     def mark_committed(self) -> None:
-        """Set `is_committed`; called after the COMMIT."""
+        """Set `is_committed` to True; called after the COMMIT."""
         self.is_committed = True
 
 
@@ -66,8 +66,8 @@ _executed: "ContextVar[TakenDeskRequest | None]" = ContextVar("executed", defaul
 
 @contextmanager
 def execute_for(request: "TakenDeskRequest | None") -> Iterator[None]:
-    """Act for the person of a desk request in this thread until the end of the block; with None, act for the worker
-    itself. Only for a worker's account.
+    """Within the block, let this thread act for the person who made the desk request; with None, let it act for the
+    worker itself. Only for the database account of a worker.
     """
     token = _executed.set(request)
     try:
@@ -77,8 +77,8 @@ def execute_for(request: "TakenDeskRequest | None") -> Iterator[None]:
 
 
 def require_confirmation() -> None:
-    """Raise not_allowed (reason `password_needed`) if this thread executes a desk request for which the person has
-    not typed the password.
+    """Raise not_allowed (reason `password_needed`) if this thread executes a desk request that its person has not
+    confirmed with the password.
     """
     request = _executed.get()
     if request is not None and not request.confirmed:
@@ -87,7 +87,7 @@ def require_confirmation() -> None:
 
 
 def executed_request() -> str | None:
-    """Return the id of the desk request that this thread executes; None if it executes none."""
+    """Return the id of the desk request that this thread executes now; None if it executes none."""
     request = _executed.get()
     return None if request is None else request.id
 
@@ -97,7 +97,9 @@ _request: ContextVar[RequestTie | None] = ContextVar("request", default=None)
 
 @contextmanager
 def tie_writes(owned_request: "HeldRequestId") -> Iterator[None]:
-    """Bind the rows that this thread writes until the end of the block to a request id."""
+    """Within the block, bind this thread's writes to a request id: kind and id of the written record, and the id of
+    its operation, are stored in the row of the request id `owned_request`.
+    """
     token = _request.set(RequestTie(owned_request))
     try:
         yield
@@ -107,7 +109,7 @@ def tie_writes(owned_request: "HeldRequestId") -> Iterator[None]:
 
 @contextmanager
 def act_as(name: str | None) -> Iterator[None]:
-    """Set the name of the person or program that acts in this thread (or task) until the end of the block."""
+    """Within the block, set the name of the person or program that acts in this thread (or asyncio task)."""
     token = _acting.set(name)
     try:
         yield
@@ -117,11 +119,13 @@ def act_as(name: str | None) -> Iterator[None]:
 
 @dataclass
 class ServiceContext:
-    """The service context of one process on one desk. Every service gets the same object, so it contains no state of
+    """The service context of one process on one desk. All services share the same object, so it contains no state of
     a single service.
 
-    `fit_until` is the monotonic time until which the database needs no new check of its fitness. `session` is the
-    id of this process in the audit trail. `program` names the program in the sessions of the database.
+    `database_id` is the id of the database; `scale` divides every duration for which the process waits (1 except in
+    tests and demos). `fit_until` is the monotonic time (seconds) until which the database's fitness need not be
+    checked again. `session` is the id of this process in the audit trail. `program` is the program's name in the
+    sessions of the database.
     """
 
     settings: Settings
@@ -133,8 +137,8 @@ class ServiceContext:
     scale: TimeScale
     failpoints: Failpoints
     apply_refund_report: "Callable[[ServiceContext, Transaction, RefundReport], bool]"
-    """Writes the state of a refund that a provider's report of a payment contains. Returns False if no refund of ours
-    has the key in the report.
+    """Function that applies one refund in a provider's report of a payment to our refund. It returns False if no
+    refund of ours has the key in the report.
     """
     fit_until: float = float("-inf")
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -146,20 +150,22 @@ class ServiceContext:
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a write transaction and return its result.
 
-        On a server the threads of a process share one audit chain. So a thread holds the chain's lock from its first
-        audit entry to COMMIT, which saves repeated transactions.
+        On a server the threads of a process share one audit chain. A thread therefore holds the chain's lock from its
+        first audit entry until the COMMIT, which saves repeated transactions.
         """
         with self._chain_lock.allow_locking():
             return self.database.write(work)
 
     @cached_property
     def heartbeat(self) -> Heartbeat:
-        """The heartbeat that renews this process's leases."""
+        """The heartbeat that renews the leases of this process."""
         return Heartbeat(self.scale)
 
     @cached_property
     def audit(self) -> "AuditTrail | RequestedAuditTrail":
-        """The audit chain of this process; at the desk of a person who asks, what asks a worker for audit entries."""
+        """The audit trail to which this process writes. At the desk of a person for whom a worker acts, the object
+        stores the audit entries as requests to the worker.
+        """
         if self.asks:
             from console.store.desk_requests.requested_audit import RequestedAuditTrail
 
@@ -178,10 +184,11 @@ class ServiceContext:
 
     @cached_property
     def cipher(self) -> Cipher:
-        """The cipher with the store key, which all desks of this database share. The first desk that uses it stores
-        the fingerprint of the key in the database.
+        """The cipher with the store key, which all desks of this database share. The first desk that uses the cipher
+        stores the key's fingerprint in the database.
 
-        Raises bad_profile if no store key is set, or if its fingerprint differs from the one in the database.
+        Raises bad_profile if no store key is set on this desk, or if the key's fingerprint differs from the one in
+        the database.
         """
         cipher = Cipher(self.settings.store_key())
         with self.database.read() as conn:
@@ -197,8 +204,8 @@ class ServiceContext:
         return cipher
 
     def answer_key(self, operation_id: str) -> str | None:
-        """Return the answer key of the operation: with it the database checks that an answer comes from a desk that
-        has the store key. None on a desk without the store key.
+        """Return the answer key of the operation. With this key the database checks that an answer comes from a desk
+        that has the store key. Return None on a desk without the store key.
         """
         try:
             return self.cipher.answer_key(operation_id)
@@ -207,9 +214,11 @@ class ServiceContext:
 
     @property
     def operator(self) -> str | None:
-        """The name of the person or program that acts: the person whose desk request this thread executes. Without a
-        request, on a server the connected database account (also for a due task); on other databases the name of
-        `act_as`, otherwise the operator of the settings. None if there is none.
+        """The name of the person or program that acts; None if there is no name.
+
+        While this thread executes a desk request, this is the person of the request. Otherwise, on a server, it is
+        the connected database account (also for a due task); on other databases it is the name set by `act_as`, or
+        else the operator in the settings.
         """
         request = _executed.get()
         if request is not None:
@@ -217,18 +226,20 @@ class ServiceContext:
         return self.database.account or _acting.get() or self.settings.operator
 
     def now(self) -> datetime:
-        """Return the present time (UTC, aware) of the context's clock."""
+        """Return the present time (UTC, timezone-aware) of the context's clock."""
         return self.clock.now()
 
     def holder(self) -> "Holder":
-        """Return the holder with which this thread takes leases and begins operations."""
+        """Return the holder (operator, desk, host, process, session) under which this thread takes leases and begins
+        operations.
+        """
         from console.store.operations.leases import Holder  # imported here: no reading command takes a lease
 
         return Holder(self.operator or WORKER, self.spool.desk_id, self.host, os.getpid(), self.session)
 
     @cached_property
     def asks(self) -> bool:
-        """True if the connected account is that of a person who may only ask: a worker acts for the person."""
+        """True if the connected database account may only write desk requests: a worker then acts for the person."""
         account = self.database.account
         if account is None:
             return False
@@ -236,7 +247,9 @@ class ServiceContext:
             return people.asks_worker(conn, account)
 
     def person(self) -> Person:
-        """Return the person who acts. Raises no_operator if no name is set, not_allowed if the name is unknown."""
+        """Return the person who acts, with roles. Raises no_operator if no name is set, and not_allowed if the name
+        is unknown.
+        """
         name = self.operator
         if name is None:
             raise ConsoleError(ErrorCode.NO_OPERATOR)
@@ -247,27 +260,27 @@ class ServiceContext:
 
     @property
     def _is_local_worker(self) -> bool:
-        """True for a due task on a database that is not a server. `act_as` must have set the name; the name in the
-        settings does not count.
+        """True for a due task on a database that is not a server. Only a name set by `act_as` counts; the operator in
+        the settings does not count.
         """
         return _acting.get() == WORKER and not self.database.is_server
 
     def _find_person(self, conn: Connection, name: str) -> Person:
-        """Return the person of this name. On a database without accounts, every name has all roles while the table
-        `operators` is empty.
+        """Return the person of this name. On a database without database accounts, every name has all roles while the
+        table `operators` is empty. Raises not_allowed for an unknown name.
         """
         self._require_own_name(name)
         return _require_known(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
 
     @property
     def admits_unlisted_names(self) -> bool:
-        """True if every name has all roles while the table `operators` is empty: on every database except a
-        server.
+        """True on every database except a server. On such a database every name has all roles while the table
+        `operators` is empty.
         """
         return not self.database.is_server
 
     def _require_own_name(self, name: str) -> None:
-        """On a server, raise not_allowed if the settings or `act_as` name another person than the database
+        """On a server, raise not_allowed if the settings or `act_as` name another person than the connected database
         account.
         """
         other_names = {self.settings.operator, _acting.get()} - {None, WORKER, name}
@@ -278,8 +291,8 @@ class ServiceContext:
             )
 
     def reader(self, conn: Connection) -> Person | None:
-        """Return the person who reads, found in the read transaction `conn`; None if no person is named. Raises
-        not_allowed if a named person may not read.
+        """Return the acting person, who wants to read, found in the read transaction `conn`; None if no person is
+        named (then reading needs no right). Raises not_allowed if the named person may not read.
         """
         name = self.reader_name
         return (
@@ -290,8 +303,8 @@ class ServiceContext:
 
     @property
     def reader_name(self) -> str | None:
-        """The name of the person whose right to read must be checked; None for a due task and if no person is named.
-        Raises not_allowed on a server for another name than that of the database account.
+        """The name of the person whose right to read must be checked; None for a due task, and if no person is named.
+        Raises not_allowed on a server if another person than the database account is named.
         """
         name = self.operator
         if name is None or self._is_local_worker:
@@ -300,8 +313,8 @@ class ServiceContext:
         return name
 
     def require(self, action: str) -> Person:
-        """Return the person who acts if their roles allow the action. Raises not_allowed (the caller writes the audit
-        entry) and the errors of `person`.
+        """Return the acting person if their roles allow the action `action`. Raises not_allowed (the caller writes
+        the audit entry about the refusal) and the errors of `person`.
         """
         person = self.person()
         if not has_right(person, action):
@@ -322,10 +335,10 @@ class ServiceContext:
         result: str = "done",
         reason: str | None = None,
     ) -> None:
-        """Append an audit entry inside the caller's transaction, with the correlation id of this thread if it has
-        one.
+        """Append an audit entry inside the caller's transaction. The entry contains the correlation id of this thread
+        if it has one.
 
-        An entry with the result "done" also binds its record to the request id of the call (`tie`).
+        An entry with the result "done" also stores its record in the row of the call's request id (see `tie`).
         """
         from console.store.audit.trail import NewAuditEntry  # imported here: a lookup writes no audit entry
 
@@ -341,10 +354,11 @@ class ServiceContext:
         self.audit.record_all(tx, (entry,))
 
     def tie(self, tx: Transaction, kind: str, subject_id: int | str | None, operation_id: str | None = None) -> None:
-        """Store the record that this transaction changes (and its operation) in the row of the call's request id.
+        """Store the record that this transaction changes, and its operation if there is one, in the row of the call's
+        request id.
 
-        Does nothing if the call has no request id, or if an earlier transaction of the act has stored a record and
-        `operation_id` is None. Raises in_progress if another call holds the request id by now.
+        Nothing is done if the call has no request id, or if an earlier transaction of the same call has stored a
+        record and `operation_id` is None. Raises in_progress if another call holds the request id by now.
         """
         tie = _request.get()
         if tie is None or (tie.is_committed and operation_id is None):
@@ -362,7 +376,7 @@ class ServiceContext:
 
 
 def require_reader(name: str, person: Person | None) -> Person:
-    """Return the person. Raises not_allowed if there is no operator of this name or the person may not read."""
+    """Return `person`. Raises not_allowed if `person` is None (there is no operator `name`) or may not read."""
     person = _require_known(name, person)
     if not has_right(person, "read"):
         detail: NotAllowed = {

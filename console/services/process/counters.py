@@ -1,4 +1,4 @@
-"""Counters of this process since its start; they are not stored."""
+"""Counters of this process since its start. They are kept in memory only."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -8,15 +8,19 @@ from console.domain.errors import ErrorCode
 from console.domain.log_events import LogEvent, write_event
 
 WAIT_BOUNDS_SECONDS = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of the classes in which waits are counted, in seconds; the last class has no bound."""
+"""Waits for leases are counted in classes. These are the upper bounds of the classes in seconds; one more class,
+without a bound, follows.
+"""
 DUPLICATES = frozenset(
     {ErrorCode.ALREADY_PURCHASED, ErrorCode.ALREADY_DECIDED, ErrorCode.IN_PROGRESS, ErrorCode.POSSIBLE_REPEAT}
 )
-"""Codes of refusals of an action that has already happened or is running."""
+"""Error codes of calls that were refused because the same action has already happened or is running."""
 
 
 class Tally:
-    """Counts waits for leases, and duplicates: calls refused with a code of `DUPLICATES`. Safe from any thread."""
+    """Counts the waits for leases and the duplicates, which are calls refused with a code of `DUPLICATES`. May be
+    used by several threads at the same time.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -25,19 +29,21 @@ class Tally:
         self._duplicates = 0
 
     def count_wait(self, seconds: float) -> None:
-        """Count a wait of `seconds` that ended with the lease or with its timeout."""
+        """Count a wait for a lease of `seconds`, whether it ended with the lease or with a timeout."""
         with self._lock:
             self._count(seconds)
 
     def add_counts(self, duplicates: int, waits: Iterable[float]) -> None:
-        """Add the counts that other processes have reported; waits in seconds. Writes no log event."""
+        """Add counts that another process has reported: the number of duplicates, and the waits in seconds. No log
+        event is written.
+        """
         with self._lock:
             self._duplicates += duplicates
             for seconds in waits:
                 self._count(seconds)
 
     def count_refusal(self, code: str) -> None:
-        """If the code is one of `DUPLICATES`, count a duplicate and write a log event."""
+        """If the error code `code` is one of `DUPLICATES`, count one duplicate and write a log event."""
         if code in DUPLICATES:
             with self._lock:
                 self._duplicates += 1
@@ -49,7 +55,7 @@ class Tally:
 
     @property
     def waits(self) -> tuple[tuple[int, ...], float]:
-        """The number of waits in each class, and the sum of all waits in seconds."""
+        """The number of waits in each class of WAIT_BOUNDS_SECONDS, and the sum of all waits in seconds."""
         with self._lock:
             return tuple(self._waits), self._waited_seconds
 

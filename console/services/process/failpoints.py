@@ -1,5 +1,5 @@
-"""Failpoints: named points at which a test can kill this process, make it hang or raise an exception. Only the
-environment variable switches one on.
+"""Failpoints: named points in the code at which a test can kill this process, make it hang or make it raise an
+exception. A failpoint is active only if an environment variable configures it.
 """
 
 import os
@@ -13,13 +13,14 @@ _SIGNAL_CHECK_SECONDS = 0.05
 
 
 class FailpointReached(RuntimeError):
-    """The exception that the failpoint action `raise` raises."""
+    """Raised at the configured failpoint if the configured action is `raise`."""
 
 
 class Failpoints:
-    """Runs the configured action when the code reaches the configured failpoint for the nth time.
+    """Runs the configured action when the code reaches the configured failpoint for the n-th time.
 
-    `spec` is the name of the failpoint, n and the action (`kill`, `hang` or `raise`); None if none is configured.
+    `spec` contains the name of the failpoint, the number n, and the action (`kill`, `hang` or `raise`); it is None if
+    no failpoint is configured.
     """
 
     def __init__(self, spec: tuple[str, int, str] | None) -> None:
@@ -28,8 +29,8 @@ class Failpoints:
         self._lock = Lock()
 
     def reach(self, name: str) -> None:
-        """Run the action if this is the nth call with the configured name. Raises FailpointReached if the action is
-        `raise`.
+        """Count that the code has reached the failpoint `name`; if it is the configured failpoint and this is the
+        n-th time, run the action. Raises FailpointReached if the action is `raise`.
         """
         if self._spec is None or name != self._spec[0]:
             return

@@ -1,4 +1,4 @@
-"""Renew the leases of running operations: a beat (one renewal) every 15 seconds for each lease."""
+"""Renew the leases of running operations. A beat is one renewal; each lease gets a beat every 15 seconds."""
 
 import logging
 from collections.abc import Callable
@@ -14,11 +14,11 @@ _log = logging.getLogger("console.guard")
 
 
 class Heartbeat:
-    """Calls each registered beat regularly until it is removed.
+    """Calls each registered beat (a function that renews one lease) regularly until the beat is removed.
 
-    Each call runs in a thread of its own, so that a slow database write for one lease does not delay the others. The
-    next beat of a lease starts only after its last beat has returned. So there is at most one thread per lease, and
-    one timer thread, which starts with the first beat and ends when no beat is registered.
+    Each call runs in its own thread, so that a slow database write for one lease does not delay the other leases. The
+    next beat of a lease starts only after its last beat has returned, so a lease never has more than one thread. One
+    more thread is the timer; it starts with the first beat and ends when no beat is registered.
     """
 
     def __init__(self, scale: TimeScale) -> None:
@@ -31,8 +31,8 @@ class Heartbeat:
         self._thread: Thread | None = None
 
     def add(self, key: str, beat: Callable[[], None]) -> None:
-        """Call `beat` regularly until `remove(key)`, each time in a new thread with the caller's context variables.
-        Starts the timer thread if none runs.
+        """Register `beat`: call it regularly until `remove(key)`, each time in a new thread with the context
+        variables of the caller of `add`. Starts the timer thread if it does not run.
         """
         caller = copy_context()
         with self._lock:
@@ -42,7 +42,7 @@ class Heartbeat:
                 self._thread.start()
 
     def remove(self, key: str) -> None:
-        """Stop calling the beat of `key`; an unknown key is ignored."""
+        """Stop calling the beat that was registered under `key`; an unknown key is ignored."""
         with self._lock:
             self._beats.pop(key, None)
 

@@ -1,4 +1,6 @@
-"""The password that a person types for a decision: where a program reads it, and the connection that it opens."""
+"""The password that a person types to confirm a decision: how a program reads it, and the database connection that it
+opens.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,16 +19,16 @@ if TYPE_CHECKING:
     from console.domain.error_details import NotAllowed
 
 SESSION = "session"
-"""Kind of the audit entries about sign-ins and passwords."""
+"""Subject kind of the audit entries about sign-ins and typed passwords."""
 ReadPassword = Callable[[], str | None]
-"""A function that returns the password which the person has typed; None if it can't ask anybody."""
+"""A function that asks the person for the password and returns it; it returns None if no person can be asked."""
 
 _read: ContextVar[ReadPassword | None] = ContextVar("read_password", default=None)
 
 
 @contextmanager
 def passwords_from(read: ReadPassword) -> Iterator[None]:
-    """Let `read` ask the person for the password until the end of the block, in this thread."""
+    """Within the block, let this thread ask for passwords with the function `read`."""
     token = _read.set(read)
     try:
         yield
@@ -35,8 +37,8 @@ def passwords_from(read: ReadPassword) -> Iterator[None]:
 
 
 def typed_password() -> str:
-    """Return the password that the person types. Raises not_allowed (reason `password_needed`) if nobody can be asked
-    or nothing was typed.
+    """Ask the person for the password and return it. Raises not_allowed (reason `password_needed`) if no person can
+    be asked or nothing was typed.
     """
     read = _read.get()
     password = None if read is None else read()
@@ -47,11 +49,11 @@ def typed_password() -> str:
 
 @contextmanager
 def connected_with(context: ServiceContext, password: str) -> Iterator[Database]:
-    """Yield the database over new connections under the account in use. They are opened with this password, and
+    """Yield the database over new connections that use the present database account and this password. They are
     closed at the end of the block.
 
-    Raises not_allowed (reason `password_wrong`) if the server refuses the password, which is written to the audit
-    trail, and database_unreachable and similar codes if the server does not answer.
+    Raises not_allowed (reason `password_wrong`) if the server refuses the password; an audit entry is then written.
+    Raises database_unreachable and similar errors if the server does not answer.
     """
     database = Database(context.settings.sign_in.url_with_password(password))
     try:

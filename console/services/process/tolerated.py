@@ -1,4 +1,4 @@
-"""A block whose failure is logged and otherwise ignored."""
+"""A context manager that logs a failure of its block and otherwise ignores it."""
 
 import logging
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ _log = logging.getLogger("console.guard")
 
 @contextmanager
 def log_and_suppress(name: str) -> Iterator[None]:
-    """Log an Exception of the block under `name` and suppress it.
+    """Run the block; if it raises an Exception, log it under `name` and suppress it.
 
-    For steps after a committed result, whose failure must not hide the result.
+    For steps after a committed result: their failure must not hide the result.
     """
     try:
         yield

@@ -1,1 +1,1 @@
-"""Reconcile a provider's history with our records."""
+"""Reconcile a provider's history with the payments and refunds in our database, day by day."""

@@ -1,7 +1,7 @@
 """Apply one row of a provider's history to our payment.
 
-A new fact is applied like the answer to a probe. If a difference remains, a case is opened. If the difference of an
-open case no longer exists, the case is resolved.
+A new fact is applied like the answer to a probe. A difference that remains opens a case. If the difference of an open
+case no longer exists, the case is resolved.
 """
 
 import json
@@ -43,7 +43,9 @@ _PAYMENT_RULES = (comparing.STATE_RULE, comparing.AMOUNT_RULE, comparing.MISSING
 
 
 class ReconcileFacts:
-    """Writes the result of comparing one row, in the caller's transaction."""
+    """Writes the result of comparing one row of a provider's history with our payment, in the caller's
+    transaction.
+    """
 
     def __init__(self, context: ServiceContext, imports: Imports) -> None:
         self._context = context
@@ -53,8 +55,9 @@ class ReconcileFacts:
     def apply_row(
         self, tx: Transaction, provider: str, row: HistoryRow, way: ReportSource, row_source: str
     ) -> Difference | None:
-        """Apply a row about a payment. `row_source` names the file or notice that contains the row, for the evidence.
-        Return the difference; None if both sides agree.
+        """Compare a row about a payment with our payment, and write the result. `row_source` is the name of the file
+        or notice that contains the row; it is stored in the evidence. Return the difference; None if both sides
+        agree.
         """
         return self.apply_fact(tx, find_payment(tx, provider, row), row, make_fact(row, way, row_source), provider)
 
@@ -62,8 +65,9 @@ class ReconcileFacts:
     def apply_fact(
         self, tx: Transaction, payment: Payment | None, row: HistoryRow, fact: PaymentFact, provider: str
     ) -> Difference | None:
-        """Apply a row as `apply_row` does. `fact` is the provider's report from which the row was made; `payment` is
-        None if we have no such payment.
+        """Do the same as `apply_row`, for a payment that the caller has read and a report that the caller has made
+        from the row. `payment` is None if our database has no such payment: it is then imported. Return the
+        difference; None if both sides agree.
         """
         finding, own_text = compare_row(payment, row), ours_text(payment)
         if payment is None and finding.follow is Consequence.IMPORT:
@@ -87,8 +91,8 @@ class ReconcileFacts:
     def open_case(
         self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, is_settled: bool
     ) -> None:
-        """Open a case about a payment. If applying the row has removed the difference (`is_settled`), store the case
-        as resolved.
+        """Open a case of `rule` about a payment. With `is_settled`, applying the row has already removed the
+        difference; the case is then stored as resolved.
         """
         context, now = self._context, self._context.now()
         if not is_settled:
@@ -105,10 +109,10 @@ class ReconcileFacts:
     def close_cases(
         self, tx: Transaction, payment: Payment, rules: Collection[str], observed: Collection[str] | None = None
     ) -> None:
-        """Resolve the payment's open cases of `rules`, because their difference no longer exists. If such a case was
-        the reason why a person had to look, set the payment's work to its next step.
+        """Resolve the payment's open cases of `rules`, because their difference no longer exists. If the payment
+        waited for a review because of such a case, set its next work.
 
-        With `observed`, only cases with one of these observed values are resolved.
+        With `observed`, only the cases with one of these observed values are resolved.
         """
         context, now = self._context, self._context.now()
         open_cases = history_reads.open_cases(tx.conn, (payment.id,), rules).get(payment.id, ())
@@ -131,15 +135,17 @@ class ReconcileFacts:
     def open_missing_case(
         self, tx: Transaction, payment_id: int, key: str, observed: str, own_text: str
     ) -> Difference:
-        """Open a case for a payment that is missing in the provider's complete history."""
+        """Open a case about a payment of ours that the provider's complete history does not contain. Return the
+        difference; `key` is the key under which the run stores it.
+        """
         payment = payment_work.require_payment(tx, payment_id)
         self.open_case(tx, payment, comparing.MISSING_THERE_RULE, observed, own_text, is_settled=False)
         return Difference(key, Verdict.MISSING_THERE, payment_id, own_text, None, case_opened=True)
 
 
 def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | None:
-    """Return our payment to which a row refers: found by the provider's payment id, otherwise by our payment number;
-    None if neither is found.
+    """Return our payment that a row of the history describes. It is searched by the provider's payment id first, then
+    by our payment number; None if neither is found.
     """
     provider_id, merchant_id = row.provider_payment_id, row.merchant_payment_id
     payment = payments.by_provider_id(tx.conn, provider, provider_id) if provider_id else None
@@ -147,8 +153,8 @@ def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | N
 
 
 def make_fact(row: HistoryRow, way: ReportSource, row_source: str) -> PaymentFact:
-    """Return a row as a provider's report about a payment at the time of the event. The report contains no
-    refunds.
+    """Return a row as the provider's report about a payment, true at the time of the row's event. The report says
+    nothing about refunds.
     """
     report = PaymentReport(
         merchant_payment_id=row.merchant_payment_id or "-",
@@ -169,13 +175,15 @@ def make_fact(row: HistoryRow, way: ReportSource, row_source: str) -> PaymentFac
 
 
 def _provider_word(row: HistoryRow) -> str:
-    """Return the provider's word for the state. A Japanese word of a file is replaced by the word that the provider's
-    API uses.
+    """Return the provider's own name of the payment's state. A Japanese name, as daily files contain it, is replaced
+    by the name that the provider's API uses.
     """
     words = {PaymentState.PAYMENT_SUCCESS: "COMPLETED", PaymentState.PAYMENT_FAILED: "FAILED"}
     return row.word if row.word.isascii() else words.get(row.state, row.word)
 
 
 def make_refused_difference(key: str, reason: str, provider_id: str | None) -> Difference:
-    """Return the difference for a row that was rejected as implausible."""
+    """Return the difference for a row that was rejected because it is implausible; `reason` is the code of the
+    reason.
+    """
     return Difference(key, Verdict.REFUSED, None, None, f"{reason} {provider_id or ''}".strip())

@@ -1,6 +1,7 @@
-"""Write a reconciliation run: the effect of a row, its verdict and the run's position are written in one transaction.
+"""Store the progress of a reconciliation run. The effect of a row, the verdict about it and the run's new position
+are written in one transaction.
 
-After a crash at any row, the run therefore continues with the same counts as without the crash.
+After a crash at any row, a run that is continued therefore gets the same counts as a run without a crash.
 """
 
 from collections import Counter
@@ -21,31 +22,39 @@ from console.store.reconciliation.runs import Run, Stale
 KIND = reconciliations.KIND
 THEIRS, OURS = "theirs", "ours"
 REFUSED_ROWS = "reconcile_rows_refused"
-"""Alert rule of the case about a run in which rows were rejected."""
+"""Alert rule of the case about a run in which rows of the history were rejected."""
 MOST_DIFFERENCES = 1_000
 RowEffect = Callable[[Transaction], Difference | None]
-"""Writes the effect of a row. Returns the difference that remains; None if both sides agree."""
+"""A function that writes the effect of a row in the given transaction. It returns the difference that remains; None
+if both sides agree.
+"""
 
 
 def lease_name(provider: str) -> str:
-    """Return the name of the lease under which only one process at a time reconciles with this provider."""
+    """Return the name of the lease under which a process reconciles with this provider. Only one process at a time
+    holds it.
+    """
     return f"reconciliation_{provider}"
 
 
 class RunJournal(Protocol):
-    """Records the verdict about each row, in the sequence of the rows. If `is_dry_run` is True, callers must write
-    nothing, so they neither import payments nor probe refunds.
+    """Interface for recording the verdict about each row, in the sequence of the rows.
+
+    If `is_dry_run` is True, nothing may be written during the run, so the callers neither import payments nor probe
+    refunds.
     """
 
     is_dry_run: bool
 
     def count_match(self, key: str) -> None:
-        """Count a row that matches and needs no write. The count is stored with the next row that is written."""
+        """Count a row that agrees with our record and needs no write. The count is stored together with the next row
+        that is written.
+        """
         ...
 
     def write(self, key: str, expected: Difference | None, effect: RowEffect) -> None:
-        """Record a row with an effect. `expected` is the difference that was found by reading; None if both sides
-        agree. `effect` writes and returns the final difference.
+        """Record a row that needs a write. `expected` is the difference that was found by reading (None if both sides
+        agree); `effect` writes the row's effect and returns the difference that remains.
         """
         ...
 
@@ -54,12 +63,12 @@ class RunJournal(Protocol):
         ...
 
     def pause(self) -> None:
-        """Store the counts and the position reached so far."""
+        """Store the counts and the position that the run has reached."""
         ...
 
 
 class DryRunCounts:
-    """The counts and differences of a dry run, in memory only."""
+    """Counts and lists the differences of a dry run, in memory only."""
 
     is_dry_run = True
 
@@ -68,25 +77,27 @@ class DryRunCounts:
         self.differences: list[Difference] = []
 
     def count_match(self, key: str) -> None:
-        """Count the row as matched."""
+        """Count a row that agrees with our record."""
         self.counts[Verdict.MATCHED] += 1
 
     def write(self, key: str, expected: Difference | None, effect: RowEffect) -> None:
-        """Count the expected difference and list it (at most MOST_DIFFERENCES). `effect` is not called."""
+        """Count the difference `expected` and add it to the list of differences (at most MOST_DIFFERENCES). `effect`
+        is not called, because a dry run writes nothing.
+        """
         self.counts[expected.verdict if expected else Verdict.MATCHED] += 1
         if expected is not None and len(self.differences) < MOST_DIFFERENCES:
             self.differences.append(expected)
 
     def move_to(self, key: str) -> None:
-        """Part of the `RunJournal` interface; a dry run has no position, so nothing is done."""
+        """Do nothing: a dry run has no position. Part of the interface `RunJournal`."""
 
     def pause(self) -> None:
-        """Part of the `RunJournal` interface; a dry run stores nothing, so nothing is done."""
+        """Do nothing: a dry run stores nothing. Part of the interface `RunJournal`."""
 
 
 class StoredRun:
-    """A run that is stored as a row. Each write renews the lease of the run, and raises in_progress if the lease is
-    lost.
+    """A reconciliation run that is stored as a row. Each write also renews the run's lease; it raises in_progress if
+    another process has taken the lease.
     """
 
     is_dry_run = False
@@ -96,15 +107,19 @@ class StoredRun:
         self._match_count, self._position = 0, run.position
 
     def count_match(self, key: str) -> None:
-        """Count the row in memory; the next write stores the count and the position."""
+        """Count, in memory, a row that agrees with our record, and set the position to it. The next write stores
+        both.
+        """
         self._match_count, self._position = self._match_count + 1, key
 
     def move_to(self, key: str) -> None:
-        """Move the position in memory; `pause` stores it."""
+        """Set the position, in memory. The next call of `pause` stores it."""
         self._position = key
 
     def write(self, key: str, expected: Difference | None, effect: RowEffect) -> None:
-        """Call the effect and store its verdict, the counts and the position, in one transaction."""
+        """Call `effect`, and store the difference that it returns, the counts and the position, in one
+        transaction.
+        """
         self._context.failpoints.reach("before_reconcile_row")
         self.run = self._context.write(lambda tx: self._write(tx, key, effect))
         self._match_count, self._position = 0, key
@@ -118,7 +133,7 @@ class StoredRun:
         return self._save_position(tx, counts, position=key)
 
     def pause(self) -> None:
-        """Store counts and position, if they have changed."""
+        """Store the counts and the position if they have changed since the last write."""
         if self._match_count or self._position != self.run.position:
             counts: Counter[str] = Counter({Verdict.MATCHED: self._match_count})
             self.run = self._context.write(lambda tx: self._save_position(tx, counts, position=self._position))
@@ -126,20 +141,22 @@ class StoredRun:
             self._context.failpoints.reach("after_reconcile_batch")
 
     def begin_phase(self, phase: str) -> None:
-        """Store the counts, then switch the run to `phase` (from THEIRS to OURS) and clear its position."""
+        """Store the counts, then begin the next phase: `phase` is OURS, which follows THEIRS. The new phase has no
+        position yet.
+        """
         self.pause()
         self.run = self._context.write(lambda tx: self._save_position(tx, Counter(), phase=phase, position=None))
         self._position = None
 
     def fail_run(self, reason: str) -> None:
-        """Set the run to failed, with this reason. A failed run is not continued."""
+        """Set the run's state to failed with this reason code. A failed run is never continued."""
         self.run = self._context.write(
             lambda tx: self._save_position(tx, Counter(), state=reconciliations.FAILED, reason=reason[:64])
         )
 
     def end_run(self, record_end: Callable[[Transaction, Run], None]) -> Run:
-        """Set the run to done, call `record_end` in the same transaction (it writes the audit entry and the case of
-        the run), and release the lease.
+        """Set the run's state to done and release its lease. In the same transaction `record_end` writes the run's
+        audit entry and case. Return the ended run.
         """
         self.pause()
 

@@ -1,5 +1,5 @@
-"""Second phase of a reconciliation (OURS): find our payments and refunds that are missing in the provider's history.
-For a provider without a history, ask it about each of our payments.
+"""Second phase of a reconciliation (phase OURS): find our payments and refunds that are missing in the provider's
+history. If the provider has no history, ask it about each of our payments instead.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,13 +42,13 @@ from console.store.refunds import refunds
 
 ROWS_PER_BATCH = 200
 REFUND_KEY_PREFIX = "refunds:"
-"""Prefix of the stored position of a run that has reached the refunds; they follow the payments."""
+"""Prefix of the stored position of a run that has compared all payments and now compares the refunds."""
 T = TypeVar("T", Payment, Refund)
 Page = Callable[[Connection, PagePosition], Sequence[T]]
 
 
 class OwnRows:
-    """Reads our payments and refunds, oldest first, and compares them with the provider."""
+    """Reads our payments and refunds, oldest first, and compares each with the provider's history or answer."""
 
     def __init__(self, context: ServiceContext, facts: ReconcileFacts, probing: PaymentProbes) -> None:
         self._context, self._facts, self._probing = context, facts, probing
@@ -61,11 +61,12 @@ class OwnRows:
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
-        """Check that the history contains what was paid and refunded within `span` (first instant and end, UTC).
-        `position` is where an interrupted run continues. Return False if the run was asked to stop before the end.
+        """Check that the provider's history contains every payment and refund of ours that was paid or refunded
+        within `span` (first instant and end, UTC). `position` is the stored position of an interrupted run, None for
+        a new run. Return False if the process was asked to stop before the end.
 
-        Events closer than CLOCK_TOLERANCE to an end of the span are skipped, because the history of another day may
-        contain them.
+        Payments and refunds closer than CLOCK_TOLERANCE to an end of the span are skipped, because the history of the
+        day before or after may contain them.
         """
         inner_span = span[0] + CLOCK_TOLERANCE, span[1] - CLOCK_TOLERANCE
         if not (position or "").startswith(REFUND_KEY_PREFIX) and not self._compare_payments(
@@ -144,7 +145,9 @@ class OwnRows:
     def _payment_if_missing(
         self, provider: str, history: HistorySource, refund: Refund, until: datetime
     ) -> Payment | None:
-        """Return the refund's payment if the history should contain the refund and doesn't; otherwise None."""
+        """Return the refund's payment if the provider's history should contain the refund and doesn't; otherwise
+        None. `until` is the end of the compared span.
+        """
         if refund.state is not RefundState.COMPLETED or refund.told_at is None or refund.told_at >= until:
             return None
         with self._context.database.read() as conn:
@@ -165,9 +168,11 @@ class OwnRows:
         mark: PagePosition,
         prefix: str = "",
     ) -> Iterator[T | None]:
-        """Yield our rows page by page, beginning after `mark`, and store the position after each page. `at` returns
-        the instant by which rows are sorted; `prefix` begins the stored position. Yield None as the last value if the
-        run was asked to stop.
+        """Yield our records page by page, beginning after `mark`, and store the run's position after each full page.
+        As the last value, yield None if the process was asked to stop.
+
+        `page` reads one page; `at` returns the instant by which the records are sorted; `prefix` begins the stored
+        position.
         """
         while True:
             with self._context.database.read() as conn:
@@ -182,16 +187,17 @@ class OwnRows:
                 yield None
                 return
 
-    # Without a history
+    # Providers without a history
 
     def compare_each(
         self, provider: str, run_journal: RunJournal, span: tuple[datetime, datetime], position: str | None
     ) -> bool:
-        """Ask the provider about every payment that began within `span` (first instant and end, UTC). Return False if
-        the run was asked to stop before the end.
+        """Ask the provider about every payment of ours that began within `span` (first instant and end, UTC), and
+        compare the answers. `position` is the stored position of an interrupted run, None for a new run. Return False
+        if the process was asked to stop before the end.
 
-        Raises provider_auth, rate_limited, provider_unreachable or outcome_unknown at the first payment about which
-        the provider gives no answer; the next run continues at that payment.
+        Raises provider_auth, rate_limited, provider_unreachable or outcome_unknown at the first payment for which the
+        provider gives no answer; a continued run begins at this payment.
         """
 
         def page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
@@ -244,8 +250,8 @@ class OwnRows:
             run_journal.count_match(key)
 
     def _compare_refund_sum(self, run_journal: RunJournal, payment: Payment, report: PaymentReport, key: str) -> None:
-        """Compare the refunded sum of a payment with the provider's. Single refunds are not compared here, because
-        the probe of a refund asks about it by its idempotency key.
+        """Compare our refunded sum of a payment with the sum in the provider's report. Single refunds are not
+        compared here, because the probe of a refund asks the provider about that refund by its idempotency key.
         """
         reported = report.refunds
         reported_minor = sum(
@@ -267,7 +273,9 @@ class OwnRows:
 
 
 def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow:
-    """Return a provider's answer as a row of a history. If it has no amount, the amount of our payment is used."""
+    """Return the provider's answer about a payment as a row of a history, so that it can be compared like one. If the
+    answer has no amount, the row gets our payment's amount.
+    """
     amount = report.amount or Money(payment.captured_minor or payment.asked_minor, payment.currency)
     paid_at = report.state is PaymentState.PAYMENT_SUCCESS and report.paid_at
     provider_id = report.provider_payment_id
@@ -292,7 +300,9 @@ def _sent_at(refund: Refund) -> datetime:
 
 
 def _require_instant(at: datetime | None) -> datetime:
-    """Return the instant. It is set, because the row was selected by it; raises LookupError otherwise."""
+    """Return `at`, the instant by which a record was selected. Raises LookupError if it is None, which would be a
+    bug.
+    """
     if at is None:
         raise LookupError("a row without the instant by which it was found")
     return at
@@ -303,8 +313,8 @@ def _position_text(at: datetime, row_id: int) -> str:
 
 
 def _parse_first_mark(position: str | None, beginning: datetime) -> PagePosition:
-    """Return the instant and id after which to read: those of the last written row, or the instant before
-    `beginning`.
+    """Return the instant and the id after which reading begins: those of the last record that an interrupted run has
+    stored, or for a new run the instant just before `beginning`.
     """
     at, _, number = (position or "").partition("|")
     return (datetime.fromisoformat(at), int(number)) if number else (beginning - timedelta(microseconds=1), 0)

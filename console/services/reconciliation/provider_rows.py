@@ -1,4 +1,4 @@
-"""First phase of a reconciliation (THEIRS): compare every row of the provider's history with our payments and
+"""First phase of a reconciliation (phase THEIRS): compare every row of the provider's history with our payments and
 refunds, in batches.
 """
 
@@ -34,8 +34,8 @@ Row = HistoryRow | RefusedRow
 
 
 class ProviderRows:
-    """Compares a history with our records. `probe_refund` asks the provider about one of our refunds, given
-    its id.
+    """Compares a provider's history with our records. `probe_refund` is a function that asks the provider about the
+    refund with the given id.
     """
 
     def __init__(
@@ -44,8 +44,9 @@ class ProviderRows:
         self._context, self._facts, self._imports, self._probe_refund = context, facts, imports, probe_refund
 
     def compare(self, provider: str, history: HistorySource, run_journal: RunJournal, last_key: str | None) -> bool:
-        """Compare all rows after the row with the key `last_key` (None: all rows). Return False if the run was asked
-        to stop before the end. Raises provider_answer_unusable if more than MOST_REFUSED rows were rejected.
+        """Compare the rows of the history that follow the row with the key `last_key` (None: all rows). Return False
+        if the process was asked to stop before the end. Raises provider_answer_unusable if more than
+        MOST_REFUSED_ROWS rows were rejected.
         """
         refused_count, is_complete = 0, False
         for batch in until_stopped(_split_rows(history.rows(last_key), ROWS_PER_BATCH)):
@@ -66,17 +67,17 @@ class ProviderRows:
 
     @property
     def context(self) -> ServiceContext:
-        """The service context."""
+        """The service context; used by `_Batch`."""
         return self._context
 
     @property
     def facts(self) -> ReconcileFacts:
-        """The writer of the results of comparisons."""
+        """The object that writes the result of a comparison; used by `_Batch`."""
         return self._facts
 
     def make_import(self, provider: str, row: HistoryRow) -> None:
-        """Import the missing payment to which a refund's row belongs. If the provider fails, the error is ignored and
-        the difference remains.
+        """Import the payment that a refund's row names and our database doesn't have. If the provider call fails, the
+        error is ignored, and the row remains a difference.
         """
         if row.merchant_payment_id is not None:
             with log_and_suppress(f"importing {row.merchant_payment_id}"):
@@ -85,12 +86,14 @@ class ProviderRows:
                 )
 
     def ask_about(self, refund: Refund) -> None:
-        """Probe one of our refunds. If the provider fails, the error is ignored and the difference remains."""
+        """Probe one of our refunds. If the provider call fails, the error is ignored, and the row remains a
+        difference.
+        """
         with log_and_suppress(f"asking about refund {refund.id}"):
             self._ignore_failures(lambda: self._probe_refund(refund.id))
 
     def _ignore_failures(self, ask: Callable[[], object]) -> None:
-        """Call `ask` and ignore every ConsoleError except a bug of this program."""
+        """Call `ask`, and ignore every ConsoleError except one that reports a bug of this program."""
         try:
             ask()
         except ConsoleError as refusal:
@@ -99,7 +102,9 @@ class ProviderRows:
 
 
 class _Batch:
-    """Some rows of a provider, and our payments to which they refer, read in one transaction."""
+    """A batch of rows of a provider's history, together with the payments of ours that they name, read in one
+    transaction.
+    """
 
     def __init__(
         self,
@@ -164,8 +169,9 @@ class _Batch:
             )
 
     def _write_unbookable(self, row: HistoryRow) -> None:
-        """Write a difference for a payment that can't be imported. In a file, such a row lacks our payment number.
-        For a signed notice without an order, a case is already open, and the notice is booked when its order arrives.
+        """Record a difference for a payment that can't be imported: a row of a file without our payment number, or a
+        signed notice without an order. For such a notice a case is already open, and the notice is booked when its
+        order arrives.
         """
         if self._history.way is ReportSource.READ:
             self._record_refused_row(row.key, "no_number", row.provider_payment_id)
@@ -177,8 +183,9 @@ class _Batch:
     # Refunds
 
     def _compare_refund(self, row: HistoryRow, state: RefundState) -> None:
-        """Compare the row of a refund with our refund. A refund that failed at the provider counts as a match: it
-        moved no money, and the provider reports the refund again once it succeeds.
+        """Compare the row of a refund with our refund; `state` is the refund's state in the row. A refund that is not
+        completed at the provider counts as a match: it moved no money, and the provider reports it again once it is
+        completed.
         """
         if state is not RefundState.COMPLETED:
             self._run_journal.count_match(row.key)
@@ -212,12 +219,16 @@ class _Batch:
         self._run_journal.write(row.key, None, lambda tx: self._close_cases(tx, payment, row, refund))
 
     def _close_cases(self, tx: Transaction, payment: Payment, row: HistoryRow, refund: Refund) -> None:
-        """Resolve only the cases about this row or this refund."""
+        """Resolve the payment's cases that are about this row or this refund; other cases of the payment stay
+        open.
+        """
         rules = (comparing.UNKNOWN_REFUND_RULE, comparing.STATE_RULE, comparing.MISSING_THERE_RULE)
         self._reader.facts.close_cases(tx, payment, rules, (_row_text(row), comparing.missing_refund_text(refund)))
 
     def _write_difference(self, tx: Transaction, row: HistoryRow, compared_refund: Refund | None) -> Difference:
-        """Write the difference. Its case is stored as resolved if the probe has completed the refund meanwhile."""
+        """Write the difference and the case for the row of a refund, and return the difference. If the probe has
+        completed our refund meanwhile, the case is stored as resolved.
+        """
         payment = reconcile_facts.find_payment(tx, self._provider, row)
         refund = refunds.find(tx.conn, compared_refund.id) if compared_refund else None
         verdict = Verdict.DIFFERENT_AMOUNT if refund is None else Verdict.DIFFERENT_STATE
@@ -241,7 +252,7 @@ def _refund_text(refund: Refund | None) -> str | None:
 
 
 def _split_rows(rows: Iterable[T], size: int) -> Iterator[Sequence[T]]:
-    """Yield the rows in batches, and an empty batch after the last one."""
+    """Yield the rows in batches of at most `size`, and finally an empty batch, which marks the end."""
     iterator = iter(rows)
     while batch := list(islice(iterator, size)):
         yield batch

@@ -1,8 +1,8 @@
-"""Reconcile a provider's history with our payments and refunds: two phases, row by row; an interrupted run can be
-continued at any row.
+"""Reconcile a provider's history with our payments and refunds, row by row and in two phases. An interrupted run can
+be continued at any row.
 
-A payment that is missing here is imported, an expected fact is applied like the answer to a probe, and a difference
-that remains opens a case for a person. Nothing else is corrected.
+A payment that our database doesn't have is imported, an expected fact is applied like the answer to a probe, and a
+difference that remains opens a case for a person. No other correction is made.
 """
 
 from collections.abc import Callable, Mapping
@@ -60,12 +60,14 @@ KIND = reconciliations.KIND
 ACTION = AuditAction.PAYMENT_RECONCILE
 MOST_DAYS = 366
 ADDRESS_VALID_TIME = timedelta(hours=2)
-"""Time after a provider has announced a daily file in which its address is used."""
+"""Time during which the download address of a daily file is used, counted from the notice that announced the file."""
 _MOST_LATEST_RUNS = 50
 
 
 class ReconciliationService:
-    """Reconciles providers and reports the results. It can query providers, but not send payments or refunds."""
+    """Runs reconciliations with providers and returns their reports. This class can query providers but not send
+    payments or refunds.
+    """
 
     def __init__(
         self,
@@ -91,13 +93,14 @@ class ReconciliationService:
     def run(
         self, provider: str, first_day: date, last_day: date, *, dry_run: bool = False, request_id: str | None = None
     ) -> ReconcileReport:
-        """Compare the days from `first_day` to `last_day`, both included (Japanese days; for atom, Indian days). A
-        repeated run changes nothing more; an interrupted run is continued. A dry run writes nothing, and asks about
-        single payments only if the provider has no history.
+        """Compare the provider's history with our records for the days from `first_day` to `last_day`, both included
+        (days in Japan; for atom, days in India). Return the report. A repeated run changes nothing more; an
+        interrupted run is continued.
 
-        Raises usage, not_found and bad_profile (exit status 2); in_progress, not_allowed (3); outcome_unknown if the
-        provider has announced no file or doesn't answer (4); provider_refused, provider_answer_unusable and similar
-        codes (5); provider_unreachable, interrupted (6). A dry run ignores the request id.
+        A dry run writes nothing, ignores the request id, and asks the provider about single payments only if it has
+        no history. Raises usage, not_found and bad_profile (exit status 2); in_progress, not_allowed (3);
+        outcome_unknown if the provider has announced no file or doesn't answer (4); provider_refused,
+        provider_answer_unusable and similar codes (5); provider_unreachable, interrupted (6).
         """
         return self._request_ids.act_once(
             "reconcile",
@@ -112,7 +115,8 @@ class ReconciliationService:
             self._context.require("import")
             self._require_valid(provider, first_day, last_day)
             report = (self._dry_run if dry_run else self._recorded_run)(provider, first_day, last_day)
-            if report.ended_at is None and interrupts.is_pending():  # its counts are those of a part
+            # The counts of an interrupted run are not complete, so they are not returned.
+            if report.ended_at is None and interrupts.is_pending():
                 raise ConsoleError(ErrorCode.INTERRUPTED, {})
             return report
 
@@ -127,8 +131,8 @@ class ReconciliationService:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": provider[:40]})
 
     def _providers(self) -> tuple[str, ...]:
-        """Return the payment providers that are configured on this desk, and the sources of signed notices whose key
-        this desk has.
+        """Return the names that can be reconciled on this desk: the configured payment providers, and the sources of
+        signed notices whose key this desk has.
         """
         configured = (name for name in provider_names() if self._vendors.find_reader(name) is not None)
         return (*configured, *notice_sources(self._context.settings))
@@ -179,8 +183,8 @@ class ReconciliationService:
             return self._make_report(self._run_remaining(StoredRun(self._context, run, lease)))
 
     def _fetch_files(self, provider: str, first_day: date, last_day: date) -> tuple[DayFile, ...]:
-        """Download and store the files of a new run. Return no files for a run that has already begun, because its
-        files are stored.
+        """Download and store the daily files for a new run. Return no files if an unfinished run of the same days
+        exists, because its files are already stored.
         """
         with self._context.database.read() as conn:
             has_begun = any(
@@ -197,7 +201,9 @@ class ReconciliationService:
     def _open_run(
         self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[DayFile, ...]
     ) -> Run:
-        """Insert a new run and its evidence. If an unfinished run of the same days exists, return that one."""
+        """Insert a new run, with its files as evidence, and return it. If an unfinished run of the same days exists,
+        return that run instead.
+        """
         context, now = self._context, self._context.now()
         for run in reconciliations.unfinished_runs(tx.conn, provider):
             if _run_days(run) == (first_day, last_day):
@@ -212,7 +218,7 @@ class ReconciliationService:
         return reconciliations.save_progress(tx.conn, run, now, evidence_id=evidence_ids[0]) if evidence_ids else run
 
     def _run_remaining(self, record: StoredRun) -> Run:
-        """Execute the remaining phases, beginning at the run's position."""
+        """Execute the phases that the run has not completed, beginning at its stored position. Return the run."""
         run = record.run
         span = _make_span(run.provider, run.from_day, run.to_day)
         history = self._open_history(run.provider, run.from_day, run.to_day, self._read_contents(run))
@@ -265,8 +271,8 @@ class ReconciliationService:
         return NoticeList(self._context, provider, first_day, last_day)
 
     def _record_end(self, tx: Transaction, run: Run) -> None:
-        """Write the counts to the audit trail. Resolve the case about rejected rows of an earlier run of the same
-        days, and open one if rows of this run were rejected.
+        """Write the audit entry with the run's counts. If rows of this run were rejected, open a case about them.
+        Resolve such a case of an earlier run of the same days.
         """
         context, now = self._context, self._context.now()
         refused_count = history_reads.count_refused_rows(tx.conn, run.id)
@@ -291,8 +297,8 @@ class ReconciliationService:
     # Results
 
     def list_latest(self, provider: str | None = None, limit: int = 20) -> tuple[ReconcileReport, ...]:
-        """Return the last runs of a provider (None: of all providers), newest first. Raises not_allowed and
-        no_operator.
+        """Return the reports of the latest runs of a provider (None: of all providers), newest first. Raises
+        not_allowed and no_operator.
         """
         self._context.require("read")
         with self._context.database.read() as conn:
@@ -323,8 +329,8 @@ class ReconciliationService:
     # Due task
 
     def run_due(self) -> int:
-        """Due task: continue interrupted runs, then begin runs for announced days and for yesterday. Return the
-        number of runs that ended.
+        """Due task: continue the interrupted runs, then run the announced days, or yesterday for a provider without
+        daily files. Return the number of runs that ended without an error.
         """
         return sum(self._run_unattended(*days) for days in until_stopped(self._find_due()))
 
@@ -350,11 +356,15 @@ class ReconciliationService:
         return due_days
 
     def _was_early(self, run: Run) -> bool:
-        """True if the run began while a clock was ahead; its day was then not over."""
+        """True if the run's start time lies in the future, because a clock was ahead. The run's day was not over
+        then, so the day must be compared again.
+        """
         return is_in_future(run.begun_at, self._context.now())
 
     def _find_days(self, provider: str) -> list[date]:
-        """Return the days that can be compared now: the announced ones, or yesterday if it has events."""
+        """Return the days that can be compared now: for a provider with daily files the announced days, otherwise
+        yesterday if it has payments or notices.
+        """
         now = self._context.now()
         with self._context.database.read() as conn:
             if provider in self._files:
@@ -367,14 +377,14 @@ class ReconciliationService:
 
 
 def _is_asked_by_payment(provider: str) -> bool:
-    """True for a provider without a history, which is asked about each payment."""
+    """True for a provider without a history, which must be asked about each of our payments."""
     plugin = find_provider(provider)
     return plugin is not None and plugin.history_source is HistoryKind.EACH_PAYMENT
 
 
 def _make_span(provider: str, first_day: date, last_day: date) -> tuple[datetime, datetime]:
-    """Return the first instant of these days and the first instant after them, in UTC. The days are those of the
-    provider's time zone.
+    """Return the first instant of `first_day` and the first instant after `last_day`, in UTC. The days are those of
+    the provider's time zone.
     """
     zone = time_zone(provider)
     begins_at = datetime.combine(first_day, time(), zone).astimezone(UTC)

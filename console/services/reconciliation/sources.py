@@ -24,26 +24,26 @@ from console.store.reconciliation.row_index import HistoryIndex
 
 ROWS_PER_PAGE = 200
 MOST_REFUSED_ROWS = 1_000
-"""If more rows of a history than this are rejected, the history is rejected as a whole."""
+"""Largest accepted number of rejected rows in a history. With more rejected rows, the whole history is rejected."""
 
 
 class HistorySource(Protocol):
-    """A provider's report about some days, as rows in a fixed sequence."""
+    """Interface of a provider's history of some days: a fixed sequence of rows, one for each payment or refund."""
 
     way: ReportSource
-    """Strength of the evidence: `read` for the provider's own answer; `notice` for a signed notice that no other
-    answer confirms.
+    """How much the history proves: `read` if it is the provider's own answer; `notice` if it consists of signed
+    notices, which no other answer confirms.
     """
 
     def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
-        """Yield the rows after the row with the key `last_key` (None: all rows). A second call yields the
-        same rows.
+        """Yield the rows that follow the row with the key `last_key` (None: all rows). Every call yields the same
+        rows in the same sequence.
         """
         ...
 
     def is_complete(self) -> bool:
-        """True if every row could be read. Only then does the absence of a payment mean that the provider
-        lacks it.
+        """True if no row was rejected. Only then does a payment's absence from the history mean that the provider
+        doesn't have it.
         """
         ...
 
@@ -52,20 +52,22 @@ class HistorySource(Protocol):
         ...
 
     def refund_times(self, provider_payment_id: str, minor: int) -> tuple[datetime, ...] | None:
-        """Return the times of the completed refunds of this amount (minor units) of the payment, in the rows read so
-        far; None if the history contains no refunds.
+        """Return the times of the payment's completed refunds of this amount (minor units) in the rows that were read
+        so far. Return None if the history never contains refunds.
         """
         ...
 
     def source_of(self, key: str) -> str:
-        """Return the name of the file or notice that contains the row with this key, for the evidence."""
+        """Return the name of the file or notice that contains the row with this key. The name is stored in the
+        evidence.
+        """
         ...
 
     def close(self) -> None: ...
 
 
 class FileHistory:
-    """The history in daily files. At most the bytes of one day are in memory; rows are not stored."""
+    """A history in daily files. At most the file of one day is in memory at a time; the rows are not stored."""
 
     way = ReportSource.READ
 
@@ -77,8 +79,8 @@ class FileHistory:
         self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
 
     def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
-        """Yield the rows after `last_key`. The rows before it are read as well, because a later row may repeat one of
-        them, and because the second phase of the reconciliation searches them.
+        """Yield the rows that follow the row with the key `last_key`. The rows before it are read too, because a
+        later row may repeat one of them, and because the second phase of the reconciliation searches all rows.
         """
         self._reset()
         for day in sorted(self._files):
@@ -102,20 +104,22 @@ class FileHistory:
                 pass
 
     def is_complete(self) -> bool:
-        """True if no row was rejected. Reads the files first if they have not been read completely."""
+        """True if no row was rejected. Reads all files first, unless they have been read to the end."""
         self._read_all()
         return self._refused_count == 0
 
     def has_payment(self, payment: Payment) -> bool:
-        """True if the files report the payment as paid. Reads the files first if they have not been read
-        completely.
+        """True if the files report our payment as paid. Reads all files first, unless they have been read to the
+        end.
         """
         self._read_all()
         provider_id = payment.provider_payment_id
         return provider_id is not None and self._index.has_payment(provider_id)
 
     def refund_times(self, provider_payment_id: str, minor: int) -> tuple[datetime, ...] | None:
-        """Return the times of the payment's completed refunds of this amount, in the rows read so far."""
+        """Return the times of the payment's completed refunds of this amount (minor units), in the rows that were
+        read so far.
+        """
         return self._index.refund_times(provider_payment_id, minor, RefundState.COMPLETED)
 
     def source_of(self, key: str) -> str:
@@ -123,12 +127,14 @@ class FileHistory:
         return self._files[date.fromisoformat(key[:10])][0]
 
     def close(self) -> None:
-        """Release the index of the rows."""
+        """Delete the index of the rows that were read."""
         self._index.close()
 
 
 class NoticeList:
-    """The notices of a signed source from the first to the last day (Japanese days); each notice is one row."""
+    """A history that consists of the stored notices of a signed source, from the first to the last day (days in
+    Japan). Each notice is one row.
+    """
 
     way = ReportSource.NOTICE
 
@@ -137,16 +143,16 @@ class NoticeList:
         self._begins_at, self._ends_at = start_of_day(first_day), end_of_day(last_day)
 
     def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
-        """Yield the rows after `last_key`, page by page."""
+        """Yield the rows that follow the row with the key `last_key`; the stored notices are read page by page."""
         mark = _parse_mark(last_key) if last_key else (self._begins_at, 0)
         while page := self._read_page(mark):
             yield from filter(None, map(self._row_of_notice, page))
             mark = page[-1].at, page[-1].event.id
 
     def _row_of_notice(self, stored: TimedEvent) -> HistoryRow | RefusedRow | None:
-        """Return the row that the notice's signed body reports; a `RefusedRow` if the signature is wrong. Return None
-        for a notice that reports nothing about a payment, or that an older program version stored without its
-        signature.
+        """Return the row that the notice's signed body reports; a `RefusedRow` if the signature can't be verified.
+        Return None for a notice that says nothing about a payment's state, or that an older program version stored
+        without its signature.
         """
         key = f"{stored.at.isoformat(timespec='microseconds')}|{stored.event.id}"
         if stored.event.signature is None and stored.event.who is None:
@@ -184,7 +190,7 @@ class NoticeList:
         return f"{self._source} {key.partition('|')[2]}"
 
     def close(self) -> None:
-        """Part of the `HistorySource` interface; notices need no resource, so nothing is done."""
+        """Do nothing: a list of notices holds no resource. Part of the interface `HistorySource`."""
 
 
 def _parse_mark(key: str) -> history_reads.PagePosition:

@@ -1,6 +1,6 @@
-"""Views of reconciliations: the runs, their files and differences, and the cases about the differences.
+"""Read the views of reconciliations: the runs, their files, their differences, and the cases about the differences.
 
-Read only: a person ends a difference through its case; rows can't be matched by hand.
+The views only read. A person settles a difference through its case; the rows of both sides can't be matched by hand.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,8 +37,8 @@ _MOST_EARLIER_RUNS = 200
 
 
 class ReconcileViews:
-    """The reading methods at `console.reconciliation.views`. Every method raises not_allowed if a named person may
-    not read.
+    """The reading methods that are reached as `console.reconciliation.views`. Every method raises not_allowed if the
+    acting person may not read.
     """
 
     def __init__(self, context: ServiceContext, providers: Callable[[], tuple[str, ...]]) -> None:
@@ -48,8 +48,8 @@ class ReconcileViews:
         self._context, self.providers = context, providers
 
     def list_runs(self, provider: str | None = None, limit: int = 50, before_id: int | None = None) -> RunsPage:
-        """Return a page of a provider's runs (None: of all providers), newest first. `before_id` is the cursor that
-        the page before returned; None for the first page.
+        """Return one page of the runs of a provider (None: of all providers), newest first. `before_id` is the cursor
+        that the previous page contains, None for the first page.
         """
         page_size = max(1, min(limit, MOST_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
@@ -59,8 +59,8 @@ class ReconcileViews:
         return RunsPage(items, runs[-1].id if len(runs) == page_size else None)
 
     def read_run(self, run_id: int = 0) -> RunView | None:
-        """Return one run with its files and cases. `run_id` 0 means the newest run; the result is None if there is
-        none. Raises not_found for another id.
+        """Return one run with its files and cases. `run_id` 0 means the newest run; then the result is None if no run
+        exists. Raises not_found for any other id without a run.
         """
         with self._context.database.read() as conn:
             self._context.reader(conn)
@@ -87,7 +87,9 @@ class ReconcileViews:
         )
 
     def _files(self, conn: Connection, run: Run) -> tuple[ReadFile, ...]:
-        """Return the run's files, oldest day first, each with the earlier runs that read the same bytes."""
+        """Return the run's files, oldest day first; each contains the ids of the earlier runs that read a file with
+        the same content.
+        """
         files = recon_files.list_evidence_files(conn, run.provider, KIND, run.id)
         if not files:
             return ()
@@ -112,10 +114,10 @@ class ReconcileViews:
     def list_differences(
         self, run_id: int, part: str = "all", limit: int = 200, after_id: int | None = None
     ) -> DifferencesPage:
-        """Return a page of the differences of a run. `part` is a key of `VERDICTS_OF_PART` and selects some verdicts;
-        `after_id` is the cursor that the page before returned, None for the first page.
+        """Return one page of the differences of a run. `part` is a key of `VERDICTS_OF_PART`, which selects the
+        verdicts; `after_id` is the cursor that the previous page contains, None for the first page.
 
-        Raises usage for an unknown part.
+        Raises usage for an unknown `part`.
         """
         if part not in VERDICTS_OF_PART:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": part[:40]})
@@ -132,8 +134,8 @@ def _newest_run(conn: Connection) -> Run | None:
 
 
 def _make_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
-    """Return the runs as items. While a provider's lease is held, the unfinished run of that provider that changed
-    last is shown as running.
+    """Return the runs as items for the screen. While a process holds a provider's lease, the provider's unfinished
+    run that changed last is shown as running.
     """
     unfinished = {run.provider for run in runs if run.state == reconciliations.RUNNING}
     running_ids = {_running_id(conn, provider) for provider in unfinished}
@@ -162,7 +164,9 @@ def _make_item(run: Run, *, is_running: bool) -> RunItem:
 
 
 def _difference_items(conn: Connection, differences: Sequence[Difference]) -> tuple[DifferenceItem, ...]:
-    """Return the differences with the present state of their payments and their open cases."""
+    """Return the differences as items for the screen, with the present state of their payments and their open
+    cases.
+    """
     ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
     records = reconcile_looks.payments_of(conn, ids)
     cases = reconcile_looks.cases_of(conn, ids, comparing.RULES)
@@ -181,8 +185,8 @@ def _payment_of(records: dict[int, Payment], payment_id: int | None) -> Payment 
 
 
 def _find_case(difference: Difference, cases: Sequence[Alert]) -> Alert | None:
-    """Return the open case about this difference: the one of its rule, otherwise any case of its payment; None if no
-    case was opened.
+    """Return the open case about this difference: the case of its rule, otherwise any case of its payment. Return
+    None if no case was opened for it.
     """
     if not difference.case_opened:
         return None

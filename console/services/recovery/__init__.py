@@ -1,1 +1,3 @@
-"""Recovery: queues, operations, choices for open records, answers to repeated calls."""
+"""Recovery of records that are not settled: queues, single operations, the possible actions on a record, and answers
+to repeated calls.
+"""

@@ -1,5 +1,5 @@
-"""Collect the facts from which the decision table derives the possible actions on a record. Reads the database once;
-calls no provider and writes nothing.
+"""Collect the facts from which the decision table derives the possible actions on a record. The database is read
+once; no provider is called, and nothing is written.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,9 @@ _STATEMENT_OF_STATE: Mapping[PaymentState, ProviderStatement] = {
 
 
 class Choices:
-    """Finds the possible actions on a record. It checks whether a provider can be queried, but calls none."""
+    """Finds the possible actions on a record. This class checks whether a provider could be queried, but calls
+    none.
+    """
 
     def __init__(
         self, context: ServiceContext, checks: Vendors, vendors: PaymentVendors, refunding: RefundRequests
@@ -55,21 +57,24 @@ class Choices:
         self._context, self._checks, self._vendors, self._refunding = context, checks, vendors, refunding
 
     def read_choices(self, kind: str, record_id: int) -> tuple[Choice, ...]:
-        """Return every choice (possible action) for a record of this kind, with its effect. A choice that is not
-        allowed has the reason. Raises not_found, and not_allowed if a named person may not read.
+        """Return every possible action (choice) on the record, with its effect. An action that is not allowed now
+        contains the reason. Raises not_found, and not_allowed if the acting person may not read.
         """
         return all_choices(self.read_facts(kind, record_id))
 
     def read_facts(self, kind: str, record_id: int) -> ChoiceFacts:
-        """Return the facts for the decision table. Raises the same errors as `choices`."""
+        """Return the facts about the record for the decision table. Raises not_found, and not_allowed if the acting
+        person may not read.
+        """
         with self._context.database.read() as conn:
             return self.read_facts_in_transaction(conn, kind, record_id, self._context.reader(conn))
 
     def read_facts_in_transaction(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, *, money: bool = True
     ) -> ChoiceFacts:
-        """Return the facts, read on the caller's connection. `person` is the acting person, None if reading needs no
-        name. Without `money`, the facts that only actions about money need are left out. Raises not_found.
+        """Return the facts about the record, read on the caller's connection. `person` is the acting person, None if
+        reading needs no name. With `money=False`, the facts that only actions about money need are left out. Raises
+        not_found.
         """
         record = any_record.find(conn, kind, record_id, journal.lapsed_by_kind(conn))
         if record is None:
@@ -133,7 +138,9 @@ class Choices:
         return CanAsk.YES
 
     def _add_money_facts(self, conn: Connection, facts: ChoiceFacts) -> ChoiceFacts:
-        """Add the facts for dry runs of refunds and for the rules about money."""
+        """Return the facts with those that only actions about money need: the payment's refunds, the reason why no
+        refund can be requested, and whether the order's total is covered.
+        """
         payment, order = facts.payment, facts.order
         is_covered = order is not None and order_moving.is_order_covered(
             order_moving.list_paid_payments(conn, order), order
@@ -151,8 +158,8 @@ class Choices:
 
 
 def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment | None:
-    """Return the payment of a record. For an order: the newest paid payment, or the newest one if none is paid. None
-    if there is none.
+    """Return the payment to which the record belongs; None if there is none. For an order, this is the newest paid
+    payment, or the newest payment if none is paid.
     """
     if isinstance(record, Payment):
         return record
@@ -172,14 +179,16 @@ def _find_order(conn: Connection, payment: Payment | None) -> Order | None:
 def _find_probed_payment(
     conn: Connection, record: Order | Payment | Refund, payment: Payment | None
 ) -> Payment | None:
-    """Return the payment about which a probe of the record asks the provider. For an order: its newest payment."""
+    """Return the payment about which a probe of this record would ask the provider. For an order, this is its newest
+    payment; otherwise it is `payment`.
+    """
     if isinstance(record, Order) and record.payment_ids:
         return payments.find(conn, max(record.payment_ids))
     return payment
 
 
 def _make_lease_name(record: RecoverableRecord, payment: Payment) -> str:
-    """Return the name of the lease under which probes and decisions about the record run."""
+    """Return the name of the lease that probes of the record and decisions about it hold."""
     name = refund_holding.lease_name if isinstance(record, Refund) else payment_probing.lease_name
     return name(payment.id)
 
@@ -195,7 +204,9 @@ def _find_open_proposal(conn: Connection, kind: str, record_id: int) -> OpenProp
 
 
 def _find_last_statement(payment: Payment, now: datetime) -> ProviderStatement:
-    """Return the provider's last statement about a payment; NOTHING if there is none or it is too old to rely on."""
+    """Return the provider's last stored statement about the payment; NOTHING if there is none or if it is too old to
+    rely on.
+    """
     if payment.error_code == "other_amount":
         return ProviderStatement.OTHER_AMOUNT
     if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_CODES:

@@ -1,4 +1,6 @@
-"""Single operations of the journal, including those that only the spool of a desk still has."""
+"""Show, probe and resolve single operations of the journal, also those that the database has lost and only the spool
+of a desk has.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,7 +39,9 @@ KIND = "operation"
 
 
 class RecordRecovery(Protocol):
-    """Probe and decision for records of one kind to which an operation can belong."""
+    """Interface for probing and resolving the records of one kind to which an operation can belong (payments or
+    refunds).
+    """
 
     def probe(self, id: int, /) -> Payment | Refund: ...
 
@@ -47,8 +51,8 @@ class RecordRecovery(Protocol):
 
 
 class Operations:
-    """Shows, probes and resolves single operations. `recoveries` has the actions by kind of record, for all kinds
-    except credit checks.
+    """Shows, probes and resolves single operations. `recoveries` has, for each record kind except credit checks, the
+    object that probes and resolves records of this kind.
     """
 
     def __init__(
@@ -70,7 +74,9 @@ class Operations:
         self._started_payments = started_payments
 
     def read_view(self, operation_id: str) -> OperationView:
-        """Return an operation with its timeline. Raises not_found, and not_allowed if a named person may not read."""
+        """Return an operation with its timeline and evidence. Raises not_found, and not_allowed if the acting person
+        may not read.
+        """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=KIND):
             operation = self._find_operation(operation_id)
         with self._context.database.read() as conn:
@@ -83,8 +89,9 @@ class Operations:
         return OperationView(operation, explanation, history, answers, "second_person" if proposal else None)
 
     def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:
-        """Ask the provider about the operation's record. If only a spool has the operation and the provider confirms
-        its purchase or its start of a payment, insert the lost record again.
+        """Ask the provider about the record of the operation. If only a spool has the operation, and the provider
+        confirms its purchase or its start of a payment, insert the lost record again. Return the record, or the
+        operation.
 
         Raises not_found, not_allowed, outcome_unknown if the provider gives no definite answer, and the other errors
         of a probe.
@@ -112,12 +119,13 @@ class Operations:
     def resolve(
         self, operation_id: str, as_state: str, proof: str | Path, provider_id: int | str | None = None
     ) -> ResolveResult:
-        """Decide about an operation: through its record if the database has one, otherwise about the entry in the
-        spool.
+        """Decide the outcome of an operation: through its record if the database has the record, otherwise through
+        the entry in the spool.
 
-        Two people can decide that a refund in the spool is `failed`, or a start of a payment `payment_failed`;
-        `completed` needs the provider's confirmation. Raises not_found, not_allowed, nothing_to_resolve,
-        evidence_mismatch, no_evidence, same_person, usage, and the errors of the record's own `resolve`.
+        For an entry in the spool, two people can decide that a refund is `failed`, or that the start of a payment is
+        `payment_failed`; `completed` needs the provider's confirmation. Raises not_found, not_allowed,
+        nothing_to_resolve, evidence_mismatch, no_evidence, same_person, usage, and the errors of the record's own
+        `resolve`.
         """
         facts = {"as": as_state[:40]}
         with refusals.audit_refusals(
@@ -176,7 +184,10 @@ class Operations:
         return self._release_claim(operation, proof_bytes, person.name)
 
     def _restore(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
-        """Insert the lost credit check again, after the provider has confirmed its purchase."""
+        """Ask the provider about the purchase with its id `provider_id`, and insert the lost credit check again if
+        the answer confirms the purchase. Return the credit check. Raises evidence_mismatch and the errors of a failed
+        read.
+        """
         context, intent = self._context, entry.intent
         outcome = self._reader().read_detail(provider_id)
         report = outcome.found
@@ -248,7 +259,9 @@ class Operations:
         return record_id
 
     def _release_claim(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
-        """Record a decision that nothing happened; once two people agree, release the claim in the desk's spool."""
+        """Record a person's decision that the operation had no effect. Once two people have decided so, mark the
+        entry in the desk's spool as ended without a claim.
+        """
         context = self._context
         if context.write(lambda tx: self._write_decision(tx, operation, proof, person)):
             return ResolveResult(operation, awaiting="second_person")
@@ -256,8 +269,8 @@ class Operations:
         return ResolveResult(self._find_operation(operation.id))
 
     def _write_decision(self, tx: Transaction, operation: Operation, proof: bytes, person: str) -> bool:
-        """Write the first person's proposal, or settle the operation by the second person's decision. Return True
-        while the second person is missing.
+        """Write the first person's proposal, or settle the operation with the second person's decision. Return True
+        if a second person must still decide.
         """
         context, now = self._context, self._context.now()
 
@@ -283,8 +296,8 @@ class Operations:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": operation_id[:64]})
 
     def _find_entry(self, operation_id: str) -> SpoolEntry | None:
-        """Return the operation's entry in this desk's spool, or the one that another desk has reported to the
-        database.
+        """Return the spool entry of the operation: from this desk's spool, or as another desk has reported it to the
+        database; None if there is none.
         """
         entry = self._context.spool.find(operation_id)
         if entry is not None and entry.intent.database_id == self._context.database_id:
@@ -334,8 +347,8 @@ def _is_record_lost(conn: Connection, operation: Operation) -> bool:
 
 
 def _parse_check_id(provider_id: int | str | None) -> int | None:
-    """Return AlarmBox's id of a credit check as a number; None without an id. Raises usage for text that is no
-    number.
+    """Return AlarmBox's id of a credit check as a number; None if `provider_id` is None. Raises usage for a text that
+    is no number.
     """
     if provider_id is None or isinstance(provider_id, int):
         return provider_id

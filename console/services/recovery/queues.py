@@ -1,4 +1,4 @@
-"""The queues of waiting records: pages, counts, unfinished operations and leases in force."""
+"""Read the queues of waiting records: pages and counts of the queues, unfinished operations, and leases in force."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -28,16 +28,17 @@ MOST_ROWS_PER_PAGE = 1_000
 
 
 class Queues:
-    """Reads the queues by database indexes only; writes nothing, not even audit entries. Every method except
-    `read_changes` raises not_allowed if a named person may not read.
+    """Reads the queues, by database indexes only, and writes nothing (no audit entries either). Every method except
+    `read_changes` raises not_allowed if the acting person may not read.
     """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def read_page(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
-        """Return one page of a queue; records that need a person come first. `limit` is at most MOST_ROWS_PER_PAGE;
-        `after` is the cursor of the page before. Raises usage for an unknown queue or cursor.
+        """Return one page of the queue `name`; the records that need a person come first. `limit` is at most
+        MOST_ROWS_PER_PAGE; `after` is the cursor that the previous page contains, None for the first page. Raises
+        usage for an unknown queue or cursor.
         """
         if name not in queues.QUEUE_NAMES:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": list(queues.QUEUE_NAMES)})
@@ -59,7 +60,7 @@ class Queues:
         return QueueItem(record, _make_explanation(record, self._context.now(), awaiting), record.changed_at)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
-        """Return the number of records in each queue, at most COUNT_CAP each, and the time since which its oldest
+        """Return for each queue the number of its records (at most COUNT_CAP) and the time since which its oldest
         record waits.
         """
         with self._context.database.read() as conn:
@@ -70,7 +71,9 @@ class Queues:
         return tuple(QueueCount(name, min(count, cap), count > cap, oldest) for name, count, oldest in counts)
 
     def list_unfinished(self) -> tuple[UnfinishedWork, ...]:
-        """Return the operations in the journal that have begun and not ended."""
+        """Return the operations of the journal that have begun and have not ended, each with its record, its next
+        step and the holder of its lease.
+        """
         context = self._context
         with context.database.read() as conn:
             context.reader(conn)
@@ -88,8 +91,8 @@ class Queues:
         )
 
     def list_holders(self) -> tuple[LeaseHolder, ...]:
-        """Return the holders of leases, oldest first. Leases of due tasks are left out, because no person waits for
-        them.
+        """Return the leases in force with their holders, oldest first. Leases of due tasks are left out, because no
+        person waits for them.
         """
         with self._context.database.read() as conn:
             self._context.reader(conn)
@@ -100,14 +103,14 @@ class Queues:
             )
 
     def list_takes(self) -> tuple[Take, ...]:
-        """Return the takes that are still in force, oldest first."""
+        """Return the takes that are still in force, oldest first. A take marks that a person works on a record."""
         with self._context.database.read() as conn:
             self._context.reader(conn)
             return takes.running_takes(conn, self._context.now())
 
     def read_changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-        """Return a position for the next call, and (kind, id) of each record that changed since the position `after`.
-        If `after` is None, only the position is returned.
+        """Return a position for the next call, and kind and id of each record that has changed since the position
+        `after`. If `after` is None, return only the position.
         """
         with self._context.database.read() as conn:
             return feed.changes_since(conn, after)
@@ -129,8 +132,8 @@ def _make_explanation(record: QueuedRecord, now: datetime, awaiting: str | None 
 def _find_ids_awaiting_decision(
     conn: Connection, positioned_records: Sequence[tuple[QueuePosition, QueuedRecord]]
 ) -> Mapping[str, frozenset[str]]:
-    """Return, by kind, the ids (as text) of the records with an unknown outcome whose decision waits for a second
-    person.
+    """Return, by record kind, the ids (as text) of those records with an unknown outcome about which one person has
+    decided and a second person must still decide.
     """
     undecided_ids: dict[str, list[str]] = {}
     for place, record in positioned_records:
@@ -140,14 +143,14 @@ def _find_ids_awaiting_decision(
 
 
 def _find_record(conn: Connection, operation: Operation, lapsed: queues.LapsedIds) -> QueuedRecord | None:
-    """Return the operation's record. If its call has lapsed (the process ended without an answer), the record is
-    returned with an unknown outcome.
+    """Return the operation's record; None if it is missing. If the operation has lapsed (its process ended without
+    recording an answer), the record is returned with an unknown outcome.
     """
     return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
 
 
 def _find_lease(operation: Operation, record: QueuedRecord | None) -> str:
-    """Return the name of the lease under which the record is worked on."""
+    """Return the name of the lease that the operation holds while it works on its record."""
     if isinstance(record, Refund):
         return f"refund_{record.payment_id}"
     if isinstance(record, Payment):

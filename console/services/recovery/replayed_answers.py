@@ -1,9 +1,9 @@
-"""Builders of answers to repeated calls whose first answer was lost or unknown. They read the records that the first
-call wrote.
+"""Answer a repeated call whose first answer was lost or was "unknown". The answer is built from the records that the
+first call wrote.
 
-Needed if the process of the first call was killed or failed after it had written something, or if the first answer
-was "unknown" and the outcome may be known by now. Each public function returns a `FindAnswer`; this returns None if
-the first call had no effect, so that the repeated call may act.
+This is needed if the process of the first call was killed or failed after it had written something, or if the
+outcome, which was unknown then, may be known now. Each public function returns a `FindAnswer`, a function that
+returns the answer, or None if the first call had no effect, so that the repeated call may act.
 """
 
 from collections.abc import Callable, Iterable
@@ -42,7 +42,9 @@ _ENDED_UNPAID = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, Pa
 
 
 def purchase_answer_finder(context: ServiceContext) -> FindAnswer:
-    """Return the `FindAnswer` of a purchase: it answers with the record that the first call claimed."""
+    """Return the `FindAnswer` for a repeated purchase. Its answer is the credit check that the first call has
+    claimed, or the error of its outcome.
+    """
 
     def find_answer(use: RequestIdUse) -> Answer | None:
         with context.database.read() as conn:
@@ -60,7 +62,9 @@ def purchase_answer_finder(context: ServiceContext) -> FindAnswer:
 
 
 def start_answer_finder(context: ServiceContext) -> FindAnswer:
-    """Return the `FindAnswer` of the start of a payment."""
+    """Return the `FindAnswer` for a repeated start of a payment. Its answer is the payment that the first call has
+    started, or the error of its outcome.
+    """
 
     def find_answer(use: RequestIdUse) -> Answer | None:
         with context.database.read() as conn:
@@ -80,7 +84,9 @@ def start_answer_finder(context: ServiceContext) -> FindAnswer:
 
 
 def refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
-    """Return the `FindAnswer` of a refund request."""
+    """Return the `FindAnswer` for a repeated refund request. Its answer is the refund that the first call has
+    requested.
+    """
 
     def find_answer(use: RequestIdUse) -> Answer | None:
         if use.subject_kind != refunds.KIND or use.subject_id is None:
@@ -91,7 +97,9 @@ def refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
 
 
 def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> FindAnswer:
-    """Return the `FindAnswer` of an approval of this refund, and of the submission that may follow it."""
+    """Return the `FindAnswer` for a repeated approval of this refund, and for the submission that may follow an
+    approval. Its answer is the refund, or the error of its outcome.
+    """
 
     def find_answer(use: RequestIdUse) -> Answer | None:
         with context.database.read() as conn:
@@ -114,7 +122,9 @@ def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> Find
 
 
 def refund_decision_answer_finder(context: ServiceContext, refund_id: int, state: RefundState) -> FindAnswer:
-    """Return the `FindAnswer` of a rejection or withdrawal of this refund; `state` is the state after it."""
+    """Return the `FindAnswer` for a repeated rejection or withdrawal of this refund. Its answer is the refund if the
+    refund is in `state`, the state after the decision.
+    """
 
     def find_answer(_: RequestIdUse) -> Answer | None:
         refund = refund_reading.read_refund(context, refund_id)
@@ -124,8 +134,8 @@ def refund_decision_answer_finder(context: ServiceContext, refund_id: int, state
 
 
 def resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
-    """Return the `FindAnswer` of a decision with evidence: it answers with the settled record, or with the unknown
-    record while the second person is missing.
+    """Return the `FindAnswer` for a repeated decision with evidence. Its answer is the record if its outcome is known
+    now, or the unknown record if the acting person's proposal waits for a second person.
     """
 
     def find_answer(_: RequestIdUse) -> Answer | None:
@@ -143,7 +153,7 @@ def resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | s
 
 
 def probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
-    """Return the `FindAnswer` of a probe: it answers with the record if its outcome is known by now."""
+    """Return the `FindAnswer` for a repeated probe. Its answer is the record if its outcome is known now."""
 
     def find_answer(_: RequestIdUse) -> Answer | None:
         with context.database.read() as conn:
@@ -156,8 +166,8 @@ def probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str
 
 
 def note_answer_finder(context: ServiceContext, kind: str, record_id: int, words: str) -> FindAnswer:
-    """Return the `FindAnswer` of a note: it answers with the newest note of the acting person that has these
-    `words`.
+    """Return the `FindAnswer` for a repeated note. Its answer is the newest note of the acting person on this record
+    with the text `words`.
     """
 
     def find_answer(_: RequestIdUse) -> Answer | None:
@@ -174,7 +184,9 @@ def note_answer_finder(context: ServiceContext, kind: str, record_id: int, words
 
 
 def bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> FindAnswer:
-    """Return the `FindAnswer` of freezing a bulk run. `show` returns a run by its id."""
+    """Return the `FindAnswer` for the repeated creation of a bulk run. Its answer is the run that the first call has
+    created; `show` returns a run by its id.
+    """
 
     def find_answer(use: RequestIdUse) -> Answer | None:
         return Answer(show(int(use.subject_id))) if use.subject_id is not None else None
@@ -183,16 +195,16 @@ def bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> FindAnswer:
 
 
 def _find_operation(conn: Connection, use: RequestIdUse) -> tuple[Operation | None, tuple[EvidenceItem, ...]]:
-    """Return the guarded operation that began under the request id, with its evidence; None and no evidence without
-    one.
+    """Return the guarded operation that began under the request id, and the operation's evidence; None and no
+    evidence if no operation began.
     """
     operation = journal.find_effective(conn, use.operation_id) if use.operation_id else None
     return operation, evidence.of_operation(conn, operation.id) if operation else ()
 
 
 def _was_never_sent(use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
-    """True if the call ended before anything was sent and no answer is stored. The request id may then be used for a
-    new call.
+    """True if the first call ended before anything was sent to the provider, and no answer to it is stored. The
+    request id may then be used for a new call.
     """
     return use.state != KEPT and any(answer.summary.startswith(_UNSENT_SUMMARY_PREFIX) for answer in answers)
 
@@ -225,7 +237,7 @@ def _order_answer(conn: Connection, order_id: int | str) -> Answer | None:
 
 
 def _record_number(record_id: int | str) -> int:
-    """Return the id as a number. Return 0, which is the id of no record, for text that is no number."""
+    """Return the record id as a number. For a text that is no number return 0, which no record has as its id."""
     text = str(record_id)
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
 
@@ -233,8 +245,8 @@ def _record_number(record_id: int | str) -> int:
 def _find_record(
     conn: Connection, kind: str, record_id: int | str
 ) -> tuple[str, int, CreditCheck | Payment | Refund] | None:
-    """Return kind, id and record, if the record is of a kind whose outcome can be unknown; otherwise None. For an
-    operation, return those of the record to which it belongs.
+    """Return kind, id and record, if the record's outcome can be unknown (credit check, payment or refund); otherwise
+    None. For an operation, return those of the record to which it belongs.
     """
     if kind == "operation":
         operation = journal.find_effective(conn, str(record_id))

@@ -1,1 +1,3 @@
-"""Refunds: request (maker), approval (checker), submission, probes, outcomes, decisions."""
+"""Refunds: request by a maker, approval by checkers, submission to the provider, probes, outcomes, and decisions
+about unknown outcomes.
+"""

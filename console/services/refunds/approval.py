@@ -1,6 +1,6 @@
 """Approval and rejection of a refund by its checkers, withdrawal by its maker, and expiry.
 
-The maker of a refund can't be its checker, whatever roles the maker has; a person counts as one checker only.
+The maker of a refund can't be its checker, whatever roles the maker has. The same person counts as one checker only.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,9 @@ _R = RefundState
 
 
 class RefundDecisions:
-    """Decisions about requested refunds. Safe from any thread."""
+    """Decisions about requested refunds: approve, reject, withdraw, expire. May be used by several threads at the
+    same time.
+    """
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors, submitting: RefundSubmissions) -> None:
         self._context = context
@@ -49,13 +51,14 @@ class RefundDecisions:
     def approve(
         self, refund_id: int, expected_version: int | None = None, progress: Progress | None = None
     ) -> Refund:
-        """Approve a refund, and send it unless another checker or the end of the cooling-off is missing. For a
-        checker who has approved it before, only send it. Return the refund, changed or not.
+        """Approve a refund as the acting person. After the last necessary approval, also send the refund, unless its
+        cooling-off (waiting time before the submission) has not ended. If this person has approved the refund before,
+        only send it. Return the refund.
 
-        `expected_version` is the version on the caller's screen. Raises not_found, same_person, not_allowed,
+        `expected_version` is the refund's version on the person's screen. Raises not_found, same_person, not_allowed,
         stale_view, already_decided, in_progress, exceeds_captured, outside_window, over_limit, database_went_back,
-        and the errors of `submit_refund`. After a signal: Interrupted if it came before the vote, interrupted with
-        the approved refund if it came before the refund was sent.
+        and the errors of `submit_refund`. If a signal asks the process to end: Interrupted if it came before the
+        approval was stored; interrupted, with the approved refund, if it came before the refund was sent.
         """
         with interrupts.defer_signals():
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=KIND):
@@ -71,7 +74,9 @@ class RefundDecisions:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
 
     def _approve(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
-        """Write the person's approval. Return the refund, and whether the provider has answered about the payment."""
+        """Store the person's approval. Return the refund, and True if the provider has just answered a question about
+        the payment.
+        """
         context = self._context
         pair = refund_reading.read_with_payment(context, refund_id)
         refund = pair.refund
@@ -85,15 +90,15 @@ class RefundDecisions:
         refund_limits.require_two_person_database(context, pair.payment)
         reader = self._vendors.get_reader(pair.payment.provider)
         is_just_read = refund_asking.require_refundable(context, reader, pair)
-        interrupts.raise_if_pending()  # the signal may have ended the question
+        interrupts.raise_if_pending()  # a signal may have cut off the question to the provider
         context.failpoints.reach("before_vote")
         context.write(lambda tx: self._store_vote(tx, refund_id, person, expected_version, reader))
         context.failpoints.reach("after_vote")
         return refund_reading.read_refund(context, refund_id), is_just_read
 
     def _find_refusal(self, conn: Connection, refund: Refund, person: str, expected_version: int | None) -> None:
-        """Raise the refusal if the refund waits for no decision, or if this person may not approve it: same_person,
-        stale_view, not_allowed and the errors of `require_requested`.
+        """Raise an error if the refund waits for no decision or this person may not approve it: same_person,
+        stale_view, not_allowed, already_decided, in_progress.
         """
         require_requested(conn, refund)
         for earlier_person in (refund.maker, *refund.checkers):
@@ -132,7 +137,9 @@ class RefundDecisions:
         context.record_audit(tx, what, refund_id, facts, kind=KIND)
 
     def _make_work(self, conn: Connection, pair: RefundWithPayment) -> Work:
-        """Return the work with which a due task sends the approved refund, if this process doesn't send it."""
+        """Return the work of an approved refund: a due task sends it, now or at the end of the cooling-off, if this
+        process doesn't send it.
+        """
         until = refund_limits.find_remaining_cooling_off_end(self._context, conn, pair)
         if until is not None:
             return Work(WorkState.SCHEDULED, until, refund_writing.COOLING_OFF)
@@ -147,9 +154,10 @@ class RefundDecisions:
     # Reject, withdraw, expire
 
     def reject(self, refund_id: int, reason: str, expected_version: int | None = None) -> Refund:
-        """Reject a requested refund with a reason, and release its reserved amount.
+        """Reject a requested refund as the acting person, for a written reason, and release the refund's reserved
+        amount. Return the refund.
 
-        Raises usage if the reason is empty or longer than LONGEST_WORDS characters, not_found, not_allowed,
+        Raises usage if the reason is empty or longer than LONGEST_REASON_CHARACTERS, not_found, not_allowed,
         same_person, stale_view, already_decided and in_progress.
         """
         words = reason.strip()
@@ -170,8 +178,9 @@ class RefundDecisions:
             return self._end_request(refund_id, _R.REJECTED, refuse, declined_because=words)
 
     def withdraw(self, refund_id: int) -> Refund:
-        """Withdraw the person's own refund request before it is sent. Raises not_found, not_allowed for another
-        person's request, already_decided, and in_progress if the refund may have been sent.
+        """Withdraw the acting person's own refund request before the refund is sent. Return the refund. Raises
+        not_found, not_allowed for another person's request, already_decided, and in_progress if the refund may have
+        been sent.
         """
         with refusals.audit_refusals(self._context, AuditAction.REFUND_WITHDRAW, refund_id, kind=KIND):
             person = self._context.require("refund_withdraw").name
@@ -198,8 +207,9 @@ class RefundDecisions:
             return self._end_request(refund_id, _R.WITHDRAWN, refuse)
 
     def expire(self, refund_id: int) -> Refund:
-        """Expire a refund that nobody has decided before `decide_by`, or that is approved but could not be sent.
-        Raises already_decided unless `decide_by` has passed and the refund was certainly not sent.
+        """Set a refund to expired if no person has decided about it until its time limit `decide_by`, or if it is
+        approved but could not be sent until then. Return the refund. Raises already_decided if `decide_by` has not
+        passed or the refund may have been sent.
         """
 
         def refuse(refund: Refund, conn: Connection) -> None:
@@ -223,7 +233,10 @@ class RefundDecisions:
     def _end_request(
         self, refund_id: int, state: RefundState, refuse: Callable[[Refund, Connection], None], **values: object
     ) -> Refund:
-        """Set the refund to the end state `state`, then release its reserved amount. `refuse` raises a refusal."""
+        """Set the refund to the end state `state`, with the column values `values`, and release its reserved amount.
+        Return the refund. `refuse` is called first in the transaction; it raises an error if the refund must not be
+        ended.
+        """
         context = self._context
 
         @refunds.run_again_if_stale()

@@ -1,4 +1,6 @@
-"""Due tasks of refunds: send approved refunds, poll accepted ones, probe unknown ones, and expire undecided ones."""
+"""Due tasks of refunds: send approved refunds, poll accepted ones, probe those with an unknown outcome, and expire
+undecided ones.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -24,17 +26,19 @@ _R = RefundState
 LASTING_CODES = frozenset(
     {ErrorCode.OVER_LIMIT, ErrorCode.OUTSIDE_WINDOW, ErrorCode.NOT_ALLOWED, ErrorCode.EXCEEDS_CAPTURED}
 )
-"""Error codes of a submission that would be refused again later, so that a person must look."""
+"""Error codes of a refused submission that would be refused again later. A person must then review the refund."""
 PASSING_REASONS = frozenset(
     {NotAllowedReason.ROLE, NotAllowedReason.COOLING_OFF, NotAllowedReason.REFUSED_BY_THE_DATABASE}
 )
-"""Reasons of `not_allowed` for which a later submission may succeed: another database account runs the task then, or
-the cooling-off has ended. (The clock of the server may be behind the clock of this desk.)
+"""Reasons of `not_allowed` after which a later submission may succeed, because another database account runs the task
+then, or because the cooling-off has ended. (The clock of the server may be behind the clock of this desk.)
 """
 
 
 class DueRefunds:
-    """The due tasks of refunds. A task handles its refunds one by one; if one fails, it continues with the next."""
+    """The due tasks of refunds. A task handles its due refunds one after another; if one refund fails, the task
+    continues with the next one.
+    """
 
     def __init__(
         self,
@@ -51,8 +55,8 @@ class DueRefunds:
         self._decisions = decisions
 
     def tasks(self) -> Sequence[Task]:
-        """Return names and functions of the tasks, in a sequence in which a task can handle the results of the tasks
-        before it.
+        """Return the due tasks (name and function), in the sequence in which they should run: a task can handle the
+        results of the tasks before it.
         """
         return (
             ("refund_probes", lambda: self._run_due((UNKNOWN,), self._probe_refund)),
@@ -66,7 +70,9 @@ class DueRefunds:
         self._probing.probe(refund.id, automatic=True)
 
     def _submit_refund(self, refund: Refund) -> None:
-        """Submit the refund. After a refusal that would be repeated later, set it to needs_review."""
+        """Send the refund. If it is refused with an error of LASTING_CODES, set its work to needs_review, and raise
+        the error.
+        """
         try:
             self._submitting.submit_refund(refund.id)
         except ConsoleError as refusal:
@@ -88,8 +94,8 @@ class DueRefunds:
         context.write(write_review)
 
     def _propose_refunds(self) -> int:
-        """Request the refund of each set-aside amount, once; return the number of requests. If the rules refuse a
-        request now, its case stays open and the next run tries again.
+        """Due task: request the refund of each open set-aside that has no refund request yet. Return the number of
+        requests. If the rules refuse a request now, its case stays open, and the next run tries again.
         """
         proposed_count, after_id = 0, 0
         while batch := self._list_unproposed(after_id):
@@ -107,8 +113,8 @@ class DueRefunds:
             return set_asides.open_without_refund(conn, BATCH_SIZE, after_id)
 
     def _expire_requests(self) -> int:
-        """Expire refunds that nobody has decided before `decide_by`, and approved ones that can't be sent. Return the
-        number of handled refunds.
+        """Due task: expire the refunds that no person has decided until `decide_by`, and the approved refunds that
+        could not be sent until then. Return the number of handled refunds.
         """
         with self._context.database.read() as conn:
             expired = refunds.overdue_for_decision(conn, self._context.now(), BATCH_SIZE)
@@ -118,8 +124,8 @@ class DueRefunds:
         )
 
     def _run_due(self, reasons: Collection[str], act: Callable[[Refund], object]) -> int:
-        """Run `act` on the due refunds, except those that another process has changed meanwhile. Return the number of
-        handled refunds.
+        """Run `act` on the refunds that are due for one of these work reasons. A refund that another process has
+        changed meanwhile is skipped. Return the number of handled refunds.
         """
         with self._context.database.read() as conn:
             due_refunds = refunds.due_refunds(conn, reasons, self._context.now(), BATCH_SIZE)

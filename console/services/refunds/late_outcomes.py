@@ -1,4 +1,6 @@
-"""Outcomes of refunds from late answers, from lapsed submissions, and from reports about their payments."""
+"""Write outcomes of refunds that come from late answers, from lapsed submissions, and from reports about their
+payments.
+"""
 
 from dataclasses import asdict
 from json import dumps
@@ -31,8 +33,8 @@ _NEVER_SENT = frozenset({_R.REQUESTED, _R.APPROVED, _R.REJECTED, _R.WITHDRAWN, _
 def settle_late(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[RefundReport], _key: str | None
 ) -> bool:
-    """Settle a submission with an answer that its own second transaction (tx2) did not record. Safe to repeat. Return
-    False if the operation or its refund is missing.
+    """Settle the submission `operation_id` with an answer that the second transaction (tx2) of the submission did not
+    record. Safe to repeat. Return True; False if the operation or its refund is missing.
     """
     operation = journal.find(tx.conn, operation_id)
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -57,7 +59,9 @@ def settle_late(
 
 
 def write_lapsed(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Record that the process ended during a submission: the certainty of the refund becomes unknown."""
+    """Record that the submitting process ended without recording an answer: the refund's certainty becomes
+    unknown.
+    """
     refund = refunds.find(tx.conn, operation.subject_id or 0)
     if refund is not None and refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
         writing.write_unknown(context, tx, refund, "lapsed")
@@ -65,11 +69,11 @@ def write_lapsed(context: ServiceContext, tx: Transaction, operation: Operation)
 
 @refunds.run_again_if_stale()
 def apply_refund_report(context: ServiceContext, tx: Transaction, report: RefundReport) -> bool:
-    """Apply to our refund its entry in a payment's report. Return False if no refund of ours has the key of the
-    entry.
+    """Apply one refund in a provider's report of a payment to our refund with the same key. Return False if no refund
+    of ours has this key.
 
-    An entry without new information is not stored. The entry of a refund that is being sent is ignored, because the
-    answer to the submission settles it.
+    A report without new information is not stored. A report about a refund that is being sent is ignored, because the
+    answer to the submission settles that refund.
     """
     refund = refunds.by_key(tx.conn, report.key)
     if refund is None:
@@ -102,8 +106,8 @@ def _is_news(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
 
 
 def _as_answer(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:
-    """Return the report as an outcome of this refund; if it names another payment or amount, as an unknown
-    outcome.
+    """Return the report as the outcome of this refund. If the report names another payment or another amount, return
+    an unknown outcome.
     """
     payment = payments.find(tx.conn, refund.payment_id)
     kind, reason = _CLASS_OF_STATE[report.state], f"seen_{report.state.value}"

@@ -1,4 +1,6 @@
-"""The lease of a payment for its refunds, held during a probe or a decision about an unknown refund."""
+"""The lease that covers all refunds of a payment. A submission, a probe or a decision about an unknown refund holds
+it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +17,16 @@ from console.store.refunds import refunds
 
 
 def lease_name(payment_id: int) -> str:
-    """Return the name of the payment's lease for its refunds. Submissions, probes and decisions hold it, so that only
-    one of them runs at a time.
+    """Return the name of the lease that covers all refunds of the payment. Submissions, probes and decisions hold it,
+    so that only one of them runs at a time.
     """
     return f"refund_{payment_id}"
 
 
 class RefundLease:
-    """Holds the lease of a payment for its refunds. If somebody else holds it, raises in_progress with the holder."""
+    """Takes the lease that covers all refunds of a payment. If another process holds the lease, raises in_progress
+    with its holder.
+    """
 
     def __init__(self, context: ServiceContext, sendings: Settler) -> None:
         self._context = context
@@ -30,11 +34,12 @@ class RefundLease:
 
     @contextmanager
     def hold_refund(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
-        """Yield the unknown refund with its payment, under the lease. A lapsed submission is recorded as unknown
-        before that. `expected_version` is the refund's version on the caller's screen, None without one.
+        """Yield the unknown refund with its payment, while this process holds the lease. If the refund's submission
+        has lapsed, record its outcome as unknown first. `expected_version` is the refund's version on the person's
+        screen, None to skip the comparison.
 
-        Raises nothing_to_resolve for a known outcome, in_progress, not_found, and stale_view if the refund has
-        changed since version `expected_version` or changes within the block.
+        Raises nothing_to_resolve if the refund's outcome is known, in_progress, not_found, and stale_view if the
+        refund has changed since `expected_version` or changes within the block.
         """
         pair = self._open_record(refund_id, expected_version)
         with hold_lease(self._context, lease_name(pair.payment.id), record=pair.refund):

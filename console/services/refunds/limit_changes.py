@@ -1,4 +1,6 @@
-"""The limits of refunds: an administrator proposes a value, and another one sets it by asking for the same."""
+"""Change the limits of refunds: one administrator proposes a value, and a second administrator sets it by requesting
+the same value.
+"""
 
 from dataclasses import replace
 
@@ -15,23 +17,23 @@ from console.store.payments import limit_changes
 
 
 class LimitService:
-    """Lists and changes limits, for administrators."""
+    """Lists and changes the limits of refunds, for administrators."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
         self._context, self._request_ids = context, request_ids
 
     def list_limits(self) -> tuple[Limit, ...]:
-        """Return the limits of all currencies, with what is proposed. Raises not_allowed."""
+        """Return the limits of all currencies, with their proposed values. Raises not_allowed."""
         self._context.require("limits")
         with self._context.database.read() as conn:
             return limit_changes.list_limits(conn, self._context.now())
 
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
-        """Propose the value, in minor units or seconds; if another administrator has proposed the same within a day,
-        set it.
+        """Propose `value` (minor units or seconds) for a limit. If another administrator has proposed the same value
+        within the last day, set the limit to it. Return the limit.
 
         Raises not_found for an unknown limit, invalid_amount for a value below 0 or above LARGEST_LIMIT, same_person
-        if the proposal that waits is the person's own, and not_allowed.
+        if the waiting proposal is the acting person's own, and not_allowed.
         """
         arguments = (name, currency, value)
         return self._request_ids.act_once("limits set", request_id, arguments, lambda: self._set_limit(*arguments))

@@ -1,9 +1,9 @@
-"""Write the meaning of an outcome into a refund: the only module that sets a sent refund to submitted, completed,
-failed, unknown, or back to approved.
+"""Write the outcome of a refund into its row. Only this module sets a sent refund to submitted, completed, failed or
+unknown, or back to approved.
 
-The second transaction of a submission (tx2), probes, decisions of two people, late answers and reports about payments
-use it. Each transaction stores the answer first, then the journal row, then the refund, and the sums of its payment
-last; the triggers of the database require this sequence.
+It is used by the second transaction of a submission (tx2), probes, decisions of two people, late answers, and reports
+about payments. Each transaction stores the answer first, then the journal row, then the refund, and the sums of its
+payment last; the database's triggers require this sequence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,24 +41,24 @@ from console.store.refunds import approvals, refunds
 KIND = refunds.KIND
 SUBMISSION, COOLING_OFF = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
 POLL, UNKNOWN = WorkReason.POLL, WorkReason.UNKNOWN
-"""Reasons of scheduled work: SUBMISSION sends the refund, COOLING_OFF sends it after the cooling-off, POLL reads an
-accepted refund, UNKNOWN probes an unknown one.
+"""Reasons of scheduled work on a refund: SUBMISSION = send it, COOLING_OFF = send it after the cooling-off, POLL =
+read an accepted refund, UNKNOWN = probe a refund with an unknown outcome.
 """
 MISFIT_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
-"""Reasons of answers about another refund, payment or amount than the one in the question."""
+"""Outcome reasons of an answer that is about another refund, payment or amount than the question."""
 RETENTION_REASON = WorkReason.ORDER_NO_LONGER_KEPT
 LONGEST_WORD_CHARACTERS = 40
 _R = RefundState
 
 
 class ReservationMissing(Exception):
-    """The reserved sum of the payment is smaller than the amount that its refund has reserved. The transaction is
-    rolled back.
+    """Raised if the sum that a payment has reserved for refunds is smaller than the amount that its refund has
+    reserved. The transaction is then rolled back.
     """
 
 
 def require_refund(tx: Transaction, refund_id: int) -> Refund:
-    """Return the refund as it is in this transaction. Raises not_found."""
+    """Return the refund, read in the transaction `tx`. Raises not_found."""
     refund = refunds.find(tx.conn, refund_id)
     if refund is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(refund_id)})
@@ -66,8 +66,8 @@ def require_refund(tx: Transaction, refund_id: int) -> Refund:
 
 
 def keep_answer(context: ServiceContext, tx: Transaction, refund: Refund, call: str, outcome: Outcome[object]) -> int:
-    """Store the provider's answer, or the fact that none came, as evidence of the refund. Return the id of the
-    evidence.
+    """Store the provider's answer (or the fact that no answer came) as evidence of the refund. `call` is the name of
+    the call in the evidence. Return the id of the evidence.
     """
     payment = payments.find(tx.conn, refund.payment_id)
     source = f"{payment.provider if payment else 'provider'}.{call}"
@@ -83,8 +83,9 @@ def keep_answer(context: ServiceContext, tx: Transaction, refund: Refund, call: 
 def record_outcome(
     context: ServiceContext, tx: Transaction, refund_id: int, outcome: Outcome[RefundReport], can: PaymentCapabilities
 ) -> None:
-    """Write the meaning of a submission's outcome, in the second transaction (tx2), which also ends the journal
-    row.
+    """Store the provider's answer to a submission as evidence, and write its outcome into the refund. Runs in the
+    second transaction (tx2) of the submission, which also ends the journal row. `can` are the provider's
+    capabilities.
     """
     refund = require_refund(tx, refund_id)
     keep_answer(context, tx, refund, "refund", outcome)
@@ -99,7 +100,9 @@ def record_outcome(
 
 
 def is_unsent(outcome: Outcome[RefundReport]) -> bool:
-    """True if the provider has certainly not processed the refund, so that it may be sent again with the same key."""
+    """True if the provider has certainly not processed the refund, so that the refund may be sent again with the same
+    key.
+    """
     never_sent = outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is Sent.NO
     return never_sent or outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
@@ -117,7 +120,9 @@ def write_settled(
     can: PaymentCapabilities | None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the refund to the state in the provider's answer: completed, submitted (accepted) or failed."""
+    """Set the refund to the state that the provider's answer gives: completed, submitted (accepted by the provider)
+    or failed.
+    """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_completed(context, tx, refund, outcome.found, facts)
     elif outcome.kind in EFFECT_CLASSES:
@@ -137,8 +142,8 @@ def write_completed(
     facts: Mapping[str, object] | None = None,
     provider_id: str | None = None,
 ) -> None:
-    """Set the refund to completed: the payer has the money back. If the provider has no refund id of its own, our key
-    is stored as the id.
+    """Set the refund to completed: the payer has the money back. If the provider has no id of its own for the refund,
+    our idempotency key is stored as the provider's refund id.
     """
     now = context.now()
     number = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
@@ -159,8 +164,8 @@ def write_submitted(
     can: PaymentCapabilities | None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the refund to submitted: the provider has accepted it. It is never sent again; polls read whether it is
-    completed.
+    """Set the refund to submitted: the provider has accepted it but not completed it. It is never sent again; polls
+    read whether it is completed.
     """
     number = refund.provider_refund_id or (report and report.provider_refund_id)
     at = next_attempt_at_endless(choose_poll_waits(can), 0, context.now(), context.scale)
@@ -179,7 +184,9 @@ def _write_known_state(
     report: RefundReport | None,
     **values: object,
 ) -> None:
-    """Write a known state and `values`, and close open proposals and cases about the refund."""
+    """Write the state, the certainty known and the column values `values`, and close the open proposals and cases
+    about the refund.
+    """
     now = context.now()
     columns: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}
     columns |= refunds.work_values(Work()) | make_report_columns(report, now) | values
@@ -188,7 +195,9 @@ def _write_known_state(
 
 
 def choose_poll_waits(can: PaymentCapabilities | None) -> Sequence[timedelta]:
-    """Return the waiting times between the polls of an accepted refund; None stands for unknown capabilities."""
+    """Return the waiting times between the polls of an accepted refund. `can` are the provider's capabilities, None
+    if they are not at hand.
+    """
     return SLOW_REFUND_POLLS if can is not None and can.has_slow_refunds else REFUND_POLLS
 
 
@@ -200,8 +209,8 @@ def write_failed(
     report: RefundReport | None = None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the refund to failed, and release its amount: the provider has certainly not refunded it and never will
-    under this key.
+    """Set the refund to failed, and release its reserved amount: the provider has certainly not refunded it, and will
+    never do so under this key. `cause` is stored in the column `error_code`.
     """
     _write_known_state(context, tx, refund, _R.FAILED, report, error_code=cause[:64])
     release_amount(context, tx, refund)
@@ -216,8 +225,8 @@ def write_failed(
 
 
 def write_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
-    """Set the refund back to approved, because the provider has not processed it. A due task sends it later with the
-    same key; after the last attempt a person must look.
+    """Set the refund back to approved, because the provider has certainly not processed it. A due task sends it later
+    with the same key; after the last attempt a person must review it. `cause` is stored in the column `error_code`.
     """
     now, attempt = context.now(), refund.work.attempt
     at = next_attempt_at(REFUND_SENDINGS, attempt, now, context.scale)
@@ -232,7 +241,7 @@ def write_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause
 
 def write_undone(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
     """Set the refund back to approved, because the provider's answers "not found" prove that it has not processed the
-    refund. The refund is due now, with the same key. `columns` are values of further columns.
+    refund. A due task sends it again now, with the same key. `columns` are values of further columns.
     """
     _write_approved(
         context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION), error_code=None, **columns
@@ -248,8 +257,9 @@ def _write_approved(context: ServiceContext, tx: Transaction, refund: Refund, wo
 
 
 def write_unknown(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
-    """Set the certainty to unknown: the refund may have happened. Its amount stays reserved, no other refund of the
-    payment is sent, and a probe is scheduled.
+    """Set the refund's certainty to unknown: the provider may have processed it. Its amount stays reserved, no other
+    refund of the payment is sent, and a probe is scheduled, or a review if the answer did not fit. `cause` is stored
+    in the column `error_code`.
     """
     now = context.now()
     work = Work(WorkState.SCHEDULED, next_attempt_at(REFUND_PROBES, 0, now, context.scale), UNKNOWN)
@@ -269,8 +279,8 @@ def write_unknown(context: ServiceContext, tx: Transaction, refund: Refund, caus
 
 @payments.run_again_if_stale()
 def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
-    """Set the order to refunded after a completed refund, if its state allows that and all its payments are fully
-    refunded.
+    """After a completed refund, set the payment's order to refunded, if the order's state allows that and all
+    payments of the order are fully refunded.
     """
     payment = payments.find(tx.conn, payment_id)
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id is not None else None
@@ -290,8 +300,8 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
 
 
 def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
-    """Release the amount that an ended refund had reserved, and free its idempotency key. Must run after the change
-    of the refund's row. Raises ReservationMissing.
+    """Release the amount that an ended refund had reserved on its payment, and free its idempotency key. Must be
+    called after the change of the refund's row. Raises ReservationMissing.
     """
     now, is_set_aside = context.now(), refund.set_aside_id is not None
     _require_moved(
@@ -303,7 +313,7 @@ def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> 
 
 
 def release_key(tx: Transaction, refund: Refund) -> None:
-    """Free the idempotency key of a submission without effect, so that the same refund can be requested again."""
+    """Free the idempotency key of a submission that had no effect, so that the same refund can be requested again."""
     if refund.operation_id is None:
         return
     key = journal.idempotency_key_of(tx.conn, refund.operation_id)
@@ -329,7 +339,9 @@ def _close_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> No
 
 
 def make_report_columns(report: RefundReport | None, now: datetime) -> dict[str, object]:
-    """Return the columns that store the provider's state and the time of the report; none without a report."""
+    """Return the values of the columns that store the provider's state and the time of its report; no values if
+    `report` is None.
+    """
     return (
         {} if report is None else {"provider_state": report.provider_state[:LONGEST_WORD_CHARACTERS], "told_at": now}
     )
@@ -354,15 +366,15 @@ def settle_refund(
     can: PaymentCapabilities | None,
     source: str,
 ) -> None:
-    """Settle an unknown refund with the provider's answer. The caller has stored the answer as evidence. `source` is
-    the source of the answer in the audit entry.
+    """Settle an unknown refund with the provider's answer, which the caller has stored as evidence. `source` is the
+    name of the answer's source in the audit entry; `can` are the provider's capabilities.
     """
     end_operation(context, tx, refund, outcome)
     write_settled(context, tx, refund, outcome, can, {"by": source})
 
 
 def end_operation(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
-    """Write the end of the refund's submission into the journal, and after the COMMIT into the desk's spool."""
+    """Write the end of the refund's submission into its journal row, and after the COMMIT into this desk's spool."""
     operation = refund.operation_id
     if operation is None:
         return
@@ -378,8 +390,8 @@ def end_operation(context: ServiceContext, tx: Transaction, refund: Refund, outc
 
 
 def compare_answer(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
-    """Compare a late answer with a refund whose outcome is known. An accepted refund may become completed; otherwise
-    the state stays, and a contradiction opens a case.
+    """Compare a late answer with a refund whose outcome is already known. An accepted refund may become completed;
+    otherwise the refund's state stays, and a contradicting answer opens a case.
     """
     state, outcome_class = refund.state, outcome.kind
     if state is _R.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
@@ -390,7 +402,7 @@ def compare_answer(context: ServiceContext, tx: Transaction, refund: Refund, out
 
 
 def contradicts(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
-    """True if the answer to a submission contradicts the known state of the refund."""
+    """True if the provider's answer to a submission contradicts the known state of the refund."""
     if outcome.kind in EFFECT_CLASSES:
         return refund.state not in (_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED)
     return is_refused(outcome) and refund.state is _R.COMPLETED
@@ -400,7 +412,9 @@ def contradicts(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
 def open_contradiction_case(
     context: ServiceContext, tx: Transaction, refund: Refund, observed: str, rule: str = WorkReason.CONTRADICTED
 ) -> None:
-    """Open a case for a refund whose known state the provider contradicts. The state stays; a person must look."""
+    """Open a case about a refund whose known state the provider contradicts, and set its work to needs_review. The
+    state stays. `observed` is the text of the contradiction.
+    """
     now = context.now()
     if cases.open_case(tx.conn, rule, KIND, refund.id, observed, refund.state.value, now):
         work = Work(WorkState.NEEDS_REVIEW, reason=rule)

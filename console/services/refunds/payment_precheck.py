@@ -1,7 +1,7 @@
-"""Ask the provider about the payment before a refund of it is approved, and before it is sent.
+"""Ask the provider about the payment before a refund of it is approved, and again before the refund is sent.
 
-If the provider has a refund that the database doesn't have, a person must look before the next refund is sent: it may
-be a refund that the database has lost.
+If the provider has a refund that the database doesn't have, a person must check it before the next refund is sent,
+because the database may have lost that refund.
 """
 
 from console.domain.error_reasons import ExceedsReason, NotAllowedReason
@@ -34,8 +34,8 @@ _ANSWERED_CLASSES = (
 
 
 def require_refundable(context: ServiceContext, reader: PaymentReader, pair: RefundWithPayment) -> bool:
-    """Refuse the refund if the provider's answer about the payment doesn't allow it. Return True if the provider
-    answered. Without an answer nothing is refused, because the idempotency key prevents a second refund.
+    """Ask the provider about the payment. Refuse the refund if the answer doesn't allow it. Return True if the
+    provider answered; if it did not, nothing is refused, because the idempotency key prevents a second refund.
 
     Raises not_allowed (detail.reason provider_state or unknown_refund) and exceeds_captured.
     """
@@ -61,8 +61,8 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
 
 
 def _keep(context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[PaymentReport]) -> bool:
-    """Store the answer and apply its refunds. Return True if it contains a refund that the database doesn't have and
-    nobody has acknowledged the alert about it.
+    """Store the answer as evidence, and apply the refunds in it to ours. Return True if it contains a refund that the
+    database doesn't have and no person has acknowledged the alert about that refund.
     """
     payment, operator, now = pair.payment, context.holder().operator, context.now()
     subject, source = (payments.KIND, payment.id), f"{payment.provider}.payment"
@@ -92,8 +92,8 @@ def _keep(context: ServiceContext, tx: Transaction, pair: RefundWithPayment, out
 def _contradicting_reason(
     pair: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> tuple[ErrorCode, ExceedsReason | NotAllowedReason] | None:
-    """Return error code and reason if the provider's answer doesn't allow the refund: the payment has ended unpaid,
-    or less than the refund's amount is left. None otherwise.
+    """Return error code and reason if the provider's answer doesn't allow the refund, because the payment has ended
+    unpaid or less than the refund's amount is left. Return None otherwise.
     """
     report, refund, payment = outcome.found, pair.refund, pair.payment
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _has_ended_unpaid(outcome, report)):

@@ -1,7 +1,7 @@
-"""Probes of refunds: ask the provider for the outcome of a refund by its idempotency key.
+"""Probe refunds: ask the provider for the outcome of a refund by the refund's idempotency key.
 
-The answer "not found" proves that a refund was not processed only under the provider's rule (`not_found` of its
-capabilities); the passing of time alone proves nothing.
+An answer "not found" proves that a refund was not processed only if it meets the provider's rule (`not_found_rule` of
+its capabilities). The passing of time alone proves nothing.
 """
 
 from dataclasses import replace
@@ -41,7 +41,7 @@ Answer = Outcome[RefundReport]
 
 
 class RefundProbes:
-    """Probes refunds. It can query providers but not send refunds."""
+    """Probes refunds. This class can query providers but not send refunds."""
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors, leases: RefundLease) -> None:
         self._context = context
@@ -49,11 +49,11 @@ class RefundProbes:
         self._leases = leases
 
     def probe(self, refund_id: int, *, automatic: bool = False) -> Refund:
-        """Probe the refund and return its state after the probe. With `automatic`, the next probe or poll is
-        scheduled.
+        """Ask the provider about the refund, apply the answer, and return the refund. With `automatic` (a due task),
+        also schedule the next probe or poll.
 
-        Raises outcome_unknown (detail.record) if the refund stays unknown, in_progress while it is being sent,
-        not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
+        Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while the refund is being
+        sent, not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
         """
         with refusals.audit_refusals(self._context, ACTION, refund_id, kind=KIND):
             self._context.require("probe")
@@ -96,8 +96,8 @@ class RefundProbes:
     def _apply_answer(
         self, tx: Transaction, queried: Refund, outcome: Answer, can: PaymentCapabilities, automatic: bool
     ) -> str | None:
-        """Settle the refund with the answer if the answer is unambiguous. Return None if the refund is settled,
-        otherwise the reason why it is not.
+        """Settle the refund with the provider's answer if the answer is unambiguous. Return None if the refund is
+        settled, otherwise the reason code for which it is not. `queried` is the refund at the time of the question.
         """
         context = self._context
         refund = refund_writing.require_refund(tx, queried.id)
@@ -118,8 +118,9 @@ class RefundProbes:
         return outcome.reason
 
     def _not_found_columns(self, refund: Refund, outcome: Answer, can: PaymentCapabilities) -> dict[str, object]:
-        """Return the columns that count the answers "not found". An answer counts only if the time `first_after` of
-        the provider's rule has passed since the sending; without one that counts, return no columns.
+        """Return the new values of the columns that count the answers "not found". An answer counts only if it came
+        at least `first_after` seconds (of the provider's rule) after the sending; for any other answer, return no
+        values.
         """
         margin = can.not_found_rule.first_after if can.not_found_rule else 0.0
         if outcome.kind is not OutcomeClass.NOT_FOUND or not self._is_past(refund, margin):
@@ -128,8 +129,8 @@ class RefundProbes:
         return {"not_found": refund.not_found + 1, "first_not_found_at": first_at}
 
     def _has_not_happened(self, refund: Refund, columns: dict[str, object], can: PaymentCapabilities) -> bool:
-        """True if the answers "not found" prove that the refund was not processed: the provider stores keys, and its
-        rule for number and time of these answers is met.
+        """True if the answers "not found" prove that the provider has not processed the refund: the provider stores
+        idempotency keys, and number and time of these answers meet its rule.
         """
         rule = can.not_found_rule
         if rule is None or not can.keeps_idempotency_keys or not columns:
@@ -137,10 +138,10 @@ class RefundProbes:
         return refund.not_found + 1 >= rule.answers and self._is_past(refund, rule.last_after)
 
     def _is_too_early(self, refund: Refund, can: PaymentCapabilities) -> bool:
-        """True if the call of the submission may still be running.
+        """True if the call that sent the refund may still be running, so that a probe would be too early.
 
-        If `last_sent_at` is in the future, because the clock of the sending desk was ahead, the refund is probed; but
-        an answer "not found" counts only after that time.
+        If `last_sent_at` is in the future, because the clock of the sending desk was ahead, return False; an answer
+        "not found" then counts only after that time.
         """
         is_clock_ahead = refund.last_sent_at is not None and is_in_future(refund.last_sent_at, self._context.now())
         return not is_clock_ahead and not self._is_past(refund, can.refund_timeout)
@@ -154,7 +155,8 @@ class RefundProbes:
         self, tx: Transaction, refund: Refund, outcome: Answer, columns: dict[str, object], *, automatic: bool
     ) -> None:
         """Write an audit entry about an answer that did not settle the refund. Open a case if the answer is about
-        another refund. With `automatic`, schedule the next probe, or set needs_review after the last one.
+        another refund. With `automatic`, schedule the next probe, or set the work to needs_review after the last
+        probe of the schedule.
         """
         context, now, values = self._context, self._context.now(), dict(columns)
         work = self._next_probe_work(refund) if automatic else refund.work
@@ -174,7 +176,7 @@ class RefundProbes:
         )
 
     def _next_probe_work(self, refund: Refund) -> Work:
-        """Return the work of the next probe, or needs_review after the last one."""
+        """Return the work for the refund's next probe, or needs_review after the last probe of the schedule."""
         attempts = refund.work.attempt + 1
         at = next_attempt_at(REFUND_PROBES, attempts, self._context.now(), self._context.scale)
         if at is None:
@@ -182,8 +184,8 @@ class RefundProbes:
         return Work(WorkState.SCHEDULED, at, UNKNOWN, attempts)
 
     def _choose_wait(self, refund: Refund, can: PaymentCapabilities) -> None:
-        """Postpone the probe until the time limit of the submission's call has passed: before that, the request may
-        still arrive at the provider.
+        """Postpone the probe of the refund until the time limit of the call that sent it has passed. Before that, the
+        request may still reach the provider.
         """
         context, sent_at = self._context, refund.last_sent_at or self._context.now()
         at = sent_at + context.scale.scaled_delta(timedelta(seconds=can.refund_timeout))
@@ -202,13 +204,14 @@ class RefundProbes:
             code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
         )
 
-    # Known outcome: polled until the refund has ended, or compared; never overwritten
+    # Known outcome: an accepted refund is polled, any other is compared; a known state is never overwritten
 
     def require_undone(self, pair: RefundWithPayment) -> None:
-        """Before a refund is sent, ask about the payment's earlier refunds that were sent and ended without effect.
-        If the provider has processed one of them, a case is opened, which prevents the sending of this refund.
+        """Before a refund is sent, ask the provider about those earlier refunds of the payment that were sent and
+        ended without effect. If the provider has processed one of them after all, a case is opened, which prevents
+        the sending of the new refund.
 
-        Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider doesn't
+        Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider gives no
         answer.
         """
         if not self._vendors.get_reader(pair.payment.provider).capabilities.keeps_idempotency_keys:
@@ -262,7 +265,9 @@ class RefundProbes:
     def _apply_accepted_answer(
         self, tx: Transaction, refund: Refund, outcome: Answer, can: PaymentCapabilities, *, automatic: bool
     ) -> None:
-        """Apply the answer to a poll of an accepted refund. The answer "not found" opens a case; the state stays."""
+        """Apply the provider's answer to a poll of an accepted refund: completed, failed, or still open. The answer
+        "not found" opens a case, and the refund's state stays.
+        """
         context, now = self._context, self._context.now()
         if outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.FAILED_DEFINITE):
             refund_writing.write_settled(context, tx, refund, outcome, can, {"by": "poll" if automatic else "probe"})
@@ -285,7 +290,7 @@ class RefundProbes:
         return Work(WorkState.SCHEDULED, at, POLL, attempts)
 
     def _open_delay_case(self, tx: Transaction, refund: Refund) -> None:
-        """Open a case for an accepted refund that is not completed within REFUND_PATIENCE after its sending."""
+        """Open a case about an accepted refund that is still not completed SLOW_REFUND_AGE after it was sent."""
         context, now, sent_at = self._context, self._context.now(), refund.last_sent_at
         if sent_at is None or now - sent_at < context.scale.scaled_delta(SLOW_REFUND_AGE):
             return
@@ -300,7 +305,9 @@ def _is_read(outcome: Answer) -> bool:
 
 
 def _require_own_number(refund: Refund, outcome: Answer) -> Answer:
-    """Return the answer; if it has another provider's id than the refund, with the unknown outcome other_id."""
+    """Return the answer. If it contains another provider's refund id than the refund has, return it as an unknown
+    outcome with the reason other_id.
+    """
     report, own_number = outcome.found, refund.provider_refund_id
     if report is None or own_number is None or report.provider_refund_id in (None, own_number):
         return outcome

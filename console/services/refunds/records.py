@@ -1,6 +1,7 @@
-"""Read the present state of one refund with its payment, for other services.
+"""Read the present state of one refund and its payment, for other services.
 
-A refund whose submission has lapsed is returned with the certainty unknown.
+A refund whose submission has lapsed (its process ended without recording an answer) is returned with the certainty
+unknown.
 """
 
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ class RefundWithPayment:
 
     @property
     def order(self) -> RefundOrder:
-        """The data that identifies this refund in a submission or a question to the provider, the same each time.
-        Raises internal_error if the key, the provider's payment id or the request time is missing.
+        """The data that identifies this refund at the provider, for a submission or a question. It is the same each
+        time. Raises internal_error if the key, the provider's payment id or the request time is missing.
         """
         refund, payment = self.refund, self.payment
         if refund.created_at is None or refund.provider_refund_key is None or payment.provider_payment_id is None:
@@ -72,7 +73,9 @@ def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
 
 
 def require_payment(conn: Connection, payment_id: int) -> Payment:
-    """Return the payment; if its start has lapsed, with the certainty unknown. Raises not_found."""
+    """Return the payment, read in the caller's transaction; if its start has lapsed, with the certainty unknown.
+    Raises not_found.
+    """
     record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, payments.KIND))
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": payments.KIND, "id": str(payment_id)})
@@ -88,7 +91,7 @@ def make_stale_view_error(refund: Refund, expected_version: int) -> ConsoleError
 
 
 def refuse_running(conn: Connection, refund: Refund) -> None:
-    """Raise in_progress with the holder while a process is sending the refund."""
+    """Raise in_progress, with the holder, while a process is sending the refund. Otherwise do nothing."""
     running = journal.find_running(conn, KIND, refund.id)
     if running is not None and journal.has_effect(running.action):
         holder = Holder(operator=running.operator, desk=running.desk)

@@ -1,4 +1,6 @@
-"""The maker's actions: the plan of a refund, and the refund request, which reserves the amount but sends nothing."""
+"""The maker's actions: the plan of a refund (facts to read before the request), and the refund request, which
+reserves the amount but sends nothing.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -46,7 +48,7 @@ ACTION = AuditAction.REFUND_REQUEST
 KIND = refunds.KIND
 LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS = 255, 64, 500
 PROPOSAL_REASON = "上限を超えた分の返金 / beyond the account's limit"
-"""The reason, in both languages, that the program stores in its own refund requests."""
+"""The reason text, in Japanese and English, of the refund requests that the program itself makes."""
 _REASON_OF_RULE: Mapping[RefundRule, str] = {
     ExceedsReason.PAID: "refund_not_paid",
     InProgressReason.NOTHING_OPEN: "refund_open",
@@ -56,13 +58,13 @@ _REASON_OF_RULE: Mapping[RefundRule, str] = {
     WindowReason.COUNT: "refund_count",
     WindowReason.WINDOW: "refund_window_over",
 }
-"""Rules that no smaller amount would satisfy, each with the suffix of its wording key `reason.…`."""
+"""For each rule that no smaller amount would satisfy: the last part of its wording key, `reason.…`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ValidRequest:
-    """A valid refund request. `minor` is the amount in minor units; `reader` reads at the payment's provider;
-    `by_program` is True if the program requests the refund of a set-aside.
+    """A checked refund request. `minor` is the amount in minor units; `reader` reads at the payment's provider;
+    `by_program` is True if the program itself requests the refund of a set-aside.
     """
 
     request: RefundRequest
@@ -73,7 +75,7 @@ class _ValidRequest:
 
 
 class RefundRequests:
-    """The maker's actions. They never send a refund."""
+    """The maker's actions about refunds. They never send a refund."""
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors) -> None:
         self._context = context
@@ -82,10 +84,11 @@ class RefundRequests:
     # Plan
 
     def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
-        """Return the facts that a person should read before a refund request. Nothing is reserved.
+        """Return the facts that a person should read before requesting a refund of this payment. Nothing is reserved
+        or written.
 
         `amount` is decimal text; None means the whole amount that is left. Raises not_found, invalid_amount,
-        no_operator, and not_allowed if a named person may not read.
+        no_operator, and not_allowed if the acting person may not read.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
@@ -121,8 +124,8 @@ class RefundRequests:
     def _check_all(
         self, conn: Connection, refund_facts: RefundFacts, minor: int
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
-        """Return all checks, the code of the reason why no refund of any amount can be requested now (None if one
-        can), and the facts of the reason.
+        """Return three values: the checks of all rules; the code of the reason why no refund of any amount can be
+        requested now (None if one can); and the facts of that reason.
         """
         context, payment = self._context, refund_facts.payment
         try:
@@ -154,7 +157,7 @@ class RefundRequests:
     # Request
 
     def request_refund(self, request: RefundRequest) -> Refund:
-        """Insert a refund request and reserve its amount; nothing is sent. Return the refund.
+        """Insert a refund request of the acting person, and reserve its amount; nothing is sent. Return the refund.
 
         Raises with exit status 2: not_found, invalid_amount, usage, bad_profile. Raises with exit status 3, after an
         audit entry: not_allowed, stale_view, exceeds_captured, over_limit, possible_repeat, in_progress,
@@ -170,11 +173,12 @@ class RefundRequests:
         return refund_reading.read_refund(self._context, refund_id)
 
     def propose_refund(self, item: SetAside) -> int:
-        """Request the refund of a set-aside, with the program as the maker; two people must approve it. Return the
-        refund's id.
+        """Request the refund of a set-aside amount, with the program itself as the maker; two people must approve it.
+        Return the refund's id.
 
-        The program requests a set-aside's refund once. If people reject it or it expires, only people can request it
-        again. Raises the errors of `request_refund`, without audit entries, because the due task tries again.
+        The program requests the refund of a set-aside only once. If people reject this request or it expires, only
+        people can request the refund again. Raises the errors of `request_refund`, without audit entries, because a
+        due task tries again.
         """
         maker = self._context.require("refund_propose").name
         amount = decimal_text(Money(item.amount_minor, item.currency))
@@ -199,8 +203,8 @@ class RefundRequests:
         return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, minor, reader)
 
     def _write_request(self, valid: _ValidRequest) -> int:
-        """Insert the refund and return its id. A unique index admits one open refund of a payment; raises in_progress
-        if there is another one.
+        """Insert the refund and return its id. A unique index allows only one open refund of a payment; raises
+        in_progress if another one is open.
         """
         try:
             return self._context.write(lambda tx: self._insert_refund(tx, valid))
@@ -215,8 +219,8 @@ class RefundRequests:
 
     @refunds.run_again_if_stale()
     def _insert_refund(self, tx: Transaction, valid: _ValidRequest) -> int:
-        """Reserve the amount on the payment's row, then insert the refund. The row lock of the payment makes parallel
-        requests run one after the other.
+        """Check the rules, reserve the amount on the payment's row, and insert the refund; return its id. The lock on
+        the payment's row makes parallel requests run one after another.
         """
         context, now, request = self._context, self._context.now(), valid.request
         self._serialize_requests_of_maker(tx, valid.maker)
@@ -250,8 +254,9 @@ class RefundRequests:
         return refund_id
 
     def _serialize_requests_of_maker(self, tx: Transaction, maker: str) -> None:
-        """Take and release a lease of the maker, so that a server writes the maker's requests one after the other.
-        Without it, two parallel requests for different payments could together exceed the maker's limit per day.
+        """Take and release a lease named after the maker, so that a server writes this maker's requests one after
+        another. Otherwise two parallel requests for different payments could together exceed the maker's limit per
+        day.
         """
         if not self._context.database.is_server:
             return
@@ -318,8 +323,8 @@ def parse_amount(text: str, payment: Payment) -> int:
 
 
 def make_seen_facts(refund_facts: RefundFacts) -> dict[str, object]:
-    """Return the facts about a payment that are stored with a maker's request. The checker's screen shows which of
-    them have changed since the request.
+    """Return the facts about a payment that are stored with the maker's request. The checker's screen compares them
+    with the present facts and shows the changes.
     """
     payment, order = refund_facts.payment, refund_facts.order
     return {
@@ -336,8 +341,8 @@ def make_seen_facts(refund_facts: RefundFacts) -> dict[str, object]:
 
 
 def _find_set_aside(conn: Connection, request: RefundRequest, minor: int) -> SetAside | None:
-    """Return the set-aside that the request refunds; None if it names none. Raises not_found, already_decided if the
-    set-aside is not open, and exceeds_captured for another amount.
+    """Return the set-aside whose refund is requested; None if the request names none. Raises not_found,
+    already_decided if the set-aside is not open, and exceeds_captured if its amount differs from `minor`.
     """
     if request.set_aside_id is None:
         return None
@@ -356,7 +361,9 @@ def _find_set_aside(conn: Connection, request: RefundRequest, minor: int) -> Set
 
 
 def _refuse_proposed_before(refund_facts: RefundFacts, request: RefundRequest) -> None:
-    """Refuse a request by the program if the set-aside has had a refund request before."""
+    """Raise already_decided if a refund of the request's set-aside has been requested before. Used for requests of
+    the program itself.
+    """
     for earlier in refund_facts.refunds:
         if earlier.set_aside_id == request.set_aside_id:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"reason": DecidedReason.SET_ASIDE, "refund": earlier.id})

@@ -1,5 +1,5 @@
-"""Decisions about the outcome of an unknown refund: by one person if the provider's answer confirms it, otherwise by
-two.
+"""Decisions of people about the outcome of an unknown refund. One person is enough if the provider's answer confirms
+the decision; otherwise two people must agree.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ _STATES = {"completed": _R.COMPLETED, "failed": _R.FAILED}
 
 
 class RefundRecovery:
-    """Decisions about unknown refunds. It can query providers but not send refunds."""
+    """Decides unknown refunds at the request of people. This class can query providers but not send refunds."""
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors, leases: RefundLease) -> None:
         self._context = context
@@ -49,13 +49,14 @@ class RefundRecovery:
         provider_id: str | None = None,
         expected_version: int | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of an unknown refund: `completed` (with the provider's number) or `failed`.
+        """Decide the outcome of an unknown refund: `completed` (with the provider's refund number) or `failed`.
+        Return the refund, and whether a second person must still agree.
 
         The provider is asked first, and its answer settles the refund. Without an answer two people decide with
-        evidence, the second one an approver. `proof` is a file or a statement; `provider_id` is the provider's
-        number; `expected_version` is the refund's version on the caller's screen. Raises usage, nothing_to_resolve,
-        in_progress, same_person, not_allowed, evidence_mismatch (the provider contradicts the person, or the second
-        person gives another number), no_evidence, not_found and stale_view.
+        evidence; the second one must be an approver. `proof` is a file or a written statement; `provider_id` is the
+        provider's refund number; `expected_version` is the refund's version on the person's screen. Raises usage,
+        nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch (the provider contradicts the
+        person, or the second person gives another number), no_evidence, not_found and stale_view.
         """
         proof_bytes = read_proof(proof)
         state, number = _parse_request(as_state, provider_id)
@@ -96,8 +97,8 @@ class RefundRecovery:
         number: str | None,
         proof: bytes,
     ) -> MismatchReason | None:
-        """Settle the refund with the provider's answer. Return the reason if the answer contradicts the person's
-        decision, else None. An answer with another number settles nothing.
+        """Settle the refund with the provider's answer. Return None if the answer confirms the person's decision,
+        otherwise the reason of the mismatch. An answer with another refund number than the person's settles nothing.
         """
         context = self._context
         refund = refund_writing.require_refund(tx, decided.id)
@@ -129,7 +130,7 @@ class RefundRecovery:
         person: str,
     ) -> bool:
         """Write the first person's proposal, or settle the refund with the second person's decision. Return True if a
-        second person must still decide. Raises Stale if the refund has changed.
+        second person must still agree. Raises Stale if the refund has changed since it was read.
         """
         context, now = self._context, self._context.now()
         refund = refund_writing.require_refund(tx, decided.id)
@@ -175,7 +176,9 @@ class RefundRecovery:
 
 
 def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number: str | None) -> None:
-    """Raise evidence_mismatch if the second person's provider number differs from the first person's."""
+    """Raise evidence_mismatch if the provider's refund number of the second person differs from the number of the
+    first person (`proposer`).
+    """
     proposed = [item for item in evidence.of_subject(tx.conn, KIND, refund.id) if item.who == proposer]
     if number is not None and not any(item.body.startswith(_make_number_line(number)) for item in proposed):
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.OTHER_ID})
@@ -201,5 +204,7 @@ def _make_number_line(number: str) -> str:
 
 
 def _append_number(number: str | None, proof: bytes) -> bytes:
-    """Return the proof with the provider's number in its first line, because the number is part of the evidence."""
+    """Return the proof with the provider's refund number as its first line, because this number is part of the
+    evidence. Without a number, return the proof unchanged.
+    """
     return proof if number is None else _make_number_line(number).encode() + proof

@@ -1,4 +1,6 @@
-"""Risk signals of a refund: facts on which the maker comments and which the checker reads. They refuse nothing."""
+"""Risk signals of a refund: facts on which the maker can comment and which the checker reads. A risk signal never
+refuses a refund.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -23,8 +25,8 @@ LOOKALIKE_PERIOD = timedelta(hours=24)
 def find_signals(
     conn: Connection, refund_facts: RefundFacts, minor: int, *, own: int | None = None
 ) -> tuple[RiskSignal, ...]:
-    """Return the risk signals of a refund of this amount (minor units), the most serious first. `own` is the refund's
-    id, None if it is not requested yet.
+    """Return the risk signals of a refund of this amount (`minor`, in minor units), the most serious first. `own` is
+    the id of the refund itself, None if it is not requested yet.
     """
     signals = (
         *_find_lookalike_signals(conn, refund_facts, minor, own),
@@ -39,8 +41,8 @@ def find_signals(
 
 
 def find_lookalike(conn: Connection, payment_id: int, minor: int, now: datetime) -> Refund | None:
-    """Return a refund of the same payment and amount that was requested within LOOKALIKE_PERIOD before `now`, else
-    None. Refunds that ended without effect don't count.
+    """Return a refund of the same payment and amount that was requested within LOOKALIKE_PERIOD before `now`; None if
+    there is none. Refunds that ended without effect don't count.
     """
     return refunds.find_lookalike(conn, payment_id, minor, now - LOOKALIKE_PERIOD)
 
@@ -54,8 +56,8 @@ def _find_lookalike_signals(
 
 
 def _find_double_charge_signals(conn: Connection, payment: Payment) -> Iterator[RiskSignal]:
-    """Yield a signal for each other paid payment of the same amount that is for the same order, or of the same
-    corporation and paid within DOUBLE_CHARGE_PERIOD.
+    """Yield a signal for each other paid payment of the same amount that may be a double charge: it is for the same
+    order, or it is of the same corporation and was paid within DOUBLE_CHARGE_PERIOD of this payment.
     """
     candidates = payments.of_order(conn, payment.order_id) if payment.order_id is not None else ()
     if payment.corporation_number:
@@ -90,8 +92,8 @@ def _find_open_case_signals(conn: Connection, payment: Payment) -> Iterator[Risk
 def _find_order_signals(
     conn: Connection, refund_facts: RefundFacts, minor: int, own: int | None
 ) -> Iterator[RiskSignal]:
-    """Yield a signal for each other refund of this payment or its order within LOOK_BACK_PERIOD, except those that
-    ended without effect.
+    """Yield a signal for each other refund of this payment or of its order that was requested within
+    LOOK_BACK_PERIOD, except those that ended without effect.
     """
     order_id, since = refund_facts.payment.order_id, refund_facts.now - LOOK_BACK_PERIOD
     of_order = refunds.of_order(conn, order_id) if order_id is not None else ()
@@ -104,8 +106,8 @@ def _find_order_signals(
 def _find_payer_signals(
     conn: Connection, refund_facts: RefundFacts, minor: int, own: int | None
 ) -> Iterator[RiskSignal]:
-    """Yield a signal for each refund of a similar amount to the same payer within LOOK_BACK_PERIOD, and one if the
-    payer had FREQUENT_REFUND_COUNT or more refunds in this time.
+    """Yield a signal for each refund of a similar amount to the same payer within LOOK_BACK_PERIOD, and one more
+    signal if the payer got FREQUENT_REFUND_COUNT or more refunds in this time.
     """
     payment = refund_facts.payment
     if not payment.payer:
@@ -135,7 +137,7 @@ def _find_other_maker_signals(refund_facts: RefundFacts, own: int | None) -> Ite
 
 
 def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
-    """Yield a signal if the bank can still reverse the payment, so that the payer could get the money twice."""
+    """Yield a signal if the bank can still reverse the payment, because the payer could then get the money twice."""
     paid_at, days = refund_facts.payment.paid_at, provider_registry.reversible_days(refund_facts.payment.provider)
     until = paid_at + timedelta(days=days) if paid_at is not None and days is not None else None
     if until is not None and refund_facts.now < until:

@@ -1,5 +1,5 @@
 """Rules for the request, the approval and the submission of a refund. Plans and screens show the check of each rule;
-the first broken rule refuses.
+the first broken rule refuses the refund.
 """
 
 from collections.abc import Mapping
@@ -44,12 +44,12 @@ _CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
     NotAllowedReason: ErrorCode.NOT_ALLOWED,
     WindowReason: ErrorCode.OUTSIDE_WINDOW,
 }
-"""The error code for each class of rules; the error's detail.reason is the broken rule."""
+"""The error code for each type of rule. The broken rule itself is the error's detail.reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefundFacts:
-    """All facts that the rules need, from one read transaction.
+    """All facts that the rules of a refund need, read in one transaction.
 
     `refunds` are all refunds of the payment, newest first. `today_minor` is the sum that the maker has requested
     since midnight in Japan, in minor units. `contradicted` is an ended refund of the payment whose state the provider
@@ -68,7 +68,9 @@ class RefundFacts:
 
     @property
     def open(self) -> Refund | None:
-        """The open refund of the payment, besides which no other one can be requested; None if there is none."""
+        """The payment's open refund (requested, approved or being sent); None if there is none. While it is open, no
+        other refund of the payment can be requested.
+        """
         return next((refund for refund in self.refunds if refund.state in _OPEN_STATES), None)
 
     @property
@@ -81,7 +83,7 @@ _OPEN_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundSta
 
 
 def read_facts(context: ServiceContext, conn: Connection, payment: Payment, maker: str) -> RefundFacts:
-    """Read the facts about a payment and the maker of its refund."""
+    """Read the facts about a payment and the maker of its refund for the rules."""
     now = context.now()
     midnight = start_of_day(now.astimezone(JST).date())
     payment_refunds = refunds.of_payment(conn, payment.id, journal.lapsed_subjects(conn, KIND))
@@ -117,11 +119,12 @@ def is_active(context: ServiceContext, conn: Connection, name: str) -> bool:
 def check_rules(
     facts: RefundFacts, minor: int, reader: PaymentReader, *, is_request: bool, aside: int | None = None
 ) -> tuple[RuleCheck, ...]:
-    """Return the checks of all rules for an amount; the first broken one refuses the refund. Amounts are minor units.
+    """Return the checks of all rules for a refund of `minor` (minor units); the first check that is broken refuses
+    the refund.
 
-    With `is_request`, the refund doesn't exist yet, so its amount must be within the unreserved amount of the payment
-    (or `aside`, the amount of a set-aside) and within its maker's limit per day. Without it, the amount is reserved
-    and counted already, so these rules are not checked.
+    With `is_request`, the refund doesn't exist yet, so its amount must be within the payment's unreserved amount (or
+    within `aside`, the amount of its set-aside) and within the maker's limit per day. Without `is_request`, the
+    amount is already reserved and counted, so these rules are not checked.
     """
     payment, limited, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
@@ -165,7 +168,9 @@ def check_rules(
 def _check_request_rules(
     facts: RefundFacts, minor: int, free_minor: int, capabilities: PaymentCapabilities
 ) -> list[RuleCheck]:
-    """Return the checks of rules that count what is reserved: only for a refund that doesn't exist yet."""
+    """Return the checks of those rules that apply only to the request of a refund: they count amounts and refunds
+    that exist already. `free_minor` is the unreserved amount in minor units.
+    """
     return [
         RuleCheck(ExceedsReason.LEFT, 0 < minor <= free_minor, {"left": free_minor, "minor": minor}),
         RuleCheck(
@@ -187,7 +192,9 @@ def _check_request_rules(
 
 
 def raise_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:
-    """Raise the error of the first broken rule in `results`; `record` is the record of the error."""
+    """Raise the error of the first broken rule in `results`; do nothing if no rule is broken. `record` is the record
+    that the error contains, unless another refund is the reason.
+    """
     broken_check = next((check for check in results if not check.holds), None)
     if broken_check is None:
         return
@@ -207,8 +214,8 @@ def raise_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts,
 def refuse_unsendable(
     context: ServiceContext, conn: Connection, pair: RefundWithPayment, reader: PaymentReader
 ) -> None:
-    """Raise the refusal if the approved refund breaks a rule by now, has too few checkers, or if its cooling-off has
-    not ended.
+    """Raise an error if the approved refund breaks a rule now, has too few checkers, or if its cooling-off has not
+    ended.
     """
     refund = pair.refund
     facts = read_facts(context, conn, pair.payment, refund.maker)
@@ -227,7 +234,7 @@ def find_cooling_off_end(
     context: ServiceContext, payment: Payment, minor: int, limited: Limits, asked_at: datetime
 ) -> datetime | None:
     """Return the end of the cooling-off (waiting time before the submission) of a refund that was requested at
-    `asked_at`; None if it has none.
+    `asked_at`; None if the refund needs no cooling-off.
     """
     seconds = context.settings.refund_cooling_off_seconds
     if seconds is None or not context.settings.is_on_loopback(payment.provider):
@@ -242,15 +249,16 @@ def find_cooling_off_end(
 def find_remaining_cooling_off_end(
     context: ServiceContext, conn: Connection, pair: RefundWithPayment
 ) -> datetime | None:
-    """Return the end of the refund's cooling-off if it is in the future by the clock of the database, else None."""
+    """Return the end of the refund's cooling-off if it is in the future by the database's clock; otherwise None."""
     facts = read_facts(context, conn, pair.payment, pair.refund.maker)
     until = _find_cooling_off_end(context, facts, pair.refund)
     return until if until is not None and until > current_time(conn, facts.now) else None
 
 
 def _find_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:
-    """Return the later of two ends of the cooling-off: the one computed from the limits and the request time, and the
-    one stored in the refund's row. The stored one alone doesn't count, because the maker's desk has written it.
+    """Return the later of two ends of the cooling-off: the end computed from the limits and the request time, and the
+    end stored in the refund's row. The stored end alone would not be enough, because the maker's desk has written it.
+    None if there is neither.
     """
     asked_at = refund.created_at
     computed = (
@@ -262,8 +270,8 @@ def _find_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: R
 
 
 def require_two_person_database(context: ServiceContext, payment: Payment) -> None:
-    """Raise not_allowed on SQLite, which can't enforce that two people decide, unless the provider runs on this
-    machine (loopback).
+    """Raise not_allowed if the database is SQLite, which can't enforce that two people decide. A provider that runs
+    on this machine (loopback address) is allowed with SQLite.
     """
     if not context.database.is_server and not context.settings.is_on_loopback(payment.provider):
         facts: NotAllowed = {
@@ -275,15 +283,17 @@ def require_two_person_database(context: ServiceContext, payment: Payment) -> No
 
 
 def find_lost_refunds(context: ServiceContext, conn: Connection, payment_id: int) -> tuple[Intent, ...]:
-    """Return the intents of the payment's refunds that a desk has sent and that the database has lost."""
+    """Return the spooled intents of those refunds of the payment that a desk has sent and that the database has
+    lost.
+    """
     reported = lost_operations.refunds_holding_amount(conn, payment_id)
     intents = (*context.spool.refunds_holding_amount(context.database_id, payment_id), *reported)
     return tuple(intent for intent in intents if refunds.by_key(conn, intent.provider_key or "") is None)
 
 
 def make_only_desk_knows_error(payment: Payment, intent: Intent) -> ConsoleError:
-    """Return the error in_progress: a sent refund of this payment is missing in the database, and people must settle
-    it first.
+    """Return the error in_progress for a payment of which the database has lost a sent refund (`intent`). People must
+    settle that refund first.
     """
     facts: InProgress = {
         "source": "desk",

@@ -1,7 +1,8 @@
-"""Refunds that are in this desk's spool but that the database has lost: ask the provider by the key in the spool.
+"""Probe refunds that are in this desk's spool but that the database has lost: ask the provider by the idempotency key
+in the spool.
 
-If the provider has processed the refund, a case about its payment is opened, and this desk sends no further refund of
-the payment. The refund is not inserted again.
+If the provider has processed such a refund, a case about its payment is opened, and this desk sends no further refund
+of the payment. The lost refund is not inserted again.
 """
 
 from console.domain.audit_actions import AuditAction
@@ -28,16 +29,16 @@ CASE_RULE = WorkReason.UNKNOWN_REFUND
 
 
 class SpooledRefunds:
-    """Probes refunds that the database has lost. It can query providers but not send refunds."""
+    """Probes refunds that the database has lost. This class can query providers but not send refunds."""
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors) -> None:
         self._context = context
         self._vendors = vendors
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> bool:
-        """Ask the provider about the refund; return True if it has processed or accepted the refund, False if it has
-        refused it. Raises outcome_unknown for any other answer, not_allowed, provider_auth and the other codes of a
-        failed read.
+        """Ask the provider about the lost refund of a spool entry. Return True if the provider has processed or
+        accepted the refund, False if it has refused it. Raises outcome_unknown for any other answer, not_allowed,
+        provider_auth and the other errors of a failed read.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require("probe")

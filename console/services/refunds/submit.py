@@ -1,5 +1,5 @@
-"""Submissions of approved refunds as guarded operations. A refund has one idempotency key at its provider for all
-attempts; it is stored before the first call.
+"""Send approved refunds as guarded operations. All attempts to send a refund use the same idempotency key, which is
+stored before the first call.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ _log = logging.getLogger("console.guard")
 
 
 class RefundSubmissions:
-    """Sends approved refunds. Safe from any thread."""
+    """Sends approved refunds. May be used by several threads at the same time."""
 
     def __init__(
         self, context: ServiceContext, sendings: "Sendings", vendors: PaymentVendors, probing: RefundProbes
@@ -65,20 +65,20 @@ class RefundSubmissions:
     def submit_refund(
         self, refund_id: int, progress: Progress | None = None, *, is_just_read: bool = False
     ) -> Refund:
-        """Send an approved refund now; of several callers only one sends it. Return the refund, submitted or
-        completed.
+        """Send an approved refund now. If several callers try at the same time, only one of them sends it. Return the
+        refund, which is then submitted or completed.
 
-        `is_just_read` is True if the provider has just answered about the payment; it is then not asked again. Raises
-        not_found, already_decided, in_progress, not_allowed (e.g. during the cooling-off), exceeds_captured,
-        over_limit, outside_window, lease_timeout, outcome_unknown (detail.record) and the other codes of
-        `find_error_code`.
+        `is_just_read` is True if the provider has just answered a question about the payment, so that it is not asked
+        again. Raises not_found, already_decided, in_progress, not_allowed (e.g. during the cooling-off),
+        exceeds_captured, over_limit, outside_window, lease_timeout, outcome_unknown (detail.record) and the other
+        codes of `find_error_code`.
         """
         attempt = _Sending(self._context, self._vendors, self._probing, refund_id, is_just_read=is_just_read)
         return self._sendings.perform(attempt, progress or _ignore_step, subject_id=refund_id)
 
 
 class _Sending:
-    """One attempt to send an approved refund."""
+    """One attempt to send an approved refund. Its methods are steps of the pipeline of guarded operations."""
 
     def __init__(
         self,
@@ -114,8 +114,8 @@ class _Sending:
         return lease_name(self._pair.payment.id) if self._context.settings.leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse the submission unless the refund is approved and keeps all rules, and no lost refund is in the
-        way.
+        """Refuse the submission unless the refund is approved and breaks no rule, and unless the database has lost no
+        other sent refund of the payment.
         """
         pair = refund_reading.require_with_payment(conn, self._id)
         require_sendable(conn, pair.refund)
@@ -123,8 +123,9 @@ class _Sending:
         self._refuse_spooled(conn, pair)
 
     def _refuse_spooled(self, conn: Connection, pair: RefundWithPayment) -> None:
-        """Refuse if the database has lost a sent refund of the payment. If the lost refund has the key of this one
-        and the provider stores keys, this one may be sent, because it has no second effect.
+        """Refuse the submission if the database has lost a sent refund of the payment. One exception: if the lost
+        refund has the same key as this one and the provider stores keys, this one may be sent, because it can have no
+        second effect.
         """
         own = find_key(self._context, conn, pair.refund, pair.payment)
         for intent in refund_limits.find_lost_refunds(self._context, conn, pair.payment.id):
@@ -132,9 +133,10 @@ class _Sending:
                 raise refund_limits.make_only_desk_knows_error(pair.payment, intent)
 
     def claim(self, tx: Transaction, operation_id: str) -> Subject:
-        """Set the refund from approved to submitting and store its key. On a server the row may have changed since
-        the check, so its state is checked again. The data of the call is read here too, so that no read is necessary
-        between the claim and the call.
+        """Set the refund from approved to submitting, store its idempotency key, and return the claim.
+
+        On a server the row may have changed since the check, so its state is checked again. The data for the call to
+        the provider is read here too, so that nothing must be read between the claim and the call.
         """
         context, now = self._context, self._context.now()
         refund = refund_writing.require_refund(tx, self._id)
@@ -174,7 +176,7 @@ class _Sending:
     def record(self, tx: Transaction, subject: Subject, outcome: Outcome[RefundReport]) -> None:
         refund_writing.record_outcome(self._context, tx, subject.id, outcome, self._vendor.capabilities)
 
-    # Endings
+    # The end of a submission
 
     def broken_off(self, trouble: Exception) -> Exception:
         if isinstance(trouble, Unrecorded):
@@ -221,7 +223,7 @@ Sendings: TypeAlias = GuardedService[_Sending, ServiceContext, RefundReport, Ref
 
 
 def require_sendable(conn: Connection, refund: Refund) -> None:
-    """Raise in_progress if the refund is being sent or is unknown, and already_decided in any other state than
+    """Raise in_progress if the refund is being sent or its outcome is unknown, and already_decided if it is not
     approved.
     """
     if refund.state is _R.SUBMITTING:
@@ -232,8 +234,9 @@ def require_sendable(conn: Connection, refund: Refund) -> None:
 
 
 def _make_operation_key(conn: Connection, refund: Refund) -> str:
-    """Return the first idempotency key of this refund's journal row that is not used. An attempt without effect has
-    freed its key; a repeated refund uses the key with the next number.
+    """Return the first idempotency key for this refund's journal row that is not in use. A new attempt after one
+    without effect uses the same key, because that attempt has freed it; a repeated refund uses the key with the next
+    number.
     """
     repeat: int | None = None
     while True:
@@ -272,4 +275,4 @@ def _compute_fingerprint(refund: Refund, key: str) -> str:
 
 
 def _ignore_step(_step: str) -> None:
-    """Ignore a progress step."""
+    """Do nothing with a progress step. Used where no caller wants to show the progress."""

@@ -48,7 +48,7 @@ _ACTIONS: Mapping[str, str] = {
 
 
 class RefundViews:
-    """Opens refunds. After the read, an audit entry about the opening is written."""
+    """Reads refunds for their screens. After a refund was read, an audit entry says who opened it."""
 
     def __init__(self, context: ServiceContext, vendors: PaymentVendors, reads: ReadLog) -> None:
         self._context = context
@@ -56,8 +56,8 @@ class RefundViews:
         self._reads = reads
 
     def read_refund(self, refund_id: int) -> RefundView:
-        """Return one refund with the data of its screen. Raises not_found, and not_allowed if a named person may not
-        read.
+        """Return one refund with the data of its screen. Raises not_found, and not_allowed if the acting person may
+        not read.
         """
         with self._context.database.read() as conn:
             person = self._context.reader(conn)
@@ -66,8 +66,8 @@ class RefundViews:
         return view
 
     def read_inbox(self) -> ApprovalInbox:
-        """Return the refunds that wait for a decision, oldest first: those that the person may decide, and the
-        others. Raises not_allowed if a named person may not read.
+        """Return the refunds that wait for a decision, oldest first, in two lists: those about which the acting
+        person may decide, and the others. Raises not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             person = self._context.reader(conn)
@@ -122,8 +122,8 @@ class RefundViews:
     def _make_action(
         self, name: str, refund: Refund, person: Person | None, holder: LeaseHolder | None
     ) -> AllowedAction:
-        """Return whether the person may run the action, and if not, the reason. The service of the action checks this
-        again.
+        """Return the action `name`, and whether the person may run it now; if not, with the reason. The service that
+        runs the action checks this again.
         """
         right = _ACTIONS[name]
         reason, facts = self._refusal_reason(name, refund, person)
@@ -161,7 +161,9 @@ class RefundViews:
 
 
 def _find_decision_refusal(refund: Refund, person: Person | None) -> str | None:
-    """Return the code of the reason why this person may not decide about the refund; None if the person may."""
+    """Return the code of the reason why this person may not decide about the refund; None if the person may
+    decide.
+    """
     if refund.state is not _R.REQUESTED or refund.certainty is not Certainty.KNOWN:
         return "refund_decided"
     if person is None:
@@ -174,8 +176,8 @@ def _find_decision_refusal(refund: Refund, person: Person | None) -> str | None:
 
 
 def _read_facts_at_request(conn: Connection, refund_id: int) -> tuple[Mapping[str, Any], tuple[RiskSignal, ...]]:
-    """Return the payment's facts and the signals (with the maker's comments) that were stored with the request.
-    Return empty values if the stored text can't be read.
+    """Return the facts about the payment and the risk signals (with the maker's comments) that were stored with the
+    request. If the stored text can't be read, return no facts and no signals.
     """
     stored = refunds.request_facts(conn, refund_id)
     if stored is None:
@@ -194,7 +196,9 @@ def _read_facts_at_request(conn: Connection, refund_id: int) -> tuple[Mapping[st
 def _find_current_signals(
     conn: Connection, refund_facts: RefundFacts, refund: Refund, stored_hits: tuple[RiskSignal, ...]
 ) -> tuple[RiskSignal, ...]:
-    """Return the present signals with the maker's comments, then the signals that existed only at the request."""
+    """Return the present risk signals, with the maker's comments, followed by the signals that existed only when the
+    refund was requested.
+    """
     answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in stored_hits}
     now = tuple(
         RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
@@ -210,8 +214,8 @@ def _find_current_signals(
 def _changed_fields(
     facts_at_request: Mapping[str, Any], now: Mapping[str, object], refund: Refund
 ) -> Mapping[str, tuple[object, object]]:
-    """Return the payment's fields that have changed since the request, each with its old and new value. The version
-    is left out, because the request itself raises it.
+    """Return the payment's fields that have changed since the request: (old value, new value) by field name. The
+    payment's version is left out, because the request itself raises it.
     """
     if refund.state not in (_R.REQUESTED, _R.APPROVED):
         return {}

@@ -1,1 +1,1 @@
-"""Due tasks, sagas and their scheduler."""
+"""Due tasks, their scheduler, and sagas."""

@@ -1,4 +1,4 @@
-"""Cancellation of a due task between two records, because it is asked to stop or its lease is lost."""
+"""Stop a due task between two records, because the process is asked to end or the task's lease is lost."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _should_continue: ContextVar[Callable[[], bool]] = ContextVar("goes_on", default
 
 @contextmanager
 def stop_when_false(goes_on: Callable[[], bool]) -> Iterator[None]:
-    """While the block runs, make `until_stopped` stop before the next record once `goes_on` returns False."""
+    """Within the block, `until_stopped` stops before the next record as soon as `goes_on` returns False."""
     token = _should_continue.set(goes_on)
     try:
         yield
@@ -22,8 +22,8 @@ def stop_when_false(goes_on: Callable[[], bool]) -> Iterator[None]:
 
 
 def until_stopped(records: Iterable[T]) -> Iterator[T]:
-    """Yield the records until the function given to `stop_when_false` returns False, or until a signal asks this
-    process to end.
+    """Yield the records one by one. Stop when the function given to `stop_when_false` returns False, or when a signal
+    has asked this process to end.
     """
     for record in records:
         if interrupts.is_pending() or not _should_continue.get()():

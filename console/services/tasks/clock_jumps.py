@@ -1,7 +1,8 @@
-"""Due task for records whose next attempt was scheduled by a clock that was ahead, and is therefore too late.
+"""Due task for records whose next attempt was scheduled by a clock that was ahead, so that the scheduled time is too
+late.
 
-The correct due time of a row whose change time lies in the future is unknown, so the row becomes due now. An early
-attempt does no harm, because each task checks its records first.
+Such a row has a change time in the future. Its correct due time is unknown, so the row becomes due now. An early
+attempt does no harm, because each task checks a record before it acts.
 """
 
 from console.domain.clock import CLOCK_TOLERANCE
@@ -14,13 +15,15 @@ from console.store.queues.future_dated_work import FutureDatedRow
 
 
 class ClockJumps:
-    """Finds records and sagas that a clock which was ahead has delayed."""
+    """Finds records and sagas whose next attempt is too late because a clock was ahead, and makes them due."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def run(self) -> int:
-        """Make the delayed records due. Return how many. Raises not_allowed."""
+        """Make the delayed records and sagas due now. Return their number. Raises not_allowed if the account may not
+        run due tasks.
+        """
         self._context.require("due_tasks")
         latest = self._context.now() + CLOCK_TOLERANCE
         with self._context.database.read() as conn:
@@ -28,7 +31,9 @@ class ClockJumps:
         return sum(self._make_due(row) for row in until_stopped(postponed))
 
     def _make_due(self, row: FutureDatedRow) -> int:
-        """Make the row due. Skip it if another process has changed, and so rescheduled, it. Return 1 or 0."""
+        """Make the row due now and return 1. If another process has changed the row since it was read, and so has
+        scheduled it again, return 0.
+        """
         context, count = self._context, 0
         with skip_failures(f"what was put off of {row.kind} {row.id}"):
             try:

@@ -1,4 +1,4 @@
-"""Due tasks that continue the work on records without a person. The worker and each open window run them."""
+"""Due tasks that continue the work on records without a person. The worker and each open window run these tasks."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -30,23 +30,23 @@ from console.store.queues import queues
 from console.store.spool.spool import SpoolEntry
 
 MOST_FAILED_DELIVERIES = 3
-"""Number of failed deliveries of a spooled answer after which a case is opened for a person."""
+"""After each such number of failed deliveries of a spooled answer, a case is opened for a person."""
 UNDELIVERED_RULE = "undelivered_answer"
 """Alert rule of the case about a spooled answer that the database refuses repeatedly."""
 UNREADABLE_RULE = "row_unreadable"
 """Alert rule of the case about a database row that can't be read."""
 ROWS_PER_TRANSACTION = 50
 Task = tuple[str, Callable[[], int]]
-"""Name of a due task, and the function that runs it and returns the number of records it has handled."""
+"""A due task: its name, and the function that runs it and returns the number of handled records."""
 _log = logging.getLogger("console.worker")
 
 
 class DueTasks:
-    """The due tasks. Each one handles its due records one by one, each record under its own lease; if one record
-    fails, the task continues with the next.
+    """The due tasks of credit checks and of the spool, and the list of all due tasks. Each task handles its due
+    records one by one; if one record fails, the task continues with the next one.
 
-    `actions` are the services of all guarded actions, by action; each settles the calls whose process ended before an
-    answer was recorded. `further` are the due tasks of other services.
+    `actions` has the service of each guarded action, by action name; it settles the calls whose process ended before
+    an answer was recorded. `further` are the due tasks of other services.
     """
 
     def __init__(
@@ -64,7 +64,9 @@ class DueTasks:
         self._further = further
 
     def tasks(self) -> tuple[Task, ...]:
-        """Return the due tasks with their names, in sequence: a task may leave records for the tasks after it."""
+        """Return all due tasks (name and function), in the sequence in which they should run: a task may leave
+        records for the tasks after it.
+        """
         return (
             ("spool_delivery", self._deliver_spool),
             ("lapsed_operations", self._settle_lapsed),
@@ -75,9 +77,11 @@ class DueTasks:
         )
 
     def _deliver_spool(self) -> int:
-        """Write the answers in the spool that the database could not take when they came. If the database refuses an
-        answer repeatedly, or if it can't be decrypted, a case is opened and the answer stays in the spool until a
-        person has acted.
+        """Due task: write the answers that are in the spool, because the database could not store them when they
+        came. Return the number of written answers.
+
+        If the database refuses an answer repeatedly, or if the answer can't be decrypted, a case is opened, and the
+        answer stays in the spool until a person has acknowledged the case.
         """
         count, context = 0, self._context
         if not context.spool.undelivered_entries(context.database_id):
@@ -117,8 +121,8 @@ class DueTasks:
         return 1
 
     def _may_deliver(self, entry: SpoolEntry, kind: str) -> bool:
-        """Return False while an open case about the answer waits for a person. An acknowledged case is closed, and
-        the delivery is tried again.
+        """Return False if an open case about the answer waits for a person. If the person has acknowledged the case,
+        close it and return True, so that the delivery is tried again.
         """
         context, subject = self._context, entry.intent.record_id or 0
         with context.database.read() as conn:
@@ -133,8 +137,8 @@ class DueTasks:
         return True
 
     def _record_failure(self, entry: SpoolEntry, kind: str, reason: str) -> int:
-        """Write an audit entry about a failed delivery. After each DELIVERIES failures, open a case for a person.
-        Return 0.
+        """Write an audit entry about a failed delivery of a spooled answer. After every MOST_FAILED_DELIVERIES
+        failures, open a case for a person. Return 0, the number of delivered answers.
         """
         context, intent, answer = self._context, entry.intent, entry.answer
 
@@ -162,8 +166,8 @@ class DueTasks:
         return 0
 
     def _settle_lapsed(self) -> int:
-        """Settle calls whose process ended without an answer: as unknown, or as not sent if this desk can prove it;
-        never as an error. Return how many.
+        """Due task: settle the calls whose process ended without recording an answer. Their outcome becomes unknown,
+        or "not sent" if this desk can prove that; it never becomes an error. Return the number of settled calls.
         """
         unsent_count = 0
         with skip_failures("what was never sent"):
@@ -173,8 +177,9 @@ class DueTasks:
         return unsent_count + sum(self._record_lapse(operation) for operation in until_stopped(lapsed))
 
     def _record_lapse(self, operation: Operation) -> int:
-        """Settle one call; return 1 if it has ended. An operation whose action is unknown here just ends, as a read
-        operation does.
+        """Settle one call whose process ended without recording an answer. Return 1 if its operation has ended,
+        otherwise 0. An operation whose action this program version doesn't know is ended like an operation that only
+        reads.
         """
         has_ended, context, service = False, self._context, self._actions.get(operation.action)
         with skip_failures("lapse"):
@@ -191,7 +196,9 @@ class DueTasks:
         return self._run_due("incomplete", self._refetch)
 
     def _refetch(self, record: CreditCheck) -> None:
-        """Fetch only the missing parts. AlarmBox has separate calls for the detail and the PDF."""
+        """Fetch only the missing parts of the credit check. AlarmBox has separate calls for the detail and for the
+        PDF.
+        """
         pdf = "pdf" in record.incomplete
         detail = bool(set(record.incomplete) - {PDF}) or not pdf
         self._completion.refetch(
@@ -199,8 +206,8 @@ class DueTasks:
         )
 
     def _run_due(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
-        """Call `act` on the due records of this reason, except those that another process has changed meanwhile.
-        Return how many were handled.
+        """Call `act` on the due credit checks that wait for this reason. A record that another process has changed
+        meanwhile is skipped. Return the number of handled records.
         """
         with self._context.database.read() as conn:
             records = queues.due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
@@ -216,8 +223,9 @@ class DueTasks:
         return 1
 
     def _adopt_rows_by_others(self) -> int:
-        """Adopt rows that another application wrote with only the original columns: normalise corporation number and
-        state, or open a case. Return how many.
+        """Due task: adopt rows that another application wrote and that have values in the original columns only.
+        Corporation number and state are normalised; if that is impossible, a case is opened. Return the number of
+        adopted rows.
         """
         count = 0
         with self._context.database.read() as conn:
@@ -228,8 +236,8 @@ class DueTasks:
         return count
 
     def _adopt_batch(self) -> int:
-        """Adopt up to AT_ONCE rows in one short transaction. If it fails, adopt each row in its own transaction.
-        Return how many.
+        """Adopt up to ROWS_PER_TRANSACTION rows in one short transaction. If the transaction fails, adopt each row in
+        its own transaction. Return the number of adopted rows.
         """
         rows: tuple[tuple[int, str, str], ...] = ()
 
@@ -255,8 +263,8 @@ class DueTasks:
 
     @credit_checks.run_again_if_stale()
     def _adopt(self, tx: Transaction, record_id: int, raw: str, key: str) -> bool:
-        """Adopt one row. Return False if another process has adopted it meanwhile; newer values are never
-        overwritten.
+        """Adopt one row: `raw` is its corporation number as written, `key` its column `number_key`. Return False if
+        another process has adopted the row meanwhile; newer values are never overwritten.
         """
         context, number = self._context, key
         with suppress(InvalidCorporationNumber):
@@ -296,9 +304,11 @@ def _choose_adopted_work(record: CreditCheck, *, is_readable: bool, is_duplicate
 
 @contextmanager
 def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
-    """Run the block; log an exception and continue after the block. Each block has its own correlation id.
+    """Run the block; if it raises an exception, log it and continue after the block. Each block has its own
+    correlation id.
 
-    `attempts` is the number of earlier attempts; the log events of the block's calls contain it.
+    `name` is the text for the log; `attempts` is the number of earlier attempts, which the log events of the block
+    contain.
     """
     with tracing.with_new_correlation(record=name, **{tracing.RETRIES_FACT: str(attempts)}):
         try:
@@ -310,7 +320,7 @@ def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
 
 
 def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
-    """Open a case about each record whose row this process could not read since the last call."""
+    """Open a case about each database row that this process could not read since the last call of this function."""
     for row in unreadable.unreported_rows():
         with skip_failures(f"{row.table} {row.key}"):
             _open_case_of_row(context, row)

@@ -1,4 +1,4 @@
-"""Raise an alert about each overdue due task, and resolve it after the task has run again."""
+"""Raise an alert about each due task that is overdue, and resolve the alert after the task has run again."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -19,14 +19,16 @@ _MOST_ALERTS = 1000
 
 
 def compute_subject_id(name: str) -> int:
-    """Return the number under which alerts about a task are stored, because the subject of an alert is a number: the
-    CRC-32 of the name, the same on every desk.
+    """Return the number that stands for the task `name` as the subject of an alert: the CRC-32 of the name, which is
+    the same on every desk. The subject of an alert must be a number.
     """
     return crc32(name.encode())
 
 
 class LateTasks:
-    """Checks for overdue tasks after the scheduler has run the due tasks, at most once every LOOK_SECONDS."""
+    """Checks for overdue tasks after the scheduler has run the due tasks, at most once every
+    CHECK_INTERVAL_SECONDS.
+    """
 
     def __init__(self, context: ServiceContext, names: Collection[str]) -> None:
         self._context = context
@@ -34,8 +36,8 @@ class LateTasks:
         self._next_check_at = float("-inf")
 
     def update_alerts(self, now: datetime) -> None:
-        """Raise and resolve alerts about overdue tasks. `now` is the start of the scheduler's last run, so that a
-        task which ran, or was running, during that run does not count as overdue.
+        """Raise alerts about tasks that are overdue, and resolve those of tasks that are not overdue any more. `now`
+        is the start of the scheduler's last run, so that a task which ran during that run does not count as overdue.
         """
         context, monotonic = self._context, self._context.clock.monotonic()
         if monotonic < self._next_check_at:

@@ -1,8 +1,8 @@
-"""Sagas: processes of several steps. Each step writes its effect and the saga's new position in one transaction.
+"""Run sagas: processes of several steps. Each step writes its effect and the saga's new position in one transaction.
 
-After a crash at any point, the next process reads the next step from the row of the saga. No effect is written twice,
+After a crash at any point, the next process reads the next step from the saga's row. No effect is written twice,
 because effect and position are committed together. A question to a provider only reads; it is asked without an open
-transaction and may be asked again.
+transaction, and it may be asked again.
 """
 
 import logging
@@ -22,7 +22,9 @@ from console.store.tasks import sagas
 
 LONGEST_REASON_CHARACTERS = 64
 TROUBLE_FACT, FAULTS_FACT = "trouble", "faults"
-"""TROUBLE: reason of a step that waits after an internal error. FAULTS: name of the fact that counts these errors."""
+"""TROUBLE_FACT: reason of a step that waits after an internal error. FAULTS_FACT: key of the saga's fact that counts
+these errors.
+"""
 MOST_FAULTS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
 _TRANSIENT_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {
@@ -32,7 +34,7 @@ _TRANSIENT_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <
     ErrorCode.READ_ONLY,
     ErrorCode.SCHEMA_MISMATCH,
 }
-"""Error codes of causes that pass without a person, or that concern this desk only: an unreachable provider or
+"""Error codes of problems that end without a person or concern only this desk, such as an unreachable provider or
 database, or a lease that another process holds.
 """
 _log = logging.getLogger("console.worker")
@@ -40,15 +42,15 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """Result of a step that is done. `facts` are stored with the saga, for later steps."""
+    """Verdict of a step that is done. `facts` are stored with the saga, for later steps."""
 
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
-    """Result of a step that can't be done now. It is tried again at `until`; None means by the schedule of
-    the plan.
+    """Verdict of a step that can't be done now, because of `reason`. The step is tried again at the time `until`;
+    with None, at the time that the schedule of the saga's plan gives.
     """
 
     reason: str
@@ -57,8 +59,8 @@ class WaitUntil:
 
 @dataclass(frozen=True, slots=True)
 class MoveBack:
-    """Result of a step that found the result of an earlier step too old. The saga continues with that earlier
-    `step`.
+    """Verdict of a step that found the result of the earlier step `step` too old. The saga continues with that
+    earlier step.
     """
 
     step: str
@@ -66,14 +68,18 @@ class MoveBack:
 
 @dataclass(frozen=True, slots=True)
 class SagaDone:
-    """Result of a step after which the saga is done without its remaining steps. Its effects stay."""
+    """Verdict of a step after which the saga ends successfully without its remaining steps, because of `reason`. The
+    effects of its earlier steps stay.
+    """
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Compensate:
-    """Result of a step that found the effects so far wrong. They are undone, the newest first."""
+    """Verdict of a step which found, because of `reason`, that the effects of the earlier steps are wrong. These
+    effects are undone, the newest first.
+    """
 
     reason: str
 
@@ -84,8 +90,8 @@ StepAction: TypeAlias = Callable[[Transaction, Saga], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class EffectStep:
-    """A step that writes. `do` writes the effect; `undo` compensates a step that was done (None: nothing to
-    compensate).
+    """A step that writes. `do` writes the effect in the given transaction; `undo` compensates the effect later (None:
+    nothing needs to be compensated).
     """
 
     name: str
@@ -95,7 +101,9 @@ class EffectStep:
 
 @dataclass(frozen=True, slots=True)
 class QuestionStep:
-    """A step that asks a provider outside of every transaction. `ask` returns the function that writes the answer."""
+    """A step that asks a provider without an open transaction. `ask` asks and returns the function that writes the
+    answer in a transaction.
+    """
 
     name: str
     ask: Callable[[Saga], StepAction]
@@ -106,8 +114,8 @@ Step: TypeAlias = EffectStep | QuestionStep
 
 @dataclass(frozen=True, slots=True)
 class SagaPlan:
-    """The plan of a kind of saga: its steps in sequence, the waits before further attempts, and `on_stop`, which
-    informs people in the same transaction that a saga has stopped.
+    """The plan of one kind of saga: its steps in sequence, the waits before further attempts (`schedule`), and
+    `on_stop`, which informs people when a saga has stopped, in the transaction that stops it.
     """
 
     kind: str
@@ -126,21 +134,23 @@ class SagaPlan:
         return self.steps[self.names.index(name)]
 
     def name_after(self, name: str) -> str | None:
-        """Return the name of the next step; None after the last one."""
+        """Return the name of the step after the step `name`; None if it is the last step."""
         return next(iter(self.names[self.names.index(name) + 1 :]), None)
 
     def name_before(self, name: str) -> str | None:
-        """Return the name of the previous step; None before the first one."""
+        """Return the name of the step before the step `name`; None if it is the first step."""
         return next(reversed(self.names[: self.names.index(name)]), None)
 
 
 class StepTakenOver(Exception):
-    """Another process has written the step meanwhile."""
+    """Raised if another process has changed the saga since it was read, so that this process must not write the
+    step.
+    """
 
 
 class SagaRunner:
-    """Runs the sagas of one plan. It needs no lease: if two processes execute a step at the same time, only one of
-    them can commit it.
+    """Runs the sagas of one plan. No lease is needed: if two processes execute the same step at the same time, only
+    one of them can commit it.
     """
 
     def __init__(self, context: ServiceContext, plan: SagaPlan) -> None:
@@ -148,7 +158,9 @@ class SagaRunner:
         self._plan = plan
 
     def run(self, saga: Saga) -> Saga:
-        """Run as many steps as possible now. Return the saga afterwards. A failed step is tried again later."""
+        """Run as many steps of the saga as can be done now. Return the saga afterwards. If a step fails, it is
+        scheduled again.
+        """
         try:
             while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._context.now()):
                 saga = self._undo_step(saga) if UNDOING_FACT in saga.facts else self._run_step(saga)
@@ -161,19 +173,21 @@ class SagaRunner:
         return saga
 
     def postpone(self, saga: Saga, reason: str) -> Saga:
-        """Count an attempt of the saga's step and schedule the next one. Return the saga afterwards."""
+        """Count one attempt of the saga's present step, and schedule the next attempt. Return the saga afterwards."""
         return self._write_or_read(saga, lambda tx, current: self._apply_verdict(tx, current, WaitUntil(reason)))
 
     def skip_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
-        """Postpone the saga by `wait` without counting an attempt. Return the saga afterwards."""
+        """Schedule the saga's present step again after `wait`, without counting an attempt. Return the saga
+        afterwards.
+        """
         now, at = self._context.now(), self._context.now() + self._context.scale.scaled_delta(wait)
         return self._write_or_read(
             saga, lambda tx, current: sagas.postpone_step(tx.conn, current, now, at, reason, counts_as_attempt=False)
         )
 
     def resume(self, saga: Saga, write_decision: Callable[[Transaction], None]) -> Saga:
-        """Resume a stopped saga after a decision of a person. `write_decision` writes the decision in the same
-        transaction. Return the saga afterwards.
+        """Resume a stopped saga after a person's decision, which `write_decision` writes in the same transaction.
+        Return the saga afterwards.
         """
 
         def change(tx: Transaction, current: Saga) -> Saga:
@@ -183,8 +197,8 @@ class SagaRunner:
         return self._write_or_read(saga, change)
 
     def _record_fault(self, saga: Saga, code: str) -> Saga:
-        """Count an internal error and schedule another attempt. After MOST_FAULTS errors, stop the saga and inform
-        people in the same transaction.
+        """Count an internal error of the saga and schedule another attempt. After MOST_FAULTS errors, stop the saga
+        instead and inform people in the same transaction. Return the saga afterwards.
         """
 
         def change(tx: Transaction, current: Saga) -> Saga:
@@ -199,8 +213,8 @@ class SagaRunner:
         return self._write_or_read(saga, change)
 
     def _write_or_read(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Write the change. If another process has changed the saga meanwhile, keep that change. Return the saga
-        afterwards.
+        """Write the change in a transaction. If another process has changed the saga meanwhile, write nothing and
+        read that process's result. Return the saga afterwards.
         """
         try:
             return self._write(saga, change)
@@ -224,8 +238,8 @@ class SagaRunner:
         return advanced
 
     def _write(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Write the step's effect and the saga's new position in one transaction. Raises StepTakenOver if another
-        process has changed the saga.
+        """Write the change of the saga, with the effect of its step, in one transaction. Return the saga afterwards.
+        Raises StepTakenOver if another process has changed the saga.
         """
 
         def work(tx: Transaction) -> Saga:
@@ -268,14 +282,16 @@ class SagaRunner:
         return sagas.advance_saga(tx.conn, saga, self._context.now(), next_name, saga_facts)
 
     def _times_with_now(self, saga: Saga, fact_key: str) -> dict[str, object]:
-        """Return the times of steps stored under `fact_key`, with the present time added for the current step."""
+        """Return the times of the steps in the saga's fact `fact_key` (ISO time by step name), with the present time
+        added for the saga's present step.
+        """
         times = saga.facts.get(fact_key)
         return {**(times if isinstance(times, dict) else {}), saga.step: self._context.now().isoformat()}
 
     # Compensate steps
 
     def _undo_step(self, saga: Saga) -> Saga:
-        """Undo the saga's current step if it was done."""
+        """Undo the saga's present step if it was done, and move to the step before it. Return the saga afterwards."""
         step, reach = self._plan.step(saga.step), self._context.failpoints.reach
         reach(f"before_undo_{step.name}")
         moved_back = self._write(saga, lambda tx, current: self._undo(tx, current, step))
@@ -295,7 +311,9 @@ class SagaRunner:
         return self._move_back(tx, saga, {UNDONE_FACT: self._times_with_now(saga, UNDONE_FACT)})
 
     def _move_back(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
-        """Move to the previous step, which is undone next. If there is none, the saga has ended as compensated."""
+        """Move the saga to its previous step, which is undone next. If there is no previous step, end the saga in the
+        state compensated. Return the saga afterwards.
+        """
         now, previous_name = self._context.now(), self._plan.name_before(saga.step)
         reason = str(facts.get(UNDOING_FACT) or saga.facts.get(UNDOING_FACT))
         moved_back = sagas.advance_saga(tx.conn, saga, now, previous_name or saga.step, facts, reason=reason)

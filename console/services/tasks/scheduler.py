@@ -1,7 +1,7 @@
-"""The scheduler of due tasks. Tasks are rows with leases, shared by all workers and open windows of a database.
+"""The scheduler of due tasks. Each task is a row with a lease, shared by all workers and open windows of a database.
 
-A task is due at the time stored in its row. It runs under the lease `task_{name}`, so that only one process runs it.
-If that process is killed, the task stays due; the next process runs it after the lease has expired.
+A task is due at the time that is stored in its row. It runs under the lease `task_{name}`, so that only one process
+runs it. If that process is killed, the task stays due, and another process runs it after the lease has expired.
 """
 
 import logging
@@ -44,17 +44,17 @@ from console.store.operations.leases import Lease
 from console.store.tasks import tasks
 
 MONEY_TASKS = frozenset({"refund_submissions", "payment_timeouts", "bulk_runs", "set_aside_refunds"})
-"""Tasks that send money, request its return, decide about orders or act in the name of people. None of them runs on a
-database that went back in time.
+"""Names of the tasks that send money, request refunds, decide about orders or act in the name of people. None of them
+runs while an open alert says that the database went back in time.
 """
 WAIT_SECONDS = 60.0
-"""Longest time in seconds that `run_all` waits for another process that runs a task."""
+"""Longest time in seconds for which `run_all` waits for a task that another process runs."""
 _FIRST_NAP_SECONDS, _LONGEST_NAP_SECONDS = 0.01, 0.25
 _log = logging.getLogger("console.worker")
 
 
 IsDue = Callable[[ScheduledTask], bool]
-"""Called after the lease of the task is taken; returns True if the task is to run."""
+"""A function that is called after the task's lease was taken. It returns True if the task is to run now."""
 
 
 def _never_true() -> bool:
@@ -67,7 +67,7 @@ def _always_true(_: ScheduledTask) -> bool:
 
 @dataclass
 class _TaskRun:
-    """One run of one task in this process."""
+    """One run of one due task in this process, with its lease and its result."""
 
     name: str
     interval: Interval
@@ -79,19 +79,19 @@ class _TaskRun:
     trouble: Exception | None = field(default=None, repr=False)
 
     def goes_on(self) -> bool:
-        """Return True until the lease is lost or the caller asks to stop."""
+        """Return True until the lease is lost or `stop` returns True."""
         return not (self.is_lease_lost or self.stop())
 
     @property
     def code(self) -> str | None:
-        """The error code of the failed run; None if it did not fail."""
+        """The error code of the exception with which the run failed; None if it did not fail."""
         if self.trouble is None:
             return None
         return self.trouble.code if isinstance(self.trouble, ConsoleError) else ErrorCode.INTERNAL_ERROR
 
     def next_at(self, now: datetime, context: ServiceContext) -> datetime:
-        """Return the time of the next run, counted from `now`, so that a time written by a wrong clock has no
-        effect.
+        """Return the time of the task's next run. It is counted from `now`, so that a time which a wrong clock has
+        stored has no effect.
         """
         if self.trouble is not None:
             return now + context.scale.scaled_delta(wait_after_failures(self.interval.every, self.task.failures + 1))
@@ -104,8 +104,8 @@ class _TaskRun:
 
 
 class Scheduler:
-    """Runs due tasks in the given sequence: a task may leave records for the tasks after it. May be used by several
-    threads at the same time.
+    """Runs the due tasks in their given sequence, because a task may leave records for the tasks after it. May be
+    used by several threads at the same time.
     """
 
     def __init__(self, context: ServiceContext, heartbeat: Heartbeat, all_tasks: Sequence[Task]) -> None:
@@ -116,7 +116,7 @@ class Scheduler:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the tasks in sequence."""
+        """The names of the tasks, in their sequence."""
         return tuple(self._tasks)
 
     @property
@@ -130,8 +130,8 @@ class Scheduler:
         return self._context.scale
 
     def require_permission(self) -> None:
-        """Check that this database account may run due tasks. Raises not_allowed otherwise, and writes the refusal to
-        the audit trail.
+        """Check that the connected database account may run due tasks. Raises not_allowed if not, after writing the
+        refusal to the audit trail.
         """
         with (
             refusals.audit_refusals(self._context, AuditAction.TASKS_RUN, None, kind="task"),
@@ -140,19 +140,19 @@ class Scheduler:
             pass
 
     def read_states(self) -> tuple[ScheduledTask, ...]:
-        """Return every task that has ever run on this database, by name."""
+        """Return the stored state of every task that has ever run on this database."""
         with self._context.database.read() as conn:
             return tasks.all_tasks(conn)
 
     def run_due(
         self, stop: Callable[[], bool] = _never_true, early_margin: timedelta = timedelta()
     ) -> tuple[TaskRun, ...]:
-        """Run the due tasks that no other process runs. Return the runs. No further task begins after `stop` returns
-        True.
+        """Run the due tasks that no other process runs. Return the runs. After `stop` returns True, no further task
+        begins.
 
-        Tasks that become due within `may_run_early` run too; this is for callers that call rarely. A failed task is
-        logged, its failure is stored in its row, and the other tasks run. Raises not_allowed for a database account
-        that may not run tasks, and the errors of the database.
+        Tasks that become due within `early_margin` run too, for callers that call this method rarely. If a task
+        fails, the failure is logged and stored in the task's row, and the next task runs. Raises not_allowed for a
+        database account that may not run tasks, and the errors of the database.
         """
         pass_began_at = self._context.now()
         due_names = self._due_names(early_margin)
@@ -173,11 +173,11 @@ class Scheduler:
         return tuple(TaskRun(run.name, run.record_count) for run in runs)
 
     def run_all(self) -> tuple[TaskRun, ...]:
-        """Run every task once, whether or not it is due. Wait up to WAIT_SECONDS for a task that another process
-        runs.
+        """Run every task once, whether it is due or not. If another process runs a task, wait for it at most
+        WAIT_SECONDS. Return the runs.
 
-        Raises not_allowed for a database account that may not run tasks. The exception of a failed task is raised
-        after all tasks have run.
+        If a task fails, its exception is raised after all tasks have run. Raises not_allowed for a database account
+        that may not run tasks.
         """
         self.require_permission()
         pass_began_at = self._context.now()
@@ -206,14 +206,18 @@ class Scheduler:
     # Due tasks
 
     def _without_money_tasks(self, names: Sequence[str]) -> Sequence[str]:
-        """Return the tasks without those of MOVING, if an open alert says that the database went back in time."""
+        """Return the task names. If an open alert says that the database went back in time, leave out those of
+        MONEY_TASKS.
+        """
         going_back.find_loss(self._context)
         with self._context.database.read() as conn:
             is_stopped = anchors.open_alert_id(conn) is not None
         return [name for name in names if name not in MONEY_TASKS] if is_stopped else names
 
     def _due_names(self, early_margin: timedelta) -> list[str]:
-        """Return the names of the tasks that are due and not running, as read without a lease."""
+        """Return the names of the tasks that are due and whose lease no process holds. Another process may still
+        begin them before this one.
+        """
         with self._context.database.read() as conn:
             stored = {task.name: task for task in tasks.all_tasks(conn)}
             names = [name for name in self._tasks if name not in stored or self._is_due(stored[name], early_margin)]
@@ -221,8 +225,8 @@ class Scheduler:
         return [name for name in names if TASK_LEASE_PREFIX + name not in leases_held]
 
     def _is_due(self, task: ScheduledTask, early_margin: timedelta = timedelta()) -> bool:
-        """True if the task is due within `early_margin`. Also True if its next run is further away than its longest
-        wait: such a time was written by a clock that was ahead.
+        """True if the task is due now or within `early_margin`. Also True if its next run is further away than the
+        longest wait of this task, because a clock that was ahead must have stored that time.
         """
         wait = task.next_at - self._context.now()
         scale = self._context.scale
@@ -239,8 +243,9 @@ class Scheduler:
         stop: Callable[[], bool] = _never_true,
         is_due: IsDue = _always_true,
     ) -> _TaskRun | None:
-        """End one run and begin the next in one transaction. Return the new run; None if `name` is None, if another
-        process holds the lease of that task, or if the task is no longer due.
+        """End the run `ended_run` and begin a run of the task `name`, in one transaction; either may be None. Return
+        the new run; None if `name` is None, if another process holds the task's lease, or if the task is no longer
+        due.
         """
         if ended_run is None and name is None:
             return None
@@ -254,8 +259,8 @@ class Scheduler:
         return self._context.write(turn)
 
     def _await_run(self, name: str) -> _TaskRun | None:
-        """Wait until another process has ended its run of the task, then begin a run. Return None if it still runs
-        after WAIT_SECONDS.
+        """Wait until another process has ended its run of the task, then begin a run and return it. Return None if
+        the other process still runs it after WAIT_SECONDS.
         """
         context, pause_seconds = self._context, _FIRST_NAP_SECONDS
         deadline = context.clock.monotonic() + context.scale.scaled_seconds(WAIT_SECONDS)
@@ -284,8 +289,8 @@ class Scheduler:
         return None
 
     def _end(self, tx: Transaction, run: _TaskRun) -> None:
-        """Store the end of the run and release its lease. If another process has taken the task over, nothing is
-        stored, because that process stores its own end.
+        """Store the end of the run in the task's row and release the lease. If another process has taken the task
+        over, the row is not changed, because that process stores its own end.
         """
         now = self._context.now()
 
@@ -305,8 +310,8 @@ class Scheduler:
     # Execute a run
 
     def _run_task(self, run: _TaskRun) -> _TaskRun:
-        """Run the task while the heartbeat renews its lease. The next `_switch_run` ends the run. If an exception
-        ends this thread, the lease is released here.
+        """Run the task while the heartbeat renews its lease. Return the run, which the next call of `_switch_run`
+        ends. If an exception such as a signal ends this thread, release the lease at once.
         """
         started_at = self._context.clock.monotonic()
         with tracing.with_new_correlation(task=run.name):
@@ -316,7 +321,7 @@ class Scheduler:
             except BaseException:
                 self._release_early(run)
                 raise
-            level = logging.INFO if run.record_count else logging.DEBUG  # most runs find nothing
+            level = logging.INFO if run.record_count else logging.DEBUG  # most runs handle no record
             ms = round((self._context.clock.monotonic() - started_at) * 1000)
             _log.log(level, "task %s: took %d in %d ms", run.name, run.record_count, ms)
         return run
@@ -347,8 +352,8 @@ class Scheduler:
         self._context.failpoints.reach("before_task_end")
 
     def _release_early(self, run: _TaskRun) -> None:
-        """Release the lease and leave the task due, so that the next process does not have to wait until the lease
-        expires.
+        """Release the lease of a run that did not end, and leave the task due, so that another process need not wait
+        until the lease expires.
         """
         try:
             self._context.write(lambda tx: leases.release(tx.conn, run.lease))
