@@ -8,8 +8,8 @@ CHECK_INTERVAL_MS = 250
 
 
 class EndRequestTimer(QTimer):
-    """A timer that quits the application when the function `asked_to_end` returns True. Each tick of the timer also
-    lets Python run its handlers of process signals, which can't run while only Qt's event loop is active.
+    """A timer that quits the application when the function `is_end_requested` returns True. Each tick of the timer
+    also lets Python run its handlers of process signals, which can't run while only Qt's event loop is active.
     """
 
     def __init__(self, app: QCoreApplication, is_end_requested: Callable[[], bool]) -> None:
@@ -20,6 +20,6 @@ class EndRequestTimer(QTimer):
 
     @Slot()
     def end_if_requested(self) -> None:
-        """Quit the application if the function `asked_to_end`, which was given to the timer, returns True."""
+        """Quit the application if the function `is_end_requested`, which was given to the timer, returns True."""
         if self._is_end_requested():
             self._app.quit()

@@ -40,8 +40,8 @@ def place_of(route: Route) -> str:
 
 
 class NoRightPage(Page):
-    """The page that is shown if the person lacks the right to see the requested page. It says who has the right. It
-    calls no service, so it can't show a refusal of the service.
+    """The page that is shown if the person lacks the right to see the requested page. It names the people who have
+    the right. It reads nothing from the services.
     """
 
     help_key = "help.no_right"

@@ -221,7 +221,9 @@ def most_specific_key(record: ShownRecord, now: datetime) -> str:
 
 
 def short_title(record: ShownRecord, context: WindowContext) -> str:
-    """Return the short name of a record: the order number of a payment or order, otherwise a text with the id."""
+    """Return the short name of a record: the order number of a payment or an order; for a credit check or a refund, a
+    text with its id.
+    """
     match record:
         case CreditCheck():
             return context.translate("record.short", id=record.id)

@@ -159,13 +159,14 @@ class WindowContext(QObject):
         key: Hashable | None = None,
         provider: str = ALARMBOX,
     ) -> TaskHandle:
-        """Run an acting call (it writes or sends a request to a provider) in the lane `slow`. If `owner` is destroyed
-        before the call ends, the call continues, and a toast is shown in place of the callback: `describe(value)` or
-        the failure's message. `provider` is the name of the provider that the call waits for, "" for none.
+        """Run an acting call (it writes or sends a request to a provider) in the lane `slow` of the TaskRunner, and
+        return its handle. If `owner` is destroyed before the call ends, the call continues; a toast is then shown in
+        place of the callback, with `describe(value)` or the failure's message. `provider` is the name of the provider
+        that the call waits for, "" for none.
 
         `attempt` is the command with its arguments. The call gets the attempt's request id, which stays the same
-        until the attempt is answered (see AttemptIds). If the call is refused because it lacks the person's password,
-        the person is asked for it, and the call runs again with it.
+        until the attempt is answered (see AttemptIds). If the call is refused because it needs the person's password,
+        the context asks the person for it and runs the call again with the password.
         """
 
         began_at, request_id = self.monotonic(), self._attempts.id_of(attempt)

@@ -261,7 +261,7 @@ class RecordTable(PaintedTable):
         self._set_hover_row(-1)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint whole rows with RowPainter; Qt's own painting takes much longer per row."""
+        """Paint whole rows with a RowPainter, because Qt's own painting takes much longer per row."""
         painter = QPainter(self.viewport())
         for exposed in event.region():  # type: ignore[attr-defined]  # Qt's stubs don't declare its iteration
             self._painter.paint(painter, exposed)

@@ -179,7 +179,7 @@ def set_property(widget: QWidget, name: str, value: object) -> None:
 
 
 def make_scroll_area() -> QScrollArea:
-    """Return a scroll area that scrolls vertically only. Its contents take the focus, the area itself doesn't."""
+    """Return a scroll area that scrolls vertically only. Its contents can have the focus, the area itself can't."""
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
