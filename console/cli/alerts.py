@@ -1,4 +1,4 @@
-"""The commands `alerts list` and `alerts ack`."""
+"""The commands `alerts list` (show open and resolved alerts) and `alerts ack` (acknowledge one alert with a note)."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence

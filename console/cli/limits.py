@@ -1,4 +1,4 @@
-"""The commands `limits list` and `limits set`."""
+"""The commands `limits list` (show the limits of refunds) and `limits set` (propose or set a limit)."""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence

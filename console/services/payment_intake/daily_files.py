@@ -77,7 +77,9 @@ def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[A
 
 
 def seal_address(context: ServiceContext, url: str) -> str:
-    """Return the encrypted address as JSON text. Raises bad_profile on a desk without a store key."""
+    """Encrypt the download address `url` of a daily file with the store key, and return it as JSON text. Raises
+    bad_profile on a desk without a store key.
+    """
     return json.dumps({"sealed": context.cipher.encrypt(url.encode()).decode()})
 
 

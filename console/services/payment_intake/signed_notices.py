@@ -40,7 +40,7 @@ _log = logging.getLogger("console.worker")
 SIGNATURE_HEADER = "x-notice-signature"
 NO_KEY = "no_key"
 UNVERIFIED = WorkReason.UNVERIFIED_NOTICE
-"""Rule of cases about stored notices whose signature is wrong or missing."""
+"""Alert rule of the case about a stored notice whose signature is wrong or missing."""
 SOURCE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _SIGNATURE_PATTERN = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _PRINTABLE_PATTERN = re.compile(r"[!-~]{1,128}")
@@ -236,7 +236,9 @@ class SignedNotices:
 
 
 def normalize_source_name(name: str) -> str:
-    """Return the canonical name of a source: `a-b` and `a_b` have the same key, so they are the same source."""
+    """Return the canonical name of a source of signed notices: `a_b` for `a-b`. Both names have the same key, so they
+    are the same source.
+    """
     return name.replace("-", "_")
 
 
@@ -256,7 +258,9 @@ def find_corporation_number(order: Order) -> str | None:
 
 
 def parse_notice(source: str, body: bytes) -> SignedNotice:
-    """Return the fields of a notice. Raises NoticeRefused if `body` is malformed."""
+    """Parse the body of a signed notice of `source` and return its fields. Raises NoticeRefused if the body is
+    malformed.
+    """
     from console.providers.http.strict_json import Unreadable, parse_object, require_storable
 
     try:

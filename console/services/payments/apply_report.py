@@ -262,7 +262,7 @@ def _write_audit_entry(
     news: ReportEffect,
     end_state: PaymentState,
 ) -> None:
-    """Write an audit entry if the report changed something."""
+    """Write an audit entry if the report has changed the payment or opened a case about it."""
     suffix = _audit_word(payment, news, end_state)
     if suffix is None:
         return

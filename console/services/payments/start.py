@@ -293,8 +293,8 @@ _ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPI
 
 
 def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:
-    """Refuse the start if an earlier start with the idempotency key `key` has not ended. An earlier version of the
-    program made this key from the provider's name instead of our merchant id, so both keys must be checked.
+    """Refuse the start if an earlier start with the idempotency key `key` has not ended. `key` is the key as an
+    earlier version of the program made it: from the provider's name instead of our merchant id.
     """
     attempt = idempotency.find_use(conn, key)
     if attempt is not None and attempt.state not in (OperationState.DONE, OperationState.FAILED):

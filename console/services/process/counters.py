@@ -61,5 +61,5 @@ class Tally:
 
     @property
     def duplicates(self) -> int:
-        """The number of refused duplicates."""
+        """The number of calls that were refused with a code of `DUPLICATES`."""
         return self._duplicates

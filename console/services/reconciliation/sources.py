@@ -123,7 +123,7 @@ class FileHistory:
         return self._index.refund_times(provider_payment_id, minor, RefundState.COMPLETED)
 
     def source_of(self, key: str) -> str:
-        """Return the SHA-256 of the file that contains the row."""
+        """Return the SHA-256 of the daily file that contains the row with this key."""
         return self._files[date.fromisoformat(key[:10])][0]
 
     def close(self) -> None:
@@ -186,7 +186,7 @@ class NoticeList:
         return None
 
     def source_of(self, key: str) -> str:
-        """Return the name of the source and the id of the stored notice."""
+        """Return the name of the source and the id of the stored notice from which the row with this key is made."""
         return f"{self._source} {key.partition('|')[2]}"
 
     def close(self) -> None:

@@ -333,7 +333,7 @@ def _end_set_aside(tx: Transaction, refund: Refund, state: SetAsideState, now: d
 
 
 def _close_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
-    """Close open proposals and cases about the refund."""
+    """Close the open proposals and the open cases about the refund."""
     approvals.close_proposals(tx.conn, KIND, str(refund.id), context.now())
     cases.close_cases(tx.conn, KIND, refund.id, context.now())
 
