@@ -1,1 +1,3 @@
-"""Rules and values without I/O; this package imports nothing of ours from outside itself."""
+"""Rules and values of the program. The modules of this package do no I/O and import no other package of the
+program.
+"""

@@ -1,15 +1,15 @@
-"""Actions of the audit trail."""
+"""Names of the actions that the audit trail records."""
 
 from enum import StrEnum
 
 
 class AuditAction(StrEnum):
-    """Action of an audit entry, the column `what`. The values are fixed: databases, hash chains and evidence packs
-    hold them. Each one has its sentence `timeline.<value>` in the catalogue.
+    """Action of an audit entry, stored in the column `what`. The values are fixed, because databases, hash chains and
+    evidence packs contain them. The catalogue of wordings has a sentence `timeline.<value>` for each.
 
-    A guarded action has two more entries: `<action>.started` and `<action>.lapsed`. `AuditAction(text)` keeps a text
-    that isn't declared here, such as the action of an operation that another version of the program began: no
-    transaction fails because of a word.
+    A guarded action has two more entries: `<action>.started` and `<action>.lapsed`. `AuditAction(text)` also accepts
+    a text that isn't declared here, such as the action of an operation that another version of the program began, and
+    raises no error.
     """
 
     CREDIT_CHECK_ADOPTED = "credit-check.adopted"
@@ -181,7 +181,9 @@ class AuditAction(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "AuditAction | None":
-        """Return an undeclared action; it isn't a member. Return None for anything that isn't a text."""
+        """Return an AuditAction for a text that isn't declared here; the new object is not a member of the
+        enumeration. Return None for a value that isn't a text.
+        """
         if not isinstance(value, str):
             return None
         undeclared = str.__new__(cls, value)

@@ -13,7 +13,9 @@ def start_of_day(day: date) -> datetime:
 
 
 def end_of_day(day: date) -> datetime:
-    """Return the first instant (UTC) after a Japanese day. If `day` is the last valid day, this is `expired_at`."""
+    """Return the first instant (UTC) after a Japanese day. For the last valid day of a credit check this is its
+    `expired_at`.
+    """
     return start_of_day(day + timedelta(days=1))
 
 
@@ -41,8 +43,8 @@ def find_zone(name: str) -> tzinfo:
 
 
 def to_utc(local: datetime, name: str) -> datetime | None:
-    """Return the instant (UTC) of a local date and time in the time zone `name`; None if it is outside of the years 1
-    to 9999. Raises LookupError for an unknown zone.
+    """Return the instant (UTC) of a local date and time in the time zone `name`; None if the instant is outside of
+    the years 1 to 9999. Raises LookupError for an unknown zone.
     """
     try:
         return local.replace(tzinfo=find_zone(name)).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The clock that all layers use, and the time scale that divides waits in tests."""
+"""The clock of all layers, and the time scale, by which tests make all waits shorter."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Protocol
 
 class Clock(Protocol):
     """Interface of a clock: wall time for stored instants, monotonic time for waits. The entry point of the program
-    passes one instance to all services.
+    passes the same clock to all services.
     """
 
     def now(self) -> datetime:
@@ -44,15 +44,15 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 def is_in_future(instant: datetime, now: datetime) -> bool:
-    """True if `instant` is more than `CLOCK_TOLERANCE` after `now`: a clock was ahead when it was written, or is
-    behind now.
+    """True if `instant` is more than `CLOCK_TOLERANCE` after `now`: the clock that wrote the instant was ahead, or
+    the present clock is behind.
     """
     return instant > now + CLOCK_TOLERANCE
 
 
 class TimeScale:
-    """Divides every duration for which the console waits by `factor`. It isn't used for dates, such as an expiry
-    date.
+    """Divides every duration for which the console waits by `factor`, so that tests run faster; 1 in production.
+    Dates, such as an expiry date, are not divided.
     """
 
     SHORTEST_LEASE_SECONDS = 2.0
@@ -61,15 +61,15 @@ class TimeScale:
         self.factor = factor
 
     def scaled_seconds(self, real: float) -> float:
-        """Return the seconds for which to wait where the real program waits `real` seconds."""
+        """Return the seconds for which to wait: `real`, the seconds in production, divided by the factor."""
         return real / self.factor
 
     def scaled_delta(self, real: timedelta) -> timedelta:
-        """Return the time for which to wait where the real program waits the time `real`."""
+        """Return the duration for which to wait: `real`, the duration in production, divided by the factor."""
         return real / self.factor
 
     def lease_seconds(self, real: float) -> float:
-        """Return the scaled length of a lease in seconds. With a factor other than 1 it is at least
-        SHORTEST_LEASE_SECONDS, so that a busy machine renews the lease before it expires.
+        """Return the length of a lease in seconds: `real` divided by the factor. With a factor other than 1 the
+        length is at least SHORTEST_LEASE_SECONDS, so that a busy machine renews the lease before it expires.
         """
         return max(self.SHORTEST_LEASE_SECONDS, real / self.factor) if self.factor != 1 else real

@@ -1,7 +1,7 @@
-"""Japanese corporation numbers (法人番号): 13 digits with the check digit first.
+"""Japanese corporation numbers (法人番号): 13 digits, of which the first is the check digit.
 
-Check digit: ordinance of the Ministry of Finance, 9 − (Σ Pₙ·Qₙ mod 9), computed by python-stdnum. A number that
-passes is well-formed, but perhaps no corporation has it.
+The check digit is 9 − (Σ Pₙ·Qₙ mod 9), by an ordinance of the Ministry of Finance; python-stdnum computes it. A
+number with the right check digit is well-formed, but possibly no corporation has this number.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ _LONGEST_INPUT_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class CorporationNumber:
-    """A well-formed number as 13 ASCII digits; `stripped_prefix` is True if it was written as an invoice number
-    `T…`.
+    """A well-formed corporation number: 13 ASCII digits in `value`. `stripped_prefix` is True if the person typed an
+    invoice registration number `T…`, from which the T was removed.
     """
 
     value: str
@@ -37,8 +37,8 @@ class CorporationNumber:
 
 
 class InvalidCorporationNumber(ConsoleError):
-    """The text isn't a corporation number. `reason` is EMPTY, CHARACTER, LENGTH or CHECK_DIGIT; `normalized` has its
-    digits for the last two reasons, otherwise None.
+    """The typed text isn't a corporation number. `reason` is EMPTY, CHARACTER, LENGTH or CHECK_DIGIT. `normalized`
+    has the digits of the text if the reason is LENGTH or CHECK_DIGIT, otherwise None.
     """
 
     def __init__(self, reason: NumberReason, normalized: str | None = None) -> None:
@@ -51,11 +51,12 @@ class InvalidCorporationNumber(ConsoleError):
 
 
 def parse_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber:
-    """Normalise and check a number that a person typed. Raises InvalidCorporationNumber with the first broken rule.
+    """Normalise and check a corporation number that a person typed. Raises InvalidCorporationNumber with the first
+    broken rule.
 
     `allow_dummies`: accept the provider's TEST_NUMBERS too. The normalisation only replaces full-width digits and
-    removes separators. NFKC isn't used, because it would replace ① by 1, nor str.isdigit, because it accepts digits
-    of other scripts.
+    removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts
+    digits of other scripts.
     """
     bare, stripped = _strip_prefix(text[:_LONGEST_INPUT_CHARACTERS].translate(_NORMAL_CHARACTERS))
     if not bare:
@@ -70,7 +71,9 @@ def parse_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber
 
 
 def _strip_prefix(bare: str) -> tuple[str, bool]:
-    """Remove the T of an invoice registration number (T + corporation number): only one T, only before 13 digits."""
+    """Remove the T of an invoice registration number (T and 13 digits). Return the digits and True; return any other
+    text unchanged with False.
+    """
     digits = bare[1:]
     if bare.startswith(_PREFIXES) and len(digits) == DIGIT_COUNT and _DIGITS.issuperset(digits):
         return digits, True
@@ -78,7 +81,7 @@ def _strip_prefix(bare: str) -> tuple[str, bool]:
 
 
 def check_digit(base: str) -> str:
-    """Return the check digit for 12 base digits."""
+    """Return the check digit of a corporation number, computed from its last 12 digits (`base`)."""
     return str(_import_stdnum().calc_check_digit(base))
 
 
@@ -90,13 +93,14 @@ def _import_stdnum():  # type: ignore[no-untyped-def]  # python-stdnum ships no 
 
 
 def is_well_formed(number: str) -> bool:
-    """True if the first of 13 ASCII digits is the right check digit for the other twelve."""
+    """True if the first digit of `number` (13 ASCII digits) is the right check digit for the other twelve digits."""
     return check_digit(number[1:]) == number[0]
 
 
 def numbers_one_slip_away(typed: str) -> tuple[str, ...]:
-    """Return the well-formed numbers that differ from `typed` by one typing error: a wrong digit, two swapped
-    neighbours, a missing digit or an additional one. Sorted, so that the result is always the same.
+    """Return the well-formed corporation numbers that differ from `typed` by one typing error: a wrong digit, two
+    swapped neighbours, a missing digit or an additional digit. The numbers are sorted, so that the result is always
+    the same.
     """
     return tuple(
         sorted({n for n in _texts_one_slip_away(typed) if len(n) == DIGIT_COUNT and n != typed and is_well_formed(n)})
@@ -117,5 +121,5 @@ def _texts_one_slip_away(typed: str) -> set[str]:
 
 
 def group_digits(number: str) -> str:
-    """Return the number in the form `7 1234 5678 9012`; any other text unchanged."""
+    """Return a number of 13 digits in the form `7 1234 5678 9012`; any other text unchanged."""
     return " ".join((number[:1], number[1:5], number[5:9], number[9:])) if len(number) == DIGIT_COUNT else number

@@ -1,7 +1,8 @@
-"""Correlation id of the current work (a command, an action in a window, a run of a task) and facts about it, for
-logs.
+"""Correlation id of the current work (a command, an action in a window, one run of a task), and facts about this
+work, for log lines.
 
-They are stored in a context variable, so every function that the work calls in its thread can read them. No I/O.
+Id and facts are stored in a context variable, so every function that the work calls in its thread can read them. No
+I/O.
 """
 
 import os
@@ -16,19 +17,21 @@ _facts: ContextVar[Mapping[str, str]] = ContextVar("tracing", default=MappingPro
 
 
 def current_facts() -> Mapping[str, str]:
-    """Return the facts about the current work: `correlation_id`, and where known `run`, `task`, `record`,
-    `operation`.
+    """Return the facts about the current work by name: `correlation` (the correlation id) and, where known, `run`,
+    `task`, `record`, `operation` and `retries`.
     """
     return _facts.get()
 
 
 def correlation_id() -> str | None:
-    """Return the correlation id of the current work; None outside of any work."""
+    """Return the correlation id of the current work; None if the caller runs outside of any work."""
     return _facts.get().get(CORRELATION_FACT)
 
 
 def retry_count() -> int:
-    """Return the number of earlier attempts of the current call; 0 if none is known."""
+    """Return the number of earlier attempts of the current call, from the fact `retries`; 0 if the fact is
+    missing.
+    """
     text = _facts.get().get(RETRIES_FACT, "0")
     return int(text) if text.isdecimal() else 0
 
@@ -45,14 +48,18 @@ def with_facts(**facts: str) -> Iterator[None]:
 
 @contextmanager
 def with_correlation(**facts: str) -> Iterator[str]:
-    """Run the block with these facts and the present correlation id, or a new id if there is none; yield the id."""
+    """Run the block with these facts and the present correlation id. If there is none, make a new id. Yield the
+    id.
+    """
     with with_facts(**{CORRELATION_FACT: correlation_id() or _new_id(), **facts}):
         yield correlation_id() or ""
 
 
 @contextmanager
 def with_new_correlation(**facts: str) -> Iterator[str]:
-    """Run the block with these facts and a new correlation id, and yield it. The fact `run` has the outer id."""
+    """Run the block with these facts and a new correlation id, and yield the new id. Inside the block the fact `run`
+    is the correlation id that was present before.
+    """
     outer_id = correlation_id()
     outer = {"run": outer_id} if outer_id else {}
     with with_facts(**{**outer, CORRELATION_FACT: _new_id(), **facts}):
@@ -60,4 +67,4 @@ def with_new_correlation(**facts: str) -> Iterator[str]:
 
 
 def _new_id() -> str:
-    return os.urandom(8).hex()  # as secrets.token_hex, whose module loads OpenSSL into every start
+    return os.urandom(8).hex()  # like secrets.token_hex, without that module, which loads OpenSSL at every start

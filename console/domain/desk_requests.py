@@ -1,7 +1,7 @@
-"""A desk request: a row by which a person's desk asks a worker to act.
+"""Desk requests: database rows by which a person's desk asks a worker to act.
 
-On a server, people's accounts may only read and ask. The worker takes the request, calls the service in the person's
-name, and stores the answer in the row.
+The database account of this person may only read data and insert requests. A worker takes the request, calls the
+service in the person's name, and stores the answer in the row.
 """
 
 import os
@@ -11,36 +11,45 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LONGEST_WAIT_FOR_WORKER_SECONDS = 60
-"""Time for which a request waits for a worker. After that nobody executes it any more."""
+"""Seconds for which a desk request waits for a worker. After this time no worker executes the request."""
 PRESENCE_LEASE = "desk_requests"
-"""Name of the lease that a worker holds as long as it executes requests. Desks see from it that a worker is there."""
+"""Name of the lease that a worker holds while it executes desk requests. From this lease the desks know that a worker
+is running.
+"""
 PRESENCE_SECONDS = 30.0
-"""Length of that lease. Desks say that no worker is there once no worker has renewed its lease for so long."""
+"""Length (seconds) of the lease `PRESENCE_LEASE`. If no worker has renewed its lease for this time, the desks report
+that no worker is running.
+"""
 PRESENCE_BEAT_SECONDS = 1.0
 SILENCE_SECONDS = 2.0
-"""Time without a beat after which other workers take over a worker's requests, once they have seen it twice."""
+"""Seconds after which a worker that hasn't renewed its presence lease counts as silent. Another worker that finds it
+silent at two consecutive checks takes over its desk requests.
+"""
 AUDIT_ACTION = "audit"
-"""Action of a request for an audit entry. It waits for a worker however long, and nobody waits for its answer."""
+"""Action of a desk request that only adds an audit entry. The request waits for a worker much longer than other
+requests, and no desk waits for its answer.
+"""
 WITHDRAW_ACTION = "withdraw"
-"""Action of a request that withdraws another one of the same person. No worker executes it: once it is stored, no
-worker can take the other one any more.
+"""Action of a desk request that withdraws another request of the same person. No worker executes it: as soon as this
+row is stored, the database lets no worker take the withdrawn request.
 """
 REQUEST_KIND = "request"
-"""Kind of the subject of such a request."""
+"""Value of `subject_kind` in a request with the action WITHDRAW_ACTION: its subject is the request to be withdrawn.
+"""
 CONFIRMED_ACTIONS = frozenset({"limits set", "refund approve", "refund reject"})
-"""Actions that always need the person's password. The second person's `resolve` needs it, too; only the worker knows
-whether a request is that one.
+"""Actions of desk requests that always need the person's password. The action `resolve` of a second person needs the
+password too, but only the worker knows if a request comes from the second person.
 """
 LONGEST_ARGS_BYTES = 16 * 1024
-"""Length limit (bytes) of a request's arguments as JSON."""
+"""Largest size (bytes) of a desk request's arguments as JSON."""
 LONGEST_FILE_PART_BYTES = 1024 * 1024
-"""Size limit (bytes) of one part of a request's file."""
+"""Largest size (bytes) of one part in which a desk request's file is stored."""
 LARGEST_FILE_BYTES = 10 * 1024 * 1024
-"""Size limit (bytes) of a request's file: the largest evidence that a decision may have."""
+"""Largest size (bytes) of a desk request's file, which is also the largest evidence that a decision may have."""
 
 
 class DeskRequestState(StrEnum):
-    """States of a desk request. The last two are final."""
+    """States of a desk request. ENDED and LAPSED are final."""
 
     ASKED = "asked"
     TAKEN = "taken"
@@ -50,10 +59,10 @@ class DeskRequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewDeskRequest:
-    """A request before it is stored. `args` is JSON; `request_id` is the caller's request id, None for the row's own
-    id. `amount_minor` and `proposed` repeat facts of the arguments for the database's rules about refunds and
-    decisions. `confirmed`: the connection that stores the request was opened with the password that the person has
-    typed for it.
+    """A desk request before it is stored. `args` is JSON. `request_id` is the caller's request id; if it is None, the
+    row's own id is used. `amount_minor` and `proposed` repeat facts of the arguments, so that the database can check
+    its rules about refunds and decisions. `confirmed`: the connection that stores the request was opened with the
+    password that the person has typed for this request.
     """
 
     id: str
@@ -70,8 +79,8 @@ class NewDeskRequest:
 
 @dataclass(frozen=True, slots=True)
 class TakenDeskRequest:
-    """A request that a worker has taken, with the `person` who asked, whether the person has typed the password
-    for it (`confirmed`), and the fencing token of the taking.
+    """A desk request that a worker has taken. `person` is the requester; `confirmed` is True if the person has typed
+    the password for this request; `fence` is the fencing token of the worker's lease on the request.
     """
 
     id: str
@@ -90,9 +99,9 @@ class TakenDeskRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeskRequestProgress:
-    """A request as its desk sees it. `result` is the answer of an ended request. `is_lapsed`: no worker took it in
-    time, by the server's clock, so nobody will execute it. `is_abandoned`: the worker that took it has ended or
-    hangs, and no other one has taken it over.
+    """State of a desk request as its desk reads it. `result` is the answer of an ended request. `is_lapsed`: no
+    worker took the request in time, by the server's clock, so no worker will execute it. `is_abandoned`: the worker
+    that took the request has ended or hangs, and no other worker has taken it over.
     """
 
     state: DeskRequestState
@@ -104,7 +113,9 @@ class DeskRequestProgress:
 
 @dataclass(frozen=True, slots=True)
 class AliveWorker:
-    """A worker that executes desk requests: its account's name, and the seconds since its last sign of life."""
+    """A worker that executes desk requests: the name of its database account, and the seconds since it last renewed
+    its presence lease.
+    """
 
     name: str
     seconds_ago: float
@@ -112,15 +123,17 @@ class AliveWorker:
 
 @dataclass(frozen=True, slots=True)
 class LeftoverCredentials:
-    """Names of credentials at a desk that asks: environment variables (`variables`), and entries of the keyring."""
+    """Names of credentials that are still stored at a desk whose person asks a worker, and that this desk doesn't
+    need: environment variables (`variables`), and entries of the keyring (`entries`).
+    """
 
     variables: tuple[str, ...] = ()
     entries: tuple[str, ...] = ()
 
 
 def new_request_id() -> str:
-    """Return a UUID of version 7 (RFC 9562): its first 48 bits are the time in milliseconds, so that new rows are
-    inserted at the end of the index.
+    """Return a new UUID of version 7 (RFC 9562) as text. Its first 48 bits are the time in milliseconds, so new rows
+    are added at the end of the database index.
     """
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76

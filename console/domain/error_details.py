@@ -1,6 +1,6 @@
-"""Types of the facts in `ConsoleError.detail`: one TypedDict for each error code.
+"""Types of the facts in `ConsoleError.detail`: a TypedDict for each error code.
 
-The overloads of ConsoleError's constructor assign each TypedDict to its code, so mypy checks every raise.
+The overloads of ConsoleError's constructor assign a TypedDict to each code, so mypy checks the facts of every raise.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ Record = CreditCheck | Order | Payment | Refund | Operation
 
 
 class Holder(TypedDict, total=False):
-    """The person and the process that hold a lease or run the same action."""
+    """The person and the process that hold a lease, or that execute the same action now."""
 
     operator: str
     desk: str
@@ -47,9 +47,7 @@ class Holder(TypedDict, total=False):
 
 
 class Held(TypedDict, total=False):
-    """The holder of a lease, and the instants of its beginning and end. `holder` is None if the lease is free
-    again.
-    """
+    """Facts about a lease: its holder, its beginning and its end. `holder` is None if the lease is free again."""
 
     holder: Holder | LeaseHolder | None
     since: datetime | None
@@ -58,7 +56,7 @@ class Held(TypedDict, total=False):
 
 class _Shared(TypedDict, total=False):
     """Facts that the errors of most codes may have. `duplicate` is True for the stored answer of a repeated request
-    id; `about` is a kind of record, for the choice of the sentence.
+    id. `about` is a kind of record, by which the wording of the error is chosen.
     """
 
     record: Record | None
@@ -77,7 +75,9 @@ class FailedPart(TypedDict):
 
 
 class InvalidNumber(TypedDict, total=False):
-    """Facts of invalid_corporation_number; `normalized` has the digits, `candidates` similar numbers on record."""
+    """Facts of the error `invalid_corporation_number`. `normalized` has the digits of the typed text; `candidates`
+    has similar corporation numbers that the database contains.
+    """
 
     reason: NumberReason
     normalized: str | None
@@ -86,7 +86,9 @@ class InvalidNumber(TypedDict, total=False):
 
 
 class InvalidAmount(_Shared, total=False):
-    """Facts of invalid_amount; `amount` is the text as given, `minor` the order's total."""
+    """Facts of the error `invalid_amount`. `amount` is the amount as the person typed it, `minor` the total of the
+    order in minor units.
+    """
 
     problem: AmountProblem
     amount: str
@@ -95,14 +97,16 @@ class InvalidAmount(_Shared, total=False):
 
 
 class UnknownClient(TypedDict):
-    """Facts of unknown_client."""
+    """Facts of the error `unknown_client`: the given client id, and the ids of the known clients."""
 
     client_id: str
     clients: list[str]
 
 
 class NotFound(TypedDict, total=False):
-    """Facts of not_found: `kind` and `id` of a record, or a table, or a document with the reason."""
+    """Facts of the error `not_found`: `kind` and `id` of the missing record, or the missing table, or the missing
+    document with the reason.
+    """
 
     kind: str
     id: str
@@ -114,7 +118,9 @@ class NotFound(TypedDict, total=False):
 
 
 class NoEvidence(TypedDict, total=False):
-    """Facts of no_evidence."""
+    """Facts of the error `no_evidence`: the evidence for a decision is missing, empty, too large or can't be read.
+    `largest` is the size limit in bytes.
+    """
 
     reason: Literal["no_such_file"]
     problem: Literal["empty", "too_large"] | Text
@@ -123,7 +129,9 @@ class NoEvidence(TypedDict, total=False):
 
 
 class Usage(TypedDict, total=False):
-    """Facts of usage; `usage` is the synopsis of the command, `line` a line number in the file of accounts."""
+    """Facts of the error `usage`: a wrong argument, or a wrong file of accounts. `usage` is the synopsis of the
+    command, `line` a line number in the file of accounts.
+    """
 
     problem: UsageProblem | Text
     usage: str
@@ -142,7 +150,9 @@ class Usage(TypedDict, total=False):
 
 
 class BadProfile(TypedDict, total=False):
-    """Facts of bad_profile: the setting and its problem. They never hold the setting's value."""
+    """Facts of the error `bad_profile`: the name of the wrong setting and its problem. The facts never contain the
+    setting's value.
+    """
 
     variable: str
     problem: SettingProblem | None
@@ -166,7 +176,9 @@ class BadProfile(TypedDict, total=False):
 
 
 class AlreadyPurchased(_Shared, total=False):
-    """Facts of already_purchased and not_expired: the live record, or the operation that only a desk's spool has."""
+    """Facts of the errors `already_purchased` and `not_expired`: the live credit check of the corporation number, or
+    the operation that only the spool of a desk has.
+    """
 
     source: Literal["desk"]
     operation_id: str
@@ -176,7 +188,9 @@ class AlreadyPurchased(_Shared, total=False):
 
 
 class InProgress(Held, _Shared, total=False):
-    """Facts of in_progress and lease_timeout: the holder of the lease, or the work that must end first."""
+    """Facts of the errors `in_progress` and `lease_timeout`: the holder of the lease, or the other work that must end
+    before the requested action.
+    """
 
     reason: InProgressReason
     kind: str
@@ -189,32 +203,38 @@ class InProgress(Held, _Shared, total=False):
 
 
 class StateTold(_Shared, total=False):
-    """Facts of not_refetchable: the record and its stored state."""
+    """Facts of the error `not_refetchable`, raised for a re-fetch of a credit check that was not bought: the record
+    and its stored state.
+    """
 
     state: str
 
 
 class Idle(_Shared, total=False):
-    """Facts of nothing_to_resolve."""
+    """Facts of the error `nothing_to_resolve`: the record's outcome is known already, or the record can't be
+    decided.
+    """
 
     reason: IdleReason
 
 
 class Mismatch(_Shared, total=False):
-    """Facts of evidence_mismatch."""
+    """Facts of the error `evidence_mismatch`: the evidence doesn't fit the record."""
 
     reason: MismatchReason | Text
 
 
 class SamePerson(_Shared, total=False):
-    """Facts of same_person; `first` is the person who acted first."""
+    """Facts of the error `same_person`: one person tried to be both persons of a two-person decision. `first` is the
+    person who acted first.
+    """
 
     first: str
 
 
 class AlreadyDecided(_Shared, total=False):
-    """Facts of already_decided; `case` is the id of the open case about a late answer. For an alert, `who` is the
-    person who acknowledged it, and `at` the time.
+    """Facts of the error `already_decided`. `case` is the id of the case that was opened about a late answer. For an
+    alert, `who` is the person who acknowledged it, and `at` the time.
     """
 
     reason: DecidedReason | Text
@@ -230,8 +250,8 @@ class AlreadyDecided(_Shared, total=False):
 
 
 class NotAllowed(_Shared, total=False):
-    """Facts of not_allowed; `needs` are the roles that may act, `needs_rights` the rights that the database account
-    lacks.
+    """Facts of the error `not_allowed`. `needs` has the roles that may do the action, `needs_rights` the database
+    rights that the account lacks.
     """
 
     reason: NotAllowedReason
@@ -245,7 +265,9 @@ class NotAllowed(_Shared, total=False):
 
 
 class Exceeds(_Shared, total=False):
-    """Facts of exceeds_captured. `left` is in minor units, `amount` a decimal text."""
+    """Facts of the error `exceeds_captured`: a refund is larger than the refundable amount. `left` is the refundable
+    amount in minor units, `amount` the requested amount as decimal text.
+    """
 
     reason: ExceedsReason
     left: int
@@ -254,7 +276,9 @@ class Exceeds(_Shared, total=False):
 
 
 class OverLimit(_Shared, total=False):
-    """Facts of over_limit. They are set for the limit of an account; for a limit of refunds, `reason` is the rule."""
+    """Facts of the error `over_limit`. `limit`, `left` and `asked` are set for the limit of a corporation's account.
+    For a limit of refunds only `reason` is set: the broken rule.
+    """
 
     reason: LimitReason
     limit: Money
@@ -263,7 +287,9 @@ class OverLimit(_Shared, total=False):
 
 
 class PossibleRepeat(_Shared, total=False):
-    """Facts of possible_repeat."""
+    """Facts of the error `possible_repeat`: the request looks like an earlier one, or its id was used for another
+    request.
+    """
 
     reason: RepeatReason
     request_id: str
@@ -275,13 +301,17 @@ class PossibleRepeat(_Shared, total=False):
 
 
 class StaleView(_Shared, total=False):
-    """Facts of stale_view; `changed` names what differs from the caller's screen."""
+    """Facts of the error `stale_view`: the record has changed since the caller read it. `changed` has the fields that
+    differ.
+    """
 
     changed: object
 
 
 class SchemaMismatch(TypedDict, total=False):
-    """Facts of schema_mismatch: the found and the needed revision, or the obstacles that prevent an adoption."""
+    """Facts of the error `schema_mismatch`: the found and the needed revision of the schema, or the obstacles that
+    prevent an adoption.
+    """
 
     found: str | None
     needed: str
@@ -295,14 +325,18 @@ class SchemaMismatch(TypedDict, total=False):
 
 
 class NotOurs(TypedDict, total=False):
-    """Facts of not_our_database."""
+    """Facts of the error `not_our_database`: another application has tables with the names that this program
+    needs.
+    """
 
     problem: Literal["names_taken"]
     tables: list[str]
 
 
 class AuditBroken(TypedDict, total=False):
-    """Facts of audit_broken; `first_bad` is the first damaged row."""
+    """Facts of the error `audit_broken`: the audit trail or an evidence pack is damaged. `first_bad` is the id of the
+    first damaged audit entry.
+    """
 
     problem: Literal["pack"]
     file: str
@@ -314,7 +348,9 @@ class AuditBroken(TypedDict, total=False):
 
 
 class WentBack(TypedDict, total=False):
-    """Facts of database_went_back: the operations that the database lacks, and the alert about them."""
+    """Facts of the error `database_went_back`: the database was restored from an older copy. `missing` has the
+    operations that it lacks; `alert` is the id of the alert about them.
+    """
 
     missing: list[dict[str, object]]
     count: int
@@ -327,8 +363,8 @@ class WentBack(TypedDict, total=False):
 
 
 class OutcomeUnknown(Held, _Shared, total=False):
-    """Facts of outcome_unknown if the console itself set the reason. If it follows from a provider's answer, the
-    facts are `Answered`.
+    """Facts of the error `outcome_unknown` if the console itself set the reason. If the reason follows from a
+    provider's answer, the facts are `Answered`.
     """
 
     reason: UnknownReason
@@ -341,8 +377,8 @@ class OutcomeUnknown(Held, _Shared, total=False):
 
 
 class Answered(_Shared, total=False):
-    """Facts of a call to a provider that did not succeed: the outcome's reason and the HTTP status. The error code is
-    derived from the outcome.
+    """Facts of an error that follows from a provider's answer: the reason of the outcome, and the HTTP status. The
+    error code is derived from the outcome's class.
     """
 
     reason: str | None
@@ -357,7 +393,9 @@ class Answered(_Shared, total=False):
 
 
 class Unusable(_Shared, total=False):
-    """Facts of provider_answer_unusable; `rows` is the number of rows that can't be read."""
+    """Facts of the error `provider_answer_unusable`. `rows` is the number of rows of a provider's file that can't be
+    read.
+    """
 
     reason: UnusableReason | Text
     rows: int
@@ -367,7 +405,7 @@ class Unusable(_Shared, total=False):
 
 
 class Unreachable(TypedDict, total=False):
-    """Facts of database_unreachable."""
+    """Facts of the error `database_unreachable`."""
 
     problem: UnreachableProblem | Text
     folder: str
@@ -376,14 +414,16 @@ class Unreachable(TypedDict, total=False):
 
 
 class Locked(TypedDict, total=False):
-    """Facts of database_locked."""
+    """Facts of the error `database_locked`: the database stayed busy, or another process changed the same rows."""
 
     problem: LockedProblem | Text
     file: str
 
 
 class DocumentsAway(TypedDict):
-    """Facts of documents_unreachable; `problem` is the message of the storage, or empty."""
+    """Facts of the error `documents_unreachable`. `place` is the folder or bucket of the documents; `problem` is the
+    storage's own message, or empty.
+    """
 
     place: str
     reason: PlaceReason
@@ -391,7 +431,9 @@ class DocumentsAway(TypedDict):
 
 
 class StorageFull(TypedDict, total=False):
-    """Facts of storage_full; `free` and `needs` are bytes."""
+    """Facts of the error `storage_full`: no space is free, or writing is forbidden. `free` and `needs` are in
+    bytes.
+    """
 
     problem: Literal["counter_used_up"] | Text | None
     reason: Literal["not_writable"]
@@ -404,14 +446,16 @@ class StorageFull(TypedDict, total=False):
 
 
 class Interrupted(_Shared, total=False):
-    """Facts of interrupted."""
+    """Facts of the error `interrupted`: the process was stopped before it sent the request."""
 
     reason: Literal["told_not_sent"]
     operation_id: str
 
 
 class Bug(_Shared, total=False):
-    """Facts of internal_error; `support_code` is in the log too."""
+    """Facts of the error `internal_error`. `support_code` is also in the log, so that developers can find the
+    failure.
+    """
 
     problem: BugProblem
     support_code: str
@@ -419,8 +463,8 @@ class Bug(_Shared, total=False):
 
 
 class Detail(Held, _Shared, total=False):
-    """Facts that callers read from `ConsoleError.detail` without a check of the code. `reason` and `problem` are
-    members of the code's enumeration, or text of another program.
+    """All facts that a caller may read from `ConsoleError.detail` without a check of the error code. `reason` and
+    `problem` are members of the code's enumeration, or a text of another program.
     """
 
     reason: str | None

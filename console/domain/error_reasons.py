@@ -1,14 +1,15 @@
-"""Closed sets of the reasons and problems in `ConsoleError.detail`, by code.
+"""Closed sets of the values of `reason` and `problem` in `ConsoleError.detail`: one enumeration for each error code.
 
-The values are fixed: scripts read them as `error.detail`, and the catalogue has a sentence `error.<code>.<reason>`
-for most of them. The problems of settings are in `setting_problems`: every start imports those, and few starts these.
+The values are fixed, because scripts read them as `error.detail`. The catalogue of wordings has a sentence
+`error.<code>.<reason>` for most of them. The problems of settings are in the module `setting_problems`, because every
+start of the program imports that module and few starts import this one.
 """
 
 from console.domain.reason import Reason
 
 
 class NumberReason(Reason):
-    """Values of `detail.reason` of invalid_corporation_number: the first broken rule."""
+    """Reasons of the error `invalid_corporation_number` (`detail.reason`): the first rule that the number breaks."""
 
     CHARACTER = "CHARACTER"
     CHECK_DIGIT = "CHECK_DIGIT"
@@ -17,7 +18,7 @@ class NumberReason(Reason):
 
 
 class NotAllowedReason(Reason):
-    """Values of `detail.reason` of not_allowed."""
+    """Reasons of the error `not_allowed` (`detail.reason`): the missing right, role, approval or password."""
 
     BINARY_LOG = "binary_log"
     BULK_DISCARD = "bulk_discard"
@@ -41,7 +42,9 @@ class NotAllowedReason(Reason):
 
 
 class InProgressReason(Reason):
-    """Values of `detail.reason` of in_progress."""
+    """Reasons of the error `in_progress` (`detail.reason`): the other work that must end before the requested
+    action.
+    """
 
     BULK = "bulk"
     NOTHING_CONTRADICTED = "nothing_contradicted"
@@ -55,7 +58,9 @@ class InProgressReason(Reason):
 
 
 class UnknownReason(Reason):
-    """Values of `detail.reason` of outcome_unknown that the console sets itself, not from a provider's answer."""
+    """Reasons of the error `outcome_unknown` (`detail.reason`) that the console itself sets. Reasons that come from a
+    provider's answer are not listed here.
+    """
 
     ASKED = "asked"
     EARLIER_ATTEMPT = "earlier_attempt"
@@ -71,7 +76,9 @@ class UnknownReason(Reason):
 
 
 class MismatchReason(Reason):
-    """Values of `detail.reason` of evidence_mismatch."""
+    """Reasons of the error `evidence_mismatch` (`detail.reason`): the contradiction between a person's evidence and
+    the record.
+    """
 
     OTHER_ID = "other_id"
     OTHER_NUMBER = "other_number"
@@ -81,7 +88,7 @@ class MismatchReason(Reason):
 
 
 class ExceedsReason(Reason):
-    """Values of `detail.reason` of exceeds_captured."""
+    """Reasons of the error `exceeds_captured` (`detail.reason`): the rule about amounts that the refund breaks."""
 
     LEFT = "left"
     PAID = "paid"
@@ -90,7 +97,7 @@ class ExceedsReason(Reason):
 
 
 class RepeatReason(Reason):
-    """Values of `detail.reason` of possible_repeat."""
+    """Reasons of the error `possible_repeat` (`detail.reason`)."""
 
     ANSWER_NOT_KEPT = "answer_not_kept"
     EXACT_LOOKALIKE = "exact_lookalike"
@@ -99,14 +106,16 @@ class RepeatReason(Reason):
 
 
 class DecidedReason(Reason):
-    """Values of `detail.reason` of already_decided."""
+    """Reasons of the error `already_decided` (`detail.reason`)."""
 
     LATE_ANSWER = "late_answer"
     SET_ASIDE = "set_aside"
 
 
 class IdleReason(Reason):
-    """Values of `detail.reason` of nothing_to_resolve."""
+    """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which there is nothing to decide or
+    move.
+    """
 
     ORDER = "order"
     ORDER_KNOWS = "order_knows"
@@ -117,7 +126,9 @@ class IdleReason(Reason):
 
 
 class UnusableReason(Reason):
-    """Values of `detail.reason` of provider_answer_unusable."""
+    """Reasons of the error `provider_answer_unusable` (`detail.reason`): the fault of a PDF or of a provider's daily
+    file.
+    """
 
     CLOSED = "closed"
     CRASHED = "crashed"
@@ -129,7 +140,9 @@ class UnusableReason(Reason):
 
 
 class PlaceReason(Reason):
-    """Values of `detail.reason` of documents_unreachable."""
+    """Reasons of the error `documents_unreachable` (`detail.reason`): the fault of the folder or bucket of the
+    documents.
+    """
 
     CHANGING = "changing"
     DENIED = "denied"
@@ -141,7 +154,9 @@ class PlaceReason(Reason):
 
 
 class UsageProblem(Reason):
-    """Values of `detail.problem` of usage."""
+    """Problems of the error `usage` (`detail.problem`): the wrong argument. Problems that begin with ACCOUNTS concern
+    the file of accounts.
+    """
 
     ACCOUNT_NAME = "account_name"
     ACCOUNTS_ACTING = "accounts_acting"
@@ -197,7 +212,7 @@ class UsageProblem(Reason):
 
 
 class LockedProblem(Reason):
-    """Values of `detail.problem` of database_locked."""
+    """Problems of the error `database_locked` (`detail.problem`)."""
 
     ANOTHER_UPGRADE = "another_upgrade"
     DUPLICATES_KEEP_COMING = "duplicates_keep_coming"
@@ -207,7 +222,7 @@ class LockedProblem(Reason):
 
 
 class UnreachableProblem(Reason):
-    """Values of `detail.problem` of database_unreachable."""
+    """Problems of the error `database_unreachable` (`detail.problem`)."""
 
     COMMIT_UNANSWERED = "commit_unanswered"
     CONNECTION_LOST = "connection_lost"
@@ -218,7 +233,7 @@ class UnreachableProblem(Reason):
 
 
 class SchemaProblem(Reason):
-    """Values of `detail.problem` of schema_mismatch."""
+    """Problems of the error `schema_mismatch` (`detail.problem`): the obstacle to an adoption of the database."""
 
     CANNOT_BE_ADOPTED = "cannot_be_adopted"
     NEEDS_CONVERSION = "needs_conversion"
@@ -226,7 +241,7 @@ class SchemaProblem(Reason):
 
 
 class AmountProblem(Reason):
-    """Values of `detail.problem` of invalid_amount."""
+    """Problems of the error `invalid_amount` (`detail.problem`)."""
 
     FORM = "form"
     ORDER_TOTAL = "order_total"
@@ -234,7 +249,7 @@ class AmountProblem(Reason):
 
 
 class LimitReason(Reason):
-    """Values of `detail.reason` of over_limit."""
+    """Reasons of the error `over_limit` (`detail.reason`): the exceeded limit."""
 
     ACCOUNT = "account"
     PER_PERSON_DAY = "per_person_day"
@@ -242,7 +257,9 @@ class LimitReason(Reason):
 
 
 class WindowReason(Reason):
-    """Values of `detail.reason` of outside_window."""
+    """Reasons of the error `outside_window` (`detail.reason`): the provider's rule about time, number or size of
+    refunds that the refund breaks.
+    """
 
     COUNT = "count"
     PARTIAL = "partial"
@@ -251,7 +268,7 @@ class WindowReason(Reason):
 
 
 class FileReason(Reason):
-    """Values of `detail.reason` of not_found for a document."""
+    """Reasons of the error `not_found` for a document (`detail.reason`)."""
 
     DAMAGED = "damaged"
     MISSING = "missing"
@@ -260,7 +277,7 @@ class FileReason(Reason):
 
 
 class BugProblem(Reason):
-    """Values of `detail.problem` of internal_error."""
+    """Problems of the error `internal_error` (`detail.problem`) that the program itself detects."""
 
     ANSWER_WITHOUT_INTENT = "answer_without_intent"
     PREPARED_LATE = "prepared_late"
@@ -268,4 +285,6 @@ class BugProblem(Reason):
 
 
 RefundRule = ExceedsReason | InProgressReason | LimitReason | NotAllowedReason | WindowReason
-"""A rule of refunds, named by the reason with which it refuses. The member's class determines the error code."""
+"""A rule of refunds, named by the reason that is given if a refund breaks the rule. The class of the reason
+determines the error code.
+"""

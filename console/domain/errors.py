@@ -6,7 +6,7 @@ ConsoleError (code, facts)
 ├── exit 4  outcome unknown
 ├── exit 5  the provider refused, or its answer is unusable
 ├── exit 6  unreachable or out of space before anything was sent
-└── exit 70 a bug of ours
+└── exit 70 a bug of the program
 
 The sentences for the codes are in `console.wording.catalogue`; this module has only codes and facts.
 """
@@ -22,7 +22,9 @@ if TYPE_CHECKING:  # every start imports this module; error_details imports all 
 
 
 class ErrorCode(StrEnum):
-    """Code of a ConsoleError. The values are fixed: scripts, the audit trail and `error_code` columns hold them."""
+    """Code of a ConsoleError. The values are fixed, because scripts, the audit trail and `error_code` columns contain
+    them.
+    """
 
     INVALID_CORPORATION_NUMBER = "invalid_corporation_number"
     INVALID_AMOUNT = "invalid_amount"
@@ -134,11 +136,11 @@ EXIT_STATUS: Mapping[str, int] = {
 
 
 class ConsoleError(Exception):
-    """A refusal or failure with a stable code and its facts (`detail`), whose types depend on the code
-    (`error_details`).
+    """A refusal or failure with a stable code and with facts (`detail`). The module `error_details` has the type of
+    the facts for each code.
 
-    The code determines `exit_status`, except for `viewing_period_over`: its callers pass 5 if the provider has just
-    refused, 3 if the refusal was known and the provider was not called.
+    The code determines `exit_status`, except for `viewing_period_over`: the caller passes 5 if the provider has just
+    refused, and 3 if the refusal was known before and the provider was not called.
     """
 
     @overload
@@ -225,13 +227,15 @@ class ConsoleError(Exception):
 
 
 def error_of_outcome(code: ErrorCode, detail: _d.Answered, *, exit_status: int | None = None) -> ConsoleError:
-    """Return the error for an outcome of a call to a provider; the caller has derived `code` from the outcome."""
+    """Return the error for an unsuccessful call to a provider. The caller has derived `code` from the call's
+    outcome.
+    """
     return rebuild_error(code, detail, exit_status=exit_status)
 
 
 def rebuild_error(code: ErrorCode, detail: Mapping[str, object], *, exit_status: int | None = None) -> ConsoleError:
-    """Return an error with facts that were read from a database or taken from another error, so that mypy can't check
-    their types.
+    """Return an error with facts that were read from a database or copied from another error. mypy can't check the
+    types of such facts.
     """
     made: Callable[..., ConsoleError] = ConsoleError
     return made(code, detail, exit_status=exit_status)

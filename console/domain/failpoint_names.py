@@ -1,5 +1,5 @@
-"""Names of failpoints: places in the code at which a test can kill or stop the process or raise an error. The
-environment variable CONSOLE_FAILPOINT takes these names; the command `doctor` lists them.
+"""Names of failpoints: places in the code at which a test can kill or stop the process, or raise an error. A test
+sets the environment variable CONSOLE_FAILPOINT to such a name; the command `doctor` lists the names.
 """
 
 OPERATION_NAMES = (
@@ -13,7 +13,7 @@ MONEY_NAMES = (
     "before_notice_tx", "after_notice_tx", "before_confirm", "after_confirm", "before_notice_end",
     "before_order_move", "after_order_move",
 )  # fmt: skip
-"""Points of refunds and notices outside of the pipeline."""
+"""Failpoints of refunds and notices that are not in the pipeline of guarded operations."""
 
 SAGA_NAMES = (
     "before_saga", "after_saga",
@@ -21,13 +21,15 @@ SAGA_NAMES = (
     "before_expire_payment", "after_expire_payment", "before_cancel_order", "after_cancel_order",
     "before_release_stock", "after_release_stock", "before_undo_expire_payment", "after_undo_expire_payment",
 )  # fmt: skip
-"""Points at the beginning of the saga that ends an expired payment, and before and after each of its steps."""
+"""Failpoints at the beginning of the saga that ends an expired payment, and before and after each of its steps."""
 
 BULK_NAMES = ("before_bulk_row", "after_bulk_row")
-"""Points before and after the action on one row of a bulk run; both are before the row's result is stored."""
+"""Failpoints before and after the action on one row of a bulk run; both are reached before the row's result is
+stored.
+"""
 
 PUBLISHING_NAMES = ("before_publish", "after_publish")
-"""Points before and after an alert event is sent."""
+"""Failpoints before and after an alert event is sent."""
 
 ADOPTION_NAMES = (
     "after_adopt_columns",
@@ -37,7 +39,7 @@ ADOPTION_NAMES = (
     "after_adopt_index",
     "before_adopt_end",
 )
-"""Points of `db adopt`."""
+"""Failpoints of the command `db adopt`, after its steps and before its end."""
 
 RECONCILIATION_NAMES = (
     "before_reconcile_row",
@@ -45,16 +47,20 @@ RECONCILIATION_NAMES = (
     "after_reconcile_batch",
     "before_reconcile_end",
 )
-"""Points of a reconciliation: at each row that changes something, at each batch, and at its end."""
+"""Failpoints of a reconciliation: before and after each row that changes something, after each batch, and before its
+end.
+"""
 
 TASK_NAMES = ("after_task_begin", "before_task_end")
-"""Points of a due task: after its start was written into its row, and before its end is written."""
+"""Failpoints of a due task: after its start was written into its row, and before its end is written."""
 
 EXPORT_NAMES = ("after_pack_written", "before_pack_named")
-"""Points of the export of an evidence pack: before its audit entry is written, and before the file is renamed."""
+"""Failpoints of the export of an evidence pack: before its audit entry is written, and before the file gets its final
+name.
+"""
 
 REQUEST_NAMES = ("before_request_id", "after_request_id", "before_answer_kept", "after_answer_kept")
-"""Points before and after a request id is taken, and before and after its answer is stored."""
+"""Failpoints before and after a request id is stored as used, and before and after its answer is stored."""
 
 ALL_NAMES = (
     *OPERATION_NAMES,
@@ -68,4 +74,4 @@ ALL_NAMES = (
     *EXPORT_NAMES,
     *REQUEST_NAMES,
 )
-"""All valid names for CONSOLE_FAILPOINT."""
+"""All names that CONSOLE_FAILPOINT accepts."""

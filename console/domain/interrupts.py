@@ -1,4 +1,5 @@
-"""Requests to end this process (Ctrl+C, SIGTERM, a closing window), deferred while an answer must not be lost.
+"""Requests to end this process (Ctrl+C, SIGTERM, a closing window). They are deferred while a provider's answer could
+be lost.
 
 Python runs signal handlers between two instructions of the main thread, so an exception from a handler could come
 between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception: its number is
@@ -14,22 +15,24 @@ from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 INTERRUPT_REASON = "interrupted"  # house: the reason of an outcome
-"""Reason of an outcome that an interrupt caused."""
+"""Reason of an outcome for a call to a provider that an interrupt has ended."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _POLL_SECONDS = 0.02
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal or the window asks this process to end before the requested action began. Nothing was written
-    or sent.
+    """A signal or the window asks this process to end, and the requested action has not begun. Nothing was written or
+    sent.
     """
 
 
 class _SignalState:
-    """State of this module. `noted`: numbers of the signals received so far; `depth`: number of open `defer_signals`
-    blocks in the main thread; `has_begun`: True once the present command has opened one; `blocks`: open
-    `defer_signals` blocks of all threads; `calls`: the thread and the function that ends the wait, for each open
-    `register_call_ending` block.
+    """State of this module.
+
+    `noted`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in the main
+    thread. `patient`: the first signal raises nothing. `has_begun`: the present command has opened a `defer_signals`
+    block. `is_ending`: `end_calls` is running. `blocks`: open `defer_signals` blocks of all threads. `calls`: for
+    each open `register_call_ending` block, its thread and the function that ends the thread's wait.
     """
 
     def __init__(self) -> None:
@@ -46,17 +49,19 @@ _signal_state = _SignalState()
 
 
 def is_pending() -> bool:
-    """True if this thread is asked to end: by a signal (main thread only) or by `end_calls` (all threads)."""
+    """True if this thread is asked to end: by a signal (main thread only) or by `end_calls` (every thread)."""
     return _signal_state.is_ending or is_signalled()
 
 
 def is_signalled() -> bool:
-    """True if a signal asks this thread to end."""
+    """True if a signal has asked the process to end and the caller runs in the main thread."""
     return bool(_signal_state.noted) and _in_main_thread()
 
 
 def has_begun() -> bool:
-    """True if the present command has reached its action, so that something may have been written or sent."""
+    """True if the present command has opened a `defer_signals` block, so that something may have been written or
+    sent.
+    """
     return _signal_state.has_begun
 
 
@@ -68,10 +73,11 @@ def raise_if_pending() -> None:
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Defer signals until the end of the outermost block. Then restore the earlier handlers and raise the signals
-    again.
+    """Defer signals until the end of the outermost block. Then restore the earlier handlers and raise the received
+    signals again.
 
-    Only the main thread receives signals. In any other thread the block is only work for which `end_calls` waits.
+    Only the main thread receives signals. In any other thread signals aren't changed: `end_calls` only waits until
+    the block has ended.
     """
     block = object()
     _signal_state.blocks.add(block)
@@ -92,11 +98,11 @@ def defer_signals() -> Iterator[None]:
 
 @contextmanager
 def handle_signals(*, is_patient: bool) -> Iterator[None]:
-    """Handle signals for a command in the main thread: SIGTERM acts like Ctrl+C.
+    """Handle signals while a command runs in the main thread: SIGTERM acts like Ctrl+C.
 
-    With `patient` (for commands that write or send) the first signal raises nothing; the command checks `is_pending`,
-    ends soon and reports its result. Without it, and for a second signal outside of `defer_signals`,
-    KeyboardInterrupt is raised.
+    With `is_patient` (for commands that write or send) the first signal raises nothing; the command checks
+    `is_pending`, ends soon and reports its result. Without `is_patient`, and for a second signal outside of
+    `defer_signals`, KeyboardInterrupt is raised.
     """
     _signal_state.patient, _signal_state.has_begun = is_patient, False
     try:
@@ -108,8 +114,8 @@ def handle_signals(*, is_patient: bool) -> Iterator[None]:
 
 @contextmanager
 def raise_at_signals() -> Iterator[None]:
-    """Raise Interrupted at the first signal, also in a command that writes or sends: while a person is asked for
-    input and nothing is under way.
+    """Raise Interrupted at the first signal, even in a command that writes or sends. For the time in which the
+    command waits for a person's input and has no action in progress.
     """
     was_patient, _signal_state.patient = _signal_state.patient, False
     try:
@@ -132,7 +138,7 @@ def defer_while_printing() -> Iterator[None]:
 
 @contextmanager
 def ignore_signals() -> Iterator[None]:
-    """Ignore signals while a short message is written, so that a second Ctrl+C doesn't interrupt it."""
+    """Ignore signals while a short message is printed, so that a second Ctrl+C doesn't cut the message."""
     if not _in_main_thread():
         yield
         return
@@ -147,8 +153,8 @@ def ignore_signals() -> Iterator[None]:
 
 @contextmanager
 def register_call_ending(end_call: Callable[[], None]) -> Iterator[None]:
-    """Register `cut` for the time of the block. It is called when the block's thread is asked to end, and ends the
-    thread's wait for the network. It must not raise an exception.
+    """Register `end_call` until the end of the block. It is called when the block's thread is asked to end; it must
+    end the thread's wait for the network and must not raise an exception.
     """
     call = object()
     _signal_state.calls[call] = (threading.get_ident(), end_call)
@@ -159,9 +165,8 @@ def register_call_ending(end_call: Callable[[], None]) -> Iterator[None]:
 
 
 def end_calls(seconds: float) -> bool:
-    """End the network waits of all threads, because this process is about to end, and wait at most `seconds` until
-    every thread has left `defer_signals`, which means that its answer is stored. Return False if a thread hasn't left
-    it.
+    """End the network waits of all threads, because this process is about to end. Then wait at most `seconds` until
+    every thread has left `defer_signals` and so has stored its answer. Return False if a thread is still inside.
     """
     deadline = time.monotonic() + seconds
     _signal_state.is_ending = True
@@ -185,7 +190,9 @@ def _end_calls_of_thread(thread: int | None = None) -> None:
 
 
 def _on_signal(number: int, _frame: FrameType | None) -> None:
-    """Handle a signal; Python calls this in the main thread."""
+    """Signal handler: store the signal's number and end the main thread's wait for the network. Raise
+    KeyboardInterrupt unless signals are deferred now. Python calls this function in the main thread.
+    """
     _signal_state.noted.append(number)
     _end_calls_of_thread(threading.get_ident())
     if not _signal_state.depth and not (_signal_state.patient and len(_signal_state.noted) == 1):
@@ -194,9 +201,9 @@ def _on_signal(number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def _install_handlers(*, raise_again: bool) -> Iterator[None]:
-    """Install `_on_signal` for the signals that aren't ignored, unless an outer block has installed it. Replace the
-    handler of SIGINT first and restore it last, so that it raises nothing in between. `raise_again`: raise the
-    received signals again at the end.
+    """Install `_on_signal` as the handler of the signals that aren't ignored, unless an outer block has installed it.
+    SIGINT is replaced first and restored last, so that no KeyboardInterrupt is raised between the two changes.
+    `raise_again`: raise the received signals again at the end.
     """
     if signal.getsignal(signal.SIGINT) is _on_signal or signal.getsignal(signal.SIGTERM) is _on_signal:
         yield

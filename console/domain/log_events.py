@@ -1,7 +1,7 @@
-"""Log events for other programs: one line each, with facts and the correlation id of the current work.
+"""Log events for other programs: one log line for each event, with facts and the correlation id of the current work.
 
-They are written to the logger `console.events` at level INFO, at desks and in the worker. Facts are codes, our own
-numbers and names of providers: no data of a payer, no secret.
+The events are written to the logger `console.events` at level INFO, at desks and in the worker. The facts are codes,
+the console's own ids and names of providers; they contain no data of a payer and no secret.
 """
 
 import json
@@ -16,7 +16,7 @@ _log = logging.getLogger(LOGGER_NAME)
 
 
 class LogEvent(StrEnum):
-    """The closed list of events. `docs/worker.md` describes each one and its facts."""
+    """The closed list of log events. `docs/worker.md` describes each event and its facts."""
 
     PAYMENT_INITIATED = "payment_initiated"
     TOKEN_RECEIVED = "token_received"  # noqa: S105  # an event, no secret
@@ -28,21 +28,25 @@ class LogEvent(StrEnum):
 
 
 def write_event(event: LogEvent, **facts: object) -> None:
-    """Write one event with its facts."""
+    """Write one log event with its facts to the logger `console.events`."""
     _log.info("%s", event.value, extra={"event": event.value, "event_facts": facts})
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, object]:
-    """Return the event and its facts of a log record; empty for any other record."""
+    """Return the name of the event and its facts from a log record that `write_event` made; empty for any other log
+    record.
+    """
     event = getattr(record, "event", None)
     return {"event": event, **getattr(record, "event_facts", {})} if event else {}
 
 
 class EventLineFormatter(logging.Formatter):
-    """Formats one JSON object a line: `at`, `level`, `logger`, `event`, its facts, and `correlation`."""
+    """Formats a log record as one line of JSON: `at`, `level`, `logger`, `event`, the event's facts, and the facts of
+    the current work such as `correlation`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as one line of JSON."""
+        """Return the log record as one line of JSON."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         header = {"at": at, "level": record.levelname.lower(), "logger": record.name}
         return json.dumps({**header, **facts_of(record), **tracing.current_facts()}, default=str)

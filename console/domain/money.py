@@ -11,12 +11,14 @@ _PLAIN_AMOUNT_PATTERN = re.compile(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?")
 
 
 class InvalidAmountText(ValueError):
-    """The value isn't a whole number of minor units of the currency, or is negative or too large."""
+    """The value isn't a whole number of minor units of a known currency, or is negative or too large."""
 
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """A non-negative amount in minor units (yen, paise), at most 10^15. Raises NotAnAmount otherwise."""
+    """A non-negative amount in minor units (yen, paise), at most 10^15, with its currency (JPY or INR). Raises
+    InvalidAmountText for any other value.
+    """
 
     minor: int
     currency: str
@@ -29,23 +31,24 @@ class Money:
 
 
 def decimal_text(money: Money) -> str:
-    """Return the amount with all digits of the currency: `3300` (yen), `150.50` (rupees)."""
+    """Return the amount with all decimal places of its currency: `3300` (yen), `150.50` (rupees)."""
     digits = MINOR_DIGITS[money.currency]
     units, part = divmod(money.minor, 10**digits)
     return f"{units}.{part:0{digits}}" if digits else str(units)
 
 
 def shortest_text(money: Money) -> str:
-    """Return the amount without trailing zeros: `150.5`, `5`."""
+    """Return the amount as decimal text without zeros at the end of the fraction: `150.5`, `5`."""
     text = decimal_text(money)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def money_from_text(text: str, currency: str) -> Money:
-    """Parse a decimal text of ASCII digits, without sign or exponent. Raises NotAnAmount for any other text.
+    """Parse an amount in major units, written with ASCII digits and without sign or exponent. Raises
+    InvalidAmountText for any other text.
 
-    A text with more decimal places than the currency has is refused, even if they are zeros, because the amount may
-    be meant in another currency.
+    A text with more decimal places than the currency has is refused, even if these are zeros, because the person may
+    mean another currency.
     """
     digits = MINOR_DIGITS.get(currency, 0)
     match = _PLAIN_AMOUNT_PATTERN.fullmatch(text)
@@ -55,8 +58,8 @@ def money_from_text(text: str, currency: str) -> Money:
 
 
 def money_from_number(value: int | Decimal, currency: str) -> Money:
-    """Convert an amount in major units (yen, rupees). Raises NotAnAmount if it isn't a whole number of minor
-    units.
+    """Convert an amount in major units (yen, rupees) to Money. Raises InvalidAmountText if the amount isn't a whole
+    number of minor units.
     """
     exact = Decimal(value)
     if not exact.is_finite() or exact.adjusted() > 15 or exact.is_signed():
@@ -69,8 +72,8 @@ def money_from_number(value: int | Decimal, currency: str) -> Money:
 
 
 def _shift_digits(figures: tuple[int, ...], shift: int) -> int:
-    """Return the integer of these decimal digits times 10^`shift`. Digits that a negative shift drops must be
-    zero.
+    """Return the integer that these decimal digits form, times 10^`shift`. A negative `shift` drops digits at the
+    end; the dropped digits must be zero.
     """
     digits = figures[:shift] if shift < 0 else figures
     return int("".join(map(str, digits)) + "0" * max(shift, 0) or "0")

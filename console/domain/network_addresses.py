@@ -1,4 +1,6 @@
-"""Classify network addresses: an address of this machine, a public address, or an address of an internal network."""
+"""Classification of network addresses: an address of this machine, a public address, or an address of an internal
+network.
+"""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
@@ -6,11 +8,13 @@ Address = IPv4Address | IPv6Address
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)
-"""Upper half of an interface identifier that contains an IPv4 address (RFC 5214)."""
+"""Upper half of an IPv6 interface identifier whose lower half is an IPv4 address (ISATAP, RFC 5214)."""
 
 
 def is_this_machine(host: str) -> bool:
-    """True for `localhost` and for loopback addresses; False for a name such as `127.0.0.1.example.com`."""
+    """True for `localhost` and for loopback addresses. False for any other name, also for one such as
+    `127.0.0.1.example.com`.
+    """
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -18,7 +22,9 @@ def is_this_machine(host: str) -> bool:
 
 
 def embedded_address(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address contains (mapped, 6to4, NAT64); otherwise the address itself."""
+    """Return the IPv4 address that an IPv6 address contains (IPv4-mapped, 6to4 or NAT64); otherwise the given
+    address.
+    """
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -27,11 +33,11 @@ def embedded_address(address: Address) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """True for a public (global unicast) address. If the address contains another one (a tunnel), that one decides,
-    so that a tunnel into an internal network isn't public.
+    """True for a public (global unicast) address. If the address contains an IPv4 address (a tunnel), the IPv4
+    address decides, so that a tunnel into an internal network isn't public.
 
     Public IPv6 addresses are all in 2000::/3; compatible (::/96), site-local (fec0::/10) and local NAT64
-    (64:ff9b:1::/48) addresses aren't. Teredo counts as not public, because no provider uses it.
+    (64:ff9b:1::/48) addresses aren't public. A Teredo address counts as not public, because no provider uses Teredo.
     """
     innermost = embedded_address(address)
     if isinstance(innermost, IPv6Address):

@@ -1,16 +1,16 @@
-"""Pages of a PDF for display: their images, and positions on them."""
+"""Pages of a PDF for display: images of pages, and positions on a page."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 Box: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right, bottom as fractions (0 to 1) of the displayed page."""
+"""A rectangle on a page: left, top, right, bottom as fractions (0 to 1) of the displayed page."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A page as an image. Width and height are in pixels; `pixels` has height × width × 3 bytes (red, green, blue),
-    rows without padding.
+    """A page of a PDF as an image. Width and height are in pixels; `pixels` has height × width × 3 bytes (red, green,
+    blue), rows without padding.
     """
 
     width: int
@@ -20,7 +20,9 @@ class PageImage:
 
 @dataclass(frozen=True, slots=True)
 class PageHit:
-    """One match of a search: page index from 0, and one box per line that it covers."""
+    """One match of a text search in a PDF: the page's index from 0, and one box for each line that the match
+    covers.
+    """
 
     page: int
     boxes: tuple[Box, ...]

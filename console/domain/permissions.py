@@ -1,5 +1,5 @@
-"""Roles and rights: the roles that may do each action. Services check the table; screens use it to explain a disabled
-action.
+"""Roles and rights: the roles that may do each action. Services check this table; screens use it to explain a
+disabled action.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
 }
 
 READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
-"""Rights that a desk uses itself, also if a worker acts for its person."""
+"""Rights to read. A desk reads by itself, even if its person asks a worker for all other actions."""
 
 
 def has_right(person: Person, action: str) -> bool:
@@ -44,7 +44,7 @@ def has_right(person: Person, action: str) -> bool:
 
 
 def is_same_person(name: str, other_name: str) -> bool:
-    """True if the names are equal without regard to case and outer spaces, so that `Op-A ` can't confirm a decision
-    of `op-a`.
+    """True if the names are equal without regard to upper and lower case and to spaces at both ends, so that `Op-A `
+    can't confirm a decision of `op-a`.
     """
     return name.strip().casefold() == other_name.strip().casefold()

@@ -1,4 +1,6 @@
-"""Outcome of a call to a provider: each call gets one class, also after an error of the network or the program."""
+"""Outcome of a call to a provider: each call gets one class, even if an error of the network or of the program ended
+it.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +24,7 @@ class OutcomeClass(StrEnum):
 
 
 class Sent(StrEnum):
-    """Knowledge about whether a byte of the request has reached the provider."""
+    """Tells if a byte of the request has reached the provider: certainly not, possibly, or certainly."""
 
     NO = "no"
     MAYBE = "maybe"
@@ -33,9 +35,9 @@ class Sent(StrEnum):
 class Outcome(Generic[T_co]):
     """Outcome of one call to a provider.
 
-    `reason` is a stable code (`read_timeout`, `http_503`, `other_number`, …), `status` the HTTP status if one
-    arrived, `evidence` the redacted text of the body, `sha256` the hash of the body as received, `found` the parsed
-    content.
+    `kind` is its class. `reason` is a stable code (`read_timeout`, `http_503`, `other_number`, …), `status` the HTTP
+    status if the provider answered, `evidence` the redacted text of the body, `sha256` the hash of the body as
+    received, `found` the parsed content.
     """
 
     kind: OutcomeClass

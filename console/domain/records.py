@@ -1,4 +1,6 @@
-"""Immutable values: states, credit checks, operations, evidence, people."""
+"""Immutable values of credit checks, operations, evidence, leases, people and audit entries, and the states that
+records of all kinds share.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +17,8 @@ class CheckState(StrEnum):
 
 
 class Certainty(StrEnum):
-    """Certainty of a record, stored beside its state: UNKNOWN if its last call was sent and its outcome isn't
-    known.
+    """Certainty of a record's state, stored beside the state: UNKNOWN if the record's last call was sent and its
+    outcome isn't known.
     """
 
     KNOWN = "known"
@@ -24,7 +26,9 @@ class Certainty(StrEnum):
 
 
 class WorkState(StrEnum):
-    """State of a record's next step: no work, work that the program has scheduled, or work for a person."""
+    """State of a record's next step: none, scheduled by the program (SCHEDULED), or waiting for a person
+    (NEEDS_REVIEW).
+    """
 
     NONE = "none"
     SCHEDULED = "scheduled"
@@ -32,8 +36,8 @@ class WorkState(StrEnum):
 
 
 class WorkReason(StrEnum):
-    """Reason of a record's next step. The values are stored in the column `work_reason`, and the catalogue has a text
-    `work.reason.<value>` for each.
+    """Reason of a record's next step. The values are stored in the column `work_reason`, and the catalogue of
+    wordings has a text `work.reason.<value>` for each.
     """
 
     AMOUNT_DIFFERS = "amount_differs"
@@ -80,8 +84,8 @@ class WorkReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The next step of a record. `at` is its due time (UTC) if it is scheduled, `reason` a stable code, `attempt` the
-    number of attempts made so far.
+    """The next step of a record. `at` is the time (UTC) at which a scheduled step is due, `reason` a stable code,
+    `attempt` the number of attempts made so far.
     """
 
     state: WorkState = WorkState.NONE
@@ -92,8 +96,8 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class CreditCheck:
-    """One credit check, with the values that the database derives. Instants are aware UTC. `incomplete` has the names
-    of missing fields; `viewing_over`: the provider doesn't show the report any more.
+    """One credit check as stored. Instants are aware UTC. `incomplete` has the names of missing fields.
+    `viewing_over`: the provider doesn't show the report any more.
     """
 
     id: int
@@ -118,8 +122,8 @@ class CreditCheck:
     viewing_over: bool = False
     duplicate_of: int | None = None
     dates_zone: str | None = None
-    """Time zone in which the row stores `purchased_at` and `expired_at`; None for UTC. The values here are always
-    UTC.
+    """Time zone in which the database row stores `purchased_at` and `expired_at`; None for UTC. In this object both
+    are always UTC.
     """
 
     @property
@@ -144,7 +148,9 @@ class OperationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One guarded operation. `source` is "database" if the journal has it, "desk" if only the desk's spool has it."""
+    """One guarded operation. `source` is "database" if the journal has the operation, "desk" if only the spool of a
+    desk has it.
+    """
 
     id: str
     action: str
@@ -177,7 +183,9 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceItem:
-    """A stored answer of a provider or a proof of a person. `summary` has no secret; `body` is the redacted text."""
+    """A stored answer of a provider, or evidence that a person handed in. `summary` contains no secret; `body` is the
+    redacted text.
+    """
 
     id: int
     at: datetime
@@ -190,7 +198,7 @@ class EvidenceItem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A stored PDF of a record. `path` is relative to the folder of documents, and the file's name is the hash of its
+    """A stored PDF of a record. `path` is relative to the folder of documents; the file's name is the hash of its
     content.
     """
 
@@ -203,8 +211,8 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class LeaseHolder:
-    """The holder of a lease. `since` and `until` are only for display, because a lease expires by the database's
-    clock.
+    """The person and process that hold a lease. `since` and `until` are only for display, because the database's
+    clock decides when a lease expires.
     """
 
     name: str
@@ -218,8 +226,8 @@ class LeaseHolder:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRequest:
-    """A person's request to buy a credit check. `reasons` and `deal` are code numbers of AlarmBox. `renew`: replace a
-    live credit check whose validity has ended.
+    """A person's request to buy a credit check. `reasons` and `deal` are code numbers that AlarmBox defines. `renew`:
+    replace a live credit check whose validity has ended.
     """
 
     corporation_number: str
@@ -245,7 +253,9 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An operator with roles. `may_buy`: this person may buy credit checks, if a role allows it too."""
+    """An operator with roles. `may_buy`: this person may buy credit checks, if one of the roles also allows a
+    purchase.
+    """
 
     name: str
     roles: frozenset[str]
@@ -254,7 +264,9 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One row of the audit trail."""
+    """One row of the audit trail: `who` did `what` with the record `subject`, with a result, a reason and further
+    facts in `detail`.
+    """
 
     id: int
     at: datetime

@@ -1,5 +1,5 @@
-"""Schedules of automatic attempts: the waits before each. After the last attempt of a schedule without repetition,
-the record waits for a person.
+"""Schedules of automatic attempts: the wait before each attempt. After the last attempt of a schedule whose last wait
+isn't repeated, the record waits for a person.
 """
 
 from collections.abc import Sequence
@@ -22,25 +22,27 @@ REFUND_PROBES: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY, _DAY, _DAY,
 )  # fmt: skip
 PAYMENT_TIMEOUTS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR)
-"""Waits between attempts to end a payment that has expired, while its outcome isn't known; the last wait repeats."""
+"""Waits between the attempts to end an expired payment while its outcome isn't known; the last wait is repeated."""
 INCOMPLETE_REFETCHES: Sequence[timedelta] = (5 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY)
 
 REFUND_POLLS: Sequence[timedelta] = (30 * _SECOND, 2 * _MINUTE, 10 * _MINUTE, *(24 * (_HOUR,)), _DAY)
 SLOW_REFUND_POLLS: Sequence[timedelta] = (*(24 * (_HOUR,)), _DAY)
-"""Waits between polls of an accepted refund: REFUND_POLLS for a provider that completes refunds within minutes,
-SLOW_REFUND_POLLS for one that needs hours. The last wait repeats.
+"""Waits between the polls of an accepted refund: SLOW_REFUND_POLLS for a provider that needs hours to complete
+refunds, REFUND_POLLS for a provider that needs minutes. The last wait is repeated.
 """
 REFUND_SENDINGS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY)
-"""Waits before an approved refund that could not be sent is sent again, with the same key."""
+"""Waits between the attempts to send an approved refund that could not be sent. Each attempt uses the same
+idempotency key.
+"""
 REFUND_DECISION_TIME_LIMIT = 72 * _HOUR
-"""Time limit for the decision about a refund request."""
+"""Time that approvers have to decide about a refund request."""
 SLOW_REFUND_AGE = 24 * _HOUR
-"""Time after which a case is opened for an accepted refund."""
+"""Time after which a case is opened for a refund that the provider has accepted and not completed."""
 
 
 def next_attempt_at(schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale) -> datetime | None:
-    """Return the instant at which the next attempt is due, after `attempts` earlier ones; None if the schedule has no
-    more attempts.
+    """Return the instant at which the next attempt of the schedule is due, after `attempts` attempts; None if the
+    schedule has no more attempts.
     """
     if attempts >= len(schedule):
         return None
@@ -50,5 +52,7 @@ def next_attempt_at(schedule: Sequence[timedelta], attempts: int, now: datetime,
 def next_attempt_at_endless(
     schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
 ) -> datetime:
-    """Return the instant at which the next attempt is due, for a schedule whose last wait repeats."""
+    """Return the instant at which the next attempt is due, after `attempts` attempts, for a schedule whose last wait
+    is repeated.
+    """
     return now + scale.scaled_delta(schedule[min(attempts, len(schedule) - 1)])

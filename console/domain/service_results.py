@@ -1,4 +1,4 @@
-"""Results of services: records with their explanation, pages of queues, plans and results of actions."""
+"""Results of services: records with their explanation, numbers for queues, plans, and results of actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ from console.domain.records import (
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """The next step of a record: a wording code with facts, and the terminal command for it; None if there is
-    none.
+    """The next step of a record: a wording code with facts, and the terminal command for the step; None if there is
+    no command.
     """
 
     code: str
@@ -41,8 +41,8 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class AllowedAction:
-    """An action on a record. `allowed`: the present person may do it now; otherwise `reason` is a wording code with
-    facts.
+    """An action on a record. `allowed`: the acting person may do the action now. Otherwise `reason` is a wording code
+    with facts.
     """
 
     action: str
@@ -53,7 +53,7 @@ class AllowedAction:
 
 @dataclass(frozen=True, slots=True)
 class OperationView:
-    """One guarded operation with its history. `awaiting` is "second_person" while a decision needs a second
+    """One guarded operation with its history. `awaiting` is "second_person" while a decision waits for its second
     person.
     """
 
@@ -66,8 +66,8 @@ class OperationView:
 
 @dataclass(frozen=True, slots=True)
 class QueueCount:
-    """Number of records in a queue, at most 1,000 (`capped`: there are more). `oldest` is the instant since when the
-    oldest record waits.
+    """Number of records in a queue, at most 1,000; `capped` is True if there are more. `oldest` is the instant since
+    which the oldest record waits.
     """
 
     queue: str
@@ -78,8 +78,8 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
-    """Facts for the purchase dialog, as read at `read_at`; nothing is reserved. `live` are the live credit checks of
-    the number, `running` is the process that buys one now.
+    """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `live` are the live credit checks of the
+    corporation number; `running` is the process that buys one for this number now.
     """
 
     corporation_number: str
@@ -102,7 +102,9 @@ class RefetchResult:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One check of `doctor`: `message` and `next` are wording codes of the result and of the next step."""
+    """Result of one check of the command `doctor`: `message` is the wording code of the result, `next` the wording
+    code of the next step.
+    """
 
     name: str
     ok: bool
@@ -113,11 +115,11 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class FeedMark:
-    """Position of a reader in the change feed. The reader passes it unchanged to its next call.
+    """Position of a reader in the change feed. The reader passes the mark unchanged to its next call.
 
-    No row with an id up to `closed` can still appear. `latest_when_marked` was the newest id at the time
-    `marked_at_seconds` (monotonic seconds) and becomes `closed` later. `seen` has the ids above `closed` that the
-    reader has already got.
+    `latest` is the newest id that the reader got. No row with an id up to `closed` can still be added.
+    `latest_when_marked` was the newest id at the time `marked_at_seconds` (monotonic seconds) and becomes `closed`
+    later. `seen` has the ids above `closed` that the reader already got.
     """
 
     latest: int
@@ -137,11 +139,11 @@ class TaskRun:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The acting person and the database. `known`: the database has an operator of this name.
+    """The acting person and the database. `known`: the database has an operator with this name.
 
-    `source` tells from where the database account of a server comes: "asked" from the person, "given" by the
-    settings, or "kept" in the keyring. `kept` is True if the keyring has the account. On SQLite they are None and
-    False.
+    `source` is the origin of the account with which a database server is used: "asked" if the person typed it,
+    "given" if the settings have it, "kept" if the keyring has it. `kept` is True if the keyring has the account. On
+    SQLite `source` is None and `kept` is False.
     """
 
     person: Person
@@ -153,9 +155,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class AccountDone:
-    """Result for one person of a file of accounts. `done` is created, updated, unchanged or disabled. `password` is
-    set (a new one), kept (unchanged), or none for a database without passwords. `asks`: a worker acts for the person.
-    `has_moved`: the person acted before and asks now, or the other way round. `is_default`: the file doesn't say it.
+    """Result of `db accounts apply` for one person of the file of accounts. `done` is created, updated, unchanged or
+    disabled. `password` is set (a new one), kept (unchanged), or none for a database without passwords. `asks`: a
+    worker acts for the person. `has_moved`: the person's own desk acted before and a worker acts from now on, or the
+    reverse. `is_default`: the file doesn't state whether the person acts or asks.
     """
 
     person: Person
@@ -168,8 +171,8 @@ class AccountDone:
 
 @dataclass(frozen=True, slots=True)
 class AccountsApplied:
-    """Result of `db accounts apply`: the people, and the SQL statements with masked passwords. With `dry_run` nothing
-    was executed.
+    """Result of `db accounts apply`: the people, and the SQL statements with masked passwords. With `dry_run` no
+    statement was executed.
     """
 
     operators: tuple[AccountDone, ...]

@@ -1,13 +1,13 @@
-"""The closed set of the problems of a setting, in `ConsoleError.detail` of bad_profile.
+"""The closed set of problems of a setting, used in `ConsoleError.detail` of the error `bad_profile`.
 
-The values are fixed, as those of `error_reasons` are.
+The values are fixed, because scripts read them.
 """
 
 from console.domain.reason import Reason
 
 
 class SettingProblem(Reason):
-    """Values of `detail.problem` of bad_profile."""
+    """Problems of the error `bad_profile` (`detail.problem`): the fault of a setting or of the profile file."""
 
     ACCESS_DENIED = "access_denied"
     ADDRESS_TAKEN = "address_taken"

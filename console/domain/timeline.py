@@ -1,4 +1,4 @@
-"""Timeline: merges the events of several sources (tables) into one chain. No I/O.
+"""Timeline of a record: merges the events of several sources (tables) into one chain. No I/O.
 
 The events of one source keep the order of their rows, even if a clock was wrong; the sources are merged by time.
 Events of the same time are sorted so that a cause comes before its effect (begun, answered, decided, ended), then by
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Step(StrEnum):
-    """Kind of an event. Events of the same time are sorted in the order of these members."""
+    """Kind of an event in a timeline. Events of the same time are sorted in the order of these members."""
 
     BEGUN = "begun"
     """An operation was written to the journal, before anything was sent."""
@@ -25,7 +25,7 @@ class Step(StrEnum):
     """A person handed in evidence."""
     RECONCILIATION = "reconciliation"
     DECISION = "decision"
-    """A person decided."""
+    """A person made a decision about the record."""
     CHANGE = "change"
     """The record changed, or a change was refused."""
     SAGA = "saga"
@@ -43,12 +43,11 @@ SortKey = tuple[datetime, int, str, int, str]
 class Event:
     """One event of the record `kind` `id`; `at` is aware UTC.
 
-    - `what` is a code with `facts`; `result` is done, refused or failed.
-    - `source` and `row` name the place where it is stored.
-    - `operation_id` (if there was one), `correlation` (the work, as in the logs) and `session` (the process) group
-      events.
-    - `evidence` has the ids of its evidence.
-    - `after` is the time of its cause, if the cause was stored a moment later.
+    - `who` is the actor; `what` is the code of the event, with `facts`; `result` is done, refused or failed.
+    - `source` and `row` name the table and row in which the event is stored.
+    - `operation_id`, `correlation` (the id of the work, as in the logs) and `session` (the process) group events.
+    - `evidence` has the ids of the event's evidence.
+    - `after` is the time of the event's cause, if the cause was stored a moment later.
     """
 
     at: datetime
@@ -69,12 +68,14 @@ class Event:
 
     @property
     def moment(self) -> datetime:
-        """The time by which the event is sorted into the chain: `at`, but not before its cause."""
+        """The time by which the event is sorted into the chain: `at`, or the time of its cause if that is later."""
         return self.at if self.after is None else max(self.at, self.after)
 
     @property
     def stream(self) -> str:
-        """The key of its stream. A stream has the rows of one source about one record, whose order never changes."""
+        """The key of the event's stream. A stream has the rows of one source about one record; their order never
+        changes.
+        """
         return f"{self.source} {self.kind} {self.id}"
 
 
@@ -83,7 +84,7 @@ class Chain:
     """Events of a record and its related records, oldest first.
 
     `next_cursor` is the position at which the next page begins; None on the last page. `facts` has the record's
-    number and states; `hidden` has texts that must be masked.
+    number and states; `hidden` has texts that must be masked before display.
     """
 
     kind: str
@@ -99,8 +100,8 @@ EMPTY_CHAIN = Chain("", "", ())
 
 
 def merge_streams(streams: Iterable[tuple[Iterable[Event], datetime]]) -> Iterator[tuple[datetime, Event]]:
-    """Merge streams of events into one chain, and yield each event with its moment: its own time, or the moment of an
-    earlier event of its stream if that is later because a clock was set back.
+    """Merge streams of events into one chain. Yield each event with its moment: the event's own time, or the moment
+    of an earlier event of its stream if that is later because a clock was set back.
 
     Each stream comes with the moment of its last event on the previous page; EARLIEST_INSTANT for the first page.
     Only one event of each stream is in memory at a time.
@@ -132,7 +133,7 @@ _STEP_OF_FRAGMENT: tuple[tuple[str, Step], ...] = (
 
 
 def step_of(what: str) -> Step:
-    """Return the kind of event of an audit entry with this action."""
+    """Return the kind of the event that an audit entry with the action `what` is in a timeline."""
     name = what.rpartition(".")[2]
     if name in _DECISION_WORDS:
         return Step.DECISION
@@ -156,8 +157,8 @@ def _mask(value: Any, hidden: Collection[str]) -> Any:
 
 
 def mask_text(text: str, hidden: Iterable[str]) -> str:
-    """Return the text with each hidden text of at least four characters replaced by `****`, followed by its last four
-    characters if it has at least eight.
+    """Return the text with each hidden text of at least four characters masked: `****`, followed by the last four
+    characters of the hidden text if it has at least eight.
     """
     for secret in sorted(
         (hidden_text for hidden_text in hidden if len(hidden_text) >= _SHORTEST_HIDDEN_CHARACTERS),

@@ -1,5 +1,5 @@
-"""Checks of providers' URLs, because credentials are sent to them: a URL must use https or name this machine, and
-must not contain a part that leads to another host than it seems.
+"""Checks of providers' URLs. Credentials are sent to these URLs, so a URL must use https or name this machine, and
+must not be written in a form that can be mistaken for another host.
 """
 
 import re
@@ -22,15 +22,15 @@ Network = IPv4Network | IPv6Network
 _PRIVATE_NETWORKS: Sequence[Network] = tuple(
     ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
-"""Private networks that the settings may allow (RFC 1918, 6598, 4193). Link-local addresses are excluded, because
-cloud machines get credentials from servers at such addresses.
+"""Networks within which the settings may allow private networks (RFC 1918, 6598, 4193). Link-local addresses are not
+among them, because cloud machines get credentials from servers at such addresses.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """A provider's origin (scheme, host and port). `host` is ASCII in lower case, without brackets. `port`: None
-    means the default port of the scheme.
+    """A provider's origin (scheme, host and port). `host` is ASCII in lower case, an IPv6 address without brackets.
+    If `port` is None, the default port of the scheme is used.
 
     `private_networks`: private networks whose addresses are allowed in addition to public addresses.
     """
@@ -50,10 +50,10 @@ class BaseUrl:
         return f"{self.scheme}://{host}" + ("" if self.port is None else f":{self.port}")
 
     def admits_address(self, address: str) -> bool:
-        """True if the program may connect to this address, to which the host's name was resolved.
+        """True if the program may connect to `address`, to which the host's name was resolved.
 
-        For a loopback URL only addresses of this machine are allowed; for any other URL public addresses and those in
-        the networks of `private_networks`.
+        For a loopback URL only addresses of this machine are allowed; for any other URL only public addresses and
+        those in the networks of `private_networks`.
         """
         parsed = ip_address(address.partition("%")[0])
         if self.is_loopback:
@@ -62,15 +62,15 @@ class BaseUrl:
 
 
 def check_base_url(url: str, variable: str = "provider_url") -> None:
-    """Raise ConsoleError `bad_profile` for a URL that is not allowed, with the facts `variable` and `problem`, but
-    without the URL.
+    """Raise ConsoleError `bad_profile` if the URL isn't allowed. The error has the facts `variable` (the name of the
+    setting) and `problem`, but not the URL.
     """
     parse_base_url(url, variable)
 
 
 def parse_private_network(text: str) -> Network:
-    """Parse a private network that the settings may allow. Raises ValueError for a network that isn't part of one of
-    `_PRIVATE_NETWORKS`.
+    """Parse the text of a private network that the settings allow. Raises ValueError for a network that isn't within
+    one of `_PRIVATE_NETWORKS`.
     """
     network = ip_network(text)
     if not any(
@@ -82,7 +82,9 @@ def parse_private_network(text: str) -> Network:
 
 
 def parse_base_url(url: str, variable: str = "provider_url", private: Sequence[Network] = ()) -> BaseUrl:
-    """Return the origin of `url`, which may have only scheme, host and port. Raises ConsoleError `bad_profile`."""
+    """Return the origin of `url`, which may have only scheme, host and port. `variable` is the name of the setting,
+    `private` the allowed private networks. Raises ConsoleError `bad_profile` if the URL isn't allowed.
+    """
     try:
         return _parsed(url, private)
     except _InvalidUrl as unfit:
@@ -90,7 +92,7 @@ def parse_base_url(url: str, variable: str = "provider_url", private: Sequence[N
 
 
 class _InvalidUrl(Exception):
-    """A URL that isn't allowed, with the problem."""
+    """The URL isn't allowed; `problem` tells the reason."""
 
     def __init__(self, problem: SettingProblem) -> None:
         super().__init__(problem)
@@ -123,8 +125,8 @@ def _parse(url: str) -> SplitResult:
 
 
 def _read_host(parts: SplitResult) -> str:
-    """Return the host in ASCII. Raises _Unfit for forms that only some resolvers read as an address (`127.1`,
-    `0x7f000001`).
+    """Return the host of the URL in ASCII. Raises _InvalidUrl for forms that only some resolvers read as an address
+    (`127.1`, `0x7f000001`).
     """
     host = _ascii_host((parts.hostname or "").removesuffix("."))
     if _is_address(host):
@@ -135,8 +137,8 @@ def _read_host(parts: SplitResult) -> str:
 
 
 def _ascii_host(host: str) -> str:
-    """Return the Punycode of an international name. Raises _Unfit for look-alikes of ASCII (full width, other
-    dots).
+    """Return an international host name in Punycode, an ASCII name unchanged. Raises _InvalidUrl for characters that
+    look like ASCII (full width, other dots).
     """
     if host.isascii():
         return host

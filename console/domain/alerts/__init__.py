@@ -1,1 +1,1 @@
-"""Rules and events of alerts."""
+"""Rules by which alerts about orders are raised, and the alert events that other programs receive."""

@@ -1,4 +1,6 @@
-"""Alert events for other programs: their form, and the interface of the sender. No I/O."""
+"""Alert events for other programs: the form of an event, and the interface of the objects that send events. No
+I/O.
+"""
 
 import json
 from dataclasses import dataclass, field
@@ -13,8 +15,8 @@ EventName = Literal["AlertRaised", "AlertResolved"]
 
 @dataclass(frozen=True, slots=True)
 class AlertMessage:
-    """One event. Events with the same `key` are sent in their order. A repetition of an event has the same
-    `event_id`.
+    """One alert event for other programs; `body` is JSON. Events with the same `key` (the order number) are sent in
+    the order in which they were written. A repeated event has the same `event_id`.
     """
 
     topic: str
@@ -24,11 +26,13 @@ class AlertMessage:
 
 
 class Publisher(Protocol):
-    """Interface that sends events. An event may arrive more than once."""
+    """Interface of an object that sends alert events to other programs. A receiver may get the same event more than
+    once.
+    """
 
     def publish(self, message: AlertMessage) -> str | None:
-        """Send one event. Return None if it was accepted, otherwise an error code. Raises ConsoleError bad_profile
-        for missing settings.
+        """Send one event. Return None if the receiver has accepted the event, otherwise an error code. Raises
+        ConsoleError `bad_profile` for missing settings.
         """
         ...
 
@@ -36,10 +40,11 @@ class Publisher(Protocol):
 
 
 def alert_message(event_name: EventName, alert: Alert, database_id: str) -> AlertMessage:
-    """Return the event about an alert that was raised or resolved.
+    """Return the event that tells other programs that `alert` was raised or resolved.
 
-    The event's id is derived from the alert's id and time. The alert's id alone isn't unique: a database that was
-    restored from a backup uses the same ids again, and a receiver would drop the next alert as a repetition.
+    The event's id is derived from `database_id` and the alert's id and time. The alert's id alone isn't unique: a
+    database that was restored from a backup assigns the same ids again, and a receiver would drop the next alert as a
+    repetition.
     """
     name = f"{database_id} alert {alert.id} {alert.detected_at.isoformat()} {event_name}"
     event_id = str(uuid5(NAMESPACE_OID, name))

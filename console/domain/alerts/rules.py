@@ -1,11 +1,12 @@
-"""Rules that an order and its payments must fulfil, and for each the action that removes a violation.
+"""Rules A, B and C, which an order and its payments must fulfil, and for each rule the action that removes a
+violation.
 
-- A: paid at the provider, but the order is still pending after a grace period: move the order.
-- B: the order is paid, but none of its payments succeeded: probe the payment.
-- C: paid after it had expired or failed, or after the order was cancelled, and not yet refunded: refund it, or decide
-  on another compensation.
+- A: a payment was paid at the provider, but its order is still pending after a grace period. Action: move the order.
+- B: the order is paid, but none of its payments succeeded. Action: probe the payment.
+- C: a payment was paid after it had expired or failed, or after its order was cancelled, and the money was not given
+  back completely. Action: refund the payment, or decide on another compensation.
 
-At most one broken rule is reported for an order. An order without a payment in this database breaks none: it was
+At most one broken rule is reported for an order. An order without a payment in this database breaks no rule: it was
 paid in another way, or before the console was used. Reconciliation finds missing payments.
 """
 
@@ -22,9 +23,11 @@ from console.domain.tasks.records import Rule
 GRACE_PERIODS: Mapping[Rule, timedelta] = {
     Rule.PAID_UNNOTICED: timedelta(minutes=5),
     Rule.PAID_WITHOUT_PAYMENT: timedelta(minutes=5),
-    Rule.PAID_TOO_LATE: timedelta(0),  # nothing corrects that automatically
+    Rule.PAID_TOO_LATE: timedelta(0),  # the program never removes this violation by itself
 }
-"""Grace period of each rule, before an alert is raised; the program normally moves the order within it."""
+"""Time for which an order may break a rule before an alert is raised, by rule. Normally the program moves the order
+to paid within this time.
+"""
 LONGEST_GRACE_PERIOD = max(GRACE_PERIODS.values())
 
 ACTION_OF_RULE: Mapping[Rule, str] = {
@@ -45,8 +48,8 @@ _EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """A rule that an order breaks. `observed` and `expected` are texts of codes; `payment_id` is the payment on which
-    the action removes the cause.
+    """A rule that an order breaks. `observed` and `expected` are short texts of states and amounts, such as
+    `order=pending`. `payment_id` is the payment to which the corrective action is applied.
     """
 
     rule: Rule
@@ -56,17 +59,18 @@ class BrokenRule:
 
     @property
     def action(self) -> str:
-        """The action that removes the cause."""
+        """The name of the action that removes the violation: `move_order`, `ask_payment` or `refund`."""
         return ACTION_OF_RULE[self.rule]
 
 
 def find_broken_rule(
     order: Order, payments: Sequence[Payment], now: datetime, scale: TimeScale, open_rules: Collection[str] = ()
 ) -> BrokenRule | None:
-    """Return the rule that an order and all its payments break since longer than the rule's grace period; None if
-    there is none.
+    """Return the rule that an order and its payments have broken for longer than the rule's grace period; None if
+    they break no rule. `payments` are all payments of the order.
 
-    `open_rules` has the ids of the rules with an open alert about this order; they have no grace period any more.
+    `open_rules` has the ids of the rules for which an alert about this order is open; these rules have no grace
+    period. `scale` divides the grace periods in tests.
     """
     grace = _GracePeriods(now, scale, open_rules)
     paid = sorted(
@@ -95,7 +99,7 @@ def find_broken_rule(
 
 
 def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> bool:
-    """True if the order is marked as paid but none of its payments was."""
+    """True if the order is marked as paid and has payments, but none of these payments is in a paid state."""
     return (
         order.state in PAID_ORDER_STATES
         and bool(payments)
@@ -108,8 +112,9 @@ def _order_changed_at(order: Order) -> datetime:
 
 
 def _payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Sequence[Payment]:
-    """Return the payments that were paid too late: after their own end, or after the order was cancelled. If the
-    goods were sent and there is only one payment, it is for these goods and isn't too late.
+    """Return those of the paid payments that were paid too late: after the payment had expired or failed, or after
+    the order was cancelled. If the order was shipped and has only one paid payment, this payment pays for the goods
+    and isn't too late.
     """
     if order.state is _O.CANCELLED:
         return paid
@@ -119,28 +124,30 @@ def _payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Sequence[P
 
 
 def _has_unrefunded_money(payment: Payment) -> bool:
-    """True unless the whole captured amount was refunded."""
+    """True if a part of the captured amount, or all of it, was not refunded."""
     return payment.refunded_minor < max(payment.captured_minor, 1)
 
 
 def _payment_known_since(payment: Payment) -> datetime:
-    """Return the instant at which the console learned that the payment was paid; if that isn't stored, the time of
-    the payment.
+    """Return the instant at which the console learned that the payment was paid. If this instant isn't stored, return
+    the time of the payment.
     """
     return payment.booked_at or payment.paid_at or payment.changed_at or _EARLIEST_INSTANT
 
 
 @dataclass(frozen=True, slots=True)
 class _GracePeriods:
-    """The present time, the time scale and the rules with an open alert, by which a grace period is over or not."""
+    """The present time, the time scale, and the rules with an open alert. They decide if a rule's grace period is
+    over.
+    """
 
     now: datetime
     scale: TimeScale
     open_rules: Collection[str]
 
     def has_passed(self, rule: Rule, since: datetime) -> bool:
-        """True if the rule's grace period, counted from `since`, is over. If `since` is in the future because of a
-        wrong clock or time zone, it counts as over.
+        """True if the rule's grace period, counted from `since`, is over, or if the rule has an open alert. The grace
+        period also counts as over if `since` is in the future because of a wrong clock or time zone.
         """
         return (
             rule in self.open_rules

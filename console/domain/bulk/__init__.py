@@ -1,1 +1,1 @@
-"""Values of bulk runs."""
+"""Values of bulk runs: one action on a fixed list of records."""

@@ -10,12 +10,14 @@ from console.domain.recovery.records import RecoverableRecord
 from console.domain.tasks.records import BulkRow, BulkRun
 
 DISCARDED_REASON = "discarded"
-"""Reason of a run that the person who made it discarded: its open rows are never processed."""
+"""Reason stored with a bulk run that its maker has discarded. The rows without a result are never processed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenRecord:
-    """A record that a person chose; `expected_version` is its version on the screen."""
+    """A record that a person chose for a bulk run; `expected_version` is the version that the person's screen
+    showed.
+    """
 
     kind: str
     id: int
@@ -23,7 +25,7 @@ class ChosenRecord:
 
 
 class RowForecast(StrEnum):
-    """Kind of a forecast: the row would be processed, skipped or refused."""
+    """Forecast for a row of a bulk run: its action would be executed, skipped or refused."""
 
     WOULD_RUN = "would"
     SKIP = "skip"
@@ -31,7 +33,7 @@ class RowForecast(StrEnum):
 
 
 class RowResult(StrEnum):
-    """Result of a processed row."""
+    """Result of a processed row of a bulk run."""
 
     DONE = "done"
     SKIPPED = "skipped"
@@ -40,16 +42,16 @@ class RowResult(StrEnum):
 
 
 NOT_DONE_FILTER = "not_done"
-"""Filter of rows: those without a result, and those with any result except done."""
+"""Filter of a bulk run's rows: rows without a result, and rows with a result other than done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Forecast for a row: the result if it were processed now.
+    """Forecast for a row of a bulk run: the result that the row would get if it were processed now.
 
-    `reason` is a short code if the row would be skipped or refused, `blocking_person` the person who causes it.
-    `provider` is the provider that would be called; None for no call. `record` is the present record; None if it
-    doesn't exist any more.
+    `reason` is a short code if the row would be skipped or refused; `blocking_person` is the person who causes this.
+    `provider` is the provider that would be called; None for no call. `record` is the present record; None if the
+    record doesn't exist any more.
     """
 
     row: BulkRow
@@ -62,8 +64,9 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class BulkPlan:
-    """Result of a dry run. `seconds_per_row` is the shortest time for one row, by provider, from the allowed rate of
-    calls; `shortest_seconds` is the shortest duration of the run that follows from it.
+    """Result of the dry run of a bulk run. `seconds_per_row` is the shortest time in seconds for one row, by
+    provider, as the allowed rate of calls permits. `shortest_seconds` is the shortest duration of the whole run.
+    `totals` counts the rows by forecast.
     """
 
     run: BulkRun
@@ -73,13 +76,13 @@ class BulkPlan:
     seconds_per_row: Mapping[str | None, float] = field(default_factory=dict)
 
     def first_rows(self, most: int) -> "BulkPlan":
-        """Return the plan for the first `most` rows alone."""
+        """Return the plan for the first `most` rows only."""
         return make_plan(self.run, self.rows[:most], self.seconds_per_row)
 
 
 def make_plan(run: BulkRun, rows: Sequence[Forecast], pace: Mapping[str | None, float]) -> BulkPlan:
-    """Return the plan for these forecasts. Providers are called in parallel, so the slowest one determines the
-    duration.
+    """Return the plan of a bulk run from the forecasts of its rows. `pace` is the time in seconds for one row, by
+    provider. Providers are called in parallel, so the slowest provider determines the duration.
     """
     by_provider = Counter(forecast.provider for forecast in rows if forecast.verdict is RowForecast.WOULD_RUN)
     slowest = max((pace.get(provider, 0.0) * n for provider, n in by_provider.items()), default=0.0)
@@ -88,7 +91,7 @@ def make_plan(run: BulkRun, rows: Sequence[Forecast], pace: Mapping[str | None, 
 
 @dataclass(frozen=True, slots=True)
 class BulkLine:
-    """A row with its present record; None if the record doesn't exist any more."""
+    """A row of a bulk run with its record in the present state; None if the record doesn't exist any more."""
 
     row: BulkRow
     record: RecoverableRecord | None
@@ -96,7 +99,7 @@ class BulkLine:
 
 @dataclass(frozen=True, slots=True)
 class BulkItem:
-    """A run in a list. `holder` is the process that runs it now, None if there is none."""
+    """A bulk run as one item of a list. `holder` is the process that executes the run now, None if there is none."""
 
     run: BulkRun
     holder: LeaseHolder | None = None
@@ -109,8 +112,8 @@ class BulkItem:
 
 @dataclass(frozen=True, slots=True)
 class BulkProgress:
-    """Progress of a run: `done_count` of the `row_count` rows have a result; `result_counts` has the number of rows
-    for each result.
+    """Progress of a bulk run: `done_count` of the `row_count` rows have a result; `result_counts` has the number of
+    rows for each result.
     """
 
     done_count: int
@@ -119,12 +122,16 @@ class BulkProgress:
 
 
 def join_reason(reason: str, person: str | None) -> str:
-    """Return the reason of a row as it is stored: a code, and after a colon the person who causes it (`person`)."""
+    """Return the text in which the reason of a row is stored: the code, then a colon and the person who causes the
+    reason. The text is cut to 64 characters.
+    """
     return f"{reason}:{person}"[:64] if person else reason[:64]
 
 
 def split_reason(stored: str | None) -> tuple[str | None, str | None]:
-    """Return the code and the person of a stored reason."""
+    """Return the code and the person of a stored reason, which `join_reason` has made. The person is None if the text
+    has none.
+    """
     if stored is None or ":" not in stored:
         return stored, None
     code, _, who = stored.partition(":")

@@ -1,7 +1,8 @@
-"""Explain the alert about an order: the observed states, the expected ones, and the action that removes the cause.
+"""Explain an alert about an order: the observed states, the expected states, and the action that removes the
+violation.
 
-The explanation depends on the given records alone. The codes are `verdict.order_alert_*`, `why.order_alert_*` and
-`next.order_alert_*`.
+The explanation depends only on the given records. The wording codes are `verdict.order_alert_*`, `why.order_alert_*`
+and `next.order_alert_*`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,8 +26,8 @@ _COMMANDS: Mapping[Rule, str] = {
 def explain_alert(
     order: Order, payments: Sequence[Payment], finding: BrokenRule, detected_at: datetime, now: datetime
 ) -> Explanation:
-    """Explain the alert about an order that breaks a rule. `payments` are all payments of the order, `detected_at` is
-    the time of the alert.
+    """Return the explanation of an alert about an order. `finding` is the rule that the order breaks, `payments` are
+    all payments of the order, `detected_at` is the time of the alert.
     """
     payment = next(candidate for candidate in payments if candidate.id == finding.payment_id)
     facts = _facts(order, payment, finding, detected_at, now)
@@ -36,8 +37,8 @@ def explain_alert(
 
 
 def _late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
-    """Return the suffix of the wording code for a payment that was paid too late: after its own end, or after its
-    order was cancelled; empty for another rule.
+    """Return the suffix of the wording code for a payment that was paid too late: `_after` if the payment had expired
+    or failed before, `_cancelled` if its order was cancelled before. Empty for another rule.
     """
     if finding.rule is not Rule.PAID_TOO_LATE:
         return ""
@@ -47,8 +48,8 @@ def _late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
 def _facts(
     order: Order, payment: Payment, finding: BrokenRule, detected_at: datetime, now: datetime
 ) -> Mapping[str, object]:
-    """Return the facts of the explanation. `age` is the time since the payment was paid or the order's state changed,
-    whichever breaks the rule.
+    """Return the facts of the explanation. `age` is the time since the payment was paid or, for a paid order without
+    a paid payment, since the order's state changed.
     """
     paid = payment.paid_at or payment.booked_at or payment.changed_at
     since = order.changed_at or order.created_at if finding.rule is Rule.PAID_WITHOUT_PAYMENT else paid

@@ -1,8 +1,8 @@
-"""Explain the state and next step of a credit check, as wording codes with facts. The explanation depends on the
-record alone.
+"""Explain the state and next step of a credit check, as wording codes with facts. The explanation depends only on the
+record.
 
 The codes begin with `verdict.`, `why.` and `next.`; texts for `WorkReason` begin with `work.`. The fact `cause` is
-the reason of the last outcome (texts `cause.*`): an event at the provider or in the network.
+the reason of the last outcome: an event at the provider or in the network. Its texts begin with `cause.`.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ DECIDING_ROLES = ("approver", "operator")
 
 def explain(record: CreditCheck, now: datetime, *, awaiting: str | None = None) -> Explanation:
     """Return verdict, reason and next step of a credit check at the instant `now`. `awaiting` is "second_person"
-    while a decision needs one.
+    while a decision waits for its second person, otherwise None.
     """
     facts = _facts(record)
     if record.superseded:

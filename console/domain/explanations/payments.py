@@ -1,7 +1,7 @@
 """Explain the state and next step of payments, orders and refunds, as wording codes with facts.
 
-The explanation depends on the given records alone. A work reason in `_NEXT_STEP_CODES` has its own sentences; any
-other one is named (`work.reason.*`) in a general sentence that asks a person to look at the record.
+The explanation depends only on the given records. A work reason in `_NEXT_STEP_CODES` has sentences of its own. For
+any other work reason a general sentence asks a person to look at the record and names the reason (`work.reason.*`).
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ Facts = Mapping[str, object]
 
 _P = PaymentState
 PAID_STATES = frozenset({_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED})
-"""States in which the payer has paid."""
+"""Payment states in which the payer has paid and the payment isn't reversed."""
 WAITING_STATES = frozenset({_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT})
 DECIDING_ROLES = (APPROVER, OPERATOR)
 
@@ -42,8 +42,8 @@ _NEXT_STEP_CODES: Mapping[str, str] = {
     WorkReason.NOT_MOVED: "next.payment_move_order",
     WorkReason.TIMEOUT_STUCK: "next.payment_go_on",
 }
-"""The wording code of the next step for each work reason that needs a person. The codes `verdict.payment_*` and
-`why.payment_*` end with the reason.
+"""Wording code of the next step, by the work reason for which a person must look at a payment. The wording codes
+`verdict.payment_*` and `why.payment_*` end with the same reason.
 """
 _PROBE_REASONS = frozenset(
     (
@@ -64,8 +64,8 @@ _FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
 
 
 def may_be_reversed_until(record: Payment) -> datetime | None:
-    """Return the aware instant until which the bank may reverse a paid payment; None if the payment isn't paid or
-    can't be reversed.
+    """Return the instant (aware) until which the payer's bank may reverse a paid payment; None if the payment isn't
+    paid or can't be reversed.
     """
     days, zone = provider_registry.reversible_days(record.provider), provider_registry.time_zone(record.provider)
     if days is None or record.paid_at is None or record.state not in PAID_STATES:
@@ -77,8 +77,8 @@ def may_be_reversed_until(record: Payment) -> datetime | None:
 def explain_payment(
     record: Payment, now: datetime, *, order: Order | None = None, awaiting: str | None = None
 ) -> Explanation:
-    """Return verdict, reason and next step of a payment at the instant `now`, together with its order if there is
-    one.
+    """Return verdict, reason and next step of a payment at the instant `now`. `order` is the payment's order, if
+    there is one. `awaiting` is "second_person" while a decision waits for its second person.
     """
     facts = _payment_facts(record, order)
     if record.certainty is Certainty.UNKNOWN:
@@ -104,8 +104,8 @@ def explain_payment(
 def explain_order(record: Order, now: datetime, *, unpaid: bool = False, stuck: bool = False) -> Explanation:
     """Return verdict, reason and next step of an order at the instant `now`.
 
-    `unpaid` is True if the console cancelled the order because its payment expired; `stuck` is True if the saga that
-    cancels it has stopped.
+    `unpaid` is True if the console cancelled the order because its payment expired. `stuck` is True if the saga that
+    cancels the order can't continue.
     """
     facts: Facts = {
         "order": record.merch_txn_id,
@@ -130,7 +130,7 @@ def explain_order(record: Order, now: datetime, *, unpaid: bool = False, stuck: 
 
 def _explain_idle_order(record: Order, facts: Facts, *, unpaid: bool) -> Explanation:
     """Explain an order that has no work. The console sets no time limit for an order without a payment: the shop
-    decides how long it waits.
+    decides how long such an order waits.
     """
     reason, following = f"why.order_{record.state}", "next.nothing"
     if record.state is OrderState.PENDING:

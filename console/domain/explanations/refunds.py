@@ -1,5 +1,5 @@
-"""Explain the state and next step of a refund, as wording codes with facts. The explanation depends on the record
-alone.
+"""Explain the state and next step of a refund, as wording codes with facts. The explanation depends only on the
+record.
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ FINAL_REASONS = frozenset(
         "payment_reversed",
     }
 )
-"""Reasons with which a provider refuses a refund, and would refuse every further one of the same payment."""
+"""Reasons with which a provider refuses a refund and would also refuse every later refund of the same payment."""
 _SLOW_AFTER = timedelta(hours=24)
 
 
 def explain_refund(record: Refund, now: datetime, *, awaiting: str | None = None) -> Explanation:
     """Return verdict, reason and next step of a refund at the instant `now`. `awaiting` is "second_person" while a
-    decision needs one.
+    decision waits for its second person, otherwise None.
     """
     facts = _facts(record)
     if record.certainty is Certainty.UNKNOWN:

@@ -1,5 +1,5 @@
-"""Compare a payment with its provider's statement and its order, and split its captured amount into parts. The
-results depend on the given records alone.
+"""Compare a payment with the provider's last statement and with its order, and split the captured amount into parts.
+The results depend only on the given records.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +12,13 @@ from console.domain.records import Certainty
 
 OLD_AGE_BEFORE_FINAL_STATE = timedelta(minutes=15)
 OLD_AGE_IN_FINAL_STATE = timedelta(hours=24)
-"""Age from which a provider's answer counts as old: the first for a payment that can still change, the second for a
-final one.
+"""Age from which a provider's answer about a payment counts as too old: OLD_AGE_BEFORE_FINAL_STATE for a payment that
+can still change, OLD_AGE_IN_FINAL_STATE for a payment in a final state.
 """
 
 _P, _O, _R = PaymentState, OrderState, RefundState
 PAID_STATES = frozenset({_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED})
-"""States in which the payer has paid and has not got the money back."""
+"""Payment states in which the payer has paid and the payment isn't reversed."""
 WAITING_STATES = frozenset({_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT})
 ENDED_UNPAID_STATES = frozenset({_P.PAYMENT_FAILED, _P.EXPIRED})
 FINAL_STATES = frozenset({_P.COMPLETED, _P.REVERSED}) | ENDED_UNPAID_STATES
@@ -40,10 +40,11 @@ def compare_sides(
     *,
     source: str | None = None,
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
-    """Return three sides for comparison: our payment, the provider's statement, the order; always in this order.
+    """Return the three sides of a payment for comparison, always in this order: our payment, the provider's last
+    statement, the order.
 
-    `provider_meaning` is our state for the provider's word, None if the word is unknown. `by` is the name of the last
-    writer of our payment.
+    `provider_meaning` is our payment state for the provider's own word, None if the word is unknown. `source` is the
+    name of the last writer of our payment.
     """
     return (
         _own_side(payment, source),
@@ -131,12 +132,12 @@ def _differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
 
 
 def _own_minor(payment: Payment) -> int:
-    """Return the captured amount; before the capture the requested amount."""
+    """Return the captured amount of the payment in minor units; before the capture the requested amount."""
     return payment.captured_minor or payment.asked_minor
 
 
 def is_answer_old(answered_at: datetime, payment: Payment, now: datetime) -> bool:
-    """True if a provider's answer of the instant `answered_at` is too old to rely on."""
+    """True if a provider's answer about the payment, given at the instant `answered_at`, is too old to be used."""
     return now - answered_at > (OLD_AGE_IN_FINAL_STATE if is_final(payment) else OLD_AGE_BEFORE_FINAL_STATE)
 
 
@@ -146,8 +147,8 @@ def is_final(payment: Payment) -> bool:
 
 
 def money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
-    """Split the captured amount into its parts. The reserved amount consists of refunds that the provider has
-    accepted, of refunds with an unknown outcome, and of refunds that aren't sent yet.
+    """Split the captured amount of a payment into its parts. The reserved amount has three parts: refunds that the
+    provider has accepted, refunds with an unknown outcome, and refunds that aren't sent yet.
     """
     on_its_way = _refund_sum(
         refund for refund in refunds if refund.state is _R.SUBMITTED and refund.certainty is Certainty.KNOWN

@@ -9,13 +9,14 @@ LIMIT_NAMES = (
 )  # fmt: skip
 LARGEST_LIMIT = 10**15 - 1
 PROPOSAL_TIME_LIMIT = timedelta(hours=24)
-"""Time for which a proposal of a limit waits for a second administrator."""
+"""Time for which a proposed change of a refund limit waits for a second administrator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of one currency: its value in minor units or seconds (None: no row, so the strictest value counts), and
-    the value that `proposed_by` has proposed (None: nothing is proposed).
+    """A limit of refunds in one currency. `value` is in minor units or seconds; None if the database has no row, in
+    which case the strictest value counts. `proposed` is the value that `proposed_by` has proposed; None without a
+    proposal.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Limit:
 
 
 def limit_subject(name: str, currency: str, value: int | None) -> str:
-    """Return the id of a limit as a decision names it, with the value that it has now: a decision counts only while
-    the limit has this value.
+    """Return the id under which decisions about a limit are stored. The id contains the present `value`, so a
+    decision counts only while the limit has this value.
     """
     return f"{name} {currency} {'none' if value is None else value}"

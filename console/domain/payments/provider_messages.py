@@ -1,4 +1,4 @@
-"""Immutable values that are exchanged with the adapters of payment providers: requests, questions and reports."""
+"""Immutable values that services and the adapters of payment providers exchange: requests, questions and reports."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,8 +10,8 @@ from console.domain.payments.states import RefundState as RefundState
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """Values with which a payment is started at a provider. `requested_at` is aware. `repr` omits the payer's
-    contact.
+    """Values with which a payment is started at a provider. `requested_at` is aware. `repr` omits the payer's e-mail
+    address and phone number.
     """
 
     merchant_payment_id: str
@@ -25,8 +25,9 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class StartedPayment:
-    """Answer to the start of a payment, which isn't paid yet. `handle` is the provider's id of a code, or a token for
-    the provider's page; `url` and `deeplink` lead the payer to it.
+    """A provider's answer to the start of a payment; the payer has not paid yet. `handle` is the provider's id of a
+    payment code, or a token for the provider's payment page. With `url` and `deeplink` the payer opens this code or
+    page.
     """
 
     merchant_payment_id: str
@@ -42,7 +43,7 @@ class PaymentQuestion:
     with other values counts as an answer about another payment.
 
     `provider_payment_id` is set after the capture; without it the answer may be about any attempt of the payer. `day`
-    is the calendar day in the provider's time zone, for providers that need it; if it is None, `begun_at` (aware)
+    is the calendar day in the provider's time zone, for providers that need a day; if it is None, `begun_at` (aware)
     determines the day. `by_code` is True if the payer pays with a code that the console requested.
     """
 
@@ -56,8 +57,9 @@ class PaymentQuestion:
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """Values with which a refund is sent to a provider, and later asked about. `key` is its idempotency key, which
-    never changes. `requested_at` is aware and stored, so that every repetition sends the same values.
+    """Values with which a refund is sent to a provider, and by which the console later asks about this refund. `key`
+    is the refund's idempotency key, which never changes. `requested_at` is aware and stored, so that every repetition
+    sends the same values.
     """
 
     key: str
@@ -89,9 +91,10 @@ class RefundReport:
 class PaymentReport:
     """A provider's statement about one payment, checked by its adapter. Instants are aware UTC.
 
-    None means not stated. `amount` is the price, from which refunds are made; `total` is what the payer was charged.
-    `refunds` is None if they could not be read. `further_captures` has the ids of further successful attempts on the
-    same order, each of which took money too.
+    A field is None if the provider didn't state the value. `amount` is the price, from which refunds are made;
+    `total` is the amount that the payer was charged. `refunds` is None if they could not be read. `further_captures`
+    has the provider's ids of further successful attempts for the same order; each of them took money too. `final`:
+    the provider will not change the state any more.
     """
 
     merchant_payment_id: str
@@ -111,5 +114,7 @@ class PaymentReport:
 
     @property
     def bookable(self) -> bool:
-        """True if the report has the provider's payment id and the amount. Without them a success can't be booked."""
+        """True if the report has the provider's payment id and the amount. A success without these two values can't
+        be booked.
+        """
         return self.provider_payment_id is not None and self.amount is not None

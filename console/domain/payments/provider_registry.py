@@ -1,8 +1,8 @@
-"""The payment providers of this program: one module each, registered by its name in `PROVIDER_MODULES`.
+"""The payment providers of this program. Each provider has one module, listed in `PROVIDER_MODULES`.
 
-Every layer reads the traits of a provider here instead of comparing a provider's name. A module defines `PLUGIN`, one
-object with a part for each layer: `ProviderTraits` here, `ConfiguredProvider` in the
-settings, `ProviderPlugin` in the providers and services. Modules are imported when they are first asked for.
+Every layer reads the traits of a provider here instead of comparing the provider's name. A provider's module defines
+`PLUGIN`, one object with a part for each layer: `ProviderTraits` of this module, `ConfiguredProvider` for the
+settings, `ProviderPlugin` for the adapters and services. The modules are imported when a provider is first requested.
 """
 
 from collections.abc import Mapping
@@ -19,39 +19,45 @@ PROVIDER_MODULES: tuple[str, ...] = (
     "console.providers.paypay.plugin",
     "console.providers.atom.plugin",
 )
-"""The registered modules: one for each payment provider, in the order on screen."""
+"""Names of the modules of all payment providers, in the order in which screens list the providers."""
 
 
 class HistoryKind(StrEnum):
-    """Form in which a provider gives the history of some days, with which a reconciliation compares."""
+    """Form in which a provider gives its history of payments. A reconciliation compares this history with the stored
+    payments.
+    """
 
     DAILY_FILES = "daily_files"
-    """One file for each day, announced by a notice."""
+    """The provider makes one file for each day and announces it by a notice."""
     EACH_PAYMENT = "each_payment"
-    """The provider has no list: a reconciliation asks it about each payment that began in these days."""
+    """The provider has no list of payments: a reconciliation asks the provider about each payment that began in the
+    compared days.
+    """
 
 
 class NoticeKind(StrEnum):
-    """Evidence that a notice of the provider gives."""
+    """Kind of the notices that a provider sends, by the proof that they give."""
 
     HINTS = "hints"
-    """Unsigned notices: they prove nothing, and only cause a question to the provider."""
+    """Unsigned notices: they prove nothing; the console only asks the provider about the payment."""
     CALLBACKS = "callbacks"
-    """Signed notices: they are booked, and then confirmed by a question to the provider."""
+    """Signed notices: the console books them, and then asks the provider to confirm them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProviderTraits:
-    """The values of a payment provider that any layer may read.
+    """Facts about a payment provider that any layer may read.
 
     - `name`: lower-case letters and digits. It is stored with each payment, is an argument of commands, and
       begins the names of the provider's settings.
-    - `time_zone`: of the provider's calendar days.
-    - `reversible_days`: days after a payment in which its bank may reverse the success; None if it is final.
-    - `notice_source`, `notice_path`: evidence of its notices, and the receiver's path for them; None without notices.
+    - `time_zone`: time zone of the provider's calendar days.
+    - `history_source`: form of the provider's history of payments.
+    - `reversible_days`: days after a payment in which the payer's bank may reverse it; None if a success is final.
+    - `notice_source`, `notice_path`: kind of the provider's notices, and the URL path at which the receiver accepts
+      them; None if the provider sends no notices.
     - `order_handle_column`, `order_payment_column`: columns of the shop's order for the payment's handle and for the
       provider's payment id; None if the shop has no such column.
-    - `words`: by key, then by language, the sentences about this provider alone.
+    - `words`: sentences about this provider alone, by key, then by language.
     """
 
     name: str
@@ -69,9 +75,7 @@ P = TypeVar("P", bound=ProviderTraits)
 
 
 def registered_parts(part: type[P]) -> tuple[P, ...]:
-    """Return all payment providers, typed as `part`. Raises TypeError for a plugin that isn't an instance of
-    `part`.
-    """
+    """Return all payment providers, typed as `part`. Raises TypeError if a plugin isn't an instance of `part`."""
     plugins = _load_traits(PROVIDER_MODULES)
     for plugin in plugins:
         if not isinstance(plugin, part):
@@ -80,30 +84,38 @@ def registered_parts(part: type[P]) -> tuple[P, ...]:
 
 
 def find_provider(name: str) -> ProviderTraits | None:
-    """Return the payment provider of that name; None for a source of signed notices or an unknown name."""
+    """Return the payment provider with this name; None for an unknown name and for a sender of signed notices that is
+    no payment provider.
+    """
     return next((plugin for plugin in _load_traits(PROVIDER_MODULES) if plugin.name == name), None)
 
 
 def provider_names() -> tuple[str, ...]:
-    """Return the names of all payment providers, in the order of registration."""
+    """Return the names of all payment providers, in the order of `PROVIDER_MODULES`."""
     return tuple(plugin.name for plugin in _load_traits(PROVIDER_MODULES))
 
 
 def time_zone(name: str) -> timezone:
-    """Return the time zone of the provider's calendar days; Japan for a source that only sends signed notices."""
+    """Return the time zone of the provider's calendar days. For a name that is no payment provider, return
+    Japan's.
+    """
     provider = find_provider(name)
     return provider.time_zone if provider else JST
 
 
 def reversible_days(name: str) -> int | None:
-    """Return the number of days in which a bank may reverse a success; None if a success is final."""
+    """Return the number of days in which the payer's bank may reverse a payment of this provider; None if a success
+    is final.
+    """
     provider = find_provider(name)
     return provider.reversible_days if provider else None
 
 
 @cache
 def _load_traits(modules: tuple[str, ...]) -> tuple[ProviderTraits, ...]:
-    """The plugins of these modules. The domain names them as text, because it imports no layer above itself."""
+    """Import these modules and return their `PLUGIN` objects. Raises TypeError if one is no payment provider. The
+    modules are given by name, because the domain imports no layer above it.
+    """
     plugins = [import_module(module).PLUGIN for module in modules]
     for module, plugin in zip(modules, plugins, strict=True):
         if not isinstance(plugin, ProviderTraits):

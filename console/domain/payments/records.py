@@ -1,4 +1,4 @@
-"""Immutable values of stored orders, payments and refunds. Amounts are integers in minor units."""
+"""Immutable values of stored orders, payments, refunds and accounts. Amounts are integers in minor units."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -12,7 +12,7 @@ SHORTEST_SHOWN_PAYER_CHARACTERS = 8
 
 
 class OrderState(StrEnum):
-    """Business state of an order as stored. The shop inserts orders; the console changes their state."""
+    """Business state of an order as stored. The shop inserts orders; shop and console change their state."""
 
     PENDING = "pending"
     PAID = "paid"
@@ -23,7 +23,7 @@ class OrderState(StrEnum):
 
 
 class SetAsideState(StrEnum):
-    """State of an amount that exceeded an account's limit."""
+    """State of a set-aside: a paid amount above an account's limit."""
 
     OPEN = "open"
     REFUNDING = "refunding"
@@ -61,8 +61,8 @@ class Payment:
     `asked_minor` is the requested price; `captured_minor` the amount that the provider has taken, from which refunds
     are made; `reserved_minor` the part reserved by open refunds; `refunded_minor` the part paid back;
     `set_aside_minor` the part above an account's limit. `provider_state`, `provider_minor` and
-    `provider_refunded_minor` are the provider's last statement, made at `told_at`. `by_code` is True if the payer
-    pays with a code that the console requested.
+    `provider_refunded_minor` are the provider's last statement, true at the instant `told_at`. `by_code` is True if
+    the payer pays with a code that the console requested.
     """
 
     id: int
@@ -98,7 +98,9 @@ class Payment:
     created_at: datetime | None = None
     changed_at: datetime | None = None
     account_minor: int = 0
-    """Amount that the payment reserves on its account until it is captured or has ended."""
+    """Amount in minor units that the payment reserves on the corporation's account until the payment is captured or
+    has ended.
+    """
     booked_at: datetime | None = None
     """The instant at which the console learned that the payment was paid."""
     late_after: PaymentState | None = None
@@ -106,7 +108,7 @@ class Payment:
 
     @property
     def left_minor(self) -> int:
-        """The amount that can still be refunded, without the amount set aside."""
+        """The amount in minor units that can still be refunded, without the amount set aside."""
         return self.captured_minor - self.reserved_minor - self.refunded_minor - self.set_aside_minor
 
 
@@ -114,10 +116,10 @@ class Payment:
 class Refund:
     """One refund, from its request to its end. Instants are aware UTC.
 
-    `checkers` are the people who approved, `checkers_needed` is the required number. `sends_after` is the end of the
-    cooling-off; after `decide_by` nobody can approve. `provider_refund_key` is our idempotency key at the provider,
-    stored before the first call and never changed; `not_found` counts the provider's answers "not found" since the
-    last submission.
+    `checkers` are the people who approved, `checkers_needed` is the required number of them. `sends_after` is the end
+    of the cooling-off time; after `decide_by` nobody can approve. `provider_refund_key` is the idempotency key for
+    the provider, stored before the first call and never changed. `not_found` counts the provider's answers "not
+    found" since the last submission.
     """
 
     id: int
@@ -156,8 +158,8 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An amount that was paid above an account's limit, with the id of the refund that gives it back; None if there
-    is no such refund.
+    """An amount that was paid above an account's limit. `refund_id` is the id of the refund that gives the amount
+    back; None if there is no such refund.
     """
 
     id: int
@@ -173,8 +175,8 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A corporation's limit in one currency. `balance_minor` (paid amounts) and `reserved_minor` (reserved by
-    payments that have begun) together don't exceed `limit_minor`.
+    """A corporation's limit in one currency. The sum of `balance_minor` (paid amounts) and `reserved_minor` (amounts
+    of payments that have begun) isn't larger than `limit_minor`.
     """
 
     id: int
@@ -187,7 +189,7 @@ class Account:
 
     @property
     def room_minor(self) -> int:
-        """The amount that can still be reserved; never negative."""
+        """The amount in minor units that payments can still reserve; never negative."""
         return max(0, self.limit_minor - self.balance_minor - self.reserved_minor)
 
 
@@ -207,8 +209,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """A maker's request. `amount` is decimal text in the payment's currency, `saw` the payment's version on the
-    maker's screen, `answers` the maker's comments on risk signals (rule → text).
+    """A maker's request for a refund. `amount` is decimal text in the payment's currency. `saw` is the version of the
+    payment on the maker's screen. `answers` are the maker's comments on risk signals, as pairs of rule and text.
     """
 
     payment_id: int
@@ -223,8 +225,8 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class PaymentImport:
-    """A payment to be imported from its provider. Some providers need `amount` (decimal text) and `day` (in their
-    time zone) to find a payment.
+    """A request to import a payment from its provider. Some providers can only find a payment by its `amount`
+    (decimal text) and `day` (in the provider's time zone).
     """
 
     provider: str
@@ -236,8 +238,8 @@ class PaymentImport:
 
 @dataclass(frozen=True, slots=True)
 class NoticePost:
-    """A notice as it was received: the raw body, the headers with names in lower case, and the network address of the
-    sender.
+    """A provider's notice as the receiver got it: the raw body, the headers with names in lower case, and the network
+    address of the sender (`peer`).
     """
 
     source: str

@@ -1,5 +1,5 @@
-"""Rules for a provider's report about a payment: the state changes and the booked amount that follow from it, and the
-case that it opens for a person.
+"""Rules for a provider's report about a payment: the resulting state changes, the booked amount, and the case that is
+opened for a person.
 
 Reports may arrive late, twice and in any order. The time at which a report was true counts, not the time of its
 arrival. A report that is older than the stored statement is used only if it doesn't contradict that statement.
@@ -20,10 +20,11 @@ _P = PaymentState
 
 
 class ReportSource(StrEnum):
-    """Source of a report, which determines how much the report proves.
+    """Source of a report about a payment. The source determines how much the report proves.
 
-    `READ`: the provider's answer to our question. `CALLBACK`: a signed message, which a read must confirm. `NOTICE`:
-    a signed message of a source that can't be asked. `PEOPLE`: a decision of two people with evidence.
+    `READ`: the provider's answer to the console's question. `CALLBACK`: a signed notice, which a read must confirm.
+    `NOTICE`: a signed notice of a sender that the console can't ask. `PEOPLE`: a decision of two people with
+    evidence.
     """
 
     READ = "read"
@@ -34,11 +35,12 @@ class ReportSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportEffect:
-    """Effect of a report.
+    """Effect of a provider's report on a payment.
 
     `path` has the new states in order, each step in the transition table. `booked` is the amount that is booked when
     the payment becomes payment_success. `unknown` is the reason for which the outcome is unknown. `case` is the rule
-    id of a case for a person, and `observed` its text. `is_newest`: the report is newer than the stored statement.
+    id of a case for a person, and `observed` the text of this case. `is_newest`: the report is newer than the stored
+    statement.
     """
 
     path: tuple[PaymentState, ...] = ()
@@ -50,9 +52,7 @@ class ReportEffect:
 
 
 def report_effect(payment: Payment, report: PaymentReport, at: datetime, source: ReportSource) -> ReportEffect:
-    """Return the effect on the payment of a report that was true at the instant `at`. `way` is the report's
-    source.
-    """
+    """Return the effect on the payment of a report that was true at the instant `at` and came from `source`."""
     newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
         return _success_effect(payment, report, source, newer=newer)
@@ -97,8 +97,8 @@ def _repeated_success_effect(
 
 
 def _further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
-    """Return the case rule and its text if the report has further successful attempts for the same order, which took
-    money too.
+    """Return the rule id and text of a case if the report has further successful attempts for the same order, each of
+    which took money too; otherwise None and an empty text.
     """
     return (WorkReason.PAID_TWICE, ", ".join(report.further_captures)) if report.further_captures else (None, "")
 
@@ -109,8 +109,9 @@ def _steps_of_success(state: PaymentState, way: ReportSource) -> tuple[PaymentSt
 
 
 def _steps_after_paid(state: PaymentState, way: ReportSource) -> tuple[PaymentState, ...]:
-    """Return the states after `state`, a paid one, that the source of the report proves: a callback proves that it
-    was received and its signature verified, a read or a decision of people that the payment is completed.
+    """Return the states that follow the paid state `state` and that the source `way` of the report proves. A callback
+    proves that it was received and that its signature is valid; a read or a decision of people proves that the
+    payment is completed.
     """
     if way in (ReportSource.READ, ReportSource.PEOPLE):
         return () if state is _P.COMPLETED else (_P.COMPLETED,)
@@ -120,8 +121,8 @@ def _steps_after_paid(state: PaymentState, way: ReportSource) -> tuple[PaymentSt
 
 
 def _with_completed(path: tuple[PaymentState, ...]) -> tuple[PaymentState, ...]:
-    """Add completed if the path ends at a verified callback, because only a paid or completed payment can be
-    reversed.
+    """Return the path with the state completed added if the path ends at signature_verified, because the transition
+    table allows a reversal only from payment_success or completed.
     """
     return (*path, _P.COMPLETED) if path[-1] is _P.SIGNATURE_VERIFIED else path
 
@@ -165,8 +166,8 @@ def _report_text(report: PaymentReport) -> str:
 
 
 def ends_unknown(news: ReportEffect, payment: Payment) -> bool:
-    """True if the report ends the unknown outcome of the payment. A report that is usable does so if it is the newest
-    or changes the state.
+    """True if the payment's outcome is unknown and the report ends this: the report is usable, and is the newest or
+    changes the state.
     """
     usable = news.unknown is None and (news.is_newest or bool(news.path))
     return usable and payment.certainty is Certainty.UNKNOWN

@@ -1,4 +1,4 @@
-"""Results of services about orders, payments and refunds: each has a record and all other data that its
+"""Results of services about orders, payments and refunds: each has a record and all other data that the record's
 screen shows.
 """
 
@@ -20,9 +20,10 @@ from console.domain.timeline import EMPTY_CHAIN, Chain
 class ComparedSide:
     """One of the three compared sides of a payment: ours, the provider's or the order's.
 
-    `there` is False if the side doesn't exist. `asked` is the instant at which it was read, None if it never was;
-    `old`: that was too long ago. `word` is the side's own word for its state, `state` our state for it. `differs` has
-    the fields (state, amount, currency, refunded) that contradict our side. Instants are aware UTC.
+    `there` is False if the side doesn't exist. `asked` is the instant at which the side was read, None if it was
+    never read; `old`: this instant is too long ago. `word` is the side's own word for its state, `state` the
+    console's state for this word. `differs` has the fields (state, amount, currency, refunded) that contradict our
+    payment. Instants are aware UTC.
     """
 
     name: str
@@ -43,7 +44,10 @@ class ComparedSide:
 
 @dataclass(frozen=True, slots=True)
 class MoneyParts:
-    """Parts of a payment's money, in minor units of one currency; they add up to the captured amount."""
+    """Parts of a payment's captured amount, in minor units of one currency: refunded, accepted by the provider for
+    refund (`on_its_way`), in refunds with an unknown outcome, in refunds not sent yet (`waiting`), set aside, and
+    refundable.
+    """
 
     currency: str
     captured: int
@@ -78,8 +82,8 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its payments. `sagas` are the sagas that end its expired payments; `alert` is the open alert
-    about the order.
+    """All data that the screen of an order or the command `show` needs. `sagas` are the sagas that end expired
+    payments of the order; `alert` is the open alert about the order.
     """
 
     record: Order
@@ -98,7 +102,9 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True)
 class RiskSignal:
-    """A risk signal of a refund: `rule` with facts, the record that it is about, and the maker's comment."""
+    """A risk signal of a refund: `rule` names the signal, `facts` are for its text, `kind` and `id` name the record
+    that causes the signal, and `answer` is the maker's comment.
+    """
 
     rule: str
     facts: Mapping[str, object] = field(default_factory=dict)
@@ -109,8 +115,8 @@ class RiskSignal:
 
 @dataclass(frozen=True, slots=True)
 class RuleCheck:
-    """Result of the check of one rule of refunds. `rule` is the reason with which the rule refuses a refund; `holds`
-    is True if the rule is fulfilled; `facts` are for its text.
+    """Result of the check of one rule of refunds. `rule` is the reason that is given if a refund breaks the rule;
+    `holds` is True if the rule is fulfilled; `facts` are for the rule's text.
     """
 
     rule: RefundRule
@@ -121,8 +127,8 @@ class RuleCheck:
 @dataclass(frozen=True, slots=True)
 class RefundPlan:
     """Facts that a maker sees before a refund request; nothing is reserved. `today_minor` is the amount that the
-    maker has requested today; `off` is a wording code if no refund of this payment can be requested now,
-    `off_facts` its facts.
+    maker has requested today, in minor units. `off` is a wording code if no refund of this payment can be requested
+    now; `off_facts` are the facts of this code.
     """
 
     payment: Payment
@@ -145,8 +151,8 @@ class RefundPlan:
 class RefundView:
     """All data that the screens of a refund or the command `show` needs.
 
-    `against` are risk signals, `checks` the checked rules. `changed` has the fields of the payment that have changed
-    since the maker saw it: field → (value then, value now).
+    `against` are the risk signals, `checks` the checked rules of refunds. `changed` has the fields of the payment
+    that have changed since the maker saw the payment: field → (value at that time, value now).
     """
 
     record: Refund
@@ -171,7 +177,7 @@ class RefundView:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalInbox:
-    """Refunds that wait for a decision: those that the present person may decide about, and all others."""
+    """Refunds that wait for a decision: those that the acting person may decide about, and all others."""
 
     to_decide: tuple[Refund, ...]
     others: tuple[Refund, ...]
@@ -188,7 +194,7 @@ class SetAsideItem:
 
 @dataclass(frozen=True, slots=True)
 class StartResult:
-    """A started payment, and the provider's answer with the code or link for the payer."""
+    """A started payment, and the provider's answer with the code or link with which the payer pays."""
 
     payment: Payment
     started: StartedPayment
@@ -196,9 +202,9 @@ class StartResult:
 
 @dataclass(frozen=True, slots=True)
 class NoticeResult:
-    """Effect of a notice. `done` is booked, repeated, unchanged, queued (the provider will be asked), unmatched or
-    kept. If `refused` is True, the sender gets the same answer for every reason; the reason is only in the audit
-    trail.
+    """Effect of a provider's notice. `done` is booked, repeated, unchanged, queued (the console will ask the
+    provider), unmatched or kept. `refused`: the notice was rejected. The sender gets the same answer for every reason
+    of a rejection; only the audit trail has the reason.
     """
 
     refused: bool

@@ -45,8 +45,8 @@ PAYMENT_STEPS: Mapping[PaymentState, frozenset[PaymentState]] = {
     _P.CALLBACK_RECEIVED: frozenset({_P.SIGNATURE_VERIFIED}),
     _P.SIGNATURE_VERIFIED: frozenset({_P.COMPLETED}),
     _P.COMPLETED: frozenset({_P.REVERSED}),
-    _P.EXPIRED: frozenset({_P.PAYMENT_SUCCESS}),  # late, with evidence
-    _P.PAYMENT_FAILED: frozenset({_P.PAYMENT_SUCCESS}),  # late, with evidence
+    _P.EXPIRED: frozenset({_P.PAYMENT_SUCCESS}),  # a late payment, proved by a report or by evidence
+    _P.PAYMENT_FAILED: frozenset({_P.PAYMENT_SUCCESS}),  # a late payment, proved by a report or by evidence
     _P.REVERSED: frozenset(),
 }
 
@@ -55,8 +55,8 @@ def payment_path(start: PaymentState, goal: PaymentState) -> tuple[PaymentState,
     """Return the states after `start` up to `goal`, each step in the table `PAYMENT_STEPS`; empty if there is no
     path.
 
-    Nobody observed the states in between, so only states that every payment passes are used (token_generated,
-    user_payment, payment_success), but not a failure, an expiry or a callback.
+    Nobody observed the states in between. So the path only passes through states that every payment has
+    (token_generated, user_payment, payment_success), and never through a failure, an expiry or a callback.
     """
     shortest: list[tuple[PaymentState, ...]] = [()]
     for path in shortest:

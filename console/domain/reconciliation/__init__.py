@@ -1,1 +1,1 @@
-"""Values and rules of reconciliations."""
+"""Values and rules of reconciliations with a provider's history."""

@@ -1,4 +1,4 @@
-"""Rows of a provider's history of payments and refunds, in one form for files and lists of all providers. No I/O."""
+"""Rows of a provider's history of payments and refunds, in one form for all providers. No I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +9,11 @@ from console.domain.payments.states import PaymentState, RefundState
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One event at the provider at the instant `at` (aware UTC): a payment reached `state`; or, if `refund` is set, a
-    refund of it reached that state.
+    """One event in a provider's history at the instant `at` (aware UTC): a payment reached `state`; or, if `refund`
+    is set, a refund of this payment reached the state `refund`.
 
-    `key` identifies the row in the history and is the same at every reading; `word` is the provider's own word for
-    the state. `amount` is the paid or refunded amount. At least one of the payment's two numbers is set.
+    `key` identifies the row in the history and is the same each time the history is read; `word` is the provider's
+    own word for the state. `amount` is the paid or refunded amount. At least one of the payment's two ids is set.
     """
 
     key: str
@@ -29,7 +29,9 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A rejected row of the history, with the reason. `provider_payment_id` is None if even that couldn't be read."""
+    """A rejected row of a provider's history, with the reason. `provider_payment_id` is None if this id couldn't be
+    read either.
+    """
 
     key: str
     reason: str

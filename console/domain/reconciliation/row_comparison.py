@@ -1,4 +1,4 @@
-"""Compare a row of a provider's history with our payment. The result depends on these two alone."""
+"""Compare a row of a provider's history with the stored payment. The result depends only on these two."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ STATE_RULE, AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE = (
     WorkReason.RECONCILE_UNKNOWN_REFUND,
 )
 RULES = (STATE_RULE, AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE)
-"""Rule ids of the cases that a comparison opens."""
+"""Rule ids of the cases that a reconciliation opens about payments and refunds."""
 RULE_OF_VERDICT = {
     Verdict.DIFFERENT_STATE: STATE_RULE,
     Verdict.DIFFERENT_AMOUNT: AMOUNT_RULE,
@@ -34,8 +34,8 @@ _SENT_STATES = frozenset({_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED})
 
 
 class Consequence(StrEnum):
-    """Consequence of a comparison, besides the count: none; `FACT`: apply the row to the payment like a probe's
-    answer; `IMPORT`: import the payment; `CASE`: open a case for a person.
+    """Consequence of the comparison of one row. `NOTHING`: none. `FACT`: apply the row to the payment like the answer
+    to a probe. `IMPORT`: import the payment. `CASE`: open a case for a person.
     """
 
     NOTHING = "nothing"
@@ -46,7 +46,7 @@ class Consequence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComparedRow:
-    """Result of the comparison of one row: a verdict and its consequence."""
+    """Result of the comparison of one row of a provider's history: a verdict, and its consequence `follow`."""
 
     verdict: Verdict
     follow: Consequence = Consequence.NOTHING
@@ -57,7 +57,9 @@ _STATE_CASE = ComparedRow(Verdict.DIFFERENT_STATE, Consequence.CASE)
 
 
 def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
-    """Compare a row about a payment with our payment that has the row's number; None if there is no such payment."""
+    """Compare a row about a payment with the stored payment that has the row's id. `payment` is None if no such
+    payment is stored.
+    """
     if payment is None:
         return ComparedRow(Verdict.IMPORTED, Consequence.IMPORT) if row.state in PAID_STATES else MATCHED_ROW
     return _compare_paid(payment, row) if row.state in PAID_STATES else _compare_unpaid(payment, row)
@@ -66,7 +68,7 @@ def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
 def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
     money = payment.state in PAID_STATES or payment.state is _P.REVERSED
     if money and row.provider_payment_id not in (None, payment.provider_payment_id):
-        return _STATE_CASE  # the same number of ours was paid twice
+        return _STATE_CASE  # our payment id was paid twice at the provider
     if row.amount != Money(payment.captured_minor if money else payment.asked_minor, payment.currency):
         return ComparedRow(Verdict.DIFFERENT_AMOUNT, Consequence.CASE if money else Consequence.FACT)
     if payment.state is _P.REVERSED:
@@ -78,8 +80,8 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
 
 
 def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
-    """Compare a row that says that the payment is unpaid. The row is true for its own time: if the payment was paid
-    or the provider answered later, it doesn't contradict the row.
+    """Compare the payment with a row that says that the payment is unpaid. The row is true for its own time: if the
+    payment was paid later, or the provider's stored statement is newer, the payment doesn't contradict the row.
     """
     if payment.state in ENDED_UNPAID_STATES or payment.state is _P.REVERSED:
         return MATCHED_ROW
@@ -95,7 +97,9 @@ def _has_newer_report(payment: Payment, at: datetime) -> bool:
 
 
 def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, way: ReportSource) -> bool:
-    """True if applying the report, which is true at the instant `at`, would change the payment."""
+    """True if the payment would change if a report, true at the instant `at` and from the source `way`, was applied
+    to it.
+    """
     news = report_effect(payment, report, at, way)
     if news.unknown is not None:
         return payment.error_code != news.unknown or payment.certainty is not Certainty.UNKNOWN
@@ -104,11 +108,12 @@ def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, way: 
 
 
 def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mapping[datetime, Refund]:
-    """Match rows about refunds with our refunds. Return the refund for each row's time; unmatched rows are missing.
+    """Match rows about refunds with stored refunds. Return the refund for each row's time; the time of a row without
+    a match is missing in the result.
 
     `times` are the times of rows about one payment and one amount, because a row has no id of a refund; `refunds` are
-    our refunds of the same payment and amount. A refund fits a row if it was sent before the row's time and wasn't
-    known as completed before it. Each refund is used once, the oldest first.
+    the stored refunds of the same payment and amount. A refund fits a row if it was sent before the row's time and
+    wasn't known as completed before that time. Each refund is used once, the oldest first.
     """
     unmatched, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
     for at in sorted(times):
@@ -130,12 +135,14 @@ def _may_match(refund: Refund, at: datetime) -> bool:
 
 
 def missing_refund_text(refund: Refund) -> str:
-    """Return the text `observed` of a case about a refund that is completed here and missing at the provider."""
+    """Return the text `observed` of a case about a refund that is completed in this database and missing at the
+    provider.
+    """
     return f"refund {refund.id} of {refund.amount_minor} {refund.currency}"
 
 
 def ours_text(payment: Payment | None) -> str | None:
-    """Return state and amount of our payment as a short text; None if there is no payment."""
+    """Return state and amount of the stored payment as a short text; None if there is no payment."""
     if payment is None:
         return None
     return f"{payment.state.value} {payment.captured_minor or payment.asked_minor} {payment.currency}"

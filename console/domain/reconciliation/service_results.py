@@ -1,4 +1,4 @@
-"""Results of reconciliations for the screens: runs, the files that they read, and differences with their open
+"""Results of reconciliations for the screens: runs, the files that a run has read, and differences with their open
 cases.
 """
 
@@ -13,7 +13,9 @@ from console.domain.tasks.records import Alert, Difference, Verdict
 
 
 class RunState(StrEnum):
-    """State of a run. `RESUMABLE`: it was interrupted, and the next request for the same days continues it."""
+    """State of a reconciliation run. `RESUMABLE`: the run was interrupted; the next request for the same days
+    continues it.
+    """
 
     RUNNING = "running"
     RESUMABLE = "resumable"
@@ -29,13 +31,15 @@ VERDICTS_OF_PART: Mapping[str, frozenset[Verdict]] = {
     ONLY_THEIRS: frozenset({Verdict.IMPORTED}),
     REFUSED: frozenset({Verdict.REFUSED}),
 }
-"""Filters of a list of differences, by name, in the order on the screen."""
+"""Filters of a list of differences: the verdicts that each filter shows, by the filter's name, in the order on the
+screen.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RunItem:
-    """One run. The counts are numbers of payments at the time of their comparison; `reason` is the error code of a
-    failed run.
+    """One reconciliation run. `matched` to `different_amount` are numbers of payments at the time of their
+    comparison; `reason` is the error code of a failed run.
     """
 
     id: int
@@ -56,7 +60,7 @@ class RunItem:
 
     @property
     def differ(self) -> int:
-        """The number of payments with another state or amount."""
+        """The number of payments whose state or amount differs from the provider's."""
         return self.different_state + self.different_amount
 
     @property
@@ -67,8 +71,9 @@ class RunItem:
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """A file that a run read, with the sums of its payments and refunds in yen. An older version of the program
-    stored only the day and the checksum. `before` has the ids of earlier runs that read a file with the same content.
+    """A provider's file that a reconciliation run has read, with the sums of its payments and refunds in yen. The
+    optional fields are None if an older version of the program read the file. `before` has the ids of earlier runs
+    that read a file with the same content.
     """
 
     day: date
@@ -82,9 +87,9 @@ class ReadFile:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with its files. `refused` is the number of rejected rows, `case` the open case about them. `open_cases`
-    is the number of payments that wait for a person, at most 1,000. `newer` and `older` are the ids of the next and
-    the previous run.
+    """A reconciliation run with its files. `refused` is the number of rejected rows, `case` the open case about them.
+    `open_cases` is the number of payments that wait for a person, at most 1,000. `newer` and `older` are the ids of
+    the next and the previous run.
     """
 
     item: RunItem
@@ -97,8 +102,8 @@ class RunView:
     older: int | None = None
 
     def count(self, part: str) -> int:
-        """Return the number of differences that a filter of `VERDICTS_OF_PART` shows. Raises KeyError for an unknown
-        filter.
+        """Return the number of differences that the filter `part` of `VERDICTS_OF_PART` shows. Raises KeyError for an
+        unknown filter.
         """
         item = self.item
         of_part = {
@@ -112,7 +117,9 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class DifferenceItem:
-    """One difference, with its payment in its present state and the open case about it."""
+    """One difference of a reconciliation, with the payment in its present state and the open case about the
+    difference.
+    """
 
     found: Difference
     payment: Payment | None = None
@@ -120,8 +127,8 @@ class DifferenceItem:
 
     @property
     def action(self) -> str | None:
-        """The action that can remove the difference: probe the payment, or request the day's file again; None if no
-        case is open any more.
+        """The name of the action that can remove the difference: `probe` the payment, or `ask_file` to request the
+        day's file again for a rejected row. None if no case is open any more or the payment is missing.
         """
         if self.found.verdict is Verdict.REFUSED:
             return "ask_file"
@@ -130,7 +137,7 @@ class DifferenceItem:
 
 @dataclass(frozen=True, slots=True)
 class RunsPage:
-    """Runs, newest first; `next` is the cursor of the next page, None at the end."""
+    """One page of reconciliation runs, newest first; `next` is the cursor of the next page, None on the last page."""
 
     items: tuple[RunItem, ...]
     next: int | None = None
@@ -138,8 +145,8 @@ class RunsPage:
 
 @dataclass(frozen=True, slots=True)
 class DifferencesPage:
-    """Differences in the order in which the run found them; `next` is the cursor of the next page, None at
-    the end.
+    """One page of differences, in the order in which the run found them; `next` is the cursor of the next page, None
+    on the last page.
     """
 
     items: tuple[DifferenceItem, ...]

@@ -1,1 +1,1 @@
-"""Choices that people have to recover a record, with their facts and effects."""
+"""The choices by which people recover a record, with the facts and effects of each choice."""

@@ -1,5 +1,5 @@
-"""Rules that tell if people may decide about a record. The decision table and the services use the same rules. No
-I/O.
+"""Rules that tell if people may decide the outcome of a record. The decision table and the services use the same
+rules. No I/O.
 """
 
 from console.domain.error_reasons import IdleReason
@@ -12,13 +12,13 @@ _P, _R = PaymentState, RefundState
 
 
 def is_open_check(check: CreditCheck) -> bool:
-    """True if people may decide the outcome of a credit check: it is unknown."""
+    """True if people may decide the outcome of a credit check, because this outcome is unknown."""
     return check.certainty is Certainty.UNKNOWN
 
 
 def is_open_refund(refund: Refund) -> bool:
-    """True if people may decide the outcome of a refund: it is unknown, or the provider accepted the refund but
-    doesn't report its outcome any more.
+    """True if people may decide the outcome of a refund: the outcome is unknown, or the provider has accepted the
+    refund but doesn't report its outcome any more.
     """
     stuck = refund.state is _R.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
     return refund.certainty is Certainty.UNKNOWN or stuck
@@ -36,7 +36,7 @@ def path_of_decision(state: PaymentState, target: PaymentState) -> tuple[Payment
 
 
 def refusal_reason_of_decision(payment: Payment, target: PaymentState) -> str | None:
-    """Return the reason why people can't decide that a payment has the state `target`; None if they can."""
+    """Return the reason for which people can't decide that a payment is in the state `target`; None if they can."""
     is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
     reversal = target is _P.REVERSED and payment.state in PAID_STATES
     if target is not payment.state and not path_of_decision(payment.state, target):
@@ -45,8 +45,8 @@ def refusal_reason_of_decision(payment: Payment, target: PaymentState) -> str | 
 
 
 def refusal_reason_of_order_move(payment: Payment, order: Order | None, *, covered: bool) -> IdleReason | None:
-    """Return the reason why an order can't be moved to paid after its payment; None if it can. `covered`: the paid
-    payments of the order cover its total.
+    """Return the reason for which an order can't be moved to paid because of its payment; None if it can. `covered`:
+    the paid payments of the order cover the order's total.
     """
     if order is None:
         return IdleReason.PAYMENT_NO_ORDER

@@ -1,8 +1,8 @@
-"""The decision table of recovery: for a record in its present state, the possible choices, and the reasons that
-exclude the others.
+"""The decision table of recovery: for a record in its present state, the possible choices, and for each other choice
+the reason that excludes it.
 
-Each row is one choice for one kind of record with its rules. The first rule that excludes the choice gives the
-reason. The services check the same rules again before they act; screens only read this table.
+Each row of the table is one choice for one kind of record, with its rules. The first rule that excludes the choice
+gives the reason. The services check the same rules again before they act; screens only read this table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,15 +35,16 @@ from console.domain.recovery.records import (
 _P, _R = PaymentState, RefundState
 PAPER_EVIDENCE = (Evidence.SETTLEMENT, Evidence.FILE, Evidence.LETTER)
 Rule = Callable[[ChoiceFacts], str | None]
-"""A rule returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if they
-don't.
+"""Function that returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if
+the facts don't exclude the choice.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceRule:
-    """One row of the table: the choice `what` and the right that it needs. `rests_on` returns the possible evidence,
-    `second` True if two people are needed; `target` is the state into which a decision brings the record.
+    """One row of the decision table: the choice `what`, and the right that a person needs for it. `rests_on` returns
+    the possible evidence; `second` returns True if two people are needed; `target` is the state into which a decision
+    brings the record.
     """
 
     what: str
@@ -68,8 +69,8 @@ def _in_progress_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
-    """Exclude a probe of an unknown record while an operation runs or its lease is held. For a known record only a
-    running operation excludes the probe.
+    """Return the reason that excludes a probe: for an unknown record if an operation runs or the record's lease is
+    held, for a known record only if an operation runs. None if the probe isn't excluded.
     """
     return _in_progress_reason(facts) if _is_unknown(facts.record) else _running_reason(facts)
 
@@ -115,16 +116,17 @@ def _decided_payment_rule(target: PaymentState) -> Rule:
 
 
 def _denied_rule(*agrees: ProviderStatement) -> Rule:
-    """Return a rule that excludes a decision if the provider's recent statement is not one of `agrees`. The reason:
-    the service would ask the provider again and follow its answer.
+    """Return a rule that excludes a decision which contradicts the provider's recent statement: one that is neither
+    in `agrees` nor without a result. In this case the service would ask the provider again and follow the provider's
+    answer.
     """
     silent = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
     return lambda facts: None if facts.statement in (*agrees, *silent) else "provider_says_otherwise"
 
 
 def _proposed_already_rule(target: str, *, others_stand: bool) -> Rule:
-    """Return a rule that excludes a second decision by the person who made the first one. With `others_stand`,
-    exclude the choice also while a first decision for another state is open.
+    """Return a rule that excludes a second decision by the person who made the first one. With `others_stand`, the
+    rule also excludes the choice while a first decision for another state is open.
     """
 
     def check(facts: ChoiceFacts) -> str | None:
@@ -179,7 +181,9 @@ def _would_call_provider(record: RecoverableRecord) -> bool:
 
 
 def _needs_paper(facts: ChoiceFacts) -> bool:
-    """True if the provider's statement doesn't decide the outcome, so that documents and two people are needed."""
+    """True if the provider's statement doesn't decide the record's outcome, so that documents and two people are
+    needed.
+    """
     return facts.statement in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
 
 
@@ -204,7 +208,9 @@ def _reversible_warning(facts: ChoiceFacts) -> str | None:
 
 
 def _evidence_of_state(facts: ChoiceFacts) -> tuple[Evidence, ...]:
-    """Return the possible evidence: the provider's confirmation is enough; without it documents are needed."""
+    """Return the possible evidence for a decision: the provider's answer if it states the outcome, otherwise
+    documents.
+    """
     return PAPER_EVIDENCE if _needs_paper(facts) else (Evidence.READ,)
 
 
@@ -319,7 +325,9 @@ def kind_of(record: RecoverableRecord) -> str:
 
 
 def all_choices(facts: ChoiceFacts) -> tuple[Choice, ...]:
-    """Return all choices of the table for this record. An excluded choice has its reason."""
+    """Return all choices that the table has for this kind of record. An excluded choice has `allowed` False and a
+    reason.
+    """
     return tuple(_make_choice(row, facts) for row in RULES_OF_KIND[kind_of(facts.record)])
 
 
@@ -353,5 +361,5 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> Choice:
 
 
 def _is_second(row: ChoiceRule, facts: ChoiceFacts) -> bool:
-    """True if a first person has proposed this choice and a second person would now confirm it."""
+    """True if a first person has proposed this choice and the acting person would confirm it as the second person."""
     return facts.proposed is not None and facts.proposed.state == row.target and row.second(facts)

@@ -1,4 +1,6 @@
-"""Effects of a choice: states and amounts before and after it, computed on copies of the records. Writes nothing."""
+"""Effects of a choice: states and amounts before and after the choice, computed on copies of the records. Writes
+nothing.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,7 +15,9 @@ _KNOWN_AFTER = Certainty.KNOWN
 
 
 def check_effect(facts: ChoiceFacts, target: CheckState) -> Effect | None:
-    """Return the effect of a decision about a credit check."""
+    """Return the effect of a decision that a credit check has the state `target`; None if the record isn't a credit
+    check.
+    """
     record = facts.record
     if not isinstance(record, CreditCheck):
         return None
@@ -21,8 +25,9 @@ def check_effect(facts: ChoiceFacts, target: CheckState) -> Effect | None:
 
 
 def payment_effect(facts: ChoiceFacts, target: PaymentState) -> Effect | None:
-    """Return the effect of a decision about a payment. If the provider stated another amount, that one is captured,
-    otherwise the requested one. A payment that the provider reports as expired becomes expired.
+    """Return the effect of a decision that a payment has the state `target`; None if the record isn't a payment. If
+    the provider stated another amount than the requested one, the provider's amount is captured. A payment that the
+    provider reports as expired becomes expired.
     """
     record = facts.record
     if not isinstance(record, Payment):
@@ -51,7 +56,9 @@ def _booked_minor(payment: Payment, statement: ProviderStatement) -> int:
 
 
 def refund_effect(facts: ChoiceFacts, target: RefundState) -> Effect | None:
-    """Return the effect of a decision about a refund: its amount is refunded or released."""
+    """Return the effect of a decision that a refund has the state `target`: its amount is refunded, or isn't reserved
+    any more. None if the record isn't a refund.
+    """
     record, paid = facts.record, facts.payment
     if not isinstance(record, Refund) or paid is None:
         return None
@@ -69,7 +76,9 @@ def refund_effect(facts: ChoiceFacts, target: RefundState) -> Effect | None:
 
 
 def order_move_effect(facts: ChoiceFacts) -> Effect | None:
-    """Return the effect of moving an order to paid; nothing else changes."""
+    """Return the effect of moving an order to paid; no other state and no amount changes. None without an order or
+    payment.
+    """
     if facts.payment is None or facts.order is None:
         return None
     paid, order = facts.payment, facts.order
@@ -82,8 +91,8 @@ def order_move_effect(facts: ChoiceFacts) -> Effect | None:
 
 
 def _order_change(order: Order | None, paid: Payment, *, covered: bool) -> tuple[str, str] | None:
-    """Return the order's state before and after: a pending order becomes paid if its total is covered; None without
-    an order.
+    """Return the order's state before and after the payment's change: a pending order becomes paid if the paid
+    amounts cover its total. None without an order.
     """
     if order is None:
         return None
@@ -93,8 +102,8 @@ def _order_change(order: Order | None, paid: Payment, *, covered: bool) -> tuple
 
 
 def _unchanged_order(order: Order | None) -> tuple[str, str] | None:
-    """Return the order's state twice, because a confirmed state of the payment doesn't change it; None without an
-    order.
+    """Return the order's present state as the state before and after, because the payment's state is only confirmed;
+    None without an order.
     """
     return None if order is None else (order.state, order.state)
 

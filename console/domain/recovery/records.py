@@ -1,4 +1,4 @@
-"""Values of recovery choices: the facts for the decision, and the effect of each choice. No I/O."""
+"""Values of recovery choices: the facts from which the choices are made, and the effect of each choice. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,17 +18,17 @@ class Evidence(StrEnum):
     """Kinds of evidence for a decision, the strongest first."""
 
     READ = "read"
-    """The provider's answer, fetched by the service."""
+    """The provider's answer to a question that the service sends itself."""
     SETTLEMENT = "settlement"
     """A row of the provider's settlement report."""
     FILE = "file"
-    """A file with a page of the provider's website, and its reference number."""
+    """A copy of a page of the provider's website as a file, with the provider's reference number."""
     LETTER = "letter"
-    """A letter or mail of the provider, with its reference number."""
+    """A letter or mail from the provider, with the provider's reference number."""
 
 
 class ProviderStatement(StrEnum):
-    """The provider's last statement about a record; NOTHING if there is none or it is old."""
+    """The provider's last statement about a record. NOTHING: there is no statement, or it is too old."""
 
     NOTHING = "nothing"
     PAID = "paid"
@@ -40,7 +40,7 @@ class ProviderStatement(StrEnum):
 
 
 class CanAsk(StrEnum):
-    """Possibility to ask the provider about a record: `NO_CALL` if the provider has no such call, `NOT_SET_UP` if
+    """Tells if this desk can ask the provider about a record. `NO_CALL`: the provider has no such call. `NOT_SET_UP`:
     this desk has no settings for the provider.
     """
 
@@ -51,7 +51,7 @@ class CanAsk(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenProposal:
-    """A first person's proposal of a state, which waits for a second person."""
+    """A first person's proposal that a record has the state `state`; the proposal waits for a second person."""
 
     state: str
     person: str
@@ -61,14 +61,14 @@ class OpenProposal:
 class ChoiceFacts:
     """All facts that the rules of the decision table use.
 
-    - `running`: a living process is sending for the record; `is_leased`: somebody holds its lease for a probe or
-    decision.
-    - `taken`: the person who works on it now.
-    - `payment` and `order` are those of the record, `refunds` those of the payment.
-    - `covered`: the order's paid payments cover its total.
-    - `claimed`: another live credit check holds the number.
-    - `refund_off`: the reason why no refund can be requested now.
-    - `person`: None if nobody is named; then only the facts count.
+    - `running`: a living process is calling the provider for the record.
+    - `is_leased`: a process holds the record's lease for a probe or decision.
+    - `taken`: the mark of the person who works on the record now.
+    - `payment` and `order` belong to the record; `refunds` belong to the payment.
+    - `covered`: the order's paid payments cover the order's total.
+    - `claimed`: another live credit check holds the claim on the corporation number.
+    - `refund_off`: the reason for which no refund can be requested now.
+    - `person`: the acting person. If None, no right and no earlier decision of a person is checked.
     """
 
     record: RecoverableRecord
@@ -90,8 +90,8 @@ class ChoiceFacts:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Effect of a choice: pairs of a value before and after it. `order` is the order's state and `money` the parts of
-    the payment's money; None if the record has none.
+    """Effect of a choice, as pairs of a value before and after the choice. `order` is the order's state and `money`
+    the parts of the payment's money; None if the record has no order or no payment.
     """
 
     state: tuple[str, str]
@@ -102,14 +102,15 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One possible action on a record.
+    """One possible action on a record, allowed or excluded.
 
     - `what`: probe, refetch, buy, refund, move_order, take, note, or `resolve.` with the state.
-    - `reason`: a wording code with facts if it is excluded.
-    - `second_person`: True if the decision needs a second person.
-    - `rests_on`: possible evidence.
-    - `effect`: its effect when complete; None if only the provider's answer tells.
-    - `warning`: a wording code to be confirmed first.
+    - `who`: the roles that may do the action.
+    - `reason`: a wording code if the choice is excluded, with `facts`.
+    - `second_person`: True if the choice needs a second person.
+    - `rests_on`: the possible evidence.
+    - `effect`: the effect of the completed choice; None if only the provider's answer determines it.
+    - `warning`: a wording code that the person must confirm first.
     """
 
     what: str

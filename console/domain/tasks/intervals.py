@@ -1,4 +1,4 @@
-"""Intervals of the scheduled tasks with their reasons, and the rule that tells if a task is overdue. No I/O."""
+"""Intervals of the worker's tasks with the reason for each, and the rule that tells if a task is overdue. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,26 +8,27 @@ from console.domain.clock import TimeScale
 from console.domain.tasks.records import ScheduledTask
 
 TASK_LEASE_PREFIX = "task_"
-"""Prefix of the names of the tasks' leases."""
+"""Prefix of the lease names of the worker's tasks; the name of the task follows."""
 OVERDUE_GRACE = timedelta(seconds=90)
-"""A task that is late by less isn't overdue. After a worker was killed, its lease expires within half of this
-time.
+"""Shortest delay after which a task counts as overdue. After a worker was killed, its lease expires within half of
+this time.
 """
 LONGEST_RUN = timedelta(minutes=15)
-"""A run that hasn't ended after this time counts as hanging."""
+"""Time after which a run of a task that hasn't ended counts as hanging."""
 LONGEST_BACK_OFF = timedelta(minutes=15)
 MOST_FAILURES_IN_A_ROW = 2
-"""Largest number of consecutive failed runs without an alert."""
+"""Number of consecutive failed runs of a task up to which no alert is raised."""
 BATCH_SIZE = 200
 """Largest number of records that a task works on in one run."""
 SHORT_BATCH_SIZE = 100
-"""Largest number of records in one run of a task that needs more time for each record."""
+"""Largest number of records in one run of a task that needs more time for each record than other tasks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Interval of a task: the seconds from the end of a run to the start of the next. A run that worked on `batch`
-    records has probably left some, so the next one starts after SOON.
+    """Interval of a task: the seconds from the end of a run to the start of the next run, and the reason for this
+    number. A run that worked on `batch` records has probably left some, so the next run starts after
+    FULL_BATCH_INTERVAL.
     """
 
     seconds: int
@@ -41,7 +42,7 @@ class Interval:
 
 
 FULL_BATCH_INTERVAL = timedelta(seconds=2)
-"""Interval after a run that worked on a full batch."""
+"""Time to the next run of a task after a run that worked on a full batch."""
 USUAL_INTERVAL = Interval(60, "what is due to the minute is soon enough")
 INTERVAL_OF_TASK: Mapping[str, Interval] = {
     "spool_delivery": Interval(15, "an answer that the database could not take keeps a record unknown"),
@@ -70,38 +71,40 @@ INTERVAL_OF_TASK: Mapping[str, Interval] = {
     "bulk_runs": Interval(5, "somebody is looking at the progress", batch=SHORT_BATCH_SIZE),
     "audit_roots": Interval(300, "looks whether an hour has gone by since the oldest row that no root covers"),
 }
-"""Interval of each task by name. The time scale divides the seconds."""
+"""Interval of each task, by the task's name. In tests the time scale divides the seconds."""
 RIGHT_OF_TASK: Mapping[str, str] = {"audit_roots": "audit_root", "set_aside_refunds": "refund_propose"}
-"""The additional right that a task needs, by task. A person lacks these rights, so only a worker runs these tasks."""
+"""The additional right that a task needs, by the task's name. People don't have these rights, so only a worker runs
+these tasks.
+"""
 
 
 def interval_of(name: str) -> Interval:
-    """Return the task's interval, USUAL for an unlisted task."""
+    """Return the interval of a task by its name; USUAL_INTERVAL for a task that isn't in INTERVAL_OF_TASK."""
     return INTERVAL_OF_TASK.get(name, USUAL_INTERVAL)
 
 
 def wait_after_failures(every: timedelta, failures: int) -> timedelta:
-    """Return the wait after `failures` consecutive failed runs of a task with the interval `every`, not divided by
-    the time scale.
+    """Return the wait until the next run of a task with the interval `every` after `failures` consecutive failed
+    runs. The wait doubles with each failure and is not yet divided by the time scale.
     """
     return min(every * (1 << min(failures, 20)), max(every, LONGEST_BACK_OFF))
 
 
 def longest_wait(every: timedelta) -> timedelta:
-    """Return the longest wait of a task with the interval `every`. If its next run is later than that, a desk wrote
-    it while its clock was ahead.
+    """Return the longest wait between two runs of a task with the interval `every`. If the stored time of the next
+    run is later than that, a desk whose clock was ahead wrote this time.
     """
     return max(every, LONGEST_BACK_OFF)
 
 
 def is_running(task: ScheduledTask) -> bool:
-    """True if the task's last run hasn't written its end: it is running, or its process ended early."""
+    """True if the task's last run hasn't written its end: it is still running, or its process died."""
     return task.begun_at is not None and (task.ended_at is None or task.begun_at > task.ended_at)
 
 
 def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
-    """True if an alert must be raised: the task's due time passed longer ago than its interval (at least
-    `OVERDUE_GRACE`), a run hangs, or more than `MOST_FAILURES_IN_A_ROW` runs failed one after another.
+    """True if an alert about the task must be raised: the task's due time passed longer ago than its interval (at
+    least `OVERDUE_GRACE`), a run hangs, or more than `MOST_FAILURES_IN_A_ROW` consecutive runs failed.
     """
     if task.failures > MOST_FAILURES_IN_A_ROW:
         return True

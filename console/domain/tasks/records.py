@@ -1,4 +1,6 @@
-"""Values that the worker stores and people see: tasks, sagas, alerts, reconciliations, bulk runs. No I/O."""
+"""Values that the worker stores and people see: tasks, sagas, alerts, reconciliations, bulk runs, takes and notes. No
+I/O.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +12,9 @@ from console.domain.tasks.states import SagaState
 
 @dataclass(frozen=True, slots=True)
 class ScheduledTask:
-    """A scheduled task and its last run. `taken` is the number of records that the run worked on, `trouble` its error
-    code, `failures` the number of consecutive failed runs; `position` is the place at which a task that works in
-    several parts continues.
+    """A scheduled task and its last run. `taken` is the number of records on which the run worked, `trouble` the
+    error code of a failed run, `failures` the number of consecutive failed runs. `position` is the place at which the
+    next run of a task with several parts continues.
     """
 
     name: str
@@ -29,8 +31,8 @@ class ScheduledTask:
 
 @dataclass(frozen=True, slots=True)
 class Saga:
-    """A process of several steps about the record `subject_kind` `subject_id`, each step in a transaction of its own.
-    `step` is the next step, due at `next_at`; `facts` is what earlier steps have stored.
+    """A process of several steps for the record `subject_kind` `subject_id`; each step has a transaction of its own.
+    `step` is the next step, due at `next_at`; `facts` has the values that earlier steps stored.
     """
 
     id: int
@@ -50,17 +52,17 @@ class Saga:
 
 
 class Rule(StrEnum):
-    """Rules that an order and its payments must fulfil, and by which alerts are raised. Each value is the
-    rule's id.
+    """Rules that an order and its payments must fulfil. If an order breaks a rule, an alert is raised. Each value is
+    the rule's id.
     """
 
     PAID_UNNOTICED = "A"
-    """A payment was paid at the provider, but its order is still pending after a grace period."""
+    """Broken if a payment was paid at the provider and its order is still pending after a grace period."""
     PAID_WITHOUT_PAYMENT = "B"
-    """The order is paid, but none of its payments succeeded."""
+    """Broken if an order is paid and none of its payments succeeded."""
     PAID_TOO_LATE = "C"
-    """A payment was paid after it had expired or failed, or after its order was cancelled: people decide on a refund
-    or another compensation.
+    """Broken if a payment was paid after it had expired or failed, or after its order was cancelled. People decide
+    about a refund or another compensation.
     """
 
 
@@ -69,8 +71,9 @@ ALERT_TOPIC = "alerts.order_payment_inconsistency.v1"
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A contradiction or delay that breaks the rule `rule_id`. It is open while `resolved_at` is None. `observed` and
-    `expected` are short texts of codes.
+    """A contradiction or delay that the program has found: the record `subject_kind` `subject_id` breaks the rule
+    `rule_id`. The alert is open while `resolved_at` is None. `observed` and `expected` are short texts of states and
+    amounts.
     """
 
     id: int
@@ -89,8 +92,8 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class AlertItem:
-    """An open alert and the action that removes its cause: `action` on the record `kind` `id`. `action` is None if no
-    action of the console does so.
+    """An open alert, and the action that removes its cause: `action` on the record `kind` `id`. `action` is None if
+    no action of the console removes the cause.
     """
 
     alert: Alert
@@ -108,13 +111,15 @@ class Verdict(StrEnum):
     DIFFERENT_STATE = "different_state"
     DIFFERENT_AMOUNT = "different_amount"
     REFUSED = "refused"
-    """A rejected row of the provider's history: it isn't assigned to a payment and isn't counted."""
+    """A rejected row of the provider's history. The row isn't assigned to a payment and isn't counted as a compared
+    payment.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One payment that doesn't match the provider's history. `ours` and `theirs` are short texts with state and
-    amount on each side; `row_key` is unique within the run.
+    """One payment that doesn't match the provider's history. `ours` and `theirs` are short texts with the state and
+    amount here and at the provider; `row_key` is unique within the run.
     """
 
     row_key: str
@@ -128,11 +133,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileReport:
-    """State of a reconciliation.
+    """Result of a reconciliation so far.
 
-    The counts are numbers of payments. `run_id` is None for a dry run, which writes nothing. `refused` is the number
-    of rejected rows; if it isn't 0, no payment is reported as missing at the provider. `differences` has the first
-    1,000.
+    `matched` to `different_amount` are numbers of payments. `run_id` is None for a dry run, which writes nothing.
+    `refused` is the number of rejected rows; if it isn't 0, no payment is reported as missing at the provider.
+    `differences` has the first 1,000 differences.
     """
 
     provider: str
@@ -163,7 +168,7 @@ class BulkAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BulkRow:
-    """One record of a bulk run. `expected_version` is the version of the record that the person saw when the run was
+    """One record of a bulk run. `expected_version` is the record's version that the person saw when the run was
     created; `result` is None until the row is processed.
     """
 
@@ -178,8 +183,8 @@ class BulkRow:
 
 @dataclass(frozen=True, slots=True)
 class BulkRun:
-    """A fixed list of records and the action on them. `size` is the number of rows, `most` the number of rows to
-    process from the first, `done` the number of rows with a result; `words` is the text of a note.
+    """A fixed list of records and the action on them. `size` is the number of rows; only the first `most` rows are
+    processed; `done` is the number of rows with a result; `words` is the text for the action `note`.
     """
 
     id: int

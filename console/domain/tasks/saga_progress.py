@@ -9,13 +9,13 @@ from console.domain.tasks.records import Saga
 from console.domain.tasks.states import SagaState
 
 DONE_FACT, UNDOING_FACT, UNDONE_FACT = "done", "undoing", "undone"
-"""Keys in the saga's facts: the times at which steps were done, the reason for which the saga is compensated, and the
-times at which steps were undone.
+"""Keys of a saga's facts. DONE_FACT: the times at which steps were done. UNDOING_FACT: the reason for which the saga
+undoes its steps. UNDONE_FACT: the times at which steps were undone.
 """
 
 
 class StepState(StrEnum):
-    """State of a step."""
+    """State of one step of a saga, for display."""
 
     DONE = "done"
     CURRENT = "current"
@@ -28,8 +28,8 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SagaStep:
-    """One step of a saga. `at` is the instant at which it was done, undone or stopped; for a waiting step, the
-    instant of the next attempt. `reason` is the reason of a wait or stop.
+    """One step of a saga, for display. `at` is the instant at which the step was done, undone or stopped; for a
+    waiting step, the instant of the next attempt. `reason` is the reason for which the step waits or has stopped.
     """
 
     name: str
@@ -40,27 +40,29 @@ class SagaStep:
 
 @dataclass(frozen=True, slots=True)
 class SagaView:
-    """A saga with its steps in order."""
+    """A saga with its steps in order, for display."""
 
     record: Saga
     steps: tuple[SagaStep, ...]
 
     @property
     def current(self) -> SagaStep | None:
-        """The step that the saga does next; None after its end."""
+        """The step that the saga does next; None if the saga has ended."""
         present_states = (StepState.CURRENT, StepState.WAITING, StepState.STUCK)
         return next((step for step in self.steps if step.state in present_states), None)
 
 
 def saga_view(saga: Saga, names: Sequence[str], now: datetime) -> SagaView:
-    """Return the saga's progress at the instant `now`; `names` are its steps in order."""
+    """Return the saga's progress at the instant `now`; `names` are the names of its steps in order."""
     at = names.index(saga.step) if saga.step in names else len(names)
     steps = [_step(saga, name, now, is_later=index > at) for index, name in enumerate(names)]
     return SagaView(saga, tuple(steps))
 
 
 def _step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaStep:
-    """Return one step; `is_later` is True if it comes after the saga's present step."""
+    """Return the saga's step `name` with its state; `is_later` is True if the step comes after the saga's present
+    step.
+    """
     done_at, undone = step_times(saga, DONE_FACT), step_times(saga, UNDONE_FACT)
     if name in undone:
         return SagaStep(name, StepState.UNDONE, undone[name])
@@ -79,7 +81,9 @@ def _step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaStep:
 
 
 def step_times(saga: Saga, fact_key: str) -> dict[str, datetime]:
-    """Return the times of the steps that the saga's facts have under `fact_key` (DONE_FACT, UNDONE_FACT), by step."""
+    """Return the times that the saga's facts have under `fact_key` (DONE_FACT or UNDONE_FACT), by the name of the
+    step.
+    """
     stored = saga.facts.get(fact_key)
     by_name = stored if isinstance(stored, dict) else {}
     return {str(name): datetime.fromisoformat(str(at)) for name, at in by_name.items()}

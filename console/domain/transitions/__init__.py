@@ -1,1 +1,1 @@
-"""Transition tables of all records."""
+"""Transition tables: the allowed state changes of all kinds of records."""

@@ -45,7 +45,7 @@ REFUND_TRANSITIONS: Mapping[RefundState, frozenset[RefundState]] = {
     _R.FAILED: frozenset(),
 }
 OPEN_REFUND_STATES = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})
-"""At most one refund of a payment is in one of these states."""
+"""States of an open refund. At most one refund of a payment is in one of these states."""
 HOLDING_REFUND_STATES = OPEN_REFUND_STATES | {_R.SUBMITTED}
 """States in which a refund's amount is reserved on its payment."""
 ENDED_REFUND_STATES = frozenset(state for state, targets in REFUND_TRANSITIONS.items() if not targets)
@@ -73,8 +73,8 @@ _State = TypeVar("_State")
 
 
 class ForbiddenTransition(Exception):
-    """The program tried a state change that the transition table doesn't have. This is a bug, not a person's
-    mistake.
+    """The program tried a state change that isn't in the transition table. This is a bug of the program, not a
+    person's mistake.
     """
 
 
@@ -85,13 +85,13 @@ def require_check_transition(state: CheckState, target: CheckState) -> None:
 
 
 def sources_of_operation(target: OperationState) -> tuple[str, ...]:
-    """Return the states from which an operation may change to `target`. Each write compares the stored state with
-    them in its WHERE clause.
+    """Return the states from which an operation may change to `target`. Each UPDATE compares the stored state with
+    these states in its WHERE clause.
     """
     return tuple(source.value for source, targets in OPERATION_TRANSITIONS.items() if target in targets)
 
 
 def require_transition(table: Mapping[_State, frozenset[_State]], state: _State, target: _State) -> None:
-    """Raise ForbiddenTransition unless `table` has the change from `state` to `target`, or both are equal."""
+    """Raise ForbiddenTransition unless `table` allows the change from `state` to `target`, or both are equal."""
     if state != target and target not in table[state]:
         raise ForbiddenTransition(f"{state} -> {target}")

@@ -1,1 +1,1 @@
-"""Views and results that hold records of any kind."""
+"""Results of services that can hold records of any kind."""

@@ -1,4 +1,4 @@
-"""What services return of records of any kind: views, pages of queues, and results of actions."""
+"""Results of services for records of any kind: views, pages of queues, and results of actions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't 
 
 @dataclass(frozen=True, slots=True)
 class CreditCheckView:
-    """Everything that a credit check's screen or `show` needs, from one read."""
+    """All data that the screen of a credit check or the command `show` needs, read in one transaction."""
 
     record: CreditCheck
     explanation: "Explanation"
@@ -32,12 +32,14 @@ class CreditCheckView:
 
 
 AnyView: TypeAlias = "CreditCheckView | OperationView | OrderView | PaymentView | RefundView"
-"""The view of one record of any kind, for its screen or for `show`."""
+"""The view of one record of any kind, for its screen or for the command `show`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """All records of one corporation number, newest first."""
+    """All records of one corporation number, newest first. `stripped_prefix` is True if the number was typed with a T
+    (invoice registration number).
+    """
 
     corporation_number: str
     credit_checks: tuple[CreditCheck, ...]
@@ -49,7 +51,7 @@ class LookupResult:
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """A record in a queue with its explanation; `since` is the time of its last change (UTC)."""
+    """A record in a queue with its explanation; `since` is the time of the record's last change (UTC)."""
 
     record: "CreditCheck | Order | Payment | Refund"
     explanation: "Explanation"
@@ -58,7 +60,9 @@ class QueueItem:
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
-    """A keyset page; `next_cursor` is opaque text, None at the end."""
+    """One page of a queue; `next_cursor` is an opaque text with which the next page is read, None on the last
+    page.
+    """
 
     queue: str
     items: tuple[QueueItem, ...]
@@ -67,7 +71,9 @@ class QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class ResolveResult:
-    """The record after a decision; `awaiting` is "second_person" while the second decision is missing."""
+    """The record after a person's decision; `awaiting` is "second_person" while the second person's decision is
+    missing.
+    """
 
     record: "CreditCheck | Order | Payment | Refund | Operation"
     awaiting: str | None = None
@@ -75,7 +81,7 @@ class ResolveResult:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedWork:
-    """An operation that has begun and not ended, for the list after a crash."""
+    """An operation that has begun and not ended, with its record, for the list that is shown after a crash."""
 
     operation: Operation
     record: "CreditCheck | Order | Payment | Refund | None"
