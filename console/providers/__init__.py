@@ -1,3 +1,3 @@
-"""Adapters to external providers: shared HTTP transport, protocols that the services use, and one package per
-provider.
+"""Adapters to external providers: the shared HTTP transport, the protocols that the services use, and one package for
+each provider.
 """

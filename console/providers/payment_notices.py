@@ -1,5 +1,5 @@
-"""Notices that providers send without a request from us, as the adapters read them: signed callbacks and unsigned
-hints.
+"""Notices that payment providers send without a request from this console, as the adapters read them: signed
+callbacks and unsigned hints.
 """
 
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ class Callback:
     """Content of a signed callback. Unless `genuine` is True (the signature is valid), nothing in it may be used as a
     fact.
 
-    - `hint`: the merchant's id of the payment that the callback names, also if it isn't genuine; the services then
-      read this payment from the provider. None if it can't be read.
-    - `event_id`: the same for each repetition of a callback; empty if it isn't genuine.
-    - `kind`, `reason`: as in an Outcome.
+    - `hint`: our id of the payment that the callback names, also if the callback isn't genuine; the services then
+      read this payment from the provider. None if the id can't be read.
+    - `event_id`: the same for each repetition of a callback; empty if the callback isn't genuine.
+    - `kind`, `reason`: class and reason as in an Outcome.
     - `report`: None if the callback contains no payment state.
     - `evidence`: the text that may be stored. `sha256` (hex): digest of the body as received.
     """
@@ -36,21 +36,24 @@ class Callback:
 
 @runtime_checkable
 class CallbackReader(Protocol):
-    """Method of a payment provider that signs its notices."""
+    """The additional method of a payment provider whose notices are signed callbacks."""
 
     def parse_callback(self, body: bytes) -> Callback:
-        """Parse and check a callback; its times are whole seconds. No content of a body makes it raise."""
+        """Parse a callback's body and check its signature. The times in it are whole seconds. No content of `body`
+        makes the method raise an exception.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionHint:
-    """An unconfirmed event of a payment. The services read the payment's state from the provider before they write
-    anything.
+    """An unsigned notice about an event of a payment. The services read the payment's state from the provider before
+    they write anything.
 
-    `payment_id` (the provider's id) or `merchant_payment_id` (ours) exists, or both. `event_id` is the same for each
-    repetition; if the provider sends none, it is a digest of the fields that distinguish events. `amount` and
-    `latest` (the newest time in the notice, UTC) are None if missing or invalid: such a hint is still useful.
+    `payment_id` (the provider's id) or `merchant_payment_id` (our id) is set, or both. `event_id` is the same for
+    each repetition; if the provider sends none, it is a digest of the fields in which events differ. `amount` and
+    `latest` (the newest time in the notice, UTC) are None if they are missing or invalid: such a hint is still
+    useful.
     """
 
     event_id: str
@@ -63,7 +66,9 @@ class TransactionHint:
 
 @dataclass(frozen=True, slots=True)
 class ReconFileHint:
-    """The reconciliation file of one day can be downloaded from `url`, which contains its own signature."""
+    """An unsigned notice that the provider's reconciliation file of one day can be downloaded from `url`, which
+    contains its own signature.
+    """
 
     event_id: str
     url: str = field(repr=False)
@@ -71,7 +76,7 @@ class ReconFileHint:
 
 @dataclass(frozen=True, slots=True)
 class OtherHint:
-    """A well-formed notice of a type that the console ignores."""
+    """A well-formed unsigned notice of a type that the console ignores; `kind` is this type."""
 
     kind: str
 

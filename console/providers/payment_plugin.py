@@ -1,4 +1,4 @@
-"""Plugin of a payment provider: one object with everything that this program knows about the provider."""
+"""Plugin of a payment provider: one object with all that this program knows about the provider."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # types alone: every start imports this module
 @dataclass(frozen=True, slots=True)
 class AdapterArguments(Generic[S]):
     """Arguments with which a plugin makes its adapter. `own_settings`: the provider's own settings. `url`: origin
-    that replaces the provider's own; None: no replacement.
+    that replaces the provider's real origin; None: no replacement.
 
     `secrets`: all secrets that the provider needs, by their name without the provider's prefix (`API_KEY`); they are
     hidden in `repr`.
@@ -41,9 +41,9 @@ class AdapterArguments(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class HintReader(Generic[S]):
-    """Reader of unsigned notices. `networks` returns the networks (CIDR) from which the provider sends. `read` raises
-    Unreadable for a body that is no notice of the provider. `kept_fields`: names of the fields of a notice (a JSON
-    object) that are stored as evidence.
+    """Functions that read the unsigned notices of a provider. `networks` returns the networks (CIDR) from which the
+    provider sends notices. `read` parses a notice's body and raises Unreadable for a body that is no notice of the
+    provider. `kept_fields`: names of the fields of a notice (a JSON object) that are stored as evidence.
     """
 
     networks: Callable[[S], Sequence[str]]
@@ -52,16 +52,16 @@ class HintReader(Generic[S]):
 
 
 class RowIndex(Protocol):
-    """The rows of a provider's history that were read so far; finds repetitions."""
+    """Index of the rows of a provider's history that a reconciliation has read so far. It finds repeated rows."""
 
     def add_row(self, row: HistoryRow) -> bool:
-        """Add a row; return False if the same row was added before."""
+        """Add a row to the index; return False if the same row was added before."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class DailyFiles(Generic[S]):
-    """Functions that download and read the provider's files. Each file contains one day.
+    """Functions that download and read a provider's daily files. Each file contains one day.
 
     `merchant`: name of the secret that contains our merchant id in these files. `day_of(url, merchant)` returns the
     day of the file at this URL; None unless the file contains exactly one day of this merchant. `fetch` downloads a
@@ -76,13 +76,13 @@ class DailyFiles(Generic[S]):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProviderPlugin(ConfiguredProvider[S]):
-    """A payment provider with its adapter. The program imports each plugin's module at every start, so the module
-    imports its adapter only inside these functions.
+    """A payment provider with its settings and its adapter. The program imports the module of each plugin at every
+    start, so this module imports its adapter only when one of the functions below is called.
 
     `open` makes the adapter without sending anything; it raises ConsoleError `bad_profile` for an invalid URL.
-    `meaning` returns the payment state that one of the provider's own words stands for; None for an unknown word.
-    `hints` is set if, and only if, `notice_source` is HINTS; `daily_files` if, and only if, `history_source` is
-    DAILY_FILES. Callbacks are read by the adapter itself (`CallbackReader`).
+    `meaning` returns the payment state for one of the provider's own words; None for an unknown word. `hints` must be
+    set if `notice_source` is HINTS, and only then; `daily_files` if `history_source` is DAILY_FILES, and only then.
+    Callbacks are read by the adapter itself (`CallbackReader`).
     """
 
     open: Callable[[AdapterArguments[S]], PaymentVendor]
@@ -98,7 +98,7 @@ class ProviderPlugin(ConfiguredProvider[S]):
 
 
 def find(name: str) -> ProviderPlugin[Any] | None:
-    """Return the payment provider with this name; None for an unknown name and for a source of notices that isn't a
+    """Return the payment provider with this name; None for an unknown name and for a sender of notices that isn't a
     payment provider.
     """
     return next(

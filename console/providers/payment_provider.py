@@ -1,4 +1,6 @@
-"""Protocols of payment providers: one with the read-only calls, and one that adds the calls that move money."""
+"""Protocols of payment providers: one protocol with the read-only calls, and one that adds the calls that move
+money.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +19,9 @@ from console.domain.provider_outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class NotFoundRule:
-    """Rule by which "not found" answers prove that a refund didn't happen: `answers` of them are needed.
-    `first_after` and `last_after` are real seconds after the refund was sent: an earlier answer doesn't count as the
-    first or the last of them.
+    """Rule by which a provider's "not found" answers prove that a refund didn't happen. `answers` such answers are
+    needed. The first one counts only if it comes at least `first_after` real seconds after the refund was sent, the
+    last one only after `last_after` seconds.
     """
 
     answers: int = 2
@@ -29,17 +31,18 @@ class NotFoundRule:
 
 @dataclass(frozen=True, slots=True)
 class PaymentCapabilities:
-    """Features and limits of a provider. The services check these and never the provider's name.
+    """Features and limits of a payment provider. The services check these and never the provider's name.
 
+    - `currency`: the only currency of its payments
     - `partial_refunds`: a refund may be smaller than the payment
     - `repeated_refunds`: a payment may have several refunds
-    - `most_refunds`: number of refunds of one payment; None if no limit is published
-    - `refund_window_days`: calendar days after the payment; None if the provider states none
+    - `most_refunds`: largest number of refunds of one payment; None if the provider publishes no limit
+    - `refund_window_days`: calendar days after the payment in which a refund is possible; None: no limit is stated
     - `can_cancel`: the provider has a call that cancels a payment
-    - `keeps_idempotency_keys`: a repeated refund key returns the earlier result
-    - `not_found_rule`: None if "not found" never decides a refund
-    - `asks_by_amount_and_day`: a payment can only be found by its amount and day
-    - `refund_timeout`: real seconds before which an automatic probe of a refund is useless
+    - `keeps_idempotency_keys`: a request with a repeated refund key returns the earlier result
+    - `not_found_rule`: None if the answer "not found" never decides a refund
+    - `asks_by_amount_and_day`: the provider finds a payment only if its amount and day are given
+    - `refund_timeout`: real seconds after the sending of a refund before which an automatic probe is useless
     - `has_slow_refunds`: an accepted refund takes hours or longer
     """
 
@@ -57,12 +60,12 @@ class PaymentCapabilities:
 
 
 class PaymentReader(Protocol):
-    """Read-only calls to a payment provider: with this protocol alone no money can be moved.
+    """Read-only calls to a payment provider: a caller that has only this protocol can't move money.
 
     No method raises for errors of the provider or the network: every answer and every missing answer becomes an
     Outcome. In a read, FAILED_DEFINITE means that the provider reports a failure of the payment or refund. A read
-    without a result is UNKNOWN, and so is an answer that doesn't match the request (with the reason `other_amount`,
-    `found` has the report).
+    without a result is UNKNOWN. An answer that doesn't match the request is UNKNOWN too; with the reason
+    `other_amount`, `found` has the report.
     """
 
     @property
@@ -72,22 +75,26 @@ class PaymentReader(Protocol):
     def capabilities(self) -> PaymentCapabilities: ...
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Read a payment. A report of a success has an id and an amount only if its `bookable` is True."""
+        """Read the state of a payment. A report of a success has an id and an amount only if its `bookable` is
+        True.
+        """
         ...
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Read one of our refunds by its idempotency key. The caller, a service, decides the meaning of NOT_FOUND."""
+        """Read the state of one of our refunds by its idempotency key. The caller, a service, decides the meaning of
+        NOT_FOUND.
+        """
         ...
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return the last second (aware) in which a payment can be refunded; None if the provider states none.
+        """Return the last second (aware) in which a payment can be refunded; None if the provider states no limit.
         `paid_at` is aware.
         """
         ...
 
     def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return the last second (aware) in which a payment can be cancelled; None if it never can. `paid_at` is
-        aware.
+        """Return the last second (aware) in which a payment can be cancelled; None if the provider can't cancel
+        payments. `paid_at` is aware.
         """
         ...
 
@@ -103,15 +110,15 @@ class PaymentVendor(PaymentReader, Protocol):
 
     @property
     def merchant_id(self) -> str:
-        """Our id at this provider. It isn't secret, and is part of a payment's identity."""
+        """Our merchant id at this provider. It isn't secret, and is part of a payment's identity."""
         ...
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Request the code or the token with which the payer pays."""
+        """Request the code or the token with which the payer pays. No money moves until the payer pays."""
         ...
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Refund money under the idempotency key `order.key`."""
+        """Refund the amount of `order` under the idempotency key `order.key`."""
         ...
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
@@ -121,5 +128,5 @@ class PaymentVendor(PaymentReader, Protocol):
         ...
 
     def reader(self) -> PaymentReader:
-        """Return this provider without the calls that move money."""
+        """Return an adapter of this provider without the calls that move money."""
         ...

@@ -1,4 +1,6 @@
-"""Meaning of the codes in a provider's answers: the outcome's class and reason, and the state of the payment."""
+"""Meaning of the codes in a payment provider's answers: the outcome's class and reason, and the state of the
+payment.
+"""
 
 from dataclasses import dataclass
 
@@ -8,7 +10,9 @@ from console.domain.provider_outcome import OutcomeClass
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Class and reason of an outcome. `reason` is a stable code that the screens show as a sentence."""
+    """Class and reason of the outcome that a provider's code means. `reason` is a stable code that the screens show
+    as a sentence.
+    """
 
     kind: OutcomeClass
     reason: str
@@ -31,22 +35,26 @@ def make_unknown_verdict(reason: str) -> Verdict:
 
 
 def make_refused_verdict(reason: str) -> Verdict:
-    """Return a FAILED_DEFINITE verdict: certainly nothing happened. For a read: the provider reports a failure."""
+    """Return a FAILED_DEFINITE verdict with this reason: certainly nothing happened. For a read it means that the
+    provider reports a failure of the payment or refund.
+    """
     return Verdict(OutcomeClass.FAILED_DEFINITE, reason)
 
 
 def make_denied_verdict(reason: str) -> Verdict:
-    """Return an AUTH verdict: the credentials, the signature or the contract were refused, and nothing happened."""
+    """Return an AUTH verdict with this reason: the provider refused the credentials, the signature or the contract,
+    and nothing happened.
+    """
     return Verdict(OutcomeClass.AUTH, reason)
 
 
 def make_rate_limited_verdict(reason: str) -> Verdict:
-    """Return a RATE_LIMITED verdict: nothing happened, and a later request may succeed."""
+    """Return a RATE_LIMITED verdict with this reason: nothing happened, and a later request may succeed."""
     return Verdict(OutcomeClass.RATE_LIMITED, reason)
 
 
 def make_pending_verdict(reason: str) -> Verdict:
-    """Return a PENDING verdict: the provider has begun, but the result isn't final."""
+    """Return a PENDING verdict with this reason: the provider has begun, and its result isn't final yet."""
     return Verdict(OutcomeClass.PENDING, reason)
 
 

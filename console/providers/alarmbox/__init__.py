@@ -1,1 +1,1 @@
-"""The AlarmBox adapter: credit checks."""
+"""The adapter of AlarmBox, the provider of credit checks."""

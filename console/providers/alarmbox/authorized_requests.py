@@ -1,4 +1,6 @@
-"""Requests to AlarmBox with a valid access token. After a 401 a request is repeated once with a newer token."""
+"""Requests to AlarmBox with a valid access token. After an answer with status 401 a request is repeated once with a
+newer token.
+"""
 
 import logging
 from dataclasses import replace
@@ -20,7 +22,7 @@ _REFRESH_BEFORE_END = timedelta(minutes=5)
 
 
 class AlarmBoxRequestSender:
-    """Sends requests with the access token. Several threads may use it at the same time."""
+    """Sends requests to AlarmBox with the stored access token. Several threads may use it at the same time."""
 
     def __init__(
         self,
@@ -39,8 +41,9 @@ class AlarmBoxRequestSender:
         self._clock = clock
 
     def send(self, request: SingleRequest, judge: Judge[T]) -> Outcome[T]:
-        """Send the request and return its outcome. A 401 means that nothing was done: then send it once more with a
-        newer token. Raises no Exception.
+        """Send the request and return its outcome; `judge` converts the answer into the outcome. An answer with
+        status 401 means that AlarmBox did nothing: the request is then sent once more with a newer token. Raises no
+        Exception.
         """
         try:
             pair = self._get_usable_pair()
@@ -57,8 +60,8 @@ class AlarmBoxRequestSender:
             return self._send_once(request, judge, newer_pair)
 
     def _get_usable_pair(self) -> TokenPair:
-        """Return the stored token pair, renewed if it expires within five minutes; if the renewal fails, the stored
-        pair while it is valid.
+        """Return the stored token pair; if it expires within five minutes, renew it first. If the renewal fails,
+        return the stored pair while it is valid, otherwise raise the renewal's error.
         """
         pair = self._tokens.current()
         if pair is not None and self._is_valid(pair, _REFRESH_BEFORE_END):
@@ -91,8 +94,8 @@ def _request_headers(request: SingleRequest, pair: TokenPair) -> dict[str, str]:
 
 
 def _make_missing_token_outcome(error: Exception, *, buys: bool) -> Outcome[T]:
-    """Return the outcome of a request that wasn't sent, because there is no token: AUTH, RATE_LIMITED, or that of
-    `unsent_outcome`.
+    """Return the outcome of a request that wasn't sent, because no access token was available: AUTH, RATE_LIMITED, or
+    the outcome of `make_unsent_outcome`.
     """
     if isinstance(error, TokenRefused):
         return Outcome(OutcomeClass.AUTH, error.reason, Sent.NO)

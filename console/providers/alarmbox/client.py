@@ -1,4 +1,4 @@
-"""AlarmBox: buys credit checks by corporation number, one at a time, and reads them again by id."""
+"""Client of AlarmBox: buys credit checks by corporation number, one at a time, and reads them again by id."""
 
 import json
 from urllib.parse import quote
@@ -28,7 +28,7 @@ _LARGEST_PDF_ANSWER_BYTES = LARGEST_PDF_BYTES * 4 // 3 + 5 * MEBIBYTE
 
 
 class AlarmBoxReader:
-    """Read-only calls to AlarmBox; this class can't buy."""
+    """Read-only calls to AlarmBox; this class has no call that buys."""
 
     name = "alarmbox"
 
@@ -38,7 +38,7 @@ class AlarmBoxReader:
 
     @property
     def capabilities(self) -> Capabilities:
-        """The provider's features."""
+        """AlarmBox's features."""
         return Capabilities(
             by_number=True,
             verdict=True,
@@ -48,18 +48,22 @@ class AlarmBoxReader:
 
     @property
     def oauth(self) -> AlarmBoxOAuth:
-        """The OAuth calls, with which a person authorises this console for the first time."""
+        """The OAuth calls with which a person authorises this console at AlarmBox for the first time."""
         return self._sender.oauth
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        """Read the current report of a credit check."""
+        """Read the current report of a credit check by AlarmBox's id. The outcome has the reason `bad_id` if no such
+        id is possible; then nothing is sent.
+        """
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", buys=False)
         request = _read_request(f"{_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
         return self._sender.send(request, judge_detail(credit_check_id))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        """Read the report with its PDF."""
+        """Read the current report of a credit check together with its PDF, by AlarmBox's id. The outcome has the
+        reason `bad_id` if no such id is possible; then nothing is sent.
+        """
         if not _is_valid_id(credit_check_id):
             return make_unsent_outcome("bad_id", buys=False)
         path = f"{_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
@@ -67,8 +71,8 @@ class AlarmBoxReader:
         return self._sender.send(request, judge_pdf(credit_check_id))
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        """Read the purchases for this corporation number. If AlarmBox has no list call for us, nothing is sent and
-        the reason is `no_list_call`.
+        """Read the list of purchases for a corporation number. If the settings say that AlarmBox offers no list call,
+        nothing is sent and the outcome has the reason `no_list_call`.
         """
         if not self._has_list_call:
             return make_unsent_outcome("no_list_call", buys=False)
@@ -77,12 +81,12 @@ class AlarmBoxReader:
 
 
 class AlarmBox(AlarmBoxReader):
-    """All calls to AlarmBox, also the purchase. A repeated purchase would be a second one, so `buy_check` repeats
-    only a request that AlarmBox has answered with 401.
+    """All calls to AlarmBox, also the purchase. A repeated purchase would be charged a second time, so `buy_check`
+    repeats only a request that AlarmBox has answered with status 401.
     """
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
-        """Buy a credit check. Raises no Exception."""
+        """Buy a credit check and return the outcome. Raises no Exception."""
         try:
             http_request = _purchase_request(request)
         except Exception:  # the request couldn't be built, so nothing was sent
@@ -90,15 +94,15 @@ class AlarmBox(AlarmBoxReader):
         return self._sender.send(http_request, judge_purchase(request.corporation_number))
 
     def reader(self) -> AlarmBoxReader:
-        """Return this provider without the call that buys."""
+        """Return an adapter of AlarmBox without the call that buys."""
         return AlarmBoxReader(self._sender, find_purchases=self._has_list_call)
 
 
 def open_alarmbox(
     config: AlarmBoxConfig, *, tokens: TokenKeeper, gate: RateGate, clock: Clock, scale: TimeScale
 ) -> AlarmBox:
-    """Return the adapter of AlarmBox for this configuration; sends nothing. Raises ConsoleError `bad_profile` for an
-    invalid URL.
+    """Return the adapter of AlarmBox for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for
+    an invalid URL.
     """
     transport = HttpTransport(config.base_url, clock=clock, scale=scale)
     sender = AlarmBoxRequestSender(config, tokens=tokens, gate=gate, transport=transport, clock=clock)
@@ -106,8 +110,8 @@ def open_alarmbox(
 
 
 def _purchase_request(request: PurchaseRequest) -> SingleRequest:
-    """Build the purchase request. Fields without a value are left out, because the provider has defaults of its
-    own.
+    """Build the HTTP request of a purchase. Fields without a value are left out, so that AlarmBox uses its
+    defaults.
     """
     fields = {
         "corporation_number": request.corporation_number,

@@ -1,5 +1,5 @@
-"""OAuth 2.0 of AlarmBox: the first authorisation, and the exchange of a refresh token. A refresh token can be used
-only once.
+"""OAuth 2.0 of AlarmBox: the first authorisation of this console, and the exchange of a refresh token for the next
+token pair. A refresh token can be used only once.
 """
 
 import re
@@ -24,7 +24,9 @@ _LONGEST_LIFE_SECONDS = 10 * 366 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class AlarmBoxConfig:
-    """Address and credentials of AlarmBox; the secrets are hidden in `repr`."""
+    """URL and credentials of AlarmBox; the secrets are hidden in `repr`. `find_purchases`: AlarmBox offers a list of
+    purchases.
+    """
 
     base_url: str
     client_id: str = field(repr=False)
@@ -34,11 +36,15 @@ class AlarmBoxConfig:
 
 
 class _AnswerLost(TokenUnavailable):
-    """The token request may have reached AlarmBox, so the refresh token may have been used."""
+    """No usable answer to a token request arrived. The request may have reached AlarmBox, so the refresh token may
+    have been used.
+    """
 
 
 class AlarmBoxOAuth:
-    """Calls to `/oauth`. This class stores no tokens: the TokenKeeper stores them before they are used."""
+    """Calls to AlarmBox's `/oauth`. This class stores no tokens: the TokenKeeper stores each new pair before it is
+    used.
+    """
 
     def __init__(self, config: AlarmBoxConfig, *, transport: HttpTransport, gate: RateGate, clock: Clock) -> None:
         self._config = config
@@ -47,8 +53,9 @@ class AlarmBoxOAuth:
         self._clock = clock
 
     def authorize_url(self, state: str | None = None) -> str:
-        """Return the URL on which a person authorises this console; the page then shows a code for `exchange_code`.
-        AlarmBox returns `state` unchanged with the code; with None the URL has no `state`.
+        """Return the URL of the page on which a person authorises this console. The page then shows a code for
+        `exchange_code`. AlarmBox returns `state` unchanged with the code; if `state` is None, the URL has no such
+        parameter.
         """
         query = {
             "client_id": self._config.client_id,
@@ -60,7 +67,7 @@ class AlarmBoxOAuth:
         return f"{self._config.base_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
 
     def exchange_code(self, code: str) -> TokenPair:
-        """Exchange an authorisation code for the first token pair. The code can be used once, so the request isn't
+        """Exchange an authorisation code for the first token pair. A code can be used only once, so the request isn't
         repeated.
 
         Raises TokenRefused or TokenUnavailable.
@@ -71,8 +78,8 @@ class AlarmBoxOAuth:
         return pair
 
     def exchange(self, refresh_token: str) -> TokenPair | None:
-        """Exchange a refresh token for the next pair; None if AlarmBox refuses it. If the answer is lost, the request
-        is sent once more.
+        """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token. If
+        the answer is lost, the request is sent once more.
 
         Raises TokenRefused or TokenUnavailable.
         """
@@ -116,8 +123,8 @@ class AlarmBoxOAuth:
 
 
 def _read_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_token: str) -> TokenPair:
-    """Read the token pair from an answer with status 2xx; if it has no new refresh token, the old one stays valid.
-    Raises _AnswerLost if the answer is unreadable.
+    """Read the token pair from an answer with status 2xx. If the answer has no new refresh token, the pair keeps
+    `old_refresh_token`. Raises _AnswerLost if the answer is unreadable.
     """
     try:
         body = parse_object(answer.body)
@@ -143,8 +150,8 @@ def _parse_lifetime_seconds(value: object) -> int | None:
 
 
 def _require_refusal(answer: HttpAnswer) -> None:
-    """Return if the answer refuses this refresh token (or code); raise TokenRefused or TokenUnavailable for every
-    other answer.
+    """Return without an error if the answer refuses this refresh token or code. Raise TokenRefused or
+    TokenUnavailable for any other answer.
     """
     if answer.status == 429:
         raise TokenUnavailable("rate_limited")

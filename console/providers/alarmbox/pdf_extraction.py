@@ -1,7 +1,7 @@
-"""Extracts the PDF from a large JSON answer: the rest of the JSON is parsed without it, and the PDF is decoded in
-pieces.
+"""Extracts the PDF from a large JSON answer. The rest of the JSON is parsed without the PDF, and the PDF is decoded
+in pieces.
 
-To parse or decode tens of megabytes in one step would block every other thread, also the thread of the window.
+Parsing or decoding tens of megabytes in one step would block all other threads, also the thread of the window.
 """
 
 import binascii
@@ -22,7 +22,7 @@ _STRING_START_PATTERN = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
 
 @dataclass(frozen=True, slots=True)
 class PdfField:
-    """Position of the file's Base64 text in the JSON body: from `start` to before `end`."""
+    """Position of the PDF's Base64 text in the JSON body: from `start` to before `end`."""
 
     body: bytes = field(repr=False)
     start: int
@@ -30,21 +30,23 @@ class PdfField:
 
     @property
     def decoded_bytes(self) -> int:
-        """Number of bytes to which the text decodes, if it has no JSON escapes; a larger number if it has some."""
+        """Number of bytes to which the Base64 text decodes. If the text has JSON escapes, the real number is
+        smaller.
+        """
         padding = self.body.count(b"=", max(self.start, self.end - 2), self.end)
         return (self.end - self.start) // 4 * 3 - padding
 
     @property
     def placeholder(self) -> str:
-        """The text by which `split_pdf` replaces the file."""
+        """The short text that `split_pdf` puts in the place of the PDF."""
         return f"<pdf {self.decoded_bytes} bytes>"
 
 
 def split_pdf(body: bytes) -> tuple[bytes, PdfField | None]:
-    """Return the body with a short text in place of the file, and the position of the file's text.
+    """Return the body with a short text in the place of the PDF, and the position of the PDF's Base64 text.
 
     The position is None if the field is missing or isn't a string. Raises UnusableAnswer `pdf_twice` if the body has
-    two such fields, because it is unclear which one is valid.
+    two such fields, because it is unclear which field is valid.
     """
     start = _find_value_start(body, body.find(_FIELD_NAME))
     end = -1 if start is None else body.find(b'"', start)
@@ -57,8 +59,9 @@ def split_pdf(body: bytes) -> tuple[bytes, PdfField | None]:
 
 
 def _find_value_start(body: bytes, key_start: int) -> int | None:
-    """Return the position where the text of the field begins; None if the field is missing or isn't a string.
-    `key_start` is the position of the field's name; a name after a backslash is part of another text.
+    """Return the position in `body` at which the field's text begins; None if the field is missing or isn't a string.
+    `key_start` is the position of the field's name. A name after a backslash is part of another text and isn't
+    counted.
     """
     if key_start < 0 or body[key_start - 1 : key_start] == b"\\":
         return None
@@ -67,10 +70,11 @@ def _find_value_start(body: bytes, key_start: int) -> int | None:
 
 
 def decode_pdf(pdf: PdfField) -> bytes:
-    """Return the file. Raises UnusableAnswer `pdf_empty`, `pdf_too_large`, `pdf_not_base64`, `pdf_not_pdf` or
-    `pdf_no_end`.
+    """Return the content of the PDF. Raises UnusableAnswer `pdf_empty`, `pdf_too_large`, `pdf_not_base64`,
+    `pdf_not_pdf` or `pdf_no_end`.
 
-    Base64 is read strictly: no blanks, no line ends, padding only at the end. The length is checked first.
+    Base64 is read strictly: no blanks, no line ends, padding only at the end. The length is checked before the text
+    is decoded.
     """
     if pdf.start == pdf.end:
         raise UnusableAnswer("pdf_empty")
@@ -87,8 +91,8 @@ def decode_pdf(pdf: PdfField) -> bytes:
 
 
 def _join_pdf(decoded: Iterator[bytes]) -> bytes:
-    """Join the pieces. Raises UnusableAnswer if they don't begin like a PDF, or as soon as they exceed the size
-    limit.
+    """Join the decoded pieces of a PDF. Raises UnusableAnswer if the first piece doesn't begin like a PDF, or as soon
+    as the pieces exceed the size limit.
     """
     pieces: list[bytes] = []
     size = 0
@@ -103,7 +107,7 @@ def _join_pdf(decoded: Iterator[bytes]) -> bytes:
 
 
 def _decode_pieces(texts: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the bytes of each piece of Base64 text. Raises ValueError for text that isn't strict Base64."""
+    """Decode pieces of Base64 text and yield the bytes. Raises ValueError for text that isn't strict Base64."""
     undecoded_text, is_padded = b"", False
     for text in texts:
         if is_padded and text:
@@ -118,7 +122,9 @@ def _decode_pieces(texts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _iterate_text_pieces(pdf: PdfField, has_escapes: bool) -> Iterator[bytes]:
-    """Yield the text in pieces, with JSON escapes resolved (a server may write `\\/`) and never cut in two."""
+    r"""Yield the Base64 text in pieces. JSON escapes in the text (a server may write `\/`) are resolved; a piece
+    never ends within an escape.
+    """
     position = pdf.start
     while position < pdf.end:
         piece_end = min(position + _PIECE_BYTES, pdf.end)

@@ -1,4 +1,4 @@
-"""Contents of AlarmBox's answers: the report of a credit check, each field checked."""
+"""Reads the report of a credit check from AlarmBox's answers and checks each field."""
 
 import re
 from datetime import date
@@ -23,8 +23,8 @@ _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def judge_purchase(corporation_number: str) -> Judge[CheckReport]:
-    """Return the function that converts a purchase's answer into an outcome: a success must have an id, and no other
-    corporation number than the requested one.
+    """Return the function that converts the answer to a purchase into an outcome. A success must have AlarmBox's id,
+    and must not have another corporation number than the requested one.
     """
 
     def read(body: bytes) -> CheckReport:
@@ -37,7 +37,9 @@ def judge_purchase(corporation_number: str) -> Judge[CheckReport]:
 
 
 def judge_detail(credit_check_id: int) -> Judge[CheckReport]:
-    """Return the function that converts a report's answer into an outcome; a file in the answer is ignored."""
+    """Return the function that converts an answer with the report of a credit check into an outcome. A PDF in the
+    answer is ignored.
+    """
 
     def read(body: bytes) -> CheckReport:
         return _read_own_report(credit_check_id, _get_check(split_pdf(body)[0]))
@@ -46,8 +48,8 @@ def judge_detail(credit_check_id: int) -> Judge[CheckReport]:
 
 
 def judge_pdf(credit_check_id: int) -> Judge[PdfAnswer]:
-    """Return the function that converts an answer with a report and its file into an outcome; the file must be a
-    complete PDF.
+    """Return the function that converts an answer with a report and its PDF into an outcome. The PDF must be
+    complete.
     """
 
     def read(body: bytes) -> PdfAnswer:
@@ -63,8 +65,8 @@ def judge_pdf(credit_check_id: int) -> Judge[PdfAnswer]:
 
 
 def judge_list(corporation_number: str) -> Judge[tuple[CheckReport, ...]]:
-    """Return the function that converts a list of purchases into an outcome: the reports of this corporation number.
-    One unreadable report makes the whole list unusable, because it could be a report of this number.
+    """Return the function that converts a list of purchases into an outcome with the reports of this corporation
+    number. One unreadable report makes the whole list unusable, because it could be a report of this number.
     """
 
     def read(body: bytes) -> tuple[CheckReport, ...]:
@@ -80,7 +82,7 @@ def judge_list(corporation_number: str) -> Judge[tuple[CheckReport, ...]]:
 
 
 def make_evidence_text(body: bytes) -> str:
-    """Return the text of a body without the file; it may be shown and stored."""
+    """Return the text of an answer's body without the PDF. This text may be shown and stored."""
     try:
         return storable_text(split_pdf(body)[0])
     except UnusableAnswer:
@@ -102,7 +104,9 @@ def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckRep
 
 
 def _read_report(check: object) -> CheckReport:
-    """Read the report. Only the id must exist; any other field of a wrong type or form counts as missing."""
+    """Read the report of a credit check. Only the id is required; any other field with a wrong type or form counts as
+    missing. Raises UnusableAnswer or Unreadable.
+    """
     if not isinstance(check, dict):
         raise Unreadable("no credit check")
     return CheckReport(
@@ -117,8 +121,8 @@ def _read_report(check: object) -> CheckReport:
 
 
 def _read_id(value: object) -> int:
-    """Return an integer that the database column can hold. Raises UnusableAnswer for any other value, also for True,
-    12345.0 and "12345".
+    """Return the id of a credit check, an integer that the database column can hold. Raises UnusableAnswer for any
+    other value, also for True, 12345.0 and "12345".
     """
     if value is None:
         raise UnusableAnswer("no_id")
@@ -128,15 +132,15 @@ def _read_id(value: object) -> int:
 
 
 def _read_number(value: object) -> str | None:
-    """Return the corporation number of the answer as text; None if it is missing. The caller compares it with the
-    requested one.
+    """Return the corporation number of an answer as text; None if it is missing. The caller compares the number with
+    the requested one.
     """
     return None if value is None or value == "" else str(value)
 
 
 def _read_name(value: object) -> str | None:
-    """Return the complete company name; None if it is missing. An unpaired surrogate, which JSON allows and the
-    database can't store, becomes `?`.
+    """Return the complete company name of an answer; None if it is missing. An unpaired surrogate, which JSON allows
+    and the database can't store, becomes `?`.
     """
     if not isinstance(value, str) or not value.strip():
         return None
@@ -148,7 +152,7 @@ def _read_result(value: object) -> str | None:
 
 
 def _read_day(value: object) -> date | None:
-    """Return the date (in Japan) of a text `yyyy-mm-dd`; None for any other form."""
+    """Return the date (in Japan) that a text `yyyy-mm-dd` states; None for any other form."""
     if not isinstance(value, str) or not _DAY_PATTERN.fullmatch(value):
         return None
     try:

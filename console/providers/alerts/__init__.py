@@ -1,1 +1,1 @@
-"""Publishers of alert events: Kafka and webhook."""
+"""Publishers of alert events to other programs: Kafka and webhook."""

@@ -1,5 +1,5 @@
-"""Publisher of alerts to Kafka. The key of a message is the order number, so that Kafka keeps the events of an order
-in one partition and in sequence.
+"""Publisher of alert events to Kafka. The key of a message is the order number, so Kafka keeps the events of one
+order in one partition and in sequence.
 
 The client library is an optional package (`pip install support-console[kafka]`).
 """
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 DELIVERY_SECONDS = 10.0
 MARGIN_SECONDS = 5.0
-"""Time that we wait longer than the client library, so that it doesn't deliver a message after we have given it
-up.
+"""Seconds for which `publish` waits longer than the client library's own time limit. So the library can't deliver a
+message after `publish` has reported a failure.
 """
 
 
 class AlertKafka:
-    """Publishes through one idempotent producer, which is created at the first event."""
+    """Publishes alert events to Kafka through one idempotent producer, which is created at the first event."""
 
     def __init__(
         self, brokers: Sequence[str], further_settings: Mapping[str, str | int | float | bool] | None = None
@@ -40,7 +40,9 @@ class AlertKafka:
         self._producer: Producer | None = None
 
     def publish(self, message: AlertMessage) -> str | None:
-        """Publish a message. Return None after all replicas have stored it, otherwise the library's error code."""
+        """Send one alert event. Return None after all replicas have stored it, otherwise an error code: the client
+        library's, `queue_full` or `no_answer`.
+        """
         producer = self._get_producer()
         delivery_errors: list[KafkaError | None] = []
         try:
@@ -55,7 +57,7 @@ class AlertKafka:
             return "queue_full"
         producer.flush(DELIVERY_SECONDS + MARGIN_SECONDS)
         if not delivery_errors:
-            self._producer = None  # messages that it still holds are dropped with it
+            self._producer = None  # discards the messages that the producer has not delivered
             return "no_answer"
         return None if delivery_errors[0] is None else self._get_error_code(delivery_errors[0])
 
@@ -72,12 +74,12 @@ class AlertKafka:
         return self._producer
 
     def close(self) -> None:
-        """Discard the producer with the messages that it has not delivered."""
+        """Discard the producer, together with the messages that it has not delivered."""
         self._producer = None
 
 
 def _is_this_machine(broker: str) -> bool:
-    """True if a broker (`host`, `host:port` or `[address]:port`) is on this machine."""
+    """True if a Kafka broker, given as `host`, `host:port` or `[address]:port`, is on this machine."""
     try:
         return is_this_machine(urlsplit(f"//{broker}").hostname or "")
     except ValueError:

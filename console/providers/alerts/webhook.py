@@ -1,4 +1,6 @@
-"""Publisher of alerts to a webhook: one signed POST per event. An event without a 2xx answer is sent again later."""
+"""Publisher of alert events to a webhook: one signed POST for each event. An event that gets no 2xx answer is sent
+again later.
+"""
 
 import hmac
 from collections.abc import Sequence
@@ -15,8 +17,8 @@ LONGEST_ANSWER = 65_536  # bytes; the body isn't used
 
 
 class AlertWebhook:
-    """Sends alerts to a URL with the header `X-Alert-Signature: t=<epoch>,v1=<hex HMAC-SHA256(key, t + "." + body)>`;
-    doesn't follow redirects.
+    """Sends alert events to a URL with the header `X-Alert-Signature: t=<epoch>,v1=<hex HMAC-SHA256(key, t + "." +
+    body)>`. Redirects are not followed.
 
     `private`: private networks (CIDR) in which the URL's host may be; the host name is resolved again for each event.
     Raises ConsoleError `bad_profile` for an invalid URL.
@@ -41,7 +43,9 @@ class AlertWebhook:
         return f"<AlertWebhook {self._path}>"
 
     def publish(self, message: AlertMessage) -> str | None:
-        """Publish a message. Return None for a 2xx answer, otherwise `status_NNN` or the reason of the failure."""
+        """Send one alert event. Return None for a 2xx answer, otherwise `status_NNN` with the HTTP status, or the
+        reason for which no answer arrived.
+        """
         body = message.body.encode()
         headers = {
             "Content-Type": "application/json; charset=utf-8",
@@ -64,10 +68,12 @@ class AlertWebhook:
         return None if 200 <= answer.status < 300 else f"status_{answer.status}"
 
     def close(self) -> None:
-        """Part of the publishers' interface; each connection is closed after its call, so nothing is done."""
+        """Do nothing: each connection is closed after its call. The method belongs to the interface of publishers."""
 
 
 def compute_signature(key: str, epoch: int, body: bytes) -> str:
-    """Return the value of the header `X-Alert-Signature`; `epoch` is the time in seconds since 1970 (UTC)."""
+    """Return the value of the header `X-Alert-Signature` for a body; `epoch` is the time in seconds since 1970
+    (UTC).
+    """
     mac = hmac.new(key.encode(), f"{epoch}.".encode() + body, "sha256").hexdigest()
     return f"t={epoch},v1={mac}"

@@ -1,1 +1,1 @@
-"""The Atom adapter: payments over encrypted requests."""
+"""The adapter of Atom: payments over encrypted requests."""

@@ -1,5 +1,5 @@
-"""Atom's encryption: AES-256-CBC in hex, with a key derived from a text. A message is decrypted completely or not at
-all.
+"""Atom's encryption: AES-256-CBC, written as hex, with a key that is derived from a text. A message is decrypted
+completely or not at all.
 """
 
 from binascii import unhexlify
@@ -20,17 +20,17 @@ _PADDINGS = tuple(bytes((length,)) * length for length in range(BLOCK_BYTES + 1)
 
 
 class DecryptionFailed(Exception):
-    """The message can't be decrypted. The exception has no reason, because a sender could learn the content from it
-    (padding oracle).
+    """The message can't be decrypted. The exception gives no reason, because a sender could derive the content from
+    the reason (padding oracle).
     """
 
 
 @lru_cache(maxsize=16)
 def derive_key(key: str, salt: str) -> bytes:
-    """Derive the AES key (PBKDF2-HMAC-SHA512) from a key text and a salt text. Both look like hex but are used as
-    characters.
+    """Derive the AES key (PBKDF2-HMAC-SHA512) from a key text and a salt text. Both texts look like hex, but their
+    characters are used and not decoded.
 
-    It takes tens of milliseconds; the last 16 results are cached.
+    The derivation takes tens of milliseconds; the last 16 results are cached.
     """
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
@@ -39,7 +39,7 @@ def derive_key(key: str, salt: str) -> bytes:
 
 
 def seal(text: str, key: bytes) -> str:
-    """Encrypt the text (as UTF-8) and return upper-case hex."""
+    """Encrypt the text (as UTF-8) and return the ciphertext as upper-case hex."""
     plaintext = text.encode()
     encryptor = _make_cipher(key).encryptor()
     return (
@@ -50,7 +50,7 @@ def seal(text: str, key: bytes) -> str:
 
 
 def unseal(sealed: str, key: bytes) -> str:
-    """Decrypt hex in upper or lower case. Raises DecryptionFailed for every fault."""
+    """Decrypt a ciphertext given as hex in upper or lower case. Raises DecryptionFailed for every fault."""
     plaintext, is_valid = decrypt_padded(sealed, key)
     try:
         text = plaintext.decode()
@@ -62,10 +62,11 @@ def unseal(sealed: str, key: bytes) -> str:
 
 
 def decrypt_padded(sealed: str, key: bytes) -> tuple[bytes, bool]:
-    """Return the decrypted bytes without padding, and True if the padding was valid. It doesn't raise, so that a
-    caller can continue with all its other checks after a fault.
+    """Return the decrypted bytes without padding, and True if the padding was valid. Raises nothing, so that a caller
+    can do all its other checks even after a fault.
 
-    For a message that can't be decrypted it returns empty bytes and False. An invalid padding isn't removed.
+    For a message that can't be decrypted the function returns empty bytes and False. An invalid padding isn't
+    removed.
     """
     try:
         data = unhexlify(sealed)
@@ -82,7 +83,7 @@ def decrypt_padded(sealed: str, key: bytes) -> tuple[bytes, bool]:
 
 @lru_cache(maxsize=16)
 def _make_cipher(key: bytes) -> "Cipher[CBC]":
-    """Return the cipher of a key. It has no state, so all messages can share it."""
+    """Return the AES cipher of a key. The cipher has no state, so all messages with this key can share it."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC

@@ -1,4 +1,4 @@
-"""Atom's callback: it is decrypted, and used only if its signature is valid. The sender can't distinguish the reasons
+"""Atom's callbacks: each is decrypted, and is used only if its signature is valid. A sender can't find out the reason
 for which a callback is refused.
 """
 
@@ -29,10 +29,10 @@ LARGEST_CALLBACK_BYTES = 64 << 10
 
 
 def open_callback(body: bytes, merchant: AtomMerchant) -> Callback:
-    """Parse the form of a callback. No content of a body makes it raise.
+    """Parse the form that Atom sends as a callback. No content of `body` makes the function raise an exception.
 
-    Format, padding, text, merchant and signature are all checked before the result of any check is used: neither the
-    return value nor the time that the call takes tells a sender which check has failed.
+    Format, padding, text, merchant and signature are all checked before the result of any check is used. So neither
+    the return value nor the duration of the call tells a sender which check has failed.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     if len(body) > LARGEST_CALLBACK_BYTES:
@@ -55,8 +55,9 @@ def open_callback(body: bytes, merchant: AtomMerchant) -> Callback:
 
 
 def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], object]:
-    """Return the payment's merchant id, the signed parts in order, and the received signature. If the text can't be
-    read, the id is None (unless it was read before the fault), the parts are empty and the signature is None.
+    """Return our payment id (the merchant's id of the payment), the signed parts in order, and the received
+    signature. If the text can't be read, the parts are empty and the signature is None; the id is None unless it was
+    read before the fault.
     """
     hint: str | None = None
     try:
@@ -92,8 +93,8 @@ def _read_payment_fields(plaintext: bytes) -> Fields:
 
 
 def _make_genuine_callback(plaintext: bytes, signed_parts: tuple[str, ...], evidence: str, sha256: str) -> Callback:
-    """Convert a callback with a valid signature by its status code. If other parts of it can't be read, its outcome
-    is UNKNOWN and it still counts as genuine.
+    """Return the Callback for a callback with a valid signature. Its status code decides the outcome; if other parts
+    can't be read, the outcome is UNKNOWN and the callback still counts as genuine.
     """
     _, atom_id, order, _, code, *_ = signed_parts
     event_id = hashlib.sha256(f"atom\n{order}\n{atom_id}\n{code}".encode()).hexdigest()

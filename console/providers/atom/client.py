@@ -1,5 +1,5 @@
-"""Atom (NDPS AIPAY): requests tokens for a payment page, reads payments by the merchant's id, and sends each refund
-once.
+"""Client of Atom (NDPS AIPAY): requests tokens for a payment page, reads payments by our payment id, and sends each
+refund once.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,9 @@ _LONGEST_PROVIDER_ID = 64
 
 @dataclass(frozen=True, slots=True)
 class AtomConfig:
-    """Addresses and credentials of Atom; the secrets are hidden in `repr`."""
+    """URLs and credentials of Atom; the secrets are hidden in `repr`. `retry_limits` are the limits for repeated
+    reads.
+    """
 
     urls: AtomUrls
     merchant: AtomMerchant
@@ -55,7 +57,7 @@ class AtomConfig:
 
 
 class AtomReader:
-    """Read-only calls to Atom; this class can't move money."""
+    """Read-only calls to Atom; this class has no call that moves money."""
 
     name = "atom"
     capabilities = PaymentCapabilities(
@@ -77,7 +79,9 @@ class AtomReader:
         self._retry_limits = retry_limits
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Read a payment by the merchant's id; needs its amount and its calendar day in India."""
+        """Read a payment by our payment id. Atom also needs the payment's amount and its calendar day in India. If
+        one of these values is missing or invalid, nothing is sent and the reason names the fault.
+        """
         merchant, amount, day = self._sender.merchant, question.amount, _find_india_day(question)
         if not is_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", buys=False)
@@ -90,22 +94,24 @@ class AtomReader:
         return self._ask_with_retries(lambda: self._sender.send(Call.PAYMENT, text, read))
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Read the remark (the state) of one of our refunds."""
+        """Read the state of one of our refunds, which Atom gives as a remark."""
         if not _has_valid_ids(order):
             return make_unsent_outcome("bad_id", buys=False)
         text, read = make_refund_status_text(self._sender.merchant, order), read_refund_status(order)
         return self._ask_with_retries(lambda: self._sender.send(Call.REFUND_STATUS, text, read))
 
     def parse_callback(self, body: bytes) -> Callback:
-        """Parse the form that Atom has sent to our return address or callback address. Sends nothing."""
+        """Parse the form that Atom has sent to our return address or callback address, and check its signature. Sends
+        nothing.
+        """
         return open_callback(body, self._sender.merchant)
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return None: Atom publishes no limit."""
+        """Return None: Atom publishes no time limit for refunds."""
         return None
 
     def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return None: Atom has no call that cancels."""
+        """Return None: Atom has no call that cancels a payment."""
         return None
 
     def _ask_with_retries(self, ask: Callable[[], Outcome[T]]) -> Outcome[T]:
@@ -113,17 +119,19 @@ class AtomReader:
 
 
 class Atom(AtomReader):
-    """All calls to Atom, also those that move money. Atom may execute a refund again if its idempotency key is
-    repeated, so each refund is sent only once.
+    """All calls to Atom, also those that move money. If a refund was sent again with the same idempotency key, Atom
+    could execute it twice, so each refund is sent only once.
     """
 
     @property
     def merchant_id(self) -> str:
-        """The merchant's id at Atom."""
+        """Our merchant id at Atom."""
         return self._sender.merchant.merch_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Request the token of a payment page. Each attempt needs a merchant's id of its own."""
+        """Request the token of a payment page. Each attempt of a payer needs a payment id of its own
+        (`merchant_payment_id`).
+        """
         if not is_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", buys=True)
         if not _is_payable(request.amount):
@@ -131,7 +139,7 @@ class Atom(AtomReader):
         return self._sender.send(Call.AUTH, make_auth_text(self._sender.merchant, request), read_token(request))
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Request a refund. The outcome of an accepted request is PENDING."""
+        """Request a refund. The outcome of a request that Atom accepts is PENDING."""
         if not _has_valid_ids(order):
             return make_unsent_outcome("bad_id", buys=True)
         if not _is_payable(order.amount):
@@ -139,18 +147,18 @@ class Atom(AtomReader):
         return self._sender.send(Call.REFUND, make_refund_text(self._sender.merchant, order), read_refund(order))
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
-        """Return FAILED_DEFINITE `not_supported` without sending: Atom has no such call; a payment is refunded
-        instead.
+        """Return FAILED_DEFINITE `not_supported` without sending anything: Atom has no call that cancels. A payment
+        can be refunded instead.
         """
         return make_unsent_outcome("not_supported", buys=True)
 
     def reader(self) -> AtomReader:
-        """Return this provider without the calls that move money."""
+        """Return an adapter of Atom without the calls that move money."""
         return AtomReader(self._sender, self._retry_limits)
 
 
 def open_atom(config: AtomConfig, *, gate: RateGate, clock: Clock, scale: TimeScale) -> Atom:
-    """Return the adapter of Atom for this configuration; sends nothing. Raises ConsoleError `bad_profile` for an
+    """Return the adapter of Atom for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for an
     invalid URL.
     """
     sender = AtomRequestSender(config.urls, config.merchant, gate=gate, clock=clock, scale=scale)

@@ -1,4 +1,4 @@
-"""Requests to Atom: each is encrypted and sent as a form to the URL of its call."""
+"""Requests to Atom: each request is encrypted and sent as a form to the URL of its call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
 BUDGET_SECONDS = 45.0
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-# The other secret fields are masked before, by `masked_text`, after the answer is decrypted.
+# The other secret fields are masked before, by `mask_text`, after the answer is decrypted.
 _HIDDEN_FIELDS = ("password",)
 
 
 @dataclass(frozen=True, slots=True)
 class AtomUrls:
-    """URL of each call. Each one is a setting, because Atom gives merchants different ones."""
+    """URL of each call to Atom. Each URL is a setting, because Atom gives different URLs to different merchants."""
 
     auth: str
     verification: str
@@ -38,18 +38,20 @@ class AtomUrls:
 
     @classmethod
     def for_production(cls, form: Verification = Verification.V1) -> Self:
-        """Return the production URLs."""
+        """Return the URLs of Atom's production environment. `form` is the version of the call TXNVERIFICATION."""
         main_host = "https://payment1.atomtech.in"
         return cls._from_hosts(main_host, "https://payment.atomtech.in", main_host, form)
 
     @classmethod
     def for_uat(cls, form: Verification = Verification.V1) -> Self:
-        """Return the URLs of the test environment (UAT)."""
+        """Return the URLs of Atom's test environment (UAT). `form` is the version of the call TXNVERIFICATION."""
         return cls._from_hosts("https://paynetzuat.atomtech.in", *("https://caller.atomtech.in",) * 2, form)
 
     @classmethod
     def from_origin(cls, origin: str, form: Verification = Verification.V1) -> Self:
-        """Return URLs with one origin (`https://host[:port]`) for all calls."""
+        """Return URLs that have the same origin (`https://host[:port]`) for all calls. `form` is the version of the
+        call TXNVERIFICATION.
+        """
         return cls._from_hosts(*(origin.rstrip("/"),) * 3, form)
 
     @classmethod
@@ -63,7 +65,7 @@ class AtomUrls:
         )
 
     def by_call(self) -> Mapping[Call, str]:
-        """Return the URLs by call."""
+        """Return a mapping from each call to its URL."""
         return {
             Call.AUTH: self.auth,
             Call.PAYMENT: self.verification,
@@ -73,7 +75,7 @@ class AtomUrls:
 
 
 class AtomRequestSender:
-    """Encrypts each request and sends it once. Several threads may use it at the same time.
+    """Encrypts each request to Atom and sends it once. Several threads may use the sender at the same time.
 
     Raises ConsoleError `bad_profile` for an invalid URL.
     """
@@ -92,7 +94,9 @@ class AtomRequestSender:
         }
 
     def send(self, call: Call, text: str, read: Read[T]) -> Outcome[T]:
-        """Encrypt `text`, send it, and return the outcome of the decrypted answer. Raises no Exception."""
+        """Encrypt `text`, send it to the URL of `call`, and return the outcome; `read` converts the decrypted answer.
+        Raises no Exception.
+        """
         has_effect = call in (Call.AUTH, Call.REFUND)
         merchant = self.merchant
         origin, path = self._addresses[call]
@@ -114,7 +118,9 @@ class AtomRequestSender:
 
 
 def _split_url(url: str) -> tuple[str, str]:
-    """Return origin and path of a URL. Raises ConsoleError `bad_profile`; the transport checks the origin."""
+    """Return origin and path of a URL. Raises ConsoleError `bad_profile` for a URL without a host, with a query or
+    with a fragment; the transport checks the origin itself.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,5 +1,5 @@
-"""Reads Atom's messages: extracts the ciphertext from a form or JSON, and parses the decrypted JSON with exact
-numbers.
+"""Reads Atom's messages: extracts the ciphertext from a form or from JSON, and parses the decrypted JSON without
+rounding its numbers.
 """
 
 import re
@@ -23,7 +23,7 @@ _MASKED_FIELDS_PATTERN = re.compile(
 
 
 def extract_ciphertext(body: bytes) -> str:
-    """Return the ciphertext of a body; empty if there is none or more than one."""
+    """Return the ciphertext in the body of an Atom message; empty if the body has no ciphertext or more than one."""
     try:
         text = body.decode("ascii").strip()
         if text.startswith("{"):
@@ -36,7 +36,9 @@ def extract_ciphertext(body: bytes) -> str:
 
 
 def parse_decrypted(plaintext: bytes) -> Fields:
-    """Return the JSON object of a decrypted text, with fractions as Decimal. Raises Unreadable."""
+    """Return the JSON object of a decrypted text; numbers with a fraction become Decimal. Raises Unreadable if the
+    text isn't such an object.
+    """
     fields = parse_object(plaintext, _to_decimal)
     require_storable(fields)
     return fields
@@ -50,8 +52,8 @@ def _to_decimal(text: str) -> Decimal:
 
 
 def mask_text(plaintext: bytes) -> str:
-    """Return the part of a decrypted text that may be stored: its JSON, with payer data and secrets replaced by
-    `***`.
+    """Return the part of a decrypted message that may be stored: its JSON, in which `***` replaces payer data and
+    secrets.
     """
     try:
         return to_json(_mask_value(parse_decrypted(plaintext)))[:_LONGEST_EVIDENCE]
@@ -72,7 +74,9 @@ def _mask_field(name: str, value: object) -> object:
 
 
 def get_object(fields: Fields, name: str) -> Fields:
-    """Return the object `name` of a message; empty if it is missing. Raises Unreadable if it isn't an object."""
+    """Return the JSON object `name` of a message; empty if it is missing. Raises Unreadable if the value isn't an
+    object.
+    """
     value = fields.get(name)
     if value is None:
         return {}
@@ -82,7 +86,9 @@ def get_object(fields: Fields, name: str) -> Fields:
 
 
 def get_code(fields: Fields, name: str = "statusCode") -> str:
-    """Return the status code of a message in upper case. Raises Unreadable if there is none."""
+    """Return the status code of a message in upper case; `name` is the field with the code. Raises Unreadable if
+    there is no code.
+    """
     code = get_object(fields, "responseDetails").get(name)
     if not isinstance(code, str) or not _ID_PATTERN.fullmatch(code.strip()):
         raise Unreadable("no code")
@@ -90,7 +96,9 @@ def get_code(fields: Fields, name: str = "statusCode") -> str:
 
 
 def parse_id(value: object) -> str | None:
-    """Return an id as text, from a number or a text; None if it is missing. Raises UnusableAnswer `bad_id`."""
+    """Return an id as text, from a number or a text; None if it is missing. Raises UnusableAnswer `bad_id` for any
+    other value.
+    """
     if value is None or value == "":
         return None
     text = str(value) if type(value) in (int, str) else ""
@@ -100,7 +108,9 @@ def parse_id(value: object) -> str | None:
 
 
 def parse_rupees(value: object) -> Money | None:
-    """Return an amount in rupees, exact to the paisa; None if it is missing. Raises UnusableAnswer `bad_amount`."""
+    """Return an amount in rupees, exact to the paisa; None if it is missing. Raises UnusableAnswer `bad_amount` for
+    an invalid amount.
+    """
     if value is None:
         return None
     try:
@@ -114,11 +124,15 @@ def parse_rupees(value: object) -> Money | None:
 
 
 def check_currency(pay_details: Fields) -> None:
-    """Raise UnusableAnswer if the message states another currency than INR. It may state none."""
+    """Raise UnusableAnswer `other_currency` if the message states another currency than INR. A message without a
+    currency is accepted.
+    """
     if pay_details.get("txnCurrency") not in (None, "", CURRENCY):
         raise UnusableAnswer("other_currency")
 
 
 def is_id(text: str, longest: int = 50) -> bool:
-    """True if Atom accepts the text as an id given by us."""
+    """True if Atom accepts the text as an id that the merchant chooses: up to `longest` letters, digits, hyphens and
+    underscores.
+    """
     return len(text) <= longest and bool(_ID_PATTERN.fullmatch(text))

@@ -1,4 +1,6 @@
-"""State of an Atom payment: the attempts in an answer or a callback, and the choice of the attempt that decides."""
+"""State of an Atom payment: reads the attempts in an answer or a callback, and chooses the attempt that decides the
+state.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +31,9 @@ _CLASS_PRIORITY = (
 
 
 def read_attempts(instrument: object) -> list[Fields]:
-    """Return all attempts in an answer, which contains a list or a single attempt. Raises Unreadable."""
+    """Return all attempts in an answer, which has a list of attempts or a single one. Raises Unreadable if an attempt
+    isn't a JSON object.
+    """
     rows = instrument if isinstance(instrument, list) else [instrument]
     attempts = [row for row in rows if isinstance(row, dict)]
     if len(attempts) != len(rows):
@@ -38,9 +42,10 @@ def read_attempts(instrument: object) -> list[Fields]:
 
 
 def judge_attempt(attempt: Fields, merch_id: str, question: PaymentQuestion) -> Attempt | None:
-    """Return the verdict and report of one attempt; None if it belongs to another payment or another merchant.
+    """Return the verdict and the report of one attempt; None if the attempt belongs to another payment or another
+    merchant.
 
-    An unreadable attempt is UNKNOWN; the other attempts still count.
+    An unreadable attempt gets an UNKNOWN verdict and no report; the other attempts of the answer still count.
     """
     try:
         merchant = get_object(attempt, "merchDetails")
@@ -68,8 +73,8 @@ def _is_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
 
 
 def choose_deciding_attempt(attempts: Sequence[Attempt], question: PaymentQuestion) -> Attempt:
-    """Return the attempt that decides the payment's state. Its report names the other successful attempts in
-    `further_captures`.
+    """Return the attempt that decides the payment's state. Its report has the provider's ids of the other successful
+    attempts in `further_captures`.
     """
     payment_id = question.provider_payment_id
     relevant_attempts = [attempt for attempt in attempts if _is_relevant(attempt, payment_id)]
@@ -94,8 +99,8 @@ def choose_deciding_attempt(attempts: Sequence[Attempt], question: PaymentQuesti
 
 
 def _is_relevant(attempt: Attempt, payment_id: str | None) -> bool:
-    """True if the attempt counts. If the payment was captured under `payment_id`, a failure of another attempt means
-    nothing; a success of another attempt counts.
+    """True if the attempt counts for the payment's state. If the payment was captured under `payment_id`, another
+    attempt counts only if it was successful.
     """
     return (
         payment_id is None
@@ -109,7 +114,9 @@ def _read_payment_id(attempt: Attempt) -> str | None:
 
 
 def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
-    """Read the report of an attempt whose status code is in PAYMENTS. Raises UnusableAnswer or Unreadable."""
+    """Read the report of an attempt whose status code is in PAYMENTS. Raises UnusableAnswer or Unreadable for wrong
+    contents.
+    """
     code, pay_details, payment_mode = (
         get_code(attempt),
         get_object(attempt, "payDetails"),
@@ -135,8 +142,8 @@ def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
 
 
 def read_sub_channel(payment_mode: Fields) -> str:
-    """Return the payment channel: the first one of a list, or the whole text; empty if there is none. Raises
-    Unreadable.
+    """Return the payment channel (`subChannel`): the first element if it is a list, otherwise the whole text; empty
+    if it is missing. Raises Unreadable for any other value.
     """
     value = payment_mode.get("subChannel")
     channel = (value[0] if value else None) if isinstance(value, list) else value
@@ -146,7 +153,9 @@ def read_sub_channel(payment_mode: Fields) -> str:
 
 
 def read_bank_id(payment_mode: Fields) -> str:
-    """Return the bank's own id of the transaction; empty if it is missing. Raises Unreadable."""
+    """Return the bank's own id of the transaction; empty if it is missing. Raises Unreadable for a value that can't
+    be an id.
+    """
     number = get_object(payment_mode, "bankDetails").get("bankTxnId")
     if (number is not None and type(number) not in (str, int)) or len(str(number)) > 128:
         raise Unreadable("no bank id")
@@ -158,7 +167,7 @@ def _parse_short_word(value: object) -> str | None:
 
 
 def _read_payer_contact(customer: Fields) -> str | None:
-    """Return the payer's e-mail address or phone number, by which staff can find the payment; None if there is
+    """Return the payer's e-mail address or phone number, by which staff can find the payment; None if the message has
     neither.
     """
     values = (customer.get("custEmail"), customer.get("custMobile"))

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 SPACING_SECONDS = 1.0
 CALLS = ("auth", "verification", "refund", "refund_status")
-"""Calls whose URL a profile may set (`atom.auth_url`, …). The names are the fields of AtomUrls."""
+"""Calls to Atom whose URL the profile may set, for example `auth` by the key `atom.auth_url`. The names are the
+fields of AtomUrls.
+"""
 HOSTS = frozenset({"payment1.atomtech.in", "payment.atomtech.in", "paynetzuat.atomtech.in", "caller.atomtech.in"})
 
 _PRODUCT_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,50}")
@@ -36,11 +38,11 @@ _ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9]{1,45}")
 
 @dataclass(frozen=True, slots=True)
 class AtomSettings:
-    """Settings of Atom. `urls`: URLs from the profile, by call. `verification`: version of the call
-    TXNVERIFICATION.
+    """Settings of Atom from the profile. `urls`: URLs that the profile sets, by call. `verification`: version of the
+    call TXNVERIFICATION.
 
-    `product` and `account` are Atom's names of the merchant's product and of the receiving bank account
-    (`custAccNo`).
+    `product` is Atom's name of the merchant's product; `account` is Atom's name of the bank account that receives the
+    money (`custAccNo`).
     """
 
     environment: Literal["production", "uat"] = "production"
@@ -82,7 +84,7 @@ def _open_vendor(arguments: AdapterArguments[AtomSettings]) -> "PaymentVendor":
 
 
 def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "AtomMerchant":
-    """Return the merchant's credentials and settings."""
+    """Return our merchant's credentials and settings at Atom, made from the profile's settings and the secrets."""
     from console.providers.atom.client import AtomMerchant
     from console.providers.atom.request_bodies import Verification
     from console.providers.atom.signing import AmountFormat
@@ -97,8 +99,8 @@ def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "At
 
 
 def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str | None) -> "AtomUrls":
-    """Return the URLs of all calls: those of the environment, replaced by the URLs that the profile sets for a call.
-    If `origin` is given, it replaces the origin of each.
+    """Return the URLs of all calls to Atom: those of the environment, or the URL that the profile sets for a call. If
+    `origin` is given, it replaces the origin of each URL.
     """
     from console.providers.atom.client import AtomUrls
 

@@ -1,4 +1,4 @@
-"""Repeats a read after temporary faults of the provider, a few times within a short time."""
+"""Repeats a read after temporary faults of the provider: a few times, within a short time."""
 
 import random
 from collections.abc import Callable
@@ -18,9 +18,10 @@ _TEMPORARY_REASONS = frozenset({"connection_broken", "answer_cut", "not_connecte
 
 @dataclass(frozen=True, slots=True)
 class RetryLimits:
-    """Limits of the repetitions, in real seconds. `tries`: number of requests. The first pause takes `first_pause`,
-    each later one twice as long as the one before, at most `longest_pause`; a random part of up to a quarter is taken
-    off. `longest_total`: time from the first request to the start of the last one.
+    """Limits for the repetitions of a read; all durations are real seconds. `tries`: largest number of requests. The
+    first pause takes `first_pause`; each later pause takes twice as long as the one before, at most `longest_pause`.
+    Each pause is shortened by a random part of up to a quarter. `longest_total`: time from the first request to the
+    start of the last one.
     """
 
     tries: int = 3
@@ -29,8 +30,8 @@ class RetryLimits:
     longest_total: float = 20.0
 
     def pause(self, request_count: int, chance: float) -> float:
-        """Return the seconds to wait after request number `request_count`; `chance` is a random number from 0 to
-        1.
+        """Return the seconds to wait after the request number `request_count` (the first is 1); `chance` is a random
+        number from 0 to 1.
         """
         return min(self.longest_pause, self.first_pause * 2.0 ** (request_count - 1)) * (0.75 + 0.25 * chance)
 
@@ -43,7 +44,7 @@ def ask_with_retries(
     ask: Callable[[], Outcome[T]], retry_limits: RetryLimits, clock: Clock, scale: TimeScale
 ) -> Outcome[T]:
     """Call `ask` until its outcome isn't a temporary fault or a limit is reached; return the last outcome. `ask` must
-    be a read.
+    be a read, which has no effect at the provider.
     """
     deadline, earlier_retries = (
         clock.monotonic() + scale.scaled_seconds(retry_limits.longest_total),
@@ -61,7 +62,7 @@ def ask_with_retries(
 
 
 def is_temporary_failure(outcome: Outcome[T]) -> bool:
-    """True if the outcome is a temporary fault: the same request may succeed a moment later."""
+    """True if the outcome is a temporary fault, so that the same request may succeed a moment later."""
     has_temporary_reason = (
         find_failure_cause(outcome.reason) is FailureCause.SYSTEM or outcome.reason in _TEMPORARY_REASONS
     )

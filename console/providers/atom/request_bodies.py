@@ -1,4 +1,6 @@
-"""Texts of the requests to Atom, before encryption. Each amount is spelled in the message as in the signature."""
+"""Texts of the requests to Atom, before encryption. An amount is written in the same form in the message and in the
+signature.
+"""
 
 import base64
 import json
@@ -23,8 +25,8 @@ class Verification(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AtomMerchant:
-    """Credentials and settings of a merchant; the secrets are hidden in `repr`. Keys are used as texts and never
-    decoded.
+    """Credentials and settings of our merchant at Atom; the secrets are hidden in `repr`. Keys are used as texts and
+    never decoded.
     """
 
     merch_id: str
@@ -42,7 +44,7 @@ class AtomMerchant:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values that must not appear in stored texts, in each form in which they are sent."""
+        """Secret values that must be removed from stored texts, in each form in which they are sent."""
         keys = (self.request_key, self.request_salt, self.response_key, self.response_salt)
         hashes = (self.request_hash_key, self.response_hash_key)
         return (*keys, *hashes, encode_base64(self.password), self.password)
@@ -50,13 +52,15 @@ class AtomMerchant:
 
 @dataclass(frozen=True, slots=True)
 class ExactNumber:
-    """A JSON number that is written exactly as spelled in `text`."""
+    """A JSON number that is written with exactly the digits of `text`."""
 
     text: str
 
 
 def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
-    """Return an AUTH request, which asks for the token of a payment page. It isn't signed; its amount is a text."""
+    """Return the text of an AUTH request, which asks Atom for the token of a payment page. The request isn't signed;
+    its amount is a JSON string.
+    """
     pay_details = {"amount": decimal_text(request.amount), "product": merchant.product}
     corporation = request.corporation_number
     customer = {"custEmail": request.payer_email, "custMobile": request.payer_mobile}
@@ -80,8 +84,8 @@ def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
 
 
 def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Money, day: date) -> str:
-    """Return a TXNVERIFICATION request, which asks for a payment's state. `day` is the day of the payment in
-    India.
+    """Return the text of a TXNVERIFICATION request, which asks Atom for a payment's state. `day` is the day of the
+    payment in India.
     """
     amount_text = merchant.amounts.text(amount)
     own = {"merchTxnId": merch_txn_id, "merchTxnDate": day.isoformat()}
@@ -103,7 +107,9 @@ def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Mo
 
 
 def make_refund_text(merchant: AtomMerchant, order: RefundOrder) -> str:
-    """Return a REFUNDINIT request, which refunds the amount of `order` under our idempotency key."""
+    """Return the text of a REFUNDINIT request, by which Atom refunds the amount of `order` under our
+    idempotency key.
+    """
     amount_text = merchant.amounts.text(order.amount)
     merchant_id = order.merchant_payment_id
     parts = (merchant.merch_id, merchant.password, merchant_id, amount_text, CURRENCY, "REFUNDINIT")
@@ -126,8 +132,8 @@ def make_refund_text(merchant: AtomMerchant, order: RefundOrder) -> str:
 
 
 def make_refund_status_text(merchant: AtomMerchant, order: RefundOrder) -> str:
-    """Return a REFUNDSTATUS request, which asks for all refunds of a payment. Its password is in Base64; it isn't
-    signed.
+    """Return the text of a REFUNDSTATUS request, which asks Atom for all refunds of a payment. Its password is in
+    Base64; the request isn't signed.
     """
     return _make_instrument(
         headDetails={"api": "REFUNDSTATUS", "source": "OTS_ARS"},
@@ -149,18 +155,18 @@ def _make_header(api: str) -> dict[str, str]:
 
 
 def _make_number(digits: str) -> ExactNumber | str:
-    """Return an id as a JSON number with the same digits; an id that JSON can't write as a number stays a text."""
+    """Return an id as a JSON number with the same digits. An id that isn't a valid JSON number stays a text."""
     is_json_number = digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0")
     return ExactNumber(digits) if is_json_number else digits
 
 
 def _make_instrument(**parts: Mapping[str, object]) -> str:
-    """Return the message as JSON; parts without fields are left out."""
+    """Return the message to Atom as JSON; parts without fields are left out."""
     return to_json({"payInstrument": {name: fields for name, fields in parts.items() if fields}})
 
 
 def to_json(value: object) -> str:
-    """Return JSON without blanks; an ExactNumber keeps its spelling."""
+    """Return the value as JSON without blanks; an ExactNumber keeps its digits."""
     if isinstance(value, ExactNumber):
         return value.text
     if isinstance(value, Mapping):

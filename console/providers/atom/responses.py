@@ -1,5 +1,5 @@
-"""Contents of Atom's decrypted answers: the table of status codes decides first, then id, payment and amount must be
-ours.
+"""Reads Atom's decrypted answers. The status code decides first; then id, payment and amount in the answer must be
+those of the request.
 """
 
 from collections.abc import Callable, Iterator
@@ -54,8 +54,8 @@ Read = Callable[[Fields], Judgement[T]]
 
 
 def make_judge(call: Call, key: bytes, read: Read[T]) -> Judge[T]:
-    """Return the function that converts an answer to one call into an outcome: by the HTTP status unless it is 2xx,
-    otherwise by `read`.
+    """Return the function that converts an answer to `call` into an outcome. A status 2xx is decided by `read` from
+    the answer decrypted with `key`, every other HTTP status by the table of statuses.
 
     The evidence is the decrypted text without secrets. No ciphertext is stored, because equal texts have equal
     ciphertexts.
@@ -94,8 +94,8 @@ def _make_evidence(body: bytes, plaintext: bytes | None) -> str:
 
 
 def read_token(request: PaymentRequest) -> Read[StartedPayment]:
-    """Return the reader of an AUTH answer. The payer needs the token for the payment page, so without a token no
-    payment can exist.
+    """Return the function that reads an AUTH answer. The payer needs the token to open the payment page, so without a
+    token no payment can exist.
     """
 
     def read(message: Fields) -> Judgement[StartedPayment]:
@@ -113,8 +113,8 @@ def read_token(request: PaymentRequest) -> Read[StartedPayment]:
 
 
 def read_payment(merch_id: str, question: PaymentQuestion) -> Read[PaymentReport]:
-    """Return the reader of a TXNVERIFICATION answer, which contains the payment's attempts. Without any attempt the
-    outcome is NOT_FOUND; with attempts of other payments only, the answer is unusable.
+    """Return the function that reads a TXNVERIFICATION answer, which has the payment's attempts. Without any attempt
+    the outcome is NOT_FOUND. If all attempts belong to other payments, the answer is unusable.
     """
 
     def read(message: Fields) -> Judgement[PaymentReport]:
@@ -131,8 +131,8 @@ def read_payment(merch_id: str, question: PaymentQuestion) -> Read[PaymentReport
 
 
 def read_refund(order: RefundOrder) -> Read[RefundReport]:
-    """Return the reader of a REFUNDINIT answer. The refund is accepted only if the entry with our idempotency key
-    confirms it, for our payment and our amount.
+    """Return the function that reads a REFUNDINIT answer. The refund counts as accepted only if the answer's entry
+    with our idempotency key confirms it, for our payment and our amount.
     """
 
     def read(message: Fields) -> Judgement[RefundReport]:
@@ -154,7 +154,7 @@ def read_refund(order: RefundOrder) -> Read[RefundReport]:
 
 
 def _judge_refund(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> Verdict:
-    """Return ACCEPTED, or an UNKNOWN verdict if the payment or the amount isn't ours."""
+    """Return ACCEPTED_VERDICT, or an UNKNOWN verdict if the entry has another payment or amount than `order`."""
     check_currency(pay_details)
     if parse_id(pay_details.get("atomTxnId")) not in (None, order.provider_payment_id):
         return make_unknown_verdict("other_payment")
@@ -166,8 +166,8 @@ def _judge_refund(pay_details: Fields, own_entry: Fields, order: RefundOrder) ->
 
 
 def read_refund_status(order: RefundOrder) -> Read[RefundReport]:
-    """Return the reader of a REFUNDSTATUS answer: the remark of our refund decides. The status code of the answer
-    tells nothing about the refund.
+    """Return the function that reads a REFUNDSTATUS answer. The remark of our refund decides its state; the status
+    code of the whole answer tells nothing about the refund.
     """
 
     def read(message: Fields) -> Judgement[RefundReport]:
@@ -204,7 +204,9 @@ def _judge_remark(own_entry: Fields, order: RefundOrder) -> Judgement[RefundRepo
 
 
 def _is_same_amount(listed_sum: object, amount: Money) -> bool:
-    """True if it is our amount in rupees, or as a number in paise as in a published sample."""
+    """True if `listed_sum` is equal to `amount`: a text or number in rupees, or a number in paise, as one published
+    sample of Atom has it.
+    """
     if isinstance(listed_sum, str):
         return parse_rupees(listed_sum) == amount
     if isinstance(listed_sum, bool) or not isinstance(listed_sum, int | Decimal):
@@ -213,13 +215,15 @@ def _is_same_amount(listed_sum: object, amount: Money) -> bool:
 
 
 def _make_report(order: RefundOrder, entry: Fields, provider_word: str, state: RefundState) -> RefundReport:
-    """Return the report of our refund. Its amount is that of `order`; the caller compares it with the answer."""
+    """Return the report of our refund. Its amount is that of `order`; the caller compares this amount with the
+    answer.
+    """
     number = parse_id(entry.get("refundTxnId"))
     return RefundReport(order.key, number, provider_word, state, order.amount, order.provider_payment_id)
 
 
 def _iterate_refunds(value: object) -> Iterator[Fields]:
-    """Yield all refunds of a list, which has one of two forms. Raises Unreadable for any other form."""
+    """Yield all refunds in an answer's list, which has one of two forms. Raises Unreadable for any other form."""
     if isinstance(value, list):
         for item in value:
             yield from _iterate_refunds(item)
@@ -234,13 +238,13 @@ def _iterate_refunds(value: object) -> Iterator[Fields]:
 
 
 def _read_key(row: Fields) -> str:
-    """Return the idempotency key of a refund in a list; empty if there is none."""
+    """Return the idempotency key of a refund in an answer's list; empty if there is no key."""
     key = row.get("prodRefundId")
     return str(key) if type(key) in (str, int) else ""
 
 
 def _require_only_payment(message: Fields) -> Fields:
-    """Return the only payment in an answer. Raises Unreadable if there is none or several."""
+    """Return the only payment in an answer. Raises Unreadable if the answer has no payment or several."""
     rows = read_attempts(message.get("payInstrument"))
     if len(rows) != 1:
         raise Unreadable("not one instrument")

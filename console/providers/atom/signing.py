@@ -1,4 +1,4 @@
-"""Atom's signatures, and the forms of the signed parts: amounts as text, days and times in India."""
+"""Atom's signatures, and the forms of the signed parts: amounts as text, and days and times in India."""
 
 import hmac
 import re
@@ -12,13 +12,15 @@ _TIME_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-
 
 
 class AmountFormat(StrEnum):
-    """Spelling of an amount. The message and the signature use the same one."""
+    """Form in which amounts are written: always with two decimals, or without zeros at the end. The message and the
+    signature use the same form.
+    """
 
     TWO_DECIMALS = "two_decimals"
     SHORTEST = "shortest"
 
     def text(self, money: Money) -> str:
-        """Return the amount in this spelling."""
+        """Return the amount as text in this form."""
         return decimal_text(money) if self is AmountFormat.TWO_DECIMALS else shortest_text(money)
 
 
@@ -28,24 +30,26 @@ def compute_signature(hash_key: str, *parts: str) -> str:
 
 
 def are_signatures_equal(computed_signature: str, received: object) -> bool:
-    """True if both signatures are equal, in upper or lower case. The comparison takes constant time."""
+    """True if both signatures are equal, without regard to upper and lower case. The comparison takes constant
+    time.
+    """
     received_signature = received if isinstance(received, str) else ""
     return hmac.compare_digest(computed_signature.encode(), received_signature.lower().encode("utf-8", "replace"))
 
 
 def format_ist(at: datetime) -> str:
-    """Return an aware time as `yyyy-MM-dd HH:mm:ss` in India."""
+    """Return an aware time as Indian time in the form `yyyy-MM-dd HH:mm:ss`."""
     return at.astimezone(IST).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def find_ist_day(at: datetime) -> date:
-    """Return the calendar day in India of an aware time."""
+    """Return the calendar day in India at an aware time."""
     return at.astimezone(IST).date()
 
 
 def parse_ist(text: object) -> datetime | None:
-    """Return the UTC time of an Indian time text (a blank or a `T` between date and time); None for any other
-    text.
+    """Return the time in UTC that a text `yyyy-MM-dd HH:mm:ss` states in Indian time; a `T` may replace the blank.
+    None for any other text.
     """
     if not isinstance(text, str) or not _TIME_PATTERN.fullmatch(text):
         return None

@@ -1,5 +1,5 @@
-"""Atom's status codes and remarks: for each call and code, the class and reason of the outcome. The same code means
-something else in each call.
+"""Atom's status codes and the remarks of refunds: for each call and code, the class and reason of the outcome. The
+same code has another meaning in each call.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from console.providers.payment_result_codes import (
 
 
 class Call(StrEnum):
-    """Kind of call to Atom."""
+    """The calls to Atom that the adapter makes; the values are the names that Atom gives them."""
 
     AUTH = "AUTH"
     PAYMENT = "TXNVERIFICATION"
@@ -34,8 +34,8 @@ SUCCESS = "OTS0000"
 
 
 class FailureCause(StrEnum):
-    """Part to examine after a failure: the credentials (AUTHENTICATION), the keys and the sequence of signed fields
-    (SIGNATURE), the provider (SYSTEM), or the single request (OTHER).
+    """Part to examine after a failed call: the credentials (AUTHENTICATION), the keys and the sequence of signed
+    fields (SIGNATURE), the provider (SYSTEM), or the single request (OTHER).
     """
 
     AUTHENTICATION = "authentication"
@@ -68,7 +68,7 @@ PAYMENTS: Mapping[str, PaymentRow] = {
     "OTS0101": PaymentRow(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
     "OTS0600": PaymentRow(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
 }
-"""Codes of a payment's state, in the answer to TXNVERIFICATION and in a callback."""
+"""Meaning of the status codes for a payment's state, in the answer to TXNVERIFICATION and in a callback."""
 
 _READ_CODES: Mapping[str, Verdict] = {
     **_DENIED_CODES,
@@ -92,8 +92,8 @@ CODES: Mapping[Call, Mapping[str, Verdict]] = {
         **_DENIED_CODES,
     },
 }
-"""Meaning of a status code in the answer to each call. A code that isn't listed is UNKNOWN. OTS0000 alone decides
-only a payment's state; for the other calls the answer's contents decide.
+"""Meaning of each status code in the answer to each call. A code that isn't listed means UNKNOWN. The code OTS0000
+alone decides only a payment's state; for the other calls the answer's contents decide.
 """
 
 REMARKS: Mapping[str, tuple[Verdict, RefundState]] = {
@@ -129,24 +129,26 @@ _FAILURE_CAUSES: Mapping[str, FailureCause] = {
 
 
 def find_verdict(call: Call, code: str) -> Verdict:
-    """Return the verdict of a status code; UNKNOWN for a code that isn't listed."""
+    """Return the verdict of a status code in the answer to `call`; UNKNOWN for a code that isn't listed."""
     return CODES[call].get(code, UNLISTED_VERDICT)
 
 
 def find_status_verdict(call: Call, status: int) -> Verdict:
-    """Return the verdict of an HTTP status other than 2xx; UNKNOWN for a status that isn't listed."""
+    """Return the verdict of an answer to `call` with an HTTP status other than 2xx; UNKNOWN for a status that isn't
+    listed.
+    """
     if 300 <= status < 400:
         return make_unknown_verdict("redirect")
     return _HTTP_STATUSES[call].get(status, make_unknown_verdict(f"http_{status}"))
 
 
 def find_remark_verdict(text: object) -> tuple[Verdict, RefundState] | None:
-    """Return the verdict and state that a refund's remark means. Blanks around it and upper or lower case don't
-    count. None if it isn't listed.
+    """Return the verdict and the refund state that Atom's remark about a refund means; None for an unlisted remark.
+    Blanks at both ends and upper or lower case are ignored.
     """
     return REMARKS.get(text.strip().upper()) if isinstance(text, str) else None
 
 
 def find_failure_cause(reason: str) -> FailureCause:
-    """Return the part to examine after an outcome with this reason."""
+    """Return the part that staff should examine after an outcome with this reason."""
     return FailureCause.SYSTEM if reason.startswith("http_5") else _FAILURE_CAUSES.get(reason, FailureCause.OTHER)

@@ -1,1 +1,1 @@
-"""HTTP for all adapters: transport, single requests, and the outcomes of answers and failures."""
+"""HTTP for all adapters: the transport, single requests, and the outcomes of answers and failures."""

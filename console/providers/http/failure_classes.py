@@ -1,4 +1,4 @@
-"""Classification of failed calls: the exception and its causes tell if any byte can have been sent."""
+"""Classification of failed calls: the exception and its causes tell if a byte of the request can have been sent."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -8,10 +8,11 @@ from console.domain.provider_outcome import OutcomeClass, Sent
 
 
 class TransportFailure(Exception):
-    """A call without a complete answer. `kind` is its outcome class for a call that costs money, `reason` a stable
-    code; `sent` tells if the request can have reached the provider.
+    """A call without a complete answer. `kind` is the outcome class that a call that costs money gets, `reason` a
+    stable code; `sent` tells if the request can have reached the provider.
 
-    `status` is the HTTP status if the headers of an answer were received, otherwise None; it decides nothing.
+    `status` is the HTTP status if the headers of an answer were received, otherwise None. It has no influence on
+    `kind`.
     """
 
     def __init__(self, kind: OutcomeClass, reason: str, sent: Sent, status: int | None = None) -> None:
@@ -23,19 +24,21 @@ class TransportFailure(Exception):
 
 
 class AddressNotAllowed(OSError):
-    """The host name resolves to an IP address that isn't allowed for this provider; raised before connecting."""
+    """The host name resolves to an IP address that isn't allowed for this provider. Raised before the program
+    connects.
+    """
 
 
 class AnswerTooLarge(Exception):
-    """The body exceeded its size limit while it was read."""
+    """The body of an answer exceeded its size limit while it was read."""
 
 
 Row: TypeAlias = tuple[str, Sent, tuple[type[BaseException], ...], str]
 
 
 def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sent]:
-    """Return outcome class, reason and `sent` of an exception, for a call that costs money. The first matching row of
-    the table decides.
+    """Return outcome class, reason and `sent` for an exception that ended a call that costs money. The first matching
+    row of the table decides.
 
     A row matches if the exception or any of its causes matches. The rows with `sent` NO come first, so they have
     priority over the exceptions that wrap them.
@@ -51,7 +54,7 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sent]:
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the exception and its causes, outermost first.
 
-    `__context__` is excluded: it is the exception that was being handled at the time, not a cause. With it, a
+    `__context__` is not followed: it is the exception that was being handled at the time, not a cause. With it, a
     connection reset after sending could be classified as a host name that wasn't resolved (`sent` NO), and lead to a
     second purchase.
     """
@@ -69,8 +72,8 @@ def _list_causes(error: BaseException) -> Iterator[BaseException]:
 
 @cache
 def _make_rows() -> tuple[Row, ...]:
-    """Return the table; earlier rows have priority. The libraries are imported only after a failure, to start
-    faster.
+    """Return the table of exceptions with their reasons; earlier rows have priority. The libraries of the exceptions
+    are imported only after a failure, so that the program starts faster.
     """
     import http.client
     import json

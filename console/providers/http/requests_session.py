@@ -1,5 +1,6 @@
 """The library `requests`, restricted: no retry, no redirect, no settings from environment variables, no reuse of
-connections, and only the system's trusted roots. It is imported at the first call, because importing it takes long.
+connections, and only the system's trusted roots. The program imports this module at its first call, because importing
+it takes long.
 """
 
 import logging
@@ -16,8 +17,8 @@ from console.providers.http.socket_guard import SocketGuard
 
 
 def load_system_trust() -> ssl.SSLContext:
-    """Return a TLS context with the machine's trusted roots and TLS 1.2 or later. Only if the system has no roots, it
-    has those of certifi.
+    """Return a TLS context with the machine's trusted roots and TLS 1.2 or later. If the system has no trusted roots,
+    those of the package certifi are used.
     """
     context = ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
@@ -32,8 +33,8 @@ logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class SingleCallAdapter(HTTPAdapter):
-    """Adapter for a single request over one new connection, whose socket `socket_guard` opens. `trust` is
-    the TLS context; None for a request without TLS.
+    """Adapter of the library `requests` for one request over one new connection, whose socket `socket_guard` opens.
+    `trust` is the TLS context; None for a request without TLS.
     """
 
     def __init__(self, socket_guard: SocketGuard, trust: ssl.SSLContext | None) -> None:
@@ -49,14 +50,15 @@ class SingleCallAdapter(HTTPAdapter):
         return pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the TLS context of `system_trust` verifies the certificate chain and the host name."""
+        """Do nothing: the TLS context of `load_system_trust` verifies the certificate chain and the host name."""
 
 
 class _GuardedConnection:
-    """Connection that opens its socket through the SocketGuard, and informs it before the first byte of the request
-    is sent.
+    """Connection that opens its socket through the SocketGuard, and tells the guard before the first byte of the
+    request is sent.
 
-    The request that opens a tunnel through a proxy doesn't count: the request to the provider is sent only after it.
+    The request that opens a tunnel through a proxy isn't counted: the request to the provider is sent only after the
+    tunnel is open.
     """
 
     _socket_guard: SocketGuard
@@ -81,7 +83,7 @@ class _GuardedConnection:
 
 
 class _PlainConnection(_GuardedConnection, HTTPConnection):
-    """A connection without TLS."""
+    """A guarded connection without TLS."""
 
     def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -89,7 +91,7 @@ class _PlainConnection(_GuardedConnection, HTTPConnection):
 
 
 class _TlsConnection(_GuardedConnection, HTTPSConnection):
-    """A connection with TLS."""
+    """A guarded connection with TLS."""
 
     def __init__(self, *args: Any, socket_guard: SocketGuard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

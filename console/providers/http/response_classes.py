@@ -1,5 +1,5 @@
-"""Conversion of an HTTP answer into an outcome: tables of HTTP statuses, and the body of an answer with status
-2xx.
+"""Conversion of an HTTP answer into an outcome: tables of HTTP statuses, and a function for the body of an answer
+with status 2xx.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,10 +42,10 @@ _REMARK_FIELDS = frozenset(
 
 
 def has_no_statement(body: bytes) -> bool:
-    """True if a body tells nothing about the request: it is empty, or a page of a server in front of the provider, or
-    a JSON object with remark fields only.
+    """True if an answer's body tells nothing about the request: the body is empty, or a page of a server in front of
+    the provider, or a JSON object that has only fields for remarks.
 
-    False for damaged JSON, because it may have contained an answer.
+    False for damaged JSON, because the JSON may have contained an answer.
     """
     text = body.decode("utf-8-sig", "replace").strip()
     if not text.startswith(("{", "[")):
@@ -58,7 +58,9 @@ def has_no_statement(body: bytes) -> bool:
 
 
 class UnusableAnswer(Exception):
-    """An answer with status 2xx that doesn't answer the request; `reason` is a stable code."""
+    """An answer with status 2xx that doesn't answer the request, or has invalid contents; `reason` is a stable
+    code.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -66,15 +68,15 @@ class UnusableAnswer(Exception):
 
 
 def storable_text(body: bytes) -> str:
-    """Return the part of a body that may be stored: its text, at most 65,536 characters."""
+    """Return the part of an answer's body that may be stored: its text, at most 65,536 characters."""
     return body[: 4 * _EVIDENCE_CHARACTERS].decode("utf-8", "replace")[:_EVIDENCE_CHARACTERS]
 
 
 def make_judge(
     table: StatusTable, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = storable_text
 ) -> Judge[T]:
-    """Return a function that converts an answer into an outcome: by `read` for status 2xx, by the table for every
-    other status.
+    """Return a function that converts an HTTP answer into an outcome: by `read` for status 2xx, by the table for
+    every other status.
 
     `read` raises UnusableAnswer or Unreadable if the body contains no answer to the request; the outcome is then
     UNKNOWN. `evidence` returns the part of the body that may be stored.

@@ -1,4 +1,4 @@
-"""Sends one request to a provider, once. Every failure becomes an outcome."""
+"""Sends one request to a provider, once, and converts every failure into an outcome."""
 
 import logging
 import re
@@ -20,13 +20,15 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _FAILURE_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED, OutcomeClass.UNKNOWN)
 _RECORD_ID_PATTERN = re.compile(r"/(?!v\d+(?:/|$))[^/]*\d[^/]*")
-"""Parts of a path that identify a record. They are removed from the log, which records only the kind of call."""
+"""Matches the parts of a URL path that identify a record. They are removed from the log, which has only the kind of
+call.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SingleRequest:
-    """One request. `buys`: it costs money or has another effect. `read_timeout` and `budget` (the whole call) are
-    real seconds; `limit` is the largest answer in bytes.
+    """One HTTP request to a provider. `buys`: the request costs money or has another effect at the provider.
+    `read_timeout` and `budget` (the whole call) are real seconds; `limit` is the largest answer in bytes.
     """
 
     method: str
@@ -44,8 +46,8 @@ _MASK = "***"
 
 
 def redact(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...] = TOKEN_FIELDS) -> str:
-    """Return the text without `secrets`, without the token after `Bearer`, and without the values of the JSON fields
-    named in `fields`; `***` replaces each.
+    """Return the text with `***` in place of each of the `secrets`, of the token after `Bearer`, and of the values of
+    the JSON fields named in `fields`.
     """
     for secret in secrets:
         if secret:
@@ -68,7 +70,8 @@ def send_once(
     secrets: Iterable[str] = (),
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
-    """Wait for the rate gate, send the request, and convert the answer into an outcome. Raises no Exception.
+    """Wait for the rate gate, send the request, and convert the answer into an outcome with `judge`. Raises no
+    Exception.
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call without
     an answer is UNKNOWN, unless the transport knows that no byte was sent.
@@ -116,8 +119,8 @@ def _send_once(
 
 
 def make_unsent_outcome(reason: str, *, buys: bool) -> Outcome[T]:
-    """Return the outcome of a request that wasn't sent: FAILED_DEFINITE if it `buys`, because certainly nothing
-    happened; UNKNOWN for a read.
+    """Return the outcome of a request that wasn't sent: FAILED_DEFINITE if the request `buys`, because certainly
+    nothing happened at the provider; UNKNOWN for a read.
     """
     return Outcome(OutcomeClass.FAILED_DEFINITE if buys else OutcomeClass.UNKNOWN, reason, Sent.NO)
 

@@ -1,5 +1,5 @@
-"""Socket and time limit of one call. The guard connects only to allowed addresses, ends the call at its time limit
-even if the server sends slowly, and knows if a byte of the request can have been sent.
+"""Guard of one call's socket and time limit. The guard connects only to allowed addresses, ends the call at its time
+limit even if the server sends slowly, and knows if a byte of the request can have been sent.
 """
 
 import select
@@ -16,15 +16,16 @@ from console.domain.clock import Clock
 from console.providers.http.failure_classes import AddressNotAllowed
 
 Resolver = Callable[..., Sequence[tuple[Any, ...]]]
-"""Function with the signature of `socket.getaddrinfo`."""
+"""Function that resolves host names, with the signature of `socket.getaddrinfo`."""
 _POLL_SECONDS = 0.1
 
 
 class SocketGuard:
-    """Opens the socket of one call, and shuts it down on an interrupt or `budget` seconds after the guard was made.
+    """Opens the socket of one call. Shuts the socket down when the process is interrupted, or `budget` seconds after
+    the guard was made. `admits` tells if an IP address is allowed.
 
-    A read timeout begins again with every byte, so it can't limit a slow answer; the shutdown by a timer can. Bytes
-    that have arrived can still be read after it, so a complete answer is never discarded.
+    A read timeout begins again with every byte, so it can't limit the time of a slow answer; the shutdown by a timer
+    can. Bytes that have arrived can still be read after the shutdown, so a complete answer is never discarded.
 
     - `has_begun`: a byte of the request may have been sent
     - `is_spent`: the time budget is over
@@ -60,10 +61,11 @@ class SocketGuard:
         self._close_handle()
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Return a connected TCP socket. Each address may take `timeout` seconds, all addresses together the rest of
-        the budget.
+        """Return a connected TCP socket. Each address of the host may take `timeout` seconds, all addresses together
+        the rest of the budget.
 
-        Raises socket.gaierror, TimeoutError, AddressNotAllowed or another OSError; then nothing was sent.
+        Raises socket.gaierror, TimeoutError, AddressNotAllowed or another OSError; in all these cases nothing was
+        sent.
         """
         failure: OSError = OSError("no address")
         for family, kind, protocol, _, address in self._addresses(host, port, timeout):
@@ -76,8 +78,8 @@ class SocketGuard:
     def _addresses(self, host: str, port: int, timeout: float) -> Sequence[tuple[Any, ...]]:
         """Return all addresses of the host name. Raises AddressNotAllowed if any of them isn't allowed.
 
-        The system's resolver has no timeout, so it runs in another thread. A result that comes too late is discarded,
-        and nothing is sent.
+        The system's resolver has no timeout, so it runs in another thread. A result that comes too late is discarded;
+        the request is then not sent.
         """
         answer: Future[Sequence[tuple[Any, ...]]] = Future()
         Thread(target=self._look_up, args=(answer, host, port), daemon=True).start()
@@ -89,7 +91,9 @@ class SocketGuard:
     def _await_result(
         self, answer: "Future[Sequence[tuple[Any, ...]]]", deadline: float
     ) -> Sequence[tuple[Any, ...]]:
-        """Wait for the resolver's result in short steps, so that an interrupt ends the wait."""
+        """Wait for the resolver's result in short steps, so that an interrupt ends the wait. Raises TimeoutError at
+        the deadline, and the resolver's own error.
+        """
         while True:
             seconds_left = deadline - self._clock.monotonic()
             try:
@@ -121,8 +125,8 @@ class SocketGuard:
         return sock
 
     def _keep_handle(self, sock: socket.socket) -> None:
-        """Keep a duplicate handle of the socket: TLS takes over the original one, and a shutdown of the duplicate
-        ends the connection.
+        """Keep a duplicate handle of the socket. TLS takes over the original handle; a shutdown of the duplicate
+        still ends the connection.
         """
         with self._lock:
             self._require_time()
@@ -157,8 +161,8 @@ class SocketGuard:
         return seconds_left
 
     def interrupt(self) -> None:
-        """End the call immediately, because this process was asked to end. May be called from a signal handler and
-        from any thread.
+        """End the call immediately, because this process was asked to end. A signal handler and any thread may call
+        this method.
         """
         with self._lock:
             self.is_interrupted = True
@@ -170,8 +174,8 @@ class SocketGuard:
             self._shut_down()
 
     def _shut_down(self) -> None:
-        """Shut the socket down, which ends all waits on it. If the server has closed its side, do nothing: then no
-        call waits, and the server's data can still be read.
+        """Shut the socket down, which ends all waits on it. Do nothing if the server has closed its side: no call
+        waits then, and the server's data can still be read.
         """
         if self._handle is None or _has_ended(self._handle):
             return
@@ -181,8 +185,8 @@ class SocketGuard:
 
 
 def _has_ended(handle: socket.socket) -> bool:
-    """True if the server has closed its side, so all its data has arrived. False if the operating system can't
-    tell.
+    """True if the server has closed its side of the connection, so that all its data has arrived. False if the
+    operating system can't tell.
     """
     hang_up_event = getattr(select, "POLLRDHUP", 0)
     if not hang_up_event:

@@ -1,5 +1,5 @@
-"""JSON from untrusted sources, accepted only if it has exactly one reading: a duplicate key, NaN, and too deep
-nesting are refused.
+"""JSON from untrusted sources, accepted only if it has exactly one meaning: duplicate keys, NaN and too deep nesting
+are refused.
 """
 
 import json
@@ -10,12 +10,12 @@ LARGEST_BYTES = 2 << 20
 
 
 class Unreadable(Exception):
-    """The text isn't a JSON object with exactly one reading."""
+    """The text isn't a JSON object with exactly one meaning."""
 
 
 def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -> dict[str, object]:
     """Return the JSON object in `body` (UTF-8, at most 2 MiB). `fraction` converts the text of a number with a
-    fraction; None: to a float. Raises Unreadable.
+    fraction; None: such a number becomes a float. Raises Unreadable for any other body.
     """
     if len(body) > LARGEST_BYTES:
         raise Unreadable("too large")

@@ -1,4 +1,4 @@
-"""Sends one HTTP request, once, over a new connection, within a time budget and a size limit."""
+"""Sends one HTTP request once, over a new connection, within a time budget and a size limit."""
 
 import hashlib
 import re
@@ -30,7 +30,9 @@ _PATH_PATTERN = re.compile(r"/(?!/)[A-Za-z0-9._~/?&=%:-]*")
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """One HTTP answer. `sha256` (hex) is the hash of `body`; header names are in lower case."""
+    """One HTTP answer of a provider. `sha256` (hex) is the hash of `body`; the names of `headers` are in lower
+    case.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -83,10 +85,10 @@ class HttpTransport:
         limit: int = MEBIBYTE,
         may_be_cut: bool = True,
     ) -> HttpAnswer:
-        """Return the answer with any HTTP status. The call takes little more than `budget` seconds at most. Raises
-        TransportFailure.
+        """Send one request and return the answer, with any HTTP status. The call takes at most little more than
+        `budget` seconds. Raises TransportFailure if no complete answer arrives.
 
-        `path` may have an encoded query. `limit` is the largest body in bytes, also after it is decompressed. If the
+        `path` may have an encoded query. `limit` is the largest body in bytes, also after decompression. If the
         process was asked to end, no new request is sent, and the wait for an answer ends unless `may_be_cut` is
         False. A complete answer is returned even if it arrives late.
         """
@@ -112,7 +114,9 @@ class HttpTransport:
     def _prepare_request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
     ) -> "PreparedRequest":
-        """Return the request as it will be sent. Raises ValueError if its URL differs from the origin plus `path`."""
+        """Return the request in the form in which it is sent. Raises ValueError if the library would change its URL,
+        which must be the origin plus `path`.
+        """
         from requests import Request
 
         url = f"{self._base}{path}"
@@ -131,8 +135,8 @@ class HttpTransport:
         return SingleCallAdapter(socket_guard, self._trust), socket_guard
 
     def _is_allowed(self, address: str) -> bool:
-        """True if this IP address may be connected to. With a configured proxy every address may, because the proxy
-        is trusted; without one the address must be allowed for the URL.
+        """True if the program may connect to this IP address. With a configured proxy every address is allowed,
+        because the proxy is trusted; without a proxy the URL's rules decide.
         """
         return self._proxy is not None or self._base.admits_address(address)
 
@@ -141,8 +145,9 @@ class HttpTransport:
 
 
 def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) -> HttpAnswer:
-    """Read the complete body. Raises AnswerTooLarge; TimeoutError if the guard shut the socket down while a body
-    without a stated length was read, because it may be incomplete.
+    """Read the complete body of an answer. Raises AnswerTooLarge for a body of more than `limit` bytes. Raises
+    TimeoutError if the guard shut the socket down while a body without a stated length was read, because this body
+    may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
     has_length = response.raw.chunked or response.raw.length_remaining is not None
@@ -161,8 +166,8 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) ->
 
 
 def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | None) -> TransportFailure:
-    """Return the failure that the table of `classify_exception` gives, corrected by the guard: if no byte of the
-    request was sent yet, `sent` is NO; otherwise an interrupt or a spent budget replaces the reason.
+    """Return the failure that `classify_exception` finds, corrected by the guard's facts: if no byte of the request
+    was sent yet, `sent` is NO; otherwise an interrupt or a spent budget replaces the reason.
     """
     kind, reason, sent = classify_exception(error)
     cause = (

@@ -1,1 +1,1 @@
-"""The PayPay adapter: payments, refunds, webhooks, daily files."""
+"""The adapter of PayPay: payments, refunds, webhooks and daily files."""

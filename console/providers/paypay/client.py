@@ -1,4 +1,6 @@
-"""PayPay (OPA): codes that payers scan, payments by the merchant's id, refunds under an idempotency key of ours."""
+"""Client of PayPay (OPA): creates codes that payers scan, reads payments by our payment id, and sends refunds under
+our idempotency key.
+"""
 
 import json
 import secrets
@@ -67,7 +69,9 @@ class PayPayConfig:
 
 
 class PayPayRequestSender:
-    """Signs each request and sends it once, at most two at the same time. Several threads may use it."""
+    """Signs each request to PayPay and sends it once, at most two requests at the same time. Several threads may use
+    the sender.
+    """
 
     def __init__(
         self,
@@ -86,7 +90,9 @@ class PayPayRequestSender:
         self._slots = BoundedSemaphore(MOST_PARALLEL_CALLS)
 
     def send(self, request: SingleRequest, judge: Judge[T]) -> Outcome[T]:
-        """Wait for the rate gate, sign and send the request, and return its outcome. Raises no Exception."""
+        """Wait for the rate gate, sign and send the request, and return its outcome; `judge` converts the answer.
+        Raises no Exception.
+        """
         with self._slots:
             try:
                 self._gate.wait_turn()
@@ -95,7 +101,9 @@ class PayPayRequestSender:
             return self._send(request, judge)
 
     def _send(self, request: SingleRequest, judge: Judge[T]) -> Outcome[T]:
-        """Sign and send. The signature contains the time, so it is made only after the wait for the rate gate."""
+        """Sign and send the request. The signature contains the time, so it is made only after the wait for the rate
+        gate.
+        """
         key = self.config.key
         try:
             headers = self._make_headers(request)
@@ -129,7 +137,7 @@ class PayPayRequestSender:
 
 
 class _NoWaitGate:
-    """A rate gate without a wait, for a request that has already waited for the real one."""
+    """A rate gate that doesn't wait, for a request that has already waited for the real rate gate."""
 
     def wait_turn(self) -> None:
         return None
@@ -139,7 +147,7 @@ _NO_WAIT_GATE = _NoWaitGate()
 
 
 class PayPayReader:
-    """Read-only calls to PayPay; this class can't move money."""
+    """Read-only calls to PayPay; this class has no call that moves money."""
 
     name = "paypay"
 
@@ -148,7 +156,7 @@ class PayPayReader:
 
     @property
     def capabilities(self) -> PaymentCapabilities:
-        """The provider's features and limits."""
+        """PayPay's features and limits."""
         return PaymentCapabilities(
             currency="JPY",
             partial_refunds=True,
@@ -163,7 +171,9 @@ class PayPayReader:
         )
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Read the details of a payment, which the payer has made by a code of ours (`by_code`) or in another way."""
+        """Read the details of a payment. `question.by_code` selects the call: payments by a code that this console
+        requested, or other payments.
+        """
         if not is_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", buys=False)
         path = "/v2/codes/payments" if question.by_code else "/v2/payments"
@@ -171,7 +181,7 @@ class PayPayReader:
         return self._sender.send(read_question, make_judge(Call.PAYMENT, read_payment(question)))
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Read the details of one refund."""
+        """Read the details of one refund by our idempotency key."""
         if not (is_id(order.key) and is_id(order.provider_payment_id)):
             return make_unsent_outcome("bad_id", buys=False)
         status_question = _make_bodyless_request(
@@ -180,26 +190,26 @@ class PayPayReader:
         return self._sender.send(status_question, make_judge(Call.REFUND_STATUS, read_refund(order)))
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return 23:59:59 in Japan on the 365th day after the payment."""
+        """Return PayPay's limit for refunds: 23:59:59 in Japan on the 365th day after the payment."""
         return _find_time_after_days(paid_at, REFUND_WINDOW_DAYS, time(23, 59, 59))
 
     def find_cancel_deadline(self, paid_at: datetime) -> datetime | None:
-        """Return 00:14:59 in Japan on the day after the payment."""
+        """Return PayPay's limit for cancellations: 00:14:59 in Japan on the day after the payment."""
         return _find_time_after_days(paid_at, 1, time(0, 14, 59))
 
 
 class PayPay(PayPayReader):
-    """All calls to PayPay, also those that move money. PayPay identifies a payment by the merchant's id and a refund
-    by our idempotency key: a repeated id or key means the same payment or refund.
+    """All calls to PayPay, also those that move money. PayPay identifies a payment by our payment id and a refund by
+    our idempotency key: a repeated id or key means the same payment or refund.
     """
 
     @property
     def merchant_id(self) -> str:
-        """The merchant's id at PayPay."""
+        """Our merchant id at PayPay."""
         return self._sender.config.merchant_id
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Create a code with which one payment can be made."""
+        """Create a payment code at PayPay, with which the payer can pay once."""
         if not is_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", buys=True)
         if not is_valid_amount(request.amount):
@@ -225,7 +235,9 @@ class PayPay(PayPayReader):
         )
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
-        """Request a refund. The outcome of an accepted request is PENDING."""
+        """Request a refund. The outcome of a request that PayPay accepts is PENDING, or SUCCEEDED if PayPay reports
+        the refund as completed.
+        """
         if not (is_id(order.key) and is_id(order.provider_payment_id)):
             return make_unsent_outcome("bad_id", buys=True)
         if not is_valid_amount(order.amount):
@@ -242,8 +254,8 @@ class PayPay(PayPayReader):
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
-        """Ask PayPay to cancel a payment. The outcome of an accepted request is PENDING; the payment becomes FAILED
-        later.
+        """Ask PayPay to cancel a payment. The outcome of a request that PayPay accepts is PENDING; the payment
+        becomes FAILED at PayPay later.
         """
         if not is_id(question.merchant_payment_id):
             return make_unsent_outcome("bad_id", buys=True)
@@ -251,12 +263,12 @@ class PayPay(PayPayReader):
         return self._sender.send(cancel_question, make_judge(Call.CANCEL, read_nothing))
 
     def reader(self) -> PayPayReader:
-        """Return this provider without the calls that move money."""
+        """Return an adapter of PayPay without the calls that move money."""
         return PayPayReader(self._sender)
 
 
 def open_paypay(config: PayPayConfig, *, gate: RateGate, clock: Clock, scale: TimeScale) -> PayPay:
-    """Return the adapter of PayPay for this configuration; sends nothing. Raises ConsoleError `bad_profile` for an
+    """Return the adapter of PayPay for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for an
     invalid URL.
     """
     transport = HttpTransport(config.base_url, clock=clock, scale=scale, connect_timeout=CONNECT_TIMEOUT_SECONDS)
@@ -264,8 +276,8 @@ def open_paypay(config: PayPayConfig, *, gate: RateGate, clock: Clock, scale: Ti
 
 
 def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest:
-    """Build a POST. The signature covers the exact bytes of the body, so the body is encoded only here. Fields with
-    the value None are left out.
+    """Build a POST request with the fields as JSON; fields with the value None are left out. The signature covers the
+    exact bytes of the body, so the body is encoded only here.
     """
     text = json.dumps({k: v for k, v in fields.items() if v is not None}, ensure_ascii=False, separators=(",", ":"))
     body = text.encode("utf-8", "replace")  # half a surrogate pair is possible in a reason but can't be encoded
@@ -273,11 +285,11 @@ def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest
 
 
 def _make_bodyless_request(method: str, path: str) -> SingleRequest:
-    """Build a request without a body. A DELETE has an effect, so it counts as `buys`."""
+    """Build a request without a body. Every method except GET has an effect, so such a request counts as `buys`."""
     return SingleRequest(method, path, SHORT_TIMEOUT_SECONDS, SHORT_BUDGET_SECONDS, buys=method != "GET")
 
 
 def _find_time_after_days(paid_at: datetime, days: int, at: time) -> datetime:
-    """Return this time of day in Japan, the given number of Japanese calendar days after the payment."""
+    """Return the time of day `at` in Japan, `days` Japanese calendar days after the payment."""
     day = paid_at.astimezone(JST).date() + timedelta(days=days)
     return datetime.combine(day, at, JST)

@@ -32,7 +32,7 @@ _FILES_DOMAIN = ".paypay.ne.jp"
 
 @dataclass(frozen=True, slots=True)
 class PayPaySettings:
-    """Settings of PayPay.
+    """Settings of PayPay from the profile.
 
     - `repeated_refunds`: the contract allows several refunds of one payment
     - `spacing_seconds`: real seconds between the starts of two calls

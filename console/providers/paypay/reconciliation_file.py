@@ -1,7 +1,7 @@
-"""PayPay's daily file of payments and refunds. It is PayPay's only list of payments; a record that is missing in it
-doesn't exist at PayPay.
+"""PayPay's daily file of payments and refunds. PayPay has no other list of payments; a record that is missing in the
+file doesn't exist at PayPay.
 
-The file is in Shift_JIS with one record per line. It comes from outside, so each line is checked, and accepted or
+The file is in Shift_JIS with one record on each line. It comes from outside, so each line is checked, and accepted or
 refused, independently of the others.
 """
 
@@ -35,7 +35,9 @@ STATES: Mapping[str, tuple[PaymentState, RefundState | None]] = {
     "返金完了": (PaymentState.PAYMENT_SUCCESS, RefundState.COMPLETED),
     "返金失敗": (PaymentState.PAYMENT_SUCCESS, RefundState.FAILED),
 }
-"""State of the payment that a line's status means; for a line about a refund, also the state of the refund."""
+"""Meaning of a line's status in the daily file: the state of the payment and, for a line about a refund, the state of
+the refund.
+"""
 _PAYMENT_COLUMN, _STATE_COLUMN, _TIME_COLUMN, _AMOUNT_COLUMN = "決済番号", "取引ステータス", "取引日時", "取引金額"
 _MERCHANT_COLUMN, _METHOD_COLUMN, _MERCHANT_PAYMENT_COLUMN = "加盟店ID", "支払い方法", "マーチャント決済ID"
 _READ_COLUMNS = (
@@ -55,12 +57,12 @@ _FILE_NAME_PATTERN = re.compile(r"transaction_([A-Za-z0-9]+)_([0-9]{8})000000_([
 
 
 class NoReconFile(Exception):
-    """The bytes aren't a file of this format: a column is missing, or it isn't CSV."""
+    """The bytes aren't a PayPay daily file: a column is missing, or the text isn't CSV."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileName:
-    """Parts of the file's name: the merchant's id, and the first and last day in Japan."""
+    """Parts of a daily file's name: the merchant id, and the first and the last day in Japan."""
 
     merchant: str
     first_day: date
@@ -68,7 +70,7 @@ class FileName:
 
 
 def parse_file_name(url: str) -> FileName | None:
-    """Parse the file's name in a URL; None for a URL of anything else."""
+    """Parse the name of the daily file in a URL; None for a URL without such a name."""
     try:
         match = _FILE_NAME_PATTERN.fullmatch(urlsplit(url).path.rpartition("/")[2])
         return FileName(match[1], _parse_day(match[2]), _parse_day(match[3])) if match else None
@@ -81,7 +83,9 @@ def _parse_day(text: str) -> date:
 
 
 class ReconReader:
-    """Reads a merchant's file of one day, line by line. `index` stores the accepted rows and finds repeated ones."""
+    """Reads a merchant's daily file of the day `day`, line by line. `index` stores the accepted rows and finds
+    repeated ones.
+    """
 
     def __init__(self, stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> None:
         """Read the header. Raises NoReconFile if the first line isn't the header of PayPay's daily file."""
@@ -89,8 +93,8 @@ class ReconReader:
         self._header = _read_header(stream)
 
     def __iter__(self) -> Iterator[HistoryRow | RefusedRow]:
-        """Yield a row for every non-empty line, in the file's sequence. A row's `key` is the day and the line number
-        (the first record is in line 2).
+        """Yield an accepted or refused row for every non-empty line, in the sequence of the file. A row's `key` is
+        the day and the line number (the first record is in line 2).
         """
         number = 1
         while line := self._stream.readline(LONGEST_LINE_BYTES):
@@ -115,7 +119,8 @@ class ReconReader:
 
     def _split_cells(self, line: bytes) -> Mapping[str, str]:
         """Return the cells of a line by column name. Raises _RefusedLine `columns` for a line that isn't CSV or has
-        another number of cells than the header; `truncated` if it is the last line and has no line end.
+        another number of cells than the header; raises _RefusedLine `truncated` if this line is the last one and has
+        no line end.
         """
         bad_form = "columns" if line.endswith(b"\n") else "truncated"
         try:
@@ -147,7 +152,7 @@ class ReconReader:
 
 
 class _RefusedLine(Exception):
-    """A line is refused; the text of the exception is the code of the reason."""
+    """A line of the daily file is refused; the text of the exception is the code of the reason."""
 
 
 def _require_condition(condition: object, reason: str) -> None:
@@ -173,15 +178,17 @@ def _skip_line(stream: BinaryIO) -> None:
 
 
 def _parse_amount(text: str, *, negative: bool) -> Money:
-    """Return whole yen without the sign. In the file the amount of a refund is negative, that of a payment
-    positive.
+    """Return the amount in whole yen without its sign. In the file the amount of a refund is negative, the amount of
+    a payment positive. Raises _RefusedLine `amount` for any other text.
     """
     _require_condition(_YEN_PATTERN.fullmatch(text) and text.startswith("-") == negative, "amount")
     return Money(int(text.removeprefix("-")), "JPY")
 
 
 def _parse_instant(text: str) -> datetime:
-    """Return the time (UTC). A text without a time zone is Japanese time."""
+    """Return the time (UTC) that a cell states. A text without a time zone is Japanese time. Raises _RefusedLine
+    `time` for any other text.
+    """
     try:
         instant = datetime.fromisoformat(text.replace("/", "-"))
         return (instant.replace(tzinfo=JST) if instant.tzinfo is None else instant).astimezone(UTC)
@@ -190,7 +197,8 @@ def _parse_instant(text: str) -> datetime:
 
 
 def fetch_recon(url: str, *, hosts: Sequence[str], gate: RateGate, clock: Clock, scale: TimeScale) -> Outcome[bytes]:
-    """Download the file that a notice named, only from one of the allowed origins `hosts` (`https://host[:port]`).
+    """Download the daily file from the URL of a notice, only from one of the allowed origins `hosts`
+    (`https://host[:port]`).
 
     The request has no credentials: the URL contains its own signature. The download is a read; its outcome decides
     nothing about money.
@@ -209,7 +217,9 @@ def fetch_recon(url: str, *, hosts: Sequence[str], gate: RateGate, clock: Clock,
 
 
 def _judge_answer(answer: HttpAnswer) -> Outcome[bytes]:
-    """Convert the answer into an outcome. The evidence is the file's size and hash, not its content."""
+    """Convert the answer with the daily file into an outcome. The evidence is the file's size and hash, not its
+    content.
+    """
     evidence = f"recon file, {len(answer.body)} bytes"
     if answer.status != 200:
         reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"

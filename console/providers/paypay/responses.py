@@ -1,5 +1,5 @@
-"""Contents of PayPay's answers: the table of result codes decides first, then each field is checked. An unexpected
-content is UNKNOWN.
+"""Reads PayPay's answers. The result code decides first; then each field is checked. Unexpected contents mean
+UNKNOWN.
 """
 
 import re
@@ -37,8 +37,8 @@ from console.providers.paypay.result_codes import PAYMENT_STATES, REFUND_STATES,
 T = TypeVar("T")
 Fields = dict[str, object]
 Read = Callable[[object], tuple[T | None, Verdict]]
-"""Function that reads the field `data` of an answer and returns its content and verdict. Raises UnusableAnswer or
-Unreadable.
+"""Function that reads the field `data` of a PayPay answer and returns its content and a verdict. Raises
+UnusableAnswer or Unreadable.
 """
 
 CURRENCY = "JPY"
@@ -50,8 +50,8 @@ _LAST_EPOCH = 253_402_300_799  # the end of the year 9999
 
 
 def make_judge(call: Call, read: Read[T]) -> Judge[T]:
-    """Return the function that converts an answer to one call into an outcome: a success by `read`, every other
-    answer by the table of codes.
+    """Return the function that converts an answer to `call` into an outcome: a success by `read`, every other answer
+    by the table of result codes.
     """
 
     def judge_answer(answer: HttpAnswer) -> Outcome[T]:
@@ -87,7 +87,9 @@ def _judge_answer(call: Call, answer: HttpAnswer, read: Read[T]) -> tuple[T | No
 
 
 def make_evidence_text(answer: HttpAnswer) -> str:
-    """Return the body, after the request id with which PayPay's support finds the call."""
+    """Return the answer's body as text that may be stored. Its first line is the request id, by which PayPay's
+    support finds the call.
+    """
     request_id = answer.headers.get("x-request-id", "")
     return f"X-REQUEST-ID: {request_id}\n" * bool(_REQUEST_ID_PATTERN.fullmatch(request_id)) + storable_text(
         answer.body
@@ -95,7 +97,9 @@ def make_evidence_text(answer: HttpAnswer) -> str:
 
 
 def read_started(request: PaymentRequest) -> Read[StartedPayment]:
-    """Return the reader of a created code. The code must be for the requested payment and amount."""
+    """Return the function that reads the answer with a created payment code. The code must be for the requested
+    payment and amount.
+    """
 
     def read(value: object) -> tuple[StartedPayment, Verdict]:
         data = _require_object(value)
@@ -115,13 +119,13 @@ def read_started(request: PaymentRequest) -> Read[StartedPayment]:
 
 
 def read_nothing(_: object) -> tuple[None, Verdict]:
-    """Return None and the verdict of a success: the answer to this call has no data."""
+    """Return None and the verdict of a success, because the answer to this call has no data."""
     return None, ANSWERED_VERDICT
 
 
 def read_payment(question: PaymentQuestion) -> Read[PaymentReport]:
-    """Return the reader of a payment. Ids and amount may be missing (an unpaid code has no ids), but must not differ
-    from those of `question`.
+    """Return the function that reads the details of a payment. Ids and amount may be missing (an unpaid code has no
+    ids), but must not differ from those of `question`.
     """
 
     def read(value: object) -> tuple[PaymentReport, Verdict]:
@@ -154,7 +158,9 @@ def read_payment(question: PaymentQuestion) -> Read[PaymentReport]:
 
 
 def read_refund(order: RefundOrder) -> Read[RefundReport]:
-    """Return the reader of a refund. The answer must contain our idempotency key, the payment's id and the amount."""
+    """Return the function that reads the details of a refund. The answer must contain our idempotency key, the
+    payment's id and the amount of `order`.
+    """
 
     def read(value: object) -> tuple[RefundReport, Verdict]:
         data = _require_object(value)
@@ -184,7 +190,7 @@ def _read_refund_report(data: Fields) -> RefundReport:
 
 
 def _read_refund_reports(value: object) -> tuple[RefundReport, ...] | None:
-    """Read all refunds of a payment: empty if there are none, None if any of them can't be read."""
+    """Read all refunds in the details of a payment: empty if there are none, None if any of them can't be read."""
     if value is None:
         return ()
     try:
@@ -229,7 +235,7 @@ def _require_same(value: object, expected: str, reason: str) -> None:
 
 
 def _parse_amount(value: object) -> Money:
-    """Read whole yen. Raises UnusableAnswer for any other value, also for 3300.0, "3300" and true."""
+    """Read an amount in whole yen. Raises UnusableAnswer for any other value, also for 3300.0, "3300" and true."""
     fields = value if isinstance(value, dict) else {}
     minor = fields.get("amount")
     if type(minor) is not int or minor > LARGEST_AMOUNT:
@@ -243,27 +249,33 @@ def _parse_amount(value: object) -> Money:
 
 
 def parse_instant(value: object) -> datetime | None:
-    """Convert seconds since 1970 to a time (UTC); None for 0, which means "not yet", and for invalid values."""
+    """Convert seconds since 1970 to a time (UTC). None for 0, by which PayPay means "not yet", and for invalid
+    values.
+    """
     if type(value) is not int or not 0 < value <= _LAST_EPOCH:
         return None
     return datetime.fromtimestamp(value, UTC)
 
 
 def _join_methods(methods: object) -> str | None:
-    """Return the payment methods, joined by "+": one payment may use points and another method."""
+    """Return the names of the payment methods, joined by "+", because one payment may use points and another method;
+    None without a method.
+    """
     rows = methods if isinstance(methods, list) else []
     words = [row.get("type") for row in rows if isinstance(row, dict)]
     return "+".join(method for method in words if isinstance(method, str) and _CODE_PATTERN.fullmatch(method)) or None
 
 
 def _parse_link(value: object, scheme: str) -> str | None:
-    """Return a link that the screens may show; None if the text isn't a safe link with this scheme."""
+    """Return a link that the screens may show; None if the text isn't a safe link that begins with `scheme`."""
     fits = isinstance(value, str) and value.startswith(scheme) and len(value) <= 2_048 and value.isprintable()
     return value if fits and isinstance(value, str) else None
 
 
 def is_id(text: str) -> bool:
-    """True if PayPay accepts the text as an id: 1 to 64 letters, digits, hyphens and underscores."""
+    """True if PayPay accepts the text as an id that the merchant chooses: 1 to 64 letters, digits, hyphens and
+    underscores.
+    """
     return bool(_ID_PATTERN.fullmatch(text))
 
 

@@ -1,4 +1,6 @@
-"""PayPay's result codes and states: for each call, HTTP status and code, the class and reason of the outcome."""
+"""PayPay's result codes and states: the class and reason of the outcome for each call, HTTP status and result
+code.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -21,7 +23,7 @@ from console.providers.payment_result_codes import (
 
 
 class Call(StrEnum):
-    """Kind of call to PayPay."""
+    """The calls to PayPay that the adapter makes."""
 
     CREATE_CODE = "create code"
     DELETE_CODE = "delete code"
@@ -40,9 +42,9 @@ SUCCESS: Mapping[Call, frozenset[tuple[int, str]]] = {
     Call.REFUND: frozenset({(200, "SUCCESS"), (201, "SUCCESS")}),
     Call.REFUND_STATUS: frozenset({(200, "SUCCESS")}),
 }
-"""Answers of success: their data decide the outcome."""
+"""HTTP status and result code of successful answers, by call. The data of such an answer decides the outcome."""
 
-# For every call that has no row in CALL_VERDICTS. A refused read tells nothing about the record: see `_read_verdict`.
+# For every answer that has no row in CALL_VERDICTS. If a read is refused, see `_read_verdict`.
 COMMON_VERDICTS: Mapping[tuple[int, str], Verdict] = {
     (202, "REQUEST_ACCEPTED"): ACCEPTED_VERDICT,
     (400, "INVALID_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
@@ -87,7 +89,9 @@ CALL_VERDICTS: Mapping[tuple[Call, int, str], Verdict] = {
 
 
 def find_verdict(call: Call, status: int, code: str) -> Verdict:
-    """Return the verdict of an answer that isn't in SUCCESS; UNKNOWN for a code that isn't listed."""
+    """Return the verdict of an answer to `call` that isn't in SUCCESS; UNKNOWN for a result code that isn't
+    listed.
+    """
     if call_verdict := CALL_VERDICTS.get((call, status, code)):
         return call_verdict
     common_verdict = COMMON_VERDICTS.get((status, code))
@@ -101,7 +105,9 @@ def find_verdict(call: Call, status: int, code: str) -> Verdict:
 
 
 def _read_verdict(common_verdict: Verdict) -> Verdict:
-    """Convert a verdict of COMMON for a read: a refused read tells nothing about the record."""
+    """Convert a verdict of COMMON_VERDICTS for a read: if PayPay refuses a read, this tells nothing about the
+    record.
+    """
     if common_verdict.kind is OutcomeClass.FAILED_DEFINITE:
         return make_unknown_verdict("bad_question" if common_verdict.reason == "bad_request" else "provider_error")
     return UNLISTED_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict

@@ -10,7 +10,7 @@ EMPTY_MARK = "empty"
 
 @dataclass(frozen=True, slots=True)
 class PayPayKey:
-    """Key pair for the signature; both parts are hidden in `repr`."""
+    """API key and secret with which requests to PayPay are signed; both are hidden in `repr`."""
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)
@@ -19,8 +19,8 @@ class PayPayKey:
 def make_authorization(
     key: PayPayKey, method: str, path: str, *, nonce: str, epoch: int, content_type: str | None, body: bytes | None
 ) -> str:
-    """Return the value of the header `Authorization`. `path` is the path as sent, without the query; `epoch` is the
-    time in seconds since 1970 (UTC).
+    """Return the value of the header `Authorization` for a request to PayPay. `path` is the request's path without
+    the query; `epoch` is the time in seconds since 1970 (UTC).
     """
     kind = content_type if body and content_type else EMPTY_MARK
     hashed = compute_body_hash(kind, body)
@@ -29,7 +29,7 @@ def make_authorization(
 
 
 def compute_body_hash(content_type: str, body: bytes | None) -> str:
-    """Return Base64 of the MD5 of content type and body; the word `empty` if there is no body."""
+    """Return the MD5 of content type and body in Base64; the word `empty` if there is no body."""
     if not body:
         return EMPTY_MARK
     digest = hashlib.md5(content_type.encode() + body, usedforsecurity=False)
@@ -37,7 +37,7 @@ def compute_body_hash(content_type: str, body: bytes | None) -> str:
 
 
 def make_string_to_sign(method: str, path: str, nonce: str, epoch: int, content_type: str, hashed: str) -> str:
-    """Return the text that is signed: one part per line."""
+    """Return the text that is signed: path, method, nonce, time, content type and body hash, one on each line."""
     return "\n".join((path, method, nonce, str(epoch), content_type, hashed))
 
 

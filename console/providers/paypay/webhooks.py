@@ -1,4 +1,4 @@
-"""PayPay's webhooks. They are unsigned, so a webhook only makes us read the payment's state from PayPay."""
+"""PayPay's webhooks. They are unsigned, so after a webhook the console only reads the payment's state from PayPay."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ _INSTANT_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-
 
 
 def read_notice(body: bytes) -> Hint:
-    """Parse a webhook's body. Raises Unreadable if it isn't a notice of PayPay."""
+    """Parse the body of a PayPay webhook. Raises Unreadable if the body isn't a notice of PayPay."""
     if len(body) > LARGEST_NOTICE_BYTES:
         raise Unreadable("too large")
     fields = parse_object(body)
@@ -56,7 +56,7 @@ def _read_recon_file(fields: dict[str, object]) -> Hint:
 
 
 def _compute_event_id(*parts: object) -> str:
-    """Return a digest that identifies an event; it is the same for each repetition."""
+    """Return a digest of these values that identifies an event; the digest is the same for each repetition."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
@@ -65,7 +65,9 @@ def _parse_id(value: object) -> str | None:
 
 
 def _parse_amount(value: object) -> Money | None:
-    """Read the amount. PayPay's notices have it as text; a whole number is accepted, too."""
+    """Read the amount of a PayPay notice; None if it is invalid. PayPay sends the amount as text; a whole number is
+    accepted, too.
+    """
     try:
         return money_from_text(str(value), "JPY") if type(value) in (str, int) else None
     except InvalidAmountText:
