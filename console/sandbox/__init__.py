@@ -1,5 +1,5 @@
-"""Simulated providers over real HTTP on the loopback interface, with a ledger of the purchases and refunds that they
-have accepted.
+"""Simulated providers for tests and the demo. They answer real HTTP on the loopback interface, and keep ledgers of
+the purchases, payments and refunds that they have accepted.
 """
 
 from console.sandbox.control.client import SandboxControl

@@ -1,4 +1,4 @@
-"""The whole sandbox: one port, the routes of all providers and of the control API, and the handling of each
+"""The whole sandbox: one port, the routes of all simulated providers and of the control API, and the handling of each
 request.
 """
 
@@ -30,7 +30,7 @@ from console.sandbox.rules.rules import FaultInstruction, InvalidRule, instructi
 
 
 class Sandbox:
-    """A running sandbox. As a context manager it stops at the end of the block."""
+    """A running sandbox. Used as a context manager, it stops at the end of the block."""
 
     def __init__(self, port: int = 0, clock: Callable[[], datetime] = machine_time) -> None:
         self._state = SandboxState(clock)
@@ -54,7 +54,7 @@ class Sandbox:
 
     @property
     def payments(self) -> PaymentBook:
-        """The ledger of payments and refunds."""
+        """The ledger of payments and refunds at the simulated providers."""
         return self._state.payments
 
     @property
@@ -63,14 +63,14 @@ class Sandbox:
         return SandboxControl(self.url)
 
     def begin_outage(self, seconds: float | None) -> None:
-        """Refuse connections for these seconds; None ends the outage."""
+        """Refuse connections to the sandbox for these seconds; None ends the outage."""
         if seconds is None:
             self._listener.accept_connections()
         else:
             self._listener.refuse_connections(seconds)
 
     def stop(self) -> None:
-        """Stop the sandbox now; held calls end. A repeated call has no effect."""
+        """Stop the sandbox now; held calls end without an effect. A repeated call of this method does nothing."""
         if self._stopped.is_set():
             return
         self._state.holds.close()
@@ -79,7 +79,7 @@ class Sandbox:
         self._stopped.set()
 
     def wait(self) -> None:
-        """Wait until `stop` is called. It waits in short steps, because a long wait can't be interrupted on
+        """Wait until `stop` is called. The wait is made of short waits, because a long wait can't be interrupted on
         Windows.
         """
         while not self._stopped.wait(0.5):
@@ -131,9 +131,9 @@ class Sandbox:
 
 def start_sandbox(port: int = 0, clock: Callable[[], datetime] = machine_time) -> Sandbox:
     """Start a sandbox on the loopback interface; it accepts connections when this function returns. With port 0 the
-    system chooses a free port.
+    operating system chooses a free port.
 
-    Raises OSError if the port is used by another program.
+    Raises OSError if another program uses the port.
     """
     return Sandbox(port, clock)
 
@@ -145,4 +145,4 @@ def run_sandbox(port: int = 0, on_ready: Callable[[Sandbox], None] = lambda _: N
         try:
             sandbox.wait()
         except KeyboardInterrupt:
-            pass  # the ordinary way to stop
+            pass  # Ctrl+C is the usual way to stop

@@ -1,1 +1,1 @@
-"""The simulated AlarmBox."""
+"""The simulated AlarmBox, a provider of credit checks."""

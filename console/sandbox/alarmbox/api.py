@@ -1,5 +1,5 @@
-"""The HTTP API of the simulated AlarmBox, as AlarmBox describes it to its customers: OAuth 2.0, purchase, detail, PDF
-and list of credit checks.
+"""The HTTP API of the simulated AlarmBox, as AlarmBox describes it to its customers: OAuth 2.0, and purchase, detail,
+PDF and list of credit checks.
 """
 
 import base64
@@ -33,8 +33,8 @@ MAX_COMMENT_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class StoredCheck:
-    """One existing credit check, purchased here or registered through the control API. `revision` numbers the
-    versions of its PDF.
+    """One credit check of the simulated AlarmBox, purchased by a request or registered through the control API.
+    `revision` is the version number of its PDF.
     """
 
     id: int
@@ -47,7 +47,7 @@ class StoredCheck:
 
 
 class AlarmBoxState(Protocol):
-    """The part of `SandboxState` that AlarmBox reads and changes."""
+    """The part of `SandboxState` that the simulated AlarmBox reads and changes."""
 
     clock: SandboxClock
     settings: SandboxSettings
@@ -57,7 +57,7 @@ class AlarmBoxState(Protocol):
 
 
 class AlarmBox:
-    """AlarmBox's routes and its credit checks. Several threads may use it at the same time."""
+    """Routes and credit checks of the simulated AlarmBox. Several threads may use it at the same time."""
 
     def __init__(self, state: AlarmBoxState) -> None:
         self._state = state
@@ -65,7 +65,7 @@ class AlarmBox:
         self.reset()
 
     def reset(self) -> None:
-        """Delete all credit checks and begin again with the first id."""
+        """Delete all credit checks; the next one gets the first id again."""
         with self._lock:
             self._check_ids = count(FIRST_CHECK_ID)
             self._checks: dict[int, StoredCheck] = {}
@@ -82,7 +82,7 @@ class AlarmBox:
     # -- credit checks
 
     def register_check(self, fields: JsonObject) -> StoredCheck:
-        """Register a credit check as if it had been purchased elsewhere: the ledger gets no charge.
+        """Register a credit check as if another client of AlarmBox had purchased it: the ledger gets no charge.
 
         Raises `ValueError` or `KeyError` for invalid fields.
         """
@@ -203,7 +203,7 @@ class AlarmBox:
 
 
 def check_fields(check: StoredCheck) -> JsonObject:
-    """Return the fields of a credit check in the answer to a purchase."""
+    """Return the JSON fields of a credit check, as AlarmBox's answer to a purchase has them."""
     return {
         "credit_check_id": check.id,
         "purchase_date": check.purchased.isoformat(),
@@ -225,7 +225,7 @@ def _not_found_reply() -> HttpReply:
 def _requested_number(request: HttpRequest) -> str:
     """Return the corporation number of a purchase request.
 
-    Raises `Refused` for a request that AlarmBox calls invalid.
+    Raises `RequestRefused` for a request that AlarmBox calls invalid.
     """
     if request.media_type() != "application/json":
         raise RequestRefused(error_reply(400, "Content-Type must be application/json"))
@@ -247,8 +247,8 @@ def _requested_number(request: HttpRequest) -> str:
 
 
 def _authorization_code_reply(request: HttpRequest, redirect_uri: str, code: str) -> HttpReply:
-    """Return the authorization code: in a page (as JSON if requested) for the redirect URI
-    `OUT_OF_BAND_REDIRECT_URI`, otherwise in a redirect to `redirect_uri`.
+    """Return the answer with the authorization code. For the redirect URI `OUT_OF_BAND_REDIRECT_URI` it is a page
+    (JSON if the caller accepts JSON), otherwise a redirect to `redirect_uri`.
     """
     if redirect_uri != OUT_OF_BAND_REDIRECT_URI:
         answer = {"code": code} | ({"state": request.query["state"]} if "state" in request.query else {})

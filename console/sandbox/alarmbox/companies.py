@@ -1,4 +1,4 @@
-"""Companies of the simulated AlarmBox. They are invented, and the same at every start.
+"""Companies of the simulated AlarmBox. They are invented, and their data are the same at every start.
 
 Each name begins with a word that means "invented" (架空, 見本, …), so that nobody takes it for a real company.
 """
@@ -37,7 +37,7 @@ VERDICT_BY_TEST_NUMBER = {"0000000000001": "ok", "0000000000002": "hold", "00000
 
 
 def company_name(number: str) -> str:
-    """Return the invented company name for a corporation number; it is always the same."""
+    """Return the invented company name for a corporation number. The same number always gets the same name."""
     seed = _random_bytes("name", number)
     prefix, suffix = LEGAL_FORMS[seed[3] % len(LEGAL_FORMS)]
     parts = (
@@ -49,13 +49,15 @@ def company_name(number: str) -> str:
 
 
 def credit_verdict(number: str) -> str:
-    """Return ok (7 of 10), hold (2 of 10) or ng; the numbers of AlarmBox's test companies have fixed results."""
+    """Return the result of a credit check for a corporation number: ok (7 of 10 numbers), hold (2 of 10) or ng (1 of
+    10). The numbers of AlarmBox's test companies have fixed results.
+    """
     random_byte = _random_bytes("result", number)[0] % 10
     return VERDICT_BY_TEST_NUMBER.get(number) or ("ok" if random_byte < 7 else "hold" if random_byte < 9 else "ng")
 
 
 def news_items(number: str, last_day: date) -> list[JsonObject]:
-    """Return up to three news items about the company from the year before `last_day`, newest first."""
+    """Return up to three invented news items about the company, from the year before `last_day`, newest first."""
     seed = _random_bytes("infos", number)
     days = sorted(last_day - timedelta(days=1 + seed[n] + seed[n + 3] % 100) for n in range(seed[9] % 4))
     return [_news_item(day, seed[10 + n]) for n, day in enumerate(reversed(days))]

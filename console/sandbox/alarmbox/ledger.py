@@ -1,4 +1,6 @@
-"""The ledger of the credit checks that the simulated AlarmBox has sold. Two accepted requests are two charges."""
+"""The ledger of the credit checks that the simulated AlarmBox has sold. Each accepted purchase request is one charge,
+also if the same number was bought before.
+"""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -11,8 +13,8 @@ from console.sandbox.http.messages import JsonObject
 
 @dataclass(slots=True)
 class Charge:
-    """One accepted purchase. `delivered` is True if its correct answer was written to the caller completely; `fault`
-    is the fault that the call had, None for no fault.
+    """One accepted purchase of a credit check. `delivered` is True if the correct answer was written to the caller
+    completely; `fault` is the simulated fault of the call, None without a fault.
     """
 
     id: int
@@ -24,7 +26,9 @@ class Charge:
 
 
 class Ledger:
-    """Records charges and never merges them. Several threads may use it at the same time."""
+    """Ledger of charges for credit checks. Each purchase is a charge of its own. Several threads may use it at the
+    same time.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -32,7 +36,7 @@ class Ledger:
         self._counts: Counter[str] = Counter()
 
     def add_charge(self, charge_id: int, provider: str, number: str, at: datetime) -> None:
-        """Record a charge for a corporation number."""
+        """Record a charge for a corporation number. `charge_id` is the id of the purchased credit check."""
         with self._lock:
             self._charges[charge_id] = Charge(charge_id, provider, number, instant_text(at))
             self._counts[number] += 1
@@ -44,7 +48,7 @@ class Ledger:
                 self._charges[charge_id].delivered = True
 
     def record_fault(self, charge_id: int, fault: str) -> None:
-        """Record the fault of the call that made a charge."""
+        """Record the simulated fault of the call that made a charge."""
         with self._lock:
             if charge_id in self._charges:
                 self._charges[charge_id].fault = fault
@@ -68,7 +72,7 @@ class Ledger:
             return dict(self._counts)
 
     def charges_of_number(self, number: str | None = None) -> list[Charge]:
-        """Return the charges in the sequence in which they were made, of all corporation numbers or one."""
+        """Return the charges of one corporation number, or of all (None), in the sequence in which they were made."""
         with self._lock:
             return [charge for charge in self._charges.values() if number in (None, charge.number)]
 

@@ -1,7 +1,7 @@
-"""The OAuth 2.0 token endpoint of AlarmBox, with rotating refresh tokens as in the library Doorkeeper.
+"""The OAuth 2.0 token endpoint of the simulated AlarmBox, with rotating refresh tokens as in the library Doorkeeper.
 
-A refresh issues a new pair and leaves the old one valid; the first use of the new pair revokes the old one, also its
-access token. So a client that has lost an answer can refresh again until the new pair is used.
+A refresh issues a new token pair and leaves the old pair valid. The first use of the new pair revokes the old one,
+also its access token. So a client that has lost an answer can refresh again until the new pair is used.
 """
 
 import secrets
@@ -20,7 +20,7 @@ CODE_LIFETIME = timedelta(minutes=10)
 @dataclass(slots=True)
 class TokenPair:
     """An access token with its refresh token; `access_token` is None for the first refresh token of a client.
-    `previous_pair` is the pair that the first use of this one revokes.
+    `previous_pair` is the pair that is revoked when this pair is first used.
     """
 
     client_id: str
@@ -34,7 +34,7 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """An authorization code: valid once, for this client and redirect URI, until `ends_at`."""
+    """An OAuth authorization code. It is valid once, for this client and redirect URI, until `ends_at`."""
 
     client_id: str
     redirect_uri: str
@@ -43,7 +43,9 @@ class AuthorizationCode:
 
 
 class TokenIssuer:
-    """Issues, checks and revokes tokens. Several threads may use it at the same time."""
+    """Issues, checks and revokes the tokens of the simulated AlarmBox. Several threads may use it at the same
+    time.
+    """
 
     def __init__(self, clock: SandboxClock, settings: SandboxSettings) -> None:
         self._clock = clock
@@ -52,7 +54,7 @@ class TokenIssuer:
         self.reset()
 
     def reset(self) -> None:
-        """Restore the default client and its first refresh token; delete all issued tokens."""
+        """Restore the default client and its first refresh token; delete all issued tokens and codes."""
         with self._lock:
             self.secret_by_client_id: dict[str, str] = {}
             self._pair_by_access_token: dict[str, TokenPair] = {}
@@ -63,16 +65,16 @@ class TokenIssuer:
     def register_client(
         self, client_id: str, client_secret: str, refresh_token: str | None = None, scope: str = SCOPE
     ) -> None:
-        """Register a client and, unless None, its first refresh token."""
+        """Register an OAuth client, and its first refresh token if one is given."""
         with self._lock:
             self.secret_by_client_id[client_id] = client_secret
             if refresh_token:
                 self._store_pair(TokenPair(client_id, scope, None, refresh_token, self._clock.now()))
 
     def issue_code(self, client_id: str, redirect_uri: str, scope: str) -> str:
-        """Return a code that is valid once within ten minutes.
+        """Return a new authorization code, which is valid once within ten minutes.
 
-        Raises `Refused`, 401, for an unknown client.
+        Raises `RequestRefused`, 401, for an unknown client.
         """
         with self._lock:
             if client_id not in self.secret_by_client_id:
@@ -84,9 +86,9 @@ class TokenIssuer:
             return code
 
     def issue_pair(self, form: dict[str, str]) -> TokenPair:
-        """Return a new pair in exchange for a code or a refresh token.
+        """Return a new token pair in exchange for the authorization code or refresh token in a form.
 
-        Raises `Refused` with an OAuth error.
+        Raises `RequestRefused` with an OAuth error.
         """
         with self._lock:
             self._check_client(form)
@@ -99,10 +101,10 @@ class TokenIssuer:
                     raise oauth_refusal(400, "unsupported_grant_type")
 
     def require_valid_token(self, authorization: str) -> TokenPair:
-        """Return the pair to which the access token in an `Authorization` header belongs; this use revokes the
-        previous pair.
+        """Return the pair to which the access token in an `Authorization` header belongs. This use of the pair
+        revokes the previous pair.
 
-        Raises `Refused`, 401, if the token is unknown, revoked or expired.
+        Raises `RequestRefused`, 401, if the token is unknown, revoked or expired.
         """
         scheme, _, token = authorization.partition(" ")
         with self._lock:
@@ -113,7 +115,7 @@ class TokenIssuer:
             return pair
 
     def expire_access_tokens(self, access: str | None = None) -> int:
-        """Let one access token, or all (None), expire now; refresh tokens stay valid. Return the number of access
+        """Make one access token, or all (None), expire now; refresh tokens stay valid. Return the number of access
         tokens.
         """
         with self._lock:
@@ -125,8 +127,8 @@ class TokenIssuer:
             return len(expired_pairs)
 
     def revoke_all(self) -> int:
-        """Revoke every pair, refresh tokens included: a person must authorize the client again. Return the number of
-        pairs.
+        """Revoke every token pair, also the refresh tokens, so that a person must authorize the client again. Return
+        the number of pairs.
         """
         with self._lock:
             pairs = [*self._pair_by_refresh_token.values(), *self._pair_by_access_token.values()]
@@ -135,15 +137,15 @@ class TokenIssuer:
             return len({id(pair) for pair in pairs})
 
     def undo_rotation(self, pair: TokenPair) -> None:
-        """Undo the rotation of a refresh token: the access token of `pair` stays valid, its refresh token doesn't,
-        and the previous pair is not revoked.
+        """Undo the rotation of a refresh token: the access token of `pair` stays valid, the refresh token of `pair`
+        becomes invalid, and the previous pair will not be revoked.
         """
         with self._lock:
             self._pair_by_refresh_token.pop(pair.refresh_token, None)
             pair.previous_pair = None
 
     def token_answer(self, pair: TokenPair) -> JsonObject:
-        """Return the contents of the token endpoint's answer for a pair."""
+        """Return the JSON fields of the token endpoint's answer with this pair."""
         return {
             "access_token": pair.access_token,
             "token_type": "Bearer",
@@ -158,7 +160,7 @@ class TokenIssuer:
             return self._pair_by_access_token.get(access)
 
     def as_json(self) -> JsonObject:
-        """Return the names of the clients and counts; no token is shown."""
+        """Return the client ids, and the numbers of issued pairs and valid access tokens. No token is returned."""
         with self._lock:
             valid_pairs = [pair for pair in self._pair_by_access_token.values() if not pair.is_revoked]
             return {
@@ -185,9 +187,9 @@ class TokenIssuer:
         return self._issue_pair(old_pair.client_id, old_pair.scope, old_pair)
 
     def _pair_to_refresh(self, form: dict[str, str]) -> TokenPair:
-        """Return the pair of a refresh token.
+        """Return the pair of the refresh token in a form.
 
-        Raises `Refused`, 400 `invalid_grant`, if it is unknown, revoked or of another client.
+        Raises `RequestRefused`, 400 `invalid_grant`, if the refresh token is unknown, revoked or of another client.
         """
         old_pair = self._pair_by_refresh_token.get(form.get("refresh_token", ""))
         if old_pair is None or old_pair.is_revoked or old_pair.client_id != form.get("client_id"):
@@ -214,8 +216,8 @@ class TokenIssuer:
 
 
 def oauth_refusal(status: int, error: str) -> RequestRefused:
-    """Return an OAuth error, `{"error": …}`, to be raised; with 401 also the challenge header that RFC 6750
-    requires.
+    """Return an exception with the OAuth error `{"error": …}`, which the caller raises. With status 401 the answer
+    also has the challenge header that RFC 6750 requires.
     """
     challenge_headers = (("WWW-Authenticate", f'Bearer realm="AlarmBox", error="{error}"'),) if status == 401 else ()
     return RequestRefused(replace(json_reply({"error": error}, status), headers=challenge_headers))

@@ -1,4 +1,4 @@
-"""PDF files made without a library: small valid ones, and harmful ones that a careful reader must refuse."""
+"""Makes PDF files without a library: small valid files, and harmful files that a careful reader must refuse."""
 
 import base64
 import zlib
@@ -10,7 +10,9 @@ BLOCK_BYTES = 1 << 20
 
 
 def report_pdf(number: str, check_id: int, revision: int, purchased: str, result: str) -> bytes:
-    """Return a two-page report in ASCII. Another revision has another text, hence another hash."""
+    """Return the report of a credit check as a two-page PDF in ASCII. Another revision has another text and so
+    another hash.
+    """
     cover = [
         "CREDIT CHECK (invented sample)",
         f"Corporation number {number}",
@@ -29,12 +31,12 @@ def _cached_pdf(pages: tuple[tuple[str, ...], ...]) -> bytes:
 
 
 def pdf_of_pages(pages: list[list[str]]) -> bytes:
-    """Return a valid PDF 1.4 with one page per list of ASCII lines."""
+    """Return a valid PDF 1.4 with one page for each list of ASCII lines."""
     return _cached_pdf(tuple(tuple(lines) for lines in pages))
 
 
 def pdf_of_streams(streams: list[bytes]) -> bytes:
-    """Return a complete PDF with a correct cross-reference table. `streams`: the content stream object of each
+    """Return a complete PDF with a correct cross-reference table. `streams` has the content stream object of each
     page.
     """
     page_references = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(streams)))
@@ -71,7 +73,7 @@ def _text_stream(lines: tuple[str, ...]) -> bytes:
 
 
 def stream_object(data: bytes, dictionary: str = "") -> bytes:
-    """Return a PDF stream object with these data; `dictionary` has further entries of its dictionary."""
+    """Return a PDF stream object with these data; `dictionary` has further entries for the stream's dictionary."""
     return f"<< /Length {len(data)} {dictionary}>>\nstream\n".encode() + data + b"\nendstream"
 
 
@@ -80,13 +82,13 @@ def _escape_text(text: str) -> str:
 
 
 def pdf_bomb(inflated_bytes: int = 1 << 30) -> bytes:
-    """Return a PDF of a few kilobytes (compressed twice) whose page inflates to `inflated_bytes`."""
+    """Return a PDF of a few kilobytes (compressed twice) whose page content inflates to `inflated_bytes`."""
     compressed = zlib.compress(b"".join(deflated_zeros(inflated_bytes)), 9)
     return pdf_of_streams([stream_object(compressed, "/Filter [/FlateDecode /FlateDecode] ")])
 
 
 def deflated_zeros(size: int) -> Iterator[bytes]:
-    """Yield a zlib stream of `size` zero bytes in blocks, so that the zeros are never all in memory."""
+    """Yield a zlib stream of `size` zero bytes in blocks, so that never all zeros are in memory."""
     blocks, last_size = divmod(size, BLOCK_BYTES)
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = compressor.compress(bytes(BLOCK_BYTES)) + compressor.flush(zlib.Z_FULL_FLUSH)
@@ -100,7 +102,7 @@ def deflated_zeros(size: int) -> Iterator[bytes]:
 
 
 def filler_base64(size: int) -> Iterator[bytes]:
-    """Yield the Base64 of a file of about `size` bytes that begins and ends like a PDF, in blocks."""
+    """Yield in blocks the Base64 text of a file of about `size` bytes that begins and ends like a PDF."""
     # Both lengths are multiples of three, so the Base64 has padding only at its end.
     head, tail = b"%PDF-1.4\n%filler\n\n", b"\n\n\n%%EOF\n"
     lines = max(0, size - len(head) - len(tail)) // 3

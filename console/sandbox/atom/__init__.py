@@ -1,1 +1,1 @@
-"""The simulated Atom payment gateway."""
+"""The simulated Atom, a payment provider."""

@@ -1,5 +1,5 @@
 """The HTTP API of the simulated NDPS (Atom AIPAY), as its documents describe it: AUTH, TXNVERIFICATION, REFUNDINIT
-and REFUNDSTATUS, all encrypted.
+and REFUNDSTATUS. All requests and answers are encrypted.
 """
 
 import re
@@ -31,7 +31,7 @@ FIRST_TOKEN_ID = 15_000_000_033_303
 
 
 class AtomState(Protocol):
-    """The part of `SandboxState` that Atom reads and changes."""
+    """The part of `SandboxState` that the simulated Atom reads and changes."""
 
     settings: SandboxSettings
     payments: PaymentBook
@@ -39,7 +39,7 @@ class AtomState(Protocol):
 
 
 class Atom:
-    """Atom's routes; the payments are stored in the payment book."""
+    """Routes of the simulated Atom. The payment book stores its payments."""
 
     def __init__(self, state: AtomState) -> None:
         self._state = state
@@ -80,8 +80,8 @@ class Atom:
     # -- queries
 
     def _status_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
-        """Handle TXNVERIFICATION or REFUNDSTATUS. Both have this path; a field of the decrypted request names the
-        call.
+        """Return the call of a TXNVERIFICATION or REFUNDSTATUS request. Both have the same path; a field of the
+        decrypted request names the call.
         """
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         match object_at(payment_instrument(data), "headDetails").get("api"):
@@ -138,8 +138,8 @@ class Atom:
         return self._make_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
 
     def _refund_action(self, merchant: AtomMerchant, new_refund: NewRefund) -> Callable[[], HttpReply]:
-        """Return the effect of a refund request. Each accepted request is another refund, even if its `prodRefundId`
-        was used before.
+        """Return a function that executes a refund request. Each accepted request is another refund, even if its
+        `prodRefundId` was used before.
         """
 
         def act() -> HttpReply:
@@ -180,8 +180,8 @@ class Atom:
 
 
 def _answer_with_code(merchant: AtomMerchant, name: str) -> Callable[[str, JsonObject], HttpReply]:
-    """Return a function that makes the answer with a given status code, for faults. `more` may have another HTTP
-    status.
+    """Return a function that makes an answer with a given status code, for faults. The function's argument `more` may
+    have another HTTP status.
     """
 
     def answer(code: str, more: JsonObject) -> HttpReply:
@@ -194,8 +194,8 @@ def _answer_with_code(merchant: AtomMerchant, name: str) -> Callable[[str, JsonO
 
 
 def _matches_query(payment: Payment, query: PaymentQuery) -> bool:
-    """Return True if the query has the payment's price, and the Indian day on which the payment was created or paid;
-    otherwise NDPS doesn't find the payment.
+    """Return True if the query has the payment's price, and the Indian day on which the payment was created or paid.
+    NDPS finds a payment only by these values.
     """
     days = {india_day_text(payment.created), india_day_text(payment.ended or payment.begun)}
     return query.day in days and query.amount == payment.amount_minor

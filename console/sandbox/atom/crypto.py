@@ -11,15 +11,15 @@ BLOCK_BYTES = 16
 
 
 class DecryptionFailed(ValueError):
-    """The text can't be decrypted with this key; the exception has no reason, because a sender could learn the
-    content from it.
+    """The text can't be decrypted with this key. The exception gives no reason, because a sender could derive the
+    content from the reason.
     """
 
 
 @lru_cache(maxsize=256)
 def derive_key(key: str, salt: str) -> bytes:
-    """Derive the AES key from a key text and a salt text; neither is decoded. It takes tens of milliseconds, and the
-    results are cached.
+    """Derive the AES key from a key text and a salt text, whose characters are used and not decoded. The derivation
+    takes tens of milliseconds; the results are cached.
     """
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
@@ -28,7 +28,7 @@ def derive_key(key: str, salt: str) -> bytes:
 
 
 def encrypt_text(text: str, key: str, salt: str) -> str:
-    """Encrypt a text and return upper-case hex."""
+    """Encrypt a text and return the ciphertext as upper-case hex."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -41,9 +41,9 @@ def encrypt_text(text: str, key: str, salt: str) -> str:
 
 
 def decrypt_text(encrypted_text: str, key: str, salt: str) -> str:
-    """Decrypt hex in upper or lower case.
+    """Decrypt a ciphertext given as hex in upper or lower case.
 
-    Raises `DecryptionFailed`.
+    Raises `DecryptionFailed` for every fault.
     """
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -60,7 +60,7 @@ def decrypt_text(encrypted_text: str, key: str, salt: str) -> str:
 
 
 def sign_parts(key: str, parts: Iterable[str]) -> str:
-    """Return HMAC-SHA512 over the concatenated parts, as lower-case hex."""
+    """Return the HMAC-SHA512 over the concatenated parts, as lower-case hex."""
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.hmac import HMAC
 

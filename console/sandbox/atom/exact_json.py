@@ -1,4 +1,4 @@
-"""JSON as NDPS writes and reads it: the digits of an amount stay as they are written."""
+"""JSON as NDPS writes and reads it: the digits of an amount are never changed."""
 
 import json
 import re
@@ -12,30 +12,32 @@ MARKED_NUMBER_PATTERN = re.compile(r'"\\u0000([0-9.-]+)"')
 
 
 class ExactNumber(str):
-    """A JSON number as it is written: `150.50` stays `150.50`."""
+    """A JSON number with the digits in which it was written: `150.50` stays `150.50`."""
 
     __slots__ = ()
 
 
 def amount_text(minor: int) -> str:
-    """Return paise as rupees with two decimals."""
+    """Return an amount in paise as text in rupees with two decimals."""
     return f"{'-' if minor < 0 else ''}{abs(minor) // 100}.{abs(minor) % 100:02d}"
 
 
 def marked_number(minor: int) -> str:
-    """Return paise as a text that `write_json` converts to a JSON number with two decimals."""
+    """Return an amount in paise as a marked text, which `write_json` converts to a JSON number in rupees with two
+    decimals.
+    """
     return NUMBER_MARK + amount_text(minor)
 
 
 def write_json(data: object) -> str:
-    """Write JSON; texts made by `marked_number` become numbers."""
+    """Return the data as JSON text; texts made by `marked_number` become numbers."""
     return MARKED_NUMBER_PATTERN.sub(r"\1", json.dumps(data, ensure_ascii=False, separators=(",", ":")))
 
 
 def read_json(text: str) -> JsonObject:
-    """Parse a JSON object with numbers as `ExactNumber`.
+    """Parse a JSON object; its numbers become `ExactNumber`.
 
-    Raises `ValueError`.
+    Raises `ValueError` for any other text.
     """
     value = json.loads(text, parse_int=ExactNumber, parse_float=ExactNumber, parse_constant=_refuse_constant)
     if not isinstance(value, dict):
@@ -44,7 +46,9 @@ def read_json(text: str) -> JsonObject:
 
 
 def parse_paise(value: object) -> int | None:
-    """Convert rupees with up to two decimals to paise; None for zero and every other value."""
+    """Convert an amount in rupees with up to two decimals to paise; return None for zero and for every other
+    value.
+    """
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,13}([.][0-9]{1,2})?", value, re.ASCII):
         return None
     rupees, _, fraction = value.partition(".")
@@ -52,17 +56,17 @@ def parse_paise(value: object) -> int | None:
 
 
 def india_time_text(at: datetime | None) -> str | None:
-    """Return a time as Indian time `2026-11-20 12:21:33`; None for None."""
+    """Return a time as Indian time in the form `2026-11-20 12:21:33`; None for None."""
     return at.astimezone(IST).strftime("%Y-%m-%d %H:%M:%S") if at else None
 
 
 def india_day_text(at: datetime | None) -> str | None:
-    """Return the day of a time in India as `2026-11-20`; None for None."""
+    """Return the calendar day in India at a time, in the form `2026-11-20`; None for None."""
     return at.astimezone(IST).strftime("%Y-%m-%d") if at else None
 
 
 def read_india_time(text: object) -> datetime | None:
-    """Parse Indian time `2026-11-20 12:21:33` to UTC; None for another form."""
+    """Parse Indian time in the form `2026-11-20 12:21:33` and return it in UTC; None for another form."""
     try:
         at = datetime.strptime(f"{text} +0530", "%Y-%m-%d %H:%M:%S %z")
     except ValueError:
@@ -71,7 +75,7 @@ def read_india_time(text: object) -> datetime | None:
 
 
 def is_day_text(text: object) -> bool:
-    """Return True for a day such as 2026-11-20."""
+    """Return True for a text that is a day in the form `2026-11-20`."""
     try:
         return datetime.strptime(f"{text} +0530", "%Y-%m-%d %z") is not None
     except ValueError:

@@ -1,4 +1,4 @@
-"""A merchant of the simulated NDPS: its keys, and the encryption and signatures made with them."""
+"""Merchants of the simulated NDPS: their keys, and the encryption and signatures made with these keys."""
 
 import hmac
 import re
@@ -25,7 +25,9 @@ MESSAGE_BY_CODE = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AtomMerchant:
-    """Credentials of one merchant. Requests and answers have different keys, salts and hash keys."""
+    """Credentials of one merchant of the simulated NDPS. Requests and answers have different keys, salts and hash
+    keys.
+    """
 
     merch_id: str
     password: str
@@ -38,24 +40,24 @@ class AtomMerchant:
     product: str = credentials.ATOM_PRODUCT
 
     def decrypt_request(self, encrypted_text: str) -> JsonObject:
-        """Decrypt a request.
+        """Decrypt a request of this merchant and return its JSON object.
 
         Raises `DecryptionFailed` or `ValueError`.
         """
         return read_json(decrypt_text(encrypted_text, self.request_key, self.request_salt))
 
     def encrypted_form(self, data: object) -> bytes:
-        """Return an encrypted answer as form text. NDPS states the media type JSON for it."""
+        """Return an encrypted answer as form text. NDPS sends such a form with the media type of JSON."""
         encrypted_text = encrypt_text(write_json(data), self.response_key, self.response_salt)
         return urlencode({"merchId": self.merch_id, "encData": encrypted_text}).encode("ascii")
 
     def has_valid_signature(self, signature: object, *parts: object) -> bool:
-        """Return True if the signature of a request is valid for these parts."""
+        """Return True if `signature`, as a request has it, is this merchant's signature over these parts."""
         expected_signature = sign_parts(self.request_hash_key, (str(part) for part in parts))
         return isinstance(signature, str) and hmac.compare_digest(signature.encode(), expected_signature.encode())
 
     def encrypted_reply(self, data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
-        """Return an encrypted answer with the media type JSON. `charge` is the ledger entry that the answer
+        """Return an encrypted answer with the media type JSON. `charge` is the id of the ledger entry that the answer
         reports.
         """
         return HttpReply(
@@ -68,18 +70,18 @@ class AtomMerchant:
         )
 
     def result_reply(self, code: str, status: int = 200) -> HttpReply:
-        """Return an answer that consists of a status code only."""
+        """Return an encrypted answer that has a status code and no other contents."""
         return self.encrypted_reply({"payInstrument": {"responseDetails": response_details(code)}}, status)
 
     def token_result_reply(self, code: str, status: int, description: str) -> HttpReply:
-        """Return an answer that consists of a status code only, in the format of AUTH, where the names of fields
-        begin with `txn`.
+        """Return an encrypted answer that has a status code and no other contents, in the format of AUTH, where the
+        names of fields begin with `txn`.
         """
         details = {"txnStatusCode": code, "txnMessage": MESSAGE_BY_CODE.get(code, "?"), "txnDescription": description}
         return self.encrypted_reply({"responseDetails": details}, status)
 
     def refusal(self, code: str) -> RequestRefused:
-        """Return a refusal with this status code, to be raised."""
+        """Return an exception with an answer that has this status code. The caller raises it."""
         return RequestRefused(self.result_reply(code))
 
 
@@ -89,7 +91,7 @@ def response_details(code: str, description: str | None = None) -> JsonObject:
 
 
 class AtomMerchants:
-    """The merchants that NDPS knows. Several threads may use it at the same time."""
+    """The merchants that the simulated NDPS knows. Several threads may use it at the same time."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -104,7 +106,7 @@ class AtomMerchants:
         )
 
     def register_merchant(self, merch_id: str, **secrets: str) -> None:
-        """Register a merchant, or replace its secrets.
+        """Register a merchant, or replace the secrets of a known one.
 
         Raises `TypeError` for a missing secret.
         """
@@ -119,7 +121,7 @@ class AtomMerchants:
         return list(self._merchants)[-1]
 
     def merchant_of_form(self, body: bytes) -> AtomMerchant | None:
-        """Return the merchant named in the form of an answer; None if there is none or it is unknown."""
+        """Return the merchant that the form of an answer names; None if the form names none or an unknown one."""
         match = re.match(rb"merchId=([^&]+)&", body)
         return self.find_merchant(match[1].decode("ascii", "replace")) if match else None
 
@@ -127,9 +129,10 @@ class AtomMerchants:
         return self._merchants.get(merch_id)
 
     def decrypt_request(self, request: HttpRequest) -> tuple[AtomMerchant, JsonObject]:
-        """Return the merchant of a request and the decrypted contents.
+        """Return the merchant that sent a request, and the decrypted contents.
 
-        Raises `Refused`: 400 without a form, 403 for an unknown merchant, 401 if it can't be decrypted.
+        Raises `RequestRefused`: 400 without a valid form, 403 for an unknown merchant, 401 if the contents can't be
+        decrypted.
         """
         form = request.read_form() if request.media_type() == "application/x-www-form-urlencoded" else {}
         if "merchId" not in form or not form.get("encData"):

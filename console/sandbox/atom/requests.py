@@ -1,4 +1,6 @@
-"""Decrypted requests to NDPS: each field is checked, and a refusal has the status code that NDPS would send."""
+"""Reads decrypted requests to the simulated NDPS. Each field is checked; a refusal has the status code that NDPS
+would send.
+"""
 
 import base64
 import re
@@ -16,9 +18,7 @@ MAX_UDF_LENGTH = 45
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A request for the token of a payment page. `number` is the merchant's id of the payment, `amount` is in
-    paise.
-    """
+    """A request for the token of a payment page. `number` is the merchant's payment id, `amount` is in paise."""
 
     number: str
     amount: int
@@ -28,7 +28,9 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class PaymentQuery:
-    """A query for a payment: its merchant's id, its day in India (`2026-11-20`) and its price in paise."""
+    """A query for the state of a payment: the merchant's payment id (`number`), the payment's day in India
+    (`2026-11-20`) and its price in paise.
+    """
 
     number: str
     day: str
@@ -37,8 +39,8 @@ class PaymentQuery:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """A request to refund a payment: the merchant's id and NDPS's id of the payment, and the total in paise.
-    `products` has, for each product, its name, the merchant's id of the refund, and paise.
+    """A request to refund a payment: the merchant's payment id (`number`), NDPS's payment id, and the total in paise.
+    `products` has, for each product, its name, the merchant's refund id, and the amount in paise.
     """
 
     number: str
@@ -48,20 +50,20 @@ class NewRefund:
 
 
 def object_at(data: JsonObject, name: str) -> JsonObject:
-    """Return the object `name` inside another object; an empty one if it is missing or isn't an object."""
+    """Return the value `name` of a JSON object if this value is an object, otherwise an empty object."""
     value = data.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def payment_instrument(data: JsonObject) -> JsonObject:
-    """Return the contents of a message."""
+    """Return the contents of a message to NDPS, which are in its field `payInstrument`."""
     return object_at(data, "payInstrument")
 
 
 def read_token(merchant: AtomMerchant, data: JsonObject) -> NewToken:
     """Read an AUTH request.
 
-    Raises `Refused`: 401 for wrong credentials, 400 for wrong contents.
+    Raises `RequestRefused`: 401 for wrong credentials, 400 for wrong contents.
     """
     request = payment_instrument(data)
     merchant_fields, pay_fields = object_at(request, "merchDetails"), object_at(request, "payDetails")
@@ -103,9 +105,10 @@ def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int 
 
 
 def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) -> PaymentQuery:
-    """Read a TXNVERIFICATION request. Version 2 (`v2`) has neither header nor password, and signs fewer fields.
+    """Read a TXNVERIFICATION request. In version 2 (`v2`) a request has neither header nor password, and its
+    signature covers fewer fields.
 
-    Raises `Refused`.
+    Raises `RequestRefused` with NDPS's status code for wrong credentials, signature or contents.
     """
     request = payment_instrument(data)
     merchant_fields, pay_fields = object_at(request, "merchDetails"), object_at(request, "payDetails")
@@ -131,7 +134,7 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
 def read_refund(merchant: AtomMerchant, data: JsonObject) -> NewRefund:
     """Read a REFUNDINIT request.
 
-    Raises `Refused`.
+    Raises `RequestRefused` with NDPS's status code for wrong credentials, signature or contents.
     """
     request = payment_instrument(data)
     merchant_fields, pay_fields = object_at(request, "merchDetails"), object_at(request, "payDetails")
@@ -152,9 +155,9 @@ def read_refund(merchant: AtomMerchant, data: JsonObject) -> NewRefund:
 
 
 def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
-    """Read a REFUNDSTATUS request and return NDPS's id of the payment; the password is in Base64.
+    """Read a REFUNDSTATUS request and return NDPS's payment id. The password in this request is in Base64.
 
-    Raises `Refused`.
+    Raises `RequestRefused` with NDPS's status code for wrong credentials or contents.
     """
     request = payment_instrument(data)
     encoded_password = base64.b64encode(merchant.password.encode()).decode("ascii")
@@ -168,9 +171,10 @@ def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
 
 
 def _check_merchant(merchant: AtomMerchant, merchant_fields: JsonObject, *, password: str | None) -> None:
-    """Check merchant id and password of a request. `password` is the expected one; None if the request has none.
+    """Check the merchant id and the password of a request. `password` is the expected password; None if the request
+    has none.
 
-    Raises `Refused`.
+    Raises `RequestRefused` if one of them is wrong.
     """
     if merchant_fields.get("merchId") != merchant.merch_id:
         raise merchant.refusal("OTS0451")

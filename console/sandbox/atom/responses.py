@@ -1,4 +1,4 @@
-"""Contents of NDPS's answers and callbacks about a payment, a refund, and the refunds of a payment."""
+"""Contents of the simulated NDPS's answers and callbacks about a payment, a refund, and all refunds of a payment."""
 
 from console.sandbox.atom.crypto import encrypt_text, sign_parts
 from console.sandbox.atom.exact_json import (
@@ -17,18 +17,20 @@ STATUS_FETCHED_MESSAGE = "REFUND STATUS FETCHED SUCCESSFULLY"
 
 
 def text_without_marks(text: str | None) -> str | None:
-    """Return an id with the mark by which it is written as a JSON number; None for None or an empty id."""
+    """Return an id with the mark NUMBER_MARK in front, because of which `write_json` writes the id as a JSON number.
+    None for None or an empty id.
+    """
     return NUMBER_MARK + text if text else None
 
 
 def bank_transaction_number(payment: Payment) -> str | None:
-    """Return the bank's id of the payment; None until the bank knows the payment."""
+    """Return the bank's id of the payment; None as long as the bank doesn't know the payment."""
     at_bank = payment.state not in ("OTS0301", "OTS0351", "OTS0551", "OTS0101")
     return f"00{payment.id}1119" if at_bank and payment.id else None
 
 
 def attempt_answer(payment: Payment) -> JsonObject:
-    """Return one attempt to pay, as the answer to TXNVERIFICATION contains it."""
+    """Return the contents of one attempt to pay, in the form of the answer to TXNVERIFICATION."""
     return {
         "settlementDetails": {"reconStatus": "NRNS"},
         "merchDetails": {
@@ -56,7 +58,9 @@ def _description_of(payment: Payment) -> str | None:
 
 
 def refund_answer(payment: Payment, refunds: list[Refund], total: int) -> JsonObject:
-    """Return the contents of the answer to REFUNDINIT."""
+    """Return the contents of the answer to REFUNDINIT, for one request's accepted refunds and their total in
+    paise.
+    """
     products = [
         {
             "prodName": refund.product,
@@ -78,7 +82,9 @@ def refund_answer(payment: Payment, refunds: list[Refund], total: int) -> JsonOb
 
 
 def refund_status(payment: Payment, *, in_paise: bool, as_list: bool) -> JsonObject:
-    """Return the contents of the answer to REFUNDSTATUS."""
+    """Return the contents of the answer to REFUNDSTATUS. `in_paise`: amounts are in paise instead of rupees.
+    `as_list`: the field `refundStatusDetails` is a list instead of an object.
+    """
     rows = [_refund_row(refund, in_paise=in_paise) for refund in payment.refunds]
     details = [{"prodName": payment.details["product"], "refundStatus": rows}]
     return {
@@ -101,7 +107,7 @@ def _refund_row(refund: Refund, *, in_paise: bool) -> JsonObject:
 
 
 def callback_data(payment: Payment) -> JsonObject:
-    """Return the contents of a callback, without its signature."""
+    """Return the contents of a callback about a payment, without the signature."""
     day = india_time_text(payment.created)
     return {
         "payInstrument": {
@@ -137,8 +143,8 @@ def callback_data(payment: Payment) -> JsonObject:
 
 
 def callback_signature(key: str, data: JsonObject) -> str:
-    """Return the signature over the merchant's id, NDPS's and the merchant's id of the payment, total, status code,
-    channel and bank's id.
+    """Return the signature of a callback. It covers the merchant id, NDPS's and the merchant's payment id, the total,
+    the status code, the channel and the bank's id.
     """
     contents = data["payInstrument"]
     pay_fields, mode = contents["payDetails"], contents["payModeSpecificData"]
@@ -156,14 +162,14 @@ def callback_signature(key: str, data: JsonObject) -> str:
 
 
 def _plain_text(value: object) -> str:
-    """Return a value as it is written in the message. A float, which only a test inserts, gets two decimals."""
+    """Return a value as it is written in the message. A float, which only tests insert, gets two decimals."""
     return amount_text(round(value * 100)) if isinstance(value, float) else str(value).removeprefix(NUMBER_MARK)
 
 
 def encrypted_callback(merchant: AtomMerchant, data: JsonObject, manner: str) -> bytes:
-    """Return a callback's form. `manner` selects its signature and encryption: `good` (both valid), `other_key`
-    (signed with the hash key of requests), `no_signature`, `bad_signature`, or `other_seal` (encrypted with the key
-    of requests).
+    """Return a callback as an encrypted form. `manner` selects its signature and encryption: `good` (both valid),
+    `other_key` (signed with the hash key of requests), `no_signature`, `bad_signature`, or `other_seal` (encrypted
+    with the key of requests).
     """
     contents = data["payInstrument"]
     key = merchant.request_hash_key if manner == "other_key" else merchant.response_hash_key

@@ -1,4 +1,6 @@
-"""The control API under `/_sandbox/`, in JSON: it returns the ledgers and the state, and sets faults."""
+"""The control API under `/_sandbox/`, in JSON. It returns the ledgers and the state of the sandbox, and sets
+faults.
+"""
 
 import re
 from collections.abc import Callable
@@ -22,7 +24,9 @@ BeginOutage = Callable[[float | None], None]
 
 
 class ControlApi:
-    """The endpoints of one sandbox's control API. `outage` begins an outage of these seconds; None ends it."""
+    """The endpoints of one sandbox's control API. `outage` is a function that begins an outage of the given seconds;
+    None ends the outage.
+    """
 
     def __init__(
         self,
@@ -102,8 +106,8 @@ class ControlApi:
         return json_reply({"faults": rows})
 
     def _wait_until_reached(self, request: HttpRequest) -> HttpReply:
-        """Wait until held calls, charges, requests, refunds and notices have reached the given numbers. Held calls
-        and requests can be filtered by `call`, held calls and charges by `number`.
+        """Wait until the numbers of held calls, charges, requests, refunds and notices are at least the requested
+        ones. The query can restrict held calls and requests by `call`, and held calls and charges by `number`.
         """
         query, state = request.query, self._state
         call, number = query.get("call"), query.get("number")
@@ -182,7 +186,7 @@ class ControlApi:
 
 
 def _bad_request_handler(act: Callable[[HttpRequest], HttpReply]) -> Handler:
-    """Return a handler that answers an invalid request with 400 and the reason."""
+    """Return a handler that calls `act` and answers an invalid request with status 400 and the reason."""
 
     def handler(request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         try:

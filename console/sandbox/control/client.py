@@ -11,11 +11,11 @@ from console.sandbox.control.payment_client import PaymentClient
 
 
 class SandboxError(RuntimeError):
-    """The control API has refused a request; the text is its answer."""
+    """The control API has refused a request; the text of the exception is the API's message."""
 
 
 class SandboxControl:
-    """Controls the sandbox at a URL. Each method sends one request; it may be called from any thread or process.
+    """Client that controls the sandbox at a URL. Each method sends one request; any thread or process may call it.
     `payments_control` has the methods for payments.
     """
 
@@ -25,77 +25,83 @@ class SandboxControl:
         self.payments_control = PaymentClient(self._call_sandbox)
 
     def add_fault(self, action: str, **rule: Any) -> int:
-        """Add a rule for one fault and return the rule's id. docs/sandbox.md lists the settings of a rule."""
+        """Add a rule that gives the fault `action` to matching calls, and return the rule's id. docs/sandbox.md lists
+        the settings of a rule.
+        """
         return int(self._call_sandbox("POST", "faults", {"action": action, **rule})["ids"][0])
 
     def add_faults(self, *rules: dict[str, Any]) -> list[int]:
-        """Add several rules and return their ids. The first rule that matches a call decides its fault."""
+        """Add several fault rules and return their ids. If several rules match a call, the first one decides the
+        call's fault.
+        """
         return [int(rule_id) for rule_id in self._call_sandbox("POST", "faults", {"rules": list(rules)})["ids"]]
 
     def add_random_faults(self, *actions: str, seed: int, rate: float, **rule: Any) -> int:
-        """Add a rule that gives each matching call one of `actions` with probability `rate`. The same seed gives the
-        same faults. Return the rule's id.
+        """Add a rule that gives each matching call one of the faults `actions` with probability `rate`. The same seed
+        gives the same faults. Return the rule's id.
         """
         body = {"mode": "random", "actions": list(actions), "seed": seed, "rate": rate, **rule}
         return int(self._call_sandbox("POST", "faults", body)["ids"][0])
 
     def clear_faults(self, rule_id: int | None = None) -> int:
-        """Remove one rule, or all (None); return the number of removed rules."""
+        """Remove one fault rule, or all (None); return the number of removed rules."""
         return int(self._call_sandbox("DELETE", "faults", query={"id": rule_id})["cleared"])
 
     def read_catalogue(self) -> list[dict[str, Any]]:
-        """Return the table of faults."""
+        """Return the table of all faults that the sandbox knows."""
         return list(self._call_sandbox("GET", "catalogue")["faults"])
 
     def read_state(self) -> dict[str, Any]:
         return self._call_sandbox("GET", "state")
 
     def read_ledger(self, number: str | None = None) -> dict[str, Any]:
-        """Return `total`, `by_number` and `entries` of the charges, for all corporation numbers or one."""
+        """Return the charges for credit checks as `total`, `by_number` and `entries`, for one corporation number or
+        all (None).
+        """
         return self._call_sandbox("GET", "ledger", query={"number": number})
 
     def count_charges(self, number: str | None = None) -> int:
-        """Return the number of charges, for all corporation numbers or one."""
+        """Return the number of charges for credit checks, for one corporation number or all (None)."""
         return int(self.read_ledger(number)["total"])
 
     def read_requests(
         self, call: str | None = None, number: str | None = None, after: int = 0
     ) -> list[dict[str, Any]]:
-        """Return the requests that the providers received, in sequence. Only those of this call and number, unless
-        None, and with a `seq` above `after`.
+        """Return the requests that the simulated providers received, in sequence: only those of this call and number,
+        unless None, and with a sequence number `seq` above `after`.
         """
         query = {"call": call, "number": number, "after": after}
         return list(self._call_sandbox("GET", "requests", query=query)["requests"])
 
     def reset(self, *, keep_tokens: bool = False) -> None:
-        """Restore the initial state; held calls end without an effect. `keep_tokens`: clients, merchants and tokens
-        stay.
+        """Restore the sandbox's initial state; held calls end without an effect. `keep_tokens`: clients, merchants
+        and tokens stay.
         """
         self._call_sandbox("POST", "reset", {"keep_tokens": keep_tokens})
 
     def change_settings(self, **settings: Any) -> dict[str, Any]:
-        """Change settings (docs/sandbox.md lists them); return the state."""
+        """Change settings of the sandbox (docs/sandbox.md lists them); return the state."""
         return self._call_sandbox("POST", "config", settings)
 
     def register_client(self, client_id: str, client_secret: str, refresh_token: str | None = None) -> None:
-        """Register a client of AlarmBox and its first refresh token."""
+        """Register an OAuth client at the simulated AlarmBox, and its first refresh token."""
         client = {"client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
         self._call_sandbox("POST", "config", {"credentials": client})
 
     def register_checks(self, *checks: dict[str, Any]) -> list[dict[str, Any]]:
-        """Register credit checks as if purchased elsewhere, without charges; return them as AlarmBox will send
-        them.
+        """Register credit checks as if another client had purchased them, without charges. Return them as AlarmBox
+        will send them.
         """
         return list(self._call_sandbox("POST", "checks", {"checks": list(checks)})["credit_checks"])
 
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:
-        """Let held calls continue; return the number of those calls."""
+        """Let held calls continue, all or those of this call and number. Return the number of released calls."""
         return int(self._call_sandbox("POST", "release", {"call": call, "number": number})["released"])
 
     def wait_until_reached(self, seconds: float = 10.0, **expected_counts: Any) -> bool:
-        """Wait until the given numbers of `held` calls, `charges`, accepted `refunds`, handled `notices`, or
-        received `requests` are reached (held calls and requests can be filtered by `call`, held calls and
-        charges by `number`). Return False if they aren't after `seconds`.
+        """Wait until the counts are at least the given ones: `held` calls, `charges`, accepted `refunds`, handled
+        `notices` and received `requests`. `call` restricts held calls and requests, `number` restricts held calls and
+        charges. Return False if the counts aren't reached within `seconds`.
         """
         answer = self._call_sandbox(
             "GET", "wait", query={"timeout": seconds, **expected_counts}, timeout=seconds + 30
@@ -103,20 +109,22 @@ class SandboxControl:
         return bool(answer["reached"])
 
     def revoke_tokens(self) -> int:
-        """Revoke all tokens and return the number of pairs: a person must authorize the client again."""
+        """Revoke all tokens of the simulated AlarmBox, so that a person must authorize the client again. Return the
+        number of token pairs.
+        """
         return int(self._call_sandbox("POST", "tokens/revoke")["revoked"])
 
     def expire_tokens(self) -> int:
-        """Let all access tokens expire and return their number: a refresh gives a new one."""
+        """Make all access tokens of the simulated AlarmBox expire; a refresh gives a new one. Return their number."""
         return int(self._call_sandbox("POST", "tokens/expire")["expired"])
 
     def begin_outage(self, seconds: float) -> None:
-        """Refuse all connections for these seconds. Return as soon as they are refused."""
+        """Make the sandbox refuse all connections for these seconds. Return as soon as connections are refused."""
         self._call_sandbox("POST", "outage", {"seconds": seconds})
 
     @contextmanager
     def outage_during(self, seconds: float = 60.0) -> Iterator[None]:
-        """Refuse all connections while the block runs, for at most `seconds`."""
+        """Make the sandbox refuse all connections while the block runs, for at most `seconds`."""
         connection = http.client.HTTPConnection(self._netloc, timeout=30)
         try:
             self._call_sandbox("POST", "outage", {"seconds": seconds}, connection=connection)

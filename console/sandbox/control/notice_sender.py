@@ -27,8 +27,8 @@ MAX_LOGGED_NOTICES = 20_000
 
 @dataclass(slots=True)
 class SentNotice:
-    """A notice that was sent. `statuses` has the HTTP status of each attempt, None for an attempt without an answer.
-    `size` is in bytes.
+    """Record of a notice that the sandbox has sent. `statuses` has the HTTP status of each attempt, None for an
+    attempt without an answer. `size` is in bytes.
     """
 
     seq: int
@@ -41,8 +41,8 @@ class SentNotice:
 
 
 class ClosedWire:
-    """Connection of a notice as faults see it. The sender has read the answer and closed the real one, so nothing can
-    be written.
+    """Stands for the connection of a notice when a fault is applied. The sender has already read the answer and
+    closed the real connection, so nothing can be written.
     """
 
     def write(self, data: bytes) -> bool:
@@ -59,7 +59,7 @@ class ClosedWire:
 
 
 class NoticeSender:
-    """Sends notices to the addresses set through the control API, each in a thread of its own, and records the
+    """Sends notices to the addresses that the control API has set, each in a thread of its own, and records the
     results.
     """
 
@@ -79,9 +79,9 @@ class NoticeSender:
             self._state.notices_ended = 0
 
     def set_address(self, provider: str, address: str | None) -> None:
-        """Set the address to which a provider's notices are sent; with None they are not sent.
+        """Set the URL to which a provider's notices are sent. With None no notices of this provider are sent.
 
-        Raises `ValueError` for an unknown provider, and for an address that isn't on this machine.
+        Raises `ValueError` for an unknown provider, and for a URL that isn't on this machine.
         """
         if provider not in CALL_NAME_BY_PROVIDER:
             raise ValueError(f"{provider} sends no notices")
@@ -96,7 +96,8 @@ class NoticeSender:
     def compose_notice(self, payment: Payment) -> Notice:
         """Return the notice about a payment in its current state.
 
-        Raises `ValueError` if the provider would not send one yet.
+        Raises `ValueError` if the payer hasn't begun to pay, because the provider sends no notice yet, or if the
+        merchant isn't known any more.
         """
         if payment.id is None:
             raise ValueError("nobody has begun to pay")
@@ -120,7 +121,7 @@ class NoticeSender:
         )
 
     def send_file_notice(self, url: str) -> None:
-        """Send the notice that a reconciliation file can be fetched at this URL to PayPay's merchant."""
+        """Send PayPay's notice that a reconciliation file can be downloaded from `url`."""
         now = str(int(self._state.clock.now().timestamp()))
         data = {
             "notification_type": "file.created",
@@ -132,8 +133,8 @@ class NoticeSender:
         self.send_in_thread(Notice("paypay", "recon", data, lambda fields, _: encode_json(fields), JSON_MEDIA_TYPE))
 
     def send_in_thread(self, notice: Notice) -> bool:
-        """Send a notice in a thread, with the fault that a rule gives it. Return False if no address is set for its
-        provider.
+        """Send a notice in a new thread, with the fault that a rule gives to it. Return False if no address is set
+        for the notice's provider.
         """
         if notice.provider not in self.addresses:
             return False
@@ -151,7 +152,7 @@ class NoticeSender:
         return True
 
     def stop(self, seconds: float) -> None:
-        """Wait for the threads that are sending notices, at most `seconds` for each."""
+        """Wait until the threads that are sending notices have ended, at most `seconds` for each thread."""
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
@@ -177,7 +178,9 @@ class NoticeSender:
             self._state.holds.notify_waiters()
 
     def _deliver_notice(self, notice: Notice) -> HttpReply:
-        """Send a notice. PayPay's notices are sent again if the answer isn't 200."""
+        """Send a notice and record the HTTP statuses. A notice of PayPay is sent again if it isn't answered
+        with 200.
+        """
         body = notice.body
         address = self.addresses.get(notice.provider)
         sent_at = instant_text(self._state.clock.now())
@@ -217,7 +220,7 @@ def _post_notice(address: str, body: bytes, media_type: str, seconds: float) -> 
 
 
 def _require_loopback(address: str) -> None:
-    """Raise `ValueError` unless the address is http on this machine."""
+    """Raise `ValueError` unless the URL is http and its host is this machine."""
     address_parts = urlsplit(address)
     host = address_parts.hostname or ""
     if address_parts.scheme != "http" or not (host == "localhost" or _is_loopback(host)):

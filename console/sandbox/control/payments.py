@@ -1,4 +1,4 @@
-"""The control API for payments: it moves payments and refunds, sends notices, and returns the ledger."""
+"""The part of the control API for payments: it moves payments and refunds, sends notices, and returns the ledger."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -16,7 +16,7 @@ STATES_WITHOUT_NOTICE = ("CREATED", "GONE", "NONE", "REAUTHORIZING", "OTS0301", 
 
 
 class PaymentControl:
-    """The endpoints for payments and refunds. `get_sandbox_url` returns the URL of the sandbox."""
+    """The control API's endpoints for payments and refunds. `get_sandbox_url` returns the URL of the sandbox."""
 
     def __init__(
         self, state: SandboxState, paypay: PayPay, notice_sender: NoticeSender, get_sandbox_url: Callable[[], str]
@@ -28,7 +28,7 @@ class PaymentControl:
         self._get_sandbox_url = get_sandbox_url
 
     def endpoints(self) -> dict[tuple[str, str], RequestAction]:
-        """Return the endpoints by method and path below the control API's prefix."""
+        """Return the endpoints by HTTP method and by path after the control API's prefix."""
         return {
             ("GET", "payments"): self._read_payments,
             ("POST", "payments"): self._register_payment,
@@ -58,9 +58,9 @@ class PaymentControl:
     # -- payments
 
     def _register_payment(self, request: HttpRequest) -> HttpReply:
-        """Register a payment that was begun elsewhere.
+        """Register a payment that was begun outside of the sandbox.
 
-        Raises `ValueError`, which is answered with 400, if the number exists already.
+        Raises `ValueError`, which is answered with 400, if the merchant's payment id exists already.
         """
         body = request.read_json()
         provider = body["provider"]
@@ -82,7 +82,7 @@ class PaymentControl:
         return json_reply(payment.as_json(), 201)
 
     def _register_refund(self, payment: Payment, fields: JsonObject) -> None:
-        """Register a refund that was requested elsewhere."""
+        """Register a refund of the payment that was requested outside of the sandbox."""
         refund = self._payment_book.accept_refund(
             payment,
             str(fields["key"]),
@@ -101,8 +101,8 @@ class PaymentControl:
         ]
 
     def _move_payment(self, request: HttpRequest) -> HttpReply:
-        """Move a payment to a state, in place of the payer, the bank or a timeout, and send the provider's notice
-        about it.
+        """Change the state of a payment in place of the payer, the bank or a timeout, and send the provider's notice
+        about the new state.
         """
         body = request.read_json()
         payment = self._find_payment(body)
@@ -139,7 +139,8 @@ class PaymentControl:
     # -- refunds
 
     def _move_refund(self, request: HttpRequest) -> HttpReply:
-        """Move the refund with this merchant's key; if several have the key, the last one.
+        """Change the state of the refund with this merchant's refund id; if several refunds have the id, of the last
+        one.
 
         Raises `ValueError`, which is answered with 400, if there is none.
         """
@@ -160,15 +161,15 @@ class PaymentControl:
         return json_reply(self._notice_sender.as_json())
 
     def _send_notice(self, request: HttpRequest) -> HttpReply:
-        """Send a notice about a payment's current state `times` times, also if the state hasn't changed."""
+        """Send a notice about a payment's current state `times` times, even if the state hasn't changed."""
         body = request.read_json()
         notice = self._notice_sender.compose_notice(self._find_payment(body))
         are_sent = [self._notice_sender.send_in_thread(notice) for _ in range(int(body.get("times", 1)))]
         return json_reply({"handed_in": sum(are_sent)})
 
     def _compose_notice(self, request: HttpRequest) -> HttpReply:
-        """Return a notice that the caller sends itself. `fields` replace parts of its contents; `manner` selects its
-        encryption and signature.
+        """Answer with a notice that the caller sends itself. `fields` replace parts of the notice's contents;
+        `manner` selects its encryption and signature.
         """
         body = request.read_json()
         notice = self._notice_sender.compose_notice(self._find_payment(body))
@@ -176,8 +177,8 @@ class PaymentControl:
         return json_reply({"media_type": notice.media_type, "body": notice.body.decode()})
 
     def _publish_recon_file(self, request: HttpRequest) -> HttpReply:
-        """Return the URL of the reconciliation file of a Japanese day, and send the notice about it unless `notify`
-        is False.
+        """Answer with the URL of PayPay's reconciliation file of a Japanese day. Also send the notice about the file,
+        unless `notify` is False.
         """
         body = request.read_json()
         day = date.fromisoformat(body["date"])

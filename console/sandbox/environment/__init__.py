@@ -1,1 +1,1 @@
-"""The clock, settings and credentials of one sandbox."""
+"""The clock, the settings and the credentials of one sandbox."""

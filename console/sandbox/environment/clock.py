@@ -1,4 +1,4 @@
-"""The sandbox's clock: it follows the machine's clock, can be set, and knows the Japanese calendar."""
+"""The sandbox's clock. It follows the machine's clock, can be set, and knows the calendar day in Japan."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -12,8 +12,8 @@ def machine_time() -> datetime:
 
 
 class SandboxClock:
-    """Clock of one sandbox. `set_time` moves it, and it continues from there; `fix_today` changes only the day of a
-    purchase.
+    """Clock of one sandbox. `set_time` sets the clock, which then continues from that time; `fix_today` changes only
+    the day of `today`, on which credit checks are purchased.
     """
 
     def __init__(self, get_time: Callable[[], datetime] = machine_time) -> None:
@@ -26,11 +26,11 @@ class SandboxClock:
         return self._get_time() + self._offset
 
     def today(self) -> date:
-        """Return the current day in Japan, or the fixed one."""
+        """Return the current day in Japan, or the day that `fix_today` has fixed."""
         return self._fixed_today or self.now().astimezone(JST).date()
 
     def set_time(self, instant: datetime | None) -> None:
-        """Set the clock to this time; None returns to the machine's clock."""
+        """Set the clock to this time; None sets it back to the machine's clock."""
         self._offset = instant - self._get_time() if instant else timedelta()
 
     def advance(self, seconds: float) -> None:
@@ -38,12 +38,14 @@ class SandboxClock:
         self._offset += timedelta(seconds=seconds)
 
     def fix_today(self, day: date | None) -> None:
-        """Fix the day of purchases; with None it follows the clock."""
+        """Fix the day that `today` returns; with None the day follows the clock again."""
         self._fixed_today = day
 
 
 def instant_text(at: datetime) -> str:
-    """Return a time in UTC with milliseconds, precise enough to sort calls by it: `2026-11-20T03:20:01.123Z`."""
+    """Return a time in UTC with milliseconds: `2026-11-20T03:20:01.123Z`. This is precise enough to sort calls by
+    time.
+    """
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""Credentials that the simulated providers accept after a start. They are invented and valid nowhere else."""
+"""Credentials that the simulated providers accept after a start. They are invented; no real provider accepts them."""
 
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - public by design: it opens a simulator on loopback

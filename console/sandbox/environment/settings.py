@@ -1,21 +1,21 @@
-"""Settings that apply to all calls of the sandbox; a fault applies to a single call."""
+"""Settings that apply to all calls to the sandbox, whereas a fault applies to a single call."""
 
 from dataclasses import dataclass, fields
 
 
 @dataclass(slots=True)
 class SandboxSettings:
-    """Settings of one sandbox. With the defaults the providers work without faults. All parts of the sandbox share
-    this object, so it is changed in place.
+    """Settings of one sandbox. With the default values the simulated providers work without faults. All parts of the
+    sandbox share this object, so it is changed in place.
     """
 
     delay_seconds: float = 0.0  # pause before each provider call is handled
-    spacing_seconds: float = 0.0  # a call that starts earlier after the last one gets 429 (not token calls)
+    spacing_seconds: float = 0.0  # a call that starts sooner after the last one gets 429 (except token calls)
     access_token_seconds: float = 86400.0  # lifetime of an access token
     old_access_dies: bool = True  # the first use of a new pair revokes the old access token too
     list_call: bool = False  # GET /ps/v1/credit_checks?corporation_number=N exists
     expired_is_forbidden: bool = False  # detail and PDF are answered 403 after the expiration date
-    purchase_status: int = 201  # descriptions of the API differ: 200 or 201
+    purchase_status: int = 201  # 200 or 201: the descriptions of the API differ
     settle_seconds: float = 0.0  # time until an accepted refund or cancel is executed
     settle_by_hand: bool = False  # only the control API executes accepted refunds and cancels
     refund_at_once: bool = False  # the answer to a refund already reports its completion

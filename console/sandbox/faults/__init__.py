@@ -1,4 +1,4 @@
-"""All faults. Importing this package fills the table `FAULTS`."""
+"""All faults of the simulated providers. Importing this package fills the table `FAULTS`."""
 
 from console.sandbox.faults import notices, payments, pdfs, tokens, transport
 from console.sandbox.faults import responses as answers

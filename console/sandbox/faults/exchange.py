@@ -1,4 +1,4 @@
-"""A provider call in progress: its effect, and the connection on which it is answered."""
+"""A provider call in progress: the effect of the call, and the connection on which it is answered."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ from console.sandbox.rules.rules import FaultInstruction
 
 
 class Exchange:
-    """A call with the connection on which it is answered. A fault's function gets it, and decides if and when it
-    calls `execute_call`, and which bytes it writes.
+    """A provider call in progress, with the connection on which it is answered. The function of a fault gets this
+    object, and decides if and when it calls `execute_call` and which bytes it writes.
     """
 
     def __init__(
@@ -24,8 +24,8 @@ class Exchange:
         self.state = state
 
     def execute_call(self) -> HttpReply:
-        """Let the call have its effect and return the correct answer. If the provider refuses the call, return the
-        refusal.
+        """Execute the call's effect and return the correct answer. If the simulated provider refuses the call, return
+        the refusal.
         """
         try:
             reply = self.call.execute()
@@ -36,7 +36,9 @@ class Exchange:
         return reply
 
     def send_reply(self, reply: HttpReply) -> None:
-        """Write a complete, well-formed answer. If it is the correct one, record it as delivered."""
+        """Write a complete, well-formed answer. If it is the correct answer about a charge or refund, record in the
+        ledger that it was delivered.
+        """
         is_connected = not self.wire.is_caller_disconnected()
         if self.wire.write(reply.head_bytes() + reply.body) and is_connected and reply.charge is not None:
             self.state.mark_delivered(reply.charge)
@@ -48,7 +50,9 @@ class Exchange:
         self.wire.close()
 
     def stream_reply(self, reply: HttpReply, length: int, chunks: Iterable[bytes]) -> None:
-        """Write an answer piece by piece, so that it is never all in memory; stop if the caller disconnects."""
+        """Write an answer piece by piece, so that the whole answer is never in memory; stop if the caller
+        disconnects. `length` is the stated Content-Length in bytes.
+        """
         if self.wire.write(reply.head_bytes(length)):
             for piece in chunks:
                 if not self.wire.write(piece):
@@ -56,9 +60,9 @@ class Exchange:
         self.wire.close()
 
     def hold_call(self, seconds: float | None) -> HoldEnding:
-        """Hold the call for `seconds`; with None until it is released."""
+        """Hold the call back for `seconds`, or until it is released (None). Return the event that ended the wait."""
         return self.state.holds.hold_call(self.call.name, self.call.number, self.instruction.action, seconds)
 
     def pause(self, seconds: float) -> bool:
-        """Wait `seconds`; the call isn't listed as held. Return False if the sandbox stops meanwhile."""
+        """Wait `seconds` without being listed as a held call. Return False if the sandbox stops during the wait."""
         return self.state.holds.pause(seconds)

@@ -1,4 +1,6 @@
-"""Faults of notices: lost, repeated, late, in the wrong sequence, cut, forged, or about unknown payments."""
+"""Faults of notices: a notice is lost, repeated, late, in the wrong sequence, cut, forged, or about an unknown
+payment.
+"""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -31,8 +33,8 @@ def _notice_and_sender(exchange: Exchange) -> tuple[Notice, Callable[[Notice], H
 
 
 def _register_changed_contents(name: str, sees: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """Register a fault that changes the contents of a notice. If the provider signs notices, the signature fits the
-    changed contents.
+    """Register a fault that changes the contents of a notice. If the provider signs its notices, the signature fits
+    the changed contents. `sees` describes the notice that the receiver gets.
     """
 
     def perform(exchange: Exchange) -> None:
@@ -45,7 +47,9 @@ def _register_changed_contents(name: str, sees: str, change: Callable[[dict[str,
 
 
 def _register_manner(name: str, sees: str, manner: str) -> None:
-    """Register a fault that encrypts or signs a callback in another `manner`."""
+    """Register a fault that encrypts or signs a callback in another `manner`. `sees` describes the callback that the
+    receiver gets.
+    """
 
     def perform(exchange: Exchange) -> None:
         notice, deliver = _notice_and_sender(exchange)

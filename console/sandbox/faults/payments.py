@@ -1,5 +1,5 @@
-"""Faults of the payment providers: result codes, wrong ids and amounts in answers, encryption with a wrong key,
-refunds executed twice.
+"""Faults of the simulated payment providers: result codes, wrong ids and amounts in answers, encryption with a wrong
+key, refunds executed twice.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,9 @@ ChangeValue = Callable[[Any], Any]
 
 
 def change_fields(data: Any, names: tuple[str, ...], change: ChangeValue) -> None:
-    """Replace every value with one of these names, at any depth, unless it is None, an object or a list."""
+    """Replace every value of a field with one of these names, at any depth of `data`. A value that is None, an object
+    or a list isn't replaced.
+    """
     for name, value in list(data.items()) if isinstance(data, dict) else []:
         if isinstance(value, dict | list):
             change_fields(value, names, change)
@@ -35,7 +37,9 @@ def change_fields(data: Any, names: tuple[str, ...], change: ChangeValue) -> Non
 def _register_changed_answer(
     name: str, sees: str, names: tuple[str, ...], change: ChangeValue, calls: tuple[str, ...] = ECHOING_CALLS
 ) -> None:
-    """Register a fault that changes the fields with these names in the correct answer."""
+    """Register a fault that changes the fields with these names in the correct answer. `sees` describes the answer
+    that the caller gets.
+    """
 
     def perform(exchange: Exchange) -> None:
         exchange.send_reply(
@@ -144,7 +148,7 @@ def set_fields(exchange: Exchange) -> None:
 
 
 def set_at_path(data: Any, path: list[str], value: Any) -> None:
-    """Set the value at this path of names and list indexes; do nothing if the path doesn't exist."""
+    """Set the value at this path of field names and list indexes; do nothing if the path doesn't exist."""
     name, *rest = path
     if isinstance(data, list) and name.isdecimal() and int(name) < len(data) and rest:
         set_at_path(data[int(name)], rest, value)

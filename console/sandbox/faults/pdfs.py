@@ -1,4 +1,6 @@
-"""Faults of the PDF in a detail answer: missing, damaged, another file type, too big, or another report."""
+"""Faults of the PDF in the answer with a report: missing, damaged, of another file type, too big, or of another
+report.
+"""
 
 import base64
 from collections.abc import Callable
@@ -17,8 +19,8 @@ EXECUTABLE_BYTES = (
 
 
 def replace_pdf(exchange: Exchange, make_pdf_data: Callable[[JsonObject], object]) -> None:
-    """Send the correct answer with the `pdf_file_data` that `make_pdf_data` returns for its credit check. An answer
-    without a credit check isn't changed.
+    """Send the correct answer, with the value that `make_pdf_data` returns for the credit check as its
+    `pdf_file_data`. An answer without a credit check isn't changed.
     """
     change_checks(exchange, lambda check: check.update(pdf_file_data=make_pdf_data(check)))
 

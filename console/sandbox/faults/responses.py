@@ -15,12 +15,12 @@ ChangeCheck = Callable[[JsonObject], None]
 
 
 def checks_in_answer(data: JsonObject) -> list[JsonObject]:
-    """Return the credit checks in an answer: the single one, or those of a list."""
+    """Return the credit checks in an answer of AlarmBox: the single one, or those of a list."""
     return data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
 
 
 def change_checks(exchange: Exchange, change: ChangeCheck) -> None:
-    """Send the correct answer with every credit check in it changed."""
+    """Send the correct answer after `change` has changed every credit check in it."""
 
     def apply(data: JsonObject) -> None:
         for check in checks_in_answer(data):
@@ -32,12 +32,14 @@ def change_checks(exchange: Exchange, change: ChangeCheck) -> None:
 def _register_changed_answer(
     name: str, sees: str, change: ChangeCheck, calls: tuple[str, ...] = CREDIT_CHECK_CALLS
 ) -> None:
-    """Register a fault that changes every credit check in the correct answer."""
+    """Register a fault that changes every credit check in the correct answer. `sees` describes the answer that the
+    caller gets.
+    """
     register_fault(name, sees, "happens", calls)(lambda exchange: change_checks(exchange, change))
 
 
 def next_valid_number(number: str) -> str:
-    """Return another valid corporation number: the next one, with its check digit."""
+    """Return another valid corporation number: the next one after `number`, with its check digit."""
     base = f"{(int(number[1:]) + 1) % 10**12:012d}"
     weighted_sum = sum(int(digit) * (1 + n % 2) for n, digit in enumerate(reversed(base)))
     return f"{9 - weighted_sum % 9}{base}"

@@ -1,4 +1,4 @@
-"""The shared state of one sandbox, which providers, faults and the control API use."""
+"""The shared state of one sandbox. The simulated providers, the faults and the control API use it."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from console.sandbox.rules.rules import FaultRulebook
 
 
 class SandboxState:
-    """Shared state of one sandbox. Each part of it has its own lock."""
+    """Shared state of one sandbox. Each of its parts has a lock of its own."""
 
     def __init__(self, get_time: Callable[[], datetime] = machine_time) -> None:
         self.clock = SandboxClock(get_time)
@@ -36,8 +36,8 @@ class SandboxState:
         self._next_start: dict[str, float] = {}
 
     def reset(self, *, keep_tokens: bool = False) -> None:
-        """Restore the initial state; held calls end without an effect. `keep_tokens`: clients, merchants and tokens
-        stay.
+        """Restore the sandbox's initial state; held calls end without an effect. `keep_tokens`: clients, merchants
+        and tokens stay.
         """
         self.rules.remove_rules()
         self.holds.drop_calls()
@@ -58,13 +58,13 @@ class SandboxState:
         self.payments.mark_delivered(charge_id)
 
     def record_fault(self, charge_id: int, fault: str) -> None:
-        """Record the fault of the call that made a charge or refund."""
+        """Record the simulated fault of the call that made a charge or refund."""
         self.ledger.record_fault(charge_id, fault)
         self.payments.record_fault(charge_id, fault)
 
     def is_too_fast(self, provider: str) -> bool:
-        """Return True if less than `spacing_seconds` have passed since the last accepted call to this provider;
-        otherwise record this call as accepted.
+        """Return True if less than the setting `spacing_seconds` has passed since the last accepted call to this
+        provider. Otherwise record this call as accepted and return False.
         """
         with self._pace_lock:
             now = time.monotonic()

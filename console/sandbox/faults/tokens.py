@@ -1,4 +1,4 @@
-"""Faults of authorization: tokens that expire, are revoked, or aren't rotated."""
+"""Faults of authorization: tokens that expire, that are revoked, or that are not rotated."""
 
 from console.sandbox.alarmbox.oauth import oauth_refusal
 from console.sandbox.faults.exchange import Exchange

@@ -1,4 +1,6 @@
-"""Faults of the connection: it breaks, an answer ends early, or a charge is never reported."""
+"""Faults of the connection: the connection breaks, an answer ends early, or a charge is never reported to the
+caller.
+"""
 
 from console.sandbox.faults.exchange import Exchange
 from console.sandbox.http.messages import HttpReply, error_reply

@@ -1,1 +1,1 @@
-"""HTTP of the sandbox: listener, connections, messages."""
+"""HTTP of the sandbox: the listening port, connections and messages."""

@@ -1,4 +1,4 @@
-"""Log of the requests to the sandbox: sequence, time, call, fault and status, without secrets."""
+"""Log of the requests to the simulated providers: sequence number, time, call, fault and status, without secrets."""
 
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
@@ -15,7 +15,8 @@ SECRET_PATH_PREFIXES = ("/oauth/", "/ots/", "/paypay/recon/")
 
 @dataclass(slots=True)
 class LoggedCall:
-    """One request. `monotonic` is in seconds, to measure the time between calls. `turn` numbers the requests of a
+    """One logged request. `seq` is its sequence number. `monotonic` is the time in monotonic seconds, to measure the
+    time between calls. `connection` is the number of the connection, `turn` the number of the request within the
     connection. `status` is None until an answer has begun.
     """
 
@@ -35,7 +36,9 @@ class LoggedCall:
 
 
 class CallLog:
-    """Stores the last requests and counts all of them. Several threads may use it at the same time."""
+    """Log of requests: stores the latest requests and counts the calls of all requests. Several threads may use it at
+    the same time.
+    """
 
     def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
@@ -49,7 +52,9 @@ class CallLog:
             self._counts: Counter[str] = Counter()
 
     def record_request(self, request: HttpRequest, monotonic: float) -> LoggedCall:
-        """Record a request, without the body and query of a path that contains secrets."""
+        """Add a request to the log and return its entry. The body and the query are left out if requests with this
+        path contain secrets.
+        """
         is_secret = request.path.startswith(SECRET_PATH_PREFIXES)
         body = "" if is_secret else request.body[:MAX_BODY_LENGTH].decode("utf-8", "replace")
         query = {} if is_secret else dict(request.query)
@@ -61,7 +66,7 @@ class CallLog:
         return entry
 
     def record_call(self, entry: LoggedCall, call: str, number: str | None) -> None:
-        """Record the call that the request makes, and count it."""
+        """Write into a logged request the call that the request makes, and count the call."""
         with self._lock:
             entry.call, entry.number = call, number
             self._counts[call] += 1

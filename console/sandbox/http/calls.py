@@ -1,4 +1,4 @@
-"""A provider call as rules and faults see it: its name, its subject, and its effect."""
+"""A provider call in the form in which rules and faults handle it: its name, its subject and its effect."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,15 +11,15 @@ TOO_FAST_REPLY = error_reply(429, "too many requests")
 
 @dataclass(frozen=True, slots=True)
 class ProviderCall:
-    """One call to a simulated provider. `execute` has the effect (a charge, a token rotation) and returns the correct
-    answer; nothing happens until it is called.
+    """One call to a simulated provider. The function `execute` causes the call's effect (a charge, a token rotation)
+    and returns the correct answer; without it nothing happens.
 
-    - `number`: the corporation number, the payment's or the refund's id that the call is about
+    - `number`: the corporation number, the merchant's payment id or the merchant's refund id that the call is about
     - `subject`: the id of the credit check
-    - `access_token`: the access token
-    - `payment`: the merchant's id of the payment
-    - `too_fast_reply`: this provider's answer "too many requests"
-    - `answer_with_code`: makes this provider's answer with a given result code
+    - `access_token`: the access token of the request
+    - `payment`: the merchant's payment id
+    - `too_fast_reply`: the provider's answer "too many requests"
+    - `answer_with_code`: makes the provider's answer with a given result code
     """
 
     provider: str
@@ -38,7 +38,7 @@ Handler = Callable[[HttpRequest, re.Match[str]], ProviderCall | HttpReply]
 
 @dataclass(frozen=True, slots=True)
 class ProviderRoute:
-    """A method and a pattern that must match the whole path."""
+    """An HTTP method, a pattern that must match the whole path, and the handler of such requests."""
 
     method: str
     pattern: re.Pattern[str]
@@ -50,13 +50,15 @@ def make_route(method: str, pattern: str, handler: Handler) -> ProviderRoute:
 
 
 class Router:
-    """Finds the handler of a request among routes."""
+    """Finds the handler of a request in a list of routes."""
 
     def __init__(self, routes: Iterable[ProviderRoute]) -> None:
         self._routes = tuple(routes)
 
     def find_call(self, request: HttpRequest) -> ProviderCall | HttpReply:
-        """Return the call that a request makes, or an answer if the request makes none or is refused."""
+        """Return the call that a request makes. If no route matches or the request is refused, return the error
+        answer instead.
+        """
         matching_routes = [
             (candidate, match) for candidate in self._routes if (match := candidate.pattern.fullmatch(request.path))
         ]

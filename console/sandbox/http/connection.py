@@ -1,6 +1,4 @@
-"""One connection: it reads requests, passes them to the sandbox, and writes the bytes that a fault or the sandbox
-decides.
-"""
+"""One connection of a caller: it reads requests, passes them to the sandbox, and writes the bytes of the answers."""
 
 import socket
 import struct
@@ -19,19 +17,21 @@ _connection_numbers = count(1)
 
 
 class SandboxServer(ThreadingHTTPServer):
-    """The methods of the listener that a connection calls. `answer_request` handles a request and writes its answer
+    """The methods of the listener that a connection calls. `answer_request` handles a request and writes the answer
     to the connection.
     """
 
     answer_request: Callable[[HttpRequest, "SandboxConnection"], None]
 
     def reset_after_request(self, request: socket.socket) -> None:
-        """Mark the connection so that it is closed by a reset when its request has ended."""
+        """Mark the connection, so that it is closed by a TCP reset after its request has ended."""
         raise NotImplementedError  # the listener overrides it; its module imports this one
 
 
 class SandboxConnection(BaseHTTPRequestHandler):
-    """Connection of a caller. It implements `Wire`, on which faults write, close and reset."""
+    """Connection of a caller. It has the methods of `ReplyWire`, with which faults write to, close and reset the
+    connection.
+    """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -90,7 +90,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
         self.write(reply.head_bytes(extra=(("Connection", "close"),)) + reply.body)
         self.close()
 
-    # -- Wire
+    # -- methods of ReplyWire
 
     def write(self, data: bytes) -> bool:
         if self.entry is not None and self.entry.status is None and data.startswith(b"HTTP/1.1 "):

@@ -1,5 +1,5 @@
-"""The listening port: it accepts connections, handles each in a thread, can refuse them for some seconds, and stops
-quickly.
+"""The listening port of the sandbox. It accepts connections, handles each in a thread, can refuse connections for
+some seconds, and stops quickly.
 """
 
 import logging
@@ -21,8 +21,8 @@ log = logging.getLogger("console.sandbox")
 
 
 class Listener(SandboxServer):
-    """Accepts connections until it is stopped. It can refuse them for some seconds, like a provider that can't be
-    reached.
+    """Accepts connections until it is stopped. It can refuse connections for some seconds, like a provider that can't
+    be reached.
     """
 
     daemon_threads = True
@@ -44,7 +44,9 @@ class Listener(SandboxServer):
         self._acceptor.start()
 
     def server_bind(self) -> None:
-        """Bind the port without the base class's reverse lookup of the host name, which may take seconds."""
+        """Bind the port. The base class also looks up the host's name, which may take seconds; this method
+        doesn't.
+        """
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
@@ -81,8 +83,8 @@ class Listener(SandboxServer):
                 pass
 
     def stop(self) -> None:
-        """Stop accepting and close every connection. Wait at most two seconds for the accepting thread and two for
-        the other threads.
+        """Accept no more connections and close every open one. Wait at most two seconds for the accepting thread and
+        two for the other threads.
         """
         self._stop_event.set()
         self._accepting_event.set()
@@ -118,7 +120,7 @@ class Listener(SandboxServer):
         return True
 
     def _wake_acceptor(self) -> None:
-        """Wake the accepting thread by opening a connection; do nothing if the port is closed."""
+        """Wake the accepting thread by opening a connection to the port; do nothing if the port is closed."""
         try:
             socket.create_connection((HOST, self.server_port), timeout=1).close()
         except OSError:
@@ -132,8 +134,8 @@ class Listener(SandboxServer):
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection with a TCP shutdown, unless it is marked for a reset: its caller must not see an orderly
-        end before the reset.
+        """Close a connection with a TCP shutdown. A connection that is marked for a reset is closed without a
+        shutdown, because the caller must not see an orderly end before the reset.
         """
         with self._lock:
             self._open_connections.discard(request)
@@ -142,14 +144,14 @@ class Listener(SandboxServer):
         (self.close_request if must_reset else super().shutdown_request)(request)
 
     def reset_after_request(self, request: socket.socket) -> None:
-        """Mark a connection to be closed without a shutdown after its request. With the linger time 0 the operating
-        system then sends a reset.
+        """Mark a connection, so that it is closed without a shutdown after its request. Because the connection's
+        linger time is 0, the operating system then sends a TCP reset.
         """
         with self._lock:
             self._connections_to_reset.add(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log an error of the sandbox itself; ignore a connection error."""
+        """Log an error of the sandbox itself; ignore errors of the connection."""
         error = sys.exception()
         if not isinstance(error, OSError):
             log.error("the sandbox failed on a request", exc_info=error)

@@ -1,4 +1,4 @@
-"""HTTP messages: a received request, and an answer before it is written."""
+"""HTTP messages of the sandbox: a received request, and an answer before it is written."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,12 +12,12 @@ JsonObject = dict[str, Any]
 
 
 def encode_json(data: object) -> bytes:
-    """Return compact JSON in UTF-8."""
+    """Return the data as JSON without blanks, in UTF-8."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class RequestRefused(Exception):
-    """The provider refuses the request: it has no effect and is answered with `reply`."""
+    """The simulated provider refuses the request: the request has no effect and is answered with `reply`."""
 
     def __init__(self, reply: "HttpReply") -> None:
         super().__init__(reply.status)
@@ -26,8 +26,8 @@ class RequestRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request; header names are in lower case. `connection` numbers the connections, `turn` the requests of a
-    connection.
+    """One received HTTP request; header names are in lower case. `connection` is the number of the connection, `turn`
+    the number of the request within the connection.
     """
 
     method: str
@@ -41,7 +41,7 @@ class HttpRequest:
     def read_json(self) -> JsonObject:
         """Return the body as a JSON object; an empty body is an empty object.
 
-        Raises `RequestRefused`.
+        Raises `RequestRefused`, 400, for any other body.
         """
         try:
             value = json.loads(self.body or b"{}")
@@ -52,9 +52,10 @@ class HttpRequest:
         return value
 
     def read_form(self) -> dict[str, str]:
-        """Return the body as a form. A field that is empty stays in it, to distinguish it from a missing one.
+        """Return the fields of a body that is a form. Fields with an empty value are included, so that they differ
+        from missing ones.
 
-        Raises `RequestRefused`.
+        Raises `RequestRefused`, 400, for a body that isn't a form.
         """
         try:
             return dict(parse_qsl(self.body.decode("utf-8"), keep_blank_values=True))
@@ -67,8 +68,8 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """One answer. `encoder` has made `body` from `data`. `charge` is the ledger entry that the answer reports; None
-    if it reports none or isn't the correct answer.
+    """One HTTP answer. `encoder` has made `body` from `data`. `charge` is the id of the ledger entry that the answer
+    reports; None if the answer reports none or isn't the correct answer.
     """
 
     status: int = 200
@@ -80,8 +81,8 @@ class HttpReply:
     encoder: Callable[[JsonObject], bytes] = encode_json
 
     def head_bytes(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
-        """Return status line and headers. Some faults pass a `length` (bytes) other than the body's; with a negative
-        one there is no Content-Length.
+        """Return the status line and the headers. `length` is the Content-Length in bytes; None: the body's length.
+        Some faults pass another length; with a negative one there is no Content-Length.
         """
         size = len(self.body) if length is None else length
         lines = [
@@ -93,27 +94,29 @@ class HttpReply:
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
     def with_changed_data(self, change: Callable[[JsonObject], None]) -> "HttpReply":
-        """Return the answer with contents that `change` has changed. It isn't the correct answer any more, so it has
-        no `charge`.
+        """Return this answer with its data changed by `change`. The result isn't the correct answer any more, so it
+        has no `charge`.
         """
         data = deepcopy(self.data)
         change(data)
         return replace(self, data=data, body=self.encoder(data), charge=None)
 
     def with_body(self, body: bytes) -> "HttpReply":
-        """Return the answer with another body. It isn't the correct answer any more, so it has no `charge`."""
+        """Return this answer with another body. The result isn't the correct answer any more, so it has no
+        `charge`.
+        """
         return replace(self, body=body, charge=None)
 
 
 class ReplyWire(Protocol):
-    """The connection to the caller, as faults use it."""
+    """The connection to the caller, with the methods that faults use."""
 
     def write(self, data: bytes) -> bool:
-        """Write bytes unchanged. Return False if the caller has disconnected."""
+        """Write these bytes unchanged to the caller. Return False if the caller has disconnected."""
         ...
 
     def close(self) -> None:
-        """Close the connection after the written bytes are sent."""
+        """Close the connection after the written bytes were sent."""
         ...
 
     def reset(self) -> None:
@@ -121,17 +124,17 @@ class ReplyWire(Protocol):
         ...
 
     def is_caller_disconnected(self) -> bool:
-        """Return True if the caller has closed its side."""
+        """Return True if the caller has closed its side of the connection."""
         ...
 
 
 def json_reply(data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
-    """Return a JSON answer; `charge` is the ledger entry that it reports."""
+    """Return an answer with these data as JSON; `charge` is the id of the ledger entry that the answer reports."""
     return HttpReply(status, encode_json(data), data=data, charge=charge)
 
 
 def error_reply(status: int, message: str, **more: object) -> HttpReply:
-    """Return an error answer of this HTTP status: JSON with `message` and the fields of `more`."""
+    """Return an error answer with this HTTP status: JSON with `message` and the fields of `more`."""
     return json_reply({"message": message, **more}, status)
 
 

@@ -1,1 +1,1 @@
-"""The payment ledger that both simulated gateways share."""
+"""The ledger of payments that both simulated payment providers share."""

@@ -12,13 +12,14 @@ from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.messages import JsonObject
 from console.sandbox.payments.states import WORDS_BY_PROVIDER, ProviderWords
 
-FIRST_SERIAL = 900_000_001  # far above the ids of credit checks, so that no number is both
+FIRST_SERIAL = 900_000_001  # far above the ids of credit checks, so that the two never overlap
 
 
 @dataclass(slots=True)
 class Refund:
-    """One accepted refund. `key` is the merchant's id of it, `id` the provider's; `serial` identifies it in the
-    sandbox. `requested_at` is in seconds since 1970, as the merchant stated it.
+    """One accepted refund. `key` is the merchant's refund id, `id` the provider's refund id; `serial` identifies the
+    refund in the sandbox. `payment` is the merchant's payment id. `requested_at` is in seconds since 1970, as the
+    merchant stated it.
     """
 
     serial: int
@@ -49,8 +50,8 @@ class Refund:
 
 @dataclass(slots=True)
 class Payment:
-    """One payment; amounts are in minor units (yen, paise). `number` is the merchant's id; `id` the provider's, None
-    until the payer begins. `past` has earlier attempts.
+    """One payment at a simulated provider; amounts are in minor units (yen, paise). `number` is the merchant's
+    payment id; `id` is the provider's, None until the payer begins to pay. `past` has earlier attempts.
     """
 
     provider: str
@@ -78,21 +79,21 @@ class Payment:
 
     @property
     def accepted_minor(self) -> int:
-        """Total of the accepted refunds, executed or not."""
+        """Total of the accepted refunds in minor units, executed or not."""
         return sum(
             refund.amount_minor for refund in self.refunds if refund.state not in self.provider_words.void_states
         )
 
     @property
     def refunded_minor(self) -> int:
-        """Total of the executed refunds."""
+        """Total of the executed refunds in minor units."""
         return sum(
             refund.amount_minor for refund in self.refunds if refund.state in self.provider_words.refunded_states
         )
 
     @property
     def remaining_minor(self) -> int:
-        """Amount that can still be refunded."""
+        """Amount in minor units that can still be refunded."""
         return self.captured_minor - self.reversed_minor - self.accepted_minor
 
     @property
@@ -112,8 +113,8 @@ class Payment:
 
 
 class PaymentBook:
-    """All payments and refunds. Hold `lock` (reentrant) around a read and a write that depends on it. `on_change` is
-    called after each change.
+    """All payments and refunds of the simulated providers. A caller must hold `lock` (reentrant) around a read and a
+    write that depends on the read. `on_change` is called after each change.
     """
 
     def __init__(self, clock: SandboxClock, settings: SandboxSettings, on_change: Callable[[], None]) -> None:
@@ -139,17 +140,19 @@ class PaymentBook:
     # -- reading; due refunds and cancels are executed before a payment is returned
 
     def find_payment(self, provider: str, number: str) -> Payment | None:
-        """Return the payment with this merchant's id; None if it is unknown."""
+        """Return the payment of a provider with this merchant's payment id (`number`); None if it is unknown."""
         with self.lock:
             return self._execute_due(self._payments.get((provider, number)))
 
     def find_by_provider_id(self, provider: str, provider_id: str) -> Payment | None:
-        """Return the payment with this provider's id; None if it is unknown."""
+        """Return the payment of a provider with this provider's payment id; None if it is unknown."""
         with self.lock:
             return self._execute_due(self._payment_by_provider_id.get((provider, provider_id)))
 
     def payments(self, provider: str | None = None, number: str | None = None) -> list[Payment]:
-        """Return payments in the sequence in which they were added."""
+        """Return payments in the sequence in which they were added: all, or those of one provider or with one
+        merchant's payment id (`number`).
+        """
         with self.lock:
             if number is not None:
                 candidates = [
@@ -164,7 +167,9 @@ class PaymentBook:
             return matching
 
     def refunds(self, key: str | None = None, payment: str | None = None) -> list[Refund]:
-        """Return refunds in the sequence in which they were accepted; two refunds may have the same key."""
+        """Return refunds in the sequence in which they were accepted: all, or those with the merchant's refund id
+        `key` or of the payment `payment`. Two refunds may have the same `key`.
+        """
         with self.lock:
             candidates = self._refunds_by_key.get(key, []) if key is not None else list(self._refunds.values())
             matching = [refund for refund in candidates if payment in (None, refund.payment)]
@@ -184,7 +189,8 @@ class PaymentBook:
             return payment
 
     def move_payment(self, payment: Payment, new_state: str) -> Payment:
-        """Move a payment to a state, given as a common word (`paid`) or the provider's own word.
+        """Change the state of a payment. `new_state` is a common word (`paid`) or the provider's own word for the
+        state.
 
         Raises `ValueError` for an unknown word.
         """
@@ -204,9 +210,9 @@ class PaymentBook:
         return payment
 
     def set_provider_id(self, payment: Payment, provider_id: str) -> None:
-        """Set the provider's id of a payment that was begun elsewhere.
+        """Set the provider's id of a payment that was begun outside of the sandbox.
 
-        Raises `ValueError` if another payment has the id.
+        Raises `ValueError` if another payment has this id.
         """
         with self.lock:
             if self._payment_by_provider_id.setdefault((payment.provider, provider_id), payment) is not payment:
@@ -215,7 +221,7 @@ class PaymentBook:
             payment.begun = payment.begun or payment.created
 
     def begin_attempt(self, payment: Payment) -> None:
-        """Begin another attempt of a payment; the previous attempt is kept in `past` with its own id."""
+        """Begin another attempt of a payment. The previous attempt is stored in `past` with its own id."""
         with self.lock:
             payment.past.append(replace(payment, past=[], refunds=[]))
             payment.id = payment.begun = None
@@ -230,7 +236,7 @@ class PaymentBook:
         requested_at: int = 0,
         product: str | None = None,
     ) -> Refund:
-        """Record an accepted refund. The provider's routes check the request before."""
+        """Record an accepted refund. The provider's routes have checked the request before."""
         with self.lock:
             provider_words = payment.provider_words
             state = provider_words.refund_state("completed" if self._settings.refund_at_once else "accepted")
@@ -242,7 +248,7 @@ class PaymentBook:
         return refund
 
     def repeat_refund(self, serial: int) -> None:
-        """Execute an accepted refund a second time, which no provider should do; for a fault."""
+        """Execute an accepted refund a second time, which no provider should do. Only a fault calls this method."""
         with self.lock:
             first_refund = self._refunds[serial]
             repeated_refund = replace(
@@ -252,7 +258,8 @@ class PaymentBook:
         self._on_change()
 
     def move_refund(self, refund: Refund, new_state: str) -> Refund:
-        """Move a refund to a state, given as a common word (`completed`) or the provider's own word.
+        """Change the state of a refund. `new_state` is a common word (`completed`) or the provider's own word for the
+        state.
 
         Raises `ValueError` for an unknown word.
         """
@@ -268,7 +275,9 @@ class PaymentBook:
                 self._refunds[serial].delivered = True
 
     def record_fault(self, serial: int, fault: str) -> None:
-        """Record the fault of the call that made a refund; the first one recorded stays."""
+        """Record the simulated fault of the call that made a refund. If a fault is recorded already, the earlier one
+        stays.
+        """
         with self.lock:
             if serial in self._refunds:
                 self._refunds[serial].fault = self._refunds[serial].fault or fault
@@ -294,8 +303,8 @@ class PaymentBook:
         payment.captured_minor, payment.reversed_minor = payment.amount_minor, 0
 
     def _execute_due(self, payment: Payment | None) -> Payment | None:
-        """Execute the payment's refunds and cancellation that are due, unless the control API does it; return the
-        payment.
+        """Execute those refunds and the cancellation of the payment that are due, unless only the control API may
+        execute them (setting `settle_by_hand`). Return the payment.
         """
         if payment is None or self._settings.settle_by_hand:
             return payment

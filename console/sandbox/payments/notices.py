@@ -1,4 +1,4 @@
-"""A notice of a simulated provider, and the call that sends it."""
+"""A notice of a simulated payment provider, and the call that sends the notice."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from console.sandbox.payments.ledger import Payment
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One notice before it is sent. `manner` selects its encryption and signature, if the provider has any; `render`
-    makes the body.
+    makes the body from `data` and `manner`.
     """
 
     provider: str
@@ -33,9 +33,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class NoticeCall(ProviderCall):
-    """The sending of a notice as rules and faults see it. `deliver_notice` sends the given notice.
+    """The sending of a notice, in the form in which rules and faults handle it. `deliver_notice` sends a given
+    notice.
 
-    `handled_count` is the number of notices that were handled when this one was created.
+    `handled_count` is the number of notices that the sandbox had handled when this call was created.
     """
 
     notice: Notice | None = None
@@ -44,7 +45,7 @@ class NoticeCall(ProviderCall):
 
 
 def transaction_notice(payment: Payment) -> JsonObject:
-    """Return the contents of PayPay's notice about a payment; for the state FAILED it has no times."""
+    """Return the contents of PayPay's notice about a payment. In the state FAILED the notice has no times."""
     has_times = payment.state != "FAILED"
     return {
         "notification_type": "Transaction",

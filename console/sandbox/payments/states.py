@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProviderWords:
-    """One provider's words for states. `payment_words` and `refund_words` map common words such as `paid` to them.
+    """The words of one provider for states. `payment_words` and `refund_words` map common words such as `paid` to the
+    provider's words.
 
     - `unpaid_states`, `captured_states`, `money_returned_states`: states of a payment before the payer begins, after
       the capture, and after the money was given back
     - `failed_state`: the state of a failed payment
     - `accepted_states`, `refunded_states`, `void_states`: states of a refund that will be executed, was executed, and
       won't be executed
-    - `first_payment_id`, `id_digits`: first payment id, and the number of its digits
+    - `first_payment_id`, `id_digits`: the first payment id that the provider assigns, and the number of its digits
     """
 
     payment_words: dict[str, str]
@@ -28,16 +29,16 @@ class ProviderWords:
     id_digits: int
 
     def payment_state(self, word: str) -> str:
-        """Return the state for a common word (`paid` → COMPLETED or OTS0000); the provider's own word is accepted,
-        too.
+        """Return the provider's payment state for a common word (`paid` → COMPLETED or OTS0000). The provider's own
+        word is accepted, too.
 
         Raises `ValueError` for an unknown word.
         """
         return _provider_word(word, self.payment_words)
 
     def refund_state(self, word: str) -> str:
-        """Return the refund state for a common word (`completed` → REFUNDED or REFUND PROCESSED); the provider's own
-        word is accepted, too.
+        """Return the provider's refund state for a common word (`completed` → REFUNDED or REFUND PROCESSED). The
+        provider's own word is accepted, too.
 
         Raises `ValueError` for an unknown word.
         """

@@ -1,1 +1,1 @@
-"""The simulated PayPay."""
+"""The simulated PayPay, a payment provider."""

@@ -1,5 +1,5 @@
-"""The HTTP API of the simulated PayPay OPA, as its reference describes it: codes, payment details, cancel, refunds,
-reconciliation file.
+"""The HTTP API of the simulated PayPay OPA, as PayPay's reference describes it: codes, payment details, cancel,
+refunds, reconciliation file.
 """
 
 import re
@@ -22,7 +22,7 @@ RATE_LIMIT_REPLY = result_reply("RATE_LIMIT")
 
 
 class PayPay:
-    """PayPay's routes; the payments are stored in the payment book."""
+    """Routes of the simulated PayPay. The payment book stores its payments."""
 
     def __init__(self, state: PayPayState) -> None:
         self._state = state
@@ -124,9 +124,10 @@ class PayPay:
         return self._make_call("cancel", act, match[1])
 
     def _accept_cancellation(self, payment: Payment) -> None:
-        """Accept the cancellation of a payment; a repeated request has no further effect.
+        """Accept the request to cancel a payment; a repeated request has no further effect.
 
-        Raises `Refused` if it is too late, or the payment has refunds or can't be cancelled in its state.
+        Raises `RequestRefused` if the time limit is over, or the payment has refunds or is in a state that can't be
+        cancelled.
         """
         if payment.cancelled:
             return
@@ -195,5 +196,5 @@ class PayPay:
 
 
 def _answer_with_code(code: str, more: JsonObject) -> HttpReply:
-    """Return the answer with a given result code, for faults. `more` may have another HTTP status or code id."""
+    """Return an answer with a given result code, for faults. `more` may have another HTTP status or code id."""
     return result_reply(code, status=more.get("status"), code_id=more.get("codeId"))

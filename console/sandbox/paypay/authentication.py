@@ -1,4 +1,4 @@
-"""Authentication at the simulated PayPay: it checks signature, time, nonce and merchant of a request."""
+"""Authentication at the simulated PayPay: checks the signature, time, nonce and merchant of a request."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ EMPTY_BODY_HASH = "empty"
 
 
 def body_hash(content_type: str | None, body: bytes) -> str:
-    """Return the Base64 of the MD5 over content type and body; `empty` without a body."""
+    """Return the MD5 over content type and body in Base64; `empty` without a body."""
     if not body:
         return EMPTY_BODY_HASH
     digest = hashlib.md5((content_type or "").encode() + body, usedforsecurity=False).digest()
@@ -26,20 +26,20 @@ def body_hash(content_type: str | None, body: bytes) -> str:
 
 def string_to_sign(method: str, path: str, nonce: str, epoch: str, content_type: str | None, body: bytes) -> str:
     """Return the text that PayPay's OPA signature covers: path, method, nonce, epoch, content type and body hash, one
-    per line.
+    on each line.
     """
     kind = (content_type or "") if body else EMPTY_BODY_HASH
     return "\n".join((path, method, nonce, epoch, kind, body_hash(content_type, body)))
 
 
 def signature_of(secret: str, text: str) -> str:
-    """Return the HMAC-SHA256 in Base64; the secret is used as UTF-8 text and isn't decoded."""
+    """Return the HMAC-SHA256 of a text in Base64; the secret is used as UTF-8 text and isn't decoded."""
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode("ascii")
 
 
 class PayPayKeys:
-    """The API keys that PayPay knows, with their secrets and merchants. Several threads may use it at the same
-    time.
+    """The API keys that the simulated PayPay knows, with their secrets and merchants. Several threads may use it at
+    the same time.
     """
 
     def __init__(self, clock: SandboxClock) -> None:
@@ -48,14 +48,14 @@ class PayPayKeys:
         self.reset()
 
     def reset(self) -> None:
-        """Restore the default API key; delete all others and the used nonces."""
+        """Restore the default API key; delete all other keys and the used nonces."""
         with self._lock:
             self._secret_by_api_key: dict[str, tuple[str, str]] = {}
             self._used_nonces: dict[tuple[str, str], datetime] = {}
         self.register_key(PAYPAY_API_KEY, PAYPAY_API_SECRET, PAYPAY_MERCHANT_ID)
 
     def register_key(self, api_key: str, api_secret: str, merchant_id: str) -> None:
-        """Register an API key, or replace its secret and merchant."""
+        """Register an API key, or replace the secret and merchant of a known one."""
         with self._lock:
             self._secret_by_api_key.pop(str(api_key), None)
             self._secret_by_api_key[str(api_key)] = (str(api_secret), str(merchant_id))
@@ -66,9 +66,9 @@ class PayPayKeys:
         return list(self._secret_by_api_key.values())[-1][1]
 
     def require_merchant(self, request: HttpRequest) -> str:
-        """Return the id of the merchant that sent a request.
+        """Return the id of the merchant that has signed a request.
 
-        Raises `Refused`, 401 UNAUTHORIZED, which doesn't tell the cause.
+        Raises `RequestRefused`, 401 UNAUTHORIZED; the answer doesn't tell the cause.
         """
         merchant = self._merchant(request)
         if merchant is None:

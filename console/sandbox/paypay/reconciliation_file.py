@@ -1,4 +1,4 @@
-"""PayPay's reconciliation file: one Japanese day as CSV in Shift_JIS, at a signed URL that expires."""
+"""The simulated PayPay's reconciliation file: one Japanese day as CSV in Shift_JIS, at a signed URL that expires."""
 
 import csv
 import hashlib
@@ -31,23 +31,25 @@ class ReconFile:
 
 
 class ReconFiles:
-    """Makes the URLs of reconciliation files, and their contents from the payment book when they are fetched."""
+    """Makes the URLs of reconciliation files. The content of a file is made from the payment book when the file is
+    downloaded.
+    """
 
     def __init__(self, state: PayPayState) -> None:
         self._state = state
         self._signing_key = secrets.token_hex(16)
 
     def signed_path(self, merchant: str, day: date) -> str:
-        """Return path and query of the file of this day; they are valid for two hours."""
+        """Return the URL path and query of a merchant's file of this day; they are valid for two hours."""
         stamp = day.strftime("%Y%m%d")
         name = f"transaction_{merchant}_{stamp}000000_{stamp}235959_v2.csv"
         expiry_epoch = int((self._state.clock.now() + URL_LIFETIME).timestamp())
         return f"/paypay/recon/{name}?sig={expiry_epoch}-{self._signature(name, expiry_epoch)}"
 
     def file_of_url(self, name: str, signature: str) -> ReconFile:
-        """Return the file that a signed URL names.
+        """Return the reconciliation file that a signed URL names.
 
-        Raises `Refused`, 403, if the signature is invalid or has expired.
+        Raises `RequestRefused`, 403, if the signature is invalid or has expired.
         """
         expiry_epoch, _, sent_signature = signature.partition("-")
         match = FILE_NAME_PATTERN.fullmatch(name)
@@ -61,7 +63,7 @@ class ReconFiles:
         return ReconFile(name, match[1], datetime.strptime(match[2] + "+0900", "%Y%m%d%z").date())
 
     def content(self, file: ReconFile) -> bytes:
-        """Return the file in Shift_JIS with LF line ends, the oldest record first."""
+        """Return the content of the file in Shift_JIS with LF line ends, the oldest record first."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMN_TITLES)

@@ -1,5 +1,5 @@
-"""PayPay's refunds: a request with the same merchant, refund id and payment id is the same refund. It checks refund
-window, limits and the amount that is left.
+"""Refunds of the simulated PayPay. Requests with the same merchant, refund id and payment id are the same refund.
+Refund window, limits and the refundable amount are checked.
 """
 
 from datetime import timedelta
@@ -16,15 +16,15 @@ SIMILAR_REFUND_WINDOW = timedelta(seconds=60)
 
 
 class RefundIntake:
-    """Accepts or refuses refunds. Several threads may use it at the same time."""
+    """Accepts or refuses refunds at the simulated PayPay. Several threads may use it at the same time."""
 
     def __init__(self, state: PayPayState) -> None:
         self._state = state
         self._payment_book = state.payments
 
     def find_refund(self, merchant: str, key: str, payment_id: str) -> tuple[Payment, Refund] | None:
-        """Return the payment and refund with these three ids; None if unknown. The same refund id with another
-        payment is another refund.
+        """Return the payment and refund with these three ids; None if they are unknown. The same refund id (`key`)
+        with another payment is another refund.
         """
         payment = self._payment_book.find_by_provider_id(PROVIDER_NAME, payment_id)
         if payment is None or payment.merchant != merchant:
@@ -32,9 +32,10 @@ class RefundIntake:
         return next(((payment, refund) for refund in payment.refunds if refund.key == key), None)
 
     def accept_refund(self, merchant: str, new_refund: NewRefund) -> HttpReply:
-        """Accept a refund. If its ids were accepted before, return the earlier refund in its current state.
+        """Accept a refund and return the answer. If a refund with the same ids was accepted before, the answer has
+        that refund in its current state.
 
-        Raises `Refused`.
+        Raises `RequestRefused` with PayPay's result code if the payment is unknown or a rule is broken.
         """
         with self._payment_book.lock:
             known_refund = self.find_refund(merchant, new_refund.key, new_refund.payment_id)
@@ -61,7 +62,7 @@ class RefundIntake:
         raise result_refusal("RESOURCE_NOT_FOUND")
 
     def _require_refundable(self, payment: Payment, new_refund: NewRefund) -> None:
-        """Raise `Refused` for the first rule that the refund breaks."""
+        """Raise `RequestRefused` for the first of PayPay's rules that the refund breaks."""
         settings, now = self._state.settings, self._state.clock.now()
         if not payment.is_captured or payment.cancelled or payment.ended is None:
             raise result_refusal("UNACCEPTABLE_OP")
@@ -81,5 +82,5 @@ class RefundIntake:
 
 
 def _is_similar(refund: Refund, new_refund: NewRefund) -> bool:
-    """Return True for an earlier refund of the same amount that isn't executed yet."""
+    """Return True if the earlier refund `refund` has the same amount as the new one and isn't executed yet."""
     return refund.state == "CREATED" and refund.amount_minor == new_refund.amount

@@ -1,4 +1,6 @@
-"""Requests to PayPay for a code or a refund, checked as strictly as PayPay's reference states."""
+"""Reads requests to the simulated PayPay for a code or a refund, and checks them as strictly as PayPay's reference
+states.
+"""
 
 import json
 import re
@@ -15,7 +17,7 @@ MAX_REASON_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class NewCode:
-    """A request for a code. `number` is the merchant's id of the payment, `amount` is in yen."""
+    """A request for a payment code. `number` is the merchant's payment id, `amount` is in yen."""
 
     number: str
     amount: int
@@ -24,8 +26,8 @@ class NewCode:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """A request for a refund. `key` is the merchant's id of the refund, `amount` is in yen, `requested_at` in seconds
-    since 1970.
+    """A request for a refund. `key` is the merchant's refund id, `payment_id` is PayPay's payment id, `amount` is in
+    yen, `requested_at` in seconds since 1970.
     """
 
     key: str
@@ -36,9 +38,9 @@ class NewRefund:
 
 
 def read_code(request: HttpRequest) -> NewCode:
-    """Read a request for a code.
+    """Read a request for a payment code.
 
-    Raises `Refused` with PayPay's result code.
+    Raises `RequestRefused` with PayPay's result code for an invalid request.
     """
     body = _read_body(request, "merchantPaymentId", "amount", "codeType", "requestedAt")
     if not _is_id(body["merchantPaymentId"]) or body["codeType"] != "ORDER_QR" or not _has_valid_time(body):
@@ -52,7 +54,7 @@ def read_code(request: HttpRequest) -> NewCode:
 def read_refund(request: HttpRequest) -> NewRefund:
     """Read a request for a refund.
 
-    Raises `Refused` with PayPay's result code.
+    Raises `RequestRefused` with PayPay's result code for an invalid request.
     """
     body = _read_body(request, "merchantRefundId", "paymentId", "amount", "requestedAt")
     reason = body.get("reason")
@@ -85,8 +87,8 @@ def _is_id(value: object) -> bool:
 
 
 def _has_valid_time(body: JsonObject) -> bool:
-    """Return True if `requestedAt` is in whole seconds since 1970: a boolean isn't accepted, and milliseconds are out
-    of range.
+    """Return True if the field `requestedAt` is in whole seconds since 1970. A boolean isn't accepted, and a time in
+    milliseconds is out of range.
     """
     value = body["requestedAt"]
     return type(value) is int and 0 < value < 10**11

@@ -1,4 +1,6 @@
-"""PayPay's answer envelope, its result codes, and the data of its answers about codes, payments and refunds."""
+"""Answers of the simulated PayPay: the answer's envelope, the result codes, and the data about codes, payments and
+refunds.
+"""
 
 import uuid
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from console.sandbox.payments.ledger import Payment, Refund
 
 @dataclass(frozen=True, slots=True)
 class ResultCode:
-    """One result code: HTTP status, code id and message."""
+    """HTTP status, code id and message that belong to one of PayPay's result codes."""
 
     status: int
     code_id: str
@@ -64,7 +66,7 @@ def result_reply(
     charge: int | None = None,
 ) -> HttpReply:
     """Return an answer with this result code. Each answer has a new `X-REQUEST-ID`. `status` and `code_id` replace
-    those of the code; `charge` is the ledger entry that the answer reports.
+    those of the result code; `charge` is the id of the ledger entry that the answer reports.
     """
     row = RESULT_BY_CODE.get(code, UNLISTED_RESULT)
     result = {"code": code, "message": row.message, "codeId": row.code_id if code_id is None else code_id}
@@ -79,7 +81,7 @@ def result_reply(
 
 
 def result_refusal(code: str, code_id: str | None = None) -> RequestRefused:
-    """Return a refusal with this result code, to be raised."""
+    """Return an exception with an answer that has this result code. The caller raises it."""
     return RequestRefused(result_reply(code, code_id=code_id))
 
 
@@ -88,12 +90,12 @@ def yen_amount(amount: int, currency: str = "JPY") -> JsonObject:
 
 
 def epoch_seconds(at: datetime | None) -> int | None:
-    """Return a time as seconds since 1970; None for None."""
+    """Return a time as whole seconds since 1970; None for None."""
     return None if at is None else int(at.timestamp())
 
 
 def code_data(payment: Payment) -> JsonObject:
-    """Return the data of the answer to "create code"."""
+    """Return the data of PayPay's answer to "create code" for this payment."""
     key = payment.details["codeId"].replace("-", "")
     return payment.details | {
         "url": f"https://qr.paypay.example.invalid/{key}",
@@ -105,7 +107,9 @@ def code_data(payment: Payment) -> JsonObject:
 
 
 def payment_data(payment: Payment) -> JsonObject:
-    """Return the data of the answer to "payment details". An unpaid code has no ids, also after it has expired."""
+    """Return the data of PayPay's answer to "payment details". An unpaid code has no ids in it, even after it has
+    expired.
+    """
     if payment.id is None:
         return {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
     refunded = payment.is_captured and payment.refunded_minor > 0
@@ -136,7 +140,7 @@ def _revert_data(payment: Payment) -> JsonObject | None:
 
 
 def refund_data(payment: Payment, refund: Refund) -> JsonObject:
-    """Return the data of the answers to "refund" and "refund details"."""
+    """Return the data of PayPay's answers to "refund" and "refund details"."""
     return {
         "status": refund.state,
         "acceptedAt": epoch_seconds(refund.at),

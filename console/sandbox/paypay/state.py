@@ -1,4 +1,4 @@
-"""Protocol of the sandbox's state that the simulated PayPay uses."""
+"""Protocol of the part of the sandbox's state that the simulated PayPay uses."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from console.sandbox.paypay.authentication import PayPayKeys
 
 
 class PayPayState(Protocol):
-    """The part of `SandboxState` that PayPay reads and changes."""
+    """The part of `SandboxState` that the simulated PayPay reads and changes."""
 
     clock: SandboxClock
     settings: SandboxSettings

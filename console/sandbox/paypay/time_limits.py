@@ -1,4 +1,4 @@
-"""Time limits of cancellations and refunds at PayPay, in Japanese days."""
+"""Time limits of cancellations and refunds at the simulated PayPay, counted in Japanese calendar days."""
 
 from datetime import datetime, time, timedelta
 
@@ -8,12 +8,16 @@ REFUND_PERIOD_DAYS = 365
 
 
 def cancel_last_second(paid: datetime) -> datetime:
-    """Return 00:14:59 in Japan on the day after the payment."""
+    """Return the last second in which PayPay accepts a cancellation: 00:14:59 in Japan on the day after the
+    payment.
+    """
     return _instant_after_days(paid, 1, time(0, 14, 59))
 
 
 def refund_last_second(paid: datetime) -> datetime:
-    """Return 23:59:59 in Japan on the 365th day after the payment."""
+    """Return the last second in which PayPay accepts a refund: 23:59:59 in Japan on the 365th day after the
+    payment.
+    """
     return _instant_after_days(paid, REFUND_PERIOD_DAYS, time(23, 59, 59))
 
 

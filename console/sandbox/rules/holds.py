@@ -1,4 +1,4 @@
-"""Held calls: each waits for a release, a time limit, or the end of the sandbox."""
+"""Held calls: provider calls that wait for a release, for a time limit, or for the end of the sandbox."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class HoldEnding(Enum):
 
 @dataclass(slots=True)
 class HeldCall:
-    """One held call; `ending` is set before `end_event`."""
+    """One held call. `ending` is set before `end_event` is set."""
 
     id: int
     call: str
@@ -34,7 +34,7 @@ class HeldCall:
 
 
 class HeldCalls:
-    """All provider calls whose answer a fault holds back until a release.
+    """All provider calls that a fault holds back at present.
 
     `change_condition` is the condition that wakes waiting threads after each change in the sandbox.
     """
@@ -46,9 +46,7 @@ class HeldCalls:
         self.change_condition = Condition()
 
     def hold_call(self, call: str, number: str | None, fault: str, seconds: float | None) -> HoldEnding:
-        """Hold the calling thread for `seconds`, or without a time limit (None); return the event that ended the
-        wait.
-        """
+        """Hold the calling thread for `seconds`, or until a release (None); return the event that ended the wait."""
         hold = HeldCall(next(self._ids), call, number, fault)
         with self.change_condition:
             if self._closed.is_set():
@@ -62,15 +60,15 @@ class HeldCalls:
         return hold.ending
 
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:
-        """Let held calls continue, all or those of this call and number; return their number."""
+        """Let held calls continue, all or those of this call and number. Return the number of released calls."""
         return self._end_calls(HoldEnding.RELEASED, lambda hold: hold.concerns(call, number))
 
     def drop_calls(self) -> int:
-        """End all held calls; they must have no further effect. Return their number."""
+        """End all held calls, which must then have no further effect. Return the number of these calls."""
         return self._end_calls(HoldEnding.DROPPED, lambda _: True)
 
     def close(self) -> None:
-        """End all held calls, and hold no further call."""
+        """End all held calls. Later calls are not held any more."""
         self._closed.set()
         self.drop_calls()
 
@@ -85,16 +83,18 @@ class HeldCalls:
         return len(ended_holds)
 
     def pause(self, seconds: float) -> bool:
-        """Wait `seconds` without being listed as held. Return False if the sandbox stops meanwhile."""
+        """Wait `seconds` without being listed as a held call. Return False if the sandbox stops during the wait."""
         return not (seconds > 0 and self._closed.wait(seconds))
 
     def notify_waiters(self) -> None:
-        """Wake all waiting threads after a change."""
+        """Wake all threads that wait for a change in the sandbox."""
         with self.change_condition:
             self.change_condition.notify_all()
 
     def wait_until(self, is_reached: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `is_reached` returns True. Return False if it doesn't within `seconds`."""
+        """Wait until `is_reached` returns True. Return False if it hasn't done so within `seconds`, or if the sandbox
+        stops.
+        """
         deadline = time.monotonic() + seconds
         with self.change_condition:
             while not is_reached():

@@ -1,4 +1,4 @@
-"""The table of faults, and the names of the calls."""
+"""The table of faults, and the names of the provider calls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ CALL_NAMES = (
 
 
 PerformFault = Callable[[Any], None]
-"""Function that answers one call with a fault. Its argument is a `faults.exchange.Exchange`, which this module can't
-import: that module imports this one.
+"""Function that answers one provider call with a fault. Its argument is a `faults.exchange.Exchange`; the type isn't
+named here, because the module of Exchange imports this module.
 """
 P = TypeVar("P", bound=PerformFault)
 
@@ -42,8 +42,8 @@ P = TypeVar("P", bound=PerformFault)
 @dataclass(frozen=True, slots=True)
 class FaultKind:
     """One row of the table of faults. `answer_description` describes the answer that the caller gets. `effect` tells
-    if and when the charge, token rotation, refund or notice happens. Empty `calls` means every call except the
-    notices.
+    if and when the charge, token rotation, refund or notice happens. `calls` are the calls to which the fault can be
+    applied; empty means every call except the notices.
 
     The sandbox itself makes the calls that send notices, so a fault applies to them only if its `calls` name them.
     """
@@ -78,8 +78,8 @@ def register_fault(
     argument_rule: ArgumentRule = "none",
     option_names: tuple[str, ...] = (),
 ) -> Callable[[P], P]:
-    """Return a decorator that registers a function as a fault; `answer_description` describes the answer that the
-    caller gets.
+    """Return a decorator that adds a function to the table of faults under this name; `answer_description` describes
+    the answer that the caller gets.
     """
 
     def register(perform: P) -> P:

@@ -1,4 +1,6 @@
-"""Rules that decide which call gets which fault: by counting matching calls, or by random numbers from a seed."""
+"""Fault rules: they decide which provider call gets which fault, by counting matching calls or by random numbers from
+a seed.
+"""
 
 import json
 import random
@@ -15,12 +17,14 @@ from console.sandbox.rules.registry import CALL_NAMES, FAULTS, NOTICE_CALLS, Fau
 
 
 class InvalidRule(ValueError):
-    """A rule is invalid; the text tells the reason."""
+    """A fault rule is invalid; the text of the exception tells the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultInstruction:
-    """A fault with its settings, to be applied to one call. `argument` is the part of an action after the colon."""
+    """A fault with its settings, to be applied to one call. `argument` is the part after the colon in an action such
+    as `status:503`.
+    """
 
     kind: FaultKind
     argument: str = ""
@@ -37,13 +41,13 @@ class FaultInstruction:
 
 @dataclass(slots=True)
 class FaultRule:
-    """Gives a fault to matching calls: `times` of them from the `nth` on, without an end if `times` is None. With
-    `per_number`, each call name and number is counted separately.
+    """Rule that gives a fault to matching calls: to `times` of them from the `nth` on, without an end if `times` is
+    None. With `per_number` the calls of each call name and number are counted separately.
 
-    With mode `random`, every matching call gets one of `actions` with probability `rate`. The random number depends
-    on the seed, the call's name and number, and the count of such calls; calls with other numbers don't change it.
+    With mode `random` every matching call gets one of `actions` with probability `rate`. The random number depends on
+    the seed, the call's name and number, and the count of such calls; calls with other numbers don't change it.
 
-    `seen` counts the matching calls, `met` those that got a fault.
+    `seen` counts the matching calls, `met` the calls that got a fault.
     """
 
     action: str = ""
@@ -69,7 +73,7 @@ class FaultRule:
     met: int = 0
 
     def __post_init__(self) -> None:
-        """Check the rule, and set `actions` from `action` if it is empty.
+        """Check the rule. If `actions` is empty, set it from `action`.
 
         Raises `InvalidRule`.
         """
@@ -90,7 +94,7 @@ class FaultRule:
             raise InvalidRule("nth and times begin at 1, rate lies between 0 and 1")
 
     def matches(self, call: ProviderCall) -> bool:
-        """Return True if the rule's conditions fit the call."""
+        """Return True if the call fulfils the rule's conditions."""
         return (
             self.call in (None, call.name)
             and self.number in (None, call.number)
@@ -105,7 +109,9 @@ class FaultRule:
 
 
 class FaultRulebook:
-    """The active rules; the first one that applies to a call decides. Several threads may use it at the same time."""
+    """The active fault rules; the first rule that applies to a call decides its fault. Several threads may use it at
+    the same time.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -121,7 +127,7 @@ class FaultRulebook:
             return rule.id
 
     def remove_rules(self, rule_id: int | None = None) -> int:
-        """Remove one rule, or all (None); return the number of removed rules."""
+        """Remove one fault rule, or all (None); return the number of removed rules."""
         with self._lock:
             cleared_ids = [key for key in self._rules if rule_id in (None, key)]
             for key in cleared_ids:
@@ -131,7 +137,7 @@ class FaultRulebook:
             return len(cleared_ids)
 
     def pick_fault(self, call: ProviderCall) -> FaultInstruction | None:
-        """Return the fault that this call gets, and count it; None if it gets none."""
+        """Return the fault that the rules give to this call, and count the call; None if the call gets no fault."""
         if not self._rules:
             return None
         with self._lock:
@@ -167,7 +173,7 @@ def _draw_action(rule: FaultRule, occasion: str, candidates: list[str]) -> str |
 
 
 def can_apply_action(action: str, call: ProviderCall) -> bool:
-    """Return True if this action can be applied to a call of this name.
+    """Return True if this action, such as `status:503`, can be applied to this call.
 
     Raises `InvalidRule` for an invalid action.
     """
@@ -175,12 +181,13 @@ def can_apply_action(action: str, call: ProviderCall) -> bool:
 
 
 def can_apply(kind: FaultKind, call: str) -> bool:
-    """Return True if this kind of fault can be applied to a call of this name."""
+    """Return True if this kind of fault can be applied to a call with the name `call`."""
     return call in kind.calls if kind.calls else call not in NOTICE_CALLS
 
 
 def parse_action(action: str) -> tuple[FaultKind, str]:
-    """Return the fault and its argument: `status:503` is the fault `status` and "503".
+    """Return the fault that an action names, and its argument: `status:503` is the fault `status` with the argument
+    "503".
 
     Raises `InvalidRule` for an unknown fault or a wrong argument.
     """
@@ -209,7 +216,8 @@ SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", "met"}
 
 
 def read_rule(body: JsonObject) -> FaultRule:
-    """Return the rule in a JSON object. `times: "always"` means null, and the call `any` means no condition.
+    """Return the fault rule that a JSON object describes. `times: "always"` means null, and the call `any` means no
+    condition.
 
     Raises `InvalidRule`.
     """
@@ -233,8 +241,8 @@ def read_rule(body: JsonObject) -> FaultRule:
 
 
 def instruction_from_header(text: str, call: ProviderCall) -> FaultInstruction | None:
-    """Return the fault that the caller requests in the header `X-Sandbox-Fault`: an action, or a rule as JSON. None
-    if the fault can't be applied to the call.
+    """Return the fault that the caller of a provider requests in the header `X-Sandbox-Fault`. `text` is an action,
+    or a rule as JSON. None if the fault can't be applied to the call.
 
     Raises `InvalidRule`.
     """
