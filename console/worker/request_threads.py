@@ -13,8 +13,12 @@ from console.services.desk_requests.execution import RequestExecutor
 
 THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
-POLL_SECONDS = 0.04
+POLL_SECONDS = 0.05
 """Pause in seconds between two polls for requests."""
+STANDBY_POLLS_PER_BEAT = 4
+"""Polls between two renewals of the presence lease while this worker executes nothing, no request waits, and another
+worker polls every POLL_SECONDS. The polls are most of what idle workers cost the database.
+"""
 LONGEST_PAUSE_SECONDS = 5.0
 """Longest pause in seconds between two polls while the database can't be read."""
 _IDLE_POLL_SECONDS = 0.02
@@ -27,10 +31,12 @@ class RequestThreads:
     def __init__(self, executor: RequestExecutor, stop_event: Event) -> None:
         self._executor, self._stop_event = executor, stop_event
         self._wakes: Queue[None] = Queue(THREAD_COUNT)
+        self._executing: set[int] = set()
+        """Numbers of the threads that execute a request."""
         self._threads = [
             Thread(target=self._poll_loop, name="requests-look", daemon=True),
             *(
-                Thread(target=self._execute_loop, args=(i == 0,), name=f"requests-{i}", daemon=True)
+                Thread(target=self._execute_loop, args=(i,), name=f"requests-{i}", daemon=True)
                 for i in range(THREAD_COUNT)
             ),
         ]
@@ -61,20 +67,25 @@ class RequestThreads:
         """Poll for requests until `stop_event` is set, and tell the desks regularly that this worker is there."""
         clock = self._executor.clock
         beat_seconds = min(PRESENCE_BEAT_SECONDS, self._executor.scale.lease_seconds(PRESENCE_SECONDS) / 8)
-        failure_count, beat_at = 0, float("-inf")
+        failure_count, waiting_count, beat_at = 0, 0, float("-inf")
         while not self._stop_event.is_set():
             try:
                 if clock.monotonic() >= beat_at:
                     self._executor.announce()
                     beat_at = clock.monotonic() + beat_seconds
-                self._wake(self._executor.count_waiting())
+                waiting_count = self._executor.count_waiting()
+                self._wake(waiting_count)
                 self._executor.write_steps()
                 failure_count = 0
             except ConsoleError as refusal:
                 if not failure_count:
                     _log.warning("requests of desks can't be read: %s", refusal.code)
                 failure_count += 1
-            self._stop_event.wait(min(POLL_SECONDS * 2**failure_count, LONGEST_PAUSE_SECONDS))
+            is_idle = not failure_count and not waiting_count and not self._executing
+            pause_seconds = POLL_SECONDS
+            if is_idle and self._executor.is_standby:
+                pause_seconds = max(POLL_SECONDS, beat_seconds / STANDBY_POLLS_PER_BEAT)
+            self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_PAUSE_SECONDS))
         self._wake(THREAD_COUNT)
         self._executor.withdraw_announcement()
 
@@ -86,19 +97,19 @@ class RequestThreads:
             for _ in range(count):
                 self._wakes.put_nowait(None)
 
-    def _execute_loop(self, only_first_of_person: bool) -> None:
-        """Execute requests until `stop_event` is set. With `only_first_of_person` (one of the threads), take only
-        requests of people for whom no other request is being executed, so that one person's slow requests never
-        occupy all threads.
+    def _execute_loop(self, number: int) -> None:
+        """Execute requests until `stop_event` is set. Thread 0 takes only requests of people for whom no other
+        request is being executed, so that one person's slow requests never occupy all threads.
         """
         while not self._stop_event.is_set():
             self._wakes.get()
+            self._executing.add(number)
             try:
-                while not self._stop_event.is_set() and self._executor.execute_next(
-                    only_first_of_person=only_first_of_person
-                ):
+                while not self._stop_event.is_set() and self._executor.execute_next(only_first_of_person=number == 0):
                     pass
             except ConsoleError as refusal:
                 _log.warning("a request of a desk could not be taken or answered: %s", refusal.code)
             except Exception:
                 _log.exception("the execution of a desk's request failed")
+            finally:
+                self._executing.discard(number)

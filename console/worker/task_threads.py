@@ -1,4 +1,4 @@
-"""Run the due tasks of a worker in a few threads. Each thread asks the scheduler for due tasks every second."""
+"""Run the due tasks of a worker in a few threads, which ask the scheduler for due tasks every few seconds."""
 
 import logging
 from threading import Event, Thread
@@ -8,7 +8,8 @@ from console.services.tasks.scheduler import Scheduler
 
 THREAD_COUNT = 3
 """Number of threads that run due tasks. A long task occupies one thread while the others run the short tasks."""
-POLL_SECONDS = 1.0
+POLL_SECONDS, SPARE_POLL_SECONDS = 1.0, 3.0
+"""Pause in seconds of the first thread between two polls for due tasks, and of each other thread."""
 MAX_PAUSE_SECONDS = 30.0
 _MIN_POLL_SECONDS = 0.3
 _IDLE_POLL_SECONDS = 0.02
@@ -45,9 +46,12 @@ class TaskThreads:
 
     def _run_loop(self, index: int) -> None:
         """Run due tasks repeatedly until `stop_event` is set. The threads begin at different times, so that they
-        don't query the database at the same time.
+        don't query the database at the same time. The first one asks every second; the others ask less often, since
+        they have something to run only while a long task occupies the first one.
         """
-        poll_seconds = max(_MIN_POLL_SECONDS, self._scale.scaled_seconds(POLL_SECONDS))
+        poll_seconds = max(
+            _MIN_POLL_SECONDS, self._scale.scaled_seconds(POLL_SECONDS if index == 0 else SPARE_POLL_SECONDS)
+        )
         failure_count = 0
         self._stop_event.wait(poll_seconds * index / THREAD_COUNT)
         while not self._stop_event.is_set():

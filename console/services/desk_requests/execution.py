@@ -60,6 +60,8 @@ class RequestExecutor:
         self._commands, self._forms = commands, forms
         self._presence: Lease | None = None
         self._silent_workers: frozenset[str] = frozenset()
+        self.is_standby = False
+        """True while another worker of this account looks for requests as often as it can."""
         self._steps: dict[str, tuple[TakenDeskRequest, str]] = {}
         self.clock, self.scale = context.clock, context.scale
 
@@ -70,21 +72,24 @@ class RequestExecutor:
         context, seconds = self._context, self.scale.lease_seconds(PRESENCE_SECONDS)
         lease = self._presence
         if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):
-            self._take_over(seconds)
+            self._watch_others(lease.token, seconds)
             return
-        self._silent_workers = frozenset()
+        self._silent_workers, self.is_standby = frozenset(), False
         self._presence = context.write(
             lambda tx: leases.acquire(tx, PRESENCE_LEASE, context.holder(), context.now(), seconds, _MOST_WORKERS)
         )
 
-    def _take_over(self, presence_seconds: float) -> None:
+    def _watch_others(self, own_token: str, presence_seconds: float) -> None:
         """Release the requests of workers whose leases were silent both now and at the previous call, so that other
         workers can take them. Two calls are necessary: a pause of the database silences all workers, and each living
-        worker renews its lease before the second call. `presence_seconds` is the length of a presence lease.
+        worker renews its lease before the second call. `presence_seconds` is the length of a presence lease. This
+        worker is a standby if another one that isn't silent has a lower token.
         """
         context, silence = self._context, self.scale.lease_seconds(SILENCE_SECONDS)
         with context.database.read() as conn:
-            silent = presence.silent_workers(conn, presence_seconds, silence)
+            silent_seconds = presence.silent_seconds(conn, presence_seconds)
+        silent = frozenset(token for token, seconds in silent_seconds.items() if seconds > silence)
+        self.is_standby = min(silent_seconds.keys() - silent, default=own_token) < own_token
         ended, self._silent_workers = silent & self._silent_workers, silent
         if ended:
             account = context.holder().operator

@@ -20,14 +20,13 @@ _TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_now()).la
 )
 
 
-def silent_workers(conn: Connection, seconds: float, silence_seconds: float) -> frozenset[str]:
-    """Return the tokens of the workers that haven't renewed their presence lease for `silence_seconds`. `seconds` is
-    the length of the lease. Only a worker can call this: people can't read tokens.
+def silent_seconds(conn: Connection, seconds: float) -> dict[str, float]:
+    """Return, by the token of its presence lease, for how many seconds each worker hasn't renewed this lease.
+    `seconds` is the length of the lease. Only a worker can call this: people can't read tokens.
 
     A worker that has released its lease isn't among them, because it still finishes the requests that it executes.
     """
-    longest_ms = (seconds - silence_seconds) * 1000
-    return frozenset(row.token for row in conn.execute(_TOKENS_QUERY).all() if row.remaining_ms < longest_ms)
+    return {row.token: seconds - row.remaining_ms / 1000 for row in conn.execute(_TOKENS_QUERY).all()}
 
 
 def newest(conn: Connection, seconds: float) -> AliveWorker | None:
