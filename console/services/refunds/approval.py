@@ -28,6 +28,7 @@ from console.services.refunds import rules as refund_limits
 from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.submit import THROTTLE_REASON, RefundSubmissions
 from console.store.database.engine import Transaction
+from console.store.database.instants import current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.refunds import refunds
 
@@ -213,22 +214,29 @@ class RefundDecisions:
         """
 
         def refuse(refund: Refund, conn: Connection) -> None:
-            if not self._has_expired(refund):
+            if not self._has_expired(refund, conn):
                 raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
         return self._end_request(refund_id, _R.EXPIRED, refuse)
 
     def _expire_late(self, refund: Refund) -> None:
-        if self._has_expired(refund):
+        with self._context.database.read() as conn:
+            has_expired = self._has_expired(refund, conn)
+        if has_expired:
             refund = self.expire(refund.id)
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
-    def _has_expired(self, refund: Refund) -> bool:
-        is_past = refund.decide_by is not None and refund.decide_by < self._context.now()
+    def _has_expired(self, refund: Refund, conn: Connection) -> bool:
+        """Return True if `decide_by` has passed by the server's clock, which also set it: the clock of this machine
+        may be wrong.
+        """
         is_stuck = (
             refund.state is _R.APPROVED and refund.work.state is WorkState.NEEDS_REVIEW and not refund.sent_count
         )
-        return is_past and (refund.state is _R.REQUESTED or is_stuck) and refund.certainty is Certainty.KNOWN
+        may_expire = (refund.state is _R.REQUESTED or is_stuck) and refund.certainty is Certainty.KNOWN
+        if not may_expire or refund.decide_by is None:
+            return False
+        return refund.decide_by < current_time(conn, self._context.now())
 
     def _end_request(
         self, refund_id: int, state: RefundState, refuse: Callable[[Refund, Connection], None], **values: object

@@ -19,6 +19,7 @@ from console.services.refunds.submit import RefundSubmissions
 from console.services.tasks.cancellation import until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
 from console.store.database.engine import Transaction
+from console.store.database.instants import current_time
 from console.store.payments import set_asides
 from console.store.refunds import refunds
 
@@ -117,7 +118,8 @@ class DueRefunds:
         could not be sent until then. Return the number of handled refunds.
         """
         with self._context.database.read() as conn:
-            expired = refunds.overdue_for_decision(conn, self._context.now(), BATCH_SIZE)
+            now = current_time(conn, self._context.now())
+            expired = refunds.overdue_for_decision(conn, now, BATCH_SIZE)
         return sum(
             self._run_one(refund, lambda refund: self._decisions.expire(refund.id))
             for refund in until_stopped(expired)
