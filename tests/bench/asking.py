@@ -18,6 +18,7 @@ from console.domain.records import PurchaseRequest
 from console.domain.service_results import FeedMark
 from console.sandbox.control.client import SandboxControl
 from console.sandbox.server import Sandbox
+from console.views.app.background_refresh import COUNTS_INTERVAL_MS, FEED_INTERVAL_MS, READINGS_PER_PRESENCE
 from console.worker.request_threads import POLL_SECONDS
 from tests.bench.figures import Row, centile, median, span, times
 from tests.bench.grounds import provider
@@ -35,7 +36,7 @@ _PURCHASES, _WARM = 150, 5
 _SLOW_PURCHASES, _SLOW_SECONDS = 20, 1.0
 """Where the provider takes so long for each of its three answers, a desk looks less often in the end."""
 _DESKS, _WORKERS = 50, 2
-_FEED_SECONDS, _COUNTS_EVERY = 1.0, 30
+_FEED_SECONDS, _COUNTS_EVERY = FEED_INTERVAL_MS / 1_000, COUNTS_INTERVAL_MS // FEED_INTERVAL_MS
 """How often a window reads the feed, and at which reading it also reads its counts."""
 _IDLE_SECONDS = 20.0
 _PRESENCE = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE}'"
@@ -213,6 +214,8 @@ def _poll(desk: Console, number: int, over: Event, lock: Lock) -> None:
     while not over.wait(_FEED_SECONDS * (1 if mark else number / _DESKS)):
         mark, _ = desk.recovery.changes(mark)
         turn += 1
+        if turn % READINGS_PER_PRESENCE == 0:
+            desk.desk_status.is_worker_away()
         if turn % _COUNTS_EVERY == 0:
             with lock:
                 _count(desk)
