@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FEED_INTERVAL_MS = 1_500
 READINGS_PER_PRESENCE = 4
-"""Readings of the feed after which the presence of workers is read again. While none is there, it is read each time."""
+"""Readings of the feed per reading of the presence of workers. While none is present, each reading reads both."""
 COUNTS_INTERVAL_MS = 60_000
 """The counts are also read after each change that the feed tells."""
 DUE_TASKS_INTERVAL_MS = 60_000
