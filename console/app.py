@@ -98,7 +98,7 @@ class Console:
         """Names of the configured payment providers. At a desk for whose person a worker acts, names of all payment
         providers. May read the keyring.
         """
-        if self._context.asks:  # the worker knows which ones are configured
+        if self._context.asks_worker:  # the worker knows which ones are configured
             return provider_registry.provider_names()
         return payment_wiring.configured_providers(self.settings)
 
@@ -172,7 +172,7 @@ class Console:
         """
         from console.services.guarded.request_ids import RequestIds
 
-        if self._context.asks:
+        if self._context.asks_worker:
             from console.services.desk_requests.asking import AskingRequestIds
             from console.wiring.desk_requests import FORMS
 
@@ -257,9 +257,9 @@ class Console:
         """Settle as not sent the operations that an ended process of this desk had claimed but not sent. If an
         operation can't be settled now, the due tasks do it later.
         """
-        from console.services.guarded import unsent_operations as unsent
+        from console.services.guarded import unsent_operations
 
-        if unsent.has_unsent(self._context):
+        if unsent_operations.has_unsent(self._context):
             with act_as(WORKER):
                 self._service_builder.end_unsent_operations()
 
@@ -309,7 +309,7 @@ def open_console(
     database_unreachable and the other errors of an unusable database.
     """
     used_clock = clock or SystemClock()
-    from console.services.guarded import database_rollback as going_back
+    from console.services.guarded import database_rollback
 
     spool = Spool(settings.home, cipher=None)
     database = _open_database(settings)
@@ -329,8 +329,8 @@ def open_console(
         program=program,
     )
     console = Console(context, vendor, payment_vendor)
-    if not context.asks:  # the worker acts, and compares its own anchors with the whole trail
-        going_back.find_loss(context)
+    if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
+        database_rollback.find_rollback(context)
         console.end_unsent_operations()
     return console
 
@@ -339,11 +339,11 @@ def _open_database(settings: Settings, *, unhurried: bool = False) -> Database:
     """Return the configured database. Raises database_went_back if its file is missing and the spool of this desk
     has stored an id for its address.
     """
-    from console.services.guarded import database_rollback as going_back
+    from console.services.guarded import database_rollback
 
     database, spool = Database(settings.database_url, without_time_limit=unhurried), Spool(settings.home, cipher=None)
     try:
-        going_back.require_file(database, spool)
+        database_rollback.require_file(database, spool)
     finally:
         spool.close()
     return database
@@ -446,13 +446,15 @@ def _open_alarmbox(context: ServiceContext) -> "CreditVendor":
     Raises `bad_profile` naming the missing variable, before anything is sent.
     """
     from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, open_alarmbox
-    from console.services.credit_checks.provider_tokens import NoCalls, SpacedCalls, StoredTokens
+    from console.services.credit_checks.provider_tokens import RefusedCalls, SpacedCalls, StoredTokens
 
     settings = context.settings
-    if context.asks:  # the worker has the credentials; this desk reads the capabilities alone
+    if context.asks_worker:  # the worker has the credentials; this desk reads the capabilities alone
         url = settings.provider_url("alarmbox") or PRODUCTION_URL
         config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
-        return open_alarmbox(config, tokens=NoCalls(), gate=NoCalls(), clock=context.clock, scale=context.scale)
+        return open_alarmbox(
+            config, tokens=RefusedCalls(), gate=RefusedCalls(), clock=context.clock, scale=context.scale
+        )
     client_id, secret = settings.secret("ALARMBOX_CLIENT_ID"), settings.secret("ALARMBOX_CLIENT_SECRET")
     if not client_id or not secret:
         variable = "CONSOLE_SECRET_ALARMBOX_CLIENT_ID" if not client_id else "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET"

@@ -81,28 +81,28 @@ def plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
         "rows": count.rows,
         "duplicates": {
             "rows": count.duplicates,
-            "claims": count.doubled_claims,
+            "claims": count.duplicate_claims,
             "examples": [
                 {"client_id": item.client_id, "corporation_number": item.corporation_number, "rows": item.rows}
-                for item in count.doubled
+                for item in count.duplicate_examples
             ],
         },
         "unreadable": {
             "rows": count.unreadable,
             "examples": [{"id": item.id, "written": item.text} for item in count.unreadable_examples],
         },
-        "respelled": count.respelled,
+        "respelled": count.normalised,
         "by_status": dict(count.by_status),
-        "without_credit_check_id": count.unbought,
+        "without_credit_check_id": count.to_pending,
         "success_without_credit_check_id": count.success_without_id,
         "steps": [{"name": step.name, "sql": step.sql, "online": step.is_online} for step in plan.steps],
         "obstacles": [
             {
-                "kind": item.kind,
+                "kind": item.code,
                 "name": item.name,
                 "found": item.present_value,
                 "convertible": item.is_convertible,
-                "message": translator(f"adoption.obstacle.{item.kind}", name=item.name, found=item.present_value),
+                "message": translator(f"adoption.obstacle.{item.code}", name=item.name, found=item.present_value),
             }
             for item in plan.obstacles
         ],
@@ -122,7 +122,7 @@ def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
         yield translator("cli.adopt.step", name=step.name)
     for obstacle in plan.obstacles:
         yield "✕ " + translator(
-            f"adoption.obstacle.{obstacle.kind}", name=obstacle.name, found=obstacle.present_value
+            f"adoption.obstacle.{obstacle.code}", name=obstacle.name, found=obstacle.present_value
         )
     if any(obstacle.is_convertible for obstacle in plan.obstacles):
         yield translator("cli.adopt.convert")
@@ -133,18 +133,18 @@ def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
 
 def _row_lines(count: "RowCount", translator: Translator) -> Iterator[str]:
     if count.duplicates:
-        yield translator("cli.adopt.duplicates", rows=count.duplicates, claims=count.doubled_claims)
-    for claim in count.doubled:
+        yield translator("cli.adopt.duplicates", rows=count.duplicates, claims=count.duplicate_claims)
+    for claim in count.duplicate_examples:
         number, client = claim.corporation_number, claim.client_id
         yield "  " + translator("cli.adopt.duplicate", number=number, client=client, rows=claim.rows)
     if count.unreadable:
         yield translator("cli.adopt.unreadable", rows=count.unreadable)
     for example in count.unreadable_examples:
         yield f"  #{example.id}  {example.text}"
-    if count.respelled:
-        yield translator("cli.adopt.respelled", rows=count.respelled)
-    if count.unbought:
-        yield translator("cli.adopt.unbought", rows=count.unbought)
+    if count.normalised:
+        yield translator("cli.adopt.respelled", rows=count.normalised)
+    if count.to_pending:
+        yield translator("cli.adopt.unbought", rows=count.to_pending)
     if count.success_without_id:
         yield translator("cli.adopt.success_without_id", rows=count.success_without_id)
     if count.by_status.get(CheckState.ERROR):

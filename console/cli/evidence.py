@@ -32,10 +32,10 @@ class ShowAnswer:
 
 
 def _show_record(console: "Console", args: Namespace, _: Writer) -> ShowAnswer:
-    view = console.recovery.show(args.kind, args.id)
+    view = console.recovery.read_record(args.kind, args.id)
     if args.pack is None:
         return ShowAnswer(view, None)
-    return ShowAnswer(view, console.recovery.evidence_pack(args.kind, args.id, Path(args.pack).absolute()))
+    return ShowAnswer(view, console.recovery.write_evidence_pack(args.kind, args.id, Path(args.pack).absolute()))
 
 
 def _view_json(answer: ShowAnswer, translate: cli_json.Translate) -> cli_json.JsonObject:

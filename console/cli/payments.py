@@ -27,7 +27,7 @@ def _import_payment(console: "Console", args: Namespace, _: Writer) -> Payment:
         amount=args.amount,
         day=parse_day(args.date, "--date"),
     )
-    return console.payments.import_(data, request_id=args.request_id)
+    return console.payments.import_payment(data, request_id=args.request_id)
 
 
 def parse_day(text: str | None, option: str) -> date | None:

@@ -68,7 +68,7 @@ def _look_up_number(console: "Console", args: Namespace, _: Writer) -> "LookupRe
 
 
 def _read_queue(console: "Console", args: Namespace, _: Writer) -> "QueuePage":
-    return console.recovery.queue(args.name, args.limit, args.after)
+    return console.recovery.read_queue(args.name, args.limit, args.after)
 
 
 # -- purchase and repair

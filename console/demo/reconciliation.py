@@ -55,4 +55,4 @@ def _announce_file(console: "Console", sandbox: "Sandbox", day: date) -> None:
         "path": url,
         "requestedAt": "1",
     }
-    console.payments.notice(NoticePost("paypay", json.dumps(notice).encode(), (), "127.0.0.1"))
+    console.payments.receive_notice(NoticePost("paypay", json.dumps(notice).encode(), (), "127.0.0.1"))

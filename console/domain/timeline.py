@@ -80,7 +80,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class TimelinePage:
     """Events of a record and its related records, oldest first.
 
     `next_cursor` is the position at which the next page begins; None on the last page. `facts` has the record's
@@ -95,7 +95,7 @@ class Chain:
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
-EMPTY_CHAIN = Chain("", "", ())
+EMPTY_TIMELINE_PAGE = TimelinePage("", "", ())
 """A chain without events."""
 
 

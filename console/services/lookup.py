@@ -10,8 +10,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.services.process.context import ServiceContext, require_reader
-from console.store.credit_checks import credit_checks
-from console.store.credit_checks import joined_reads as looks
+from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 
@@ -47,14 +46,14 @@ class Lookup:
         name = self._context.reader_name
         try:
             with self._context.database.read() as conn:
-                reading = looks.search_number(
+                reading = joined_reads.search_number(
                     conn, number.value, name, admit_unlisted=self._context.admits_unlisted_names
                 )
-                money = _find_money_records(conn, number.value) if reading.has_money else ((), (), ())
+                money = _find_money_records(conn, number.value) if reading.has_orders_or_payments else ((), (), ())
         except ConsoleError as refusal:
-            # The database refused the read; `require` raises a more precise error.
+            # The database refused the read; `require_right` raises a more precise error.
             if refusal.detail.get("reason") == NotAllowedReason.NO_GRANT:
-                self._context.require("read")
+                self._context.require_right("read")
             raise
         if name is not None:
             require_reader(name, reading.person)
@@ -79,7 +78,7 @@ class Lookup:
         if not typing_variants:
             return ()
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return credit_checks.known_numbers(conn, typing_variants, 3)
 
     def suggest_records(self, text: str, limit: int = 20) -> "tuple[QueuedRecord, ...]":
@@ -96,7 +95,7 @@ class Lookup:
         if not query:
             return ()
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             lapsed = journal.lapsed_by_kind(conn)
             checks = _find_checks(conn, query, limit, lapsed.get(credit_checks.KIND, frozenset()))
             money = beginnings.find_by_prefix(conn, query, limit, lapsed)
@@ -114,9 +113,9 @@ def _find_money_records(
     The function imports the module with their queries, because a lookup in a database without payments doesn't need
     it.
     """
-    from console.store.records import money_by_corporation as money_looks
+    from console.store.records import money_by_corporation
 
-    money = money_looks.records_of_number(conn, number)
+    money = money_by_corporation.records_of_number(conn, number)
     return money.orders, money.payments, money.refunds
 
 

@@ -81,7 +81,7 @@ class Settings:
     receiver_trusted_proxies: tuple[str, ...]
     receiver_certificate: Path | None
     receiver_key: Path | None
-    environment_word: Literal["production", "test", "training"]
+    environment: Literal["production", "test", "training"]
     idle_lock_seconds: int
     operator_password_fd: int | None  # file descriptor from which a program gives the password of a decision
     secrets: SecretStore = field(repr=False, compare=False)
@@ -250,9 +250,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         receiver_trusted_proxies=setting_source.get("RECEIVER_TRUSTED_PROXIES", RawSetting.parse_networks, ()),
         receiver_certificate=setting_source.get("RECEIVER_CERTIFICATE", RawSetting.parse_path, None),
         receiver_key=setting_source.get("RECEIVER_KEY", RawSetting.parse_path, None),
-        environment_word=setting_source.get(
-            "environment", choice_parser("production", "test", "training"), "production"
-        ),
+        environment=setting_source.get("environment", choice_parser("production", "test", "training"), "production"),
         idle_lock_seconds=60
         * setting_source.get("idle_lock_minutes", lambda raw: raw.parse_integer(1, 120), IDLE_LOCK_MINUTES),
         operator_password_fd=setting_source.get(
@@ -283,10 +281,10 @@ def _require_consistent(settings: Settings, *, has_configured_environment: bool)
         raise bad_profile_error(
             settings.active_switches[0], SettingProblem.LOOPBACK_ONLY, provider=remote_providers[0]
         )
-    if settings.environment_word == "training" and remote_providers:
+    if settings.environment == "training" and remote_providers:
         raise bad_profile_error("environment", SettingProblem.TRAINING_REACHES_PROVIDER, provider=remote_providers[0])
     is_test = settings.alarmbox_test_account or (not remote_providers and any(settings.provider_urls.values()))
-    return replace(settings, environment_word="test") if is_test and not has_configured_environment else settings
+    return replace(settings, environment="test") if is_test and not has_configured_environment else settings
 
 
 def _remote_providers(settings: Settings) -> list[str]:

@@ -15,7 +15,7 @@ from console.domain.records import PurchaseRequest
 from console.services.alerts.inbox import AlertService
 from console.services.audit.trail import AuditService
 from console.services.bulk.runs import BulkRuns
-from console.services.desk_requests.commands import CommandCall, CommandForm, RequestFacts, Run
+from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
 from console.services.process.context import ServiceContext, execute_for
 from console.services.reconciliation.run import ReconciliationService
 from console.services.refunds.limit_changes import LimitService
@@ -45,7 +45,7 @@ class ActingServices:
     limits: LimitService
 
 
-def command_runners(context: ServiceContext, services: ActingServices) -> Mapping[str, Run]:
+def command_runners(context: ServiceContext, services: ActingServices) -> Mapping[str, CommandRunner]:
     """Return, by the name of the command, the function with which a worker runs it."""
     return {
         **_credit_check_runners(services.credit_checks),
@@ -60,14 +60,14 @@ def command_runners(context: ServiceContext, services: ActingServices) -> Mappin
     }
 
 
-def _runner_of_method(method: Any) -> Run:
+def _runner_of_method(method: Any) -> CommandRunner:
     """Return a function that runs a command: it calls the service's method with the arguments of the command and its
     request id.
     """
     return lambda call: method(*call.arguments, request_id=call.request_id)
 
 
-def _credit_check_runners(checks: CreditCheckService) -> Mapping[str, Run]:
+def _credit_check_runners(checks: CreditCheckService) -> Mapping[str, CommandRunner]:
     def purchase(call: CommandCall) -> object:
         (request,) = call.arguments
         return checks.purchase(request, call.progress, request_id=call.request_id)
@@ -86,15 +86,15 @@ def _credit_check_runners(checks: CreditCheckService) -> Mapping[str, Run]:
     return {"purchase": purchase, "refetch": refetch}
 
 
-def _payment_runners(payment_service: PaymentService) -> Mapping[str, Run]:
+def _payment_runners(payment_service: PaymentService) -> Mapping[str, CommandRunner]:
     return {
         "payment start": _runner_of_method(payment_service.start),
-        "payment import": _runner_of_method(payment_service.import_),
-        "order move": _runner_of_method(payment_service.move_order),
+        "payment import": _runner_of_method(payment_service.import_payment),
+        "order move": _runner_of_method(payment_service.set_order_paid),
     }
 
 
-def _refund_runners(refund_service: RefundService) -> Mapping[str, Run]:
+def _refund_runners(refund_service: RefundService) -> Mapping[str, CommandRunner]:
     def approve(call: CommandCall) -> object:
         id, expected_version = call.arguments
         return refund_service.approve(id, expected_version, call.progress, request_id=call.request_id)
@@ -112,7 +112,7 @@ def _refund_runners(refund_service: RefundService) -> Mapping[str, Run]:
     }
 
 
-def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, Run]:
+def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, CommandRunner]:
     def resolve(call: CommandCall) -> object:
         kind, id, as_state, evidence, provider_id, expected_version = call.arguments
         is_number = provider_id is not None and kind in (credit_checks.KIND, "operation") and provider_id.isdecimal()
@@ -121,7 +121,7 @@ def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mappi
 
     def run_due(_call: CommandCall) -> object:
         """Run the due tasks as the worker, for a person whose roles allow this. Raises not_allowed."""
-        context.require("due_tasks")
+        context.require_right("due_tasks")
         with execute_for(None):
             return recovery.run_due()
 
@@ -130,12 +130,12 @@ def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mappi
         "resolve": resolve,
         "take": _runner_of_method(recovery.take),
         "give up": _runner_of_method(recovery.give_up),
-        "note": _runner_of_method(recovery.note),
+        "note": _runner_of_method(recovery.add_note),
         "run due": run_due,
     }
 
 
-def _bulk_runners(bulk_runs: BulkRuns) -> Mapping[str, Run]:
+def _bulk_runners(bulk_runs: BulkRuns) -> Mapping[str, CommandRunner]:
     def run(call: CommandCall) -> object:
         run_id, most = call.arguments
         return bulk_runs.run(run_id, most, request_id=call.request_id)

@@ -17,13 +17,13 @@ from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
 from console.services.payment_intake.due_tasks import DuePayments
 from console.services.payment_intake.import_payment import Imports
-from console.services.payment_intake.judged_notice import JudgedNotice
+from console.services.payment_intake.judged_notice import CheckedNotice
 from console.services.payment_intake.receive import Notices
-from console.services.payments import order_status as order_moving
+from console.services.payments import order_status
 from console.services.payments.probe import PaymentProbes
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.payments.resolve import PaymentDecisions
-from console.services.payments.start import START, PaymentStarts, Starts
+from console.services.payments.start import START, PaymentStarts, PaymentStartService
 from console.services.payments.timeouts import PaymentTimeouts
 from console.services.payments.view import PaymentViews
 from console.services.process.context import ServiceContext
@@ -66,7 +66,7 @@ class PaymentService:
             record_answers.start_answer_finder(self._context),
         )
 
-    def import_(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
+    def import_payment(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
         """Insert a payment of the provider that is missing here, in the provider's state. A payment that is already
         here is only probed. Raises the errors of `Imports.import_payment`.
         """
@@ -74,25 +74,25 @@ class PaymentService:
             "payment import", request_id, (data,), lambda: self._imports.import_payment(data)
         )
 
-    def notice(self, post: NoticePost) -> NoticeResult:
+    def receive_notice(self, post: NoticePost) -> NoticeResult:
         """Check and store a provider's notice and apply its report. Raises the errors of `Notices.receive_notice`."""
         return self._notices.receive_notice(post)
 
-    def judge_notice(self, post: NoticePost) -> JudgedNotice:
+    def check_notice(self, post: NoticePost) -> CheckedNotice:
         """Check a provider's notice and return it. The caller then stores the notice, answers the sender, and asks
         the provider if necessary.
         """
-        return self._notices.judge_notice(post)
+        return self._notices.check_notice(post)
 
-    def refused_notices(self) -> int:
+    def count_refused_notices(self) -> int:
         """Return the number of stored refused notices, at most 1,000. Raises not_allowed."""
         return self._notices.count_refused()
 
-    def show(self, id: int) -> PaymentView:
+    def read_payment(self, id: int) -> PaymentView:
         """Return one payment with the data of its screen. Raises not_found, not_allowed."""
         return self._views.read_payment(id)
 
-    def order(self, id: int) -> OrderView:
+    def read_order(self, id: int) -> OrderView:
         """Return one order with its payments and refunds. Raises not_found, not_allowed."""
         return self._views.read_order(id)
 
@@ -112,9 +112,9 @@ class PaymentService:
             self._payment_probes.probe(id)
         except ConsoleError as ending:
             if ending.exit_status != refusals.REFUSED_STATUS:
-                self._timeouts.go_on(id)
+                self._timeouts.resume_stuck_saga(id)
             raise
-        self._timeouts.go_on(id)
+        self._timeouts.resume_stuck_saga(id)
         return self._payment_probes.read_payment(id)
 
     def probe_order(self, id: int) -> Order:
@@ -124,7 +124,7 @@ class PaymentService:
         as detail.record and the payment as detail.payment.
         """
         with refusals.audit_refusals(self._context, AuditAction.ORDER_PROBE, id, kind=orders.KIND):
-            self._context.require("probe")
+            self._context.require_right("probe")
             view = self._views.read_order(id)
             if not view.payments:
                 raise ConsoleError(
@@ -150,14 +150,14 @@ class PaymentService:
         not_found, not_allowed.
         """
         with refusals.audit_refusals(self._context, AuditAction.ORDER_RESOLVE, id, kind=orders.KIND):
-            self._context.require("resolve")
+            self._context.require_right("resolve")
             record = self._views.read_order(id).record
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record, "reason": IdleReason.ORDER})
 
     def resolve(
         self,
         id: int,
-        as_state: str,
+        target_state: str,
         evidence: str | Path,
         provider_id: str | None = None,
         expected_version: int | None = None,
@@ -168,21 +168,21 @@ class PaymentService:
         return self._request_ids.act_once(
             "resolve",
             request_id,
-            (payments.KIND, str(id), as_state, evidence, provider_id, expected_version),
-            lambda: self._payment_decisions.resolve(id, as_state, evidence, provider_id, expected_version),
+            (payments.KIND, str(id), target_state, evidence, provider_id, expected_version),
+            lambda: self._payment_decisions.resolve(id, target_state, evidence, provider_id, expected_version),
             record_answers.resolve_answer_finder(self._context, payments.KIND, id),
         )
 
-    def set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
+    def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-asides that wait for their refund, oldest first; `after` is the last id of the previous
         page. Raises not_allowed.
         """
         return self._views.list_set_asides(limit, after)
 
-    def move_order(self, payment_id: int, *, request_id: str | None = None) -> Order:
+    def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
         """Set the payment's order to paid. Raises not_allowed, nothing_to_resolve, not_found."""
         return self._request_ids.act_once(
-            "order move", request_id, (payment_id,), lambda: order_moving.move_by_person(self._context, payment_id)
+            "order move", request_id, (payment_id,), lambda: order_status.move_by_person(self._context, payment_id)
         )
 
 
@@ -193,18 +193,18 @@ class PaymentServiceBuilder:
         self,
         context: ServiceContext,
         pipeline: GuardedPipeline,
-        vendors: PaymentVendors,
+        vendors: PaymentProviders,
         read_log: ReadLog,
         request_ids: RequestIds,
     ) -> None:
-        self.starts: Starts = GuardedService(context, pipeline, START, lambda: context)
-        self.payment_probes = probes = PaymentProbes(context, vendors, self.starts)
+        self.start_action: PaymentStartService = GuardedService(context, pipeline, START, lambda: context)
+        self.payment_probes = probes = PaymentProbes(context, vendors, self.start_action)
         self.imports = Imports(context, vendors, probes)
         notices = Notices(context, vendors, probes)
         self._due_payments = DuePayments(context, probes, notices)
         self.timeouts = PaymentTimeouts(context, probes)
         self.payments = PaymentService(
-            PaymentStarts(context, self.starts, vendors, probes), self.imports, notices, probes,
+            PaymentStarts(context, self.start_action, vendors, probes), self.imports, notices, probes,
             PaymentDecisions(context, probes), PaymentViews(context, read_log), context, self.timeouts, request_ids,
         )  # fmt: skip
 

@@ -31,7 +31,7 @@ def open_vendor(context: "ServiceContext", name: str) -> "PaymentVendor":
     plugin, settings = payment_plugin.find(name), context.settings
     if plugin is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": name[:40]})
-    if context.asks:  # the worker has the credentials; this desk reads the capabilities alone
+    if context.asks_worker:  # the worker has the credentials; this desk reads the capabilities alone
         return plugin.open(make_adapter_arguments(context, plugin))
     if not settings.is_enabled(name):
         facts: BadProfile = {

@@ -14,7 +14,7 @@ from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.records import Choice
 from console.domain.service_results import FeedMark, QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
-from console.domain.timeline import Chain
+from console.domain.timeline import TimelinePage
 from console.domain.views.any_record import AnyView, QueuePage, ResolveResult, UnfinishedWork
 from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.notes import NoteService
@@ -40,7 +40,7 @@ _MAX_ID_DIGITS = 18  # digits
 
 
 @dataclass(frozen=True, slots=True)
-class CheckRecovery:
+class CreditCheckRecoveryServices:
     """The services that decide, probe and show credit checks, for `RecoveryService`."""
 
     decisions: PurchaseDecisions
@@ -60,7 +60,7 @@ class CommonServices:
 
 
 @dataclass(frozen=True, slots=True)
-class TimelineParts(Chain):
+class PrintableTimelinePage(TimelinePage):
     """A page of a record's timeline that can also be written as text."""
 
     def as_text(self, language: str) -> str:
@@ -78,7 +78,7 @@ class RecoveryService:
     def __init__(
         self,
         queues: Queues,
-        checks: CheckRecovery,
+        checks: CreditCheckRecoveryServices,
         operations: Operations,
         payments: PaymentService,
         refunds: RefundService,
@@ -92,29 +92,29 @@ class RecoveryService:
         self._payments, self._refunds, self._scheduler = payments, refunds, scheduler
         self._common = common
 
-    def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
+    def read_queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
         """Return one page of the queue `name`; `after` is the cursor of the previous page. Raises usage,
         not_allowed.
         """
         return self._queues.read_page(name, limit, after)
 
-    def counts(self) -> tuple[QueueCount, ...]:
+    def count_queues(self) -> tuple[QueueCount, ...]:
         """Return the number of records in each queue, counted up to a limit. Raises not_allowed."""
         return self._queues.read_counts()
 
-    def unfinished(self) -> tuple[UnfinishedWork, ...]:
+    def list_unfinished(self) -> tuple[UnfinishedWork, ...]:
         """Return the operations in the journal that have not ended. Raises not_allowed."""
         return self._queues.list_unfinished()
 
-    def holders(self) -> tuple[LeaseHolder, ...]:
+    def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
         """Return the holders of leases, oldest first. Raises not_allowed."""
         return self._queues.list_holders()
 
-    def takes(self) -> tuple[Take, ...]:
+    def list_takes(self) -> tuple[Take, ...]:
         """Return the takes of records that have not ended, oldest first. Raises not_allowed."""
         return self._queues.list_takes()
 
-    def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
+    def read_changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
         """Return the present position in the change feed for the next call, and kind and id of the records that have
         changed since the position `after`.
         """
@@ -130,9 +130,9 @@ class RecoveryService:
         """Run the tasks that are due and that no other process runs. A window calls this each minute. At a desk for
         whose person a worker acts, run nothing.
         """
-        return () if self._context.asks else self._scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
+        return () if self._context.asks_worker else self._scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
 
-    def choices(self, kind: str, id: int | str) -> tuple[Choice, ...]:
+    def find_choices(self, kind: str, id: int | str) -> tuple[Choice, ...]:
         """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason
         why it is not possible. Raises not_found.
         """
@@ -154,34 +154,36 @@ class RecoveryService:
             "give up", request_id, (kind, number), lambda: assignments.give_up(kind, number)
         )
 
-    def note(self, kind: str, id: int | str, words: str, *, request_id: str | None = None) -> Note:
+    def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
         """Add a note of the acting person to the record. Raises usage, not_found, not_allowed."""
         number, notes = _record_id(kind, id), self._common.notes
-        from_records = record_answers.note_answer_finder(self._context, kind, number, words)
-        act = (kind, number, words)
+        from_records = record_answers.note_answer_finder(self._context, kind, number, note_text)
+        act = (kind, number, note_text)
         return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
 
-    def show(self, kind: str, id: int | str) -> AnyView:
+    def read_record(self, kind: str, id: int | str) -> AnyView:
         """Return one record with the data of its screen. Raises not_found, not_allowed."""
         match kind:
             case "operation":
                 return self._operations.read_view(str(id))
             case "payment":
-                return self._payments.show(_record_id(kind, id))
+                return self._payments.read_payment(_record_id(kind, id))
             case "order":
-                return self._payments.order(_record_id(kind, id))
+                return self._payments.read_order(_record_id(kind, id))
             case "refund":
-                return self._refunds.show(_record_id(kind, id))
+                return self._refunds.read_refund(_record_id(kind, id))
         return self._checks.views.read_credit_check(_check_id(kind, id))
 
-    def story(self, kind: str, id: int | str, limit: int = 500, after: str | None = None) -> TimelineParts:
+    def read_timeline(
+        self, kind: str, id: int | str, limit: int = 500, after: str | None = None
+    ) -> PrintableTimelinePage:
         """Return one page of the record's timeline, oldest first; `after` is the cursor of the previous page. Raises
         not_found, usage, not_allowed.
         """
-        chain = self._common.timelines.read_story(kind, id, limit, after)
-        return TimelineParts(chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden)
+        chain = self._common.timelines.read_timeline(kind, id, limit, after)
+        return PrintableTimelinePage(chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden)
 
-    def evidence_pack(self, kind: str, id: int | str, path: Path) -> PackWritten:
+    def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> PackWritten:
         """Write the evidence pack of a record to the new file `path`. `pack_verification.verify_pack` verifies it.
 
         Raises not_found, not_allowed, usage (file_exists), storage_full.
@@ -212,7 +214,7 @@ class RecoveryService:
         return self._checks.probes.probe(_check_id(kind, id))
 
     def resolve(
-        self, kind: str, id: int | str, as_state: str, evidence: str | Path, provider_id: int | str | None = None,
+        self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
         expected_version: int | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
         """Decide an unknown outcome with evidence. Raises the errors of the record's own `resolve`.
@@ -224,8 +226,8 @@ class RecoveryService:
         return self._request_ids.act_once(
             "resolve",
             request_id,
-            (kind, str(id), as_state, evidence, provider_text, expected_version),
-            lambda: self._resolve(kind, id, as_state, evidence, provider_id, expected_version),
+            (kind, str(id), target_state, evidence, provider_text, expected_version),
+            lambda: self._resolve(kind, id, target_state, evidence, provider_id, expected_version),
             record_answers.resolve_answer_finder(self._context, kind, id),
         )
 
@@ -233,7 +235,7 @@ class RecoveryService:
         self,
         kind: str,
         id: int | str,
-        as_state: str,
+        target_state: str,
         evidence: str | Path,
         provider_id: int | str | None,
         expected_version: int | None,
@@ -241,19 +243,19 @@ class RecoveryService:
         provider_text = None if provider_id is None else str(provider_id)
         match kind:
             case "operation":
-                return self._operations.resolve(str(id), as_state, evidence, provider_id)
+                return self._operations.resolve(str(id), target_state, evidence, provider_id)
             case "payment":
                 return self._payments.resolve(
-                    _record_id(kind, id), as_state, evidence, provider_text, expected_version
+                    _record_id(kind, id), target_state, evidence, provider_text, expected_version
                 )
             case "refund":
                 return self._refunds.resolve(
-                    _record_id(kind, id), as_state, evidence, provider_text, expected_version
+                    _record_id(kind, id), target_state, evidence, provider_text, expected_version
                 )
             case "order":
                 self._payments.resolve_order(_record_id(kind, id))
         number = _provider_check_id(provider_id)
-        return self._checks.decisions.resolve(_check_id(kind, id), as_state, evidence, number, expected_version)
+        return self._checks.decisions.resolve(_check_id(kind, id), target_state, evidence, number, expected_version)
 
 
 def _record_id(kind: str, id: int | str) -> int:

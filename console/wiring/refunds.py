@@ -12,7 +12,7 @@ from console.services.guarded.action import GuardedService
 from console.services.guarded.operation import Progress
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
 from console.services.refunds.approval import RefundDecisions
@@ -21,7 +21,7 @@ from console.services.refunds.lease import RefundLease
 from console.services.refunds.probe import RefundProbes
 from console.services.refunds.request import RefundRequests
 from console.services.refunds.resolve import RefundRecovery
-from console.services.refunds.submit import SUBMIT, RefundSubmissions, Sendings
+from console.services.refunds.submit import SUBMIT, RefundSubmissions, RefundSubmissionService
 from console.services.refunds.view import RefundViews
 from console.services.tasks.due_tasks import Task
 from console.store.refunds import refunds
@@ -43,7 +43,7 @@ class RefundService:
         )
         self._refund_probes, self._refund_recovery, self._views = refund_probes, refund_recovery, views
 
-    def plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
+    def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
         """Return the facts that a person should read before requesting a refund. Raises the errors of
         `RefundRequests.make_plan`.
         """
@@ -127,7 +127,7 @@ class RefundService:
     def resolve(
         self,
         id: int,
-        as_state: str,
+        target_state: str,
         evidence: str | Path,
         provider_id: str | None = None,
         expected_version: int | None = None,
@@ -138,16 +138,16 @@ class RefundService:
         return self._request_ids.act_once(
             "resolve",
             request_id,
-            (refunds.KIND, str(id), as_state, evidence, provider_id, expected_version),
-            lambda: self._refund_recovery.resolve(id, as_state, evidence, provider_id, expected_version),
+            (refunds.KIND, str(id), target_state, evidence, provider_id, expected_version),
+            lambda: self._refund_recovery.resolve(id, target_state, evidence, provider_id, expected_version),
             record_answers.resolve_answer_finder(self._context, refunds.KIND, id),
         )
 
-    def show(self, id: int) -> RefundView:
+    def read_refund(self, id: int) -> RefundView:
         """Return one refund with the data of its screen. Raises not_found, not_allowed."""
         return self._views.read_refund(id)
 
-    def inbox(self) -> ApprovalInbox:
+    def read_inbox(self) -> ApprovalInbox:
         """Return the refunds that wait for a decision, oldest first. Raises not_allowed."""
         return self._views.read_inbox()
 
@@ -161,14 +161,14 @@ class RefundServiceBuilder:
         self,
         context: ServiceContext,
         pipeline: GuardedPipeline,
-        vendors: PaymentVendors,
+        vendors: PaymentProviders,
         read_log: ReadLog,
         request_ids: RequestIds,
     ) -> None:
-        self.sendings: Sendings = GuardedService(context, pipeline, SUBMIT, lambda: context)
-        refund_lease = RefundLease(context, self.sendings)
+        self.submit_action: RefundSubmissionService = GuardedService(context, pipeline, SUBMIT, lambda: context)
+        refund_lease = RefundLease(context, self.submit_action)
         probes = RefundProbes(context, vendors, refund_lease)
-        submissions = RefundSubmissions(context, self.sendings, vendors, probes)
+        submissions = RefundSubmissions(context, self.submit_action, vendors, probes)
         decisions = RefundDecisions(context, vendors, submissions)
         recovery = RefundRecovery(context, vendors, refund_lease)
         self.refund_requests = RefundRequests(context, vendors)

@@ -19,11 +19,11 @@ from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import Eligibility
 from console.services.bulk.execute import BulkExecutor
 from console.services.bulk.runs import BulkRuns
-from console.services.credit_checks import purchase as purchasing
+from console.services.credit_checks import purchase
 from console.services.credit_checks.outcomes import PurchaseSettler
 from console.services.credit_checks.pdf import Pdfs
 from console.services.credit_checks.probe import CreditCheckProbes
-from console.services.credit_checks.provider import Vendors
+from console.services.credit_checks.provider import CreditVendorSource
 from console.services.credit_checks.readings import CheckReadings
 from console.services.credit_checks.refetch import RefetchService
 from console.services.credit_checks.resolve import PurchaseDecisions
@@ -31,13 +31,13 @@ from console.services.credit_checks.view import CreditCheckViews
 from console.services.evidence.pack import EvidencePacks
 from console.services.evidence.pack_text import TimelineText
 from console.services.evidence.timeline import TimelineService
-from console.services.guarded import unsent_operations as unsent
+from console.services.guarded import unsent_operations
 from console.services.guarded.action import GuardedService, Services, services_by_action
 from console.services.guarded.operation import Progress
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
 from console.services.lookup import Lookup
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import SpooledPayments
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.run import ReconciliationService
@@ -52,7 +52,7 @@ from console.services.tasks.scheduler import Scheduler
 from console.store.payments import payments as payment_rows
 from console.store.refunds import refunds as refund_rows
 from console.wiring.payments import PaymentService, PaymentServiceBuilder
-from console.wiring.records import CheckRecovery, CommonServices, RecoveryService
+from console.wiring.records import CommonServices, CreditCheckRecoveryServices, RecoveryService
 from console.wiring.refunds import RefundService, RefundServiceBuilder
 
 
@@ -62,7 +62,7 @@ class CreditCheckService:
     def __init__(
         self,
         context: ServiceContext,
-        checks: purchasing.CreditChecks,
+        checks: purchase.CreditChecks,
         check_probes: CreditCheckProbes,
         views: CreditCheckViews,
         request_ids: RequestIds,
@@ -70,7 +70,7 @@ class CreditCheckService:
         self._checks, self._check_probes, self._views = checks, check_probes, views
         self._context, self._request_ids = context, request_ids
 
-    def plan(self, number: str) -> PurchasePlan:
+    def make_plan(self, number: str) -> PurchasePlan:
         """Return the facts that a person should read before a purchase. Raises invalid_corporation_number."""
         return self._checks.make_plan(number)
 
@@ -118,7 +118,7 @@ class CreditCheckService:
             record_answers.probe_answer_finder(self._context, "credit-check", id),
         )
 
-    def show(self, id: int) -> CreditCheckView:
+    def read_credit_check(self, id: int) -> CreditCheckView:
         """Return one credit check with the data of its screen. Raises not_found, not_allowed."""
         return self._views.read_credit_check(id)
 
@@ -144,21 +144,21 @@ class ServiceBuilder:
     ) -> None:
         self._context, self._open_publisher, self._request_ids = context, open_publisher, request_ids
         self.read_log = ReadLog(context)
-        self._vendors = Vendors(make_vendor)
+        self._vendors = CreditVendorSource(make_vendor)
         reader = self._vendors.get_reader
         self._heartbeat = context.heartbeat
         self._pipeline = GuardedPipeline(context, self._heartbeat)
         self._refetch_service = RefetchService(context, self._pipeline, CheckReadings(context, reader))
-        self._purchases: purchasing.Purchases = GuardedService(
+        self._purchases: purchase.Purchases = GuardedService(
             context,
             self._pipeline,
-            purchasing.PURCHASE,
+            purchase.PURCHASE,
             lambda: PurchaseSettler(context, self._vendors.get_capabilities()),
         )
         self._purchase_decisions = PurchaseDecisions(context, reader, self._purchases)
         self._check_probes = CreditCheckProbes(context, self._purchase_decisions, reader)
         self._views = CreditCheckViews(context, self.read_log)
-        self._payment_vendors = PaymentVendors(make_payment_vendor)
+        self._payment_vendors = PaymentProviders(make_payment_vendor)
 
     @cached_property
     def _payment_builder(self) -> PaymentServiceBuilder:
@@ -182,7 +182,7 @@ class ServiceBuilder:
 
     def credit_check_service(self, lookup: Lookup) -> CreditCheckService:
         """Return the service with all actions on credit checks."""
-        checks = purchasing.CreditChecks(self._context, self._purchases, self._vendors, self._refetch_service, lookup)
+        checks = purchase.CreditChecks(self._context, self._purchases, self._vendors, self._refetch_service, lookup)
         return CreditCheckService(self._context, checks, self._check_probes, self._views, self._request_ids)
 
     def recovery_service(self) -> RecoveryService:
@@ -204,7 +204,7 @@ class ServiceBuilder:
             forgotten_refunds,
             forgotten_payments,
         )
-        check_recovery = CheckRecovery(self._purchase_decisions, self._check_probes, self._views)
+        check_recovery = CreditCheckRecoveryServices(self._purchase_decisions, self._check_probes, self._views)
         money_services = (payment_builder.payments, refund_builder.refunds)
         call_context = (self._context, self._request_ids)
         return RecoveryService(
@@ -235,11 +235,11 @@ class ServiceBuilder:
         settled.
         """
         checks = self._purchases, self._refetch_service.refetches
-        return services_by_action(*checks, self._payment_builder.starts, self._refund_builder.sendings)
+        return services_by_action(*checks, self._payment_builder.start_action, self._refund_builder.submit_action)
 
     def end_unsent_operations(self) -> None:
         """Settle as not sent the operations that this desk certainly never sent."""
-        unsent.settle_all(self._context, self.guarded_actions)
+        unsent_operations.settle_all_unsent(self._context, self.guarded_actions)
 
     @cached_property
     def scheduler(self) -> Scheduler:
@@ -258,7 +258,7 @@ class ServiceBuilder:
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_run()),
                 ("alert_rules", AlertRules(self._context).run),
                 ("outbox", OutboxSender(self._context, self._open_publisher).run),
-                ("audit_roots", AuditRoots(self._context).write_due),
+                ("audit_roots", AuditRoots(self._context).write_root_if_due),
             ),
         )
         return Scheduler(self._context, self._heartbeat, due_tasks.tasks())

@@ -3,60 +3,60 @@
 from collections.abc import Iterator
 
 from console.domain.records import TimelineEntry
-from console.domain.timeline import Chain, Event, Step, mask_text
+from console.domain.timeline import Event, Step, TimelinePage, mask_text
 from console.wording import catalogue as wording
 
 _STEPS_WITH_SENTENCE = frozenset((Step.BEGUN, Step.ENDED, Step.ANSWER, Step.NOTICE, Step.PROOF))
 _AUDIT_SOURCE = "audit_log"
 
 
-def timeline_text(story: Chain, language: str) -> str:
+def timeline_text(timeline: TimelinePage, language: str) -> str:
     """Return the timeline of a record as text: the header of the record, then one line per event."""
-    lines = [*header_lines(story, language), *(event_line(event, story, language) for event in story.events)]
-    if not story.events:
+    lines = [*header_lines(timeline, language), *(event_line(event, timeline, language) for event in timeline.events)]
+    if not timeline.events:
         lines.append(wording.translate("story.empty", language))
-    if story.next_cursor is not None:
+    if timeline.next_cursor is not None:
         lines.append(wording.translate("story.more", language))
-    return "\n".join(mask_text(entry, story.hidden) for entry in lines) + "\n"
+    return "\n".join(mask_text(entry, timeline.hidden) for entry in lines) + "\n"
 
 
-def header_lines(story: Chain, language: str) -> Iterator[str]:
+def header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
     """Yield the lines of the header of a copied timeline: the record's name, its states, and an empty line."""
-    facts = wording.format_amounts(story.facts)
-    kind = wording.translate(f"kind.{story.kind}", language)
-    yield wording.translate("story.title", language, **{**facts, "kind": kind, "id": story.id})
-    yield " / ".join(_state_texts(story, language))
+    facts = wording.format_amounts(timeline.facts)
+    kind = wording.translate(f"kind.{timeline.kind}", language)
+    yield wording.translate("story.title", language, **{**facts, "kind": kind, "id": timeline.id})
+    yield " / ".join(_state_texts(timeline, language))
     yield ""
 
 
-def _state_texts(story: Chain, language: str) -> Iterator[str]:
-    state, certainty, work = (story.facts.get(name) for name in ("state", "certainty", "work"))
-    yield wording.state_word(story.kind, str(state), language)
+def _state_texts(timeline: TimelinePage, language: str) -> Iterator[str]:
+    state, certainty, work = (timeline.facts.get(name) for name in ("state", "certainty", "work"))
+    yield wording.state_word(timeline.kind, str(state), language)
     if certainty is not None:
         yield wording.translate(f"state.certainty.{certainty}", language)
         yield wording.translate(f"state.work.{work}", language)
 
 
-def event_line(event: Event, story: Chain, language: str) -> str:
+def event_line(event: Event, timeline: TimelinePage, language: str) -> str:
     """Return an event of a timeline as one line: instant, person, sentence, and in brackets the references. Example:
     `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`.
     """
     who = wording.translate("who.worker", language) if event.who == "worker" else event.who
-    sentence_text = sentence_with_record(event, story, language)
+    sentence_text = sentence_with_record(event, timeline, language)
     refs = wording.translate("list.separator", language).join(_references(event, language))
     entry = f"{wording.format_instant(event.at)}  {who}  {sentence_text}{f'  [{refs}]' if refs else ''}"
     return "".join(character if character.isprintable() else " " for character in entry)
 
 
-def sentence_with_record(event: Event, story: Chain, language: str) -> str:
+def sentence_with_record(event: Event, timeline: TimelinePage, language: str) -> str:
     """Return an event of a timeline as a sentence. If the event belongs to another record than the timeline, the
     sentence also names that record. References of payers are masked.
     """
     text = event_sentence(event, language)
-    if (event.kind, event.id) != (story.kind, story.id):
+    if (event.kind, event.id) != (timeline.kind, timeline.id):
         kind = wording.translate(f"kind.{event.kind}", language)
         text = wording.translate("story.of", language, kind=kind, id=event.id, told=text)
-    return mask_text(text, story.hidden)
+    return mask_text(text, timeline.hidden)
 
 
 def event_sentence(event: Event, language: str) -> str:

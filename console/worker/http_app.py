@@ -28,7 +28,7 @@ from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import ProviderTraits
 from console.domain.payments.records import NoticePost
 from console.domain.setting_problems import SettingProblem
-from console.services.payment_intake.judged_notice import JudgedNotice
+from console.services.payment_intake.judged_notice import CheckedNotice
 from console.services.payment_intake.signed_notices import SOURCE_PATTERN
 from console.worker import live_websocket as live
 from console.worker.connection_limits import (
@@ -138,7 +138,7 @@ class Receiver:
             b"OK", media_type="text/plain", background=BackgroundTask(self._probe_payment, source, notice)
         )
 
-    async def _verify(self, request: Request, source: str) -> JudgedNotice:
+    async def _verify(self, request: Request, source: str) -> CheckedNotice:
         """Read the request and let the service verify its notice. Return the checked notice.
 
         Raises RequestRefused for a request that the receiver itself refuses.
@@ -150,15 +150,15 @@ class Receiver:
         require_unambiguous(request, self._options.max_body_bytes)
         body = await read_body(request, self._options.max_body_bytes, self._options.body_timeout_seconds)
         post = NoticePost(source, body, _header_pairs(request), self._sender_address(request))
-        return await self._verify_threads.run(lambda: self._console.payments.judge_notice(post))
+        return await self._verify_threads.run(lambda: self._console.payments.check_notice(post))
 
-    async def _store(self, source: str, notice: JudgedNotice) -> str:
+    async def _store(self, source: str, notice: CheckedNotice) -> str:
         """Store a checked notice and return the word for its result.
 
         Raises RequestRefused for every refused notice, even if its refusal could not be written to the audit trail.
         """
         if notice.is_refused:
-            if notice.write_first:
+            if notice.must_store_before_reply:
                 await self._store_threads[source].run(notice.store_notice)
             elif notice.writes_database:
                 with suppress(NoCapacity, ConsoleError):
@@ -172,7 +172,7 @@ class Receiver:
             self._named_sources.add(source)
         return result.done or _TROUBLE_RESULT
 
-    async def _probe_payment(self, source: str, notice: JudgedNotice) -> None:
+    async def _probe_payment(self, source: str, notice: CheckedNotice) -> None:
         """Ask the provider about the payment of a notice, after the notice was answered. If the thread pool is full,
         a due task asks later.
         """

@@ -34,19 +34,19 @@ class LockThread:
     def _run_loop(self) -> None:
         last_code: str | None = None
         while not self._stop_event.is_set():
-            code = self._look()
+            code = self._end_blocking_sessions()
             if code is not None and code != last_code:
                 _log.warning("sessions that hold others up can't be ended: %s", code)
             last_code = code
             self._stop_event.wait(PAUSE_SECONDS if code is None else LONG_PAUSE_SECONDS)
         self._watch.close()
 
-    def _look(self) -> str | None:
-        """Run one pass of `LockWatch.end_holders`. Return the error code if a right is missing or the pass raised an
-        unexpected exception, otherwise None.
+    def _end_blocking_sessions(self) -> str | None:
+        """Run one pass of `LockWatch.end_blocking_sessions`. Return the error code if a right is missing or the pass
+        raised an unexpected exception, otherwise None.
         """
         try:
-            self._watch.end_holders()
+            self._watch.end_blocking_sessions()
         except ConsoleError as refusal:
             return refusal.code if refusal.code == ErrorCode.NOT_ALLOWED else None
         except Exception:

@@ -64,7 +64,7 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
 
 def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[str, int], None]) -> None:
     """Run the receiver on this thread until `stop_event` is set. `on_listening` is called with its URL and port."""
-    from console.worker import http_app as receiver
+    from console.worker import http_app
     from console.worker.connection_limits import ReceiverOptions
 
     options = ReceiverOptions.from_settings(console.settings)
@@ -74,7 +74,7 @@ def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[s
         host = f"[{address}]" if ":" in address else address
         on_listening(f"{scheme}://{host}:{port}", port)
 
-    receiver.serve(receiver.make_app(console, options), options, stop_event, report_listening)
+    http_app.serve(http_app.make_app(console, options), options, stop_event, report_listening)
 
 
 def _end_threads(

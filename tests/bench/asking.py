@@ -212,7 +212,7 @@ def _poll(desk: Console, number: int, over: Event, lock: Lock) -> None:
     mark: FeedMark | None = None
     turn = number
     while not over.wait(_FEED_SECONDS * (1 if mark else number / _DESKS)):
-        mark, _ = desk.recovery.changes(mark)
+        mark, _ = desk.recovery.read_changes(mark)
         turn += 1
         if turn % READINGS_PER_PRESENCE == 0:
             desk.desk_status.is_worker_away()
@@ -223,8 +223,8 @@ def _poll(desk: Console, number: int, over: Event, lock: Lock) -> None:
 
 def _count(desk: Console) -> None:
     """The reads of `BackgroundRefresh.read_standing` of an operator."""
-    desk.recovery.counts()
-    desk.recovery.unfinished()
+    desk.recovery.count_queues()
+    desk.recovery.list_unfinished()
     desk.alerts.count_lost_operations()
     desk.alerts.count_unacknowledged()
     desk.bulk.count_unfinished()

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from console.app import Console
 from console.domain.service_results import FeedMark
 from console.sandbox.server import Sandbox
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.engine import Database
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
@@ -97,7 +97,7 @@ def _write(console: Console, payment: int, written: dict[int, float], over: Even
 
 
 def _announced(conn: Any, payment: int, console: Console) -> int:
-    swaps.announce_change(conn, "payment", payment, console._context.now())
+    compare_and_swap.announce_change(conn, "payment", payment, console._context.now())
     own = "SELECT last_insert_rowid()" if conn.dialect.name == "sqlite" else "SELECT LAST_INSERT_ID()"
     return int(conn.exec_driver_sql(own).scalar())
 
@@ -107,11 +107,11 @@ class _Ours:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._mark, _ = console.recovery.changes(None)
+        self._mark, _ = console.recovery.read_changes(None)
 
     def read(self) -> Sequence[int]:
         before: FeedMark = self._mark
-        self._mark, _ = self._console.recovery.changes(before)
+        self._mark, _ = self._console.recovery.read_changes(before)
         return [*range(before.latest + 1, self._mark.latest + 1), *(self._mark.seen - before.seen)]
 
 

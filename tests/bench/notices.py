@@ -40,8 +40,8 @@ def _on(engine: str, scene: Scene) -> Iterator[Row]:
     with Inserts(scene.place) as inserts:
         for begin in range(0, len(posts), _A_ROUND):
             some = posts[begin : begin + _A_ROUND]
-            booked.send(scene.payments.notice, some)
-            again.send(scene.payments.notice, some)
+            booked.send(scene.payments.receive_notice, some)
+            again.send(scene.payments.receive_notice, some)
             bare.send(inserts.write, inserts.news(_A_ROUND))
     number, peer = str(NUMBER), f"bare INSERTs of {inserts.each} rows {bare.told()}"
     ratio = booked.each() / bare.each()

@@ -9,19 +9,17 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from console.domain.service_results import FeedMark
-from console.store.credit_checks import credit_checks
-from console.store.credit_checks import joined_reads as looks
-from console.store.database import change_feed as feed
+from console.store.credit_checks import credit_checks, joined_reads
+from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.operations import idempotency, journal, leases
 from console.store.payments import account_limits as accounts
 from console.store.payments import events as payment_events
 from console.store.payments import orders, payments, set_asides
 from console.store.queues import definitions as queue_tables
-from console.store.queues import future_dated_work as put_off
-from console.store.queues import queues
+from console.store.queues import future_dated_work, queues
 from console.store.queues.table_queries import QueueKey, TableQueries
-from console.store.records import money_by_corporation as money_looks
+from console.store.records import money_by_corporation
 from console.store.records import prefix_search as beginnings
 from console.store.refunds import approvals, refunds
 from tests.bench.figures import Row
@@ -62,7 +60,7 @@ COUNTS: dict[str, Ask] = {
 }
 BY_KEY: dict[str, Ask] = {
     "record": lambda conn: credit_checks.find(conn, 1),
-    "lookup": lambda conn: looks.search_number(conn, NUMBER, "op-a", admit_unlisted=False),
+    "lookup": lambda conn: joined_reads.search_number(conn, NUMBER, "op-a", admit_unlisted=False),
     "records of a number": lambda conn: credit_checks.by_number(conn, NUMBER),
     "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
     "holder of a claim": lambda conn: credit_checks.find_claim_holder(conn, "1", NUMBER),
@@ -70,7 +68,7 @@ BY_KEY: dict[str, Ask] = {
     "provider's id": lambda conn: credit_checks.with_provider_id(conn, 5),
     "what a renewal replaced": lambda conn: credit_checks.find_renewed_by(conn, 5),
     "due": lambda conn: queues.due_credit_checks(conn, "incomplete", _NOW, 10),
-    "what a wrong clock put off": lambda conn: put_off.find_future_dated(conn, _NOW, 10),
+    "what a wrong clock put off": lambda conn: future_dated_work.find_future_dated(conn, _NOW, 10),
     "written by others": lambda conn: queues.find_foreign_rows(conn, 10),
     "records of lapsed calls": journal.lapsed_subjects,
     "records of lapsed calls of all kinds": journal.lapsed_by_kind,
@@ -78,9 +76,11 @@ BY_KEY: dict[str, Ask] = {
     "purchases open for a number": lambda conn: journal.open_purchases(conn, NUMBER),
     "idempotency key": lambda conn: idempotency.find_use(conn, "key"),
     "holder of a lease": lambda conn: leases.holder_of(conn, "name"),
-    "changes": lambda conn: feed.changes_since(conn, None),
-    "changes, later reading": lambda conn: feed.changes_since(conn, _MARK),
-    "changes, later reading, a late one": lambda conn: feed.changes_since(conn, replace(_MARK, seen=frozenset())),
+    "changes": lambda conn: change_feed.changes_since(conn, None),
+    "changes, later reading": lambda conn: change_feed.changes_since(conn, _MARK),
+    "changes, later reading, a late one": lambda conn: change_feed.changes_since(
+        conn, replace(_MARK, seen=frozenset())
+    ),
     "order": lambda conn: orders.find(conn, 1),
     "order by its number": lambda conn: orders.by_number(conn, "ORD-7"),
     "orders of a corporation": lambda conn: orders.of_corporation(conn, NUMBER),
@@ -106,7 +106,7 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     "unfinished work": journal.unfinished_operations,
     "operations of a record": lambda conn: journal.of_subject(conn, credit_checks.KIND, 1),
     "holders": leases.holders,
-    "money of a number": lambda conn: money_looks.records_of_number(conn, NUMBER_WITH_MONEY),
+    "money of a number": lambda conn: money_by_corporation.records_of_number(conn, NUMBER_WITH_MONEY),
     "beginning of a name": lambda conn: beginnings.find_by_prefix(conn, "ORD-7", 20, {}),
     "refunds of an order": lambda conn: refunds.of_order(conn, 70),
     "refunds of a payer": lambda conn: refunds.by_payer_since(conn, 70, "架空7", _NOW),

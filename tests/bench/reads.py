@@ -117,7 +117,7 @@ def _at_depth(small: Subject, big: Subject, queue: str) -> tuple[float, str, flo
 
 
 def _counts(where: str, big: Subject) -> Row:
-    took = side_by_side({"counts": big.console.recovery.counts, "page": big.half_page}, 200)
+    took = side_by_side({"counts": big.console.recovery.count_queues, "page": big.half_page}, 200)
     counts, page = median(took["counts"]), median(took["page"])
     return Row(
         "7",

@@ -80,7 +80,7 @@ class Refunder:
 
     def _paid(self, control: SandboxControl, number: str) -> Payment:
         control.payments_control.register_payment("paypay", number, _CAPTURED)
-        return self._maker.payments.import_(PaymentImport("paypay", number))
+        return self._maker.payments.import_payment(PaymentImport("paypay", number))
 
     def refund(self) -> None:
         payment = next(self._ours)

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event, select
 from console.app import Console, open_console
 from console.settings.settings import Settings
 from console.store.access import operators as people
-from console.store.credit_checks import joined_reads as looks
+from console.store.credit_checks import joined_reads
 from console.store.credit_checks import row_mapping as check_rows
 from console.store.credit_checks.credit_checks import IDS_BY_NUMBER, KIND
 from console.store.database import server as server_engine
@@ -28,7 +28,7 @@ from tests.bench.filling import OPERATOR, number_of
 from tests.support.desks import environment
 
 PAGE = 50
-_PERSON = select(*people.COLUMNS, looks.HAS_MONEY).where(people.IS_ENABLED_PERSON)
+_PERSON = select(*people.PERSON_COLUMNS, joined_reads.HAS_ORDERS_OR_PAYMENTS).where(people.IS_ENABLED_PERSON)
 _RECORDS = select(journal.is_lapsed(KIND, checks.c.id), *check_rows.COLUMNS).join_from(
     IDS_BY_NUMBER, checks, checks.c.id == IDS_BY_NUMBER.c.id
 )
@@ -123,7 +123,7 @@ class Subject:
     # Pages
 
     def page(self, queue: str, after: str | None) -> object:
-        return self.console.recovery.queue(queue, PAGE, after)
+        return self.console.recovery.read_queue(queue, PAGE, after)
 
     def half_page(self) -> object:
         return self.page("incomplete", self._depth)

@@ -171,8 +171,8 @@ def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeSe
     """`reversible_days` of the plugin alone decides it: the verdict and what speaks against a refund."""
     payment = imported(desk, kaede)
     with open_console(Settings.load(desk.env)) as console:
-        verdict = console.payments.show(payment).explanation.verdict
-        hits = console.refunds.plan(payment, "1000").radar
+        verdict = console.payments.read_payment(payment).explanation.verdict
+        hits = console.refunds.make_plan(payment, "1000").radar
     assert verdict == "verdict.payment_reversible"
     assert "may_be_reversed" in [one.rule for one in hits]
 

@@ -56,7 +56,7 @@ def test_a_payer_pays_by_itself(
         )
     with console.acting_as("op-a"):
         assert console.payments.probe(waiting.id).state.value == "completed"
-        assert console.payments.order(waiting.order_id or 0).record.state.value == "paid"
+        assert console.payments.read_order(waiting.order_id or 0).record.state.value == "paid"
 
 
 def test_what_is_worth_a_look_is_named(at_work: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:

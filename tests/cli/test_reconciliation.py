@@ -7,7 +7,7 @@ import pytest
 
 from console.app import open_console
 from console.sandbox.server import Sandbox
-from console.services.payment_intake.daily_files import ReconFiles
+from console.services.payment_intake.daily_files import DailyFileStore
 from console.settings.settings import Settings
 from console.store.payments.events import PaymentEvent
 from tests.cli.paying import PayingTerminal
@@ -66,15 +66,15 @@ def test_stopped_before_its_end(
     """Counts of a part are no answer: the command is told that it was stopped, and the next one goes on."""
     day = planted(desk, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day, *more)
-    plain = ReconFiles.download_file
+    plain = DailyFileStore.download_file
 
-    def stopped(self: ReconFiles, event: PaymentEvent) -> bytes:
+    def stopped(self: DailyFileStore, event: PaymentEvent) -> bytes:
         content = plain(self, event)
         signal.raise_signal(signal.SIGINT)
         return content
 
     with monkeypatch.context() as patched:
-        patched.setattr(ReconFiles, "download_file", stopped)
+        patched.setattr(DailyFileStore, "download_file", stopped)
         assert desk.json(*words).refused == (6, "interrupted")
     told = desk.json(*words).data
     assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]

@@ -38,7 +38,7 @@ def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[CheckSa
     translator.language = language
     for _ in range(2):
         for sample in samples:
-            view = console.recovery.show("credit-check", str(sample.id))
+            view = console.recovery.read_record("credit-check", str(sample.id))
             text = "\n".join(cli_text.record_view_lines(view, translator))
             assert not {"{", "None"} & set(text.split()), text
             encoded = cli_json.record_view_json(view, translator)

@@ -160,14 +160,14 @@ def _look_at_once(case: Case, console: Console, sandbox: Sandbox) -> None:
         assert _code(lambda: _buy(case, console)) == "already_purchased"
     for record in found:
         assert record.state is not CheckState.ERROR
-        assert console.credit_checks.show(record.id).explanation.next_step.code
+        assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
 def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
     """Once the lease has run out, one round of due tasks and at most one person's act settle everything."""
     charged = sandbox.control.count_charges(case.number)
     with case.opened() as patient:
-        until(lambda: not patient.recovery.holders() and not _running(patient), f"lease of {case}", 15)
+        until(lambda: not patient.recovery.list_lease_holders() and not _running(patient), f"lease of {case}", 15)
     begun = time.monotonic()
     with case.opened() as console:
         console.recovery.run_due()
@@ -215,7 +215,7 @@ def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
 
 def _settle(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
     """Success where the ledger has a charge of its own for it; otherwise two people say it was not bought."""
-    step = console.credit_checks.show(record.id).explanation.next_step
+    step = console.credit_checks.read_credit_check(record.id).explanation.next_step
     assert (step.code, bool(step.command)) == ("next.resolve", True) or case.action == "probe", f"{case}: {step}"
     mine = [charge.id for charge in sandbox.ledger.charges_of_number(case.number)]
     known = {row.provider_id for row in truth.rows(console.database)}

@@ -58,7 +58,7 @@ class Late:
 
     def seen(self) -> tuple[str, Certainty]:
         """State and certainty as everybody sees them."""
-        record = self.on.maker.recovery.show(KINDS[self.action], str(self.record)).record
+        record = self.on.maker.recovery.read_record(KINDS[self.action], str(self.record)).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
     def find(self) -> bool:
@@ -67,9 +67,9 @@ class Late:
         if self.action == "purchase":
             found: object = next(iter(on.maker.lookup.find_records(str(self.subject)).credit_checks), None)
         elif self.action == "refund":
-            found = on.maker.refunds.show(int(str(self.subject))).record
+            found = on.maker.refunds.read_refund(int(str(self.subject))).record
         else:
-            found = next(iter(on.maker.payments.order(int(str(self.subject))).payments), None)
+            found = next(iter(on.maker.payments.read_order(int(str(self.subject))).payments), None)
         self.record = getattr(found, "id", 0)
         return bool(self.record)
 

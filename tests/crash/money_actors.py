@@ -16,7 +16,7 @@ def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: object) -> None
 
 
 def _resolve(console: Console, refund: int) -> object:
-    key = console.refunds.show(refund).record.provider_refund_key
+    key = console.refunds.read_refund(refund).record.provider_refund_key
     return console.refunds.resolve(refund, "completed", "seen on their screen", key)
 
 
@@ -30,5 +30,5 @@ _ACTS: Mapping[str, Callable[..., object]] = {
     "resolve": _resolve,
     "due": lambda console, _subject: console.recovery.run_due(),
     "time_out": lambda console, payment: console._service_builder._payment_builder.timeouts.run_now(payment),
-    "notice": lambda console, post: console.payments.notice(post),
+    "notice": lambda console, post: console.payments.receive_notice(post),
 }

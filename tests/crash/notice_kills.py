@@ -111,7 +111,7 @@ def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
     kept = case.step != "before_notice_tx"
     if kept and not repeats:
         return
-    result = console.payments.notice(case.post)
+    result = console.payments.receive_notice(case.post)
     assert not result.refused, f"{case}: {result}"
     assert (result.done == "repeated") is kept, f"{case}: {result}"
 

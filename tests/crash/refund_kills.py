@@ -230,14 +230,14 @@ def _look_at_once(case: Case, team: Team) -> None:
         code = ending(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
         assert code in ("in_progress", "already_decided"), f"{code}: {case}"
     assert team.there(case) == sent, f"sent again: {case}"
-    assert team.checker.refunds.show(case.refund).explanation.next_step.code
+    assert team.checker.refunds.read_refund(case.refund).explanation.next_step.code
 
 
 def _all_over(console: Console) -> bool:
     """No lease is held, and every call of a dead process counts as lapsed."""
     with console.database.read() as conn:
         lapsed = len(journal.lapsed_operations(conn))
-    return not console.recovery.holders() and lapsed == truth.still_calling(console.database)
+    return not console.recovery.list_lease_holders() and lapsed == truth.still_calling(console.database)
 
 
 def _ask_or_decide(case: Case, team: Team) -> None:

@@ -43,7 +43,7 @@ def fails_at(on: Stage, action: str, trouble: Trouble, nth: int, *, lasting: boo
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
     target = on.prepared(action)
     with on.desk(action) as console:
-        console.recovery.counts()  # opens the desk, so that only the action itself meets trouble
+        console.recovery.count_queues()  # opens the desk, so that only the action itself meets trouble
         with failing(console, nth, trouble, lasting=lasting) as countdown:
             code = on.act(console, target)
             fired = countdown.fired

@@ -76,11 +76,11 @@ def run(place: Place) -> Counter[str]:
         _pay(sandbox, late)
         with place.opened(sandbox, clock, person=place.taker, **providers(sandbox.url)) as taker:
             for case in late:
-                taker.payments.notice(notice_of(sandbox.control.payments_control, "paypay", case.number))
+                taker.payments.receive_notice(notice_of(sandbox.control.payments_control, "paypay", case.number))
         _kill(place, sandbox, [case for case in cases if case not in late])
         until(lambda: not _held(console, late), "the leases of the dead", 15)
         _kill(place, sandbox, late)
-        until(lambda: not console.recovery.holders(), "the leases of the dead", 15)
+        until(lambda: not console.recovery.list_lease_holders(), "the leases of the dead", 15)
         for _ in range(2):
             console.recovery.run_due()
             later(clock, sandbox, timedelta(minutes=5))
@@ -92,7 +92,7 @@ def run(place: Place) -> Counter[str]:
 
 
 def _held(console: Console, cases: Sequence[Case]) -> bool:
-    held = {lease.name for lease in console.recovery.holders()}
+    held = {lease.name for lease in console.recovery.list_lease_holders()}
     return bool(held & {lease_name(case.payment) for case in cases})
 
 
@@ -137,7 +137,7 @@ def _kill(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | Non
 
 def _check(place: Place, console: Console, case: Case) -> None:
     """Each effect once, and the journal tells how it ended."""
-    view = console.payments.order(case.order)
+    view = console.payments.read_order(case.order)
     ended: tuple[SagaView, ...] = view.sagas
     found = (
         view.payments[0].state.value,

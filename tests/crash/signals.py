@@ -174,7 +174,7 @@ def run(place: Place, action: str, plan: Plan) -> int:
                     child.pipe.send("go on")
                 assert child.ended() == 0
         assert truth.still_calling(on.maker.database) == 0
-        assert on.maker.recovery.holders() == ()
+        assert on.maker.recovery.list_lease_holders() == ()
         on.checker.recovery.run_due()
         if action in _REFUNDS:
             money_truth.check(on.checker, on.sandbox)
@@ -214,13 +214,13 @@ def _look(on: Stage, action: str, step: str, subject: object, where: str) -> Non
     if action in ("purchase", "renewal"):
         _look_at_purchase(on, _request(subject, renew=action == "renewal"), step, where)
     elif action == "refetch":
-        record = on.maker.credit_checks.show(int(str(subject))).record
+        record = on.maker.credit_checks.read_credit_check(int(str(subject))).record
         assert (record.state, record.certainty) == (CheckState.SUCCESS, Certainty.KNOWN), where
         assert on.maker.credit_checks.refetch(record.id).record.incomplete == (), where
     elif action in _STARTS:
         _look_at_start(on, int(str(subject)), _STARTS[action], step, where)
     else:
-        refund = on.maker.refunds.show(int(str(subject))).record
+        refund = on.maker.refunds.read_refund(int(str(subject))).record
         there = [
             one
             for one in on.sandbox.control.payments_control.read_refunds()
@@ -249,7 +249,7 @@ def _look_at_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) 
 
 
 def _look_at_start(on: Stage, order_id: int, provider: str, step: str, where: str) -> None:
-    found = on.maker.payments.order(order_id).payments
+    found = on.maker.payments.read_order(order_id).payments
     if step not in UNSENT:
         (payment,) = found
         assert (payment.state, payment.certainty) == (PaymentState.TOKEN_GENERATED, Certainty.KNOWN), where

@@ -87,7 +87,7 @@ def _fails_at(nth: int, place: Place, clock: HandClock, action: str, trouble: Tr
 
 def _prepare(console: Console, clock: HandClock, action: str) -> int:
     """Charges that are there before the trouble."""
-    console.credit_checks.plan(NUMBER)  # opens the desk, so that only the action itself meets trouble
+    console.credit_checks.make_plan(NUMBER)  # opens the desk, so that only the action itself meets trouble
     if action == "purchase":
         return 0
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))

@@ -97,7 +97,9 @@ def _wake(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[
             assert _contradicted(console, after.id) == 1
         else:
             assert (after.state, after.credit_check_id) == (CheckState.SUCCESS, charge.id)
-        kept = [item for item in console.credit_checks.show(after.id).evidence if str(charge.id) in item.body]
+        kept = [
+            item for item in console.credit_checks.read_credit_check(after.id).evidence if str(charge.id) in item.body
+        ]
         assert kept, f"the answer was lost: {after}"
         tally["evidence"] += 1
     truth.check_claims(truth.rows(console.database))

@@ -23,7 +23,7 @@ def only(console: Console) -> CreditCheck:
 
 
 def holder(console: Console) -> LeaseHolder | None:
-    return next(iter(console.recovery.holders()), None)
+    return next(iter(console.recovery.list_lease_holders()), None)
 
 
 @pytest.mark.parametrize(("step", "charges"), [("before_send", 0), ("before_tx2", 1)])

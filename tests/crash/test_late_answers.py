@@ -32,7 +32,7 @@ def test_nobody_has_decided(place: Place, action: str) -> None:
         assert told[0] == "done"
         assert one.seen()[1] is Certainty.KNOWN
         assert one.seen()[0] in HAPPENED[action]
-        assert on.maker.recovery.queue("review").items == ()
+        assert on.maker.recovery.read_queue("review").items == ()
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -46,7 +46,7 @@ def test_people_have_decided_otherwise(place: Place, action: str) -> None:
         number = provider_id(one)
         assert alert.id == case
         assert number in alert.observed
-        view = on.maker.recovery.show(KINDS[action], str(one.record))
+        view = on.maker.recovery.read_record(KINDS[action], str(one.record))
         assert any(number in str(entry.detail) for entry in view.timeline), view.timeline
         assert any(number in item.body for item in view.evidence), view.evidence
         if action == "purchase":

@@ -52,9 +52,9 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
             for child in children:
                 assert child.report() == "open"
                 assert child.ended() == -signal.SIGKILL
-        until(lambda: not on.maker.recovery.holders() and _lapsed(on) == 5, "the leases of the dead")
+        until(lambda: not on.maker.recovery.list_lease_holders() and _lapsed(on) == 5, "the leases of the dead")
         for step, of in zip(signals.CALL, orders, strict=True):
-            found = on.maker.payments.order(of).payments
+            found = on.maker.payments.read_order(of).payments
             assert len(found) == (step != "before_tx1"), step
             for payment in found:
                 known = step == "after_tx2"

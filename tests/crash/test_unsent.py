@@ -110,8 +110,8 @@ class Stage:
         if action == "purchase":
             return looks.lookup.find_records(subject).credit_checks[0]
         if action == "submit":
-            return looks.refunds.show(int(subject)).record
-        return looks.payments.order(int(subject)).payments[0]
+            return looks.refunds.read_refund(int(subject)).record
+        return looks.payments.read_order(int(subject)).payments[0]
 
     def sent(self, action: str, subject: str) -> int:
         """How often the provider has done it."""
@@ -127,7 +127,7 @@ class Stage:
         def over() -> bool:
             with self.maker.database.read() as conn:
                 lapsed = len(journal.lapsed_operations(conn))
-            return not self.maker.recovery.holders() and lapsed == truth.still_calling(self.maker.database)
+            return not self.maker.recovery.list_lease_holders() and lapsed == truth.still_calling(self.maker.database)
 
         until(over, "the leases of the dead", 20)
 

@@ -161,7 +161,7 @@ class Operators:
     def move_order(self, purse: Purse) -> None:
         """By hand, because an alert says so."""
         try:
-            moved = self._town.operator.payments.move_order
+            moved = self._town.operator.payments.set_order_paid
             _with_ids(f"move {purse.order}", lambda id: moved(purse.payment, request_id=id))
         except ConsoleError as refusal:
             if refusal.code != "nothing_to_resolve":  # an earlier try had arrived

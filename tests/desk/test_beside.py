@@ -54,7 +54,7 @@ def test_taken_and_noted_by_keyboard(sit: Sit, console: Console, sandbox: Sandbo
         person.until(lambda page=page: "You work on it until" in told(page, Bar))  # type: ignore[misc]  # a bound default
         note(person, f"asked about {kind}")
         person.until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]  # a bound default
-        view = console.recovery.show(kind, id)
+        view = console.recovery.read_record(kind, id)
         assert not isinstance(view, OperationView)
         assert [(one.person, one.words) for one in view.notes] == [("op-a", f"asked about {kind}")]
         assert view.taken is not None

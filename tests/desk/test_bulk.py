@@ -97,7 +97,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     person.press("Esc")
     person.no_dialog()
     assert not page.choice
-    assert [console.credit_checks.show(one.id).record.incomplete for one in lacking] == [()] * 3
+    assert [console.credit_checks.read_credit_check(one.id).record.incomplete for one in lacking] == [()] * 3
 
 
 def test_confirmed_twice_it_is_one_run(
@@ -172,7 +172,7 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     ended(person, dialog)
-    assert [take.subject_id for take in console.recovery.takes()] == [one.id for one in lacking]
+    assert [take.subject_id for take in console.recovery.list_takes()] == [one.id for one in lacking]
 
 
 def test_left_before_it_was_confirmed(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
@@ -274,7 +274,7 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
     ended(person, dialog)
     dialog.cancel_button.click()
     person.no_dialog()
-    assert [[note.words for note in console.credit_checks.show(one.id).notes] for one in lacking] == [
+    assert [[note.words for note in console.credit_checks.read_credit_check(one.id).notes] for one in lacking] == [
         ["called AlarmBox"]
     ] * 3
     assert not page.choice
@@ -289,7 +289,7 @@ def test_t_takes_the_current_row(sit: Sit, console: Console, lacking: list[Credi
     current = page.current_row
     assert current is not None
     person.press("T")
-    person.until(lambda: [take.subject_id for take in console.recovery.takes()] == [current.record.id])
+    person.until(lambda: [take.subject_id for take in console.recovery.list_takes()] == [current.record.id])
     unfinished = open_unfinished(person.frame)
     unfinished.show_tab("held")
     person.until(lambda: unfinished.holders.current_item is not None)

@@ -74,5 +74,5 @@ def test_a_request_that_is_being_approved(
     assert words_of(dialog) == before
     dialog.act_button.click()
     checker.until(lambda: not dialog.is_busy and words_of(dialog) != before)
-    assert console.refunds.show(refund.id).record.state is RefundState.WITHDRAWN
+    assert console.refunds.read_refund(refund.id).record.state is RefundState.WITHDRAWN
     assert sandbox.control.payments_control.read_refunds() == []

@@ -75,7 +75,7 @@ def test_decisions_need_the_password(
     people = [Person(qtbot, maker, maker.settings)]
 
     def state(refund: Refund) -> RefundState:
-        return maker.refunds.show(refund.id).record.state
+        return maker.refunds.read_refund(refund.id).record.state
 
     try:
         refund = ask(people[0], payment)

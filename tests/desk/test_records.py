@@ -37,7 +37,7 @@ def bars(page: CreditCheckPage | LookupPage) -> list[str]:
 
 
 def read(console: Console, id: int) -> CreditCheck:
-    return console.credit_checks.show(id).record
+    return console.credit_checks.read_credit_check(id).record
 
 
 def prepare_error(dialog: ResolveDialog, words: str) -> None:

@@ -135,7 +135,7 @@ def test_ones_own_request_has_no_buttons(seats: Seats, sit: Sit, console: Consol
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     person.until(lambda: dialog.windowTitle() == "Withdrawn")
-    assert console.refunds.show(refund.id).record.state is RefundState.WITHDRAWN
+    assert console.refunds.read_refund(refund.id).record.state is RefundState.WITHDRAWN
 
 
 def test_declining_needs_words_and_the_maker_reads_them(
@@ -215,7 +215,7 @@ def test_an_unknown_refund_blocks_another_and_says_so(
     refund = ask(person, payment)
     with seats.acting("lead-b") as lead, pytest.raises(ConsoleError):
         lead.refunds.approve(refund.id)
-    assert console.refunds.show(refund.id).record.certainty is Certainty.UNKNOWN
+    assert console.refunds.read_refund(refund.id).record.certainty is Certainty.UNKNOWN
     page = at_payment(person, payment)
     person.until(lambda: "refund" in page.bar_names())
     page.act_on_record("refund")
@@ -230,7 +230,7 @@ def test_search_finds_a_payment_by_its_numbers(
     """Ctrl+K, our number or the provider's, Enter: the payment is open, and not the company that it belongs to."""
     sandbox.control.payments_control.register_payment("paypay", "ORD-OF-A-COMPANY", 500)
     asked = PaymentImport("paypay", "ORD-OF-A-COMPANY", corporation_number="1180301018771")
-    of_company = console.payments.import_(asked)
+    of_company = console.payments.import_payment(asked)
     person = sit()
     shell = person.opening.controller
     assert shell is not None
@@ -278,7 +278,7 @@ def test_an_unpaid_order_is_moved_by_hand(seats: Seats, sit: Sit, console: Conso
     assert page.strip.panels[2].property("differs")
     acting.failpoints = before
     person.press("M")
-    person.until(lambda: console.payments.order(order).record.state is OrderState.PAID)
+    person.until(lambda: console.payments.read_order(order).record.state is OrderState.PAID)
     person.until(lambda: page.form._verdict.plain == "¥3,300 is paid.")
 
 

@@ -58,7 +58,7 @@ def test_two_windows_on_one_server(
         checker.until(dialog.act_button.isEnabled)
         dialog.act_button.click()
         checker.until(lambda: dialog.password.line_edit.accessibleDescription() != "")
-        assert desks["op-a"].refunds.show(refund.id).record.state is RefundState.REQUESTED
+        assert desks["op-a"].refunds.read_refund(refund.id).record.state is RefundState.REQUESTED
         assert dialog.password.text() == ""
         dialog.password.line_edit.setText(account(place, "lead-b")[1])
         checker.until(dialog.act_button.isEnabled)
@@ -66,7 +66,7 @@ def test_two_windows_on_one_server(
         checker.until(lambda: dialog.windowTitle() == "Approved")
         ended(checker, desks["lead-b"], refund)
         assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
-        found = desks["op-a"].refunds.show(refund.id).record
+        found = desks["op-a"].refunds.read_refund(refund.id).record
         assert found.checkers == (desks["lead-b"].people.find_acting_person().name,)
         assert found.maker == desks["op-a"].people.find_acting_person().name
     finally:

@@ -44,6 +44,6 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     person.until(lambda: dialog.windowTitle() == "Asked to resolve")
-    view = seats.console.refunds.show(refund.id)
+    view = seats.console.refunds.read_refund(refund.id)
     assert view.record.certainty is Certainty.UNKNOWN
     assert any("1519" in item.body and "support says" in item.body for item in view.evidence)

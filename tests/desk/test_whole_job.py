@@ -19,7 +19,7 @@ LACKING, UNANSWERED = NUMBERS[0], NUMBERS[1]
 
 
 def shown(console: Console, id: int) -> CreditCheckView:
-    view = console.credit_checks.show(id)
+    view = console.credit_checks.read_credit_check(id)
     assert isinstance(view, CreditCheckView)
     return view
 

@@ -99,7 +99,7 @@ def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sa
         open_help_dialog(person.frame, person.frame.current_page),
         RefetchDialog(context, lacking, window),
         ResolveDialog(context, unknown, None, window),
-        PurchaseDialog(context, console.credit_checks.plan(NUMBERS[2]), None, window),
+        PurchaseDialog(context, console.credit_checks.make_plan(NUMBERS[2]), None, window),
     ]
     for dialog in dialogs:
         dialog.show()
@@ -228,7 +228,7 @@ def test_a_database_that_is_lost_is_told_and_comes_back(
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
     with monkeypatch.context() as patch:
-        patch.setattr(console.recovery, "changes", lost)
+        patch.setattr(console.recovery, "read_changes", lost)
         person.until(lambda: person.opening.context.connection_state.lost_since is not None)
         person.until(lambda: any("Not connected" in words for words in _visible_bars(person)))
     person.until(lambda: person.opening.context.connection_state.lost_since is None)
@@ -340,7 +340,7 @@ def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> Non
             home: Path = Path(sys.argv[1])
             language: str = "en"
             operator: str = "op-a"
-            environment_word: str = "test"
+            environment: str = "test"
 
         heavy = ("sqlalchemy", "requests", "alembic", "console.services", "console.app", "console.wording.catalogue")
         def report():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.domain.timeline import EARLIEST_INSTANT, Chain, Event, Step, mask_text, merge_streams, step_of
+from console.domain.timeline import EARLIEST_INSTANT, Event, Step, TimelinePage, mask_text, merge_streams, step_of
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -112,4 +112,4 @@ def test_how_much_of_a_hidden_word_is_shown(word: str, shown: str) -> None:
 
 
 def test_what_is_hidden_stands_in_no_log() -> None:
-    assert "secret name" not in repr(Chain("payment", "5", (), hidden=("secret name",)))
+    assert "secret name" not in repr(TimelinePage("payment", "5", (), hidden=("secret name",)))

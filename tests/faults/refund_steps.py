@@ -93,7 +93,7 @@ def fails_at(
                 patch.setattr(f"console.store.database.{name}", seconds)
         proxy = around.enter_context(SqlProxy(node.host, node.port))
         console = around.enter_context(on.desk(action, proxy.url(on.place.url(on.who(action)))))
-        console.recovery.counts()
+        console.recovery.count_queues()
         if harm is None and trouble == "killed":
             harm = partial(_kill, node)
         word = "COMMIT" if trouble == "commit_lost" else ""

@@ -105,7 +105,7 @@ def fails_at(
         console = around.enter_context(scene.through())
         subject = _prepare(scene, action, number)
         before = scene.vendor.count(number)
-        console.credit_checks.plan(number)
+        console.credit_checks.make_plan(number)
         harm = harm or (scene.kill if trouble == "killed" else _nothing)
         with scene.proxy.breaking(kind, nth, lasting=lasting, before=harm) as shot:
             ending = act(scene, console, subject)
@@ -212,6 +212,6 @@ def _check_end(scene: Scene, console: Console, action: str, number: str, ending:
         if scene.vendor.count(number):
             assert record.state != "error", f"charged, but called an error: {where}"
         if record.certainty == "unknown":
-            assert console.credit_checks.show(record.id).explanation.next_step.code
+            assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
     if action in ("purchase", "refetch", "probe", "resolve") and ending == "done":
         assert [record.state for record in records] == ["success"], f"{records} at {where}"

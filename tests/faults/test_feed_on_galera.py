@@ -11,8 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from console.domain.service_results import FeedMark
-from console.store.database import change_feed as feed
-from console.store.database import compare_and_swap as swaps
+from console.store.database import change_feed, compare_and_swap
 from console.store.database.engine import Database, Transaction
 from console.store.records import notes
 from tests.faults import nodes
@@ -35,7 +34,7 @@ class Reader:
         self.looks: defaultdict[int, list[int]] = defaultdict(list)
         self._database, self._over = database, Event()
         with database.read() as conn:
-            self._mark, _ = feed.changes_since(conn, None)
+            self._mark, _ = change_feed.changes_since(conn, None)
         self._thread = Thread(target=self._go, daemon=True)
 
     @contextmanager
@@ -53,7 +52,7 @@ class Reader:
 
     def _read(self, before: FeedMark) -> FeedMark:
         with self._database.read() as conn:
-            mark, changed = feed.changes_since(conn, before)
+            mark, changed = change_feed.changes_since(conn, before)
             for kind, record in changed:
                 if kind == KIND:
                     self.looks[record].append(len(notes.notes_of(conn, kind, record)))
@@ -70,7 +69,7 @@ def write(database: Database, who: str, number: int) -> None:
         def work(tx: Transaction, record: int = record, others: int = others, turn: int = turn) -> None:
             notes.add_note(tx.conn, KIND, record, who, f"{number}-{turn}", START)
             for one in range(others):
-                swaps.announce_change(tx.conn, "order", 1_000 * number + one, START)
+                compare_and_swap.announce_change(tx.conn, "order", 1_000 * number + one, START)
 
         database.write(work)
 
@@ -93,7 +92,7 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
                 late.enter_context(written_late(database, me, RECORDS[number]))
             all_at_once([Thread(target=write, args=(one, me, number)) for number, one in enumerate(databases)])
             most = max(rows(galera_place))
-            assert most - min(rows(galera_place) - before) > feed.FIRST_OPEN_IDS, "the late ones lie far back"
+            assert most - min(rows(galera_place) - before) > change_feed.FIRST_OPEN_IDS, "the late ones lie far back"
         wanted = rows(galera_place) - before
         until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere", PATIENCE)
         written = {record: len(notes_of(databases[0], record)) for record in RECORDS}

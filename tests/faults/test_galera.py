@@ -121,7 +121,7 @@ def test_a_node_that_left_its_cluster(galera_alone: Cluster, galera_place: Serve
     """Cut off from the others it still takes connections, and refuses work: another node is asked, and it goes on."""
     before, after = next(NUMBERS), next(NUMBERS)
     with scene(galera_place) as stage, stage.beside() as console:
-        console.credit_checks.plan(before)
+        console.credit_checks.make_plan(before)
         alone = galera_alone.nodes[0]
         alone.sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
         try:
@@ -153,7 +153,7 @@ def test_without_a_quorum_nothing_is_sent(galera_alone: Cluster, galera_place: S
     fallbacks = "&".join(f"fallback={node.host}:{node.port}" for node in others)
     with scene(galera_place) as stage, stage.desk(f"{stage.url}?{fallbacks}") as console:
         assert buy(console, next(NUMBERS)) == "done"
-        console.credit_checks.plan(number)
+        console.credit_checks.make_plan(number)
         with (
             stage.proxy.breaking("passed", on="COMMIT", before=kill_others),
             pytest.raises(ConsoleError) as refused,

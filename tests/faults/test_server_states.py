@@ -231,7 +231,7 @@ def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.M
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
     before, during = next(NUMBERS), next(NUMBERS)
     with stage.beside() as console:
-        console.credit_checks.plan(before)
+        console.credit_checks.make_plan(before)
         own_server.pause()
         begun = time.monotonic()
         try:

@@ -190,7 +190,7 @@ class Scene:
         self.desk("op-b").payments.probe(payment.id)
         self.desk("worker").recovery.run_due()
         self.desk("aud-e").audit.verify_chains()
-        assert code_of(lambda: self.desk("adm-f").credit_checks.show(record.id)) == "not_allowed"
+        assert code_of(lambda: self.desk("adm-f").credit_checks.read_credit_check(record.id)) == "not_allowed"
 
     def not_bought_again(self, number: str, client: str = CLIENT) -> None:
         """Whoever buys this company now, renewing or not: it isn't charged a second time."""

@@ -56,7 +56,7 @@ def open_refund(scene: Scene, payment: Payment) -> Refund | None:
     """The request that came of it, if any."""
     views = scene.desk("lead-b").refunds
     found = scene.sql(f"SELECT id FROM refunds WHERE payment_id = {payment.id} AND status = 'requested'")
-    return views.show(found[0][0]).record if found else None
+    return views.read_refund(found[0][0]).record if found else None
 
 
 def approved_early(scene: Scene, refund: Refund) -> RefundState:
@@ -65,7 +65,7 @@ def approved_early(scene: Scene, refund: Refund) -> RefundState:
         ending(lambda: scene.desk("lead-b").refunds.approve(refund.id))
     ending(lambda: scene.desk("op-b").refunds.submit(refund.id))
     scene.desk("worker").recovery.run_due()
-    return scene.desk("lead-b").refunds.show(refund.id).record.state
+    return scene.desk("lead-b").refunds.read_refund(refund.id).record.state
 
 
 def test_no_maker_chooses_the_cooling_off(harm_scene: Scene, payment: Payment) -> None:

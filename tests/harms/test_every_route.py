@@ -84,7 +84,7 @@ class Stage:
             return [
                 finding.name
                 for finding in fitness.check_fitness(database)
-                if not finding.ok and finding.stops_purchases
+                if not finding.has_passed and finding.stops_purchases
             ]
         finally:
             database.close()

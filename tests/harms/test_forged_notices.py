@@ -163,8 +163,8 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
     true, victim, waiting = shop.order(shop.number()), shop.order(shop.number()), shop.number()
     taker = harm_scene.desk("worker")
     event = f"true-{true}"
-    assert taker.payments.notice(post_of(event, true)).done == "booked"
-    assert taker.payments.notice(post_of(f"true-{waiting}", waiting)).done == "unmatched"
+    assert taker.payments.receive_notice(post_of(event, true)).done == "booked"
+    assert taker.payments.receive_notice(post_of(f"true-{waiting}", waiting)).done == "unmatched"
     kept = harm_scene.sql(f"SELECT body, signature FROM payment_events WHERE event_id = '{event}'")[0]
     genuine = {"body": f"'{kept[0]}'", "signature": f"'{kept[1]}'"}
     names = {"worker": harm_scene.people.names["worker"]}
@@ -179,7 +179,7 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: Scene) -> None:
     shop.due()
     shop.is_paid(waiting)
     shop.is_unpaid(victim)
-    assert harm_scene.desk("worker").payments.notice(post_of(f"late-{victim}", victim)).done == "booked"
+    assert harm_scene.desk("worker").payments.receive_notice(post_of(f"late-{victim}", victim)).done == "booked"
     harm_scene.desk("worker").recovery.run_due()
     shop.is_paid(victim)
     harm_scene.work_goes_on()
@@ -223,7 +223,7 @@ def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: Scene) -> None
     shop = Shop(harm_scene)
     number = shop.number()
     event = f"rotated-{number}"
-    assert harm_scene.desk("worker").payments.notice(post_of(event, number)).done == "unmatched"
+    assert harm_scene.desk("worker").payments.receive_notice(post_of(event, number)).done == "unmatched"
     shop.order(number)
     row_id = harm_scene.sql(f"SELECT id FROM payment_events WHERE event_id = '{event}'")[0][0]
 
@@ -255,7 +255,7 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: Scene, length: int) -> 
     shop = Shop(harm_scene)
     number = shop.number()
     body = words(f"long-{number}", number).encode() + b" " * length
-    taken = harm_scene.desk("worker").payments.notice(signed("bank", body, datetime.now(UTC)))
+    taken = harm_scene.desk("worker").payments.receive_notice(signed("bank", body, datetime.now(UTC)))
     assert taken.done == "unmatched"
     shop.order(number)
     shop.due()
@@ -270,6 +270,6 @@ def test_nobody_acts_as_the_worker_on_a_server(harm_scene: Scene) -> None:
     shop = Shop(harm_scene)
     number = shop.order(shop.number())
     with act_as(WORKER), pytest.raises(Exception, match="not_allowed"):
-        harm_scene.desk("op-a").payments.notice(post_of(f"op-{number}", number))
+        harm_scene.desk("op-a").payments.receive_notice(post_of(f"op-{number}", number))
     shop.due()
     shop.is_unpaid(number)

@@ -52,7 +52,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
     """What a worker and a window read in loops."""
     worker, desk, auditor = scene.desk("worker"), scene.desk("op-b"), scene.desk("aud-e")
     queues = {
-        name: (lambda name=name: desk.recovery.queue(name))
+        name: (lambda name=name: desk.recovery.read_queue(name))
         for name in ("pending", "error", "incomplete", "unknown", "review", "refunds")
     }
     return {
@@ -61,11 +61,11 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         "tasks": worker.scheduler.read_states,
         "alerts": desk.alerts.list_alerts,
         "open alerts": desk.alerts.list_open_items,
-        "counts": desk.recovery.counts,
-        "unfinished": desk.recovery.unfinished,
-        "holders": desk.recovery.holders,
-        "takes": desk.recovery.takes,
-        "changes": desk.recovery.changes,
+        "counts": desk.recovery.count_queues,
+        "unfinished": desk.recovery.list_unfinished,
+        "holders": desk.recovery.list_lease_holders,
+        "takes": desk.recovery.list_takes,
+        "changes": desk.recovery.read_changes,
         "bulk": desk.bulk.list_overview,
         "reconciliations": desk.reconciliation.views.list_runs,
         "metrics": worker.figures.read_figures,
@@ -73,7 +73,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         "doctor": desk.health.run_all_checks,
         "audit": lambda: auditor.audit.list_entries(1_000),
         "audit file": lambda: auditor.audit.export_csv(scene.folder / f"{scene.number()}.csv"),
-        "check": lambda: desk.credit_checks.show(1),
+        "check": lambda: desk.credit_checks.read_credit_check(1),
         **queues,
     }
 

@@ -148,7 +148,7 @@ def test_a_paid_order_stays_paid(harm_scene: Scene, waiting: Payment) -> None:
     assert kept == [(3_300, 0)]
     refund = scene.asked(waiting, amount=3_300)
     scene.desk("lead-b").refunds.approve(refund.id)
-    key = scene.desk("lead-b").refunds.show(refund.id).record.provider_refund_key or ""
+    key = scene.desk("lead-b").refunds.read_refund(refund.id).record.provider_refund_key or ""
     scene.sandbox.control.payments_control.move_refund(key, "completed")
     until(lambda: _given_back(scene, refund.id, waiting), "the order to be refunded")
     scene.work_goes_on()
@@ -214,7 +214,7 @@ def test_a_part_of_the_price_pays_no_order(harm_scene: Scene) -> None:
         "occurred_at": datetime.now(PYTHON_UTC).isoformat(),
     }  # fmt: skip
     notice = signed("bank", json.dumps(told).encode(), datetime.now(PYTHON_UTC))
-    assert scene.desk("worker").payments.notice(notice).done == "booked"
+    assert scene.desk("worker").payments.receive_notice(notice).done == "booked"
     scene.each_tries(updates("orders", {**RAISED, "status": "'paid'"}, f"id = {order_id}"))
     scene.desk("worker").recovery.run_due()
     captured = scene.sql(f"SELECT SUM(captured_minor) FROM payments WHERE order_id = {order_id}")

@@ -96,7 +96,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 SETTLING,
-                '            write_unknown(context, tx, record, "lapsed", self.can)\n',
+                '            write_unknown(context, tx, record, "lapsed", self.capabilities)\n',
                 '            write_error(context, tx, record, "lapsed")\n',
             ),
         ),
@@ -155,8 +155,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/audit/hash_chain.py",
-                "    return VerifyResult(walk.rows, walk.first_bad, walk.why)\n",
-                "    return VerifyResult(walk.rows)\n",
+                "    return VerifyResult(walk.row_count, walk.first_bad_row_id, walk.why)\n",
+                "    return VerifyResult(walk.row_count)\n",
             ),
         ),
         ("tests/store/audit/test_tampering.py",),
@@ -177,8 +177,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/provider.py",
-                "return self.get_buyer().reader()",
-                "return self.get_buyer()",
+                "return self.get_vendor().reader()",
+                "return self.get_vendor()",
             ),
             Change(
                 "console/services/credit_checks/readings.py",

@@ -201,7 +201,7 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a page forgets the kinds behind",
         "console/store/queues/queues.py",
-        "if entries[limit - 1 : limit] and entries[limit - 1][0].work == first:",
+        "if entries[limit - 1 : limit] and entries[limit - 1][0].work_state == first:",
         "if entries[limit - 1 : limit]:",
         _QUEUES,
     ),

@@ -91,7 +91,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 _PROBING,
-                "        if rule is None or not can.keeps_idempotency_keys or not columns:\n"
+                "        if rule is None or not capabilities.keeps_idempotency_keys or not columns:\n"
                 "            return False\n",
                 "        if rule is None:\n            return True\n"
                 "        if not columns:\n            return False\n",
@@ -101,12 +101,12 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what arrived after all may be withdrawn",
-        (Change(_VOTING, "if refund.work.reason in refund_limits.CONTRADICTED_REASONS:", "if False:"),),
+        (Change(_VOTING, "if refund.work.reason in refund_rules.CONTRADICTED_REASONS:", "if False:"),),
         ("tests/crash/test_refund_late_effects.py",),
     ),
     Mutant(
         "silence about an earlier refund is a no",
-        (Change(_SUBMITTING, "        self._probing.require_undone(pair)\n", ""),),
+        (Change(_SUBMITTING, "        self._probing.check_earlier_refunds(pair)\n", ""),),
         ("tests/crash/test_refund_late_effects.py",),
         "says_nothing",
     ),

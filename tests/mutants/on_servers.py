@@ -237,7 +237,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "rows by others are taken in twice",
-        (Change("console/services/tasks/due_tasks.py", " or not queues.is_still_unadopted(tx.conn, record_id)", ""),),
+        (Change("console/services/tasks/due_tasks.py", " or not queues.is_foreign_row(tx.conn, record_id)", ""),),
         ("tests/services/adoption/test_rows_by_others.py",),
     ),
 )

@@ -212,5 +212,5 @@ def _judge(place: Place, sandbox: Sandbox, endings: Sequence[Ending]) -> None:
         truth.check_charges(found, charges)
         truth.check_queues(console)
         with console.database.read() as conn:
-            assert verify_chains(conn, ()).first_bad is None
+            assert verify_chains(conn, ()).first_bad_row_id is None
     check_answers(endings, sandbox)

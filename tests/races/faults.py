@@ -82,7 +82,7 @@ def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock,
     console.recovery.run_due()
     cursor = None
     while True:
-        page = console.recovery.queue("unknown", 200, cursor)
+        page = console.recovery.read_queue("unknown", 200, cursor)
         for item in page.items:
             assert item.explanation.next_step.code, f"unknown and unexplained: {item.record}"
             assert isinstance(item.record, CreditCheck)

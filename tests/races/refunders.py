@@ -155,7 +155,7 @@ def _acts(
         "submit": on_newest(lambda refund, request_id: refunds.submit(refund, request_id=request_id)),
         "probe": on_newest(lambda refund, request_id: refunds.probe(refund, request_id=request_id)),
         "withdraw": on_newest(lambda refund, request_id: refunds.withdraw(refund, request_id=request_id)),
-        "look": lambda payment: refunds.show(current(payment)),
+        "look": lambda payment: refunds.read_refund(current(payment)),
         "due": lambda _payment: console.recovery.run_due(),
     }
     return everybody | (decide if checks else dict.fromkeys(decide, everybody["look"]))

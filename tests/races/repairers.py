@@ -69,7 +69,7 @@ def _act(console: Console, record: int, charge: int, chance: random.Random) -> s
         lambda: console.credit_checks.probe(record),
         lambda: console.recovery.resolve("credit-check", record, "success", "seen on their screen", charge),
         lambda: console.recovery.run_due(),
-        lambda: console.credit_checks.show(record),
+        lambda: console.credit_checks.read_credit_check(record),
     )
     return _quietly(chance.choice(acts))
 
@@ -87,9 +87,9 @@ def _quietly(act: object) -> str:
 def _finish(console: Console, ids: list[tuple[int, int]]) -> None:
     """What the crowd has left over."""
     for record, charge in ids:
-        if console.credit_checks.show(record).record.certainty is Certainty.UNKNOWN:
+        if console.credit_checks.read_credit_check(record).record.certainty is Certainty.UNKNOWN:
             console.recovery.resolve("credit-check", record, "success", "seen on their screen", charge)
-        if console.credit_checks.show(record).record.incomplete:
+        if console.credit_checks.read_credit_check(record).record.incomplete:
             console.credit_checks.refetch(record)
-        settled = console.credit_checks.show(record).record
+        settled = console.credit_checks.read_credit_check(record).record
         assert (settled.state, settled.credit_check_id, settled.incomplete) == (CheckState.SUCCESS, charge, ())

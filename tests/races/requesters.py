@@ -51,7 +51,7 @@ def ask_for_all(pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone
     """One process: payment by payment, together with all others."""
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
-        console.recovery.counts()
+        console.recovery.count_queues()
         for payment in ids:
             barrier.wait(PATIENCE_SECONDS)
             endings[_reserved(console, payment) if sums_alone else _asked(console, payment)] += 1

@@ -73,7 +73,7 @@ def acts(number: str, payment: int) -> tuple[Act, Act, Act]:
         lambda console: console.refunds.request(
             RefundRequest(payment, "1000", "sent back", intended_repeat=True), request_id=f"ask-{number}"
         ),
-        lambda console: console.recovery.note("payment", payment, words, request_id=f"note-{number}"),
+        lambda console: console.recovery.add_note("payment", payment, words, request_id=f"note-{number}"),
     )
 
 

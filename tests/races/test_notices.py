@@ -37,9 +37,12 @@ def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
         ids = [int(row[0]) for row in scene.place.sql("SELECT id FROM payments")]
         scene.control.add_random_faults("status:503", "reset_after_charge", "malformed", seed=5, rate=0.3)
         acts = [
-            *(lambda post=post: scene.payments.notice(post) for post in posts),
+            *(lambda post=post: scene.payments.receive_notice(post) for post in posts),
             *(lambda number=number: scene.payments.probe(number) for number in ids),
-            *(lambda turn=turn: scene.payments.import_(PaymentImport("paypay", f"P-{turn}")) for turn in range(6)),
+            *(
+                lambda turn=turn: scene.payments.import_payment(PaymentImport("paypay", f"P-{turn}"))
+                for turn in range(6)
+            ),
             scene.run_due,
         ] * 3
         random.Random(5).shuffle(acts)

@@ -76,10 +76,10 @@ def test_no_number_can_be_somebodys() -> None:
 def test_a_filled_desk_has_every_queue(console: Console) -> None:
     """Each queue holds something, and each record in it explains itself."""
     for name in ("pending", "error", "incomplete", "unknown", "review"):
-        items = console.recovery.queue(name, 200).items
+        items = console.recovery.read_queue(name, 200).items
         assert items, name
         assert all(item.explanation.why and item.explanation.next_step.code for item in items)
-    whys = {item.explanation.why for item in console.recovery.queue("unknown", 200).items}
+    whys = {item.explanation.why for item in console.recovery.read_queue("unknown", 200).items}
     assert whys == {"why.no_answer", "why.lapsed", "why.answer_does_not_fit"}
 
 
@@ -92,7 +92,7 @@ def test_the_trail_of_a_filled_desk_is_unbroken(console: Console) -> None:
 def test_documents_of_samples_can_be_read(console: Console) -> None:
     """Every record that claims a PDF has one; where the provider changed it, the older one is still there."""
     changed = next(sample for sample in samples() if sample.kind == "two_reports")
-    view = console.credit_checks.show(changed.id)
+    view = console.credit_checks.read_credit_check(changed.id)
     assert [document.current for document in view.documents] == [True, False]
     assert console.credit_checks.read_pdf(changed.id).startswith(b"%PDF-")
     assert view.timeline
@@ -103,7 +103,7 @@ def test_chains_and_duplicates_point_to_each_other(console: Console) -> None:
     """A superseded record names its successor, a duplicate the live one; each number has one live record a client."""
     for sample in samples():
         if sample.newer_sample or sample.original_sample:
-            record = console.credit_checks.show(sample.id).record
+            record = console.credit_checks.read_credit_check(sample.id).record
             assert record.superseded_by == (sample.newer_sample.id if sample.newer_sample else None)
             assert record.duplicate_of == (sample.original_sample.id if sample.original_sample else None)
             assert not record.live

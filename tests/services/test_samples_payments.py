@@ -65,7 +65,7 @@ def test_money_of_samples_adds_up(paying: tuple[Console, Sandbox]) -> None:
     """What was captured is left, reserved, refunded or set aside; where the provider knows it, its books agree."""
     console, sandbox = paying
     for made in payments():
-        record = console.payments.show(made.id).record
+        record = console.payments.read_payment(made.id).record
         parts = (record.left_minor, record.reserved_minor, record.refunded_minor, record.set_aside_minor)
         assert min(parts) >= 0
         assert sum(parts) == record.captured_minor
@@ -84,7 +84,7 @@ def test_every_payment_and_refund_explains_itself(paying: tuple[Console, Sandbox
         for made in kinds.values():
             ids = [("payment", made.id), ("order", made.order_id), *(("refund", one.id) for one in made.refunds)]
             for kind, record_id in ids:
-                view = console.recovery.show(kind, record_id or 0)
+                view = console.recovery.read_record(kind, record_id or 0)
                 text = "\n".join(cli_text.record_view_lines(view, translator))
                 assert not {"{", "None"} & set(text.split()), text
                 assert cli_json.record_view_json(view, translator)["next_step"]["text"]

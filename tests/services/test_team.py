@@ -78,7 +78,7 @@ def test_a_purchase_with_all_that_follows(people: Team, office: Office) -> None:
     bought = buy(office("op-a"))
     assert (bought.state, bought.incomplete) == ("success", ())
     assert office("lead-b").credit_checks.refetch(bought.id).record.id == bought.id
-    timeline = office("aud-e").credit_checks.show(bought.id).timeline
+    timeline = office("aud-e").credit_checks.read_credit_check(bought.id).timeline
     assert {people.names["op-a"], people.names["lead-b"]} <= {entry.who for entry in timeline}
     assert office("aud-e").audit.verify_chains() > 0
     assert office("op-b").lookup.find_records(NUMBER).credit_checks[0].id == bought.id
@@ -98,7 +98,7 @@ def test_two_people_decide(office: Office, vendor: LedgerVendor) -> None:
     for who in ("aud-e", "adm-f", "worker"):
         assert code_of(lambda: resolve(who)) == "not_allowed"  # noqa: B023  # called at once
     assert resolve("lead-b") is None
-    assert office("op-b").credit_checks.show(record.id).record.state == "error"
+    assert office("op-b").credit_checks.read_credit_check(record.id).record.state == "error"
     assert buy(office("op-b")).state == "success"
 
 
@@ -130,11 +130,11 @@ def test_a_renewal_that_fails_gives_the_claim_back(people: Team, office: Office,
     vendor.behaviour = "refuses"
     renew = PurchaseRequest(NUMBER, "1", renew=True)
     assert code_of(lambda: office("op-b").credit_checks.purchase(renew)) == "provider_refused"
-    assert office("op-b").credit_checks.show(bought.id).record.live
+    assert office("op-b").credit_checks.read_credit_check(bought.id).record.live
     vendor.behaviour = "answers"
     renewed = office("op-b").credit_checks.purchase(renew)
     assert renewed.state == "success"
-    assert office("op-a").credit_checks.show(bought.id).record.superseded_by == renewed.id
+    assert office("op-a").credit_checks.read_credit_check(bought.id).record.superseded_by == renewed.id
 
 
 def _expire(people: Team, record: CreditCheck) -> None:
@@ -162,7 +162,7 @@ def test_the_worker_runs_what_is_due(people: Team, office: Office, vendor: Ledge
         _begin_and_vanish(cursor, people.names["op-b"])
     ran = {run.task: run.count for run in office("worker").recovery.run_due()}
     assert (ran["rows_by_others"], ran["lapsed_operations"], ran["refetches"]) == (3, 1, 1)
-    assert office("op-b").credit_checks.show(bought.id).record.incomplete == ()
+    assert office("op-b").credit_checks.read_credit_check(bought.id).record.incomplete == ()
     assert code_of(lambda: buy(office("worker"), "77")) == "not_allowed"
 
 
@@ -219,7 +219,7 @@ def test_a_vanished_record_is_written_again_in_ones_own_name(
     restored = office("lead-b", desk="shared").recovery.probe("operation", operation)
     assert isinstance(restored, CreditCheck)
     assert (restored.id, restored.state) == (bought.id, "success")
-    told = [entry.detail for entry in office("op-b").credit_checks.show(bought.id).timeline]
+    told = [entry.detail for entry in office("op-b").credit_checks.read_credit_check(bought.id).timeline]
     assert people.names["op-a"] in {detail.get("began_by") for detail in told}
 
 
@@ -229,10 +229,10 @@ def test_the_schema_account_only_looks_after_the_schema(office: Office, vendor: 
     owner = office("owner")
     acts = (
         lambda: owner.lookup.find_records(NUMBER),
-        lambda: owner.credit_checks.show(bought.id),
-        lambda: owner.recovery.show("operation", bought.operation_id or ""),
-        lambda: owner.recovery.queue("pending"),
-        lambda: owner.recovery.counts(),
+        lambda: owner.credit_checks.read_credit_check(bought.id),
+        lambda: owner.recovery.read_record("operation", bought.operation_id or ""),
+        lambda: owner.recovery.read_queue("pending"),
+        lambda: owner.recovery.count_queues(),
         lambda: owner.recovery.run_due(),
         lambda: buy(owner, "2"),
         lambda: owner.credit_checks.refetch(bought.id),

@@ -56,7 +56,7 @@ def test_a_desk_whose_share_is_not_mounted(tmp_path: Path, sandbox: Sandbox) -> 
             console.pdfs.open_pages(bought.id)
         assert _documents(console.health.run_all_checks())[0] is False
         assert list((tmp_path / "documents").iterdir()) == []
-        assert console.credit_checks.show(bought.id).record.pdf_file_path == bought.pdf_file_path
+        assert console.credit_checks.read_credit_check(bought.id).record.pdf_file_path == bought.pdf_file_path
 
 
 def _documents(checks: Sequence[HealthCheck]) -> tuple[bool, object]:

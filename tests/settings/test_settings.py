@@ -36,7 +36,7 @@ def test_an_empty_home_is_enough(env: dict[str, str], tmp_path: Path) -> None:
     assert settings.documents_url == f"file://{tmp_path}/documents"
     assert (settings.operator, settings.clients, settings.provider_url("alarmbox"), settings.redis_url) == (None,) * 4
     assert (settings.time_scale, settings.leases, settings.failpoint) == (1.0, True, None)
-    assert settings.environment_word == "production"
+    assert settings.environment == "production"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -91,7 +91,7 @@ def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
     assert settings.database_path == tmp_path / "other.db"
     assert settings.documents_url == f"file://{tmp_path}/papers"
     assert settings.redis_url == "redis://127.0.0.1:6379/0"
-    assert settings.environment_word == "test"
+    assert settings.environment == "test"
     assert (settings.provider_url("alarmbox"), settings.alarmbox_find_purchases) == (LOOPBACK, True)
     assert (settings.alarmbox_spacing_seconds, settings.alarmbox_test_account) == (0.5, True)
     assert (settings.provider_url("paypay"), settings.provider_url("atom")) == (
@@ -324,7 +324,7 @@ def test_good_values(env: dict[str, str]) -> None:
     assert (settings.time_scale, settings.leases) == (12.5, False)
     assert settings.failpoint == ("before_tx1", 3, "hang")
     assert (settings.test_numbers, settings.refund_cooling_off_seconds) == (True, 0)
-    assert settings.environment_word == "test"
+    assert settings.environment == "test"
 
 
 def test_which_clients_exist(env: dict[str, str]) -> None:
@@ -392,7 +392,7 @@ def test_switches_that_change_nothing_are_no_switches(env: dict[str, str]) -> No
     said = {"CONSOLE_TIME_SCALE": "1", "CONSOLE_LEASES": "on", "CONSOLE_TEST_NUMBERS": "0"}
     settings = Settings.load(env | ABROAD["a provider's URL elsewhere"] | said)
     assert settings.active_switches == ()
-    assert settings.environment_word == "production"
+    assert settings.environment == "production"
 
 
 def test_a_test_account_may_use_the_test_numbers(env: dict[str, str], tmp_path: Path) -> None:
@@ -400,14 +400,14 @@ def test_a_test_account_may_use_the_test_numbers(env: dict[str, str], tmp_path: 
     (tmp_path / "profile.toml").write_text("[alarmbox]\ntest_account = true\n")
     real = env | ABROAD["credentials without a URL"]
     settings = Settings.load(real | {"CONSOLE_TEST_NUMBERS": "1"})
-    assert (settings.test_numbers, settings.environment_word) == (True, "test")
+    assert (settings.test_numbers, settings.environment) == (True, "test")
     assert refusal(real | {"CONSOLE_TIME_SCALE": "20"})["problem"] == "loopback_only"
 
 
 def test_training_can_reach_nobody(env: dict[str, str], tmp_path: Path) -> None:
     """A window that says TRAINING has no provider beyond this machine."""
     (tmp_path / "profile.toml").write_text('environment = "training"\n')
-    assert Settings.load(env).environment_word == "training"
+    assert Settings.load(env).environment == "training"
     assert refusal(env | ABROAD["credentials without a URL"])["problem"] == "training_reaches_provider"
 
 

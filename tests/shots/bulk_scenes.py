@@ -105,7 +105,7 @@ def unfinished(stage: Stage) -> None:
 
 def _runs(stage: Stage) -> list[BulkRun]:
     console = stage.desk.console
-    items = console.recovery.queue("unknown", 20).items
+    items = console.recovery.read_queue("unknown", 20).items
     checks = [item.record for item in items if isinstance(item.record, CreditCheck)]
     chosen = [ChosenRecord(KIND, check.id, check.version) for check in checks]
     done = console.bulk.run(console.bulk.freeze("take", chosen[:3]).id)

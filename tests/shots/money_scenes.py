@@ -7,7 +7,7 @@ from PySide6.QtTest import QTest
 
 from console.domain.payments.service_results import RefundView
 from console.services.alerts.evaluate import AlertRules
-from console.services.payments import timeout_start as timed_out
+from console.services.payments import timeout_start
 from console.services.process.context import WORKER, act_as
 from console.store.database.engine import Transaction
 from console.store.tasks import sagas
@@ -57,7 +57,7 @@ def payment_tabs(stage: Stage) -> None:
 
 def orders(stage: Stage) -> None:
     payment = stage.desk.paid("complete")[-1]
-    view = stage.desk.console.payments.show(payment.id)
+    view = stage.desk.console.payments.read_payment(payment.id)
     assert view.order is not None
     stage.go(OrderRoute(view.order.id))
     stage.find(OrderPage).tabs.show_tab("payments")
@@ -66,7 +66,7 @@ def orders(stage: Stage) -> None:
         payment = stage.desk.paid(kind)[-1]
         if kind == "waiting":
             _time_over(stage, payment.id)
-        view = stage.desk.console.payments.show(payment.id)
+        view = stage.desk.console.payments.read_payment(payment.id)
         assert view.order is not None
         stage.go(OrderRoute(view.order.id))
         stage.find(OrderPage).tabs.show_tab("timeline")
@@ -79,7 +79,7 @@ def _time_over(stage: Stage, payment_id: int) -> None:
 
     def begin(tx: Transaction) -> None:
         now = context.now()
-        saga = sagas.start_saga(tx.conn, timed_out.KIND, "payment", payment_id, timed_out.ASK, {}, now)
+        saga = sagas.start_saga(tx.conn, timeout_start.KIND, "payment", payment_id, timeout_start.ASK, {}, now)
         if saga is not None:
             sagas.postpone_step(tx.conn, saga, now, now + timedelta(minutes=5), "provider_unreachable")
 
@@ -89,7 +89,7 @@ def _time_over(stage: Stage, payment_id: int) -> None:
 def refunds(stage: Stage) -> None:
     for kind in ("refund_asked", "refund_unknown", "refund_accepted", "refund_failed", "refunded", "partly_refunded"):
         for payment in stage.desk.paid(kind)[-1:]:
-            stage.go(RefundRoute(stage.desk.console.payments.show(payment.id).refunds[0].id))
+            stage.go(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
             stage.find(RefundPage)
             stage.shoot(f"refund-{kind}")
 
@@ -163,7 +163,7 @@ def approvals(stage: Stage) -> None:
 
 def resolve_money(stage: Stage) -> None:
     payment = stage.desk.paid("refund_unknown")[-1]
-    stage.go(RefundRoute(stage.desk.console.payments.show(payment.id).refunds[0].id))
+    stage.go(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
     page = stage.find(RefundPage)
     page.act_on_record("resolve")
     dialog = stage.find(ResolveMoneyDialog)

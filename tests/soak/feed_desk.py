@@ -80,7 +80,7 @@ class Sitting(QObject):
         payment, number = self._chance.choice(self._payments), self._chance.random()
         refund = RefundRequest(payment, "10", "sent back")
         acts: tuple[tuple[float, str, Act[object]], ...] = (
-            (0.5, "note", lambda on, id: on.recovery.note(_PAYMENT, payment, "looked at", request_id=id)),
+            (0.5, "note", lambda on, id: on.recovery.add_note(_PAYMENT, payment, "looked at", request_id=id)),
             (0.8, "take", lambda on, id: on.recovery.take(_PAYMENT, payment, request_id=id)),
             (0.9, "probe", lambda on, id: on.recovery.probe(_PAYMENT, payment, request_id=id)),
             (1.0, "refund", lambda on, id: on.refunds.request(refund, request_id=id)),

@@ -10,7 +10,7 @@ from console.app import Console
 from console.domain.payments.provider_messages import RefundOrder
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.store.database.engine import Transaction
 from console.store.payments import payments, set_asides
 from tests.stateful.crashing import Desks
@@ -77,7 +77,7 @@ class RefundWorld(Desks):
         urls = {"PAYPAY_URL": NOWHERE, "ATOM_URL": NOWHERE}
         console = self.place.desk(LedgerVendor(), self.clock, desk=number, **urls)
         made: dict[str, Any] = {name: LedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
-        console._service_builder._payment_vendors = PaymentVendors(lambda name: made[name])
+        console._service_builder._payment_vendors = PaymentProviders(lambda name: made[name])
         self.ledger.watched.append(OpenTransactions(console.database))
         return console
 

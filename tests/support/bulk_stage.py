@@ -58,7 +58,7 @@ def _bought_unheard(console: Console, count: int) -> list[ChosenRecord]:
         with suppress(ConsoleError):
             console.credit_checks.purchase(PurchaseRequest(number, "1"))
     vendor.asked.clear()
-    found = sorted(console.recovery.queue("unknown", count).items, key=lambda item: item.record.id)
+    found = sorted(console.recovery.read_queue("unknown", count).items, key=lambda item: item.record.id)
     return [ChosenRecord(KIND, item.record.id, item.record.version) for item in found]
 
 

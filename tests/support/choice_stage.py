@@ -183,7 +183,7 @@ class Stage:
             self.ledger.behaviour = behaviour  # type: ignore[assignment]  # one of its words
             with self.console.acting_as("lead-b"):
                 ending(lambda: self.console.refunds.approve(asked.id))
-        return self.console.refunds.show(asked.id).record
+        return self.console.refunds.read_refund(asked.id).record
 
     # People
 
@@ -193,7 +193,7 @@ class Stage:
 
     def choices(self, who: str, kind: str, record_id: int) -> dict[str, Choice]:
         with self.console.acting_as(who):
-            return {choice.what: choice for choice in self.console.recovery.choices(kind, record_id)}
+            return {choice.what: choice for choice in self.console.recovery.find_choices(kind, record_id)}
 
     def does(self, who: str, kind: str, record: Any, what: str) -> str:
         """The service's answer to that choice: done, awaiting, or the code."""
@@ -211,14 +211,14 @@ class Stage:
                 return console.credit_checks.purchase(PurchaseRequest(record.corporation_number, record.client_id))
             case "move_order":
                 payment_id = max(record.payment_ids, default=0) if kind == "order" else record.id
-                return console.payments.move_order(payment_id)
+                return console.payments.set_order_paid(payment_id)
             case "refund":
                 payment_id = record.payment_id if kind == "refund" else record.id
                 return console.refunds.request(RefundRequest(payment_id, "100", "returned", intended_repeat=True))
             case "take":
                 return console.recovery.take(kind, record.id)
             case "note":
-                return console.recovery.note(kind, record.id, "seen")
+                return console.recovery.add_note(kind, record.id, "seen")
         number = self._number(kind, record)
         return console.recovery.resolve(kind, record.id, state or "completed", "the panel", number)
 

@@ -46,8 +46,8 @@ def paid(console: Console, sandbox: Sandbox, number: str, minor: int = CAPTURED,
         asked = PaymentImport(provider, number, amount=f"{minor // 100}.{minor % 100:02}", day=today)
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
         with suppress(ConsoleError):
-            return console.payments.import_(asked)
-    return console.payments.import_(asked)
+            return console.payments.import_payment(asked)
+    return console.payments.import_payment(asked)
 
 
 def order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:

@@ -153,7 +153,7 @@ class Stage:
         """What was not kept is sent again; then payment and order are booked, once."""
         assert code != "done" or self._events(target) == 1, f"done, and not kept, at {where}"
         with self.desk("notice") as fresh:
-            assert not fresh.payments.notice(_bank(target, self)).refused, f"refused when repeated: {where}"
+            assert not fresh.payments.receive_notice(_bank(target, self)).refused, f"refused when repeated: {where}"
         self.later()
         self.checker.recovery.run_due()
         with self.checker.database.read() as conn:
@@ -179,7 +179,7 @@ _DONE = {"ask": _R.REQUESTED, "approve": _R.COMPLETED, "reject": _R.REJECTED, "w
 
 
 def _resolve(console: Console, target: ActionTarget, _stage: Stage) -> object:
-    key = console.refunds.show(target.refund).record.provider_refund_key
+    key = console.refunds.read_refund(target.refund).record.provider_refund_key
     return console.refunds.resolve(target.refund, "completed", "seen on their screen", key)
 
 
@@ -204,7 +204,7 @@ _ACTS: Mapping[str, Callable[[Console, ActionTarget, Stage], object]] = {
     "probe": lambda console, target, _: console.refunds.probe(target.refund),
     "due": lambda console, _matter, _: console.recovery.run_due(),
     "resolve": _resolve,
-    "notice": lambda console, target, stage: console.payments.notice(_bank(target, stage)),
+    "notice": lambda console, target, stage: console.payments.receive_notice(_bank(target, stage)),
 }
 ACTIONS = tuple(_ACTS)
 

@@ -181,7 +181,7 @@ def _items(console: Console, name: str) -> dict[int, str]:
     found: dict[int, str] = {}
     cursor = None
     while True:
-        page = console.recovery.queue(name, 1_000, cursor)
+        page = console.recovery.read_queue(name, 1_000, cursor)
         for item in page.items:
             if type(item.record).__name__ == "Refund":
                 found[item.record.id] = item.explanation.next_step.code

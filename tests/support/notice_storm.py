@@ -77,7 +77,7 @@ def rage(scene: Scene, posts: Sequence[NoticePost], seed: int) -> Storm:
         began, again = time.perf_counter(), 0
         while True:
             try:
-                result = scene.payments.notice(post)
+                result = scene.payments.receive_notice(post)
                 break
             except ConsoleError as trouble:
                 if trouble.exit_status != 6:
@@ -114,7 +114,7 @@ def check(scene: Scene, posts: Sequence[NoticePost]) -> None:
     """Each is booked once, with its money, its evidence and its order; no case, no refusal."""
     check_booked(scene, posts)
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events") == [(len(posts),)]
-    assert scene.payments.refused_notices() == 0
+    assert scene.payments.count_refused_notices() == 0
 
 
 def check_booked(scene: Scene, posts: Sequence[NoticePost]) -> None:

@@ -26,7 +26,7 @@ from console.sandbox.server import Sandbox
 from console.services.audit.read_log import ReadLog
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.heartbeat import Heartbeat
 from console.store.operations.idempotency_cache import NoCache
@@ -67,7 +67,7 @@ class Scene:
         self.control = SandboxControl(sandbox.url)
         self.money = self.control.payments_control
         self.heartbeat = Heartbeat(self.context.scale)
-        self.vendors = PaymentVendors(lambda name: open_vendor(self.context, name))
+        self.vendors = PaymentProviders(lambda name: open_vendor(self.context, name))
         self.reads = ReadLog(self.context)
         self.machinery = PaymentServiceBuilder(
             self.context,
@@ -146,7 +146,7 @@ class Scene:
         return notice_of(self.money, provider, number, peer, **more)
 
     def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
-        return self.payments.notice(self.post(provider, number, **more))
+        return self.payments.receive_notice(self.post(provider, number, **more))
 
     def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> NoticePost:
         """A signed notice of a bank."""

@@ -16,7 +16,7 @@ from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.tasks.records import ReconcileReport
-from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.settings.settings import Settings
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
@@ -61,7 +61,7 @@ class Days:
             refunds=None,
         )
         answer = Outcome(OutcomeClass.SUCCEEDED, "told", Sent.YES, report, 200, "{}", "0" * 64)
-        fact = PaymentFact(report, at, ReportSource.READ, "payment", answer)
+        fact = ReportWithSource(report, at, ReportSource.READ, "payment", answer)
         scene.context.write(lambda tx: apply_report(scene.context, tx, payment, fact))
         return scene.payment(payment.id)
 
@@ -79,7 +79,7 @@ class Days:
             "path": url,
             "requestedAt": "1",
         }
-        result = self.scene.payments.notice(NoticePost("paypay", json.dumps(told).encode(), (), "127.0.0.1"))
+        result = self.scene.payments.receive_notice(NoticePost("paypay", json.dumps(told).encode(), (), "127.0.0.1"))
         assert not result.refused
 
     def run(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:

@@ -22,10 +22,10 @@ from console.sandbox import SandboxControl
 from console.services.audit.read_log import ReadLog
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import WORKER, act_as
 from console.services.process.heartbeat import Heartbeat
-from console.services.refunds import records as refund_reading
+from console.services.refunds import records as refund_records
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
 from console.store.operations import journal
@@ -85,7 +85,7 @@ class RefundDesk:
             "paypay": Outsider(paypay(control.url, scale=scale), self._watch),
             "atom": Outsider(atom(control.url, scale=scale), self._watch),
         }
-        self.vendors = PaymentVendors(lambda name: self._made[name])
+        self.vendors = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)
         request_ids = RequestIds(self.context, NoCache())
         self.machinery = RefundServiceBuilder(self.context, self.pipeline, self.vendors, self.reads, request_ids)
@@ -180,7 +180,7 @@ class RefundDesk:
         with act_as(WORKER):
             with self.context.database.read() as conn:
                 lapsed = [one for one in journal.lapsed_operations(conn) if one.subject_kind == "refund"]
-            done = {"lapsed": sum(self.machinery.sendings.lapse(one.id) for one in lapsed)}
+            done = {"lapsed": sum(self.machinery.submit_action.lapse(one.id) for one in lapsed)}
             done["delivered"] = self._deliver()
             return done | {name: task() for name, task in tasks.items()}
 
@@ -189,7 +189,7 @@ class RefundDesk:
         spool.unlock(self.context.cipher)
         for entry in spool.undelivered_entries(self.context.database_id):
             assert entry.answer is not None
-            if self.machinery.sendings.deliver(entry.intent.operation_id, entry.answer):
+            if self.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer):
                 spool.mark_delivered(entry.intent.operation_id)
                 count += 1
         return count
@@ -200,7 +200,7 @@ class RefundDesk:
 
     def now(self, refund: Refund) -> Refund:
         """The refund as everybody sees it."""
-        return refund_reading.read_refund(self.context, refund.id)
+        return refund_records.read_refund(self.context, refund.id)
 
     # What must be true
 

@@ -87,7 +87,7 @@ def check_charges(found: Iterable[Row], charged: Mapping[str, int]) -> None:
 def check_queues(console: Console) -> None:
     """Whoever is unknown, incomplete or in need of review is found in that queue, with a next step."""
     queued = {
-        name: {item.record.id: item for item in console.recovery.queue(name, 1_000).items}
+        name: {item.record.id: item for item in console.recovery.read_queue(name, 1_000).items}
         for name in ("unknown", "incomplete", "error", "review", "pending")
     }
     for row in rows(console.database):

@@ -37,7 +37,7 @@ class WindowSettings:
     home = Path("/nowhere")
     language: Literal["ja", "en"] = "en"
     operator: str | None = "op-a"
-    environment_word: Literal["production", "test", "training"] = "test"
+    environment: Literal["production", "test", "training"] = "test"
     idle_lock_seconds = 600
     sign_in = NoAccounts()
 

@@ -95,11 +95,11 @@ def test_a_second_failure_waits_to_be_asked_about(scene: Scene, hanging: Callabl
     payment_id = begun(scene, "paypay", "ORD-1")
     scene.money.move_payment("paypay", "ORD-1", "failed")
     failed = scene.post("paypay", "ORD-1")
-    assert scene.payments.notice(failed).done == "booked"
+    assert scene.payments.receive_notice(failed).done == "booked"
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.deliver("paypay", "ORD-1").done == "booked"
     scene.money.move_payment("paypay", "ORD-1", "failed")
-    heard = scene.payments.judge_notice(failed)
+    heard = scene.payments.check_notice(failed)
     assert (heard.store_notice().done, heard.must_ask) == ("repeated", True)
     assert events(scene)[0] == ("queued", payment_id)
     scene.run_due()

@@ -183,7 +183,7 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
         assert receiver.post("/webhooks/paypay", body, {"x-forwarded-for": said}).status == status
         expected = "paid" if status == 200 else "pending"
         until(lambda: scene.order_now("ORD-1").state == expected, f"its order is {expected}", LONG)
-        assert scene.payments.refused_notices() == (0 if status == 200 else 1)
+        assert scene.payments.count_refused_notices() == (0 if status == 200 else 1)
 
 
 # Trouble of our own

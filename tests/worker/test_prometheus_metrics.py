@@ -5,7 +5,7 @@ import math
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from console.services.process.counters import WAIT_BOUNDS_SECONDS, Tally
+from console.services.process.counters import WAIT_BOUNDS_SECONDS, ProcessCounters
 from tests.support.payment_desks import Scene
 from tests.worker.calling import Running, serving
 
@@ -56,7 +56,7 @@ def test_rates_come_from_what_happened(scene: Scene) -> None:
     scene.payments.start(scene.order("ORD-3", 3300), "paypay")
     scene.money.move_payment("paypay", "ORD-3", "paid")
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
-    scene.payments.notice(scene.post("paypay", "ORD-3"))
+    scene.payments.receive_notice(scene.post("paypay", "ORD-3"))
     with serving(scene.taker) as receiver:
         assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
         assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
@@ -108,7 +108,7 @@ def test_without_a_database_the_rest_is_told(scene: Scene) -> None:
 
 def test_waits_and_duplicates_are_counted() -> None:
     """By class, with their sum; only refusals of what is done already count as duplicates."""
-    tally = Tally()
+    tally = ProcessCounters()
     for seconds in (0.0, 0.005, 0.2, 99.0):
         tally.count_wait(seconds)
     for code in ("already_purchased", "possible_repeat", "over_limit"):

@@ -70,7 +70,7 @@ def _timeout_saga_json(saga: SagaView, translate: Translate) -> JsonObject:
 def _credit_check_fields(view: CreditCheckView, translate: Translate) -> JsonObject:
     return {
         "documents": [document_json(item, translate) for item in view.documents],
-        "asked_at": instant_json(view.asked_at),
+        "asked_at": instant_json(view.last_answer_at),
         "history": [record_json(older, translate) for older in view.history],
         **_attributes_json(view, translate, "actions", "holder"),
     }

@@ -18,7 +18,7 @@ from console.domain.payments.states import PaymentState, RefundState, payment_pa
 from console.domain.tasks.saga_progress import DONE_FACT
 from console.domain.tasks.states import SagaState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
-from console.services.payments import timeout_start as timed_out
+from console.services.payments import timeout_start
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.payments import account_limits as accounts
@@ -127,11 +127,11 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
     """Write the completed saga that has ended an expired payment."""
     at, step_times = sample.latest_event_at, dict[str, str]()
-    saga = sagas.start_saga(conn, timed_out.KIND, payments.KIND, sample.id, timed_out.ASK, {}, at)
-    for step, next_step in pairwise(timed_out.STEPS):
+    saga = sagas.start_saga(conn, timeout_start.KIND, payments.KIND, sample.id, timeout_start.ASK, {}, at)
+    for step, next_step in pairwise(timeout_start.STEPS):
         if saga is not None:
             step_times[step] = at.isoformat()
-            facts = {timed_out.CANCELLED: sample.order_id} if step == timed_out.CANCEL else {}
+            facts = {timeout_start.CANCELLED_ORDER_FACT: sample.order_id} if step == timeout_start.CANCEL else {}
             saga = sagas.advance_saga(conn, saga, at, next_step, {DONE_FACT: dict(step_times), **facts})
     if saga is not None:
         sagas.end_saga(conn, saga, at, SagaState.DONE)

@@ -13,7 +13,7 @@ from console.domain.records import EvidenceItem, LeaseHolder, TimelineEntry
 from console.domain.service_results import AllowedAction, Explanation
 from console.domain.tasks.records import AlertItem, Note, Take
 from console.domain.tasks.saga_progress import SagaView
-from console.domain.timeline import EMPTY_CHAIN, Chain
+from console.domain.timeline import EMPTY_TIMELINE_PAGE, TimelinePage
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class PaymentView:
     awaiting: str | None = None
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
-    story: Chain = EMPTY_CHAIN
+    newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class OrderView:
     actions: tuple[AllowedAction, ...] = ()
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
-    story: Chain = EMPTY_CHAIN
+    newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     sagas: tuple[SagaView, ...] = ()
     alert: AlertItem | None = None
 
@@ -172,7 +172,7 @@ class RefundView:
     awaiting: str | None = None
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
-    story: Chain = EMPTY_CHAIN
+    newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
 
 
 @dataclass(frozen=True, slots=True)

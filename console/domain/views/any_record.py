@@ -25,7 +25,7 @@ class CreditCheckView:
     actions: "tuple[AllowedAction, ...]"
     holder: LeaseHolder | None = None
     awaiting: str | None = None
-    asked_at: datetime | None = None
+    last_answer_at: datetime | None = None
     history: tuple[CreditCheck, ...] = ()
     taken: "Take | None" = None
     notes: "tuple[Note, ...]" = ()

@@ -27,15 +27,15 @@ _SYSTEM_ACCOUNTS = frozenset({"root", "mysql", "mariadb.sys", "mysql.sys", "mysq
 class AccountEntry:
     """One person of the file of `db accounts apply`.
 
-    `asks`: True if a worker acts for the person, whose own account may then only read and ask. `is_default`: True if
-    the entry has neither the key `acts` nor the key `asks`. `password_env`: name of the environment variable with the
-    password; None without one. `line`: number of the line that contains the name.
+    `asks_worker`: True if a worker acts for the person, whose own account may then only read and ask.
+    `has_no_choice_of_way`: True if the entry has neither the key `acts` nor the key `asks`. `password_env`: name of
+    the environment variable with the password; None without one. `line`: number of the line that contains the name.
     """
 
     person: Person
     disabled: bool
-    asks: bool
-    is_default: bool
+    asks_worker: bool
+    has_no_choice_of_way: bool
     password_env: str | None
     line: int
 
@@ -99,12 +99,12 @@ def _parse_entry(row: object, content: str) -> AccountEntry:
     if variable is not None and not (isinstance(variable, str) and _VARIABLE_PATTERN.fullmatch(variable)):
         raise make_file_error(UsageProblem.ACCOUNTS_VARIABLE, line, name)
     person = Person(name, _parse_roles(row.get("roles"), line, name), row.get("may_buy", False))
-    asks = _asks(row, person, line)
+    asks = _parse_asks_worker(row, person, line)
     is_default = not {"acts", "asks"} & set(row)
     return AccountEntry(person, row.get("disabled", False), asks, is_default, variable, line)
 
 
-def _asks(row: Mapping[str, object], person: Person, line: int) -> bool:
+def _parse_asks_worker(row: Mapping[str, object], person: Person, line: int) -> bool:
     """Return True if a worker acts for the person: the person has a role of ASKING_ROLES, and the entry `row` doesn't
     say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`. Raises ConsoleError `usage` if both
     keys are set, or if one is set for a person without such a role.

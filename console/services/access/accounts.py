@@ -48,7 +48,7 @@ class _AccountTask:
     @property
     def has_changed(self) -> bool:
         """True if the stored row of `operators` differs from the entry in the file."""
-        return self.stored != StoredPerson(self.entry.person, self.entry.disabled, self.entry.asks)
+        return self.stored != StoredPerson(self.entry.person, self.entry.disabled, self.entry.asks_worker)
 
     @property
     def has_moved(self) -> bool:
@@ -59,7 +59,7 @@ class _AccountTask:
             self.stored is not None
             and not (self.stored.is_disabled or self.entry.disabled)
             and bool(self.stored.person.roles & self.entry.person.roles & ASKING_ROLES)
-            and self.stored.asks_worker != self.entry.asks
+            and self.stored.asks_worker != self.entry.asks_worker
         )
 
     def make_result(self, *, has_passwords: bool) -> AccountDone:
@@ -72,9 +72,9 @@ class _AccountTask:
             self.entry.person,
             change if self.has_changed or self.password else "unchanged",
             password_state,
-            asks=self.entry.asks,
+            asks=self.entry.asks_worker,
             has_moved=self.has_moved,
-            is_default=self.entry.is_default,
+            is_default=self.entry.has_no_choice_of_way,
         )
 
     def make_target_account(self, *, needs_tls: bool) -> DesiredAccount:
@@ -83,7 +83,7 @@ class _AccountTask:
         """
         return DesiredAccount(
             name=self.entry.person.name,
-            roles=grants.server_roles(self.entry.person.roles, asks_worker=self.entry.asks),
+            roles=grants.server_roles(self.entry.person.roles, asks_worker=self.entry.asks_worker),
             roles_before=(
                 grants.server_roles(self.stored.person.roles, asks_worker=self.stored.asks_worker)
                 if self.stored
@@ -93,7 +93,7 @@ class _AccountTask:
             is_new=self.stored is None,
             is_locked=self.entry.disabled,
             needs_tls=needs_tls,
-            is_bounded=self.entry.asks or not self.entry.person.roles & _ACTING_ROLES,
+            has_limits=self.entry.asks_worker or not self.entry.person.roles & _ACTING_ROLES,
         )
 
 
@@ -128,10 +128,10 @@ class Accounts:
         context, server = self._context, self._context.database.is_server
         entries = read_entries(content)
         with context.database.read() as conn:
-            stored = people.all_by_name(conn)
+            stored = people.people_by_name(conn)
         tasks = [self._make_task(entry, stored.get(entry.person.name), passwords) for entry in entries]
         if not dry_run:
-            _require_chosen(tasks)
+            _refuse_implicit_changes(tasks)
         statements = self._apply_on_server(tasks, dry_run=dry_run) if server else ()
         if not dry_run:
             context.write(lambda tx: self._write_rows(tx, tasks))
@@ -139,7 +139,7 @@ class Accounts:
 
     def _make_task(self, entry: AccountEntry, stored: StoredPerson | None, passwords: Passwords) -> _AccountTask:
         name, server = entry.person.name, self._context.database.is_server
-        entry = entry if server else replace(entry, asks=False)  # no accounts: each person acts directly
+        entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
         if name == self._context.database.account:
             raise make_file_error(UsageProblem.ACCOUNTS_SCHEMA_ACCOUNT, entry.line, name)
         # the audit trail trusts its roots by the role of their writer, so this role must stay
@@ -168,7 +168,9 @@ class Accounts:
         for task in tasks:
             if not task.has_changed and not task.password:
                 continue
-            people.save_person(tx.conn, StoredPerson(task.entry.person, task.entry.disabled, task.entry.asks), now)
+            people.save_person(
+                tx.conn, StoredPerson(task.entry.person, task.entry.disabled, task.entry.asks_worker), now
+            )
             result = task.make_result(has_passwords=context.database.is_server)
             facts = {
                 "roles": sorted(result.person.roles),
@@ -184,18 +186,18 @@ class Accounts:
         database = Database(self._context.settings.database_url, without_time_limit=True)
         try:
             with database.read() as conn:
-                _require_rights(conn, asks=any(task.entry.asks for task in tasks))
+                _require_rights(conn, asks=any(task.entry.asks_worker for task in tasks))
                 return tuple(_StatementRun(database, conn, dry_run=dry_run).run_all(tasks))
         finally:
             database.close()
 
 
-def _require_chosen(tasks: Sequence[_AccountTask]) -> None:
+def _refuse_implicit_changes(tasks: Sequence[_AccountTask]) -> None:
     """Raise ConsoleError `usage` for people whose way to work would change although their entries have neither the
     key `acts` nor `asks`. Without this check, an old file, written when accounts acted by default, would make the
     accounts of the whole team ask a worker at once.
     """
-    unsaid = [task.entry for task in tasks if task.has_moved and task.entry.is_default]
+    unsaid = [task.entry for task in tasks if task.has_moved and task.entry.has_no_choice_of_way]
     if unsaid:
         names = [entry.person.name for entry in unsaid]
         raise make_file_error(UsageProblem.ACCOUNTS_ACTING, unsaid[0].line, names[0], names=names)
@@ -225,7 +227,7 @@ class _StatementRun:
             {
                 role
                 for task in tasks
-                for role in grants.server_roles(task.entry.person.roles, asks_worker=task.entry.asks)
+                for role in grants.server_roles(task.entry.person.roles, asks_worker=task.entry.asks_worker)
             }
         )
         for task in tasks:

@@ -10,7 +10,7 @@ from console.store.access import lock_holders
 from console.store.access.lock_holders import EndedSession
 from console.store.database.engine import Database
 
-MOST_ENDED = 100
+MOST_SESSIONS_ENDED_PER_PASS = 100
 """Largest number of sessions that one pass ends on one node."""
 _log = logging.getLogger("console.worker")
 
@@ -24,13 +24,13 @@ class LockWatch:
         self._context = context
         self._nodes = [_Node(database) for database in _databases(context.database)]
 
-    def end_holders(self) -> int:
+    def end_blocking_sessions(self) -> int:
         """End all sessions of people that block other sessions now. Return the number of ended sessions and
         rolled-back prepared transactions. Audit entries name their accounts and the reasons.
 
         Raises not_allowed if the account that owns the schema, or the worker's account, lacks a right.
         """
-        ended = [one for node in self._nodes for one in node.end_holders(self._context.clock.monotonic())]
+        ended = [one for node in self._nodes for one in node.end_blocking_sessions(self._context.clock.monotonic())]
         for account, reason in sorted({(one.account, one.reason) for one in ended}):
             _log.info("a session of %s that held others up was ended: %s", account or "nobody", reason)
             facts = {"account": account, "reason": reason}
@@ -49,31 +49,35 @@ class LockWatch:
 
 
 class _Node:
-    """One node of the server. `_seen` has the prepared transactions of the previous pass by id, each with the time
-    (monotonic seconds) at which a pass first found it.
+    """One node of the server. `_first_found_at` has the prepared transactions of the previous pass by id, each with
+    the time (monotonic seconds) at which a pass first found it.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._seen: dict[str, float] = {}
+        self._first_found_at: dict[str, float] = {}
 
-    def end_holders(self, now: float) -> list[EndedSession]:
+    def end_blocking_sessions(self, now: float) -> list[EndedSession]:
         """End the blocking sessions on this node. If a prepared transaction blocks others, roll back the prepared
         transactions that passes have found for BLOCKING_SECONDS. Return the ended sessions. `now` is in monotonic
         seconds.
         """
         ended: list[EndedSession] = []
         with self.database.read() as conn:
-            for _ in range(MOST_ENDED):
+            for _ in range(MOST_SESSIONS_ENDED_PER_PASS):
                 found = lock_holders.end_next_session(conn)
                 if found is None:
-                    self._seen.clear()
+                    self._first_found_at.clear()
                     break
-                if found.reason == lock_holders.PREPARED:
+                if found.reason == lock_holders.PREPARED_REASON:
                     ids = lock_holders.prepared_transactions(conn)
-                    self._seen = {id: self._seen.get(id, now) for id in ids}
-                    old = [id for id, since in self._seen.items() if now - since >= lock_holders.BLOCKING_SECONDS]
-                    ended += [found for id in old if lock_holders.roll_back(conn, id)]
+                    self._first_found_at = {id: self._first_found_at.get(id, now) for id in ids}
+                    old = [
+                        id
+                        for id, since in self._first_found_at.items()
+                        if now - since >= lock_holders.BLOCKING_SECONDS
+                    ]
+                    ended += [found for id in old if lock_holders.roll_back_prepared(conn, id)]
                     break
                 ended.append(found)
         return ended

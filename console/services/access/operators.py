@@ -20,7 +20,7 @@ class People:
     def list_people(self) -> tuple[Person, ...]:
         """Return every enabled operator, sorted by name; empty if none is stored."""
         with self._context.database.read() as conn:
-            return people.all_enabled(conn)
+            return people.enabled_people(conn)
 
     def add_person(self, person: Person) -> None:
         """Store a new operator and an audit entry."""

@@ -9,7 +9,7 @@ from console.services.adoption import plan as adoption_plan
 from console.services.adoption.plan import AdoptionPlan
 from console.services.adoption.run import AdoptionResult, AdoptionRun, accept_incomplete
 from console.services.process.context import ServiceContext
-from console.store.adoption import adopt_table as adopting
+from console.store.adoption import adopt_table
 from console.store.adoption.legacy_checks import Obstacle
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
@@ -61,7 +61,7 @@ class Adoption:
 
         Their parts stay missing; a re-fetch can still fetch them. Raises schema_mismatch before the table is adopted.
         """
-        if adoption_plan.read_adoption_state(self._database, adopting.read_table(self._database)) != "adopted":
+        if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) != "adopted":
             raise ConsoleError(
                 ErrorCode.SCHEMA_MISMATCH, {"problem": SchemaProblem.NOT_ADOPTED, "table": legacy_table.TABLE_NAME}
             )
@@ -71,9 +71,9 @@ class Adoption:
         """Begin the adoption if none has begun. Return the time zone in force: that of the adoption that began
         earlier, otherwise `requested_zone` (None: Japan). Return None for a table that this program created.
         """
-        if adoption_plan.read_adoption_state(self._database, adopting.read_table(self._database)) == "adopted":
+        if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) == "adopted":
             return adoption_plan.read_stored_zone(self._database)
-        return self._database.write(lambda tx: adopting.begin_adoption(tx.conn, requested_zone or DEFAULT_ZONE))
+        return self._database.write(lambda tx: adopt_table.begin_adoption(tx.conn, requested_zone or DEFAULT_ZONE))
 
 
 def _require_same_zone(requested_zone: str | None, zone_in_force: str | None) -> None:
@@ -109,8 +109,8 @@ def find_refusal(obstacles: Sequence[Obstacle], *, convert: bool) -> ConsoleErro
     if not hard_obstacles and (convert or not obstacles):
         return None
     facts = [
-        {"kind": obstacle.kind, "name": obstacle.name, "found": obstacle.present_value} for obstacle in obstacles
+        {"kind": obstacle.code, "name": obstacle.name, "found": obstacle.present_value} for obstacle in obstacles
     ]
     problem = SchemaProblem.CANNOT_BE_ADOPTED if hard_obstacles else SchemaProblem.NEEDS_CONVERSION
-    names = [f"{obstacle.kind} ({obstacle.name})" for obstacle in hard_obstacles or obstacles]
+    names = [f"{obstacle.code} ({obstacle.name})" for obstacle in hard_obstacles or obstacles]
     return ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"problem": problem, "obstacles": facts, "names": names})

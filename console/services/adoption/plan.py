@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CheckState
-from console.store.adoption import adopt_rows as adopting_rows
-from console.store.adoption import adopt_table as adopting
-from console.store.adoption import legacy_checks
+from console.store.adoption import adopt_rows, adopt_table, legacy_checks
 from console.store.adoption.adopt_table import TableChange
 from console.store.adoption.legacy_checks import Obstacle
 from console.store.database.engine import Database
@@ -45,20 +43,20 @@ class UnreadableNumber:
 class RowCount:
     """Numbers of rows in the table, by the result that the adoption will have for them.
 
-    `duplicates`: rows that lose their claim to another row. `doubled_claims`: claims that several rows have;
-    `doubled` are examples. `unreadable`: rows whose corporation number can't be read. `respelled`: rows whose
-    corporation number is rewritten as 13 digits. `unbought`: rows that become pending. `by_status`: all rows by their
-    state after the adoption. `success_without_id`: successful rows without the provider's id.
+    `duplicates`: rows that lose their claim to another row. `duplicate_claims`: claims that several rows have;
+    `duplicate_examples` are examples. `unreadable`: rows whose corporation number can't be read. `normalised`: rows
+    whose corporation number is rewritten as 13 digits. `to_pending`: rows that become pending. `by_status`: all rows
+    by their state after the adoption. `success_without_id`: successful rows without the provider's id.
     """
 
     rows: int = 0
     duplicates: int = 0
-    doubled_claims: int = 0
-    doubled: tuple[DuplicateClaim, ...] = ()
+    duplicate_claims: int = 0
+    duplicate_examples: tuple[DuplicateClaim, ...] = ()
     unreadable: int = 0
     unreadable_examples: tuple[UnreadableNumber, ...] = ()
-    respelled: int = 0
-    unbought: int = 0
+    normalised: int = 0
+    to_pending: int = 0
     by_status: Mapping[str, int] = field(default_factory=dict)
     success_without_id: int = 0
 
@@ -87,7 +85,7 @@ class AdoptionPlan:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _RowCounter:
     """Counts the rows of the table while they are read. To save memory, it stores a hash of each claim (8 bytes)
     instead of the claim.
     """
@@ -95,26 +93,26 @@ class _Tally:
     rows: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     success_without_id: int = 0
-    respelled: int = 0
+    normalised: int = 0
     unreadable: int = 0
     unreadable_rows: list[UnreadableNumber] = field(default_factory=list)
     claim_hashes: set[int] = field(default_factory=set)
     repeated_claims: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def count_row(self, row: adopting_rows.Row) -> None:
+    def count_row(self, row: adopt_rows.OriginalRow) -> None:
         """Add one row of the table to the counts of states, corporation numbers and claims."""
         record_id, client, raw, provider_id, status = row
         state = CheckState.SUCCESS if provider_id is not None else status
         self.rows += 1
         self.by_status[state] += 1
         self.success_without_id += state == CheckState.SUCCESS and provider_id is None
-        number = read_number(raw)
+        number = parse_stored_number(raw)
         if number is None:
             self.unreadable += 1
             if len(self.unreadable_rows) < MOST_EXAMPLES:
-                self.unreadable_rows.append(UnreadableNumber(record_id, to_text(raw)[:64]))
+                self.unreadable_rows.append(UnreadableNumber(record_id, stored_value_as_text(raw)[:64]))
             return
-        self.respelled += number != str(raw)
+        self.normalised += number != str(raw)
         if state == CheckState.ERROR:  # such a row has no claim
             return
         claim = (client, number)
@@ -128,22 +126,24 @@ class _Tally:
         return RowCount(
             rows=self.rows,
             duplicates=self.repeated_claims.total(),
-            doubled_claims=len(self.repeated_claims),
-            doubled=tuple(DuplicateClaim(client, number, repeats + 1) for (client, number), repeats in most_repeated),
+            duplicate_claims=len(self.repeated_claims),
+            duplicate_examples=tuple(
+                DuplicateClaim(client, number, repeats + 1) for (client, number), repeats in most_repeated
+            ),
             unreadable=self.unreadable,
             unreadable_examples=tuple(self.unreadable_rows),
-            respelled=self.respelled,
-            unbought=self.by_status[CheckState.PENDING],
+            normalised=self.normalised,
+            to_pending=self.by_status[CheckState.PENDING],
             by_status={state.value: self.by_status[state] for state in CheckState},
             success_without_id=self.success_without_id,
         )
 
 
-def read_number(raw: object) -> str | None:
+def parse_stored_number(raw: object) -> str | None:
     """Return the 13 digits of a corporation number in any notation; None if it has no 13 digits. A wrong check digit
     is accepted, because the claim does not check it.
     """
-    text = to_text(raw)
+    text = stored_value_as_text(raw)
     if len(text) == DIGIT_COUNT and text.isascii() and text.isdigit():
         return text
     try:
@@ -152,7 +152,7 @@ def read_number(raw: object) -> str | None:
         return unfit.normalized if unfit.reason == "CHECK_DIGIT" else None
 
 
-def to_text(raw: object) -> str:
+def stored_value_as_text(raw: object) -> str:
     """Return a stored corporation number as text; empty for NULL."""
     return "" if raw is None else str(raw)
 
@@ -164,7 +164,7 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
     table = find_adoptable_table(database)
     zone_in_force = read_stored_zone(database) or zone
     has_originals = set(legacy_table.ORIGINAL_COLUMNS) <= set(table.columns)
-    open_steps = adopting.needed_changes(table, database.dialect, zone_in_force) if has_originals else ()
+    open_steps = adopt_table.needed_changes(table, database.dialect, zone_in_force) if has_originals else ()
     state = read_adoption_state(database, table)
     count = count_rows(database, table) if has_originals and legacy_checks.has_numeric_ids(table) else RowCount()
     return AdoptionPlan(
@@ -202,7 +202,7 @@ def read_adoption_state(database: Database, table: Table) -> str:
 def read_stored_zone(database: Database) -> str | None:
     """Return the time zone with which an adoption began; None if none has begun."""
     try:
-        return migrate.read_state(database).get(adopting.ZONE_COLUMN)
+        return migrate.read_state(database).get(adopt_table.ZONE_COLUMN)
     except ConsoleError:
         return None
 
@@ -215,15 +215,15 @@ def find_obstacles(database: Database, table: Table) -> tuple[Obstacle, ...]:
     if column_obstacles or "status" not in table.columns or table.is_begun:
         return column_obstacles
     with database.read() as conn:
-        return legacy_checks.foreign_status_obstacles(adopting_rows.status_words(conn))
+        return legacy_checks.foreign_status_obstacles(adopt_rows.distinct_statuses(conn))
 
 
 def count_rows(database: Database, table: Table) -> RowCount:
     """Count the rows of the table in one pass, IDS_PER_RANGE ids per query."""
-    tally = _Tally()
+    tally = _RowCounter()
     with database.read() as conn:
-        for after_id, upto in adopting_rows.id_ranges(conn, 0, adopting_rows.highest_id(conn), IDS_PER_RANGE):
-            for row in adopting_rows.original_rows(conn, after_id, upto, has_status="status" in table.columns):
+        for after_id, upto in adopt_rows.id_ranges(conn, 0, adopt_rows.highest_id(conn), IDS_PER_RANGE):
+            for row in adopt_rows.original_rows(conn, after_id, upto, has_status="status" in table.columns):
                 tally.count_row(row)
     return tally.make_row_count()
 

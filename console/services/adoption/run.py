@@ -14,10 +14,9 @@ from console.domain.audit_actions import AuditAction
 from console.domain.error_reasons import LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
-from console.services.adoption.plan import read_number, to_text
+from console.services.adoption.plan import parse_stored_number, stored_value_as_text
 from console.services.process.context import ServiceContext
-from console.store.adoption import adopt_rows as adopting_rows
-from console.store.adoption import adopt_table as adopting
+from console.store.adoption import adopt_rows, adopt_table
 from console.store.alerts import cases
 from console.store.credit_checks import credit_checks
 from console.store.database import error_codes
@@ -108,19 +107,23 @@ class AdoptionRun:
             self._run_steps(lambda step: not step.name.startswith("index") and step.name != "claims")
             self._decide_all_rows()
             self._run_steps(lambda _step: True)
-        except adopting.DuplicateLiveRows:
+        except adopt_table.DuplicateLiveRows:
             return False
         return True
 
-    def _run_steps(self, is_wanted: Callable[[adopting.TableChange], bool]) -> None:
-        table = adopting.read_table(self._database)
-        for step in filter(is_wanted, adopting.needed_changes(table, self._database.dialect, self._zone)):
+    def _run_steps(self, is_wanted: Callable[[adopt_table.TableChange], bool]) -> None:
+        table = adopt_table.read_table(self._database)
+        for step in filter(is_wanted, adopt_table.needed_changes(table, self._database.dialect, self._zone)):
             if self._lock is not None:
                 self._lock.require_held()
             _log.info("adoption: %s", step.name)
             try:
-                adopting.apply_change(
-                    self._database, step, self._zone, convert=self._convert, before_claim_index=self._mark_last
+                adopt_table.apply_change(
+                    self._database,
+                    step,
+                    self._zone,
+                    convert=self._convert,
+                    before_claim_index=self._mark_last_duplicates,
                 )
             except DatabaseFailure as trouble:
                 _raise_known_error(trouble)
@@ -145,21 +148,21 @@ class AdoptionRun:
 
     def _read_highest_id(self) -> int:
         with self._database.read() as conn:
-            return adopting_rows.highest_id(conn)
+            return adopt_rows.highest_id(conn)
 
     def _decide_range(self, from_id: int, horizon: int) -> None:
         for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE * 10):
             self._read_numbers(after_id, upto)
         self._reach_failpoint("after_adopt_numbers")
-        self._mark_doubled()
+        self._mark_all_duplicates()
         self._reach_failpoint("after_adopt_duplicates")
         for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE):
-            self._write_and_count(partial(self._take_in, after_id, upto))
+            self._write_and_count(partial(self._accept_rows, after_id, upto))
             self._reach_failpoint("after_adopt_rows")
 
     def _split_id_range(self, after_id: int, horizon: int, size: int) -> list[tuple[int, int]]:
         with self._database.read() as conn:
-            return list(adopting_rows.id_ranges(conn, after_id, horizon, size))
+            return list(adopt_rows.id_ranges(conn, after_id, horizon, size))
 
     def _write_and_count(self, work: Callable[[Transaction], Tally]) -> None:
         """Run `work` in a short transaction, and add the counts that it returns to the totals of the run after the
@@ -169,12 +172,12 @@ class AdoptionRun:
             self._lock.require_held()
         self._tally.update(self._database.write(work))
 
-    def _take_in(self, after_id: int, upto: int, tx: Transaction) -> Tally:
-        return Counter(taken_in=adopting_rows.decide_remaining(tx.conn, after_id, upto, self._now()))
+    def _accept_rows(self, after_id: int, upto: int, tx: Transaction) -> Tally:
+        return Counter(taken_in=adopt_rows.decide_remaining(tx.conn, after_id, upto, self._now()))
 
     def _read_numbers(self, after_id: int, upto: int) -> None:
         with self._database.read() as conn:
-            rows = adopting_rows.unnormalised_rows(conn, after_id, upto)
+            rows = adopt_rows.unnormalised_rows(conn, after_id, upto)
         for chunk in _split_rows(rows, ROWS_PER_TRANSACTION):
             self._write_and_count(partial(self._read_some_numbers, chunk))
 
@@ -182,46 +185,46 @@ class AdoptionRun:
         return sum((self._read_number(tx, *row) for row in rows), _EMPTY_TALLY)
 
     def _read_number(self, tx: Transaction, record_id: int, raw: object) -> Tally:
-        number = read_number(raw)
+        number = parse_stored_number(raw)
         if number is None:
             return self._mark_unreadable(tx, record_id, raw)
-        if number == to_text(raw):
+        if number == stored_value_as_text(raw):
             return _EMPTY_TALLY
         try:
-            if not adopting_rows.write_number(tx.conn, record_id, raw, number, self._now()):
+            if not adopt_rows.write_number(tx.conn, record_id, raw, number, self._now()):
                 return _EMPTY_TALLY
         except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
-            live_id = adopting_rows.other_row_with_number(tx.conn, record_id, number)
-            return self._mark_some(((record_id, live_id, number),), tx) if live_id else _EMPTY_TALLY
+            live_id = adopt_rows.other_row_with_number(tx.conn, record_id, number)
+            return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _EMPTY_TALLY
         self._audit_row(tx, record_id, raw, None)
         return Counter(respelled=1)
 
     def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> Tally:
-        if not adopting_rows.mark_unreadable(tx.conn, record_id, self._now()):
+        if not adopt_rows.mark_unreadable(tx.conn, record_id, self._now()):
             return _EMPTY_TALLY
-        facts = (credit_checks.KIND, record_id, to_text(raw), "13 digits", self._now())
+        facts = (credit_checks.KIND, record_id, stored_value_as_text(raw), "13 digits", self._now())
         cases.open_case(tx.conn, WorkReason.NUMBER_UNREADABLE, *facts)
         self._audit_row(tx, record_id, raw, WorkReason.NUMBER_UNREADABLE)
         return Counter(unreadable=1)
 
-    def _mark_doubled(self) -> None:
+    def _mark_all_duplicates(self) -> None:
         with self._database.read() as conn:
-            doubled_claims = adopting_rows.find_duplicates(conn)
+            doubled_claims = adopt_rows.find_duplicates(conn)
         for chunk in _split_rows(tuple(doubled_claims), ROWS_PER_TRANSACTION):
-            self._write_and_count(partial(self._mark_some, chunk))
+            self._write_and_count(partial(self._mark_duplicates, chunk))
 
-    def _mark_some(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> Tally:
-        marked_rows = [row for row in rows if adopting_rows.mark_duplicate(tx.conn, *row[:2], self._now())]
-        adopting_rows.open_duplicate_cases(tx.conn, marked_rows, self._now())
+    def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> Tally:
+        marked_rows = [row for row in rows if adopt_rows.mark_duplicate(tx.conn, *row[:2], self._now())]
+        adopt_rows.open_duplicate_cases(tx.conn, marked_rows, self._now())
         for record_id, live_id, number in marked_rows:
             self._audit_row(tx, record_id, number, WorkReason.DUPLICATE, {"duplicate_of": live_id})
         return Counter(duplicates=len(marked_rows))
 
-    def _mark_last(self, tx: Transaction) -> None:
+    def _mark_last_duplicates(self, tx: Transaction) -> None:
         """Mark the duplicates that exist directly before the unique index is created. On SQLite, the index is created
         under the same write lock.
         """
-        self._tally.update(self._mark_some(tuple(adopting_rows.find_duplicates(tx.conn)), tx))
+        self._tally.update(self._mark_duplicates(tuple(adopt_rows.find_duplicates(tx.conn)), tx))
 
     # Rows that arrived during the adoption
 
@@ -230,7 +233,7 @@ class AdoptionRun:
         horizon = self._read_highest_id()
         while True:
             with self._database.read() as conn:
-                rows = [row for row in adopting_rows.undecided_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= horizon]
+                rows = [row for row in adopt_rows.undecided_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= horizon]
             if not rows:
                 return
             self._write_and_count(partial(self._compare_some, tuple(rows)))
@@ -242,7 +245,7 @@ class AdoptionRun:
         """Compare one row with the row that holds its claim: the row of higher rank gets the claim, the other one
         becomes a duplicate. `raw` is the stored corporation number. Return the counts of the changes.
         """
-        tally, number = self._read_number(tx, record_id, raw), read_number(raw)
+        tally, number = self._read_number(tx, record_id, raw), parse_stored_number(raw)
         record = credit_checks.find(tx.conn, record_id)
         if record is None or number is None or tally["duplicates"]:
             return tally
@@ -251,8 +254,10 @@ class AdoptionRun:
             return tally + self._keep_claim(tx, record, number)
         # a credit check that this program bought never loses its claim
         if rival.operation_id is not None or _make_rank_key(record) < _make_rank_key(rival):
-            return tally + self._mark_some(((record_id, rival.id, number),), tx)
-        return tally + self._mark_some(((rival.id, record_id, number),), tx) + self._keep_claim(tx, record, number)
+            return tally + self._mark_duplicates(((record_id, rival.id, number),), tx)
+        return (
+            tally + self._mark_duplicates(((rival.id, record_id, number),), tx) + self._keep_claim(tx, record, number)
+        )
 
     def _keep_claim(self, tx: Transaction, record: CreditCheck, number: str) -> Tally:
         needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
@@ -275,7 +280,7 @@ class AdoptionRun:
 
     def _make_result(self) -> AdoptionResult:
         with self._database.read() as conn:
-            rows, incomplete = adopting_rows.count_rows(conn), adopting_rows.count_incomplete(conn)
+            rows, incomplete = adopt_rows.count_rows(conn), adopt_rows.count_incomplete(conn)
         names = ("taken_in", "duplicates", "unreadable", "respelled")
         counts = {name: self._tally[name] for name in names}
         return AdoptionResult(zone=self._zone, rows=rows, incomplete=incomplete, steps=tuple(self._steps), **counts)
@@ -290,7 +295,7 @@ class AdoptionRun:
         reason: str | None,
         further_facts: dict[str, object] | None = None,
     ) -> None:
-        facts = {"written": to_text(raw)[:64], **(further_facts or {})}
+        facts = {"written": stored_value_as_text(raw)[:64], **(further_facts or {})}
         self._context.record_audit(tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, facts, reason=reason)
 
     def _now(self) -> datetime:
@@ -310,14 +315,14 @@ def accept_incomplete(context: ServiceContext) -> int:
     count = 0
     while True:
         with context.database.read() as conn:
-            ids = adopting_rows.incomplete_ids(conn, IDS_PER_RANGE)
+            ids = adopt_rows.incomplete_ids(conn, IDS_PER_RANGE)
         if not ids:
             return count
         count += context.write(partial(_accept_some, context, ids))
 
 
 def _accept_some(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
-    accepted = adopting_rows.accept_incomplete(tx.conn, ids, context.now())
+    accepted = adopt_rows.accept_incomplete(tx.conn, ids, context.now())
     facts = {"rows": accepted, "from": ids[0], "to": ids[-1]}
     context.record_audit(tx, AuditAction.CREDIT_CHECK_INCOMPLETE_ACCEPTED, None, facts, kind=credit_checks.KIND)
     return accepted

@@ -9,7 +9,7 @@ two groups are necessary because the shop writes its orders without an entry in 
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from console.domain.alerts.events import EventName
 from console.domain.alerts.rules import LONGEST_GRACE_PERIOD, RULES, BrokenRule, find_broken_rule
@@ -23,10 +23,8 @@ from console.services.alerts.provider_outage import ProviderOutages
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import until_stopped
 from console.services.tasks.due_tasks import skip_failures
-from console.store.alerts import alerts, outbox
-from console.store.alerts import candidates as suspects
-from console.store.database import change_feed as feed
-from console.store.database import unreadable_rows as unreadable
+from console.store.alerts import alerts, candidates, outbox
+from console.store.database import change_feed, unreadable_rows
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders
@@ -57,15 +55,24 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class FeedPosition:
-    """Stored position of the task, as ids. `fresh`: the last row of the change feed that was read. `ripe`: the last
-    row that was read a second time, after the grace period. `order`: the last id in the pass over all orders.
-    `alert`: the last open alert that was read (0: begin again).
+    """Stored position of the task, as ids. `last_read_change`: the last row of the change feed that was read.
+    `last_aged_change`: the last row that was read a second time, after the grace period. `last_order_id`: the last id
+    in the pass over all orders. `last_alert_id`: the last open alert that was read (0: begin again).
     """
 
-    fresh: int
-    ripe: int
-    order: int = 0
-    alert: int = 0
+    last_read_change: int
+    last_aged_change: int
+    last_order_id: int = 0
+    last_alert_id: int = 0
+
+
+_FIELD_OF_STORED_KEY = {
+    "fresh": "last_read_change",
+    "ripe": "last_aged_change",
+    "order": "last_order_id",
+    "alert": "last_alert_id",
+}
+"""Field of `FeedPosition` by its key in the stored JSON."""
 
 
 class AlertRules:
@@ -77,7 +84,7 @@ class AlertRules:
 
     def run(self) -> int:
         """Judge the orders of the present run. Return how many alerts were raised or resolved. Raises not_allowed."""
-        self._context.require("due_tasks")
+        self._context.require_right("due_tasks")
         with self._context.database.read() as conn:
             position = _read_position(conn)
             ids, next_position = self._find_candidate_orders(conn, position)
@@ -91,26 +98,26 @@ class AlertRules:
 
     def _keep_position(self, tx: Transaction, position: FeedPosition) -> None:
         task = tasks.find_or_insert(tx.conn, TASK_NAME, interval_of(TASK_NAME).seconds, self._context.now())
-        text = json.dumps(asdict(position))
+        text = json.dumps({key: getattr(position, field) for key, field in _FIELD_OF_STORED_KEY.items()})
         if task.position != text:
             tasks.store_position(tx.conn, TASK_NAME, text)
 
     # Candidates
 
     def _find_candidate_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], FeedPosition]:
-        changed_orders, newest_id = self._find_changed_orders(conn, position), suspects.newest_order_id(conn)
+        changed_orders, newest_id = self._find_changed_orders(conn, position), candidates.newest_order_id(conn)
         aged_orders = self._find_aged_orders(conn, position)
-        upto = position.order + ORDER_IDS_PER_RUN
-        range_orders = suspects.suspect_order_ids(conn, position.order, upto) | suspects.suspect_order_ids(
-            conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id
-        )
-        open_alerts = alerts.open_alerts(conn, OPEN_ALERTS_PER_RUN, position.alert)
+        upto = position.last_order_id + ORDER_IDS_PER_RUN
+        range_orders = candidates.suspect_order_ids(
+            conn, position.last_order_id, upto
+        ) | candidates.suspect_order_ids(conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id)
+        open_alerts = alerts.open_alerts(conn, OPEN_ALERTS_PER_RUN, position.last_alert_id)
         alert_orders = {alert.subject_id for alert in open_alerts if _is_own(alert)}
         next_position = FeedPosition(
             changed_orders[1],
             aged_orders[1],
-            order=upto if upto < newest_id else 0,
-            alert=open_alerts[-1].id if len(open_alerts) == OPEN_ALERTS_PER_RUN else 0,
+            last_order_id=upto if upto < newest_id else 0,
+            last_alert_id=open_alerts[-1].id if len(open_alerts) == OPEN_ALERTS_PER_RUN else 0,
         )
         return frozenset(changed_orders[0] | aged_orders[0] | range_orders | alert_orders), next_position
 
@@ -119,10 +126,10 @@ class AlertRules:
         `change_feed.FIRST_OPEN_IDS` ids of the feed are read again, because a row with a lower id may be committed
         later.
         """
-        last_id, order_ids = position.fresh, frozenset[int]()
-        start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - feed.FIRST_OPEN_IDS)
+        last_id, order_ids = position.last_read_change, frozenset[int]()
+        start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.FIRST_OPEN_IDS)
         for rows in self._read_feed(conn, start):
-            last_id, order_ids = max(last_id, rows[-1].id), order_ids | suspects.orders_of_changes(conn, rows)
+            last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.orders_of_changes(conn, rows)
         return order_ids, last_id
 
     def _find_aged_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
@@ -134,21 +141,21 @@ class AlertRules:
             now - self._context.scale.scaled_delta(LONGEST_GRACE_PERIOD),
             now + CLOCK_TOLERANCE,
         )
-        last_id, order_ids = position.ripe, frozenset[int]()
+        last_id, order_ids = position.last_aged_change, frozenset[int]()
         for rows in self._read_feed(conn, last_id):
             first_young = next(
                 (index for index, change in enumerate(rows) if judged_until < change.at <= latest_valid), len(rows)
             )
-            order_ids |= suspects.orders_of_changes(conn, rows[:first_young])
+            order_ids |= candidates.orders_of_changes(conn, rows[:first_young])
             if first_young < len(rows):
                 return order_ids, rows[first_young].id - 1
             last_id = rows[-1].id
         return order_ids, last_id
 
     @staticmethod
-    def _read_feed(conn: Connection, after_id: int) -> Iterator[tuple[suspects.ChangedRow, ...]]:
+    def _read_feed(conn: Connection, after_id: int) -> Iterator[tuple[candidates.ChangedRow, ...]]:
         for _ in range(MOST_FEED_READS):
-            rows = suspects.changed_rows(conn, after_id, ROWS_PER_FEED_READ)
+            rows = candidates.changed_rows(conn, after_id, ROWS_PER_FEED_READ)
             if not rows:
                 return
             yield rows
@@ -177,7 +184,7 @@ class AlertRules:
     ) -> Iterator[tuple[Order, BrokenRule | None, tuple[Alert, ...]]]:
         now, scale = self._context.now(), self._context.scale
         open_alerts = alerts.open_of_subjects(conn, orders.KIND, ids)
-        for order, payments in suspects.read_orders_with_payments(conn, ids):
+        for order, payments in candidates.read_orders_with_payments(conn, ids):
             own_alerts = tuple(alert for alert in open_alerts.get(order.id, ()) if _is_own(alert))
             yield (
                 order,
@@ -198,7 +205,7 @@ class AlertRules:
             if finding is not None and all(alert.rule_id != finding.rule for alert in own_alerts):
                 count += self._raise_alert(tx, order, finding)
             if count:
-                self._plan_work(tx, order, finding)
+                self._update_order_work(tx, order, finding)
         return count
 
     def _raise_alert(self, tx: Transaction, order: Order, finding: BrokenRule) -> int:
@@ -232,7 +239,7 @@ class AlertRules:
         facts = {"rule": alert.rule_id, "order": alert.order_no, "observed": alert.observed}
         context.record_audit(tx, action, alert.id, facts, kind=KIND, reason=alert.rule_id)
 
-    def _plan_work(self, tx: Transaction, order: Order, finding: BrokenRule | None) -> None:
+    def _update_order_work(self, tx: Transaction, order: Order, finding: BrokenRule | None) -> None:
         """Set the work of an order with an open alert to needs_review, and clear it after the alert. A needs_review
         that something other than an alert rule has set stays unchanged.
         """
@@ -255,11 +262,11 @@ def _read_position(conn: Connection) -> FeedPosition:
     order.
     """
     stored = next((task.position for task in tasks.all_tasks(conn) if task.name == TASK_NAME), None)
-    latest_change_id = suspects.latest_change_id(conn)
+    latest_change_id = candidates.latest_change_id(conn)
     if stored:
         try:
             return _parse_position(json.loads(stored), latest_change_id)
-        except unreadable.READ_ERRORS:
+        except unreadable_rows.READ_ERRORS:
             _log.warning("task %s: its position can't be read; it begins anew", TASK_NAME)
     return FeedPosition(latest_change_id, max(0, latest_change_id - ROWS_PER_FEED_READ))
 
@@ -268,12 +275,12 @@ def _parse_position(stored: dict[str, object], latest_change_id: int) -> FeedPos
     """Return the stored position. Raises ValueError or a similar error for malformed values and for a position after
     the end of the feed.
     """
-    numbers = {name: int(str(number)) for name, number in stored.items()}
+    numbers = {_FIELD_OF_STORED_KEY[key]: int(str(number)) for key, number in stored.items()}
     position = FeedPosition(**numbers)
     if (
         min(numbers.values()) < 0
         or max(numbers.values()) > LARGEST_ID
-        or max(position.fresh, position.ripe) > latest_change_id
+        or max(position.last_read_change, position.last_aged_change) > latest_change_id
     ):
         raise ValueError("no such place")
     return position

@@ -11,12 +11,11 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Alert, AlertItem
 from console.services.audit import refusals
-from console.services.guarded import database_rollback as going_back
+from console.services.guarded import database_rollback
 from console.services.guarded.database_rollback import RollbackFinding
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
-from console.store.alerts import alerts, outbox
-from console.store.alerts import candidates as suspects
+from console.store.alerts import alerts, candidates, outbox
 from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
 
@@ -40,7 +39,7 @@ class AlertService:
     def list_alerts(self, limit: int = MOST_COUNTED_ALERTS) -> tuple[Alert, ...]:
         """Return the open alerts, newest first, then resolved ones. Raises not_allowed."""
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, limit)
             resolved_alerts = [alert for alert in alerts.all_alerts(conn, limit) if alert.resolved_at is not None]
         return (*reversed(open_alerts), *resolved_alerts)[:limit]
@@ -48,14 +47,14 @@ class AlertService:
     def list_open_items(self, limit: int = MOST_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed."""
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, limit)
             ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.KIND]
-            items = self._items_by_alert(open_alerts, suspects.read_orders_with_payments(conn, ids))
+            items = self._items_by_alert(open_alerts, candidates.read_orders_with_payments(conn, ids))
         return tuple(items.get(alert.id) or _make_case_item(alert) for alert in open_alerts)
 
     def _items_by_alert(
-        self, open_alerts: Sequence[Alert], facts: Sequence[suspects.OrderWithPayments]
+        self, open_alerts: Sequence[Alert], facts: Sequence[candidates.OrderWithPayments]
     ) -> dict[int, AlertItem]:
         """Return, by alert id, the alert with the action that can end it and the payment of that action. Alerts whose
         rule the present facts no longer break are left out.
@@ -75,24 +74,24 @@ class AlertService:
         counted. Raises not_allowed.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return sum(alert.acknowledged_by is None for alert in alerts.open_alerts(conn, MOST_COUNTED_ALERTS))
 
-    def find_stop(self) -> RollbackFinding | None:
+    def find_rollback(self) -> RollbackFinding | None:
         """Check whether the database went back in time. Return the finding that stops the operations with money; None
         if there is no stop. Raises not_allowed.
         """
-        loss = going_back.find_loss(self._context)
+        loss = database_rollback.find_rollback(self._context)
         with self._context.database.read() as conn:
-            self._context.reader(conn)
-            return loss or going_back.open_stop(conn)
+            self._context.find_reading_person(conn)
+            return loss or database_rollback.find_open_rollback(conn)
 
     def count_lost_operations(self) -> int | None:
         """Return how many operations are missing in a database that went back in time; None if it did not go back.
         Raises not_allowed.
         """
-        loss = self.find_stop()
-        return None if loss is None else len(loss.missing)
+        loss = self.find_rollback()
+        return None if loss is None else len(loss.lost_operations)
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
         """Acknowledge an alert in the acting person's name. `note` says which step the person takes next. If the same
@@ -111,7 +110,7 @@ class AlertService:
         if not words or len(words) > LONGEST_NOTE_CHARACTERS:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
         with refusals.audit_refusals(self._context, ACTION, id, kind=KIND):
-            person = self._context.require("note").name
+            person = self._context.require_right("note").name
             return self._context.write(lambda tx: self._acknowledge(tx, id, person, words))
 
     def _acknowledge(self, tx: Transaction, alert_id: int, person: str, words: str) -> Alert:
@@ -122,7 +121,7 @@ class AlertService:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
         if not is_acknowledged and alert.acknowledged_by != person:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
-        if is_acknowledged and alert.rule_id == going_back.ALERT_RULE:
+        if is_acknowledged and alert.rule_id == database_rollback.ALERT_RULE:
             self._resolve_stop_alert(tx, alert)
         if is_acknowledged:
             context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": words}, kind=KIND)

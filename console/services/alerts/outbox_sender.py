@@ -14,7 +14,7 @@ from console.domain.alerts.events import AlertMessage, EventName, Publisher, ale
 from console.domain.calendar_days import instant_text
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
-from console.services.guarded import database_rollback as going_back
+from console.services.guarded import database_rollback
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import until_stopped
 from console.store.alerts import alerts, outbox
@@ -51,22 +51,22 @@ class OutboxSender:
 
         Raises bad_profile if the publisher's settings are incomplete, and not_allowed.
         """
-        self._context.require("due_tasks")
+        self._context.require_right("due_tasks")
         if not self._context.settings.alerts.publisher_kind:
             return 0
-        self._keep_stop_event()
+        self._add_missing_rollback_event()
         self._publisher = self._publisher or self._open_publisher()
         sent_count = self._send_all(self._publisher) if self._publisher else 0
         self._update_age_alert()
         return sent_count
 
-    def _keep_stop_event(self) -> None:
+    def _add_missing_rollback_event(self) -> None:
         """Add the outbox event of the alert that stops this database, if the event is missing: an older version of
         the program did not write the event, and a restored backup of the outbox table alone lacks it.
         """
         context = self._context
         with context.database.read() as conn:
-            stop = going_back.open_stop(conn)
+            stop = database_rollback.find_open_rollback(conn)
             alert = None if stop is None else stop.alert
             if alert is None or outbox.find(conn, alert_message(RAISED_EVENT, alert, context.database_id).event_id):
                 return
@@ -110,7 +110,7 @@ class OutboxSender:
         else:
             _log.warning("event %s was not taken: %s", event.event_id, trouble)
             next_at = self._next_attempt_at(event)
-            context.write(lambda tx: outbox.postpone(tx.conn, event, next_at, trouble[:64]))
+            context.write(lambda tx: outbox.postpone_event(tx.conn, event, next_at, trouble[:64]))
         return trouble
 
     def _next_attempt_at(self, event: OutboxEvent) -> datetime:
@@ -130,7 +130,7 @@ class OutboxSender:
             and context.now() - counts.oldest_created_at > context.scale.scaled_delta(UNPUBLISHED_ALERT_AGE)
         )
         if is_old and not open_alert and counts.oldest_created_at is not None:
-            observed = f"{counts.waiting} since {instant_text(counts.oldest_created_at)}"
+            observed = f"{counts.unpublished_count} since {instant_text(counts.oldest_created_at)}"
             context.write(lambda tx: self._raise_alert(tx, observed))
         elif open_alert and not is_old:
             context.write(lambda tx: alerts.resolve(tx.conn, open_alert[0].id, context.now()))

@@ -12,7 +12,7 @@ from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
-from console.store.monitoring import recent_activity as figures
+from console.store.monitoring import recent_activity
 
 ALERT_RULE, KIND = "provider_away", "provider"
 LOOK_BACK_PERIOD = timedelta(days=2)
@@ -104,6 +104,6 @@ def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str
     """Yield the calls since LOOK_BACK_PERIOD before `now`, newest first: time, provider, and True for a usable
     answer.
     """
-    for at, source, summary in figures.provider_calls(conn, now - LOOK_BACK_PERIOD):
+    for at, source, summary in recent_activity.provider_calls(conn, now - LOOK_BACK_PERIOD):
         if is_call(source):
             yield at, source.partition(".")[0], classify_answer(summary)[1]

@@ -31,7 +31,7 @@ class AssignmentService:
         not_found, not_allowed, and in_progress with the person who has the take and its end.
         """
         with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
-            self._context.require("take")
+            self._context.require_right("take")
             return self._context.write(lambda tx: self.take_record_in_transaction(tx, kind, record_id))
 
     def take_record_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> Take:
@@ -51,7 +51,7 @@ class AssignmentService:
     def give_up(self, kind: str, record_id: int) -> bool:
         """End the person's own take. Return False if the person has no take of the record. Raises not_allowed."""
         with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
-            self._context.require("take")
+            self._context.require_right("take")
             return self._context.write(lambda tx: self._give_up(tx, kind, record_id))
 
     def _give_up(self, tx: Transaction, kind: str, record_id: int) -> bool:

@@ -21,35 +21,35 @@ class NoteService:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    def add_note(self, kind: str, record_id: int, words: str) -> Note:
+    def add_note(self, kind: str, record_id: int, note_text: str) -> Note:
         """Add a note of the acting person to a record. Raises usage if the text is empty or too long, not_found,
         not_allowed.
         """
-        text = require_storable(words)
+        text = require_storable(note_text)
         with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
-            self._context.require("note")
+            self._context.require_right("note")
             return self._context.write(lambda tx: self.add_note_in_transaction(tx, kind, record_id, text))
 
-    def add_note_in_transaction(self, tx: Transaction, kind: str, record_id: int, words: str) -> Note:
+    def add_note_in_transaction(self, tx: Transaction, kind: str, record_id: int, note_text: str) -> Note:
         """Add a note in the caller's transaction; the caller has checked the right. Raises not_found."""
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
-        note_id = notes.add_note(tx.conn, kind, record_id, context.holder().operator, words, now)
+        note_id = notes.add_note(tx.conn, kind, record_id, context.holder().operator, note_text, now)
         context.record_audit(tx, ACTION, record_id, {"note": note_id}, kind=kind)
         return next(note for note in notes.notes_of(tx.conn, kind, record_id) if note.id == note_id)
 
     def list_notes(self, kind: str, record_id: int) -> tuple[Note, ...]:
         """Return a record's notes, oldest first. Raises not_allowed if a named person may not read."""
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return notes.notes_of(conn, kind, record_id)
 
 
-def require_storable(words: str) -> str:
+def require_storable(note_text: str) -> str:
     """Return the text of a note without white space at both ends. Raises usage if it is empty or longer than
     LONGEST_NOTE_CHARACTERS.
     """
-    text = words.strip()
+    text = note_text.strip()
     if not text or len(text) > LONGEST_NOTE_CHARACTERS:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
     return text

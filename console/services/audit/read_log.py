@@ -30,9 +30,9 @@ class ReadLog:
         """
         entry = NewAuditEntry(self._context.operator or WORKER, action, kind, subject_id)
         with self._lock:
-            if self._open.get(entry.who) == entry:
+            if self._open.get(entry.person) == entry:
                 return
-            self._open[entry.who] = entry
+            self._open[entry.person] = entry
             self._unwritten.append(entry)
             is_full = len(self._unwritten) >= ENTRIES_PER_WRITE
         if is_full:

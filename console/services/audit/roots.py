@@ -19,7 +19,7 @@ class AuditRoots:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    def write_due(self) -> int:
+    def write_root_if_due(self) -> int:
         """If a root is due, store the heads of the chains up to the newest entry that is older than
         SETTLED_AGE_SECONDS, in several transactions. Return the number of heads; 0 if no root is due.
         """

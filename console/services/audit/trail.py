@@ -10,7 +10,7 @@ from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import AUDITOR, ROLES_BY_RIGHT, has_right
 from console.domain.records import AuditEntry
-from console.services import csv_export as sheets
+from console.services import csv_export
 from console.services.audit.read_log import ReadLog
 from console.services.process.context import ServiceContext
 from console.store.audit import roots as audit_roots
@@ -19,7 +19,7 @@ from console.store.audit import trail as audit
 _COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
 
-ActOnce = Callable[[str, str | None, tuple[object, ...], Callable[[], int]], int]
+ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], int]], int]
 """Type of the function `RequestIds.act_once`. Its arguments: the command, the request id, the arguments of the
 command, and the function whose answer is stored under the request id.
 """
@@ -28,17 +28,17 @@ command, and the function whose answer is stored under the request id.
 class AuditService:
     """Lists, verifies and exports audit entries. Operators and approvers get their own entries, auditors all."""
 
-    def __init__(self, context: ServiceContext, reads: ReadLog, once: ActOnce) -> None:
-        self._context, self._once = context, once
+    def __init__(self, context: ServiceContext, reads: ReadLog, once: ActOnceFunction) -> None:
+        self._context, self._act_once = context, once
         self._reads = reads
 
     def list_entries(self, limit: int = 50, before: int | None = None) -> tuple[AuditEntry, ...]:
         """Return a page of at most `limit` (up to 1,000) entries, newest first. `before` is the last id of the
         previous page, None for the first page. Raises not_allowed and no_operator.
         """
-        who = self._find_only_person()
+        who = self._find_visible_person()
         with self._context.database.read() as conn:
-            entries = audit.entries_page(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
+            entries = audit.newest_entries(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
         self._reads.record_opening(AuditAction.AUDIT_LISTED, "audit", None)
         return entries
 
@@ -50,9 +50,9 @@ class AuditService:
         first missing one if the end of a chain was deleted), and not_allowed.
         """
         context = self._context
-        only_person = None if context.operator is None else self._find_only_person()
-        if only_person is not None and context.asks:  # this account doesn't see the whole trail
-            return self._once("audit verify", None, (), self._verify_chains)
+        only_person = None if context.operator is None else self._find_visible_person()
+        if only_person is not None and context.asks_worker:  # this account doesn't see the whole trail
+            return self._act_once("audit verify", None, (), self._verify_chains)
         return self._verify_chains()
 
     def _verify_chains(self) -> int:
@@ -60,28 +60,28 @@ class AuditService:
         with context.database.read() as conn:
             result = audit.verify_chains(conn, context.spool.walk_anchors(context.database_id))
             first_missing = audit_roots.find_first_fault(conn)
-        first_misfit = () if result.first_bad is None else ((result.first_bad, result.reason or ""),)
+        first_misfit = () if result.first_bad_row_id is None else ((result.first_bad_row_id, result.reason or ""),)
         first_bad = min((*first_misfit, *((first_missing,) if first_missing else ())), default=None)
         if first_bad is not None:
             raise ConsoleError(
-                ErrorCode.AUDIT_BROKEN, {"rows": result.rows, "first_bad": first_bad[0], "why": first_bad[1]}
+                ErrorCode.AUDIT_BROKEN, {"rows": result.row_count, "first_bad": first_bad[0], "why": first_bad[1]}
             )
-        return result.rows
+        return result.row_count
 
     def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
         """Write the entries that the person may read to a CSV file (UTF-8 with a byte order mark); return their
         number. Raises usage if the file exists, storage_full, not_allowed, no_operator.
         """
-        return self._once("audit export", request_id, (str(path),), lambda: self._export(path))
+        return self._act_once("audit export", request_id, (str(path),), lambda: self._export(path))
 
     def _export(self, path: Path) -> int:
-        who = self._find_only_person()
+        who = self._find_visible_person()
         with self._context.database.read() as conn:
-            rows = sheets.write_csv(path, [_COLUMNS], map(_make_cells, audit.walk_entries(conn, who=who)))
+            rows = csv_export.write_csv(path, [_COLUMNS], map(_make_cells, audit.walk_entries(conn, who=who)))
         self._reads.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
 
-    def _find_only_person(self) -> str | None:
+    def _find_visible_person(self) -> str | None:
         """Return None if the person may read all entries, otherwise the person's name: only their entries may be
         read. Raises not_allowed and no_operator.
         """

@@ -16,7 +16,7 @@ from console.services.annotations.notes import NoteService
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
-from console.store.operations import rate_gate as rates
+from console.store.operations import rate_gate
 
 SPACING_SECONDS = 0.2
 """Time between the starts of two calls to one provider, in seconds, over all bulk runs and desks."""
@@ -56,11 +56,11 @@ class BulkActionRunner:
         context: ServiceContext,
         probe: Callable[[str, int], object],
         refetch: Callable[[int, int | None], object],
-        taking: AssignmentService,
-        noting: NoteService,
+        assignments: AssignmentService,
+        notes: NoteService,
     ) -> None:
         self._context, self._probe, self._refetch = context, probe, refetch
-        self._taking, self._noting = taking, noting
+        self._assignments, self._notes = assignments, notes
 
     def calls_provider(self, action: BulkAction) -> bool:
         """True if the action calls a provider. Any other action is executed within one transaction."""
@@ -87,9 +87,9 @@ class BulkActionRunner:
         """
         try:
             if run.action is BulkAction.TAKE:
-                self._taking.take_record_in_transaction(tx, row.kind, row.subject_id)
+                self._assignments.take_record_in_transaction(tx, row.kind, row.subject_id)
             else:
-                self._noting.add_note_in_transaction(tx, row.kind, row.subject_id, run.words or "")
+                self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, run.words or "")
         except ConsoleError as trouble:
             return convert_error(trouble)
         return RowOutcome(RowResult.DONE)
@@ -98,7 +98,7 @@ class BulkActionRunner:
         spacing = self.get_call_spacing_seconds(provider) * calls
         if provider is None or spacing <= 0:
             return
-        wait = self._context.write(lambda tx: rates.reserve_call(tx.conn, f"bulk_{provider}", spacing))
+        wait = self._context.write(lambda tx: rate_gate.reserve_call_start(tx.conn, f"bulk_{provider}", spacing))
         self._context.clock.sleep(wait)
 
     def get_call_spacing_seconds(self, provider: str | None) -> float:

@@ -18,11 +18,11 @@ from console.domain.records import Person
 from console.domain.tasks.records import BulkRow, BulkRun
 from console.services.bulk.actions import BulkActionRunner, RowOutcome
 from console.services.bulk.eligibility import ALREADY_DONE_REASON, Eligibility
-from console.services.guarded import database_rollback as going_back
+from console.services.guarded import database_rollback
 from console.services.guarded.leases import hold_lease
 from console.services.process.context import ServiceContext
-from console.services.tasks import cancellation as going_on
-from console.store.database import compare_and_swap as swaps
+from console.services.tasks import cancellation
+from console.store.database import compare_and_swap
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
@@ -42,14 +42,14 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class BulkExecution:
-    """Parameters of one execution of a bulk run: the acting person; `progress`, called after each row; `stop`, which
-    returns True to stop the run; and `batch`, the largest number of rows to process (None: no limit).
+    """Parameters of one execution of a bulk run: the acting person; `progress`, called after each row; `should_stop`,
+    which returns True to stop the run; and `max_rows`, the largest number of rows to process (None: no limit).
     """
 
     person: Person
     progress: Progress = lambda _done: None
-    stop: ShouldStop = lambda: False
-    batch: int | None = None
+    should_stop: ShouldStop = lambda: False
+    max_rows: int | None = None
 
 
 @dataclass
@@ -65,12 +65,12 @@ class _ExecutedRun:
     begun_position: int | None
     results: Counter[str] = field(default_factory=Counter)
     refusals_by_provider: Counter[str] = field(default_factory=Counter)
-    taken_count: int = 0
+    processed_count: int = 0
 
     @property
-    def is_full(self) -> bool:
-        """True if this execution has processed the largest number of rows (`BulkExecution.batch`)."""
-        return self.execution.batch is not None and self.taken_count >= self.execution.batch
+    def has_reached_limit(self) -> bool:
+        """True if this execution has processed the largest number of rows (`BulkExecution.max_rows`)."""
+        return self.execution.max_rows is not None and self.processed_count >= self.execution.max_rows
 
 
 class _LeaseLost(Exception):
@@ -82,15 +82,15 @@ class _LeaseLost(Exception):
 class BulkExecutor:
     """Executes stored bulk runs row by row. The caller must have checked the person's right."""
 
-    def __init__(self, context: ServiceContext, judging: Eligibility, acts: BulkActionRunner) -> None:
-        self._context, self._judging, self._acts = context, judging, acts
+    def __init__(self, context: ServiceContext, eligibility: Eligibility, actions: BulkActionRunner) -> None:
+        self._context, self._eligibility, self._actions = context, eligibility, actions
 
     def run(self, run_id: int, max_rows: int | None, execution: BulkExecution) -> int:
         """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored with
         the run). Return how many were executed. Raises in_progress while another process executes the run,
         database_went_back, not_found.
         """
-        going_back.require_no_loss(self._context)
+        database_rollback.require_no_rollback(self._context)
         with hold_lease(self._context, lease_name(run_id), reason=InProgressReason.BULK) as lease:
             run, begun_position = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))
             work = _ExecutedRun(run, execution, lease, begun_position)
@@ -98,9 +98,9 @@ class BulkExecutor:
                 self._run_rows(work)
             except _LeaseLost:
                 _log.info("bulk run %s: somebody else has it, or stopped it", run.name)
-        return work.taken_count
+        return work.processed_count
 
-    @swaps.run_again_if_stale()
+    @compare_and_swap.run_again_if_stale()
     def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> tuple[BulkRun, int | None]:
         """Set the run to running. Return it, and the position of the row that an earlier process had begun when it
         ended (None without one).
@@ -121,8 +121,8 @@ class BulkExecutor:
         with self._context.database.read() as conn:
             work.results.update({name: n for name, n in bulk.count_results(conn, work.run.id).items() if name})
         count_before = -1
-        while work.run.state == bulk.RUNNING and not work.is_full and work.taken_count > count_before:
-            count_before = work.taken_count
+        while work.run.state == bulk.RUNNING and not work.has_reached_limit and work.processed_count > count_before:
+            count_before = work.processed_count
             with self._context.database.read() as conn:
                 rows = bulk.next_unprocessed(conn, work.run.id, _ROWS_PER_PAGE)
             if not rows:
@@ -133,10 +133,10 @@ class BulkExecutor:
 
     def _run_some_rows(self, work: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
         """Execute these rows one after the other. Return False if the run was stopped or paused meanwhile."""
-        for row in going_on.until_stopped(rows):
-            if work.is_full:
+        for row in cancellation.until_stopped(rows):
+            if work.has_reached_limit:
                 break
-            if work.execution.stop():
+            if work.execution.should_stop():
                 self._end_run(work, bulk.STOPPED, "asked")
                 return False
             if not self._run_row(work, row):
@@ -149,15 +149,17 @@ class BulkExecutor:
         with self._context.database.read() as conn:
             if (current := bulk.find(conn, work.run.id)) is None or current.version != work.run.version:
                 raise _LeaseLost
-            forecast = self._judging.make_forecast(conn, work.run, row, work.execution.person, was_begun=was_begun)
+            forecast = self._eligibility.make_forecast(
+                conn, work.run, row, work.execution.person, was_begun=was_begun
+            )
         outcome = self._perform_row(work, forecast, was_begun=was_begun)
-        work.taken_count += 1
+        work.processed_count += 1
         work.results[outcome.result] += 1
         work.execution.progress(BulkProgress(sum(work.results.values()), work.run.most, dict(work.results)))
         return self._count_refusal(work, forecast, outcome)
 
     def _perform_row(self, work: _ExecutedRun, forecast: Forecast, *, was_begun: bool) -> RowOutcome:
-        row, acts = forecast.row, self._acts
+        row, acts = forecast.row, self._actions
         if forecast.verdict is not RowForecast.WOULD_RUN:
             outcome = _outcome_of_forecast(forecast)
         elif acts.calls_provider(work.run.action):
@@ -173,7 +175,7 @@ class BulkExecutor:
 
     def _call_provider(self, work: _ExecutedRun, forecast: Forecast, *, was_begun: bool) -> RowOutcome:
         try:
-            return self._acts.run_provider_action(work.run, forecast.row, forecast.provider, was_begun=was_begun)
+            return self._actions.run_provider_action(work.run, forecast.row, forecast.provider, was_begun=was_begun)
         except ConsoleError:
             raise
         except Exception:
@@ -220,7 +222,7 @@ class BulkExecutor:
         return False
 
     def _end_run(self, work: _ExecutedRun, state: str, reason: str | None) -> None:
-        @swaps.run_again_if_stale()
+        @compare_and_swap.run_again_if_stale()
         def end(tx: Transaction) -> None:
             self._renew_lease(tx, work)
             run = require_run(tx.conn, work.run.id)

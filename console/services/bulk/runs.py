@@ -37,8 +37,8 @@ from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
 from console.services.recovery.queues import Queues
 from console.services.recovery.replayed_answers import bulk_run_answer_finder
-from console.services.tasks import cancellation as going_on
-from console.store.database import compare_and_swap as swaps
+from console.services.tasks import cancellation
+from console.store.database import compare_and_swap
 from console.store.database.engine import Transaction
 from console.store.operations import leases
 from console.store.tasks import bulk_runs as bulk
@@ -58,14 +58,14 @@ class BulkRuns(BulkRunViews):
         self,
         context: ServiceContext,
         queues: Queues,
-        judging: Eligibility,
-        acts: BulkActionRunner,
-        running: BulkExecutor,
+        eligibility: Eligibility,
+        actions: BulkActionRunner,
+        executor: BulkExecutor,
         request_ids: RequestIds,
     ) -> None:
-        super().__init__(context, judging, acts)
+        super().__init__(context, eligibility, actions)
         self._request_ids = request_ids
-        self._queues, self._running = queues, running
+        self._queues, self._executor = queues, executor
 
     # Freeze and preview
 
@@ -73,30 +73,30 @@ class BulkRuns(BulkRunViews):
         self,
         action: str,
         chosen: Sequence[ChosenRecord] | str,
-        words: str | None = None,
+        note_text: str | None = None,
         *,
         request_id: str | None = None,
     ) -> BulkRun:
         """Store a run with a fixed list of records and their versions: the records in `chosen`, or all records that
         the queue named `chosen` has now. Records that enter the queue later are not added.
 
-        `words` is the text of the note, for the action note only. Raises usage for an unknown action, and for no
+        `note_text` is the text of the note, for the action note only. Raises usage for an unknown action, and for no
         records or more than MOST_ROWS; and not_allowed.
         """
-        arguments = (action, chosen if isinstance(chosen, str) else tuple(chosen), words)
+        arguments = (action, chosen if isinstance(chosen, str) else tuple(chosen), note_text)
         return self._request_ids.act_once(
             "bulk freeze",
             request_id,
             arguments,
-            lambda: self._freeze_set(action, chosen, words),
+            lambda: self._freeze_set(action, chosen, note_text),
             bulk_run_answer_finder(self.read_run),
         )
 
-    def _freeze_set(self, action: str, chosen: Sequence[ChosenRecord] | str, words: str | None) -> BulkRun:
+    def _freeze_set(self, action: str, chosen: Sequence[ChosenRecord] | str, note_text: str | None) -> BulkRun:
         act = _parse_action(action)
-        note_text = require_storable(words or "") if act is BulkAction.NOTE else None
+        note_text = require_storable(note_text or "") if act is BulkAction.NOTE else None
         with refusals.audit_refusals(self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=KIND):
-            person = self._context.require(act.value).name
+            person = self._context.require_right(act.value).name
             rows = self._queue_rows(chosen) if isinstance(chosen, str) else _rows_to_freeze(chosen)
             if not 0 < len(rows) <= MOST_ROWS:
                 raise ConsoleError(
@@ -114,10 +114,10 @@ class BulkRuns(BulkRunViews):
         return _rows_to_freeze([ChosenRecord(kind_of(record), record.id, record.version) for record in records])
 
     def _freeze(
-        self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, words: str | None
+        self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, note_text: str | None
     ) -> int:
         context = self._context
-        run_id = bulk.insert_run(tx.conn, action, rows, person, context.now(), words)
+        run_id = bulk.insert_run(tx.conn, action, rows, person, context.now(), note_text)
         context.record_audit(tx, AuditAction.BULK_FROZEN, run_id, {"action": action.value, "n": len(rows)}, kind=KIND)
         return run_id
 
@@ -128,20 +128,23 @@ class BulkRuns(BulkRunViews):
         run_id: int,
         max_rows: int | None = None,
         progress: Progress | None = None,
-        stop: ShouldStop | None = None,
-        leave: ShouldStop | None = None,
+        should_stop: ShouldStop | None = None,
+        should_leave: ShouldStop | None = None,
         *,
         request_id: str | None = None,
     ) -> BulkRun:
         """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored with
         the run). Return the run after it has ended, paused or stopped.
 
-        `stop` and `leave` are called between two rows. If `stop` returns True, the run is stopped; if `leave` returns
-        True, this process ends its execution, and a due task continues the run. Raises not_found, usage, not_allowed,
-        and in_progress while another process executes the run.
+        `should_stop` and `should_leave` are called between two rows. If `should_stop` returns True, the run is
+        stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the run.
+        Raises not_found, usage, not_allowed, and in_progress while another process executes the run.
         """
         return self._request_ids.act_once(
-            "bulk run", request_id, (run_id, max_rows), lambda: self._run(run_id, max_rows, progress, stop, leave)
+            "bulk run",
+            request_id,
+            (run_id, max_rows),
+            lambda: self._run(run_id, max_rows, progress, should_stop, should_leave),
         )
 
     def _run(
@@ -149,19 +152,21 @@ class BulkRuns(BulkRunViews):
         run_id: int,
         max_rows: int | None,
         progress: Progress | None,
-        stop: ShouldStop | None,
-        leave: ShouldStop | None,
+        should_stop: ShouldStop | None,
+        should_leave: ShouldStop | None,
     ) -> BulkRun:
         with refusals.audit_refusals(self._context, ACTION, run_id, kind=KIND):
             run = self.read_run(run_id)
             if max_rows is not None and not 0 < max_rows <= run.size:
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.BULK_MOST, "most": run.size})
-            person = self._context.require(run.action.value)
+            person = self._context.require_right(run.action.value)
             self._require_maker(run, person)
             if run.state != bulk.DONE:
-                with going_on.stop_when_false(lambda: not (leave or _never_stop)()):
-                    self._running.run(
-                        run_id, max_rows, BulkExecution(person, progress or _ignore_progress, stop or _never_stop)
+                with cancellation.stop_when_false(lambda: not (should_leave or _never_stop)()):
+                    self._executor.run(
+                        run_id,
+                        max_rows,
+                        BulkExecution(person, progress or _ignore_progress, should_stop or _never_stop),
                     )
         return self.read_run(run_id)
 
@@ -173,9 +178,9 @@ class BulkRuns(BulkRunViews):
 
     def _stop(self, run_id: int) -> BulkRun:
         with refusals.audit_refusals(self._context, AuditAction.BULK_STOPPED, run_id, kind=KIND):
-            self._context.require(self.read_run(run_id).action.value)
+            self._context.require_right(self.read_run(run_id).action.value)
 
-        @swaps.run_again_if_stale()
+        @compare_and_swap.run_again_if_stale()
         def end(tx: Transaction) -> None:
             run = require_run(tx.conn, run_id)
             if run.state == bulk.RUNNING:
@@ -196,7 +201,7 @@ class BulkRuns(BulkRunViews):
     def _discard_audited(self, run_id: int) -> BulkRun:
         with refusals.audit_refusals(self._context, AuditAction.BULK_DISCARDED, run_id, kind=KIND):
             run = self.read_run(run_id)
-            person = self._context.require(run.action.value)
+            person = self._context.require_right(run.action.value)
             if not is_same_person(person.name, run.made_by):
                 facts: NotAllowed = {
                     "operator": person.name,
@@ -207,7 +212,7 @@ class BulkRuns(BulkRunViews):
             self._context.write(lambda tx: self._discard(tx, run_id))
         return self.read_run(run_id)
 
-    @swaps.run_again_if_stale()
+    @compare_and_swap.run_again_if_stale()
     def _discard(self, tx: Transaction, run_id: int) -> None:
         run = require_run(tx.conn, run_id)
         if run.state == bulk.RUNNING:
@@ -224,15 +229,15 @@ class BulkRuns(BulkRunViews):
         """
         with self._context.database.read() as conn:
             unfinished = bulk.unfinished_runs(conn)
-        return sum(self._continue_run(run) for run in going_on.until_stopped(unfinished))
+        return sum(self._continue_run(run) for run in cancellation.until_stopped(unfinished))
 
     def _continue_run(self, run: BulkRun) -> int:
         person = self._context.person()
-        if not self._acts.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
+        if not self._actions.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
             return self._pause_run_of_other_maker(run)
         try:
-            self._context.require(run.action.value)
-            return self._running.run(run.id, None, BulkExecution(person, batch=BATCH))
+            self._context.require_right(run.action.value)
+            return self._executor.run(run.id, None, BulkExecution(person, max_rows=BATCH))
         except ConsoleError as refusal:
             _log.info("bulk run %s: %s", run.name, refusal.code)
             return 0
@@ -251,7 +256,7 @@ class BulkRuns(BulkRunViews):
         return 0
 
     def _require_maker(self, run: BulkRun, person: Person) -> None:
-        if not self._acts.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
+        if not self._actions.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
             facts: NotAllowed = {"operator": person.name, "reason": NotAllowedReason.BULK_MAKER, "maker": run.made_by}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 

@@ -17,7 +17,7 @@ from console.domain.bulk.records import (
 )
 from console.domain.calendar_days import instant_text
 from console.domain.tasks.records import BulkRow, BulkRun
-from console.services import csv_export as sheets
+from console.services import csv_export
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import Eligibility
 from console.services.bulk.execute import KIND, lease_name, require_run
@@ -38,25 +38,25 @@ class BulkRunViews:
     not read.
     """
 
-    def __init__(self, context: ServiceContext, judging: Eligibility, acts: BulkActionRunner) -> None:
-        self._context, self._judging, self._acts = context, judging, acts
+    def __init__(self, context: ServiceContext, eligibility: Eligibility, actions: BulkActionRunner) -> None:
+        self._context, self._eligibility, self._actions = context, eligibility, actions
 
     def read_run(self, run_id: int) -> BulkRun:
         """Return the bulk run of this id. Raises not_found."""
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return require_run(conn, run_id)
 
     def read_item(self, run_id: int) -> BulkItem:
         """Return the bulk run of this id with the present holder of its lease. Raises not_found."""
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return _read_item(conn, require_run(conn, run_id))
 
     def list_latest(self, limit: int = 50) -> tuple[BulkRun, ...]:
         """Return the newest runs, newest first. `limit` is at most 1,000."""
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return bulk.latest_runs(conn, max(1, min(limit, 1_000)))
 
     def list_overview(self) -> tuple[BulkItem, ...]:
@@ -64,7 +64,7 @@ class BulkRunViews:
         Discarded runs are left out.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             runs = {run.id: run for run in (*bulk.open_runs(conn), *bulk.latest_runs(conn, _MOST_FINISHED_RUNS))}
             items = [_read_item(conn, run) for run in runs.values() if run.reason != DISCARDED_REASON]
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
@@ -72,13 +72,13 @@ class BulkRunViews:
     def count_unfinished(self) -> int:
         """Return how many bulk runs are in the state running or paused."""
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return sum(run.state in (bulk.RUNNING, bulk.PAUSED) for run in bulk.open_runs(conn))
 
     def count_results(self, run_id: int) -> BulkProgress:
         """Return the progress of a run and the number of rows by result. Raises not_found."""
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             run = require_run(conn, run_id)
             counts = {name: n for name, n in bulk.count_results(conn, run_id).items() if name}
         return BulkProgress(sum(counts.values()), run.most, counts)
@@ -90,7 +90,7 @@ class BulkRunViews:
         that is not done (None: all rows); `after_position` is the last position of the previous page.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             if result_filter != NOT_DONE_FILTER:
                 return bulk.rows(conn, run_id, result_filter, after_position, limit)
             not_done: list[BulkRow] = []
@@ -117,12 +117,12 @@ class BulkRunViews:
         forecasts: list[Forecast] = []
         for rows in self._open_pages(run):
             with self._context.database.read() as conn:
-                forecasts += [self._judging.make_forecast(conn, run, row, person) for row in rows]
+                forecasts += [self._eligibility.make_forecast(conn, run, row, person) for row in rows]
             if progress is not None:
                 progress(len(forecasts))
         providers = {forecast.provider for forecast in forecasts}
         return make_plan(
-            run, forecasts, {name: self._acts.get_shortest_row_seconds(run.action, name) for name in providers}
+            run, forecasts, {name: self._actions.get_shortest_row_seconds(run.action, name) for name in providers}
         )
 
     def _open_pages(self, run: BulkRun) -> Iterator[list[BulkRow]]:
@@ -151,7 +151,7 @@ class BulkRunViews:
             self._context.operator or "",
             instant_text(self._context.now()),
         )
-        rows = sheets.write_csv(
+        rows = csv_export.write_csv(
             path, [title, _CSV_HEADINGS], map(_make_cells, self._iterate_rows(run_id, result_filter))
         )
         facts = {"n": rows, "only": result_filter}

@@ -41,28 +41,36 @@ _NOT_BOUGHT_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeC
 
 
 def record_outcome(
-    context: ServiceContext, tx: Transaction, record_id: int, outcome: Outcome[CheckReport], can: Capabilities
+    context: ServiceContext,
+    tx: Transaction,
+    record_id: int,
+    outcome: Outcome[CheckReport],
+    capabilities: Capabilities,
 ) -> None:
     """Write the outcome of a purchase into its credit check, in the second transaction (tx2), which also ends the
-    journal row. `can` has the capabilities of the provider.
+    journal row. `capabilities` has the capabilities of the provider.
     """
     record = _require_record(tx, record_id)
-    keep_answer(context, tx, record, "purchase", outcome)
-    _write_outcome(context, tx, record, outcome, can)
+    store_answer_evidence(context, tx, record, "purchase", outcome)
+    _write_outcome(context, tx, record, outcome, capabilities)
 
 
 def _write_outcome(
-    context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], can: Capabilities
+    context: ServiceContext,
+    tx: Transaction,
+    record: CreditCheck,
+    outcome: Outcome[CheckReport],
+    capabilities: Capabilities,
 ) -> None:
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_success(context, tx, record, outcome.found)
     elif outcome.kind in _NOT_BOUGHT_CLASSES:
         write_error(context, tx, record, outcome.reason)
     else:
-        write_unknown(context, tx, record, outcome.reason, can)
+        write_unknown(context, tx, record, outcome.reason, capabilities)
 
 
-def keep_answer(
+def store_answer_evidence(
     context: ServiceContext, tx: Transaction, record: CreditCheck, call: str, outcome: Outcome[object]
 ) -> int:
     """Store the provider's answer to the call named `call` as evidence of the record. Return the id of the
@@ -157,7 +165,7 @@ def write_error(
 
 
 def write_unknown(
-    context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, can: Capabilities
+    context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, capabilities: Capabilities
 ) -> None:
     """Set the certainty to unknown: the provider may have charged the purchase. The claim stays. A probe is scheduled
     if the provider can list purchases; otherwise a person must look.
@@ -166,7 +174,7 @@ def write_unknown(
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL)
     if cause in _MISFIT_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
-    elif can.finds_purchases:
+    elif capabilities.finds_purchases:
         work = Work(WorkState.SCHEDULED, next_attempt_at(PURCHASE_PROBES, 0, now, context.scale), WorkReason.UNKNOWN)
     credit_checks.change_record(
         tx.conn,
@@ -181,10 +189,12 @@ def write_unknown(
 
 @dataclass(frozen=True, slots=True)
 class PurchaseSettler:
-    """Settles purchases whose own process did not record the outcome. `can` are the capabilities of the provider."""
+    """Settles purchases whose own process did not record the outcome. `capabilities` are the capabilities of the
+    provider.
+    """
 
     context: ServiceContext
-    can: Capabilities
+    capabilities: Capabilities
 
     def settle(self, tx: Transaction, operation_id: str, outcome: Outcome[CheckReport], key: str | None) -> bool:
         """Settle a purchase with an answer that its own second transaction (tx2) did not record. Safe to repeat.
@@ -200,14 +210,14 @@ class PurchaseSettler:
         if record.state is not CheckState.PENDING:
             _keep_contradiction(self.context, tx, record, outcome)
         else:
-            _settle_by_answer(self.context, tx, record, operation_id, outcome, self.can, key)
+            _settle_by_answer(self.context, tx, record, operation_id, outcome, self.capabilities, key)
         return True
 
     def record_lapse(self, tx: Transaction, operation: Operation) -> None:
         """Record that the process ended during the call: the outcome of a pending record becomes unknown."""
         context, record = self.context, credit_checks.find(tx.conn, operation.subject_id or 0)
         if record is not None and record.state is CheckState.PENDING:
-            write_unknown(context, tx, record, "lapsed", self.can)
+            write_unknown(context, tx, record, "lapsed", self.capabilities)
         else:
             record_reading_lapse(context, tx, operation)
 
@@ -218,13 +228,13 @@ def _settle_by_answer(
     record: CreditCheck,
     operation_id: str,
     outcome: Outcome[CheckReport],
-    can: Capabilities,
+    capabilities: Capabilities,
     key: str | None,
 ) -> None:
     """Store the answer, end the journal row and settle the record, in this sequence: on a server the triggers of the
     database require it.
     """
-    keep_answer(context, tx, record, "purchase", outcome)
+    store_answer_evidence(context, tx, record, "purchase", outcome)
     journal.settle_operation(
         tx.conn, operation_id, find_ended_state(outcome, effect=True), outcome, context.now(), key
     )
@@ -234,13 +244,13 @@ def _settle_by_answer(
         record.id,
         {"operation": operation_id, "outcome": outcome.kind.value},
     )
-    _write_outcome(context, tx, record, outcome, can)
+    _write_outcome(context, tx, record, outcome, capabilities)
 
 
 def _keep_contradiction(
     context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport]
 ) -> None:
-    keep_answer(context, tx, record, "purchase.late", outcome)
+    store_answer_evidence(context, tx, record, "purchase.late", outcome)
     facts: dict[str, object] = {"outcome": outcome.kind.value, "kept_state": record.state.value}
     provider_id = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
     context.record_audit(tx, AuditAction.CREDIT_CHECK_LATE_ANSWER, record.id, facts | provider_id)

@@ -23,8 +23,8 @@ from console.domain.records import (
 from console.domain.retry_schedules import PURCHASE_PROBES, next_attempt_at
 from console.providers.credit_provider import CreditReader
 from console.services.audit import refusals
-from console.services.credit_checks import outcomes as settling
-from console.services.credit_checks import records as reading
+from console.services.credit_checks import outcomes
+from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.credit_checks.resolve import PurchaseDecisions
 from console.services.process.context import ServiceContext
@@ -53,22 +53,22 @@ class CreditCheckProbes:
         not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
         """
         with refusals.audit_refusals(self._context, ACTION, record_id):
-            self._context.require("probe")
+            self._context.require_right("probe")
             return self._probe(record_id, automatic)
 
     def _probe(self, record_id: int, automatic: bool) -> CreditCheck:
-        record = reading.read_current(self._context, record_id)
+        record = check_records.read_current(self._context, record_id)
         if record.certainty is Certainty.UNKNOWN:
             try:
                 return self._probe_unknown(record_id, automatic)
             except ConsoleError as refusal:  # The record was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
-                return reading.read_current(self._context, record_id)
+                return check_records.read_current(self._context, record_id)
         self._refuse_running(record)
         if record.state is CheckState.SUCCESS and record.credit_check_id is not None and not record.viewing_over:
             self._compare_with_provider(record)
-        return reading.read_current(self._context, record_id)
+        return check_records.read_current(self._context, record_id)
 
     def _refuse_running(self, record: CreditCheck) -> None:
         with self._context.database.read() as conn:
@@ -93,7 +93,7 @@ class CreditCheckProbes:
             self._context.failpoints.reach("after_probe")
             reason = self._take_answer(record, outcome, automatic)
         if reason is None:
-            return reading.read_current(self._context, record_id)
+            return check_records.read_current(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
     def _take_answer(
@@ -108,7 +108,7 @@ class CreditCheckProbes:
         self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
         context, reason = self._context, outcome.reason
-        settling.keep_answer(context, tx, record, "probe", outcome)
+        outcomes.store_answer_evidence(context, tx, record, "probe", outcome)
         current = credit_checks.find(tx.conn, record.id)
         if current is not None and current.certainty is Certainty.KNOWN:
             return None
@@ -160,7 +160,7 @@ class CreditCheckProbes:
             tx.after_commit(
                 lambda: self._context.spool.mark_ended(operation, holds_claim=True, provider_id=provider_id)
             )
-        settling.write_success(self._context, tx, record, report, {"by": "probe"})
+        outcomes.write_success(self._context, tx, record, report, {"by": "probe"})
 
     def _plan_next_probe(self, tx: Transaction, record: CreditCheck) -> None:
         current = credit_checks.find(tx.conn, record.id)
@@ -175,7 +175,7 @@ class CreditCheckProbes:
 
     def _make_still_unknown_error(self, record_id: int, outcome: Outcome[object], reason: str) -> ConsoleError:
         detail: Answered = {
-            "record": reading.read_current(self._context, record_id),
+            "record": check_records.read_current(self._context, record_id),
             "reason": reason,
             "status": outcome.status,
         }
@@ -194,16 +194,16 @@ class CreditCheckProbes:
         context, observed = self._context, _find_contradiction(record, outcome)
 
         def keep(tx: Transaction) -> None:
-            settling.keep_answer(context, tx, record, "probe", outcome)
+            outcomes.store_answer_evidence(context, tx, record, "probe", outcome)
             context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, reason=outcome.reason[:64])
             if observed is not None:
-                settling.open_contradiction_case(context, tx, record, observed)
+                outcomes.open_contradiction_case(context, tx, record, observed)
 
         context.write(keep)
         code = find_part_error_code(outcome)
         if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_CODES:
             raise error_of_outcome(
-                code, {"record": reading.read_current(self._context, record.id), "reason": outcome.reason}
+                code, {"record": check_records.read_current(self._context, record.id), "reason": outcome.reason}
             )
 
 

@@ -9,7 +9,7 @@ from console.providers.credit_provider import Capabilities, CreditReader, Credit
 _NO_CAPABILITIES = Capabilities(by_number=False, verdict=False, pdf=False, finds_purchases=False)
 
 
-class Vendors:
+class CreditVendorSource:
     """Creates the credit-check provider of this desk at its first use. Services that must never buy get only
     `get_reader`.
     """
@@ -19,7 +19,7 @@ class Vendors:
         self._vendor: CreditVendor | None = None
         self._lock = Lock()
 
-    def get_buyer(self) -> CreditVendor:
+    def get_vendor(self) -> CreditVendor:
         """Return the provider with all calls. Raises bad_profile if it is not configured."""
         with self._lock:
             if self._vendor is None:
@@ -31,7 +31,7 @@ class Vendors:
         about purchases.
         """
         try:
-            return self.get_buyer().capabilities
+            return self.get_vendor().capabilities
         except ConsoleError as unfit:
             if unfit.code != ErrorCode.BAD_PROFILE:
                 raise
@@ -39,4 +39,4 @@ class Vendors:
 
     def get_reader(self) -> CreditReader:
         """Return the provider with only the calls that read. Raises bad_profile if it is not configured."""
-        return self.get_buyer().reader()
+        return self.get_vendor().reader()

@@ -17,7 +17,7 @@ from console.services.guarded.leases import acquire, keep_renewed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.operations import provider_tokens as tokens
-from console.store.operations import rate_gate as rates
+from console.store.operations import rate_gate
 from console.store.operations.leases import Lease
 from console.store.operations.provider_tokens import StoredToken
 from console.store.spool.cipher import Cipher, DecryptionFailed
@@ -175,7 +175,7 @@ class StoredTokens:
             context.clock.sleep(_NAP_SECONDS)
 
 
-class NoCalls:
+class RefusedCalls:
     """RateGate and TokenKeeper for a desk at which a worker acts for the person. Such a desk may read the
     capabilities of the provider, which needs no credentials, and calls no provider.
     """
@@ -207,5 +207,5 @@ class SpacedCalls:
         """Reserve the next free start time in the database and sleep until then."""
         if self._spacing <= 0:
             return
-        wait = self._context.write(lambda tx: rates.reserve_call(tx.conn, self._name, self._spacing))
+        wait = self._context.write(lambda tx: rate_gate.reserve_call_start(tx.conn, self._name, self._spacing))
         self._context.clock.sleep(wait)

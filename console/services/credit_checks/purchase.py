@@ -18,20 +18,17 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_provider import CreditReader
-from console.services.credit_checks import outcomes as settling
-from console.services.credit_checks import records as reading
-from console.services.credit_checks.provider import Vendors
+from console.services.credit_checks import outcomes
+from console.services.credit_checks import records as check_records
+from console.services.credit_checks.provider import CreditVendorSource
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.credit_checks.refetch import RefetchService
-from console.services.guarded import database_fitness as fitness
-from console.services.guarded import last_known_record as remembered
-from console.services.guarded import late_answers
+from console.services.guarded import database_fitness, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import ClaimedOperation, Subject, Unrecorded, find_error_code
 from console.services.lookup import Lookup
 from console.services.process.context import ServiceContext
-from console.store.credit_checks import credit_checks
-from console.store.credit_checks import joined_reads as looks
+from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases, lost_operations
@@ -61,15 +58,15 @@ class CreditChecks:
         self,
         context: ServiceContext,
         purchases: "Purchases",
-        vendors: Vendors,
-        completion: RefetchService,
+        vendors: CreditVendorSource,
+        refetch_service: RefetchService,
         lookup: Lookup,
     ) -> None:
         self._context = context
         self._lookup = lookup
         self._purchases = purchases
         self._vendors = vendors
-        self._completion = completion
+        self._refetch_service = refetch_service
 
     def make_plan(self, number: str) -> PurchasePlan:
         """Return the facts that a person should read before buying a credit check of this corporation number. No
@@ -109,7 +106,7 @@ class CreditChecks:
         valid_request = self._validate(request)
         report = progress or _ignore_step
         facts = {"client": valid_request.client_id, "number": valid_request.corporation_number}
-        attempt = _Purchase(self._context, valid_request, self._vendors, self._completion, report)
+        attempt = _Purchase(self._context, valid_request, self._vendors, self._refetch_service, report)
         return self._purchases.perform(attempt, report, facts=facts)
 
     def refetch(
@@ -126,7 +123,7 @@ class CreditChecks:
         `expected_version` is the record's version on the caller's screen. Raises the errors of
         `RefetchService.refetch`.
         """
-        return self._completion.refetch(
+        return self._refetch_service.refetch(
             record_id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress or _ignore_step
         )
 
@@ -174,17 +171,17 @@ class _Purchase:
         self,
         context: ServiceContext,
         request: PurchaseRequest,
-        vendors: Vendors,
-        completion: RefetchService,
+        vendors: CreditVendorSource,
+        refetch_service: RefetchService,
         progress: Progress,
     ) -> None:
         self._context, self._request, self._vendors = context, request, vendors
-        self._completion, self._progress = completion, progress
+        self._refetch_service, self._progress = refetch_service, progress
         self._checked_at = context.now()
 
     def prepare(self) -> None:
-        fitness.require_fit(self._context, PROVIDER)
-        vendor = self._vendors.get_buyer()
+        database_fitness.require_safe_settings(self._context, PROVIDER)
+        vendor = self._vendors.get_vendor()
         if self._request.renew:
             self._require_expired(vendor.reader())
         self._checked_at = self._context.now()
@@ -214,7 +211,7 @@ class _Purchase:
         outcome = reader.read_detail(live_check.credit_check_id)
         report = outcome.found
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
-            if _may_be_hidden(outcome) and _is_old(live_check, context.now()):
+            if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
                 return
             detail: Answered = {"record": live_check, "reason": outcome.reason, "status": outcome.status}
             raise error_of_outcome(find_part_error_code(outcome), detail)
@@ -238,7 +235,7 @@ class _Purchase:
         client, number = request.client_id, request.corporation_number
         live = credit_checks.find_claim_holder(conn, client, number)
         if live is not None:
-            live_record = looks.find_record(conn, live.id) or live
+            live_record = joined_reads.find_record(conn, live.id) or live
             self._refuse_live(live_record)
         spooled = self._context.spool.purchases_holding_claim(self._context.database_id, client, number)
         for intent in (*spooled, *lost_operations.purchases_holding_claim(conn, client, number)):
@@ -284,14 +281,14 @@ class _Purchase:
         return Subject(credit_checks.KIND, record_id, client, number, key, _compute_fingerprint(asdict(request)))
 
     def call(self, _subject: Subject) -> Outcome[CheckReport]:
-        return self._vendors.get_buyer().buy_check(self._request)
+        return self._vendors.get_vendor().buy_check(self._request)
 
     def record(self, tx: Transaction, subject: Subject, outcome: Outcome[CheckReport]) -> None:
-        settling.record_outcome(self._context, tx, subject.id, outcome, self._vendors.get_capabilities())
+        outcomes.record_outcome(self._context, tx, subject.id, outcome, self._vendors.get_capabilities())
 
     def broken_off(self, trouble: Exception) -> Exception:
         if isinstance(trouble, Unrecorded):
-            trouble.detail["record"] = remembered.build_credit_check(trouble.claimed, None)
+            trouble.detail["record"] = last_known_record.build_credit_check(trouble.claimed, None)
         return trouble
 
     def conclude(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
@@ -299,13 +296,13 @@ class _Purchase:
         now, the record is built from the claim and the outcome in memory.
         """
         if outcome.kind is OutcomeClass.SUCCEEDED:
-            self._completion.follow_up(claimed.subject.id, self._progress)
+            self._refetch_service.follow_up(claimed.subject.id, self._progress)
         try:
-            record = reading.read_current(self._context, claimed.subject.id)
+            record = check_records.read_current(self._context, claimed.subject.id)
         except Exception:
             _log.warning("credit check %s can't be read after its purchase", claimed.subject.id, exc_info=True)
-            record = remembered.build_credit_check(claimed, outcome)
-        if settling.contradicts(record, outcome):
+            record = last_known_record.build_credit_check(claimed, outcome)
+        if outcomes.contradicts(record, outcome):
             raise late_answers.make_already_decided_error(self._context, credit_checks.KIND, record)
         if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":
             return record
@@ -314,11 +311,11 @@ class _Purchase:
         )
 
 
-PURCHASE: GuardedAction[_Purchase, settling.PurchaseSettler, CheckReport, CreditCheck] = GuardedAction(
+PURCHASE: GuardedAction[_Purchase, outcomes.PurchaseSettler, CheckReport, CreditCheck] = GuardedAction(
     name=AuditAction.CREDIT_CHECK_PURCHASE,
     kind=credit_checks.KIND,
     right="purchase",
-    effect=True,
+    has_effect=True,
     waits_for_lease=True,
     answer=CheckReport,
     prepare=_Purchase.prepare,
@@ -327,12 +324,12 @@ PURCHASE: GuardedAction[_Purchase, settling.PurchaseSettler, CheckReport, Credit
     claim=_Purchase.claim,
     call=_Purchase.call,
     record=_Purchase.record,
-    broken_off=_Purchase.broken_off,
-    conclude=_Purchase.conclude,
-    settle=settling.PurchaseSettler.settle,
-    lapsed=settling.PurchaseSettler.record_lapse,
+    convert_exception=_Purchase.broken_off,
+    make_result=_Purchase.conclude,
+    settle=outcomes.PurchaseSettler.settle,
+    record_lapse=outcomes.PurchaseSettler.record_lapse,
 )
-Purchases: TypeAlias = GuardedService[_Purchase, settling.PurchaseSettler, CheckReport, CreditCheck]
+Purchases: TypeAlias = GuardedService[_Purchase, outcomes.PurchaseSettler, CheckReport, CreditCheck]
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
@@ -349,14 +346,14 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
     )
 
 
-def _may_be_hidden(outcome: Outcome[CheckReport]) -> bool:
+def _is_no_longer_shown(outcome: Outcome[CheckReport]) -> bool:
     """True for the answers that a provider gives about a credit check that it no longer shows: not found, or the
     viewing period is over.
     """
     return outcome.kind is OutcomeClass.NOT_FOUND or find_part_error_code(outcome) == ErrorCode.VIEWING_PERIOD_OVER
 
 
-def _is_old(record: CreditCheck, now: datetime) -> bool:
+def _may_have_expired(record: CreditCheck, now: datetime) -> bool:
     """True if the record is at least SHORTEST_VALIDITY old, so that it may have expired; also for a row of another
     application, which has no time of creation.
     """

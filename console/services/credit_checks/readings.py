@@ -9,7 +9,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, Work, WorkReason, WorkState
 from console.domain.retry_schedules import INCOMPLETE_REFETCHES, next_attempt_at
 from console.providers.credit_provider import CreditReader, PdfAnswer
-from console.services.credit_checks import outcomes as settling
+from console.services.credit_checks import outcomes
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
@@ -88,12 +88,12 @@ class CheckReadings:
         record = credit_checks.find(tx.conn, record_id)
         if record is None:
             return
-        settling.keep_answer(context, tx, record, part.name, part.outcome)
+        outcomes.store_answer_evidence(context, tx, record, part.name, part.outcome)
         if not part.is_fetched:
             self._apply_failure(tx, record, part)
             return
         now = context.now()
-        values = settling.report_values(part.report, record, now) if part.report else {}
+        values = outcomes.report_values(part.report, record, now) if part.report else {}
         changes = {name: value for name, value in values.items() if not _is_unchanged(record, name, value)}
         if part.stored is not None:
             stored = part.stored
@@ -114,13 +114,13 @@ class CheckReadings:
         else:
             credit_checks.change_record(tx.conn, record, context.now(), error_code=part.outcome.reason[:64])
         if part.outcome.reason in _CONTRADICTION_REASONS:
-            settling.open_contradiction_case(context, tx, record, part.outcome.reason)
+            outcomes.open_contradiction_case(context, tx, record, part.outcome.reason)
         reason = part.outcome.reason[:64]
         action = AuditAction(f"credit-check.{part.name}_failed")
         context.record_audit(tx, action, record.id, {"code": code}, result="failed", reason=reason)
 
     @credit_checks.run_again_if_stale()
-    def plan_next(self, tx: Transaction, record_id: int, attempts: int) -> None:
+    def plan_next_read(self, tx: Transaction, record_id: int, attempts: int) -> None:
         """Schedule the next attempt to read missing parts. When the schedule has ended, set the work to needs_review.
         `attempts` is the number of attempts so far.
         """
@@ -183,7 +183,7 @@ def _require_same_number(record: CreditCheck, part: ReadingResult) -> ReadingRes
 
 def _is_unchanged(record: CreditCheck, name: str, value: object) -> bool:
     row_value = getattr(record, name)
-    return bool(value == (settling.to_column_value(row_value) if row_value is not None else None))
+    return bool(value == (outcomes.to_column_value(row_value) if row_value is not None else None))
 
 
 def _make_change_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:

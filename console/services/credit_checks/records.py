@@ -6,8 +6,7 @@ A record whose operation has lapsed is returned with the certainty unknown.
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CreditCheck
 from console.services.process.context import ServiceContext
-from console.store.credit_checks import credit_checks
-from console.store.credit_checks import joined_reads as looks
+from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.sqlalchemy_names import Connection
 
 
@@ -19,7 +18,7 @@ def read_current(context: ServiceContext, record_id: int) -> CreditCheck:
 
 def require_record(conn: Connection, record_id: int) -> CreditCheck:
     """Return the credit check of this id, read in the caller's transaction. Raises not_found."""
-    record = looks.find_record(conn, record_id)
+    record = joined_reads.find_record(conn, record_id)
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.KIND, "id": str(record_id)})
     return record

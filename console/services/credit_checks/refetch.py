@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckState, CreditCheck, Document
 from console.domain.service_results import RefetchResult
-from console.services.credit_checks import records as reading
+from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import (
     DETAIL,
     PDF,
@@ -89,10 +89,10 @@ class RefetchService:
             progress(name)
             with log_and_suppress(f"{name} of credit check {record_id}"):
                 self._follow_up_part(record_id, name)
-        self._context.write(lambda tx: self._parts.plan_next(tx, record_id, attempts=0))
+        self._context.write(lambda tx: self._parts.plan_next_read(tx, record_id, attempts=0))
 
     def _follow_up_part(self, record_id: int, name: str) -> None:
-        record = reading.read_current(self._context, record_id)
+        record = check_records.read_current(self._context, record_id)
         # People may have decided about the record before the answer arrived.
         if record.state is not CheckState.SUCCESS:
             return
@@ -138,7 +138,7 @@ class _Refetch:
         self._is_recorded = False
 
     def prepare(self) -> None:
-        self._record_before = reading.read_current(self._context, self._id)
+        self._record_before = check_records.read_current(self._context, self._id)
         with self._context.database.read() as conn:
             self.check(conn)
         self._reader.require_provider()
@@ -147,7 +147,7 @@ class _Refetch:
         return lease_name(self._id)
 
     def check(self, conn: Connection) -> None:
-        record, expected_version = reading.require_record(conn, self._id), self._expected_version
+        record, expected_version = check_records.require_record(conn, self._id), self._expected_version
         if expected_version is not None and expected_version != record.version:
             raise make_stale_view_error(record, expected_version)
         if record.state is not CheckState.SUCCESS or record.credit_check_id is None:
@@ -156,7 +156,7 @@ class _Refetch:
             raise ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, {"record": record}, exit_status=3)
 
     def claim(self, _tx: Transaction, operation_id: str) -> Subject:
-        record = reading.read_current(self._context, self._id)
+        record = check_records.read_current(self._context, self._id)
         return Subject(
             credit_checks.KIND,
             record.id,
@@ -174,7 +174,7 @@ class _Refetch:
         for name in self._names:
             try:
                 self._progress(name)
-                self._parts.append(self._reader.fetch_part(reading.read_current(self._context, self._id), name))
+                self._parts.append(self._reader.fetch_part(check_records.read_current(self._context, self._id), name))
                 self._context.failpoints.reach(f"after_{name}")
             except Exception as trouble:
                 _log.warning("%s of credit check %s broke off", name, self._id, exc_info=True)
@@ -189,7 +189,7 @@ class _Refetch:
         for part in self._parts:
             self._reader.write_reading(tx, self._id, part)
         record = credit_checks.find(tx.conn, self._id)
-        self._reader.plan_next(tx, self._id, attempts=record.work.attempt + 1 if record else 1)
+        self._reader.plan_next_read(tx, self._id, attempts=record.work.attempt + 1 if record else 1)
         record_exists = record is not None
         tx.after_commit(lambda: setattr(self, "_is_recorded", record_exists))
 
@@ -228,7 +228,7 @@ class _Refetch:
         """
         record = self._record_before
         with log_and_suppress(f"reading credit check {self._id} again"):
-            record = reading.read_current(self._context, self._id)
+            record = check_records.read_current(self._context, self._id)
         error_code = code if code in OWN_FAULT_CODES else ErrorCode.DATABASE_UNREACHABLE
         reason = UnknownReason.NOT_RECORDED
         failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._names]
@@ -247,7 +247,7 @@ REFETCH: GuardedAction[_Refetch, ServiceContext, None, RefetchResult] = GuardedA
     name=AuditAction.CREDIT_CHECK_REFETCH,
     kind=credit_checks.KIND,
     right="refetch",
-    effect=False,
+    has_effect=False,
     waits_for_lease=False,
     answer=None,
     prepare=_Refetch.prepare,
@@ -256,10 +256,10 @@ REFETCH: GuardedAction[_Refetch, ServiceContext, None, RefetchResult] = GuardedA
     claim=_Refetch.claim,
     call=_Refetch.call,
     record=_Refetch.record,
-    broken_off=_Refetch.broken_off,
-    conclude=_Refetch.conclude,
+    convert_exception=_Refetch.broken_off,
+    make_result=_Refetch.conclude,
     settle=None,
-    lapsed=record_reading_lapse,
+    record_lapse=record_reading_lapse,
 )
 
 

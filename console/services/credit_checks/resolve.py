@@ -14,13 +14,13 @@ from console.domain.records import Certainty, CheckReport, CreditCheck, Operatio
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_provider import CreditReader
 from console.services.audit import refusals
-from console.services.credit_checks import outcomes as settling
-from console.services.credit_checks import records as reading
+from console.services.credit_checks import outcomes
+from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.credit_checks.refetch import lease_name, make_stale_view_error
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import OWN_FAULT_CODES, Settler
-from console.services.guarded.second_person import HalfDecision, decide
+from console.services.guarded.second_person import PersonDecision, decide
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 from console.store.credit_checks import credit_checks
@@ -46,34 +46,39 @@ class PurchaseDecisions:
     def resolve(
         self,
         record_id: int,
-        as_state: str,
+        target_state: str,
         proof: str | Path,
         provider_id: int | None = None,
         expected_version: int | None = None,
     ) -> ResolveResult:
         """Decide the outcome of an unknown purchase.
 
-        `as_state` is "success" or "error"; `proof` is a file or a statement; `expected_version` is the record's
+        `target_state` is "success" or "error"; `proof` is a file or a statement; `expected_version` is the record's
         version on the caller's screen. "success" needs one person and the provider's id of the credit check, which a
         read must confirm. "error" needs evidence and two people, the second one an approver. Raises usage,
         nothing_to_resolve, in_progress, not_allowed, same_person, evidence_mismatch, no_evidence, stale_view,
         not_found, outcome_unknown and the codes of a failed read.
         """
         proof_bytes = read_proof(proof)
-        if as_state not in ("success", "error"):
+        if target_state not in ("success", "error"):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS, "allowed": ["success", "error"]})
-        if as_state == "success" and provider_id is None:
+        if target_state == "success" and provider_id is None:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID_MISSING})
-        with refusals.audit_refusals(self._context, ACTION, record_id, {"as": as_state}):
-            return self._resolve(record_id, as_state, proof_bytes, provider_id, expected_version)
+        with refusals.audit_refusals(self._context, ACTION, record_id, {"as": target_state}):
+            return self._resolve(record_id, target_state, proof_bytes, provider_id, expected_version)
 
     def _resolve(
-        self, record_id: int, as_state: str, proof_bytes: bytes, provider_id: int | None, expected_version: int | None
+        self,
+        record_id: int,
+        target_state: str,
+        proof_bytes: bytes,
+        provider_id: int | None,
+        expected_version: int | None,
     ) -> ResolveResult:
-        person = self._context.require("resolve")
+        person = self._context.require_right("resolve")
         with self.hold_record(record_id, expected_version) as record:
             self._context.failpoints.reach("before_resolve")
-            if provider_id is not None and as_state == "success":
+            if provider_id is not None and target_state == "success":
                 result = ResolveResult(self._confirm_purchase(record, provider_id, proof_bytes))
             else:
                 result = self._decide_unbought(record, proof_bytes, person.name)
@@ -91,10 +96,12 @@ class PurchaseDecisions:
                 record = self._open_record(record_id, expected_version)
                 yield record
             except credit_checks.Stale:
-                raise make_stale_view_error(reading.read_current(self._context, record_id), record.version) from None
+                raise make_stale_view_error(
+                    check_records.read_current(self._context, record_id), record.version
+                ) from None
 
     def _open_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
-        record = reading.read_current(self._context, record_id)
+        record = check_records.read_current(self._context, record_id)
         if (
             expected_version is not None
             and expected_version != record.version
@@ -114,7 +121,7 @@ class PurchaseDecisions:
             )
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
             self._purchases.lapse(record.operation_id)
-            record = reading.read_current(self._context, record_id)
+            record = check_records.read_current(self._context, record_id)
         if record.certainty is not Certainty.UNKNOWN:
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record})
         return record
@@ -140,7 +147,7 @@ class PurchaseDecisions:
         if mismatch is not None:
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": mismatch})
         self._end_spooled(record, is_bought=True, provider_id=provider_id)
-        return reading.read_current(self._context, record.id)
+        return check_records.read_current(self._context, record.id)
 
     def _write_read(
         self, tx: Transaction, record: CreditCheck, proof: bytes, outcome: Outcome[CheckReport], report: CheckReport
@@ -149,7 +156,7 @@ class PurchaseDecisions:
         doesn't fit the record, leave the record unchanged and return the reason.
         """
         context = self._context
-        settling.keep_answer(context, tx, record, "resolve", outcome)
+        outcomes.store_answer_evidence(context, tx, record, "resolve", outcome)
         mismatch = self._find_mismatch(tx, record, report)
         if mismatch is None:
             evidence.add_proof(
@@ -160,7 +167,7 @@ class PurchaseDecisions:
 
     def _keep_failed_reading(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
         def keep(tx: Transaction) -> None:
-            settling.keep_answer(self._context, tx, record, "resolve", outcome)
+            outcomes.store_answer_evidence(self._context, tx, record, "resolve", outcome)
             self._context.record_audit(
                 tx, AuditAction.CREDIT_CHECK_RESOLVE, record.id, result="refused", reason=outcome.reason[:64]
             )
@@ -179,15 +186,15 @@ class PurchaseDecisions:
     ) -> None:
         if record.operation_id:
             journal.settle_operation(tx.conn, record.operation_id, OperationState.DONE, outcome, self._context.now())
-        settling.write_success(self._context, tx, record, report, {"by": "resolve"})
+        outcomes.write_success(self._context, tx, record, report, {"by": "resolve"})
 
     # Not bought, decided by two people
 
     def _decide_unbought(self, record: CreditCheck, proof: bytes, person: str) -> ResolveResult:
         if self._context.write(lambda tx: self._write_decision(tx, record, proof, person)):
-            return ResolveResult(reading.read_current(self._context, record.id), awaiting="second_person")
+            return ResolveResult(check_records.read_current(self._context, record.id), awaiting="second_person")
         self._end_spooled(record, is_bought=False)
-        return ResolveResult(reading.read_current(self._context, record.id))
+        return ResolveResult(check_records.read_current(self._context, record.id))
 
     def _write_decision(self, tx: Transaction, record: CreditCheck, proof: bytes, person: str) -> bool:
         """Write the decision "not bought" of the person: the first person's proposal, or the second person's
@@ -201,7 +208,7 @@ class PurchaseDecisions:
             return {"as": "error", "evidence": proof_id}
 
         subject = (KIND, record.id)
-        decision = HalfDecision(
+        decision = PersonDecision(
             subject, "error", person, record, record.operation_id, proof, refusal_facts={"record": record}
         )
         return decide(
@@ -214,7 +221,7 @@ class PurchaseDecisions:
             journal.settle_operation(
                 tx.conn, record.operation_id, OperationState.FAILED, outcome, self._context.now()
             )
-        settling.write_error(self._context, tx, record, "resolved_by_people", {"first": proposer})
+        outcomes.write_error(self._context, tx, record, "resolved_by_people", {"first": proposer})
 
     def _end_spooled(self, record: CreditCheck, *, is_bought: bool, provider_id: int | None = None) -> None:
         if record.operation_id:

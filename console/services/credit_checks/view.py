@@ -20,7 +20,7 @@ from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckView
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import ReadLog
-from console.services.credit_checks import records as reading
+from console.services.credit_checks import records as check_records
 from console.services.credit_checks.refetch import lease_name
 from console.services.process.context import ServiceContext
 from console.store.audit import trail as audit
@@ -47,8 +47,8 @@ class CreditCheckViews:
         """
         context = self._context
         with context.database.read() as conn:
-            person = context.reader(conn)
-            record = reading.require_record(conn, record_id)
+            person = context.find_reading_person(conn)
+            record = check_records.require_record(conn, record_id)
             proposal = approvals.open_proposal(conn, KIND, str(record_id))
             awaiting = "second_person" if proposal else None
             holder = self._find_holder(conn, record)
@@ -62,7 +62,7 @@ class CreditCheckViews:
                 actions=tuple(self._make_action(name, record, person, holder) for name in _ACTIONS),
                 holder=holder,
                 awaiting=awaiting,
-                asked_at=_last_answer_at(answers),
+                last_answer_at=_last_answer_at(answers),
                 history=credit_checks.by_number(conn, record.corporation_number),
                 **read_annotations(context, conn, KIND, record_id),
             )
@@ -74,7 +74,7 @@ class CreditCheckViews:
         Raises not_found, documents_unreachable, and not_allowed if a named person may not read.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             record = credit_checks.find(conn, record_id)
             documents = evidence.documents_of(conn, KIND, record_id, record.pdf_file_path if record else None)
         document = next((doc for doc in documents if doc.sha256 == sha256 or (sha256 is None and doc.current)), None)

@@ -9,8 +9,8 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from console.services.desk_requests.commands import FILE
-from console.services.guarded import answer_serialization as answer_texts
+from console.services.desk_requests.commands import FILE_KEY
+from console.services.guarded import answer_serialization
 
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -26,7 +26,7 @@ def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) 
         if not isinstance(values, list) or len(values) != len(argument_types):
             raise ValueError("another number of arguments")
         arguments = tuple(
-            file if file and _is_file(value) else answer_texts.from_json_value(value) for value in values
+            file if file and _is_file(value) else answer_serialization.from_json_value(value) for value in values
         )
     except (AttributeError, ImportError, RecursionError, TypeError) as malformed:
         raise ValueError("no arguments") from malformed
@@ -41,7 +41,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _is_file(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("map"), dict) and set(value["map"]) == {FILE}
+    return isinstance(value, dict) and isinstance(value.get("map"), dict) and set(value["map"]) == {FILE_KEY}
 
 
 def _has_type(value: object, required: Any) -> bool:

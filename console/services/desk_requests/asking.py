@@ -24,8 +24,8 @@ from console.domain.desk_requests import (
 )
 from console.domain.error_reasons import NotAllowedReason, UnknownReason, UnreachableProblem, UsageProblem
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
-from console.services.desk_requests.commands import FILE, CommandForm
-from console.services.guarded import answer_serialization as answer_texts
+from console.services.desk_requests.commands import FILE_KEY, CommandForm
+from console.services.guarded import answer_serialization
 from console.services.guarded.operation import Progress
 from console.services.guarded.request_ids import (
     FindAnswer,
@@ -81,7 +81,7 @@ class AskingRequestIds(RequestIds):
             return act()
         request, file = self._make_request(command, request_id, arguments)
         with self._context.database.read() as conn:
-            if presence.newest(conn, PRESENCE_SECONDS) is None:
+            if presence.newest_worker(conn, PRESENCE_SECONDS) is None:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
         password = typed_password() if command in CONFIRMED_ACTIONS else None
         value: T
@@ -127,8 +127,8 @@ class AskingRequestIds(RequestIds):
         """Return the request to store, and the content of the file among the arguments, if there is one."""
         facts = self._forms[command].facts(self._context, arguments)
         file = next((_read_content(part) for part in arguments if isinstance(part, Path)), None)
-        values = [{FILE: part.name} if isinstance(part, Path) else part for part in arguments]
-        text = json.dumps([answer_texts.to_json_value(value) for value in values], ensure_ascii=False)
+        values = [{FILE_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
+        text = json.dumps([answer_serialization.to_json_value(value) for value in values], ensure_ascii=False)
         if len(text.encode()) > LONGEST_ARGS_BYTES:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ARGUMENTS, "longest": LONGEST_ARGS_BYTES})
         request = NewDeskRequest(
@@ -216,7 +216,7 @@ def _parse_answer(text: str) -> Any:
     call, call `mark_repetition`.
     """
     content = json.loads(text)
-    answer = answer_texts.from_text(content["answer"])
+    answer = answer_serialization.from_text(content["answer"])
     if content["repeated"]:
         mark_repetition()
     if answer.error is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from console.services.guarded.operation import Progress
 from console.services.process.context import ServiceContext
 
-FILE = "file"
+FILE_KEY = "file"
 """Key of the JSON object that stands for a file among the arguments of a request. The file's content is stored with
 the request.
 """
@@ -37,7 +37,7 @@ class CommandCall:
     request_id: str
 
 
-Facts = Callable[[ServiceContext, tuple[Any, ...]], RequestFacts]
+FactsReader = Callable[[ServiceContext, tuple[Any, ...]], RequestFacts]
 """Type of a function that returns the facts of a command's arguments. The desk stores them, and the worker compares
 them.
 """
@@ -50,8 +50,8 @@ class CommandForm:
     """
 
     types: tuple[Any, ...]
-    facts: Facts
+    facts: FactsReader
 
 
-Run = Callable[[CommandCall], object]
+CommandRunner = Callable[[CommandCall], object]
 """Type of a function that runs a command at the worker and returns its answer."""

@@ -12,12 +12,12 @@ from console.store.database.engine import Database
 from console.store.desk_requests import presence
 
 
-def alive_worker(database: Database, scale: TimeScale) -> AliveWorker | None:
+def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | None:
     """Return the worker with the newest sign of life; None if no worker is there. Costs one short read of the
     database.
     """
     with database.read() as conn:
-        return presence.newest(conn, scale.lease_seconds(PRESENCE_SECONDS))
+        return presence.newest_worker(conn, scale.lease_seconds(PRESENCE_SECONDS))
 
 
 def find_leftovers(settings: Settings) -> LeftoverCredentials:
@@ -38,21 +38,21 @@ class DeskStatus:
         self._context = context
 
     @property
-    def asks(self) -> bool:
+    def asks_worker(self) -> bool:
         """True if a worker acts for the person of this desk; False if the desk acts itself."""
-        return self._context.asks
+        return self._context.asks_worker
 
     def is_worker_away(self) -> bool:
         """Return True if a worker acts for this desk's person, and no worker is there. Costs one short read of the
         database; no read at a desk that acts itself.
         """
-        return self._context.asks and alive_worker(self._context.database, self._context.scale) is None
+        return self._context.asks_worker and find_alive_worker(self._context.database, self._context.scale) is None
 
-    def leftovers(self) -> LeftoverCredentials:
+    def unneeded_credentials(self) -> LeftoverCredentials:
         """Return the names of the credentials that this desk has but doesn't need; none at a desk that acts itself.
         Raises bad_profile.
         """
-        return find_leftovers(self._context.settings) if self._context.asks else LeftoverCredentials()
+        return find_leftovers(self._context.settings) if self._context.asks_worker else LeftoverCredentials()
 
     def forget_credentials(self) -> LeftoverCredentials:
         """Delete the credentials that this desk doesn't need from the keyring. Return their names, and the
@@ -62,7 +62,7 @@ class DeskStatus:
         store key decrypts them. Raises bad_profile if the keyring can't be read or changed.
         """
         context = self._context
-        if not context.asks:
+        if not context.asks_worker:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DESK_ACTS})
         waiting = context.spool.undelivered_entries(context.database_id)
         if waiting:

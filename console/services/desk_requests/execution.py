@@ -24,9 +24,9 @@ from console.domain.desk_requests import (
 from console.domain.error_reasons import InProgressReason, UnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.desk_requests.arguments import read_arguments
-from console.services.desk_requests.commands import CommandCall, CommandForm, RequestFacts, Run
-from console.services.guarded import answer_serialization as answer_texts
-from console.services.guarded.answer_serialization import Answer
+from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
+from console.services.guarded import answer_serialization
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.guarded.request_ids import watch_repeats
 from console.services.process.context import ServiceContext, execute_for, require_confirmation
@@ -38,7 +38,7 @@ from console.store.desk_requests.requested_audit import parse_entry
 from console.store.operations import leases
 from console.store.operations.leases import Holder, Lease
 
-MOST_TAKINGS = 8
+MOST_EXECUTIONS = 8
 """Number of times that workers take one request. If each of them ended before it had an answer, the request is
 answered with outcome_unknown and not executed again.
 """
@@ -54,7 +54,7 @@ class RequestExecutor:
     """Executes desk requests under the account of a worker. Safe from several threads and in several processes."""
 
     def __init__(
-        self, context: ServiceContext, commands: Mapping[str, Run], forms: Mapping[str, CommandForm]
+        self, context: ServiceContext, commands: Mapping[str, CommandRunner], forms: Mapping[str, CommandForm]
     ) -> None:
         self._context = context
         self._commands, self._forms = commands, forms
@@ -134,7 +134,10 @@ class RequestExecutor:
         beat = f"desk request {taken.id}"
         heartbeat.add(beat, lambda: self._renew_lease(taken))
         try:
-            self._end(taken, self._make_answer(taken) if taken.fence <= MOST_TAKINGS else self._give_up(taken))
+            self._store_answer(
+                taken,
+                self._make_answer(taken) if taken.fence <= MOST_EXECUTIONS else self._answer_given_up_request(taken),
+            )
         finally:
             heartbeat.remove(beat)
         return True
@@ -146,7 +149,7 @@ class RequestExecutor:
         holder, lease = self._context.holder(), self._presence
         return holder if lease is None else replace(holder, session=lease.token)
 
-    def _end(self, taken: TakenDeskRequest, text: str) -> None:
+    def _store_answer(self, taken: TakenDeskRequest, text: str) -> None:
         """Store the answer `text` and end the request. If the database refuses the answer, store internal_error
         instead, so that no other worker executes the request again.
         """
@@ -156,11 +159,11 @@ class RequestExecutor:
             if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_CODES:
                 raise
             _log.exception("desk request %s: its answer can't be stored", taken.id)
-            bug = _text_of(Answer(error=ConsoleError(ErrorCode.INTERNAL_ERROR)))
+            bug = _text_of(CallAnswer(error=ConsoleError(ErrorCode.INTERNAL_ERROR)))
             self._context.write(lambda tx: requests.store_answer(tx, taken, bug))
 
-    def _give_up(self, taken: TakenDeskRequest) -> str:
-        """Write an audit entry, and return the answer outcome_unknown for a request that MOST_TAKINGS executions
+    def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
+        """Write an audit entry, and return the answer outcome_unknown for a request that MOST_EXECUTIONS executions
         didn't end. The request possibly ends the process of each worker, and its effect is not known.
         """
         _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fence - 1)
@@ -168,7 +171,7 @@ class RequestExecutor:
         entry = NewAuditEntry(taken.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
         with execute_for(taken):
             self._context.write(lambda tx: self._context.audit.record_all(tx, (entry,)))
-        return _text_of(Answer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED})))
+        return _text_of(CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED})))
 
     def _write_audit(self, taken: TakenDeskRequest) -> None:
         """Write the audit entry that a desk has requested, in the person's name, and end the request in the same
@@ -204,19 +207,19 @@ class RequestExecutor:
         """
         with execute_for(taken), watch_repeats() as repeats:
             answer = self._attempt(taken)
-            while _runs_elsewhere(taken, answer):
+            while _is_earlier_call_running(taken, answer):
                 self.clock.sleep(self.scale.scaled_seconds(RETRY_SECONDS))
                 answer = self._attempt(taken)
         return _text_of(answer, is_repetition=repeats.is_repetition)
 
-    def _attempt(self, taken: TakenDeskRequest) -> Answer:
+    def _attempt(self, taken: TakenDeskRequest) -> CallAnswer:
         try:
-            return Answer(self._run_command(taken))
+            return CallAnswer(self._run_command(taken))
         except ConsoleError as error:
-            return Answer(error=error)
+            return CallAnswer(error=error)
         except Exception:
             _log.exception("desk request %s failed", taken.id)
-            return Answer(error=ConsoleError(ErrorCode.INTERNAL_ERROR))
+            return CallAnswer(error=ConsoleError(ErrorCode.INTERNAL_ERROR))
 
     def _run_command(self, taken: TakenDeskRequest) -> object:
         if taken.action in CONFIRMED_ACTIONS:
@@ -263,18 +266,18 @@ def _write_file(stack: ExitStack, content: bytes) -> Path:
     return path
 
 
-def _text_of(answer: Answer, *, is_repetition: bool = False) -> str:
+def _text_of(answer: CallAnswer, *, is_repetition: bool = False) -> str:
     """Return the answer as the JSON text that the desk reads. `is_repetition`: it is the stored answer of an earlier
     call.
     """
-    return json.dumps({"answer": answer_texts.to_text(answer), "repeated": is_repetition})
+    return json.dumps({"answer": answer_serialization.to_text(answer), "repeated": is_repetition})
 
 
 def _write_step(tx: Transaction, taken: TakenDeskRequest, step: str) -> None:
     requests.write_progress(tx.conn, taken, step)
 
 
-def _runs_elsewhere(taken: TakenDeskRequest, answer: Answer) -> bool:
+def _is_earlier_call_running(taken: TakenDeskRequest, answer: CallAnswer) -> bool:
     """True if the answer is in_progress because an earlier worker, which has ended, began the same call. Its leases
     expire soon; then the request can be tried again.
     """

@@ -20,13 +20,19 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import AUDITOR
 from console.domain.reason import Text
 from console.domain.records import Document, EvidenceItem, Person
-from console.domain.timeline import EARLIEST_INSTANT, Chain, Event
+from console.domain.timeline import EARLIEST_INSTANT, Event, TimelinePage
 from console.services.audit import refusals
-from console.services.evidence import pack_text as pack_words
+from console.services.evidence import pack_text
 from console.services.evidence.pack_archive import DraftFile, PackFile, encode_json, encode_json_list, open_draft
 from console.services.evidence.pack_audit_rows import AuditProof
 from console.services.evidence.pack_text import TimelineText
-from console.services.evidence.timeline import RelatedRecords, kind_of, make_head_facts, read_family, walk_events
+from console.services.evidence.timeline import (
+    RelatedRecords,
+    kind_of,
+    make_head_facts,
+    read_related_records,
+    walk_events,
+)
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
@@ -76,7 +82,7 @@ class EvidencePacks:
         """
         subject = kind if kind == OPERATION or str(id).isdecimal() else "evidence_pack"
         with refusals.audit_refusals(self._context, _AUDIT_ACTION, str(id)[:40], kind=subject[:32]):
-            person = self._context.require("audit_any")
+            person = self._context.require_right("audit_any")
         try:
             with open_draft(Path(path).absolute()) as pack_draft:
                 return self._write(pack_draft, kind, id, person)
@@ -90,8 +96,8 @@ class EvidencePacks:
     def _write(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> PackWritten:
         context = self._context
         with context.database.read() as conn:
-            context.reader(conn)
-            family = read_family(context, conn, kind, id)
+            context.find_reading_person(conn)
+            family = read_related_records(context, conn, kind, id)
             only_person = None if AUDITOR in person.roles else person.name
             packing = _Packing(context, conn, family, only_person, self._texts(), self._largest)
             files, omitted = packing.write(pack_draft.file)
@@ -113,18 +119,20 @@ class _Packing:
         self,
         context: ServiceContext,
         conn: Connection,
-        family: RelatedRecords,
+        related: RelatedRecords,
         only_person: str | None,
         texts: TimelineText,
         largest: int,
     ) -> None:
         self._texts = texts
-        self._context, self._conn, self._family, self._largest = context, conn, family, largest
+        self._context, self._conn, self._family, self._largest = context, conn, related, largest
         self._only_person = only_person
-        self._plain = pack_words.PlainValues(family.payer_names)
+        self._plain = pack_text.PlainValues(related.payer_names)
         self._omitted: list[dict[str, object]] = []
-        record = family.record
-        self._story = Chain(kind_of(record), str(record.id), (), None, make_head_facts(family), family.payer_names)
+        record = related.record
+        self._timeline = TimelinePage(
+            kind_of(record), str(record.id), (), None, make_head_facts(related), related.payer_names
+        )
         self._events, self._until, self._cut = 0, EARLIEST_INSTANT, False
 
     def write(self, file: BinaryIO) -> tuple[int, tuple[str, ...]]:
@@ -142,14 +150,14 @@ class _Packing:
             for language, text in (("en", en), ("ja", ja)):
                 pack.add_part(_text_file_name("timeline", language), _iterate_chunks(text))
             pack.add_part(_json_file_name("timeline"), _iterate_chunks(event_lines))
-            pack.add_part("verify.txt", [pack_words.verify_text()])
+            pack.add_part("verify.txt", [pack_text.verify_text()])
             pack.close_with_manifest(self._make_about(proof))
         return len(pack.parts), tuple(str(part["name"]) for part in self._omitted)
 
     def _make_about(self, proof: AuditProof) -> dict[str, object]:
         return {
-            "kind": self._story.kind,
-            "id": self._story.id,
+            "kind": self._timeline.kind,
+            "id": self._timeline.id,
             "database": self._context.database_id,
             "until": None if self._until == EARLIEST_INSTANT else instant_text(self._until),
             "events": {"told": self._events, "cut": self._cut},
@@ -162,14 +170,14 @@ class _Packing:
     def _write_timeline(self, event_lines: BinaryIO, texts: dict[str, BinaryIO]) -> None:
         """Read each event once and write it as JSON to `event_lines` and as text in each language to `texts`."""
         for language, text in texts.items():
-            lines = self._texts.header_lines(self._story, language)
-            text.writelines(pack_words.encode_line(line, self._story) for line in lines)
+            lines = self._texts.header_lines(self._timeline, language)
+            text.writelines(pack_text.encode_line(line, self._timeline) for line in lines)
 
         def events() -> Iterator[object]:
             for event in self._iterate_events():
                 for language, text in texts.items():
-                    line = self._texts.event_line(event, self._story, language)
-                    text.write(pack_words.encode_line(line, self._story))
+                    line = self._texts.event_line(event, self._timeline, language)
+                    text.write(pack_text.encode_line(line, self._timeline))
                 yield self._plain.make_event_fields(event)
 
         event_lines.writelines(encode_json_list(events()))

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from console.domain.calendar_days import instant_text
-from console.domain.timeline import Chain, Event, mask_text
+from console.domain.timeline import Event, TimelinePage, mask_text
 
 _EXCLUDED_FIELDS = frozenset(("handle",))
 """Fields that are left out of a pack, because only the payer may use their values."""
@@ -73,14 +73,14 @@ class TimelineText(Protocol):
     interface.
     """
 
-    def header_lines(self, story: Chain, language: str) -> Iterator[str]: ...
+    def header_lines(self, timeline: TimelinePage, language: str) -> Iterator[str]: ...
 
-    def event_line(self, event: Event, story: Chain, language: str) -> str: ...
+    def event_line(self, event: Event, timeline: TimelinePage, language: str) -> str: ...
 
 
-def encode_line(text: str, story: Chain) -> bytes:
+def encode_line(text: str, timeline: TimelinePage) -> bytes:
     """Return a line of a timeline's text in UTF-8 with a line end; payers are masked."""
-    return mask_text(text, story.hidden).encode("utf-8", "backslashreplace") + b"\n"
+    return mask_text(text, timeline.hidden).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def verify_text() -> bytes:

@@ -26,7 +26,7 @@ _MOST_SIGNS = {b"[": 64, b"{": 200_000, b",": 1_000_000}
 depends on these numbers.
 """
 _MOST_ROWS, _MOST_PROBLEMS = 200_000, 10_000
-_LONGEST_LINE, _LONGEST_WORD = _MEBIBYTE, 128
+_LONGEST_OBJECT_CHARACTERS, _LONGEST_FIELD_CHARACTERS = _MEBIBYTE, 128
 _UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 """Exceptions for a malformed ZIP or text. RuntimeError includes those for too deep nesting and for a ZIP feature that
 zipfile lacks.
@@ -222,7 +222,7 @@ def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, Json]]:
 
 def _iterate_values(file: io.TextIOBase) -> Iterator[Json]:
     """Yield the objects of a JSON list one by one. Raises ValueError for any other text, and for an object longer
-    than _LONGEST_LINE.
+    than _LONGEST_OBJECT_CHARACTERS.
     """
     text, at, expected_signs, decoder = "", 0, "[", json.JSONDecoder()
     while True:
@@ -236,7 +236,7 @@ def _iterate_values(file: io.TextIOBase) -> Iterator[Json]:
             try:
                 value, at = decoder.raw_decode(text, at)
             except ValueError:
-                if len(text) - at > _LONGEST_LINE:
+                if len(text) - at > _LONGEST_OBJECT_CHARACTERS:
                     raise
             else:
                 yield value
@@ -256,7 +256,7 @@ def _parse_audit_position(entry: Json, previous_hash: str) -> _AuditPosition:
     row = _AuditPosition(entry["id"], entry["session"], entry["seq"], entry["hash"], previous_hash)
     if not (type(row.id) is type(row.seq) is int and type(row.session) is type(row.hash) is str):
         raise ValueError("no row")
-    if max(map(len, (row.session, row.hash, previous_hash))) > _LONGEST_WORD:
+    if max(map(len, (row.session, row.hash, previous_hash))) > _LONGEST_FIELD_CHARACTERS:
         raise ValueError("no hash")
     return row
 

@@ -13,7 +13,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, Operation
-from console.domain.timeline import EARLIEST_INSTANT, Chain, Event, mask_event, merge_streams
+from console.domain.timeline import EARLIEST_INSTANT, Event, TimelinePage, mask_event, merge_streams
 from console.services.audit.read_log import ReadLog
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
@@ -72,15 +72,17 @@ class TimelineService:
         self._context = context
         self._reads = reads
 
-    def read_story(self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None) -> Chain:
+    def read_timeline(
+        self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
+    ) -> TimelinePage:
         """Return one page of the events of a record and its related records, oldest first. `limit` is at most
         MOST_EVENTS_PER_PAGE; `after_cursor` is the cursor of the previous page, None for the first page. Raises
         not_found, usage for a malformed cursor, and not_allowed if a named person may not read.
         """
         read = _parse_cursor(after_cursor)
         with self._context.database.read() as conn:
-            self._context.reader(conn)
-            family = read_family(self._context, conn, kind, id)
+            self._context.find_reading_person(conn)
+            family = read_related_records(self._context, conn, kind, id)
             page_size = max(1, min(limit, MOST_EVENTS_PER_PAGE))
             events = tuple(islice(walk_events(conn, family, read), page_size + 1))
         self._reads.record_opening(AuditAction.STORY_OPENED, kind, family.record.id)
@@ -88,17 +90,17 @@ class TimelineService:
         if len(events) > page_size:
             read = _read_until(page, read)
         cursor = _format_cursor(read) if len(events) > page_size else None
-        return Chain(kind, str(family.record.id), page, cursor, make_head_facts(family), family.payer_names)
+        return TimelinePage(kind, str(family.record.id), page, cursor, make_head_facts(family), family.payer_names)
 
 
-def walk_events(conn: Connection, family: RelatedRecords, read: _ReadPosition | None = None) -> Iterator[Event]:
+def walk_events(conn: Connection, related: RelatedRecords, read: _ReadPosition | None = None) -> Iterator[Event]:
     """Yield the events of a record and its related records, oldest first, after the position `read` (None: from the
     beginning). Payers are masked. Only a part of the events is in memory at a time.
     """
-    position, hidden = read or {}, family.payer_names
+    position, hidden = read or {}, related.payer_names
     streams = [
         _open_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
-        for subject in family.record_keys
+        for subject in related.record_keys
         for source in history_sources(subject[0])
     ]
     return (mask_event(event, hidden) for _, event in merge_streams(streams))
@@ -106,18 +108,18 @@ def walk_events(conn: Connection, family: RelatedRecords, read: _ReadPosition | 
 
 def read_newest_events(
     context: ServiceContext, conn: Connection, kind: str, id: int, limit: int = EVENTS_ON_SCREEN
-) -> Chain:
+) -> TimelinePage:
     """Return the newest events of a record and its related records, at most `limit`, for the screen of the record.
     Reads in the caller's transaction, and at most `limit` rows of each table and record.
     """
-    family = read_family(context, conn, kind, id)
+    family = read_related_records(context, conn, kind, id)
     streams = [
         (iter(source.newest_events(conn, *subject, limit)), EARLIEST_INSTANT)
         for subject in family.record_keys[:RECORDS_ON_SCREEN]
         for source in history_sources(subject[0])
     ]
     events = deque((mask_event(event, family.payer_names) for _, event in merge_streams(streams)), limit)
-    return Chain(kind, str(id), tuple(events), hidden=family.payer_names)
+    return TimelinePage(kind, str(id), tuple(events), hidden=family.payer_names)
 
 
 def _open_stream(
@@ -132,10 +134,10 @@ def _open_stream(
 # Related records
 
 
-def read_family(context: ServiceContext, conn: Connection, kind: str, id: int | str) -> RelatedRecords:
+def read_related_records(context: ServiceContext, conn: Connection, kind: str, id: int | str) -> RelatedRecords:
     """Read the record and its related records. Raises not_found, also for an unknown kind or a malformed id."""
     if kind == OPERATION:
-        return _read_operation_family(context, conn, str(id))
+        return _read_operation_with_record(context, conn, str(id))
     lapsed = journal.lapsed_by_kind(conn)
     number = _parse_id(kind, id)
     record = any_record.find(conn, kind, number, lapsed)
@@ -169,7 +171,7 @@ def _read_related_records(
     return ()
 
 
-def _read_operation_family(context: ServiceContext, conn: Connection, operation_id: str) -> RelatedRecords:
+def _read_operation_with_record(context: ServiceContext, conn: Connection, operation_id: str) -> RelatedRecords:
     """Return an operation with its record. Raises not_found, also for an operation that only a spool has."""
     operation = journal.find_effective(conn, operation_id)
     if operation is None:
@@ -193,11 +195,11 @@ def kind_of(record: AnyRecord) -> str:
     return OPERATION
 
 
-def make_head_facts(family: RelatedRecords) -> dict[str, object]:
+def make_head_facts(related: RelatedRecords) -> dict[str, object]:
     """Return the facts at the head of a timeline: the record's number or name, its amount, and its state, certainty
     and work.
     """
-    record = family.record
+    record = related.record
     facts: dict[str, object] = {"state": record.state.value}
     match record:
         case CreditCheck():
@@ -208,7 +210,7 @@ def make_head_facts(family: RelatedRecords) -> dict[str, object]:
             minor = record.captured_minor or record.asked_minor
             facts |= {"name": record.merchant_payment_id, "minor": minor, "currency": record.currency}
         case Refund():
-            paid = (candidate.merchant_payment_id for candidate in family.related if isinstance(candidate, Payment))
+            paid = (candidate.merchant_payment_id for candidate in related.related if isinstance(candidate, Payment))
             name = next(paid, str(record.payment_id))
             facts |= {"name": name, "minor": record.amount_minor, "currency": record.currency}
         case Operation():

@@ -16,7 +16,7 @@ from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome
 from console.domain.records import Operation
 from console.services.audit import refusals
-from console.services.guarded import unsent_operations as unsent
+from console.services.guarded import unsent_operations
 from console.services.guarded.operation import ClaimedOperation, Guarded, Progress, Subject
 from console.services.guarded.pipeline import GuardedPipeline, end_intent
 from console.services.process.context import ServiceContext
@@ -28,95 +28,97 @@ from console.store.operations import journal
 from console.store.spool import answer_codec
 from console.store.spool.answer_codec import StoredReport
 
-A = TypeVar("A")
+AttemptT = TypeVar("AttemptT")
 """Type variable: the attempt, an object with the caller's request and the services that the steps of the action need.
 """
-S = TypeVar("S")
-"""Type variable: the object with which `settle` and `lapsed` work when no attempt exists any more."""
-T = TypeVar("T")
+SettlerT = TypeVar("SettlerT")
+"""Type variable: the object with which `settle` and `record_lapse` work when no attempt exists any more."""
+AnswerT = TypeVar("AnswerT")
 """Type variable: the content of the provider's answer."""
-R = TypeVar("R")
+ResultT = TypeVar("ResultT")
 """Type variable: the result that the caller gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardedAction(Generic[A, S, T, R]):
+class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     """The declaration of one guarded action.
 
-    Creating one raises ValueError if `effect`, `settle` or `answer` contradict `journal.EFFECTIVE_ACTION_OF_KIND` or
-    the answers that the spool can store.
+    Creating one raises ValueError if `has_effect`, `settle` or `answer` contradict `journal.EFFECTIVE_ACTION_OF_KIND`
+    or the answers that the spool can store.
 
     Facts: `name` is the action in the journal, the spool and the audit trail; `kind` is the kind of its records;
-    `right` is the right that the person needs; `effect` is True if the action costs or moves money; `waits_for_lease`
-    is True if an attempt waits for a lease that is already held, and False if it raises in_progress then; `answer` is
-    the type of the answer that the spool stores, None without effect. With `audits_ending`, an error that `conclude`
-    raises gets an audit entry.
+    `right` is the right that the person needs; `has_effect` is True if the action costs or moves money;
+    `waits_for_lease` is True if an attempt waits for a lease that is already held, and False if it raises in_progress
+    then; `answer` is the type of the answer that the spool stores, None without effect. With `audits_ending`, an
+    error that `make_result` raises gets an audit entry.
 
     Steps of an attempt, in this order: `prepare` checks the attempt before anything is written; if it returns a
     result, the call returns this result and the other steps don't run. `lease` returns the name of the lease, None if
     the attempt needs none. `check` raises the refusal of an attempt that can't succeed, before and during the wait
     for the lease. `claim` repeats the checks and writes the claim, in the first transaction (tx1). `call` asks the
     provider, while no transaction is open. `record` writes the meaning of the outcome, in the second transaction
-    (tx2). `broken_off` gets an exception of the pipeline and returns the exception to raise. `conclude` returns the
-    result, or raises the error that the recorded outcome means.
+    (tx2). `convert_exception` gets an exception of the pipeline and returns the exception to raise. `make_result`
+    returns the result, or raises the error that the recorded outcome means.
 
     Steps without an attempt, each in a transaction of its own: `settle` gets the operation id, an outcome that was
     not recorded in tx2, and the answer key, and writes the outcome; it returns False if the operation or its record
-    is missing. `lapsed` writes to the record that the process of the operation ended during the call.
+    is missing. `record_lapse` writes to the record that the process of the operation ended during the call.
     """
 
     name: AuditAction
     kind: str
     right: str
-    effect: bool
+    has_effect: bool
     waits_for_lease: bool
     answer: type[StoredReport] | None
-    prepare: Callable[[A], R | None]
-    lease: Callable[[A], str | None]
-    check: Callable[[A, Connection], None]
-    claim: Callable[[A, Transaction, str], Subject]
-    call: Callable[[A, Subject], Outcome[T]]
-    record: Callable[[A, Transaction, Subject, Outcome[T]], None]
-    broken_off: Callable[[A, Exception], Exception]
-    conclude: Callable[[A, ClaimedOperation, Outcome[T]], R]
-    settle: Callable[[S, Transaction, str, Outcome[T], str | None], bool] | None
-    lapsed: Callable[[S, Transaction, Operation], None]
+    prepare: Callable[[AttemptT], ResultT | None]
+    lease: Callable[[AttemptT], str | None]
+    check: Callable[[AttemptT, Connection], None]
+    claim: Callable[[AttemptT, Transaction, str], Subject]
+    call: Callable[[AttemptT, Subject], Outcome[AnswerT]]
+    record: Callable[[AttemptT, Transaction, Subject, Outcome[AnswerT]], None]
+    convert_exception: Callable[[AttemptT, Exception], Exception]
+    make_result: Callable[[AttemptT, ClaimedOperation, Outcome[AnswerT]], ResultT]
+    settle: Callable[[SettlerT, Transaction, str, Outcome[AnswerT], str | None], bool] | None
+    record_lapse: Callable[[SettlerT, Transaction, Operation], None]
     audits_ending: bool = False
 
     def __post_init__(self) -> None:
-        if self.effect is not journal.has_effect(self.name) or (
-            self.effect and journal.EFFECTIVE_ACTION_OF_KIND.get(self.kind) != self.name
+        if self.has_effect is not journal.has_effect(self.name) or (
+            self.has_effect and journal.EFFECTIVE_ACTION_OF_KIND.get(self.kind) != self.name
         ):
             raise ValueError(f"{self.name}: journal.EFFECTIVE_ACTION_OF_KIND says otherwise about its effect")
-        if self.effect is (self.settle is None) or self.effect is (self.answer not in answer_codec.FORM_BY_TYPE):
+        if self.has_effect is (self.settle is None) or self.has_effect is (
+            self.answer not in answer_codec.FORM_BY_TYPE
+        ):
             raise ValueError(f"{self.name}: an effect needs `settle` and an answer that the spool can keep")
 
 
-class GuardedService(Generic[A, S, T, R]):
+class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     """Runs one guarded action in this process. Safe from any thread.
 
-    `settling` returns the first argument of the action's `settle` and `lapsed`. It is called before their transaction
-    begins.
+    `make_settler` returns the first argument of the action's `settle` and `record_lapse`. It is called before their
+    transaction begins.
     """
 
     def __init__(
         self,
         context: ServiceContext,
         pipeline: GuardedPipeline,
-        action: GuardedAction[A, S, T, R],
-        settling: Callable[[], S],
+        action: GuardedAction[AttemptT, SettlerT, AnswerT, ResultT],
+        settling: Callable[[], SettlerT],
     ) -> None:
         self.action = action
         self._context, self._pipeline, self._settling = context, pipeline, settling
 
     def perform(
         self,
-        attempt: A,
+        attempt: AttemptT,
         progress: Progress,
         *,
         subject_id: int | None = None,
         facts: Mapping[str, object] | None = None,
-    ) -> R:
+    ) -> ResultT:
         """Run one attempt until its outcome is recorded; return its result.
 
         `subject_id` and `facts` describe the attempt in the audit entry of a refusal. Raises not_allowed, the errors
@@ -125,29 +127,29 @@ class GuardedService(Generic[A, S, T, R]):
         context, action = self._context, self.action
         with interrupts.defer_signals():
             with refusals.audit_refusals(context, action.name, subject_id, facts, kind=action.kind):
-                context.require(action.right)
+                context.require_right(action.right)
                 existing_result = action.prepare(attempt)
                 if existing_result is not None:
                     return existing_result
-                if action.effect:
+                if action.has_effect:
                     # Without the store key, an answer that the database can't take could not be spooled: refuse
                     # before sending.
                     context.spool.unlock(context.cipher)
                 claimed, outcome = self._run(attempt, progress)
                 if action.audits_ending:
-                    return action.conclude(attempt, claimed, outcome)
-            return action.conclude(attempt, claimed, outcome)
+                    return action.make_result(attempt, claimed, outcome)
+            return action.make_result(attempt, claimed, outcome)
 
-    def _run(self, attempt: A, progress: Progress) -> tuple[ClaimedOperation, Outcome[T]]:
+    def _run(self, attempt: AttemptT, progress: Progress) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
         try:
             return self._pipeline.run(self._bind_attempt(attempt), progress)
         except (ConsoleError, Stale) as trouble:
-            error = self.action.broken_off(attempt, trouble)
+            error = self.action.convert_exception(attempt, trouble)
             if error is trouble:
                 raise
             raise error from trouble
 
-    def _bind_attempt(self, attempt: A) -> Guarded[T]:
+    def _bind_attempt(self, attempt: AttemptT) -> Guarded[AnswerT]:
         action = self.action
 
         @run_again_if_stale()
@@ -155,14 +157,14 @@ class GuardedService(Generic[A, S, T, R]):
             return action.claim(attempt, tx, operation_id)
 
         @run_again_if_stale()
-        def record(tx: Transaction, subject: Subject, outcome: Outcome[T]) -> None:
+        def record(tx: Transaction, subject: Subject, outcome: Outcome[AnswerT]) -> None:
             action.record(attempt, tx, subject, outcome)
 
         return Guarded(
             action=action.name,
             lease=action.lease(attempt),
             waits_for_lease=action.waits_for_lease,
-            effect=action.effect,
+            has_effect=action.has_effect,
             check=lambda conn: action.check(attempt, conn),
             claim=claim,
             call=lambda subject: action.call(attempt, subject),
@@ -198,10 +200,12 @@ class GuardedService(Generic[A, S, T, R]):
         The operation ends as not sent if the spool of this desk proves that nothing was sent. Otherwise its outcome
         is unknown if the action has an effect, and failed if it only reads.
         """
-        if unsent.settle_unsent(self._context, operation_id, self.deliver):
+        if unsent_operations.settle_unsent(self._context, operation_id, self.deliver):
             return True
         settling = self._settling()
-        return lapse(self._context, operation_id, lambda tx, operation: self.action.lapsed(settling, tx, operation))
+        return lapse(
+            self._context, operation_id, lambda tx, operation: self.action.record_lapse(settling, tx, operation)
+        )
 
 
 Services: TypeAlias = Mapping[str, GuardedService[Any, Any, Any, Any]]
@@ -214,7 +218,7 @@ def services_by_action(*services: GuardedService[Any, Any, Any, Any]) -> Service
 
 
 def lapse(context: ServiceContext, operation_id: str, lapsed: Callable[[Transaction, Operation], None]) -> bool:
-    """Record the lapse of an operation in the journal, and call `lapsed` to write it to the record, in one
+    """Record the lapse of an operation in the journal, and call `record_lapse` to write it to the record, in one
     transaction.
 
     Return False if the operation has not lapsed or another process has recorded the lapse.

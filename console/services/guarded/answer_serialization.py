@@ -24,14 +24,14 @@ _DOMAIN = "console.domain."
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallAnswer:
     """The end of a call: the value that it returned, or the error that it raised."""
 
     value: Any = None
     error: ConsoleError | None = None
 
 
-def to_text(answer: Answer) -> str:
+def to_text(answer: CallAnswer) -> str:
     """Return the answer as JSON text, which `from_text` reads."""
     error = answer.error
     content = (
@@ -42,16 +42,16 @@ def to_text(answer: Answer) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def from_text(text: str) -> Answer:
+def from_text(text: str) -> CallAnswer:
     """Return the answer that `to_text` wrote. Raises ValueError for any other text."""
     try:
         content = json.loads(text)
         if "value" in content:
-            return Answer(from_json_value(content["value"]))
+            return CallAnswer(from_json_value(content["value"]))
         code, status, detail = content["code"], content["status"], from_json_value(content["detail"])
         if not isinstance(code, str) or not isinstance(status, int):
             raise ValueError("not a kept error")
-        return Answer(error=rebuild_error(ErrorCode(code), detail, exit_status=status))
+        return CallAnswer(error=rebuild_error(ErrorCode(code), detail, exit_status=status))
     except (TypeError, KeyError, AttributeError, ImportError) as malformed:
         raise ValueError("not a kept answer") from malformed
 

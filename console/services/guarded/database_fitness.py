@@ -12,21 +12,21 @@ NEEDED_FREE_BYTES = 4 * 1024 * 1024
 """Bytes that must be free on each of the desk's disks before an operation. One operation writes much less."""
 
 
-def require_fit(context: ServiceContext, provider: str) -> None:
+def require_safe_settings(context: ServiceContext, provider: str) -> None:
     """Refuse an operation at a real provider on a database with unsafe settings, before anything is written.
 
     For a provider on this machine (loopback), every database is accepted. A database that passed is checked again
     after CHECK_VALID_SECONDS, because an administrator can change a server's settings meanwhile. Raises bad_profile;
     detail.check names the failed check.
     """
-    if context.settings.is_on_loopback(provider) or context.clock.monotonic() < context.fit_until:
+    if context.settings.is_on_loopback(provider) or context.clock.monotonic() < context.fitness_checked_until:
         return
     for check in fitness.check_fitness(context.database):
-        if check.stops_purchases and not check.ok:
+        if check.stops_purchases and not check.has_passed:
             raise rebuild_error(
                 ErrorCode.BAD_PROFILE, {"problem": SettingProblem.UNFIT_DATABASE, "check": check.name, **check.facts}
             )
-    context.fit_until = context.clock.monotonic() + CHECK_VALID_SECONDS
+    context.fitness_checked_until = context.clock.monotonic() + CHECK_VALID_SECONDS
 
 
 def require_disk_space(context: ServiceContext) -> None:

@@ -47,21 +47,23 @@ class RollbackFinding:
     """
 
     alert: "Alert | None"
-    missing: tuple[Intent, ...]
+    lost_operations: tuple[Intent, ...]
 
     def make_refusal(self) -> ConsoleError:
         """Return the error database_went_back; its detail contains the lost operations and the alert."""
-        facts: WentBack = {"missing": [_intent_facts(intent) for intent in self.missing[:_MOST_LISTED_OPERATIONS]]}
+        facts: WentBack = {
+            "missing": [_intent_facts(intent) for intent in self.lost_operations[:_MOST_LISTED_OPERATIONS]]
+        }
         facts |= {
-            "count": len(self.missing),
-            "operations": ", ".join(intent.operation_id for intent in self.missing[:5]),
+            "count": len(self.lost_operations),
+            "operations": ", ".join(intent.operation_id for intent in self.lost_operations[:5]),
         }
         if self.alert is not None:
             facts |= {"alert": self.alert.id, "since": self.alert.detected_at, "observed": self.alert.observed}
         return ConsoleError(ErrorCode.DATABASE_WENT_BACK, facts)
 
 
-def find_loss(context: ServiceContext) -> RollbackFinding | None:
+def find_rollback(context: ServiceContext) -> RollbackFinding | None:
     """Compare this desk's anchors with the database. If anchors are missing, report the loss; otherwise store the
     newest audit entry in the spool as an anchor.
 
@@ -69,7 +71,7 @@ def find_loss(context: ServiceContext) -> RollbackFinding | None:
     people can still read the database.
     """
     try:
-        return _find_loss(context)
+        return _find_rollback(context)
     except ConsoleError as trouble:
         _log.info("how far the database is could not be compared: %s", trouble.code)
     except Exception:
@@ -77,25 +79,25 @@ def find_loss(context: ServiceContext) -> RollbackFinding | None:
     return None
 
 
-def require_no_loss(context: ServiceContext) -> None:
+def require_no_rollback(context: ServiceContext) -> None:
     """Refuse an operation that costs or moves money on a database that went back in time. Raises database_went_back
     (detail.missing: the lost operations), and the errors of an unavailable database.
     """
-    loss = _find_loss(context, ANCHORS_COMPARED_PER_OPERATION)
+    loss = _find_rollback(context, ANCHORS_COMPARED_PER_OPERATION)
     if loss is not None:
         raise loss.make_refusal()
 
 
-def refuse_stopped(conn: Connection) -> None:
+def refuse_after_rollback(conn: Connection) -> None:
     """Refuse an operation within its first transaction (tx1) if an alert of the rule `database_went_back`, raised by
     any desk, is open. Raises database_went_back.
     """
-    loss = open_stop(conn)
+    loss = find_open_rollback(conn)
     if loss is not None:
         raise loss.make_refusal()
 
 
-def open_stop(conn: Connection) -> RollbackFinding | None:
+def find_open_rollback(conn: Connection) -> RollbackFinding | None:
     """Return the open alert of the rule `database_went_back` with the lost operations that desks have reported; None
     if no such alert is open.
     """
@@ -162,7 +164,7 @@ def accept_new_database(database: Database, spool: Spool, database_id: str) -> N
 # Compare
 
 
-def _find_loss(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> RollbackFinding | None:
+def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> RollbackFinding | None:
     spool, database_id = context.spool, context.database_id
     old_database_id = _find_old_database_id(context)
     # The people are read before the anchors: anchors that another process of this desk gives up meanwhile must not
@@ -173,9 +175,9 @@ def _find_loss(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Rollba
     )  # The anchors are read before the database: an audit entry that is committed later can't be missing.
     with context.database.read() as conn:
         missing, newest = anchors.compare_with_anchors(conn, own_anchors)
-        people = anchors.acknowledging_people(conn)
+        people = anchors.resolved_rollback_alerts(conn)
     if missing or old_database_id is not None:
-        return _report_loss(context, own_anchors, old_database_id, acknowledgers)
+        return _report_rollback(context, own_anchors, old_database_id, acknowledgers)
     if newest is not None:
         spool.store_value(f"seen:{database_id}", json.dumps([newest.chain, newest.seq, newest.row_id, newest.hash]))
     _store_acknowledgers(spool, database_id, people)
@@ -218,7 +220,7 @@ def _read_acknowledgers(spool: Spool, database_id: str) -> frozenset[str]:
 # Report missing anchors
 
 
-def _report_loss(
+def _report_rollback(
     context: ServiceContext,
     own_anchors: tuple[Head, ...],
     old_database_id: str | None,
@@ -231,7 +233,7 @@ def _report_loss(
     spooled = _operations_not_in_journal(context, old_database_id)
     try:
         loss, people = context.write(
-            lambda tx: _write_loss(tx, context, own_anchors, old_database_id, acknowledgers, spooled)
+            lambda tx: _write_rollback(tx, context, own_anchors, old_database_id, acknowledgers, spooled)
         )
     except ConsoleError as refusal:
         if refusal.code != ErrorCode.NOT_ALLOWED:
@@ -258,7 +260,7 @@ def _operations_not_in_journal(context: ServiceContext, old_database_id: str | N
         return tuple(reversed(lost_operations.entries_not_in_journal(conn, entries)))
 
 
-def _write_loss(
+def _write_rollback(
     tx: Transaction,
     context: ServiceContext,
     own_anchors: tuple[Head, ...],
@@ -275,13 +277,13 @@ def _write_loss(
     missing = anchors.missing_heads(tx.conn, own_anchors)
     if not missing and old_database_id is None:
         return None, None
-    people = anchors.acknowledging_people(tx.conn)
+    people = anchors.resolved_rollback_alerts(tx.conn)
     unreported = lost_operations.entries_not_stored(tx.conn, lost_operations.entries_not_in_journal(tx.conn, spooled))
     lost_operations.insert_entries(tx.conn, unreported, context.database_id, context.now())
     is_new = not people - acknowledgers
     if is_new or any(entry.holds_claim for entry in unreported):
         _raise_alert(tx, context, missing, old_database_id, len(unreported))
-    return open_stop(tx.conn), people
+    return find_open_rollback(tx.conn), people
 
 
 def _raise_alert(

@@ -50,7 +50,7 @@ class Guarded(Generic[T]):
     - `lease`: name of the lease, None if the operation needs none.
     - `waits_for_lease`: True if the caller waits for a lease that is already held; if False, the operation is refused
       with in_progress then.
-    - `effect`: True if the operation costs or moves money.
+    - `has_effect`: True if the operation costs or moves money.
     - `check` raises the refusal of an operation that can't succeed, before and during the wait for the lease.
     - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
     - `call` asks the provider; no transaction is open.
@@ -62,7 +62,7 @@ class Guarded(Generic[T]):
     action: AuditAction
     lease: str | None
     waits_for_lease: bool
-    effect: bool
+    has_effect: bool
     check: Callable[[Connection], None]
     claim: Callable[[Transaction, str], Subject]
     call: Callable[[Subject], Outcome[T]]
@@ -143,8 +143,8 @@ def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
 
 
 def find_ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
-    """Return the journal state that an outcome means. Without `effect`, an unknown outcome counts as failed, because
-    a reading needs no settling.
+    """Return the journal state that an outcome means. Without `has_effect`, an unknown outcome counts as failed,
+    because a reading needs no settling.
     """
     if outcome.kind in EFFECT_CLASSES:
         return OperationState.DONE

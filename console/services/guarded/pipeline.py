@@ -25,8 +25,7 @@ from console.domain.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import LeaseHolder
 from console.services.audit.refusals import make_holder_detail
-from console.services.guarded import database_fitness as fitness
-from console.services.guarded import database_rollback as going_back
+from console.services.guarded import database_fitness, database_rollback
 from console.services.guarded.idempotency import refuse_repeat
 from console.services.guarded.operation import (
     EFFECT_CLASSES,
@@ -84,11 +83,11 @@ class GuardedPipeline:
         arrived after the claim takes effect after the outcome is written.
         """
         with tracing.with_correlation(), interrupts.defer_signals():
-            if operation.effect:
-                going_back.require_no_loss(self._context)
+            if operation.has_effect:
+                database_rollback.require_no_rollback(self._context)
             self._context.failpoints.reach("before_tx1")
-            if operation.effect:
-                fitness.require_disk_space(self._context)
+            if operation.has_effect:
+                database_fitness.require_disk_space(self._context)
             claimed = self._wait_and_claim(operation, progress)
             with tracing.with_facts(operation=claimed.operation_id):
                 return claimed, self._run_claimed(operation, claimed, progress)
@@ -115,11 +114,11 @@ class GuardedPipeline:
         try:
             return self._wait_until(operation, progress, started_at)
         except ConsoleError as refusal:
-            self._context.tally.count_refusal(refusal.code)
+            self._context.counters.count_refusal(refusal.code)
             raise
         finally:
             if operation.lease is not None:
-                self._context.tally.count_wait(self._context.clock.monotonic() - started_at)
+                self._context.counters.count_wait(self._context.clock.monotonic() - started_at)
 
     def _wait_until(self, operation: Guarded[T], progress: Progress, started_at: float) -> ClaimedOperation:
         context = self._context
@@ -144,16 +143,16 @@ class GuardedPipeline:
 
         def tx1(tx: Transaction) -> ClaimedOperation:
             nonlocal subject
-            if operation.effect:
-                going_back.refuse_stopped(tx.conn)
+            if operation.has_effect:
+                database_rollback.refuse_after_rollback(tx.conn)
                 # The second transaction (tx2) needs auto-increment ids as well.
                 row_counters.require_remaining_ids(tx.conn)
             operation.check(tx.conn)
             lease = self._take_lease(tx, operation)
             subject = operation.claim(tx, operation_id)
             fence = self._begin_journal(tx, operation, operation_id, subject)
-            context.tie(tx, subject.kind, subject.id, operation_id)
-            if operation.effect:
+            context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)
+            if operation.has_effect:
                 context.spool.store_intent(self._make_intent(operation, subject, operation_id))
             facts = {
                 "operation": operation_id,
@@ -191,7 +190,7 @@ class GuardedPipeline:
         )
 
     def _answer_key(self, operation: Guarded[T], operation_id: str) -> str | None:
-        return self._context.answer_key(operation_id) if operation.effect else None
+        return self._context.answer_key(operation_id) if operation.has_effect else None
 
     def _await_free(self, operation: Guarded[T], deadline: float) -> None:
         """Read the lease repeatedly until it is free. Each round also runs `check`, so that an operation that can't
@@ -224,7 +223,7 @@ class GuardedPipeline:
         """
         try:
             self._context.failpoints.reach("after_tx1")
-            if operation.effect:
+            if operation.has_effect:
                 self._mark_calling(claimed.operation_id)
                 self._context.failpoints.reach("after_intent")
             progress("asking")
@@ -265,7 +264,7 @@ class GuardedPipeline:
         """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
         the request may have arrived. If a signal ends it, an answer that has arrived is returned or recorded.
         """
-        if operation.effect and interrupts.is_pending():
+        if operation.has_effect and interrupts.is_pending():
             return not_sent_outcome(interrupts.INTERRUPT_REASON)
         outcome: Outcome[T] | None = None
         try:
@@ -280,7 +279,7 @@ class GuardedPipeline:
             last_outcome: Outcome[T] = outcome or Outcome(
                 OutcomeClass.UNKNOWN, interrupts.INTERRUPT_REASON, Sent.MAYBE
             )
-            if isinstance(end, KeyboardInterrupt) and operation.effect:
+            if isinstance(end, KeyboardInterrupt) and operation.has_effect:
                 return last_outcome
             with suppress(Exception):  # If tx2 fails, the answer goes to the spool; `end` is raised in any case.
                 self._record_outcome(operation, claimed, last_outcome)
@@ -297,15 +296,15 @@ class GuardedPipeline:
             self._context.failpoints.reach("before_tx2")
             is_owner = self._settle_outcome(operation, claimed, outcome)
         except Exception as trouble:
-            if not operation.effect:
+            if not operation.has_effect:
                 raise
             is_spooled = self._keep_answer(claimed, outcome)
             raise Unrecorded(claimed, is_spooled=is_spooled, provider_id=provider_id_of(outcome.found)) from trouble
         except BaseException:
-            if not self._retry_settle_outcome(operation, claimed, outcome) and operation.effect:
+            if not self._retry_settle_outcome(operation, claimed, outcome) and operation.has_effect:
                 self._keep_answer(claimed, outcome)
             raise
-        if is_owner and operation.effect:
+        if is_owner and operation.has_effect:
             self._end_intent(claimed, outcome)
         if outcome.kind in EFFECT_CLASSES:
             with suppress(RuntimeError):
@@ -330,12 +329,12 @@ class GuardedPipeline:
             is_owner = self._settle_outcome(operation, claimed, outcome)
         except Exception:
             return False
-        if is_owner and operation.effect:
+        if is_owner and operation.has_effect:
             self._end_intent(claimed, outcome)
         return True
 
     def _write_outcome(self, operation: Guarded[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
-        context, state = self._context, find_ended_state(outcome, operation.effect)
+        context, state = self._context, find_ended_state(outcome, operation.has_effect)
         key = self._answer_key(operation, claimed.operation_id)
 
         def tx2(tx: Transaction) -> bool:

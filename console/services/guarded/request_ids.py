@@ -1,9 +1,9 @@
 """Request ids: a call that repeats an id gets the first call's answer, and nothing is sent or written again.
 
 The steps are: check the id, take its row, run the act, store the answer. If the act is refused, the id is released.
-The transactions of the act store in the row of the id which record they changed (`ServiceContext.tie`), so that after
-a crash the answer can be found from this record. A Redis cache, if it is configured, returns final answers faster;
-the answers are the same without it.
+The transactions of the act store in the row of the id which record they changed
+(`ServiceContext.bind_to_request_id`), so that after a crash the answer can be found from this record. A Redis cache,
+if it is configured, returns final answers faster; the answers are the same without it.
 """
 
 import hashlib
@@ -26,11 +26,11 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.records import CreditCheck, OperationState
 from console.services.audit import refusals
-from console.services.guarded import answer_serialization as answer_texts
-from console.services.guarded.answer_serialization import Answer
+from console.services.guarded import answer_serialization
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.idempotency import make_request_key
 from console.services.guarded.operation import Progress, Unrecorded
-from console.services.process.context import ServiceContext, executed_request, tie_writes
+from console.services.process.context import ServiceContext, bind_writes, executed_request
 from console.services.process.heartbeat import Heartbeat
 from console.services.process.tolerated import log_and_suppress
 from console.store.access import operators as people
@@ -64,13 +64,13 @@ _KIND_OF_RECORD: Mapping[type, str] = {
 _LARGEST_FILE_BYTES = 10 * 1024 * 1024
 
 T = TypeVar("T")
-FindAnswer = Callable[[RequestIdUse], Answer | None]
+FindAnswer = Callable[[RequestIdUse], CallAnswer | None]
 """Type of a function that finds the answer of an act from the record that the act changed. It is called if the stored
 answer is missing or says that the outcome is unknown, and returns None if the act had no effect.
 """
 
 
-def find_no_answer(_: RequestIdUse) -> Answer | None:
+def find_no_answer(_: RequestIdUse) -> CallAnswer | None:
     """Return None. Used for acts that may run again, because they only read or return an existing record."""
     return None
 
@@ -176,12 +176,12 @@ class RequestIds:
             }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
-    def _take_or_answer(self, request: RequestKey, find_answer: FindAnswer) -> HeldRequestId | Answer:
+    def _take_or_answer(self, request: RequestKey, find_answer: FindAnswer) -> HeldRequestId | CallAnswer:
         """Take the request id for a first call, or return the answer that is stored under it."""
         context = self._context
         cache_answer = self._cache.announce_use(*_cache_key(request))
         if cache_answer.result is not None:
-            return answer_texts.from_text(cache_answer.result)
+            return answer_serialization.from_text(cache_answer.result)
         self._require_role()
         row = None if cache_answer.is_missing else self._find_row(request)
         while True:
@@ -210,11 +210,11 @@ class RequestIds:
         row = request_ids.find_use(tx.conn, request)
         if _row_state(row) != _row_state(expected_row):
             return None
-        return request_ids.hold(tx, request, row, context.holder(), now, self._heartbeat.lease_seconds)
+        return request_ids.take_request_id(tx, request, row, context.holder(), now, self._heartbeat.lease_seconds)
 
     def _find_answer(
         self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer, epoch: str | None
-    ) -> Answer | None:
+    ) -> CallAnswer | None:
         """Return the answer for this call from the row of a used id; None if the call may act.
 
         Raises possible_repeat if the id was used for another request, and in_progress while the first call runs.
@@ -255,12 +255,12 @@ class RequestIds:
 
     def _stored_answer(
         self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer, epoch: str | None
-    ) -> Answer:
+    ) -> CallAnswer:
         """Return the stored first answer. If it says that the outcome is unknown, return an answer with the present
         state of the record.
         """
         try:
-            answer = answer_texts.from_text(row.answer or "")
+            answer = answer_serialization.from_text(row.answer or "")
         except ValueError:  # too long to be stored, or written by another version of this program
             present = find_answer(row)
             if present is not None:
@@ -274,7 +274,7 @@ class RequestIds:
             self._cache.store_result(*_cache_key(request), row.answer or "", epoch)
         return answer
 
-    def _with_present_record(self, answer: Answer) -> Answer:
+    def _with_present_record(self, answer: CallAnswer) -> CallAnswer:
         """Return an answer with an unknown outcome, in which the record is replaced by its present state."""
         error = answer.error
         record = error.detail.get("record") if error is not None else None
@@ -284,68 +284,71 @@ class RequestIds:
         with self._context.database.read() as conn:
             present = any_record.find(conn, kind, getattr(record, "id", 0), journal.lapsed_by_kind(conn))
         detail = {**error.detail, "record": present or record}
-        return Answer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
+        return CallAnswer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
 
     def _count_refusal(self, refusal: ConsoleError) -> ConsoleError:
-        self._context.tally.count_refusal(refusal.code)
+        self._context.counters.count_refusal(refusal.code)
         return refusal
 
     # Run the act and store its answer
 
-    def _run_act(self, owned: HeldRequestId, act: Callable[[], T]) -> T:
-        beat = f"{owned.request.request_id}-{owned.fence}-{id(owned)}"
-        self._heartbeat.add(beat, lambda: self._renew_lease(owned))
+    def _run_act(self, held_request: HeldRequestId, act: Callable[[], T]) -> T:
+        beat = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
+        self._heartbeat.add(beat, lambda: self._renew_lease(held_request))
         try:
-            with tie_writes(owned):
+            with bind_writes(held_request):
                 value = act()
-            self._end_act(owned, Answer(value))
+            self._end_act(held_request, CallAnswer(value))
         except ConsoleError as error:
-            self._end_act(owned, Answer(error=error))
+            self._end_act(held_request, CallAnswer(error=error))
             raise
         except BaseException:
             with log_and_suppress("end of a request that broke off"):
-                self._context.write(lambda tx: request_ids.end_lease(tx.conn, owned))
+                self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
             raise
         finally:
             self._heartbeat.remove(beat)
         return value
 
-    def _end_act(self, owned: HeldRequestId, answer: Answer) -> None:
+    def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
         """Store the answer, or release the id after a refusal. If that fails, the lease of the id expires and
         `find_answer` answers later calls.
         """
         if isinstance(answer.error, Unrecorded):
             return
         with log_and_suppress("keeping the answer of a request"):
-            is_stored = _must_store(answer)
-            text = answer_texts.to_text(answer) if is_stored else None
-            if text is not None and len(text) > answer_texts.LONGEST_ANSWER_CHARACTERS:
+            is_stored = _had_effect(answer)
+            text = answer_serialization.to_text(answer) if is_stored else None
+            if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
                 text = None
             self._context.failpoints.reach("before_answer_kept")
             state = request_ids.KEPT if is_stored else request_ids.FREE
-            is_owner, epoch = self._context.write(lambda tx: self._store_end(tx, owned, state, text))
+            is_owner, epoch = self._context.write(lambda tx: self._store_end(tx, held_request, state, text))
             if is_owner and text is not None and _is_final(answer):
-                self._cache.store_result(*_cache_key(owned.request), text, epoch)
+                self._cache.store_result(*_cache_key(held_request.request), text, epoch)
             self._context.failpoints.reach("after_answer_kept")
 
     def _store_end(
-        self, tx: Transaction, owned: HeldRequestId, state: str, text: str | None
+        self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
         """Write the end of the act into the row of the id. Return whether this call still held the id, and the epoch
         of the cache.
         """
         epoch = self._cache.refresh_epoch(lambda: idempotency.current_epoch(tx.conn, self._context.now()))
-        return request_ids.end_use(tx.conn, owned, state, text), epoch
+        return request_ids.end_use(tx.conn, held_request, state, text), epoch
 
-    def _renew_lease(self, owned: HeldRequestId) -> None:
-        self._context.write(lambda tx: request_ids.renew_lease(tx.conn, owned, self._heartbeat.lease_seconds))
+    def _renew_lease(self, held_request: HeldRequestId) -> None:
+        self._context.write(lambda tx: request_ids.renew_lease(tx.conn, held_request, self._heartbeat.lease_seconds))
 
 
 def compute_fingerprint(command: str, arguments: tuple[object, ...]) -> str:
     """Return the SHA-256 (hex) of the command and its arguments. Instead of the path of a file, the first 10 MiB + 1
     byte of its content are hashed.
     """
-    facts = [command, *(answer_texts.to_json_value(_replace_file_by_digest(argument)) for argument in arguments)]
+    facts = [
+        command,
+        *(answer_serialization.to_json_value(_replace_file_by_digest(argument)) for argument in arguments),
+    ]
     text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -369,7 +372,7 @@ def _row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | None:
     return None if row is None else (row.fence, row.state, row.has_live_lease)
 
 
-def _must_store(answer: Answer) -> bool:
+def _had_effect(answer: CallAnswer) -> bool:
     """True if the act wrote or sent something. That includes already_decided with a case: the request was sent, but
     people decided before its answer arrived.
     """
@@ -381,12 +384,12 @@ def _must_store(answer: Answer) -> bool:
     )
 
 
-def _is_final(answer: Answer) -> bool:
+def _is_final(answer: CallAnswer) -> bool:
     """True if the answer can't change later. Only an answer that says that the outcome is unknown can change."""
     return answer.error is None or answer.error.exit_status != _UNKNOWN_STATUS
 
 
-def _repeat_answer(answer: Answer) -> Any:
+def _repeat_answer(answer: CallAnswer) -> Any:
     """Return the value of the first call, or raise its error with detail.duplicate. Marks the call as a
     repetition.
     """

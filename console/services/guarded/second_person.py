@@ -15,13 +15,13 @@ from console.store.refunds import approvals
 
 
 @dataclass(frozen=True, slots=True)
-class HalfDecision:
+class PersonDecision:
     """The decision of one of the two people that the state of `record` is `target`.
 
     `subject` is the kind and the id of the record; for an operation whose row is lost, the id is None and
     `operation_id` identifies it. `proof` is stored as evidence. `refusal_facts` are further facts of the refusal
-    not_allowed. `replaces`: True if this decision replaces an open proposal with another target; if False, it is
-    refused in that case.
+    not_allowed. `may_replace_proposal`: True if this decision replaces an open proposal with another target; if
+    False, it is refused in that case.
     """
 
     subject: tuple[str, int | None]
@@ -31,13 +31,13 @@ class HalfDecision:
     operation_id: str | None
     proof: bytes
     refusal_facts: NotAllowed
-    replaces: bool = False
+    may_replace_proposal: bool = False
 
 
 def decide(
     context: ServiceContext,
     tx: Transaction,
-    decision: HalfDecision,
+    decision: PersonDecision,
     *,
     settle: Callable[[str], None],
     propose: Callable[[int], Mapping[str, object]],
@@ -57,7 +57,7 @@ def decide(
     if proposal is not None and is_second:
         _require_second(context, decision, proposal.person)
         check(proposal.person)
-    elif proposal is not None and not decision.replaces:
+    elif proposal is not None and not decision.may_replace_proposal:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": MismatchReason.OTHER_PROPOSAL}
         )
@@ -74,7 +74,7 @@ def decide(
     return True
 
 
-def _require_second(context: ServiceContext, decision: HalfDecision, proposer: str) -> None:
+def _require_second(context: ServiceContext, decision: PersonDecision, proposer: str) -> None:
     """Refuse the second decision if it comes from the proposer (same_person), from a person without the right
     resolve_second, or without a newly typed password (not_allowed).
     """

@@ -80,7 +80,7 @@ def has_unsent(context: ServiceContext) -> bool:
     return False
 
 
-def settle_all(context: ServiceContext, settlers: "Mapping[str, Settler]") -> int:
+def settle_all_unsent(context: ServiceContext, settlers: "Mapping[str, Settler]") -> int:
     """Settle the unsent operations; return how many were settled. The keys of `settlers` are the names of actions."""
     entries = find_unsent(context)
     results = (

@@ -12,8 +12,8 @@ from console.domain.payments import provider_registry
 from console.domain.service_results import HealthCheck
 from console.domain.setting_problems import SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
-from console.services.desk_requests.desk_status import alive_worker, find_leftovers
-from console.services.guarded import database_rollback as going_back
+from console.services.desk_requests.desk_status import find_alive_worker, find_leftovers
+from console.services.guarded import database_rollback
 from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
 from console.settings.urls import mask_password
@@ -62,7 +62,11 @@ class Health:
             ("documents", self._check_documents),
             ("store_key", self._check_store_key),
             ("operator", self._check_operator),
-            *((("worker", self._worker), ("credentials", self._leftovers)) if self._asks is True else ()),
+            *(
+                (("worker", self._check_worker), ("credentials", self._check_leftover_credentials))
+                if self._asks_worker is True
+                else ()
+            ),
             ("alarmbox", self._check_alarmbox),
             ("lease_clock", self._check_lease_clock),
             ("tasks", self._check_tasks),
@@ -94,14 +98,14 @@ class Health:
         database = Database(self._settings.database_url, without_time_limit=True)
         try:
             if not accepts_new_database:
-                going_back.require_file(database, spool)
+                database_rollback.require_file(database, spool)
             if not accepts_new_database:
                 schema_before, schema_after = migrate.upgrade(database)
                 return {"from": schema_before, "to": schema_after}
             if not database.is_server:  # on a server only the owner of the schema upgrades it
                 migrate.upgrade(database)
             state = migrate.read_state(database)
-            going_back.accept_new_database(database, spool, state["database_id"])
+            database_rollback.accept_new_database(database, spool, state["database_id"])
         finally:
             spool.close()
             database.close()
@@ -111,7 +115,7 @@ class Health:
         try:
             facts = check()
         except ConsoleError as trouble:
-            verdict, cure = self._text_keys(name, trouble)
+            verdict, cure = self._wording_keys(name, trouble)
             facts = {"code": trouble.code, **trouble.detail}
             return HealthCheck(name, False, f"doctor.{verdict}.bad", f"doctor.{cure}.next", facts)
         is_good = bool(facts.pop("ok", True))
@@ -120,7 +124,7 @@ class Health:
         cure = f"doctor.{name}.given.next" if verdict == "given" else cure
         return HealthCheck(name, is_good, f"doctor.{name}.{verdict}", cure, facts)
 
-    def _text_keys(self, name: str, trouble: ConsoleError) -> tuple[str, str]:
+    def _wording_keys(self, name: str, trouble: ConsoleError) -> tuple[str, str]:
         """Return the middle parts of two wording keys: of the text about the failed check `name`, and of the text
         about its next step. A check that needs the database reports only that the database is unavailable or that a
         sign-in is missing.
@@ -160,10 +164,10 @@ class Health:
     def _check_documents(self) -> dict[str, object]:
         documents = open_documents(self._settings.documents_url, self._database)
         documents.check_writable()
-        return {"place": documents.place}
+        return {"place": documents.location}
 
     @cached_property
-    def _asks(self) -> bool | ConsoleError:
+    def _asks_worker(self) -> bool | ConsoleError:
         """True if a worker acts for this desk's person, False if the desk acts itself; the error if the database
         can't be read.
         """
@@ -179,11 +183,11 @@ class Health:
         """Raise the error because of which this desk can't know whether it needs credentials: the database could not
         be read. Return if the desk knows it.
         """
-        if isinstance(self._asks, ConsoleError):
-            raise self._asks
+        if isinstance(self._asks_worker, ConsoleError):
+            raise self._asks_worker
 
     def _check_store_key(self) -> dict[str, object]:
-        if self._asks is True:
+        if self._asks_worker is True:
             return {"verdict": "unneeded"}
         try:
             self._settings.store_key()
@@ -192,14 +196,14 @@ class Health:
             raise
         return {}
 
-    def _worker(self) -> dict[str, object]:
+    def _check_worker(self) -> dict[str, object]:
         """Check that there is a worker that acts for this desk's person."""
-        worker = alive_worker(self._database, TimeScale(self._settings.time_scale))
+        worker = find_alive_worker(self._database, TimeScale(self._settings.time_scale))
         if worker is None:
             return {"ok": False}
         return {"worker": worker.name, "seconds": round(worker.seconds_ago)}
 
-    def _leftovers(self) -> dict[str, object]:
+    def _check_leftover_credentials(self) -> dict[str, object]:
         """Look for credentials that this desk doesn't need, because a worker acts for its person. The check is ok
         also if there are some; they are reported as advice.
         """
@@ -227,7 +231,7 @@ class Health:
         return {"operator": sign_in.user, "place": sign_in.database_place, "source": sign_in.source}
 
     def _check_alarmbox(self) -> dict[str, object]:
-        if self._asks is True:
+        if self._asks_worker is True:
             return {"verdict": "unneeded"}
         url, is_enabled = self._settings.provider_url("alarmbox") or "", self._settings.is_enabled("alarmbox")
         if not is_enabled:
@@ -239,7 +243,7 @@ class Health:
         problem.
         """
         facts: dict[str, object] = {"provider": name, "url": self._settings.provider_url(name)}
-        if self._asks is True:
+        if self._asks_worker is True:
             return HealthCheck(name, True, "doctor.gateway.unneeded", "", facts)
         try:
             if not self._settings.is_enabled(name):
@@ -273,9 +277,9 @@ class Health:
         database_id = migrate.ensure_schema(self._database)["database_id"]
         spool = Spool(self._settings.home, cipher=None)
         try:
-            missing_count = going_back.count_missing_anchors(spool, self._database, database_id)
+            missing_count = database_rollback.count_missing_anchors(spool, self._database, database_id)
             with self._database.read() as conn:
-                stop = going_back.open_stop(conn)
+                stop = database_rollback.find_open_rollback(conn)
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_ALLOWED:
                 raise
@@ -317,7 +321,7 @@ class Health:
         return {
             "ok": not unpublished,
             "way": self._settings.alerts.publisher_kind,
-            "waiting": counts.waiting,
+            "waiting": counts.unpublished_count,
             "since": counts.oldest_created_at,
         }
 
@@ -337,12 +341,12 @@ def _check_of(finding: fitness.FitnessFinding) -> HealthCheck:
     """Return a finding about the database's settings as a health check. If the finding doesn't stop purchases, the
     check is ok and has a next step as advice.
     """
-    verdict = "ok" if finding.ok else "bad" if finding.stops_purchases else "advice"
+    verdict = "ok" if finding.has_passed else "bad" if finding.stops_purchases else "advice"
     name = f"doctor.{finding.name}"
     return HealthCheck(
         finding.name,
-        finding.ok or not finding.stops_purchases,
+        finding.has_passed or not finding.stops_purchases,
         f"{name}.{verdict}",
-        "" if finding.ok else f"{name}.next",
+        "" if finding.has_passed else f"{name}.next",
         finding.facts,
     )

@@ -15,7 +15,7 @@ from console.domain.views.any_record import QueueItem
 from console.services.process.context import ServiceContext
 from console.services.recovery.queues import Queues
 from console.store.credit_checks import credit_checks
-from console.store.database import change_feed as feed
+from console.store.database import change_feed
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import orders, payments
@@ -97,8 +97,8 @@ class LiveView:
         present state. Raises not_allowed if a named person may not read.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
-            mark, changed_ids = feed.changes_since(conn, after)
+            self._context.find_reading_person(conn)
+            mark, changed_ids = change_feed.changes_since(conn, after)
             changed_ids = tuple(change for change in changed_ids if change[0] in CHANNELS)
             lapsed = journal.lapsed_by_kind(conn) if changed_ids else {}
             summaries = tuple(

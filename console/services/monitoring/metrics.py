@@ -11,11 +11,11 @@ from console.domain.payments.provider_registry import NoticeKind
 from console.domain.service_results import QueueCount
 from console.domain.tasks.intervals import is_overdue
 from console.services.evidence.call_summaries import classify_answer, is_call
-from console.services.payment_intake.common import ASKED, REFUSED, TO_ASK
+from console.services.payment_intake.common import REFUSED, REFUSED_CONFIRMED, REFUSED_TO_CONFIRM
 from console.services.process.context import ServiceContext
-from console.services.process.counters import DUPLICATES, Tally
+from console.services.process.counters import DUPLICATES, ProcessCounters
 from console.services.recovery.queues import Queues
-from console.store.monitoring import recent_activity as figures
+from console.store.monitoring import recent_activity
 from console.store.tasks import tasks
 
 MEASURED_PERIOD = timedelta(minutes=15)
@@ -62,7 +62,7 @@ class FigureReader:
 
     def __init__(self, context: ServiceContext, queues: Queues, cache_counts: Callable[[], tuple[int, int]]) -> None:
         self._context, self._queues, self._cache_counts = context, queues, cache_counts
-        self._foreign_tally, self._follow_lock = Tally(), Lock()
+        self._foreign_tally, self._follow_lock = ProcessCounters(), Lock()
         self._trail_position: int | None = None
 
     def read_figures(self) -> Figures:
@@ -72,10 +72,10 @@ class FigureReader:
         self._count_other_processes()
         queues = self._queues.read_counts()
         with self._context.database.read() as conn:
-            answers = [answer for answer in figures.provider_answers(conn, since) if is_call(answer[0])]
-            states = figures.count_payment_states(conn, since)
-            notices = figures.count_notices(conn, since)
-            durations = figures.operation_durations(conn, [of for _, _, of in answers if of], since)
+            answers = [answer for answer in recent_activity.provider_answers(conn, since) if is_call(answer[0])]
+            states = recent_activity.count_payment_states(conn, since)
+            notices = recent_activity.count_notices(conn, since)
+            durations = recent_activity.operation_durations(conn, [of for _, _, of in answers if of], since)
             overdue_names = tuple(
                 task.name for task in tasks.all_tasks(conn) if is_overdue(task, now, self._context.scale)
             )
@@ -103,16 +103,16 @@ class FigureReader:
 
     def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
         """Return the number of waits for leases by class of duration, and their sum in seconds: those of this
-        process, and those of other processes since it began. See `Tally.waits` for the classes.
+        process, and those of other processes since it began. See `ProcessCounters.waits` for the classes.
         """
-        (own, seconds), (foreign_counts, foreign_seconds) = self._context.tally.waits, self._foreign_tally.waits
+        (own, seconds), (foreign_counts, foreign_seconds) = self._context.counters.waits, self._foreign_tally.waits
         return tuple(map(sum, zip(own, foreign_counts, strict=True))), seconds + foreign_seconds
 
     def count_duplicates(self) -> int:
         """Return how many duplicate operations were refused: by this process, and by other processes since it
         began.
         """
-        return self._context.tally.duplicates + self._foreign_tally.duplicates
+        return self._context.counters.duplicates + self._foreign_tally.duplicates
 
     def count_cache_hits(self) -> Ratio:
         """Return the number of reads that the cache answered and the number of all reads. Redis counts them for all
@@ -126,15 +126,15 @@ class FigureReader:
         """
         with self._follow_lock, self._context.database.read() as conn:
             if self._trail_position is None:
-                self._trail_position = figures.newest_trail_id(conn)
-            foreign_activity = figures.read_other_processes(
+                self._trail_position = recent_activity.newest_trail_id(conn)
+            foreign_activity = recent_activity.read_other_processes(
                 conn, self._trail_position, self._context.session, DUPLICATES
             )
             self._trail_position = foreign_activity.last_row_id
             self._foreign_tally.add_counts(foreign_activity.duplicate_count, foreign_activity.wait_seconds)
 
 
-_REFUSED_RESULTS = frozenset((REFUSED, TO_ASK, ASKED))
+_REFUSED_RESULTS = frozenset((REFUSED, REFUSED_TO_CONFIRM, REFUSED_CONFIRMED))
 
 
 def _is_unsigned(source: str) -> bool:

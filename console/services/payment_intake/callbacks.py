@@ -12,11 +12,11 @@ from console.domain.payments.records import NoticePost
 from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, Sent
 from console.providers.payment_notices import Callback, CallbackReader
-from console.services.payment_intake import common as parts
+from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
-from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.payments.probe import PaymentProbes
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.payments import payments
@@ -28,20 +28,20 @@ given second, so also after our own read of the payment in that second.
 """
 
 
-class CallbackNotices:
+class CallbackHandler:
     """Handles the notices of one provider that arrive at the callback address, from the payer's browser or from the
     provider itself.
     """
 
     def __init__(
-        self, context: ServiceContext, provider: str, vendors: PaymentVendors, probing: PaymentProbes
+        self, context: ServiceContext, provider: str, vendors: PaymentProviders, probing: PaymentProbes
     ) -> None:
         self._context = context
         self._name = provider
         self._vendors = vendors
         self._probing = probing
 
-    def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: NoticePost) -> Callable[[], NoticeEffect]:
         """Check the callback in `post` without reading the database. Return a function that stores the callback and
         applies its report to the payment. Raises NoticeRefused for a forged callback, for a payment time in the
         future, and if the provider is not configured on this desk.
@@ -50,19 +50,19 @@ class CallbackNotices:
         if not callback.genuine:
             raise NoticeRefused("callback_refused", callback.evidence, callback.hint)
         paid_at = callback.report.paid_at if callback.report else None
-        parts.require_present(paid_at, self._context.now(), callback.evidence, callback.hint)
+        common.refuse_future_time(paid_at, self._context.now(), callback.evidence, callback.hint)
         return lambda: self._store_callback(callback)
 
     def _store_callback(self, callback: Callback) -> NoticeEffect:
-        earlier = parts.find_earlier(self._context, self._name, callback.event_id)
+        earlier = common.find_stored_notice_effect(self._context, self._name, callback.event_id)
         if earlier is not None:
             return earlier
-        event = parts.store_event(
+        event = common.store_event(
             self._context, self._name, callback.event_id, lambda tx: self._apply_callback(tx, callback)
         )
         if event is None:
-            return NoticeEffect(parts.REPEATED)
-        return NoticeEffect(event.done, event.payment_id, event if event.done == parts.QUEUED else None)
+            return NoticeEffect(common.REPEATED)
+        return NoticeEffect(event.done, event.payment_id, event if event.done == common.QUEUED else None)
 
     def _read_callback(self, body: bytes) -> Callback:
         reader: object = self._vendors.find_reader(self._name)
@@ -82,7 +82,7 @@ class CallbackNotices:
             self._name,
             callback.event_id,
             (report.provider_state if report else callback.reason)[:40],
-            parts.QUEUED if payment else parts.UNMATCHED,
+            common.QUEUED if payment else common.UNMATCHED,
             callback.evidence,
             payment_id=payment.id if payment else None,
             order_no=callback.hint,
@@ -93,8 +93,10 @@ class CallbackNotices:
         if payment is not None and report is not None:
             values = (callback.kind, callback.reason, Sent.YES, report, None, callback.evidence, callback.sha256)
             at = min(report.paid_at + CALLBACK_TIME_PRECISION, now) if report.paid_at else now
-            fact = PaymentFact(report, at, ReportSource.CALLBACK, "callback", Outcome(*values), callback.event_id)
-            apply_report(self._context, tx, payment, fact, read=True)
+            fact = ReportWithSource(
+                report, at, ReportSource.CALLBACK, "callback", Outcome(*values), callback.event_id
+            )
+            apply_report(self._context, tx, payment, fact, is_just_read=True)
         return event
 
     def ask_provider(self, event: PaymentEvent) -> str:
@@ -105,9 +107,9 @@ class CallbackNotices:
             return event.done
         effect = self._probing.confirm_by_provider(event.payment_id, event.event_id)
         if effect is None:
-            return parts.QUEUED
-        word = parts.BOOKED if event.done == parts.QUEUED else parts.find_event_state(effect)
-        parts.settle_event(self._context, self._name, event.event_id, word, event.payment_id)
+            return common.QUEUED
+        word = common.BOOKED if event.done == common.QUEUED else common.find_event_state(effect)
+        common.settle_event(self._context, self._name, event.event_id, word, event.payment_id)
         return word
 
     def ask_about_refused(self, event: PaymentEvent) -> str:
@@ -119,5 +121,5 @@ class CallbackNotices:
             payment = payments.by_merchant_id(conn, self._name, event.order_no or "")
         if payment is not None and self._probing.confirm_by_provider(payment.id) is None:
             return event.done
-        parts.settle_event(self._context, self._name, event.event_id, parts.ASKED, None)
-        return parts.ASKED
+        common.settle_event(self._context, self._name, event.event_id, common.REFUSED_CONFIRMED, None)
+        return common.REFUSED_CONFIRMED

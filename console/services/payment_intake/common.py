@@ -24,7 +24,7 @@ NOTICE_KIND = "notice"
 """Subject kind of alerts, audit entries and evidence about a notice itself, for example about a notice whose payment
 is missing here.
 """
-BOOKED, REPEATED, UNCHANGED, QUEUED, UNMATCHED, KEPT = (
+BOOKED, REPEATED, UNCHANGED, QUEUED, UNMATCHED, STORED_ONLY = (
     "booked",
     "repeated",
     "unchanged",
@@ -32,23 +32,24 @@ BOOKED, REPEATED, UNCHANGED, QUEUED, UNMATCHED, KEPT = (
     "unmatched",
     "kept",
 )
-REFUSED, TO_ASK, ASKED = "refused", "refused_to_ask", "refused_asked"
-_WAITING_WORDS = frozenset({QUEUED, UNMATCHED, TO_ASK})
-_WORD_OF_EFFECT = {"booked": BOOKED, "changed": BOOKED, "unchanged": UNCHANGED, "unknown": KEPT}
+REFUSED, REFUSED_TO_CONFIRM, REFUSED_CONFIRMED = "refused", "refused_to_ask", "refused_asked"
+_WAITING_STATES = frozenset({QUEUED, UNMATCHED, REFUSED_TO_CONFIRM})
+_STATE_BY_EFFECT = {"booked": BOOKED, "changed": BOOKED, "unchanged": UNCHANGED, "unknown": STORED_ONLY}
 
 
 class NoticeRefused(Exception):
     """A notice is refused. The sender gets the same answer for every reason.
 
     `reason` is the code that is written to the audit trail; `evidence` is the part of the notice's text that may be
-    stored; `hint` is our payment number as the notice gives it (the notice may be forged), None if it has none.
+    stored; `payment_number` is our payment number as the notice gives it (the notice may be forged), None if it has
+    none.
     """
 
-    def __init__(self, reason: str, evidence: str = "", hint: str | None = None) -> None:
+    def __init__(self, reason: str, evidence: str = "", payment_number: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.evidence = evidence
-        self.hint = hint
+        self.payment_number = payment_number
 
 
 class EventAlreadyStored(Exception):
@@ -59,27 +60,27 @@ class EventAlreadyStored(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NoticeEffect:
-    """The effect of a notice. `word` is the state of the notice's event, e.g. `booked`; `payment_id` is the id of its
-    payment, None if no payment was found.
+    """The effect of a notice. `event_state` is the state of the notice's event, e.g. `booked`; `payment_id` is the id
+    of its payment, None if no payment was found.
 
     `event_to_confirm` is the stored event about whose payment the provider must still be asked, None if no question
     is needed. This event has the state `queued`, so a due task asks the provider if this process doesn't.
     """
 
-    word: str
+    event_state: str
     payment_id: int | None = None
     event_to_confirm: PaymentEvent | None = None
 
     @property
     def result(self) -> NoticeResult:
         """The result that the receiver of notices returns for this effect."""
-        return NoticeResult(refused=False, done=self.word, payment_id=self.payment_id)
+        return NoticeResult(refused=False, done=self.event_state, payment_id=self.payment_id)
 
 
-class Source(Protocol):
+class NoticeHandler(Protocol):
     """Interface of the handlers of notices; there is one handler class for each kind of source."""
 
-    def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: NoticePost) -> Callable[[], NoticeEffect]:
         """Check the notice without reading the database, so that forged notices put no load on the database. Return a
         function that stores the notice and applies its report; that function raises ConsoleError if the database
         fails.
@@ -93,18 +94,20 @@ def find_event_state(effect: Effect) -> str:
     """Return the state (column `done`) of a notice's event, given the effect that the notice's report had on the
     payment.
     """
-    return _WORD_OF_EFFECT[effect]
+    return _STATE_BY_EFFECT[effect]
 
 
-def require_present(at: datetime | None, now: datetime, evidence: str = "", hint: str | None = None) -> None:
-    """Raise NoticeRefused (with `evidence` and `hint`) if the time `at` is later than `now` by more than
+def refuse_future_time(
+    at: datetime | None, now: datetime, evidence: str = "", payment_number: str | None = None
+) -> None:
+    """Raise NoticeRefused (with `evidence` and `payment_number`) if the time `at` is later than `now` by more than
     CLOCK_TOLERANCE. None for `at` is accepted.
     """
     if at is not None and at > now + CLOCK_TOLERANCE:
-        raise NoticeRefused("from_the_future", evidence, hint)
+        raise NoticeRefused("from_the_future", evidence, payment_number)
 
 
-def find_earlier(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
+def find_stored_notice_effect(context: ServiceContext, source: str, event_id: str) -> NoticeEffect | None:
     """Return a NoticeEffect with the word `repeated` if the event with this id is already stored for the source; None
     for a new event.
     """
@@ -143,17 +146,24 @@ def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) 
     return stored
 
 
-def settle_event(context: ServiceContext, source: str, event_id: str, word: str, payment_id: int | None) -> None:
-    """Set the state (column `done`) of a stored event to `word`, and store the payment's id.
+def settle_event(
+    context: ServiceContext, source: str, event_id: str, event_state: str, payment_id: int | None
+) -> None:
+    """Set the state (column `done`) of a stored event to `event_state`, and store the payment's id.
 
-    The state changes only if the event waits for its effect (`queued`, `unmatched`, `refused_to_ask`) or if `word` is
-    `queued`. If two processes handle the event at the same time, the `word` of the first one stays.
+    The state changes only if the event waits for its effect (`queued`, `unmatched`, `refused_to_ask`) or if
+    `event_state` is `queued`. If two processes handle the event at the same time, the `event_state` of the first one
+    stays.
     """
 
     def write_state(tx: Transaction) -> None:
         event = payment_events.by_source_id(tx.conn, source, event_id)
-        if event is not None and event.done != word and (event.done in _WAITING_WORDS or word == QUEUED):
-            payment_events.write_result(tx.conn, event, word, payment_id or event.payment_id)
+        if (
+            event is not None
+            and event.done != event_state
+            and (event.done in _WAITING_STATES or event_state == QUEUED)
+        ):
+            payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
             if event.done == UNMATCHED:
                 cases.close_cases(tx.conn, NOTICE_KIND, event.id, context.now())
 

@@ -30,7 +30,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.documents.documents import StoredDocument
 from console.store.payments import events as payment_events
 from console.store.payments.events import PaymentEvent
-from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation import our_records
 from console.store.reconciliation.row_index import HistoryIndex
 from console.store.records import evidence
 from console.store.spool.cipher import DecryptionFailed
@@ -56,7 +56,7 @@ class DayFile:
     refunded_minor: int | None = None
 
 
-def make_call_name(provider: str) -> str:
+def make_evidence_source(provider: str) -> str:
     """Return the value of the column `source` for evidence about a provider's daily files, e.g. `paypay.recon`."""
     return f"{provider}.recon"
 
@@ -65,7 +65,9 @@ def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: 
     """Return the provider's daily files that are stored as evidence of the record `kind`, `subject_id`; the oldest
     evidence first.
     """
-    items = [item for item in evidence.of_subject(conn, kind, subject_id) if item.source == make_call_name(provider)]
+    items = [
+        item for item in evidence.of_subject(conn, kind, subject_id) if item.source == make_evidence_source(provider)
+    ]
     return tuple(_stored_file(item.body, item.sha256) for item in items)
 
 
@@ -76,14 +78,14 @@ def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[A
     return context.settings.secret(f"{provider.upper()}_{files.merchant}") or ""
 
 
-def seal_address(context: ServiceContext, url: str) -> str:
+def encrypt_download_address(context: ServiceContext, url: str) -> str:
     """Encrypt the download address `url` of a daily file with the store key, and return it as JSON text. Raises
     bad_profile on a desk without a store key.
     """
     return json.dumps({"sealed": context.cipher.encrypt(url.encode()).decode()})
 
 
-class ReconFiles:
+class DailyFileStore:
     """Finds, downloads and stores the daily files of one provider, for reconciliations."""
 
     def __init__(self, context: ServiceContext, plugin: ProviderPlugin[Any], files: DailyFiles[Any]) -> None:
@@ -100,7 +102,7 @@ class ReconFiles:
         announced.
         """
         with self._context.database.read() as conn:
-            event_id = history_reads.announced_event_id(conn, self._source, day.isoformat())
+            event_id = our_records.announced_event_id(conn, self._source, day.isoformat())
             event = payment_events.by_source_id(conn, self._source, event_id) if event_id else None
         if event is None:
             raise ConsoleError(
@@ -175,7 +177,7 @@ class ReconFiles:
         if stored is not None:
             evidence.add_document(tx.conn, subject_id, kind, stored.path, stored.sha256, stored.bytes, context.now())
         return evidence.add_answer(
-            tx.conn, (kind, subject_id), None, make_call_name(self._source), operator, answer, context.now()
+            tx.conn, (kind, subject_id), None, make_evidence_source(self._source), operator, answer, context.now()
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from console.domain.payments.records import Payment
 from console.services.payment_intake.receive import Notices
 from console.services.payments import next_work as payment_work
-from console.services.payments import order_status as order_moving
+from console.services.payments import order_status
 from console.services.payments.probe import PaymentProbes
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import until_stopped
@@ -55,4 +55,4 @@ class DuePayments:
         return self._probing.probe(payment.id, automatic=True)
 
     def _move_order(self, payment: Payment) -> bool:
-        return order_moving.retry_move(self._context, payment)
+        return order_status.retry_move(self._context, payment)

@@ -17,9 +17,9 @@ from console.domain.payments.states import PaymentState
 from console.providers.http.strict_json import Unreadable
 from console.providers.payment_notices import ReconFileHint, TransactionHint
 from console.providers.payment_plugin import HintReader, ProviderPlugin
-from console.services.payment_intake import common as parts
+from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
-from console.services.payment_intake.daily_files import find_merchant_id, seal_address
+from console.services.payment_intake.daily_files import encrypt_download_address, find_merchant_id
 from console.services.payments.probe import PaymentProbes
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -31,7 +31,7 @@ from console.store.reconciliation.our_records import ANNOUNCED_RESULT
 _LONGEST_STORED_CHARACTERS = 2_000
 
 
-class HintNotices:
+class HintHandler:
     """Handles the hints of one provider. Only hints from the provider's own network addresses are accepted."""
 
     def __init__(
@@ -42,7 +42,7 @@ class HintNotices:
         self._probing = probing
         self._networks = [ip_network(text) for text in hints.networks(context.settings.provider_settings_of(plugin))]
 
-    def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: NoticePost) -> Callable[[], NoticeEffect]:
         """Check the source address and the form of the hint without reading the database. Return a function that
         stores the hint. Raises NoticeRefused.
         """
@@ -56,14 +56,14 @@ class HintNotices:
             return lambda: self._store_hint(self._make_file_event(hint))
         if not isinstance(hint, TransactionHint):
             name = hashlib.sha256(post.body).hexdigest()
-            return lambda: self._store_hint(PaymentEvent(self._name, name, "OtherHint", parts.KEPT, ""))
+            return lambda: self._store_hint(PaymentEvent(self._name, name, "OtherHint", common.STORED_ONLY, ""))
         text = self._make_stored_fields(post.body)
-        parts.require_present(hint.latest, self._context.now(), text, hint.merchant_payment_id)
+        common.refuse_future_time(hint.latest, self._context.now(), text, hint.merchant_payment_id)
         event = PaymentEvent(
             self._name,
             hint.event_id,
             hint.state,
-            parts.QUEUED,
+            common.QUEUED,
             text,
             order_no=hint.merchant_payment_id,
             amount_minor=hint.amount.minor if hint.amount else None,
@@ -88,30 +88,30 @@ class HintNotices:
         day = files.day_of(hint.url, find_merchant_id(self._context, self._name, files)) if files else None
         if day is not None:
             with suppress(ConsoleError):  # Without a store key, nothing can be encrypted.
-                body = seal_address(self._context, hint.url)
+                body = encrypt_download_address(self._context, hint.url)
                 return PaymentEvent(self._name, hint.event_id, kind, ANNOUNCED_RESULT, body, order_no=day.isoformat())
-        return PaymentEvent(self._name, hint.event_id, kind, parts.KEPT, "")
+        return PaymentEvent(self._name, hint.event_id, kind, common.STORED_ONLY, "")
 
     def _store_hint(self, event: PaymentEvent) -> NoticeEffect:
-        stored = parts.store_event(self._context, self._name, event.event_id, lambda _tx: event)
-        return NoticeEffect(parts.KEPT if stored else parts.REPEATED)
+        stored = common.store_event(self._context, self._name, event.event_id, lambda _tx: event)
+        return NoticeEffect(common.STORED_ONLY if stored else common.REPEATED)
 
     def _store_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
         """Store the event of a hint, unless it is stored already; `payment_id` is the provider's payment id in the
         hint. The provider is not asked here but after the reply to the hint, for which PayPay waits two seconds at
         most.
         """
-        earlier = parts.find_earlier(self._context, self._name, event.event_id)
+        earlier = common.find_stored_notice_effect(self._context, self._name, event.event_id)
         if earlier is not None:
-            return self._take_repeated(event, earlier)
-        stored = parts.store_event(
+            return self._handle_repeated_hint(event, earlier)
+        stored = common.store_event(
             self._context, self._name, event.event_id, lambda tx: self._match_payment(tx, event, payment_id)
         )
         if stored is None:
-            return NoticeEffect(parts.REPEATED)
-        return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == parts.QUEUED else None)
+            return NoticeEffect(common.REPEATED)
+        return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == common.QUEUED else None)
 
-    def _take_repeated(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
+    def _handle_repeated_hint(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
         """Return the effect of a repeated hint.
 
         A hint that does not report a successful payment contains no time, so two such hints have the same event id,
@@ -122,14 +122,14 @@ class HintNotices:
             return earlier
         if self._probing.read_payment(earlier.payment_id).state not in PAID_STATES:
             return earlier
-        parts.settle_event(self._context, self._name, event.event_id, parts.QUEUED, earlier.payment_id)
+        common.settle_event(self._context, self._name, event.event_id, common.QUEUED, earlier.payment_id)
         return replace(earlier, event_to_confirm=replace(event, payment_id=earlier.payment_id))
 
     def _match_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
         payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
-            return replace(event, done=parts.UNMATCHED)
-        word = parts.UNCHANGED if self._says_nothing_new(payment, event) else parts.QUEUED
+            return replace(event, done=common.UNMATCHED)
+        word = common.UNCHANGED if self._is_already_booked(payment, event) else common.QUEUED
         return replace(event, done=word, payment_id=payment.id)
 
     def ask_provider(self, event: PaymentEvent) -> str:
@@ -145,9 +145,9 @@ class HintNotices:
                 raise
             effect = "unchanged"
         if effect is None:
-            return parts.QUEUED
-        word = parts.find_event_state(effect)
-        parts.settle_event(self._context, event.source, event.event_id, word, event.payment_id)
+            return common.QUEUED
+        word = common.find_event_state(effect)
+        common.settle_event(self._context, event.source, event.event_id, word, event.payment_id)
         return word
 
     def _make_stored_fields(self, body: bytes) -> str:
@@ -161,7 +161,7 @@ class HintNotices:
         payment = payments.by_provider_id(conn, self._name, provider_id) if provider_id else None
         return payment or (payments.by_merchant_id(conn, self._name, merchant_id) if merchant_id else None)
 
-    def _says_nothing_new(self, payment: Payment, event: PaymentEvent) -> bool:
+    def _is_already_booked(self, payment: Payment, event: PaymentEvent) -> bool:
         """True if the payment is already completed here and the hint reports it as paid, with the same amount or
         without an amount.
         """

@@ -23,9 +23,9 @@ from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.payment_intake.signed_notices import find_corporation_number
 from console.services.payments import next_work as payment_work
-from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.payments.probe import PaymentProbes
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
@@ -41,7 +41,7 @@ _MIDDAY = time(12)
 class Imports:
     """Imports single payments. This class can query providers but not move money."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors, probing: PaymentProbes) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders, probing: PaymentProbes) -> None:
         self._context = context
         self._vendors = vendors
         self._probing = probing
@@ -58,7 +58,7 @@ class Imports:
         facts = {"provider": request.provider[:40], "number": request.merchant_payment_id[:64]}
         try:
             with refusals.audit_refusals(self._context, ACTION, None, facts, kind=KIND):
-                self._context.require("import")
+                self._context.require_right("import")
                 reader = self._vendors.get_reader(request.provider)
                 question, number = self._make_question(request, reader)
                 return self._import(request, reader, question, number)
@@ -97,7 +97,7 @@ class Imports:
         by_code = True
         if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.asks_by_amount_and_day:
             outcome, by_code = reader.read_payment(replace(question, by_code=False)), False
-        fact = PaymentFact(self._require_report(outcome), asked_at, ReportSource.READ, CALL_NAME, outcome)
+        fact = ReportWithSource(self._require_report(outcome), asked_at, ReportSource.READ, CALL_NAME, outcome)
         entered = self._context.write(lambda tx: self._insert_if_missing(tx, request, fact, number, by_code=by_code))
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
@@ -136,7 +136,7 @@ class Imports:
             raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, detail)
         return report
 
-    def insert_missing_payment(self, tx: Transaction, request: PaymentImport, fact: PaymentFact) -> Payment:
+    def insert_missing_payment(self, tx: Transaction, request: PaymentImport, fact: ReportWithSource) -> Payment:
         """Insert, in the caller's transaction, a payment that a provider's history contains and our database doesn't;
         apply the report `fact` to it, and return it.
         """
@@ -144,7 +144,7 @@ class Imports:
 
     @payments.run_again_if_stale()
     def _insert_if_missing(
-        self, tx: Transaction, request: PaymentImport, fact: PaymentFact, number: str | None, *, by_code: bool
+        self, tx: Transaction, request: PaymentImport, fact: ReportWithSource, number: str | None, *, by_code: bool
     ) -> Payment:
         """Insert the payment if our database doesn't have it, apply the provider's report `fact` to it, and return
         it. `number` is its corporation number; `by_code` is True if the payer paid with a code that the console
@@ -161,7 +161,9 @@ class Imports:
                 tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=KIND
             )
             payment = payment_work.require_payment(tx, payment_id)
-        return payment_work.require_payment(tx, apply_report(context, tx, payment, fact, read=True).payment_id)
+        return payment_work.require_payment(
+            tx, apply_report(context, tx, payment, fact, is_just_read=True).payment_id
+        )
 
     def _make_new_payment(
         self, tx: Transaction, request: PaymentImport, amount: Money, number: str | None
@@ -184,14 +186,14 @@ class Imports:
             raise RunAgain from None
 
 
-def _begun_at(request: PaymentImport, fact: PaymentFact) -> datetime:
+def _begun_at(request: PaymentImport, fact: ReportWithSource) -> datetime:
     """Return the time at which an imported payment began: 12:00 in India on the requested day; without a requested
     day, the time of payment; without that, the time of the report. A provider that is asked by day is asked about the
     day of this time.
     """
     if request.day is not None:
         return datetime.combine(request.day, _MIDDAY, IST).astimezone(UTC)
-    return fact.report.paid_at or fact.at
+    return fact.report.paid_at or fact.true_at
 
 
 def _is_payment_number(number: str) -> bool:

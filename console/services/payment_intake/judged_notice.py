@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from console.domain import correlation as tracing
 from console.domain.payments.service_results import NoticeResult
-from console.services.payment_intake import common as parts
+from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect
 from console.services.process.context import WORKER, act_as
 from console.services.process.tolerated import log_and_suppress
@@ -16,20 +16,20 @@ from console.store.payments.events import PaymentEvent
 
 
 @dataclass(slots=True)
-class JudgedNotice:
+class CheckedNotice:
     """A checked notice. The caller first calls `store_notice`, then `ask_provider` if `must_ask` is True.
 
     `is_refused` is True if the notice is refused; `store_notice` then writes only the audit entry and the event of
-    the refusal, if `writes_database` is True. `write_first` is True for a refused notice that must be stored before
-    the sender gets the reply, because it may be a damaged genuine notice. `correlation` is the correlation id of both
-    steps.
+    the refusal, if `writes_database` is True. `must_store_before_reply` is True for a refused notice that must be
+    stored before the sender gets the reply, because it may be a damaged genuine notice. `correlation` is the
+    correlation id of both steps.
     """
 
     correlation: str
-    work: Callable[[], NoticeEffect] | None = field(repr=False)
-    question: Callable[[PaymentEvent], str] = field(repr=False)
+    write_effect: Callable[[], NoticeEffect] | None = field(repr=False)
+    ask_about_event: Callable[[PaymentEvent], str] = field(repr=False)
     is_refused: bool = False
-    write_first: bool = False
+    must_store_before_reply: bool = False
     _effect: NoticeEffect | None = field(default=None, init=False)
 
     @property
@@ -37,7 +37,7 @@ class JudgedNotice:
         """True if `store_notice` writes to the database. False for a refusal that exceeds the rate limit of
         refusals.
         """
-        return self.work is not None
+        return self.write_effect is not None
 
     @property
     def must_ask(self) -> bool:
@@ -51,7 +51,7 @@ class JudgedNotice:
         if the database fails.
         """
         with self._as_worker():
-            self._effect = self.work() if self.work is not None else None
+            self._effect = self.write_effect() if self.write_effect is not None else None
         if self.is_refused or self._effect is None:
             return NoticeResult(refused=True)
         return self._effect.result
@@ -64,8 +64,8 @@ class JudgedNotice:
         if effect is None or effect.event_to_confirm is None:
             raise ValueError("nothing to ask about")
         with self._as_worker(), log_and_suppress(f"asking about payment {effect.payment_id}"):
-            word = self.question(effect.event_to_confirm)
-            if effect.word == parts.QUEUED:
+            word = self.ask_about_event(effect.event_to_confirm)
+            if effect.event_state == common.QUEUED:
                 return replace(effect.result, done=word)
         return effect.result
 

@@ -15,15 +15,15 @@ from console.domain.payments.provider_registry import NoticeKind, registered_par
 from console.domain.payments.records import NoticePost
 from console.domain.payments.service_results import NoticeResult
 from console.providers.payment_plugin import ProviderPlugin
-from console.services.payment_intake import common as parts
-from console.services.payment_intake.callbacks import CallbackNotices
-from console.services.payment_intake.common import NoticeEffect, NoticeRefused, Source
-from console.services.payment_intake.hints import HintNotices
-from console.services.payment_intake.judged_notice import JudgedNotice
+from console.services.payment_intake import common
+from console.services.payment_intake.callbacks import CallbackHandler
+from console.services.payment_intake.common import NoticeEffect, NoticeHandler, NoticeRefused
+from console.services.payment_intake.hints import HintHandler
+from console.services.payment_intake.judged_notice import CheckedNotice
 from console.services.payment_intake.rate_limit import TokenBucket
-from console.services.payment_intake.signed_notices import SOURCE_PATTERN, SignedNotices
+from console.services.payment_intake.signed_notices import SOURCE_PATTERN, SignedNoticeHandler
 from console.services.payments.probe import PaymentProbes
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.tasks.cancellation import until_stopped
 from console.services.tasks.due_tasks import skip_failures
@@ -39,35 +39,35 @@ REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND = 200, 5.0
 """Rate limit of the refusals that one process writes to the database: the largest number at once, and the rate per
 second.
 """
-MOST_UNANSWERED = 3
+MOST_UNANSWERED_IN_A_ROW = 3
 """If this many questions in a row about events of one source get no answer, the source counts as unreachable. One
 missing answer may be an accident.
 """
 _LONGEST_EVIDENCE_CHARACTERS = 2_000
-_UNSIGNED_REASONS = frozenset({"signature", "no_signature", "time", "callback_refused"})
+_SIGNATURE_REFUSAL_REASONS = frozenset({"signature", "no_signature", "time", "callback_refused"})
 """Reasons of refusals which mean that no valid signature covers the notice's content and time."""
-_REFUSED_WORDS = (parts.REFUSED, parts.TO_ASK, parts.ASKED)
+_REFUSED_WORDS = (common.REFUSED, common.REFUSED_TO_CONFIRM, common.REFUSED_CONFIRMED)
 
 
 class Notices:
     """Receives the notices of all sources. May be used by several threads at the same time."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors, probing: PaymentProbes) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders, probing: PaymentProbes) -> None:
         self._context = context
-        self._signed = SignedNotices(context)
+        self._signed = SignedNoticeHandler(context)
         self._hints = {
-            plugin.name: HintNotices(context, plugin, plugin.hints, probing)
+            plugin.name: HintHandler(context, plugin, plugin.hints, probing)
             for plugin in registered_parts(ProviderPlugin)
             if plugin.hints
         }
         self._callbacks = {
-            plugin.name: CallbackNotices(context, plugin.name, vendors, probing)
+            plugin.name: CallbackHandler(context, plugin.name, vendors, probing)
             for plugin in registered_parts(ProviderPlugin)
             if plugin.notice_source is NoticeKind.CALLBACKS
         }
-        self._sources: Mapping[str, HintNotices | CallbackNotices] = {**self._hints, **self._callbacks}
+        self._sources: Mapping[str, HintHandler | CallbackHandler] = {**self._hints, **self._callbacks}
         self._refusal_limit = TokenBucket(REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND)
-        self._last_asked_id = {parts.QUEUED: 0, parts.TO_ASK: 0}
+        self._last_asked_id = {common.QUEUED: 0, common.REFUSED_TO_CONFIRM: 0}
         self._last_unmatched_id = 0
 
     def receive_notice(self, post: NoticePost) -> NoticeResult:
@@ -78,11 +78,11 @@ class Notices:
         limit; the next written refusal contains the number of refusals that were not written. Raises ConsoleError
         only if the database fails; the sender should then send the notice again.
         """
-        judged = self.judge_notice(post)
+        judged = self.check_notice(post)
         result = judged.store_notice()
         return judged.ask_provider() if judged.must_ask else result
 
-    def judge_notice(self, post: NoticePost) -> JudgedNotice:
+    def check_notice(self, post: NoticePost) -> CheckedNotice:
         """Check a notice without reading the database, which is the first step of `receive_notice`. This method is
         for callers that must reply to the sender before the provider is asked.
         """
@@ -90,39 +90,39 @@ class Notices:
             try:
                 if len(post.body) > LARGEST_NOTICE_BYTES:
                     raise NoticeRefused("too_large", f"{len(post.body)} bytes")
-                work = self._find_source(post.source).judge(post)
+                work = self._find_source(post.source).check_notice(post)
                 log_events.write_event(LogEvent.CALLBACK_RECEIVED, source=post.source, bytes=len(post.body))
-                return JudgedNotice(correlation, work, self._ask_provider)
+                return CheckedNotice(correlation, work, self._ask_provider)
             except NoticeRefused as refusal:
-                write_first = post.source in self._callbacks and refusal.hint is not None
-                return JudgedNotice(
+                must_store_before_reply = post.source in self._callbacks and refusal.payment_number is not None
+                return CheckedNotice(
                     correlation,
-                    self._refusal_writer(post, refusal, write_first),
+                    self._refusal_writer(post, refusal, must_store_before_reply),
                     self._ask_provider,
                     True,
-                    write_first,
+                    must_store_before_reply,
                 )
 
     def _ask_provider(self, event: PaymentEvent) -> str:
         return self._sources[event.source].ask_provider(event)
 
-    def _find_source(self, name: str) -> Source:
+    def _find_source(self, name: str) -> NoticeHandler:
         return self._sources.get(name, self._signed)
 
     def _refusal_writer(
-        self, post: NoticePost, refusal: NoticeRefused, write_first: bool
+        self, post: NoticePost, refusal: NoticeRefused, must_store_before_reply: bool
     ) -> Callable[[], NoticeEffect] | None:
         """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the write.
 
-        The next written entry contains the number of refusals that were not written. With `write_first`, the refusal
-        is always written: the refused callback may be a genuine one that was damaged, so a due task asks the provider
-        about its payment.
+        The next written entry contains the number of refusals that were not written. With `must_store_before_reply`,
+        the refusal is always written: the refused callback may be a genuine one that was damaged, so a due task asks
+        the provider about its payment.
         """
         skipped_count = self._refusal_limit.take_token(self._context.clock.monotonic())
-        if skipped_count is None and not write_first:
+        if skipped_count is None and not must_store_before_reply:
             return None
-        word = parts.TO_ASK if write_first else parts.REFUSED
-        if refusal.reason in _UNSIGNED_REASONS:
+        word = common.REFUSED_TO_CONFIRM if must_store_before_reply else common.REFUSED
+        if refusal.reason in _SIGNATURE_REFUSAL_REASONS:
             source = post.source if SOURCE_PATTERN.fullmatch(post.source) else "other"
             facts = {"source": source, "reason": refusal.reason, "not_written_before": skipped_count or 0}
             log_events.write_event(LogEvent.SIGNATURE_VERIFICATION_FAILED, **facts)
@@ -148,7 +148,7 @@ class Notices:
             "refused",
             word,
             refusal.evidence[:_LONGEST_EVIDENCE_CHARACTERS],
-            order_no=refusal.hint[:64] if refusal.hint else None,
+            order_no=refusal.payment_number[:64] if refusal.payment_number else None,
         )
         payment_events.add_event(tx.conn, event, self._context.holder().operator, self._context.now())
         facts = {"source": source, "peer": (post.peer or "")[:64], "sha256": digest, "bytes": len(post.body)}
@@ -156,7 +156,7 @@ class Notices:
             facts["passed_over"] = skipped_count
         what = AuditAction.PAYMENT_CALLBACK_REFUSED
         self._context.record_audit(
-            tx, what, None, facts, kind=parts.NOTICE_KIND, result="refused", reason=refusal.reason
+            tx, what, None, facts, kind=common.NOTICE_KIND, result="refused", reason=refusal.reason
         )
 
     def count_refused(self) -> int:
@@ -164,7 +164,7 @@ class Notices:
         person may not read.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return min(
                 MOST_COUNTED_NOTICES,
                 sum(payment_events.count_with_result(conn, word, MOST_COUNTED_NOTICES) for word in _REFUSED_WORDS),
@@ -176,32 +176,32 @@ class Notices:
         """Due task: ask the provider again about hints and callbacks that have no answer yet, and look again for the
         payments of unmatched notices. Return the number of events that were answered or matched.
         """
-        asked_count = self._ask_all(parts.QUEUED, lambda event: self._ask_provider(event) != parts.QUEUED)
-        asked_count += self._ask_all(parts.TO_ASK, self._ask_about_refused)
+        asked_count = self._ask_all(common.QUEUED, lambda event: self._ask_provider(event) != common.QUEUED)
+        asked_count += self._ask_all(common.REFUSED_TO_CONFIRM, self._ask_about_refused)
         return asked_count + self._match_unmatched_events()
 
     def _ask_about_refused(self, event: PaymentEvent) -> bool:
-        return self._callbacks[event.source].ask_about_refused(event) == parts.ASKED
+        return self._callbacks[event.source].ask_about_refused(event) == common.REFUSED_CONFIRMED
 
     def _ask_all(self, word: str, ask: Callable[[PaymentEvent], bool]) -> int:
         """Call `ask` for a batch of events with the state `word`, beginning after the last event of the previous run.
         `ask` returns True if the provider answered. Return the number of answers.
 
-        After MOST_UNANSWERED questions in a row without an answer, the other events of that source are skipped, and
+        After MOST_UNANSWERED_IN_A_ROW questions without an answer, the other events of that source are skipped, and
         the next run begins after the last asked event. So an unreachable provider, or an event without an answer,
         does not block the other events.
         """
         batch, count, unanswered = self._events_with(word, after_id=self._last_asked_id[word]), 0, Counter[str]()
         self._last_asked_id[word] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
         for event in until_stopped(batch):
-            if unanswered[event.source] >= MOST_UNANSWERED:
+            if unanswered[event.source] >= MOST_UNANSWERED_IN_A_ROW:
                 continue
             is_answered = False
             with skip_failures(f"{word} notice {event.id}"):
                 is_answered = ask(event)
             count += is_answered
             unanswered[event.source] = 0 if is_answered else unanswered[event.source] + 1
-            if unanswered[event.source] == MOST_UNANSWERED:
+            if unanswered[event.source] == MOST_UNANSWERED_IN_A_ROW:
                 self._last_asked_id[word] = event.id
         return count
 
@@ -209,7 +209,7 @@ class Notices:
         """Look again for the payments of a batch of unmatched notices, beginning after the last notice of the
         previous run. Return the number of notices whose payment was found.
         """
-        matched_count, batch = 0, self._events_with(parts.UNMATCHED, after_id=self._last_unmatched_id)
+        matched_count, batch = 0, self._events_with(common.UNMATCHED, after_id=self._last_unmatched_id)
         self._last_unmatched_id = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
         for event in batch:
             with skip_failures(f"unmatched notice {event.id}"):
@@ -221,11 +221,11 @@ class Notices:
         hint or callback, store only the payment's id in the event. Return True if the payment was found.
         """
         if event.source not in self._sources:
-            return self._signed.retry_event(event) != parts.UNMATCHED
+            return self._signed.retry_event(event) != common.UNMATCHED
         with self._context.database.read() as conn:
             payment = payments.by_merchant_id(conn, event.source, event.order_no or "")
         if payment is not None:
-            parts.settle_event(self._context, event.source, event.event_id, parts.UNCHANGED, payment.id)
+            common.settle_event(self._context, event.source, event.event_id, common.UNCHANGED, payment.id)
         return payment is not None
 
     def _events_with(self, word: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:

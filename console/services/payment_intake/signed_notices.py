@@ -22,10 +22,10 @@ from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import WorkReason
-from console.services.payment_intake import common as parts
+from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
-from console.services.payments.apply_report import PaymentFact, apply_report
-from console.services.payments.providers import NOTICE_WORDS
+from console.services.payments.apply_report import ReportWithSource, apply_report
+from console.services.payments.providers import STATE_BY_NOTICE_TYPE
 from console.services.process.context import ServiceContext
 from console.settings.settings import Settings
 from console.store.alerts import cases
@@ -70,7 +70,7 @@ def notice_sources(settings: Settings) -> tuple[str, ...]:
     return tuple(source for source in sources if SOURCE_PATTERN.fullmatch(source))
 
 
-class SignedNotices:
+class SignedNoticeHandler:
     """Handles signed notices of the sources whose keys this desk has."""
 
     def __init__(self, context: ServiceContext) -> None:
@@ -78,23 +78,23 @@ class SignedNotices:
         self._keys: dict[str, str | None] = {}
         self._sources_without_key: set[str] = set()
 
-    def judge(self, post: NoticePost) -> Callable[[], NoticeEffect]:
+    def check_notice(self, post: NoticePost) -> Callable[[], NoticeEffect]:
         """Check signature, time and form of the notice without reading the database. Return a function that stores
         the notice and applies its report. Raises NoticeRefused.
         """
         signature = self._verify_post(post)
         notice = replace(parse_notice(normalize_source_name(post.source), post.body), signature=signature)
-        parts.require_present(notice.occurred_at, self._context.now(), notice.body, notice.order_no)
+        common.refuse_future_time(notice.occurred_at, self._context.now(), notice.body, notice.order_no)
         return lambda: self._store_notice(notice)
 
     def _store_notice(self, notice: SignedNotice) -> NoticeEffect:
-        earlier = parts.find_earlier(self._context, notice.source, notice.event_id)
+        earlier = common.find_stored_notice_effect(self._context, notice.source, notice.event_id)
         if earlier is not None:
             return earlier
-        event = parts.store_event(
+        event = common.store_event(
             self._context, notice.source, notice.event_id, lambda tx: self._apply_notice(tx, notice)
         )
-        return NoticeEffect(parts.REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
+        return NoticeEffect(common.REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
 
     def retry_event(self, event: PaymentEvent) -> str:
         """Apply the report of a stored signed notice again, if the order or payment that was missing when it came
@@ -107,7 +107,7 @@ class SignedNotices:
             return event.done
         applied_event = self._context.write(lambda tx: self._apply_notice(tx, notice))
         if applied_event.payment_id is not None:
-            parts.settle_event(
+            common.settle_event(
                 self._context, event.source, event.event_id, applied_event.done, applied_event.payment_id
             )
         return applied_event.done
@@ -122,7 +122,7 @@ class SignedNotices:
                 self._sources_without_key.add(event.source)
             return
         observed, expected = f"{event.kind} {event.order_no or event.event_id} {reason}", "a signature that fits"
-        args = (UNVERIFIED, parts.NOTICE_KIND, event.id, observed[:255], expected)
+        args = (UNVERIFIED, common.NOTICE_KIND, event.id, observed[:255], expected)
         if self._context.write(lambda tx: cases.open_case(tx.conn, *args, self._context.now())):
             _log.warning("notice %s of %r is not verified: %s", event.id, event.source[:32], reason)
 
@@ -159,7 +159,7 @@ class SignedNotices:
         key = self._read_key(normalize_source_name(post.source)) if SOURCE_PATTERN.fullmatch(post.source) else None
         header = {name.lower(): value for name, value in post.headers}.get(SIGNATURE_HEADER, "")
         stamp = _verify_signature(key or "no key", header, post.body)
-        is_recent = abs(self._context.now().timestamp() - (stamp or 0)) <= parts.CLOCK_TOLERANCE.total_seconds()
+        is_recent = abs(self._context.now().timestamp() - (stamp or 0)) <= common.CLOCK_TOLERANCE.total_seconds()
         has_signature = _SIGNATURE_PATTERN.fullmatch(header) is not None
         checks = {
             NO_KEY: key is not None,
@@ -195,19 +195,19 @@ class SignedNotices:
 
     @payments.run_again_if_stale()
     def _apply_notice(self, tx: Transaction, notice: SignedNotice) -> PaymentEvent:
-        state = NOTICE_WORDS.get(notice.type)
+        state = STATE_BY_NOTICE_TYPE.get(notice.type)
         payment = self._find_or_insert_payment(tx, notice) if state is not None else None
         if state is None or payment is None:
-            return _make_event(notice, parts.KEPT if state is None else parts.UNMATCHED)
+            return _make_event(notice, common.STORED_ONLY if state is None else common.UNMATCHED)
         report = _make_report(notice, state)
         kind = OutcomeClass.SUCCEEDED if state is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
         if not report.final:
             kind = OutcomeClass.PENDING
         digest = hashlib.sha256(notice.body.encode()).hexdigest()
         answer = Outcome(kind, notice.type.replace(".", "_")[:64], Sent.YES, report, None, notice.body, digest)
-        fact = PaymentFact(report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id)
-        effect = apply_report(self._context, tx, payment, fact, read=True).effect
-        return _make_event(notice, parts.find_event_state(effect), payment.id)
+        fact = ReportWithSource(report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id)
+        effect = apply_report(self._context, tx, payment, fact, is_just_read=True).effect
+        return _make_event(notice, common.find_event_state(effect), payment.id)
 
     def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:
         """Return the payment of the notice. If only the order of the notice exists, insert the payment. Return None

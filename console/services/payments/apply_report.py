@@ -23,9 +23,7 @@ from console.domain.records import Certainty, OperationState, Work, WorkReason, 
 from console.domain.retry_schedules import PAYMENT_PROBES, next_attempt_at
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
-from console.services.payments import order_columns
-from console.services.payments import order_status as order_moving
-from console.services.payments import timeout_start as timed_out
+from console.services.payments import order_columns, order_status, timeout_start
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import RunAgain, Transaction
@@ -41,18 +39,18 @@ Effect = Literal["booked", "changed", "unchanged", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentFact:
-    """One report about a payment, which was true at the instant `at` (UTC).
+class ReportWithSource:
+    """One report about a payment, which was true at the instant `true_at` (UTC).
 
-    `way` is the kind of the report's source; `call` is the name of the source in the evidence (e.g. `payment`,
-    `callback`, `notice`, `import`); `answer` is the answer that is stored as evidence; `event_id` is the id of the
-    notice that contained the report, None for other sources.
+    `source_kind` is the kind of the report's source; `source_name` is the name of the source in the evidence (e.g.
+    `payment`, `callback`, `notice`, `import`); `answer` is the answer that is stored as evidence; `event_id` is the
+    id of the notice that contained the report, None for other sources.
     """
 
     report: PaymentReport
-    at: datetime
-    way: ReportSource
-    call: str
+    true_at: datetime
+    source_kind: ReportSource
+    source_name: str
     answer: Outcome[PaymentReport]
     event_id: str | None = None
 
@@ -67,17 +65,17 @@ class AppliedReport:
 
 @payments.run_again_if_stale()
 def apply_report(
-    context: ServiceContext, tx: Transaction, payment: Payment, fact: PaymentFact, *, read: bool = False
+    context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource, *, is_just_read: bool = False
 ) -> AppliedReport:
     """Apply the report `fact` to a payment in the caller's transaction. Return its effect.
 
-    With `read=True` the caller has read `payment` in this transaction; otherwise the payment is read again here.
-    Raises not_found if the payment is missing.
+    With `is_just_read=True` the caller has read `payment` in this transaction; otherwise the payment is read again
+    here. Raises not_found if the payment is missing.
     """
-    current = payment if read else payment_work.require_payment(tx, payment.id)
-    news = _refuse_shared_id(tx, current, fact, report_effect(current, fact.report, fact.at, fact.way))
-    if fact.way is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
-        keep_answer(context, tx, current, fact.call, fact.answer)
+    current = payment if is_just_read else payment_work.require_payment(tx, payment.id)
+    news = _refuse_shared_id(tx, current, fact, report_effect(current, fact.report, fact.true_at, fact.source_kind))
+    if fact.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
+        store_answer(context, tx, current, fact.source_name, fact.answer)
     try:
         _write_report(context, tx, current, fact, news)
     except UniqueViolation:  # Another transaction has just given the provider's id to another payment.
@@ -86,7 +84,7 @@ def apply_report(
     return AppliedReport(current.id, _classify_effect(news))
 
 
-def keep_answer(
+def store_answer(
     context: ServiceContext, tx: Transaction, payment: Payment, call: str, answer: Outcome[object]
 ) -> int:
     """Store the provider's answer (or the fact that no answer came) as evidence of the payment. `call` is the name of
@@ -98,7 +96,7 @@ def keep_answer(
     )
 
 
-def _refuse_shared_id(tx: Transaction, payment: Payment, fact: PaymentFact, news: ReportEffect) -> ReportEffect:
+def _refuse_shared_id(tx: Transaction, payment: Payment, fact: ReportWithSource, news: ReportEffect) -> ReportEffect:
     """Return the effect `news` unchanged, with one exception: if the report would book this payment, but another
     payment of ours already has the provider's payment id, return an effect that books nothing and opens a case.
     """
@@ -117,7 +115,7 @@ def _refuse_shared_id(tx: Transaction, payment: Payment, fact: PaymentFact, news
 
 
 def _write_report(
-    context: ServiceContext, tx: Transaction, payment: Payment, fact: PaymentFact, news: ReportEffect
+    context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource, news: ReportEffect
 ) -> None:
     if ends_unknown(news, payment):
         cases.close_cases(tx.conn, KIND, payment.id, context.now())
@@ -134,19 +132,19 @@ def _write_report(
     if news.booked is not None:
         _book_amount(context, tx, payment, news.booked)
     if follows:
-        tx.after_commit(lambda: order_moving.move_after_payment(context, payment.id))
+        tx.after_commit(lambda: order_status.move_after_payment(context, payment.id))
     elif payment.order_id is not None and news.path:
         tx.after_commit(lambda: order_columns.write_values(context, payment.id))
     if end_state is PaymentState.REVERSED and news.path:
         account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
     if news.path and end_state in ENDED_UNPAID_STATES:
-        timed_out.begin_saga_at_cancellation(context, tx, payment)
+        timeout_start.begin_saga_at_cancellation(context, tx, payment)
     if ends_unknown(news, payment):
         _settle_operation(context, tx, payment, fact)
     _write_audit_entry(context, tx, payment, fact, news, end_state)
 
 
-def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment, fact: PaymentFact) -> None:
+def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource) -> None:
     """Close open proposals about the payment, and settle the journal row of the payment's start with the report's
     answer.
     """
@@ -156,13 +154,13 @@ def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment
         journal.settle_operation(tx.conn, payment.operation_id, OperationState.DONE, fact.answer, now)
 
 
-def _must_move_order(payment: Payment, fact: PaymentFact, news: ReportEffect, end_state: PaymentState) -> bool:
+def _must_move_order(payment: Payment, fact: ReportWithSource, news: ReportEffect, end_state: PaymentState) -> bool:
     """True if the order must be set to paid after this report. A callback alone is not enough; a read at the provider
     must confirm it first.
     """
     if payment.order_id is None or not news.path:
         return False
-    by_notice = news.booked is not None and fact.way is ReportSource.NOTICE and end_state in PAID_STATES
+    by_notice = news.booked is not None and fact.source_kind is ReportSource.NOTICE and end_state in PAID_STATES
     return end_state is PaymentState.COMPLETED or by_notice
 
 
@@ -172,14 +170,14 @@ def _is_released(payment: Payment, end_state: PaymentState) -> bool:
 
 
 def _column_values(
-    context: ServiceContext, payment: Payment, fact: PaymentFact, news: ReportEffect
+    context: ServiceContext, payment: Payment, fact: ReportWithSource, news: ReportEffect
 ) -> dict[str, object]:
     """Return the new values of the payment's columns except the state: the provider's statement if this report is the
     newest one, the certainty, and the values of a booking.
     """
     report, values = fact.report, dict[str, object]()
-    if news.is_newest and fact.way is not ReportSource.PEOPLE:
-        values |= make_report_values(report, payment, fact.at)
+    if news.is_newest and fact.source_kind is not ReportSource.PEOPLE:
+        values |= make_report_values(report, payment, fact.true_at)
     if fact.event_id is not None:
         values["payment_last_event_id"] = fact.event_id[:128]
     if news.unknown is not None:
@@ -190,7 +188,7 @@ def _column_values(
     if news.booked is not None:
         values |= {
             "provider_payment_id": report.provider_payment_id,
-            "paid_at": report.paid_at or fact.at,
+            "paid_at": report.paid_at or fact.true_at,
             "account_minor": 0,
         }
     if report.payer is not None and payment.payer is None:
@@ -258,7 +256,7 @@ def _write_audit_entry(
     context: ServiceContext,
     tx: Transaction,
     payment: Payment,
-    fact: PaymentFact,
+    fact: ReportWithSource,
     news: ReportEffect,
     end_state: PaymentState,
 ) -> None:
@@ -267,7 +265,7 @@ def _write_audit_entry(
     if suffix is None:
         return
     provider_word = fact.report.provider_state[:LONGEST_WORD_CHARACTERS]
-    facts: dict[str, object] = {"by": fact.call, "state": end_state.value, "word": provider_word}
+    facts: dict[str, object] = {"by": fact.source_name, "state": end_state.value, "word": provider_word}
     if news.booked is not None:
         facts |= {"minor": news.booked.minor, "currency": news.booked.currency}
     if payment.state in ENDED_UNPAID_STATES and news.booked is not None:

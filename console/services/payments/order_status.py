@@ -31,7 +31,7 @@ def move_after_payment(context: ServiceContext, payment_id: int) -> None:
         _move_with_audit(context, payment_id)
 
 
-def move_order(context: ServiceContext, payment_id: int) -> Order:
+def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
     """Set the payment's order to paid if its paid payments cover the order's total. Return the order, changed or not.
     No provider is called.
 
@@ -57,9 +57,9 @@ def move_by_person(context: ServiceContext, payment_id: int) -> Order:
     not_found, and nothing_to_resolve if the order can't be set to paid.
     """
     with refusals.audit_refusals(context, ACTION, payment_id, kind=payments.KIND):
-        context.require("probe")
+        context.require_right("probe")
         _require_movable(context, payment_id)
-        return move_order(context, payment_id)
+        return set_order_paid(context, payment_id)
 
 
 def _require_movable(context: ServiceContext, payment_id: int) -> None:
@@ -157,7 +157,7 @@ def retry_move(context: ServiceContext, payment: Payment) -> bool:
     next attempt (after the last attempt a person must review the payment) and raise the error.
     """
     try:
-        move_order(context, payment.id)
+        set_order_paid(context, payment.id)
     except Exception:
         context.write(lambda tx: _plan_next(context, tx, payment.id))
         raise

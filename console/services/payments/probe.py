@@ -22,10 +22,10 @@ from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import Settler
-from console.services.payments import apply_report as happened
+from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
-from console.services.payments.apply_report import Effect, PaymentFact, apply_report
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.apply_report import Effect, ReportWithSource, apply_report
+from console.services.payments.providers import PaymentProviders
 from console.services.payments.start_outcomes import is_lapsed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -52,7 +52,7 @@ def lease_name(payment_id: int) -> str:
 class PaymentProbes:
     """Reads payments at their providers. This class can't start payments or move money."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors, starts: Settler) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders, starts: Settler) -> None:
         self._context = context
         self._vendors = vendors
         self._starts = starts
@@ -66,7 +66,7 @@ class PaymentProbes:
         provider_unreachable.
         """
         with refusals.audit_refusals(self._context, ACTION, payment_id, kind=KIND):
-            self._context.require("probe")
+            self._context.require_right("probe")
             with self.hold_payment(payment_id) as payment:
                 return self._probe(payment, automatic=automatic)
 
@@ -207,7 +207,7 @@ class PaymentProbes:
         report = find_report(outcome)
         if report is None:
             return self._store_answer(tx, payment, outcome, call)
-        fact = PaymentFact(report, asked_at, ReportSource.READ, call, outcome, event_id)
+        fact = ReportWithSource(report, asked_at, ReportSource.READ, call, outcome, event_id)
         return apply_report(self._context, tx, payment, fact).effect
 
     @payments.run_again_if_stale()
@@ -216,7 +216,7 @@ class PaymentProbes:
         another payment, or if the provider has no such payment although it is paid here.
         """
         context, current = self._context, payment_work.require_payment(tx, payment.id)
-        happened.keep_answer(context, tx, current, call, outcome)
+        reports.store_answer(context, tx, current, call, outcome)
         if outcome.reason in MISFIT_REASONS:
             self._open_contradiction_case(tx, current, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:

@@ -8,7 +8,7 @@ from console.domain.payments.states import PaymentState
 from console.providers import payment_plugin
 from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
 from console.providers.payment_provider import PaymentReader, PaymentVendor
-from console.services.credit_checks.provider_tokens import NoCalls, SpacedCalls
+from console.services.credit_checks.provider_tokens import RefusedCalls, SpacedCalls
 from console.services.process.context import ServiceContext
 from console.settings.provider_access import S
 
@@ -22,13 +22,13 @@ def make_adapter_arguments(context: ServiceContext, plugin: ProviderPlugin[S]) -
         own_settings=own,
         url=context.settings.provider_url(plugin.name),
         secrets=context.settings.secrets_of(plugin.name),
-        gate=NoCalls() if context.asks else SpacedCalls(context, plugin.name, own.spacing_seconds),
+        gate=RefusedCalls() if context.asks_worker else SpacedCalls(context, plugin.name, own.spacing_seconds),
         clock=context.clock,
         scale=context.scale,
     )
 
 
-class PaymentVendors:
+class PaymentProviders:
     """The payment providers by name; each adapter is created when it is first used. A service that must never move
     money uses `get_reader` only.
     """
@@ -66,7 +66,7 @@ class PaymentVendors:
             return None
 
 
-NOTICE_WORDS: Mapping[str, PaymentState] = {
+STATE_BY_NOTICE_TYPE: Mapping[str, PaymentState] = {
     "payment.succeeded": PaymentState.PAYMENT_SUCCESS,
     "payment.failed": PaymentState.PAYMENT_FAILED,
     "payment.reversed": PaymentState.PAYMENT_FAILED,
@@ -88,4 +88,4 @@ def find_state(provider: str, provider_word: str | None) -> PaymentState | None:
     plugin = payment_plugin.find(provider)
     if plugin is not None:
         return plugin.meaning(provider_word)
-    return NOTICE_WORDS.get(provider_word)
+    return STATE_BY_NOTICE_TYPE.get(provider_word)

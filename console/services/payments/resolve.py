@@ -21,13 +21,12 @@ from console.domain.recovery.decidable import path_of_decision, refusal_reason_o
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.second_person import HalfDecision, decide
+from console.services.guarded.second_person import PersonDecision, decide
 from console.services.payments import account_limits as account_money
-from console.services.payments import apply_report as happened
+from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
-from console.services.payments import order_status as order_moving
-from console.services.payments import timeout_start as timed_out
-from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments import order_status, timeout_start
+from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.payments.probe import PaymentProbes, find_report
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
@@ -57,29 +56,29 @@ class PaymentDecisions:
     def resolve(
         self,
         payment_id: int,
-        as_state: str,
+        target_state: str,
         proof: str | Path,
         provider_id: str | None = None,
         expected_version: int | None = None,
     ) -> ResolveResult:
         """Decide the outcome of a payment. Return the payment, and whether a second person must still agree.
 
-        `as_state` is one of DECIDABLE_STATES; `proof` is a file or a written statement; `provider_id` is the
+        `target_state` is one of DECIDABLE_STATES; `proof` is a file or a written statement; `provider_id` is the
         provider's id of the payment, None if the person doesn't have it; `expected_version` is the payment's version
         on the person's screen, None to skip the comparison. Raises nothing_to_resolve, in_progress, same_person,
         not_allowed, evidence_mismatch, stale_view, no_evidence, not_found and usage.
         """
         proof_bytes = read_proof(proof)
-        if as_state not in DECIDABLE_STATES:
+        if target_state not in DECIDABLE_STATES:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS, "allowed": list(DECIDABLE_STATES)})
         if provider_id is not None and not _is_id(provider_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
-        with refusals.audit_refusals(self._context, ACTION, payment_id, {"as": as_state}, kind=KIND):
-            person = self._context.require("resolve").name
+        with refusals.audit_refusals(self._context, ACTION, payment_id, {"as": target_state}, kind=KIND):
+            person = self._context.require_right("resolve").name
             with self._probing.hold_payment(payment_id) as payment:
-                _require_open(payment, as_state, expected_version)
+                _require_open(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
-                result = self._resolve(payment, _P(as_state), proof_bytes, person, provider_id)
+                result = self._resolve(payment, _P(target_state), proof_bytes, person, provider_id)
                 self._context.failpoints.reach("after_resolve")
         return result
 
@@ -92,7 +91,7 @@ class PaymentDecisions:
         asked_at, answer = self._context.now(), self._probing.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if answer is not None and report is not None and answer.reason != "other_amount":
-            fact = PaymentFact(report, asked_at, ReportSource.READ, CALL_NAME, answer)
+            fact = ReportWithSource(report, asked_at, ReportSource.READ, CALL_NAME, answer)
             return self._settle_by_read(payment, target, proof, person, fact)
         try:
             is_proposed = self._context.write(
@@ -107,10 +106,10 @@ class PaymentDecisions:
     # Confirmed by a read
 
     def _settle_by_read(
-        self, payment: Payment, target: PaymentState, proof: bytes, person: str, fact: PaymentFact
+        self, payment: Payment, target: PaymentState, proof: bytes, person: str, fact: ReportWithSource
     ) -> ResolveResult:
         if not _confirms(fact.report, target):
-            self._context.write(lambda tx: happened.keep_answer(self._context, tx, payment, CALL_NAME, fact.answer))
+            self._context.write(lambda tx: reports.store_answer(self._context, tx, payment, CALL_NAME, fact.answer))
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": Text(fact.report.provider_state)}
             )
@@ -119,7 +118,13 @@ class PaymentDecisions:
 
     @payments.run_again_if_stale()
     def _write_read(
-        self, tx: Transaction, payment: Payment, target: PaymentState, proof: bytes, person: str, fact: PaymentFact
+        self,
+        tx: Transaction,
+        payment: Payment,
+        target: PaymentState,
+        proof: bytes,
+        person: str,
+        fact: ReportWithSource,
     ) -> None:
         context = self._context
         evidence.add_proof(tx.conn, (KIND, payment.id), payment.operation_id, person, proof, context.now())
@@ -159,7 +164,7 @@ class PaymentDecisions:
         if current.version != payment.version:
             raise payments.Stale(payment.id)
         if answer is not None:
-            happened.keep_answer(context, tx, payment, CALL_NAME, answer)
+            reports.store_answer(context, tx, payment, CALL_NAME, answer)
 
         def settle(proposer: str) -> None:
             self._settle_payment(tx, current, target, answer, provider_id or _find_provider_id(answer), proposer)
@@ -169,7 +174,7 @@ class PaymentDecisions:
             return {"as": target.value, "evidence": proof_id}
 
         subject, operation = (KIND, payment.id), payment.operation_id
-        decision = HalfDecision(
+        decision = PersonDecision(
             subject, target.value, person, payment, operation, proof, refusal_facts={"record": payment}
         )
         return decide(context, tx, decision, settle=settle, propose=propose)
@@ -189,7 +194,7 @@ class PaymentDecisions:
         else:
             self._end_payment(tx, payment, target, now)
             if target is _P.COMPLETED and payment.order_id is not None:
-                tx.after_commit(lambda: order_moving.move_after_payment(context, payment.id))
+                tx.after_commit(lambda: order_status.move_after_payment(context, payment.id))
         self._close_cases(tx, payment.id)
         if payment.operation_id is not None:
             state = OperationState.DONE if target is _P.COMPLETED else OperationState.FAILED
@@ -221,7 +226,7 @@ class PaymentDecisions:
             refunds=None,
             paid_at=read_report.paid_at if read_report else None,
         )
-        fact = PaymentFact(
+        fact = ReportWithSource(
             report, max(now, payment.told_at or now), ReportSource.PEOPLE, CALL_NAME, _make_people_outcome(report)
         )
         apply_report(self._context, tx, payment, fact)
@@ -233,7 +238,7 @@ class PaymentDecisions:
         values = {"certainty": Certainty.KNOWN, "error_code": "resolved_by_people", "account_minor": 0}
         payments.follow_path(tx.conn, payment, path, now, **values)
         if target in ENDED_UNPAID_STATES and path:
-            timed_out.begin_saga_at_cancellation(self._context, tx, payment)
+            timeout_start.begin_saga_at_cancellation(self._context, tx, payment)
         if target is _P.REVERSED and path:
             account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
 
@@ -246,13 +251,13 @@ def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[Payment
     return Outcome(kind, "resolved_by_people", Sent.MAYBE, report)
 
 
-def _require_open(payment: Payment, as_state: str, expected_version: int | None) -> None:
+def _require_open(payment: Payment, target_state: str, expected_version: int | None) -> None:
     """Raise stale_view if the payment is no longer at version `expected_version`, and nothing_to_resolve if people
-    may not decide this payment as `as_state`.
+    may not decide this payment as `target_state`.
     """
     if expected_version is not None and expected_version != payment.version:
         raise make_stale_view_error(payment, expected_version)
-    if refusal_reason_of_decision(payment, _P(as_state)) is not None:
+    if refusal_reason_of_decision(payment, _P(target_state)) is not None:
         raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment})
 
 

@@ -15,9 +15,9 @@ from console.domain.records import Operation, OperationState
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.payments import next_work as payment_work
-from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.payments.probe import find_report
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.sqlalchemy_names import UniqueViolation
@@ -38,7 +38,7 @@ def make_provider_key(provider: str, number: str) -> str:
 class SpooledPayments:
     """Restores lost payments from the spool. This class can query providers but not send payments."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders) -> None:
         self._context = context
         self._vendors = vendors
 
@@ -51,7 +51,7 @@ class SpooledPayments:
         a failed read.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
-            self._context.require("probe")
+            self._context.require_right("probe")
             return self._probe(entry.intent, operation)
 
     def _probe(self, intent: Intent, operation: Operation) -> Payment:
@@ -72,13 +72,13 @@ class SpooledPayments:
             raise error_of_outcome(
                 code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
             )
-        fact = PaymentFact(report, asked_at, ReportSource.READ, CALL_NAME, outcome)
+        fact = ReportWithSource(report, asked_at, ReportSource.READ, CALL_NAME, outcome)
         payment = context.write(lambda tx: self._insert_payment(tx, intent, amount, fact))
         context.spool.mark_ended(intent.operation_id, holds_claim=True)
         return payment
 
     @payments.run_again_if_stale()
-    def _insert_payment(self, tx: Transaction, intent: Intent, amount: Money, fact: PaymentFact) -> Payment:
+    def _insert_payment(self, tx: Transaction, intent: Intent, amount: Money, fact: ReportWithSource) -> Payment:
         """Insert the payment and its journal row, unless they exist, and apply the provider's report `fact` to the
         payment. The payment gets its old id if that id is not in use.
         """
@@ -128,7 +128,7 @@ class SpooledPayments:
         context.record_audit(
             tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind="operation", reason=fact.answer.reason[:64]
         )
-        applied = apply_report(context, tx, payment, fact, read=True)
+        applied = apply_report(context, tx, payment, fact, is_just_read=True)
         found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", Sent.YES)
         journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, found_outcome, context.now())
         return payment_work.require_payment(tx, applied.payment_id)

@@ -24,13 +24,12 @@ from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState
 from console.providers.payment_provider import PaymentVendor
-from console.services.guarded import database_fitness as fitness
-from console.services.guarded import late_answers
+from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
 from console.services.guarded.operation import ClaimedOperation, Subject, Unrecorded, find_error_code
 from console.services.payments.probe import PaymentProbes
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import make_provider_key
 from console.services.payments.start_outcomes import contradicts, record_start, settle_late, write_lapsed
 from console.services.process.context import ServiceContext
@@ -50,7 +49,11 @@ class PaymentStarts:
     """Starts payments for orders."""
 
     def __init__(
-        self, context: ServiceContext, starts: "Starts", vendors: PaymentVendors, probing: PaymentProbes
+        self,
+        context: ServiceContext,
+        starts: "PaymentStartService",
+        vendors: PaymentProviders,
+        probing: PaymentProbes,
     ) -> None:
         self._context = context
         self._starts = starts
@@ -65,17 +68,17 @@ class PaymentStarts:
         detail.order), over_limit, in_progress, outcome_unknown (detail.record) and the other codes of
         `find_error_code`.
         """
-        attempt = _Start(self._context, self._vendors, self._probing, order_id, provider)
+        attempt = _StartAttempt(self._context, self._vendors, self._probing, order_id, provider)
         return self._starts.perform(attempt, _ignore_step, facts={"order": order_id, "provider": provider[:40]})
 
 
-class _Start:
+class _StartAttempt:
     """One attempt to start a payment for an order at a provider. Its methods are steps of the pipeline of guarded
     operations.
     """
 
     def __init__(
-        self, context: ServiceContext, vendors: PaymentVendors, probing: PaymentProbes, order_id: int, provider: str
+        self, context: ServiceContext, vendors: PaymentProviders, probing: PaymentProbes, order_id: int, provider: str
     ) -> None:
         self._context, self._vendors, self._probing = context, vendors, probing
         self._order_id, self._provider = order_id, provider
@@ -87,7 +90,7 @@ class _Start:
         can still pay; None if a new payment must be started.
         """
         self._vendor = self._vendors.get_vendor(self._provider)
-        fitness.require_fit(self._context, self._provider)
+        database_fitness.require_safe_settings(self._context, self._provider)
         return self._open_payment(self._require_pending_order(self._order_id, self._vendor.capabilities.currency))
 
     # Existing order and payments
@@ -268,25 +271,25 @@ class _Start:
         raise error_of_outcome(find_error_code(outcome), detail)
 
 
-START: GuardedAction[_Start, ServiceContext, StartedPayment, StartResult] = GuardedAction(
+START: GuardedAction[_StartAttempt, ServiceContext, StartedPayment, StartResult] = GuardedAction(
     name=AuditAction.PAYMENT_START,
     kind=KIND,
     right="payment_start",
-    effect=True,
+    has_effect=True,
     waits_for_lease=False,
     answer=StartedPayment,
-    prepare=_Start.prepare,
-    lease=_Start.lease,
-    check=_Start.check,
-    claim=_Start.claim,
-    call=_Start.call,
-    record=_Start.record,
-    broken_off=_Start.broken_off,
-    conclude=_Start.conclude,
+    prepare=_StartAttempt.prepare,
+    lease=_StartAttempt.lease,
+    check=_StartAttempt.check,
+    claim=_StartAttempt.claim,
+    call=_StartAttempt.call,
+    record=_StartAttempt.record,
+    convert_exception=_StartAttempt.broken_off,
+    make_result=_StartAttempt.conclude,
     settle=settle_late,
-    lapsed=write_lapsed,
+    record_lapse=write_lapsed,
 )
-Starts: TypeAlias = GuardedService[_Start, ServiceContext, StartedPayment, StartResult]
+PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, StartedPayment, StartResult]
 
 _OPEN_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 _ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})

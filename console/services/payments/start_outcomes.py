@@ -14,7 +14,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Operation, Work, WorkReason, WorkState
 from console.services.guarded.operation import find_ended_state
 from console.services.payments import account_limits as account_money
-from console.services.payments import apply_report as happened
+from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns
 from console.services.process.context import ServiceContext
@@ -34,7 +34,7 @@ def record_start(context: ServiceContext, tx: Transaction, payment_id: int, outc
     transaction (tx2) of the start, which also ends the journal row.
     """
     payment = payment_work.require_payment(tx, payment_id)
-    happened.keep_answer(context, tx, payment, "start", outcome)
+    reports.store_answer(context, tx, payment, "start", outcome)
     write_outcome(context, tx, payment, outcome)
 
 
@@ -120,7 +120,7 @@ def settle_late(
     payment = payments.find(tx.conn, operation.subject_id or 0) if operation else None
     if payment is None:
         return False
-    happened.keep_answer(context, tx, payment, "start", outcome)
+    reports.store_answer(context, tx, payment, "start", outcome)
     journal.settle_operation(tx.conn, operation_id, find_ended_state(outcome, effect=True), outcome, context.now())
     facts = {"operation": operation_id, "outcome": outcome.kind.value}
     context.record_audit(tx, AuditAction.PAYMENT_LATE_ANSWER, payment.id, facts, kind=KIND)

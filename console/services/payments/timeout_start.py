@@ -18,7 +18,7 @@ ASK, EXPIRE, CANCEL, RELEASE = "ask_provider", "expire_payment", "cancel_order",
 STEPS = (ASK, EXPIRE, CANCEL, RELEASE)
 STUCK = WorkReason.TIMEOUT_STUCK
 """Alert rule of the case about a saga that is stuck because of a fault of this program."""
-CANCELLED = "cancelled"
+CANCELLED_ORDER_FACT = "cancelled"
 """Key of a saga's fact: the id of the order that the saga has cancelled."""
 
 

@@ -25,8 +25,7 @@ from console.domain.tasks.states import SagaState
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
-from console.services.payments import order_status as order_moving
-from console.services.payments import timeout_start as timed_out
+from console.services.payments import order_status, timeout_start
 from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
 from console.services.payments.timeout_start import ASK, CANCEL, EXPIRE, KIND, RELEASE
 from console.services.process.context import ServiceContext
@@ -53,7 +52,7 @@ from console.store.payments import stock_reservations as stock
 from console.store.tasks import sagas
 
 TASK_NAME = "payment_timeouts"
-ASKED_AT = "asked_at"
+ASKED_AT_FACT = "asked_at"
 MOST_PER_RUN = 10 * BATCH_SIZE
 """Largest number of payments in one run of the due task; the rest follow in the next run."""
 ANSWER_MAX_AGE = timedelta(minutes=2)
@@ -122,7 +121,7 @@ class PaymentTimeouts:
             self._resume_saga(saga)
         return saga
 
-    def go_on(self, payment_id: int) -> None:
+    def resume_stuck_saga(self, payment_id: int) -> None:
         """Resume the payment's stuck saga at the step where it stopped, at the request of the acting person. Nothing
         is done if no saga of the payment is stuck. Raises not_allowed.
         """
@@ -130,24 +129,24 @@ class PaymentTimeouts:
             saga = sagas.find_open(conn, KIND, payments.KIND, payment_id)
         if saga is None or saga.state is not SagaState.STUCK:
             return
-        self._context.require("probe")
+        self._context.require_right("probe")
         self._resume_saga(self._sagas.resume(saga, lambda tx: self._record_resumed(tx, saga)))
 
     def _open_stuck_case(self, tx: Transaction, saga: Saga) -> None:
         """Open a case about a saga whose step has failed too often because of a fault of this program."""
         observed = f"{saga.step}: {saga.reason}"
-        payment_work.open_case(self._context, tx, saga.subject_id, timed_out.STUCK, observed, "done")
+        payment_work.open_case(self._context, tx, saga.subject_id, timeout_start.STUCK, observed, "done")
 
     def _record_resumed(self, tx: Transaction, saga: Saga) -> None:
         context = self._context
         for alert in alerts.of_subject(tx.conn, payments.KIND, saga.subject_id):
-            if alert.rule_id == timed_out.STUCK and alert.resolved_at is None:
+            if alert.rule_id == timeout_start.STUCK and alert.resolved_at is None:
                 alerts.resolve(tx.conn, alert.id, context.now())
         context.record_audit(
             tx, AuditAction.PAYMENT_TIMEOUT_RESUMED, saga.subject_id, {"step": saga.step}, kind=payments.KIND
         )
         payment = payment_work.require_payment(tx, saga.subject_id)
-        if payment.work.reason == timed_out.STUCK:
+        if payment.work.reason == timeout_start.STUCK:
             work = payment_work.choose_work(context, tx, payment, payment.state)
             payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
 
@@ -181,9 +180,9 @@ class PaymentTimeouts:
 
     def _write_begun(self, tx: Transaction, payment_id: int) -> bool:
         current = payments.find(tx.conn, payment_id)
-        if current is None or not timed_out.has_timed_out(current, self._context.now()):
+        if current is None or not timeout_start.has_timed_out(current, self._context.now()):
             return False
-        return timed_out.begin_saga(self._context, tx, current) is not None
+        return timeout_start.begin_saga(self._context, tx, current) is not None
 
     # Resume
 
@@ -197,7 +196,7 @@ class PaymentTimeouts:
         payment. Return the number of resumed sagas.
         """
         with self._context.database.read() as conn:
-            settled_sagas = sagas.stuck_without_case(conn, KIND, timed_out.STUCK, BATCH_SIZE)
+            settled_sagas = sagas.stuck_without_case(conn, KIND, timeout_start.STUCK, BATCH_SIZE)
         return sum(self._resume_saga(self._sagas.resume(saga, lambda tx: None)) for saga in settled_sagas)
 
     def _resume_saga(self, saga: Saga) -> int:
@@ -224,12 +223,12 @@ class PaymentTimeouts:
         payment, asked_at = self._probing.read_payment(saga.subject_id), self._context.now()
         if payment.state not in WAITING_STATES:
             return lambda tx, _saga: _choose_verdict(payment_work.require_payment(tx, payment.id)) or StepDone()
-        if payment.certainty is Certainty.KNOWN and not timed_out.has_timed_out(payment, asked_at):
+        if payment.certainty is Certainty.KNOWN and not timeout_start.has_timed_out(payment, asked_at):
             return lambda _tx, _saga: WaitUntil("not_over", payment.expires_at)
         outcome = self._probing.ask_provider(payment)
-        return lambda tx, _saga: self._take_answer(tx, payment, outcome, asked_at)
+        return lambda tx, _saga: self._apply_answer(tx, payment, outcome, asked_at)
 
-    def _take_answer(
+    def _apply_answer(
         self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport] | None, asked_at: datetime
     ) -> Verdict:
         """Apply the provider's answer to the payment. Return the step's verdict: done if the payment is certainly
@@ -245,7 +244,7 @@ class PaymentTimeouts:
         if verdict is not None:
             return verdict
         if current.state in ENDED_UNPAID_STATES or is_unpaid(outcome):
-            return StepDone({ASKED_AT: asked_at.isoformat()})
+            return StepDone({ASKED_AT_FACT: asked_at.isoformat()})
         if find_report(outcome) is not None:
             return WaitUntil("in_between")
         code = find_part_error_code(outcome)
@@ -277,7 +276,7 @@ class PaymentTimeouts:
             return MoveBack(ASK) if isinstance(verdict, WaitUntil) else verdict
         if payment.state in ENDED_UNPAID_STATES:
             return StepDone()
-        if not timed_out.has_timed_out(payment, context.now()) or not self._is_answer_valid(saga, payment):
+        if not timeout_start.has_timed_out(payment, context.now()) or not self._is_answer_valid(saga, payment):
             return MoveBack(ASK)
         if payment.account_minor:
             account_money.release_amount(tx, payment)
@@ -293,7 +292,7 @@ class PaymentTimeouts:
         """True if the provider's answer in the saga's facts is at most ANSWER_MAX_AGE old and there is no newer
         report about the payment.
         """
-        asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT]))
+        asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT_FACT]))
         if payment.told_at is not None and payment.told_at > asked_at:
             return False
         return timedelta(0) <= self._context.now() - asked_at <= ANSWER_MAX_AGE
@@ -305,7 +304,7 @@ class PaymentTimeouts:
         payment = payment_work.require_payment(tx, saga.subject_id)
         self._context.record_audit(tx, AuditAction.PAYMENT_EXPIRY_UNDONE, payment.id, kind=payments.KIND)
         if payment.state in PAID_STATES and payment.order_id is not None:
-            tx.after_commit(lambda: order_moving.move_after_payment(self._context, payment.id))
+            tx.after_commit(lambda: order_status.move_after_payment(self._context, payment.id))
 
     # 3: cancel the order
 
@@ -318,15 +317,15 @@ class PaymentTimeouts:
             return Compensate("paid_late")  # house: the reason of a saga
         if order is None:
             return SagaDone("no_order")  # house: the reason of a saga
-        verdict = self._reason_to_wait(tx, payment, order)
+        verdict = self._find_cancel_verdict(tx, payment, order)
         if verdict is None:
             orders.change_order(tx.conn, order, self._context.now(), status=OrderState.CANCELLED)
             self._context.record_audit(
                 tx, AuditAction.ORDER_CANCELLED, order.id, {"payment": payment.id}, kind=orders.KIND
             )
-        return verdict or StepDone({timed_out.CANCELLED: order.id})
+        return verdict or StepDone({timeout_start.CANCELLED_ORDER_FACT: order.id})
 
-    def _reason_to_wait(self, tx: Transaction, payment: Payment, order: Order) -> Verdict | None:
+    def _find_cancel_verdict(self, tx: Transaction, payment: Payment, order: Order) -> Verdict | None:
         """Return None if the order must be cancelled now. Otherwise return the verdict of the third step: wait, step
         done, or end of the saga.
         """
@@ -346,12 +345,12 @@ class PaymentTimeouts:
             return SagaDone("other_paid")
         expiry_times = [
             payment.expires_at,
-            *(other_payment.expires_at for other_payment in other_payments if is_alive(other_payment)),
+            *(other_payment.expires_at for other_payment in other_payments if can_still_be_paid(other_payment)),
         ]
         future_expiry_times = [
             expiry_time for expiry_time in expiry_times if expiry_time is not None and expiry_time > now
         ]
-        if any(is_alive(other_payment) for other_payment in other_payments):
+        if any(can_still_be_paid(other_payment) for other_payment in other_payments):
             return WaitUntil("other_payment", min(future_expiry_times, default=None))
         return WaitUntil("may_begin_again", min(future_expiry_times)) if future_expiry_times else None
 
@@ -383,7 +382,7 @@ def is_unpaid(outcome: Outcome[PaymentReport]) -> bool:
     return report.state in WAITING_STATES and not report.final and report.provider_payment_id is None
 
 
-def is_alive(payment: Payment) -> bool:
+def can_still_be_paid(payment: Payment) -> bool:
     """True if the payer can still pay the payment, or if its outcome is unknown."""
     return payment.state in WAITING_STATES or payment.certainty is Certainty.UNKNOWN
 

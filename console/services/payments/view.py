@@ -24,7 +24,7 @@ from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import ReadLog
 from console.services.credit_checks.view import read_timeline
 from console.services.evidence.timeline import read_newest_events
-from console.services.payments import timeout_start as timed_out
+from console.services.payments import timeout_start
 from console.services.payments.probe import lease_name
 from console.services.payments.providers import find_state
 from console.services.process.context import ServiceContext
@@ -63,7 +63,7 @@ class PaymentViews:
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
-            person = context.reader(conn)
+            person = context.find_reading_person(conn)
             record = _require_payment(conn, payment_id)
             order = orders.find(conn, record.order_id) if record.order_id is not None else None
             proposal = approvals.open_proposal(conn, KIND, str(payment_id))
@@ -83,7 +83,7 @@ class PaymentViews:
                 refunds=payment_refunds,
                 set_asides=set_asides.of_payment(conn, payment_id),
                 timeline=history,
-                story=read_newest_events(context, conn, KIND, payment_id),
+                newest_events=read_newest_events(context, conn, KIND, payment_id),
                 evidence=evidence.of_subject(conn, KIND, payment_id),
                 actions=tuple(_make_action(name, record, order, person, holder) for name in _ACTIONS),
                 holder=holder,
@@ -99,18 +99,18 @@ class PaymentViews:
         """
         context = self._context
         with context.database.read() as conn:
-            context.reader(conn)
+            context.find_reading_person(conn)
             record = orders.find(conn, order_id)
             if record is None:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.KIND, "id": str(order_id)})
             order_payments = payments.of_order(conn, order_id, journal.lapsed_subjects(conn, KIND))
             order_sagas = _list_sagas(conn, order_payments, context.now())
             is_cancelled_unpaid = record.state is OrderState.CANCELLED and any(
-                timed_out.CANCELLED in saga.record.facts for saga in order_sagas
+                timeout_start.CANCELLED_ORDER_FACT in saga.record.facts for saga in order_sagas
             )
             is_stuck = any(saga.record.state is SagaState.STUCK for saga in order_sagas)
             state_explanation = explain_order(record, context.now(), unpaid=is_cancelled_unpaid, stuck=is_stuck)
-            explanation, alert = _alert_or(context, conn, record, order_payments, state_explanation)
+            explanation, alert = _find_order_alert(context, conn, record, order_payments, state_explanation)
             view = OrderView(
                 record=record,
                 explanation=explanation,
@@ -118,7 +118,7 @@ class PaymentViews:
                 payments=order_payments,
                 refunds=refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND)),
                 timeline=read_timeline(conn, orders.KIND, str(order_id)),
-                story=read_newest_events(context, conn, orders.KIND, order_id),
+                newest_events=read_newest_events(context, conn, orders.KIND, order_id),
                 evidence=evidence.of_subject(conn, orders.KIND, order_id),
                 sagas=order_sagas,
                 **read_annotations(context, conn, orders.KIND, order_id),
@@ -132,7 +132,7 @@ class PaymentViews:
         if the acting person may not read.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             open_items = set_asides.open_set_asides(conn, max(1, min(limit, MOST_ROWS_PER_PAGE)), after or 0)
             return tuple(
                 SetAsideItem(item, _require_payment(conn, item.payment_id), _find_account(conn, item.account_id))
@@ -144,7 +144,10 @@ def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> 
     """Return the sagas that ended the payments after their expiry times, oldest first."""
     saga_groups = (sagas.of_subject(conn, KIND, payment.id) for payment in reversed(paid_by))
     return tuple(
-        saga_view(saga, timed_out.STEPS, now) for some in saga_groups for saga in some if saga.kind == timed_out.KIND
+        saga_view(saga, timeout_start.STEPS, now)
+        for some in saga_groups
+        for saga in some
+        if saga.kind == timeout_start.KIND
     )
 
 
@@ -222,7 +225,7 @@ def _not_movable(record: Payment, order: Order | None) -> str | None:
     return None if order.state is OrderState.PENDING else "order_knows"
 
 
-def _alert_or(
+def _find_order_alert(
     context: ServiceContext, conn: Connection, order: Order, paid_by: Sequence[Payment], otherwise: Explanation
 ) -> tuple[Explanation, AlertItem | None]:
     """Return the order's open alert with its explanation. If no alert is open, or if the order's facts no longer

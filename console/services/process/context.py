@@ -20,7 +20,7 @@ from console.domain.permissions import ROLES_BY_RIGHT, has_right
 from console.domain.records import Person
 from console.domain.setting_problems import SettingProblem
 from console.services.process.audit_chain_lock import ChainLock
-from console.services.process.counters import Tally
+from console.services.process.counters import ProcessCounters
 from console.services.process.failpoints import Failpoints
 from console.services.process.heartbeat import Heartbeat
 from console.settings.settings import Settings
@@ -48,7 +48,7 @@ _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
 @dataclass
-class RequestTie:
+class RequestBinding:
     """The request id under which this thread acts. `is_committed` becomes True after the COMMIT of the transaction
     that stored the call's record in the row of the request id.
     """
@@ -92,15 +92,15 @@ def executed_request() -> str | None:
     return None if request is None else request.id
 
 
-_request: ContextVar[RequestTie | None] = ContextVar("request", default=None)
+_request: ContextVar[RequestBinding | None] = ContextVar("request", default=None)
 
 
 @contextmanager
-def tie_writes(owned_request: "HeldRequestId") -> Iterator[None]:
+def bind_writes(owned_request: "HeldRequestId") -> Iterator[None]:
     """Within the block, bind this thread's writes to a request id: kind and id of the written record, and the id of
     its operation, are stored in the row of the request id `owned_request`.
     """
-    token = _request.set(RequestTie(owned_request))
+    token = _request.set(RequestBinding(owned_request))
     try:
         yield
     finally:
@@ -123,9 +123,9 @@ class ServiceContext:
     a single service.
 
     `database_id` is the id of the database; `scale` divides every duration for which the process waits (1 except in
-    tests and demos). `fit_until` is the monotonic time (seconds) until which the database's fitness need not be
-    checked again. `session` is the id of this process in the audit trail. `program` is the program's name in the
-    sessions of the database.
+    tests and demos). `fitness_checked_until` is the monotonic time (seconds) until which the database's fitness need
+    not be checked again. `session` is the id of this process in the audit trail. `program` is the program's name in
+    the sessions of the database.
     """
 
     settings: Settings
@@ -140,11 +140,11 @@ class ServiceContext:
     """Function that applies one refund in a provider's report of a payment to our refund. It returns False if no
     refund of ours has the key in the report.
     """
-    fit_until: float = float("-inf")
+    fitness_checked_until: float = float("-inf")
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
     program: str = "terminal"
-    tally: Tally = field(default_factory=Tally)
+    counters: ProcessCounters = field(default_factory=ProcessCounters)
     _chain_lock: ChainLock = field(default_factory=ChainLock, repr=False)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
@@ -166,7 +166,7 @@ class ServiceContext:
         """The audit trail to which this process writes. At the desk of a person for whom a worker acts, the object
         stores the audit entries as requests to the worker.
         """
-        if self.asks:
+        if self.asks_worker:
             from console.store.desk_requests.requested_audit import RequestedAuditTrail
 
             return RequestedAuditTrail(self.spool.desk_id)
@@ -193,7 +193,7 @@ class ServiceContext:
         cipher = Cipher(self.settings.store_key())
         with self.database.read() as conn:
             fingerprint = migrate.read_meta(conn, KEY_FINGERPRINT)
-        if fingerprint is None and not self.asks:
+        if fingerprint is None and not self.asks_worker:
             fingerprint = self.database.write(
                 lambda tx: migrate.write_meta(tx.conn, KEY_FINGERPRINT, cipher.fingerprint)
             )
@@ -238,7 +238,7 @@ class ServiceContext:
         return Holder(self.operator or WORKER, self.spool.desk_id, self.host, os.getpid(), self.session)
 
     @cached_property
-    def asks(self) -> bool:
+    def asks_worker(self) -> bool:
         """True if the connected database account may only write desk requests: a worker then acts for the person."""
         account = self.database.account
         if account is None:
@@ -290,7 +290,7 @@ class ServiceContext:
                 {"operator": min(map(str, other_names)), "reason": NotAllowedReason.OTHER_ACCOUNT},
             )
 
-    def reader(self, conn: Connection) -> Person | None:
+    def find_reading_person(self, conn: Connection) -> Person | None:
         """Return the acting person, who wants to read, found in the read transaction `conn`; None if no person is
         named (then reading needs no right). Raises not_allowed if the named person may not read.
         """
@@ -312,7 +312,7 @@ class ServiceContext:
         self._require_own_name(name)
         return name
 
-    def require(self, action: str) -> Person:
+    def require_right(self, action: str) -> Person:
         """Return the acting person if their roles allow the action `action`. Raises not_allowed (the caller writes
         the audit entry about the refusal) and the errors of `person`.
         """
@@ -338,14 +338,15 @@ class ServiceContext:
         """Append an audit entry inside the caller's transaction. The entry contains the correlation id of this thread
         if it has one.
 
-        An entry with the result "done" also stores its record in the row of the call's request id (see `tie`).
+        An entry with the result "done" also stores its record in the row of the call's request id (see
+        `bind_to_request_id`).
         """
         from console.store.audit.trail import NewAuditEntry  # imported here: a lookup writes no audit entry
 
         if self.database.is_server:
             self._chain_lock.acquire(tx)
         if result == "done":
-            self.tie(tx, kind, subject_id)
+            self.bind_to_request_id(tx, kind, subject_id)
         mark = {tracing.CORRELATION_FACT: tracing.correlation_id()} if tracing.correlation_id() else {}
         request = _executed.get()
         executed = {} if request is None else {"request": request.id, "worker": self.database.account}
@@ -353,7 +354,9 @@ class ServiceContext:
         entry = NewAuditEntry(self.operator or WORKER, action, kind, subject_id, result, reason, facts)
         self.audit.record_all(tx, (entry,))
 
-    def tie(self, tx: Transaction, kind: str, subject_id: int | str | None, operation_id: str | None = None) -> None:
+    def bind_to_request_id(
+        self, tx: Transaction, kind: str, subject_id: int | str | None, operation_id: str | None = None
+    ) -> None:
         """Store the record that this transaction changes, and its operation if there is one, in the row of the call's
         request id.
 

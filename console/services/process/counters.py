@@ -17,7 +17,7 @@ DUPLICATES = frozenset(
 """Error codes of calls that were refused because the same action has already happened or is running."""
 
 
-class Tally:
+class ProcessCounters:
     """Counts the waits for leases and the duplicates, which are calls refused with a code of `DUPLICATES`. May be
     used by several threads at the same time.
     """

@@ -15,7 +15,7 @@ from console.domain.payments.records import Payment, PaymentImport
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.domain.reconciliation import row_comparison as comparing
+from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.reconciliation.row_comparison import (
     RULE_OF_VERDICT,
@@ -29,17 +29,17 @@ from console.domain.records import WorkState
 from console.domain.tasks.records import Difference, Verdict
 from console.services.payment_intake.import_payment import Imports
 from console.services.payments import next_work as payment_work
-from console.services.payments.apply_report import PaymentFact, apply_report
+from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.payments import payments
-from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation import our_records
 
 KIND = payments.KIND
 CALL_NAME = "recon"
 BUG_EXIT_STATUS = 70
-_PAYMENT_RULES = (comparing.STATE_RULE, comparing.AMOUNT_RULE, comparing.MISSING_THERE_RULE)
+_PAYMENT_RULES = (row_comparison.STATE_RULE, row_comparison.AMOUNT_RULE, row_comparison.MISSING_THERE_RULE)
 
 
 class ReconcileFacts:
@@ -63,7 +63,7 @@ class ReconcileFacts:
 
     @payments.run_again_if_stale()
     def apply_fact(
-        self, tx: Transaction, payment: Payment | None, row: HistoryRow, fact: PaymentFact, provider: str
+        self, tx: Transaction, payment: Payment | None, row: HistoryRow, fact: ReportWithSource, provider: str
     ) -> Difference | None:
         """Do the same as `apply_row`, for a payment that the caller has read and a report that the caller has made
         from the row. `payment` is None if our database has no such payment: it is then imported. Return the
@@ -76,8 +76,10 @@ class ReconcileFacts:
             return Difference(row.key, Verdict.IMPORTED, imported_payment.id, None, theirs_text(row))
         if payment is None:
             return None
-        if finding.follow is Consequence.FACT and is_newer_report(payment, fact.report, fact.at, fact.way):
-            apply_report(self._context, tx, payment, fact, read=True)
+        if finding.follow is Consequence.FACT and is_newer_report(
+            payment, fact.report, fact.true_at, fact.source_kind
+        ):
+            apply_report(self._context, tx, payment, fact, is_just_read=True)
         current = payment_work.require_payment(tx, payment.id)
         if finding.verdict is Verdict.MATCHED:
             self.close_cases(tx, current, _PAYMENT_RULES)
@@ -115,7 +117,7 @@ class ReconcileFacts:
         With `observed`, only the cases with one of these observed values are resolved.
         """
         context, now = self._context, self._context.now()
-        open_cases = history_reads.open_cases(tx.conn, (payment.id,), rules).get(payment.id, ())
+        open_cases = our_records.open_cases(tx.conn, (payment.id,), rules).get(payment.id, ())
         closed_alert_ids = [
             alert for alert, _, observation in open_cases if observed is None or observation in observed
         ]
@@ -139,7 +141,7 @@ class ReconcileFacts:
         difference; `key` is the key under which the run stores it.
         """
         payment = payment_work.require_payment(tx, payment_id)
-        self.open_case(tx, payment, comparing.MISSING_THERE_RULE, observed, own_text, is_settled=False)
+        self.open_case(tx, payment, row_comparison.MISSING_THERE_RULE, observed, own_text, is_settled=False)
         return Difference(key, Verdict.MISSING_THERE, payment_id, own_text, None, case_opened=True)
 
 
@@ -152,7 +154,7 @@ def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | N
     return payment or (payments.by_merchant_id(tx.conn, provider, merchant_id) if merchant_id else None)
 
 
-def make_fact(row: HistoryRow, way: ReportSource, row_source: str) -> PaymentFact:
+def make_fact(row: HistoryRow, way: ReportSource, row_source: str) -> ReportWithSource:
     """Return a row as the provider's report about a payment, true at the time of the row's event. The report says
     nothing about refunds.
     """
@@ -171,7 +173,7 @@ def make_fact(row: HistoryRow, way: ReportSource, row_source: str) -> PaymentFac
     body = {"row": row.key, "in": row_source, "word": row.word, "at": instant_text(row.at), "minor": row.amount.minor,
             "payment": row.provider_payment_id, "number": row.merchant_payment_id}  # fmt: skip
     answer = Outcome(kind, "history_row", Sent.YES, report, evidence=json.dumps(body, ensure_ascii=False))
-    return PaymentFact(report, row.at, way, CALL_NAME, answer)
+    return ReportWithSource(report, row.at, way, CALL_NAME, answer)
 
 
 def _provider_word(row: HistoryRow) -> str:

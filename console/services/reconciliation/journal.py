@@ -20,7 +20,7 @@ from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import Run, Stale
 
 KIND = reconciliations.KIND
-THEIRS, OURS = "theirs", "ours"
+PROVIDER_ROWS_PHASE, OWN_ROWS_PHASE = "theirs", "ours"
 REFUSED_ROWS = "reconcile_rows_refused"
 """Alert rule of the case about a run in which rows of the history were rejected."""
 MOST_DIFFERENCES = 1_000
@@ -141,8 +141,8 @@ class StoredRun:
             self._context.failpoints.reach("after_reconcile_batch")
 
     def begin_phase(self, phase: str) -> None:
-        """Store the counts, then begin the next phase: `phase` is OURS, which follows THEIRS. The new phase has no
-        position yet.
+        """Store the counts, then begin the next phase: `phase` is OWN_ROWS_PHASE, which follows PROVIDER_ROWS_PHASE.
+        The new phase has no position yet.
         """
         self.pause()
         self.run = self._context.write(lambda tx: self._save_position(tx, Counter(), phase=phase, position=None))

@@ -1,5 +1,5 @@
-"""Second phase of a reconciliation (phase OURS): find our payments and refunds that are missing in the provider's
-history. If the provider has no history, ask it about each of our payments instead.
+"""Second phase of a reconciliation (phase OWN_ROWS_PHASE): find our payments and refunds that are missing in the
+provider's history. If the provider has no history, ask it about each of our payments instead.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.reconciliation import row_comparison as comparing
+from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.reconciliation.row_comparison import (
     CLOCK_TOLERANCE,
@@ -26,7 +26,7 @@ from console.domain.reconciliation.row_comparison import (
 )
 from console.domain.tasks.records import Difference, Verdict
 from console.services.credit_checks.readings import find_part_error_code
-from console.services.payments.apply_report import PaymentFact
+from console.services.payments.apply_report import ReportWithSource
 from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import ReconcileFacts
@@ -36,7 +36,7 @@ from console.services.tasks.cancellation import until_stopped
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
-from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation import our_records
 from console.store.reconciliation.our_records import PagePosition
 from console.store.refunds import refunds
 
@@ -86,7 +86,7 @@ class OwnRows:
         position: str | None,
     ) -> bool:
         def page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
-            return history_reads.paid_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
+            return our_records.paid_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
         for payment in self._iterate_pages(run_journal, page, _paid_at, _parse_first_mark(position, span[0])):
             if payment is None:
@@ -123,7 +123,7 @@ class OwnRows:
             return True
 
         def page(conn: Connection, mark: PagePosition) -> Sequence[Refund]:
-            return history_reads.refunds_sent(conn, mark, span[1], ROWS_PER_BATCH)
+            return our_records.refunds_sent(conn, mark, span[1], ROWS_PER_BATCH)
 
         for refund in self._iterate_pages(
             run_journal, page, _sent_at, _parse_first_mark(position, span[0]), REFUND_KEY_PREFIX
@@ -132,7 +132,7 @@ class OwnRows:
                 return False
             payment = self._payment_if_missing(provider, history, refund, span[1])
             if payment is not None:
-                observed = comparing.missing_refund_text(refund)
+                observed = row_comparison.missing_refund_text(refund)
                 self._write_missing(
                     run_journal,
                     REFUND_KEY_PREFIX + _position_text(_sent_at(refund), refund.id),
@@ -157,7 +157,7 @@ class OwnRows:
             return None
         times = history.refund_times(payment.provider_payment_id, refund.amount_minor) or ()
         same_amount = [other for other in payment_refunds if other.amount_minor == refund.amount_minor]
-        reported = comparing.match_refunds(same_amount, times).values()
+        reported = row_comparison.match_refunds(same_amount, times).values()
         return None if any(match.id == refund.id for match in reported) else payment
 
     def _iterate_pages(
@@ -201,7 +201,7 @@ class OwnRows:
         """
 
         def page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
-            return history_reads.begun_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
+            return our_records.begun_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
         for payment in self._iterate_pages(run_journal, page, _begun_at, _parse_first_mark(position, span[0])):
             if payment is None or not any(until_stopped((True,))):
@@ -222,7 +222,7 @@ class OwnRows:
             return
         row, fact = (
             _make_history_row(payment, report, asked_at, key),
-            PaymentFact(report, asked_at, ReportSource.READ, CALL_NAME, outcome),
+            ReportWithSource(report, asked_at, ReportSource.READ, CALL_NAME, outcome),
         )
         finding = compare_row(payment, row)
         if finding == MATCHED_ROW and not self._has_cases(payment):
@@ -237,7 +237,7 @@ class OwnRows:
 
     def _has_cases(self, payment: Payment) -> bool:
         with self._context.database.read() as conn:
-            return bool(history_reads.open_cases(conn, (payment.id,), comparing.RULES))
+            return bool(our_records.open_cases(conn, (payment.id,), row_comparison.RULES))
 
     def _handle_unusable_answer(
         self, run_journal: RunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
@@ -262,7 +262,11 @@ class OwnRows:
         if reported is None or reported_minor == payment.refunded_minor or payment.reserved_minor:
             run_journal.count_match(key)
             return
-        rule = comparing.UNKNOWN_REFUND_RULE if reported_minor > payment.refunded_minor else comparing.AMOUNT_RULE
+        rule = (
+            row_comparison.UNKNOWN_REFUND_RULE
+            if reported_minor > payment.refunded_minor
+            else row_comparison.AMOUNT_RULE
+        )
         own_text, provider_text = f"refunded {payment.refunded_minor}", f"refunded {reported_minor}"
 
         def effect(tx: Transaction) -> Difference:

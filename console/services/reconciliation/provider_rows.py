@@ -1,5 +1,5 @@
-"""First phase of a reconciliation (phase THEIRS): compare every row of the provider's history with our payments and
-refunds, in batches.
+"""First phase of a reconciliation (phase PROVIDER_ROWS_PHASE): compare every row of the provider's history with our
+payments and refunds, in batches.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,20 +12,20 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, PaymentImport, Refund
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import RefundState
-from console.domain.reconciliation import row_comparison as comparing
+from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.domain.reconciliation.row_comparison import MATCHED_ROW, Consequence, compare_row, ours_text, theirs_text
 from console.domain.tasks.records import Difference, Verdict
 from console.services.payment_intake.import_payment import Imports
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
-from console.services.reconciliation import apply_row as reconcile_facts
+from console.services.reconciliation import apply_row
 from console.services.reconciliation.apply_row import ReconcileFacts
 from console.services.reconciliation.journal import RunJournal
 from console.services.reconciliation.sources import MOST_REFUSED_ROWS, HistorySource
 from console.services.tasks.cancellation import until_stopped
 from console.store.database.engine import Transaction
-from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation import our_records
 from console.store.refunds import refunds
 
 ROWS_PER_BATCH = 200
@@ -97,7 +97,7 @@ class ProviderRows:
         try:
             ask()
         except ConsoleError as refusal:
-            if refusal.exit_status == reconcile_facts.BUG_EXIT_STATUS:
+            if refusal.exit_status == apply_row.BUG_EXIT_STATUS:
                 raise
 
 
@@ -124,12 +124,12 @@ class _Batch:
         history_rows = [row for row in rows if isinstance(row, HistoryRow)]
         provider_ids = {row.provider_payment_id for row in history_rows if row.provider_payment_id}
         with reader.context.database.read() as conn:
-            self._by_provider_id = history_reads.by_provider_ids(conn, provider, provider_ids)
+            self._by_provider_id = our_records.by_provider_ids(conn, provider, provider_ids)
             unmatched = [row for row in history_rows if row.provider_payment_id not in self._by_provider_id]
             merchant_ids = {row.merchant_payment_id for row in unmatched if row.merchant_payment_id}
-            self._by_merchant_id = history_reads.by_merchant_ids(conn, provider, merchant_ids)
+            self._by_merchant_id = our_records.by_merchant_ids(conn, provider, merchant_ids)
             ids = {payment.id for payment in (*self._by_provider_id.values(), *self._by_merchant_id.values())}
-            self._cases = history_reads.open_cases(conn, ids, comparing.RULES)
+            self._cases = our_records.open_cases(conn, ids, row_comparison.RULES)
 
     def compare(self) -> None:
         """Compare each row of the batch with our payment or refund, and write the result to the run."""
@@ -142,7 +142,7 @@ class _Batch:
                 self._compare_refund(row, row.refund)
 
     def _record_refused_row(self, key: str, reason: str, provider_id: str | None) -> None:
-        difference = reconcile_facts.make_refused_difference(key, reason, provider_id)
+        difference = apply_row.make_refused_difference(key, reason, provider_id)
         self._run_journal.write(key, difference, lambda _tx: difference)
 
     def _find_payment(self, row: HistoryRow) -> Payment | None:
@@ -210,7 +210,7 @@ class _Batch:
             payment_refunds = refunds.of_payment(conn, payment.id)
         same_amount = [refund for refund in payment_refunds if refund.amount_minor == row.amount.minor]
         times = self._history.refund_times(row.provider_payment_id or "", row.amount.minor) or ()
-        return comparing.match_refunds(same_amount, [at for at in times if at <= row.at]).get(row.at)
+        return row_comparison.match_refunds(same_amount, [at for at in times if at <= row.at]).get(row.at)
 
     def _write_match(self, row: HistoryRow, payment: Payment | None, refund: Refund) -> None:
         if payment is None or payment.id not in self._cases:
@@ -222,18 +222,20 @@ class _Batch:
         """Resolve the payment's cases that are about this row or this refund; other cases of the payment stay
         open.
         """
-        rules = (comparing.UNKNOWN_REFUND_RULE, comparing.STATE_RULE, comparing.MISSING_THERE_RULE)
-        self._reader.facts.close_cases(tx, payment, rules, (_row_text(row), comparing.missing_refund_text(refund)))
+        rules = (row_comparison.UNKNOWN_REFUND_RULE, row_comparison.STATE_RULE, row_comparison.MISSING_THERE_RULE)
+        self._reader.facts.close_cases(
+            tx, payment, rules, (_row_text(row), row_comparison.missing_refund_text(refund))
+        )
 
     def _write_difference(self, tx: Transaction, row: HistoryRow, compared_refund: Refund | None) -> Difference:
         """Write the difference and the case for the row of a refund, and return the difference. If the probe has
         completed our refund meanwhile, the case is stored as resolved.
         """
-        payment = reconcile_facts.find_payment(tx, self._provider, row)
+        payment = apply_row.find_payment(tx, self._provider, row)
         refund = refunds.find(tx.conn, compared_refund.id) if compared_refund else None
         verdict = Verdict.DIFFERENT_AMOUNT if refund is None else Verdict.DIFFERENT_STATE
         if payment is not None:
-            rule = comparing.UNKNOWN_REFUND_RULE if refund is None else comparing.STATE_RULE
+            rule = row_comparison.UNKNOWN_REFUND_RULE if refund is None else row_comparison.STATE_RULE
             expected = _refund_text(compared_refund) or "no refund of ours"
             is_settled = refund is not None and refund.state is RefundState.COMPLETED
             self._reader.facts.open_case(tx, payment, rule, _row_text(row), expected, is_settled=is_settled)

@@ -21,24 +21,24 @@ from console.domain.payments.provider_registry import (
     registered_parts,
     time_zone,
 )
-from console.domain.reconciliation import row_comparison as comparing
+from console.domain.reconciliation import row_comparison
 from console.domain.tasks.records import ReconcileReport, Verdict
 from console.providers.payment_plugin import ProviderPlugin
 from console.services.audit import refusals
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.request_ids import RequestIds
-from console.services.payment_intake.daily_files import DayFile, ReconFiles, list_days
+from console.services.payment_intake.daily_files import DailyFileStore, DayFile, list_days
 from console.services.payment_intake.import_payment import Imports
 from console.services.payment_intake.signed_notices import notice_sources
 from console.services.payments.probe import PaymentProbes
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import ReconcileFacts
 from console.services.reconciliation.journal import (
     MOST_DIFFERENCES,
-    OURS,
+    OWN_ROWS_PHASE,
+    PROVIDER_ROWS_PHASE,
     REFUSED_ROWS,
-    THEIRS,
     DryRunCounts,
     RunJournal,
     StoredRun,
@@ -52,7 +52,7 @@ from console.services.tasks.cancellation import until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
-from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation import our_records
 from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import Run
 
@@ -72,7 +72,7 @@ class ReconciliationService:
     def __init__(
         self,
         context: ServiceContext,
-        vendors: PaymentVendors,
+        vendors: PaymentProviders,
         probing: PaymentProbes,
         imports: Imports,
         probe_refund: Callable[[int], object],
@@ -83,7 +83,7 @@ class ReconciliationService:
         self.views = ReconcileViews(context, self._providers)
         facts = ReconcileFacts(context, imports)
         self._files = {
-            plugin.name: ReconFiles(context, plugin, plugin.daily_files)
+            plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
             for plugin in registered_parts(ProviderPlugin)
             if plugin.daily_files
         }
@@ -112,7 +112,7 @@ class ReconciliationService:
     def _run(self, provider: str, first_day: date, last_day: date, *, dry_run: bool) -> ReconcileReport:
         facts = {"provider": provider[:40], "from": first_day.isoformat(), "to": last_day.isoformat()}
         with refusals.audit_refusals(self._context, ACTION, None, facts, kind=KIND):
-            self._context.require("import")
+            self._context.require_right("import")
             self._require_valid(provider, first_day, last_day)
             report = (self._dry_run if dry_run else self._recorded_run)(provider, first_day, last_day)
             # The counts of an interrupted run are not complete, so they are not returned.
@@ -208,7 +208,7 @@ class ReconciliationService:
         for run in reconciliations.unfinished_runs(tx.conn, provider):
             if _run_days(run) == (first_day, last_day):
                 return run
-        phase = OURS if _is_asked_by_payment(provider) else THEIRS
+        phase = OWN_ROWS_PHASE if _is_asked_by_payment(provider) else PROVIDER_ROWS_PHASE
         run_id = reconciliations.open_run(
             tx.conn, provider, first_day, last_day, context.holder().operator, now, phase
         )
@@ -242,10 +242,10 @@ class ReconciliationService:
 
     def _run_phases(self, record: StoredRun, history: HistorySource, span: tuple[datetime, datetime]) -> Run:
         run = record.run
-        if run.phase == THEIRS:
+        if run.phase == PROVIDER_ROWS_PHASE:
             if not self._provider_rows.compare(run.provider, history, record, run.position):
                 return record.run
-            record.begin_phase(OURS)
+            record.begin_phase(OWN_ROWS_PHASE)
         if history.is_complete() and not self._own_rows.compare_paid(
             run.provider, history, record, span, record.run.position
         ):
@@ -275,7 +275,7 @@ class ReconciliationService:
         Resolve such a case of an earlier run of the same days.
         """
         context, now = self._context, self._context.now()
-        refused_count = history_reads.count_refused_rows(tx.conn, run.id)
+        refused_count = our_records.count_refused_rows(tx.conn, run.id)
         counts = {name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS}
         context.record_audit(
             tx,
@@ -286,7 +286,7 @@ class ReconciliationService:
         )
         latest_runs = reconciliations.latest_runs(tx.conn, run.provider, _MOST_LATEST_RUNS)
         same_days_run_ids = [earlier.id for earlier in latest_runs if _run_days(earlier) == _run_days(run)]
-        for alert in history_reads.runs_with_refused_rows(tx.conn, same_days_run_ids, REFUSED_ROWS):
+        for alert in our_records.open_case_ids_of_runs(tx.conn, same_days_run_ids, REFUSED_ROWS):
             alerts.resolve(tx.conn, alert, now)
         if refused_count:
             days = f"{run.provider} {run.from_day.isoformat()}"
@@ -300,7 +300,7 @@ class ReconciliationService:
         """Return the reports of the latest runs of a provider (None: of all providers), newest first. Raises
         not_allowed and no_operator.
         """
-        self._context.require("read")
+        self._context.require_right("read")
         with self._context.database.read() as conn:
             runs = reconciliations.latest_runs(conn, provider, limit)
         return tuple(self._make_report(run) for run in runs)
@@ -308,9 +308,9 @@ class ReconciliationService:
     def _make_report(self, run: Run) -> ReconcileReport:
         with self._context.database.read() as conn:
             differences = reconciliations.rows(conn, run.id, 0, MOST_DIFFERENCES)
-            cases = history_reads.cases_of_run(conn, run.id, run.begun_at, comparing.RULES, MOST_DIFFERENCES)
+            cases = our_records.cases_of_run(conn, run.id, run.begun_at, row_comparison.RULES, MOST_DIFFERENCES)
             run_alerts = alerts.of_subject(conn, KIND, run.id)
-            refused_count = history_reads.count_refused_rows(conn, run.id)
+            refused_count = our_records.count_refused_rows(conn, run.id)
         counts = {name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS}
         return ReconcileReport(
             run.provider,
@@ -369,10 +369,10 @@ class ReconciliationService:
         with self._context.database.read() as conn:
             if provider in self._files:
                 since = now - ADDRESS_VALID_TIME
-                return [date.fromisoformat(day) for day in history_reads.announced_days(conn, provider, since)]
+                return [date.fromisoformat(day) for day in our_records.announced_days(conn, provider, since)]
             day = now.astimezone(time_zone(provider)).date() - timedelta(days=1)
             begins_at, until = _make_span(provider, day, day)
-            find_events = history_reads.begun_payments if _is_asked_by_payment(provider) else history_reads.events_of
+            find_events = our_records.begun_payments if _is_asked_by_payment(provider) else our_records.events_of
             return [day] if find_events(conn, provider, (begins_at, 0), until, 1) else []
 
 

@@ -14,11 +14,11 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.providers.payment_plugin import DailyFiles
 from console.services.payment_intake.common import NoticeRefused
-from console.services.payment_intake.signed_notices import SignedNotices, make_payment_id
-from console.services.payments.providers import NOTICE_WORDS
+from console.services.payment_intake.signed_notices import SignedNoticeHandler, make_payment_id
+from console.services.payments.providers import STATE_BY_NOTICE_TYPE
 from console.services.process.context import ServiceContext
 from console.store.payments import events as payment_events
-from console.store.reconciliation import our_records as history_reads
+from console.store.reconciliation import our_records
 from console.store.reconciliation.our_records import TimedEvent
 from console.store.reconciliation.row_index import HistoryIndex
 
@@ -139,7 +139,7 @@ class NoticeList:
     way = ReportSource.NOTICE
 
     def __init__(self, context: ServiceContext, source: str, first_day: date, last_day: date) -> None:
-        self._context, self._source, self._signed = context, source, SignedNotices(context)
+        self._context, self._source, self._signed = context, source, SignedNoticeHandler(context)
         self._begins_at, self._ends_at = start_of_day(first_day), end_of_day(last_day)
 
     def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
@@ -161,15 +161,15 @@ class NoticeList:
             notice = self._signed.verify_event(stored.event)
         except NoticeRefused:
             return RefusedRow(key, "unverified")
-        state = NOTICE_WORDS.get(notice.type)
+        state = STATE_BY_NOTICE_TYPE.get(notice.type)
         if state is None:
             return None
         provider_id = make_payment_id(notice.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
         return HistoryRow(key, provider_id, notice.order_no, state, notice.type, stored.at, notice.amount)
 
-    def _read_page(self, mark: history_reads.PagePosition) -> tuple[TimedEvent, ...]:
+    def _read_page(self, mark: our_records.PagePosition) -> tuple[TimedEvent, ...]:
         with self._context.database.read() as conn:
-            return history_reads.events_of(conn, self._source, mark, self._ends_at, ROWS_PER_PAGE)
+            return our_records.events_of(conn, self._source, mark, self._ends_at, ROWS_PER_PAGE)
 
     def is_complete(self) -> bool:
         """Return True: the notices are stored here, so all of them can be read."""
@@ -179,7 +179,7 @@ class NoticeList:
         """True if a stored notice reports the payment as paid."""
         with self._context.database.read() as conn:
             events = payment_events.of_payment(conn, payment.id)
-        return any(NOTICE_WORDS.get(event.kind) is PaymentState.PAYMENT_SUCCESS for event in events)
+        return any(STATE_BY_NOTICE_TYPE.get(event.kind) is PaymentState.PAYMENT_SUCCESS for event in events)
 
     def refund_times(self, provider_payment_id: str, minor: int) -> tuple[datetime, ...] | None:
         """Return None, because notices contain no refunds."""
@@ -193,6 +193,6 @@ class NoticeList:
         """Do nothing: a list of notices holds no resource. Part of the interface `HistorySource`."""
 
 
-def _parse_mark(key: str) -> history_reads.PagePosition:
+def _parse_mark(key: str) -> our_records.PagePosition:
     at, _, number = key.partition("|")
     return datetime.fromisoformat(at), int(number)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment
-from console.domain.reconciliation import row_comparison as comparing
+from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.service_results import (
     VERDICTS_OF_PART,
     DifferenceItem,
@@ -21,14 +21,13 @@ from console.domain.reconciliation.service_results import (
 )
 from console.domain.records import LeaseHolder
 from console.domain.tasks.records import Alert, Difference, Verdict
-from console.services.payment_intake import daily_files as recon_files
+from console.services.payment_intake import daily_files
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.journal import KIND, REFUSED_ROWS, lease_name
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
-from console.store.reconciliation import our_records as history_reads
-from console.store.reconciliation import run_views as reconcile_looks
+from console.store.reconciliation import our_records, run_views
 from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import Run
 
@@ -53,8 +52,8 @@ class ReconcileViews:
         """
         page_size = max(1, min(limit, MOST_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
-            self._context.reader(conn)
-            runs = reconcile_looks.runs_page(conn, provider, page_size, before_id)
+            self._context.find_reading_person(conn)
+            runs = run_views.runs_page(conn, provider, page_size, before_id)
             items = _make_items(conn, runs)
         return RunsPage(items, runs[-1].id if len(runs) == page_size else None)
 
@@ -63,7 +62,7 @@ class ReconcileViews:
         exists. Raises not_found for any other id without a run.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             run = _newest_run(conn) if run_id == 0 else reconciliations.find(conn, run_id)
             if run is None and run_id:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(run_id)})
@@ -71,12 +70,12 @@ class ReconcileViews:
 
     def _view(self, conn: Connection, run: Run) -> RunView:
         (item,) = _make_items(conn, (run,))
-        newer, older = reconcile_looks.adjacent_run_ids(conn, run.id)
+        newer, older = run_views.adjacent_run_ids(conn, run.id)
         run_alerts = alerts.of_subject(conn, KIND, run.id)
         return RunView(
             item,
-            refused=history_reads.count_refused_rows(conn, run.id),
-            open_cases=reconcile_looks.count_open_cases(conn, run.id, comparing.RULES),
+            refused=our_records.count_refused_rows(conn, run.id),
+            open_cases=run_views.count_open_cases(conn, run.id, row_comparison.RULES),
             files=self._files(conn, run),
             holder=_find_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
             case=next(
@@ -90,14 +89,13 @@ class ReconcileViews:
         """Return the run's files, oldest day first; each contains the ids of the earlier runs that read a file with
         the same content.
         """
-        files = recon_files.list_evidence_files(conn, run.provider, KIND, run.id)
+        files = daily_files.list_evidence_files(conn, run.provider, KIND, run.id)
         if not files:
             return ()
         earlier_ids = [
-            earlier_run.id
-            for earlier_run in reconcile_looks.runs_page(conn, run.provider, _MOST_EARLIER_RUNS, run.id)
+            earlier_run.id for earlier_run in run_views.runs_page(conn, run.provider, _MOST_EARLIER_RUNS, run.id)
         ]
-        file_reads = reconcile_looks.files_of_runs(conn, earlier_ids, recon_files.make_call_name(run.provider))
+        file_reads = run_views.files_of_runs(conn, earlier_ids, daily_files.make_evidence_source(run.provider))
         return tuple(
             ReadFile(
                 file.day,
@@ -123,14 +121,14 @@ class ReconcileViews:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": part[:40]})
         page_size = max(1, min(limit, MOST_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
-            self._context.reader(conn)
-            differences = reconcile_looks.differences(conn, run_id, VERDICTS_OF_PART[part], after_id or 0, page_size)
+            self._context.find_reading_person(conn)
+            differences = run_views.differences(conn, run_id, VERDICTS_OF_PART[part], after_id or 0, page_size)
             items = _difference_items(conn, differences)
         return DifferencesPage(items, differences[-1].id if len(differences) == page_size else None)
 
 
 def _newest_run(conn: Connection) -> Run | None:
-    return next(iter(reconcile_looks.runs_page(conn, None, 1, None)), None)
+    return next(iter(run_views.runs_page(conn, None, 1, None)), None)
 
 
 def _make_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
@@ -168,8 +166,8 @@ def _difference_items(conn: Connection, differences: Sequence[Difference]) -> tu
     cases.
     """
     ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
-    records = reconcile_looks.payments_of(conn, ids)
-    cases = reconcile_looks.cases_of(conn, ids, comparing.RULES)
+    records = run_views.payments_of(conn, ids)
+    cases = run_views.cases_of(conn, ids, row_comparison.RULES)
     return tuple(
         DifferenceItem(
             difference,
@@ -190,5 +188,5 @@ def _find_case(difference: Difference, cases: Sequence[Alert]) -> Alert | None:
     """
     if not difference.case_opened:
         return None
-    rule = comparing.RULE_OF_VERDICT.get(Verdict(difference.verdict))
+    rule = row_comparison.RULE_OF_VERDICT.get(Verdict(difference.verdict))
     return next((alert for alert in cases if alert.rule_id == rule), None) or next(iter(cases), None)

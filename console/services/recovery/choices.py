@@ -21,13 +21,13 @@ from console.domain.recovery.records import (
     RecoverableRecord,
 )
 from console.domain.tasks.records import Take
-from console.services.credit_checks import refetch as completion
-from console.services.credit_checks.provider import Vendors
-from console.services.payments import order_status as order_moving
-from console.services.payments import probe as payment_probing
-from console.services.payments.providers import PaymentVendors, find_state
+from console.services.credit_checks import refetch
+from console.services.credit_checks.provider import CreditVendorSource
+from console.services.payments import order_status
+from console.services.payments import probe as payment_probe
+from console.services.payments.providers import PaymentProviders, find_state
 from console.services.process.context import ServiceContext
-from console.services.refunds import lease as refund_holding
+from console.services.refunds import lease as refund_lease
 from console.services.refunds.request import RefundRequests
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
@@ -52,7 +52,11 @@ class Choices:
     """
 
     def __init__(
-        self, context: ServiceContext, checks: Vendors, vendors: PaymentVendors, refunding: RefundRequests
+        self,
+        context: ServiceContext,
+        checks: CreditVendorSource,
+        vendors: PaymentProviders,
+        refunding: RefundRequests,
     ) -> None:
         self._context, self._checks, self._vendors, self._refunding = context, checks, vendors, refunding
 
@@ -67,7 +71,7 @@ class Choices:
         person may not read.
         """
         with self._context.database.read() as conn:
-            return self.read_facts_in_transaction(conn, kind, record_id, self._context.reader(conn))
+            return self.read_facts_in_transaction(conn, kind, record_id, self._context.find_reading_person(conn))
 
     def read_facts_in_transaction(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, *, money: bool = True
@@ -114,7 +118,7 @@ class Choices:
             self._context.now(),
             person,
             running=_is_running(conn, credit_checks.KIND, record.id),
-            is_leased=leases.holder_of(conn, completion.lease_name(record.id)) is not None,
+            is_leased=leases.holder_of(conn, refetch.lease_name(record.id)) is not None,
             can_ask=self._can_ask_check(),
             proposed=_find_open_proposal(conn, credit_checks.KIND, record.id),
             taken=take,
@@ -142,8 +146,8 @@ class Choices:
         refund can be requested, and whether the order's total is covered.
         """
         payment, order = facts.payment, facts.order
-        is_covered = order is not None and order_moving.is_order_covered(
-            order_moving.list_paid_payments(conn, order), order
+        is_covered = order is not None and order_status.is_order_covered(
+            order_status.list_paid_payments(conn, order), order
         )
         if payment is None:
             return replace(facts, covered=is_covered)
@@ -189,7 +193,7 @@ def _find_probed_payment(
 
 def _make_lease_name(record: RecoverableRecord, payment: Payment) -> str:
     """Return the name of the lease that probes of the record and decisions about it hold."""
-    name = refund_holding.lease_name if isinstance(record, Refund) else payment_probing.lease_name
+    name = refund_lease.lease_name if isinstance(record, Refund) else payment_probe.lease_name
     return name(payment.id)
 
 

@@ -16,16 +16,15 @@ from console.domain.service_results import Explanation, NextStep, OperationView
 from console.domain.views.any_record import ResolveResult
 from console.providers.credit_provider import CreditReader
 from console.services.audit import refusals
-from console.services.credit_checks import outcomes as settling
+from console.services.credit_checks import outcomes
 from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.resolve import PurchaseDecisions, make_unconfirmed_error, read_proof
 from console.services.credit_checks.view import read_timeline
-from console.services.guarded.second_person import HalfDecision, decide
+from console.services.guarded.second_person import PersonDecision, decide
 from console.services.payments.spooled_payments import SpooledPayments
 from console.services.process.context import ServiceContext
 from console.services.refunds.spooled_refunds import SpooledRefunds
-from console.store.credit_checks import credit_checks
-from console.store.credit_checks import joined_reads as looks
+from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, lost_operations
@@ -46,7 +45,7 @@ class RecordRecovery(Protocol):
     def probe(self, id: int, /) -> Payment | Refund: ...
 
     def resolve(
-        self, id: int, as_state: str, evidence: str | Path, provider_id: str | None = None, /
+        self, id: int, target_state: str, evidence: str | Path, provider_id: str | None = None, /
     ) -> ResolveResult: ...
 
 
@@ -81,7 +80,7 @@ class Operations:
             operation = self._find_operation(operation_id)
         with self._context.database.read() as conn:
             answers = evidence.of_operation(conn, operation_id)
-            record = looks.find_record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
+            record = joined_reads.find_record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
             history = read_timeline(conn, KIND, operation_id)
             history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
             proposal = approvals.open_proposal(conn, KIND, operation_id)
@@ -97,7 +96,7 @@ class Operations:
         of a probe.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=KIND):
-            self._context.require("probe")
+            self._context.require_right("probe")
             return self._probe(self._find_operation(operation_id))
 
     def _probe(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
@@ -117,7 +116,7 @@ class Operations:
         raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS})
 
     def resolve(
-        self, operation_id: str, as_state: str, proof: str | Path, provider_id: int | str | None = None
+        self, operation_id: str, target_state: str, proof: str | Path, provider_id: int | str | None = None
     ) -> ResolveResult:
         """Decide the outcome of an operation: through its record if the database has the record, otherwise through
         the entry in the spool.
@@ -127,27 +126,27 @@ class Operations:
         nothing_to_resolve, evidence_mismatch, no_evidence, same_person, usage, and the errors of the record's own
         `resolve`.
         """
-        facts = {"as": as_state[:40]}
+        facts = {"as": target_state[:40]}
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_RESOLVE, operation_id[:64], facts, kind=KIND
         ):
-            self._context.require("resolve")
+            self._context.require_right("resolve")
             operation = self._find_operation(operation_id)
             recovery = self._recoveries.get(operation.subject_kind)
             if operation.source == "database" and recovery is not None:
                 identifier = None if provider_id is None else str(provider_id)
-                return recovery.resolve(operation.subject_id or 0, as_state, proof, identifier)
+                return recovery.resolve(operation.subject_id or 0, target_state, proof, identifier)
             if recovery is not None:
-                return self._resolve_spooled(operation, as_state, read_proof(proof))
-            return self._resolve_purchase(operation, as_state, proof, _parse_check_id(provider_id))
+                return self._resolve_spooled(operation, target_state, read_proof(proof))
+            return self._resolve_purchase(operation, target_state, proof, _parse_check_id(provider_id))
 
-    def _resolve_spooled(self, operation: Operation, as_state: str, proof: bytes) -> ResolveResult:
-        person = self._context.require("resolve")
+    def _resolve_spooled(self, operation: Operation, target_state: str, proof: bytes) -> ResolveResult:
+        person = self._context.require_right("resolve")
         entry = self._find_entry(operation.id)
         if entry is None or not entry.holds_claim:
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         is_start = _is_payment_start(operation)
-        if as_state == "completed":
+        if target_state == "completed":
             if is_start:
                 self._started_payments.probe(entry, operation)
             elif not self._spooled_refunds.probe(entry, operation):
@@ -157,7 +156,7 @@ class Operations:
                 )
             return ResolveResult(self._find_operation(operation.id))
         end_states = ["completed", "payment_failed" if is_start else "failed"]
-        if as_state not in end_states:
+        if target_state not in end_states:
             raise ConsoleError(
                 ErrorCode.USAGE,
                 {"problem": UsageProblem.AS_BEGUN if is_start else UsageProblem.AS_REFUND, "allowed": end_states},
@@ -165,21 +164,21 @@ class Operations:
         return self._release_claim(operation, proof, person.name)
 
     def _resolve_purchase(
-        self, operation: Operation, as_state: str, proof: str | Path, provider_id: int | None
+        self, operation: Operation, target_state: str, proof: str | Path, provider_id: int | None
     ) -> ResolveResult:
         operation_id = operation.id
         if operation.source == "database":
-            return self._recovery.resolve(operation.subject_id or 0, as_state, proof, provider_id)
-        person = self._context.require("resolve")
+            return self._recovery.resolve(operation.subject_id or 0, target_state, proof, provider_id)
+        person = self._context.require_right("resolve")
         proof_bytes = read_proof(proof)
         entry = self._find_entry(operation_id)
         if entry is None or not entry.holds_claim:
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
-        if as_state == "success":
+        if target_state == "success":
             if provider_id is None:
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID_MISSING})
             return ResolveResult(self._restore(entry, provider_id, proof_bytes))
-        if as_state != "error":
+        if target_state != "error":
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS, "allowed": ["success", "error"]})
         return self._release_claim(operation, proof_bytes, person.name)
 
@@ -249,13 +248,13 @@ class Operations:
         record = credit_checks.find(tx.conn, record_id)
         # the new journal row names the operator of this restore; the audit entry names the first operator and desk
         if record is not None:
-            settling.keep_answer(context, tx, record, "restore", outcome)
+            outcomes.store_answer_evidence(context, tx, record, "restore", outcome)
             journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, outcome, context.now())
             context.record_audit(
                 tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind=KIND, reason=outcome.reason[:64]
             )
             start_facts = {"began_by": intent.operator, "began_at_desk": intent.desk_id}
-            settling.write_success(context, tx, record, report, {"by": "desk", **start_facts})
+            outcomes.write_success(context, tx, record, report, {"by": "desk", **start_facts})
         return record_id
 
     def _release_claim(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
@@ -278,12 +277,12 @@ class Operations:
             approvals.close_proposals(tx.conn, KIND, operation.id, now)
             context.record_audit(tx, AuditAction.OPERATION_RESOLVED, operation.id, {"as": "error"}, kind=KIND)
 
-        decision = HalfDecision((KIND, None), "error", person, operation, operation.id, proof, refusal_facts={})
+        decision = PersonDecision((KIND, None), "error", person, operation, operation.id, proof, refusal_facts={})
         return decide(context, tx, decision, settle=settle, propose=lambda _proof_id: {"as": "error"})
 
     def _find_operation(self, operation_id: str) -> Operation:
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             operation = journal.find_effective(conn, operation_id)
             is_record_lost = operation is not None and _is_record_lost(conn, operation)
         if operation is not None and not is_record_lost:
@@ -303,7 +302,7 @@ class Operations:
         if entry is not None and entry.intent.database_id == self._context.database_id:
             return entry
         with self._context.database.read() as conn:
-            return lost_operations.find(conn, operation_id)
+            return lost_operations.find_spool_entry(conn, operation_id)
 
     def _explain(self, operation: Operation, record: CreditCheck | None) -> Explanation:
         if operation.source == "desk" and operation.state is OperationState.FAILED:

@@ -14,7 +14,7 @@ from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
 from console.services.process.context import ServiceContext
-from console.store.database import change_feed as feed
+from console.store.database import change_feed
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.queues import queues
@@ -44,18 +44,19 @@ class Queues:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": list(queues.QUEUE_NAMES)})
         limit = max(1, min(limit, MOST_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             positioned_records = queues.queue_page(
                 conn, name, _read_cursor(after), limit, journal.lapsed_by_kind(conn)
             )
             awaited_ids = _find_ids_awaiting_decision(conn, positioned_records)
         items = tuple(
-            self._item(record, awaited_ids.get(place.kind, frozenset())) for place, record in positioned_records
+            self._make_queue_item(record, awaited_ids.get(place.kind, frozenset()))
+            for place, record in positioned_records
         )
         has_more = len(positioned_records) == limit
         return QueuePage(name, items, _format_cursor(positioned_records[-1][0]) if has_more else None)
 
-    def _item(self, record: QueuedRecord, awaited_ids: frozenset[str]) -> QueueItem:
+    def _make_queue_item(self, record: QueuedRecord, awaited_ids: frozenset[str]) -> QueueItem:
         awaiting = "second_person" if str(record.id) in awaited_ids else None
         return QueueItem(record, _make_explanation(record, self._context.now(), awaiting), record.changed_at)
 
@@ -64,7 +65,7 @@ class Queues:
         record waits.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             lapsed = journal.lapsed_by_kind(conn)
             counts = [(name, *queues.count_queue(conn, name, lapsed)) for name in queues.QUEUE_NAMES]
         cap = queues.COUNT_CAP
@@ -76,7 +77,7 @@ class Queues:
         """
         context = self._context
         with context.database.read() as conn:
-            context.reader(conn)
+            context.find_reading_person(conn)
             lapsed = journal.lapsed_by_kind(conn)
             holders = {holder.name: holder for holder in leases.holders(conn)}
             unfinished = [
@@ -95,7 +96,7 @@ class Queues:
         person waits for them.
         """
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return tuple(
                 holder
                 for holder in leases.holders(conn)
@@ -105,7 +106,7 @@ class Queues:
     def list_takes(self) -> tuple[Take, ...]:
         """Return the takes that are still in force, oldest first. A take marks that a person works on a record."""
         with self._context.database.read() as conn:
-            self._context.reader(conn)
+            self._context.find_reading_person(conn)
             return takes.running_takes(conn, self._context.now())
 
     def read_changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
@@ -113,7 +114,7 @@ class Queues:
         `after`. If `after` is None, return only the position.
         """
         with self._context.database.read() as conn:
-            return feed.changes_since(conn, after)
+            return change_feed.changes_since(conn, after)
 
 
 def _make_explanation(record: QueuedRecord, now: datetime, awaiting: str | None = None) -> Explanation:
@@ -163,7 +164,7 @@ def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
 
 
 def _format_cursor(place: QueuePosition) -> str:
-    return f"{place.work}.{place.kind}.{place.id}"
+    return f"{place.work_state}.{place.kind}.{place.id}"
 
 
 def _read_cursor(text: str | None) -> QueuePosition | None:

@@ -20,11 +20,11 @@ from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceI
 from console.domain.tasks.records import BulkRun
 from console.domain.views.any_record import ResolveResult
 from console.services.annotations.notes import require_storable
-from console.services.guarded.answer_serialization import Answer
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import FindAnswer
 from console.services.process.context import ServiceContext
-from console.services.refunds import records as refund_reading
-from console.store.credit_checks import joined_reads as looks
+from console.services.refunds import records as refund_records
+from console.store.credit_checks import joined_reads
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.operations.request_ids import KEPT, RequestIdUse
@@ -46,16 +46,16 @@ def purchase_answer_finder(context: ServiceContext) -> FindAnswer:
     claimed, or the error of its outcome.
     """
 
-    def find_answer(use: RequestIdUse) -> Answer | None:
+    def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, answers = _find_operation(conn, use)
-            record = looks.find_record(conn, operation.subject_id or 0) if operation else None
+            record = joined_reads.find_record(conn, operation.subject_id or 0) if operation else None
         if operation is None:
             return None
         if record is None or record.certainty is Certainty.UNKNOWN or record.state is CheckState.PENDING:
             return _unknown_outcome_answer(operation, record)
         if record.state is CheckState.SUCCESS:
-            return Answer(record)
+            return CallAnswer(record)
         return None if _was_never_sent(use, answers) else _refusal_answer(operation, record)
 
     return find_answer
@@ -66,7 +66,7 @@ def start_answer_finder(context: ServiceContext) -> FindAnswer:
     started, or the error of its outcome.
     """
 
-    def find_answer(use: RequestIdUse) -> Answer | None:
+    def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, answers = _find_operation(conn, use)
             lapsed = journal.lapsed_subjects(conn, payments.KIND)
@@ -77,7 +77,7 @@ def start_answer_finder(context: ServiceContext) -> FindAnswer:
             return _unknown_outcome_answer(operation, payment)
         if payment.handle is not None and payment.state not in _ENDED_UNPAID:
             start_values = (payment.merchant_payment_id, payment.handle, payment.url)
-            return Answer(StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at)))
+            return CallAnswer(StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at)))
         return None if _was_never_sent(use, answers) else _refusal_answer(operation, payment)
 
     return find_answer
@@ -88,10 +88,10 @@ def refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
     requested.
     """
 
-    def find_answer(use: RequestIdUse) -> Answer | None:
+    def find_answer(use: RequestIdUse) -> CallAnswer | None:
         if use.subject_kind != refunds.KIND or use.subject_id is None:
             return None
-        return Answer(refund_reading.read_refund(context, int(use.subject_id)))
+        return CallAnswer(refund_records.read_refund(context, int(use.subject_id)))
 
     return find_answer
 
@@ -101,12 +101,12 @@ def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> Find
     approval. Its answer is the refund, or the error of its outcome.
     """
 
-    def find_answer(use: RequestIdUse) -> Answer | None:
+    def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, _ = _find_operation(conn, use)
-            refund = refund_reading.require_refund(conn, refund_id)
+            refund = refund_records.require_refund(conn, refund_id)
             if refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
-                refund_reading.refuse_running(conn, refund)
+                refund_records.refuse_running(conn, refund)
         if refund.state is _R.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
             return _unknown_outcome_answer(operation, refund)
         if refund.state is _R.FAILED and operation is not None:
@@ -114,9 +114,9 @@ def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> Find
         if operation is not None and refund.state is _R.APPROVED:
             if operation.outcome_class in _REFUSALS:
                 return _refusal_answer(operation, refund)
-            return Answer(refund) if use.state == KEPT else None
+            return CallAnswer(refund) if use.state == KEPT else None
         is_answer = operation is not None or _is_checker(context, refund)
-        return Answer(refund) if is_answer else None
+        return CallAnswer(refund) if is_answer else None
 
     return find_answer
 
@@ -126,9 +126,9 @@ def refund_decision_answer_finder(context: ServiceContext, refund_id: int, state
     refund is in `state`, the state after the decision.
     """
 
-    def find_answer(_: RequestIdUse) -> Answer | None:
-        refund = refund_reading.read_refund(context, refund_id)
-        return Answer(refund) if refund.state is state else None
+    def find_answer(_: RequestIdUse) -> CallAnswer | None:
+        refund = refund_records.read_refund(context, refund_id)
+        return CallAnswer(refund) if refund.state is state else None
 
     return find_answer
 
@@ -138,16 +138,16 @@ def resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | s
     now, or the unknown record if the acting person's proposal waits for a second person.
     """
 
-    def find_answer(_: RequestIdUse) -> Answer | None:
+    def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             record = _find_record(conn, kind, record_id)
             proposal = approvals.open_proposal(conn, record[0], str(record[1])) if record else None
         if record is None:
             return None
         if record[2].certainty is Certainty.KNOWN:
-            return Answer(ResolveResult(record[2]))
+            return CallAnswer(ResolveResult(record[2]))
         is_own_proposal = proposal is not None and is_same_person(proposal.person, context.holder().operator)
-        return Answer(ResolveResult(record[2], awaiting="second_person")) if is_own_proposal else None
+        return CallAnswer(ResolveResult(record[2], awaiting="second_person")) if is_own_proposal else None
 
     return find_answer
 
@@ -155,30 +155,30 @@ def resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | s
 def probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
     """Return the `FindAnswer` for a repeated probe. Its answer is the record if its outcome is known now."""
 
-    def find_answer(_: RequestIdUse) -> Answer | None:
+    def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             if kind == orders.KIND:
                 return _order_answer(conn, record_id)
             record = _find_record(conn, kind, record_id)
-        return Answer(record[2]) if record is not None and record[2].certainty is Certainty.KNOWN else None
+        return CallAnswer(record[2]) if record is not None and record[2].certainty is Certainty.KNOWN else None
 
     return find_answer
 
 
-def note_answer_finder(context: ServiceContext, kind: str, record_id: int, words: str) -> FindAnswer:
+def note_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> FindAnswer:
     """Return the `FindAnswer` for a repeated note. Its answer is the newest note of the acting person on this record
-    with the text `words`.
+    with the text `note_text`.
     """
 
-    def find_answer(_: RequestIdUse) -> Answer | None:
-        own_name, text = context.holder().operator, require_storable(words)
+    def find_answer(_: RequestIdUse) -> CallAnswer | None:
+        own_name, text = context.holder().operator, require_storable(note_text)
         with context.database.read() as conn:
             own_notes = [
                 candidate
                 for candidate in notes.notes_of(conn, kind, record_id)
                 if (candidate.person, candidate.words) == (own_name, text)
             ]
-        return Answer(own_notes[-1]) if own_notes else None
+        return CallAnswer(own_notes[-1]) if own_notes else None
 
     return find_answer
 
@@ -188,8 +188,8 @@ def bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> FindAnswer:
     created; `show` returns a run by its id.
     """
 
-    def find_answer(use: RequestIdUse) -> Answer | None:
-        return Answer(show(int(use.subject_id))) if use.subject_id is not None else None
+    def find_answer(use: RequestIdUse) -> CallAnswer | None:
+        return CallAnswer(show(int(use.subject_id))) if use.subject_id is not None else None
 
     return find_answer
 
@@ -209,9 +209,9 @@ def _was_never_sent(use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
     return use.state != KEPT and any(answer.summary.startswith(_UNSENT_SUMMARY_PREFIX) for answer in answers)
 
 
-def _unknown_outcome_answer(operation: Operation | None, record: CreditCheck | Payment | Refund | None) -> Answer:
+def _unknown_outcome_answer(operation: Operation | None, record: CreditCheck | Payment | Refund | None) -> CallAnswer:
     operation_id = None if operation is None else operation.id
-    return Answer(
+    return CallAnswer(
         error=ConsoleError(
             ErrorCode.OUTCOME_UNKNOWN,
             {"record": record or operation, "reason": UnknownReason.EARLIER_ATTEMPT, "operation_id": operation_id},
@@ -219,21 +219,21 @@ def _unknown_outcome_answer(operation: Operation | None, record: CreditCheck | P
     )
 
 
-def _refusal_answer(operation: Operation, record: CreditCheck | Payment | Refund) -> Answer:
+def _refusal_answer(operation: Operation, record: CreditCheck | Payment | Refund) -> CallAnswer:
     code = _REFUSALS.get(operation.outcome_class or "", ErrorCode.PROVIDER_REFUSED)
-    return Answer(error=error_of_outcome(code, {"record": record, "reason": operation.reason, "status": None}))
+    return CallAnswer(error=error_of_outcome(code, {"record": record, "reason": operation.reason, "status": None}))
 
 
 def _is_checker(context: ServiceContext, refund: Refund) -> bool:
     return any(is_same_person(context.holder().operator, checker) for checker in refund.checkers)
 
 
-def _order_answer(conn: Connection, order_id: int | str) -> Answer | None:
+def _order_answer(conn: Connection, order_id: int | str) -> CallAnswer | None:
     """Return the order as an answer if the outcomes of all its payments are known, otherwise None."""
     order = orders.find(conn, _record_number(order_id))
     order_payments = payments.of_order(conn, order.id, journal.lapsed_subjects(conn, payments.KIND)) if order else ()
     is_known = bool(order_payments) and all(payment.certainty is Certainty.KNOWN for payment in order_payments)
-    return Answer(order) if is_known else None
+    return CallAnswer(order) if is_known else None
 
 
 def _record_number(record_id: int | str) -> int:

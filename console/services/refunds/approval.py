@@ -17,14 +17,14 @@ from console.domain.permissions import is_same_person
 from console.domain.records import Certainty, Work, WorkState
 from console.providers.payment_provider import PaymentReader
 from console.services.audit import refusals
-from console.services.guarded import database_rollback as going_back
+from console.services.guarded import database_rollback
 from console.services.guarded.operation import Progress
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.refunds import outcomes as refund_writing
-from console.services.refunds import payment_precheck as refund_asking
-from console.services.refunds import records as refund_reading
-from console.services.refunds import rules as refund_limits
+from console.services.refunds import outcomes as refund_outcomes
+from console.services.refunds import payment_precheck
+from console.services.refunds import records as refund_records
+from console.services.refunds import rules as refund_rules
 from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.submit import THROTTLE_REASON, RefundSubmissions
 from console.store.database.engine import Transaction
@@ -42,7 +42,7 @@ class RefundDecisions:
     same time.
     """
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors, submitting: RefundSubmissions) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders, submitting: RefundSubmissions) -> None:
         self._context = context
         self._vendors = vendors
         self._submitting = submitting
@@ -63,8 +63,8 @@ class RefundDecisions:
         """
         with interrupts.defer_signals():
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=KIND):
-                person = self._context.require("refund_approve").name
-                going_back.require_no_loss(self._context)
+                person = self._context.require_right("refund_approve").name
+                database_rollback.require_no_rollback(self._context)
                 refund, is_just_read = self._approve(refund_id, person, expected_version)
             if refund.state is not _R.APPROVED or self._cooling_off_end(refund_id) is not None:
                 return refund
@@ -79,25 +79,27 @@ class RefundDecisions:
         the payment.
         """
         context = self._context
-        pair = refund_reading.read_with_payment(context, refund_id)
+        pair = refund_records.read_with_payment(context, refund_id)
         refund = pair.refund
         if refund.state is _R.APPROVED and _is_among(person, refund.checkers):
             if expected_version is not None and expected_version != refund.version:
-                raise refund_reading.make_stale_view_error(refund, expected_version)
+                raise refund_records.make_stale_view_error(refund, expected_version)
             return refund, False
         self._expire_late(refund)
         with context.database.read() as conn:
-            self._find_refusal(conn, refund, person, expected_version)
-        refund_limits.require_two_person_database(context, pair.payment)
+            self._require_approvable(conn, refund, person, expected_version)
+        refund_rules.require_two_person_database(context, pair.payment)
         reader = self._vendors.get_reader(pair.payment.provider)
-        is_just_read = refund_asking.require_refundable(context, reader, pair)
+        is_just_read = payment_precheck.require_refundable(context, reader, pair)
         interrupts.raise_if_pending()  # a signal may have cut off the question to the provider
         context.failpoints.reach("before_vote")
         context.write(lambda tx: self._store_vote(tx, refund_id, person, expected_version, reader))
         context.failpoints.reach("after_vote")
-        return refund_reading.read_refund(context, refund_id), is_just_read
+        return refund_records.read_refund(context, refund_id), is_just_read
 
-    def _find_refusal(self, conn: Connection, refund: Refund, person: str, expected_version: int | None) -> None:
+    def _require_approvable(
+        self, conn: Connection, refund: Refund, person: str, expected_version: int | None
+    ) -> None:
         """Raise an error if the refund waits for no decision or this person may not approve it: same_person,
         stale_view, not_allowed, already_decided, in_progress.
         """
@@ -106,8 +108,8 @@ class RefundDecisions:
             if is_same_person(person, earlier_person):
                 raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": earlier_person})
         if expected_version is not None and expected_version != refund.version:
-            raise refund_reading.make_stale_view_error(refund, expected_version)
-        if not refund_limits.is_active(self._context, conn, refund.maker):
+            raise refund_records.make_stale_view_error(refund, expected_version)
+        if not refund_rules.is_active(self._context, conn, refund.maker):
             facts: NotAllowed = {"record": refund, "reason": NotAllowedReason.MAKER_ACTIVE, "maker": refund.maker}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
@@ -117,13 +119,13 @@ class RefundDecisions:
     ) -> None:
         """Insert the person's approval, then change the refund; the last necessary approval sets it to approved."""
         context, now = self._context, self._context.now()
-        going_back.refuse_stopped(tx.conn)
-        pair = refund_reading.require_with_payment(tx.conn, refund_id)
+        database_rollback.refuse_after_rollback(tx.conn)
+        pair = refund_records.require_with_payment(tx.conn, refund_id)
         refund = pair.refund
-        self._find_refusal(tx.conn, refund, person, expected_version)
-        refund_facts = refund_limits.read_facts(context, tx.conn, pair.payment, refund.maker)
-        refund_limits.raise_broken_rule(
-            refund_limits.check_rules(refund_facts, refund.amount_minor, reader, is_request=False),
+        self._require_approvable(tx.conn, refund, person, expected_version)
+        refund_facts = refund_rules.read_facts(context, tx.conn, pair.payment, refund.maker)
+        refund_rules.raise_broken_rule(
+            refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False),
             refund_facts,
             refund,
         )
@@ -141,15 +143,15 @@ class RefundDecisions:
         """Return the work of an approved refund: a due task sends it, now or at the end of the cooling-off, if this
         process doesn't send it.
         """
-        until = refund_limits.find_remaining_cooling_off_end(self._context, conn, pair)
+        until = refund_rules.find_remaining_cooling_off_end(self._context, conn, pair)
         if until is not None:
-            return Work(WorkState.SCHEDULED, until, refund_writing.COOLING_OFF)
-        return Work(WorkState.SCHEDULED, self._context.now(), refund_writing.SUBMISSION)
+            return Work(WorkState.SCHEDULED, until, refund_outcomes.COOLING_OFF)
+        return Work(WorkState.SCHEDULED, self._context.now(), refund_outcomes.SUBMISSION)
 
     def _cooling_off_end(self, refund_id: int) -> datetime | None:
         with self._context.database.read() as conn:
-            return refund_limits.find_remaining_cooling_off_end(
-                self._context, conn, refund_reading.require_with_payment(conn, refund_id)
+            return refund_rules.find_remaining_cooling_off_end(
+                self._context, conn, refund_records.require_with_payment(conn, refund_id)
             )
 
     # Reject, withdraw, expire
@@ -167,14 +169,14 @@ class RefundDecisions:
                 ErrorCode.USAGE, {"problem": UsageProblem.DECLINE_WORDS, "longest": LONGEST_REASON_CHARACTERS}
             )
         with refusals.audit_refusals(self._context, AuditAction.REFUND_REJECT, refund_id, kind=KIND):
-            person = self._context.require("refund_approve").name
+            person = self._context.require_right("refund_approve").name
 
             def refuse(refund: Refund, conn: Connection) -> None:
                 require_requested(conn, refund)
                 if is_same_person(person, refund.maker):
                     raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": refund.maker})
                 if expected_version is not None and expected_version != refund.version:
-                    raise refund_reading.make_stale_view_error(refund, expected_version)
+                    raise refund_records.make_stale_view_error(refund, expected_version)
 
             return self._end_request(refund_id, _R.REJECTED, refuse, declined_because=words)
 
@@ -184,7 +186,7 @@ class RefundDecisions:
         been sent.
         """
         with refusals.audit_refusals(self._context, AuditAction.REFUND_WITHDRAW, refund_id, kind=KIND):
-            person = self._context.require("refund_withdraw").name
+            person = self._context.require_right("refund_withdraw").name
 
             def refuse(refund: Refund, conn: Connection) -> None:
                 if not is_same_person(person, refund.maker):
@@ -200,7 +202,7 @@ class RefundDecisions:
                 if refund.error_code == THROTTLE_REASON:
                     raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": THROTTLE_REASON})
                 # The refund was sent, and the provider contradicts its state here.
-                if refund.work.reason in refund_limits.CONTRADICTED_REASONS:
+                if refund.work.reason in refund_rules.CONTRADICTED_REASONS:
                     raise ConsoleError(
                         ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.NOTHING_CONTRADICTED}
                     )
@@ -249,11 +251,11 @@ class RefundDecisions:
 
         @refunds.run_again_if_stale()
         def end(tx: Transaction) -> None:
-            refund = refund_reading.require_refund(tx.conn, refund_id)
+            refund = refund_records.require_refund(tx.conn, refund_id)
             refuse(refund, tx.conn)
             work = refunds.work_values(Work())
             refunds.change_refund(tx.conn, refund, context.now(), status=state, **values, **work)
-            refund_writing.release_amount(context, tx, refund)
+            refund_outcomes.release_amount(context, tx, refund)
             context.record_audit(
                 tx, AuditAction(f"refund.{state}"), refund_id, {"payment": refund.payment_id}, kind=KIND
             )
@@ -261,7 +263,7 @@ class RefundDecisions:
         context.failpoints.reach("before_vote")
         context.write(end)
         context.failpoints.reach("after_vote")
-        return refund_reading.read_refund(context, refund_id)
+        return refund_records.read_refund(context, refund_id)
 
 
 def require_requested(conn: Connection, refund: Refund) -> None:
@@ -269,7 +271,7 @@ def require_requested(conn: Connection, refund: Refund) -> None:
     if refund.state is _R.REQUESTED:
         return
     if refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
-        refund_reading.refuse_running(conn, refund)
+        refund_records.refuse_running(conn, refund)
     raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
 

@@ -10,7 +10,7 @@ from console.domain.payments.records import Refund, SetAside
 from console.domain.payments.states import RefundState
 from console.domain.records import Work, WorkReason, WorkState
 from console.services.process.context import ServiceContext
-from console.services.refunds import records as refund_reading
+from console.services.refunds import records as refund_records
 from console.services.refunds.approval import RefundDecisions
 from console.services.refunds.outcomes import COOLING_OFF, POLL, SUBMISSION, UNKNOWN
 from console.services.refunds.probe import RefundProbes
@@ -87,7 +87,7 @@ class DueRefunds:
 
         @refunds.run_again_if_stale()
         def write_review(tx: Transaction) -> None:
-            refund = refund_reading.require_refund(tx.conn, refund_id)
+            refund = refund_records.require_refund(tx.conn, refund_id)
             if refund.state is _R.APPROVED and refund.work.state is WorkState.SCHEDULED:
                 work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, refund.work.attempt)
                 refunds.change_refund(tx.conn, refund, context.now(), **refunds.work_values(work))

@@ -14,7 +14,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, Operation, WorkReason
 from console.services.guarded.operation import EFFECT_CLASSES
 from console.services.process.context import ServiceContext
-from console.services.refunds import outcomes as writing
+from console.services.refunds import outcomes as refund_outcomes
 from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.payments import payments
@@ -40,21 +40,21 @@ def settle_late(
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None
     if operation is None or refund is None or operation.subject_kind != KIND:
         return False
-    writing.keep_answer(context, tx, refund, "refund", outcome)
+    refund_outcomes.store_answer(context, tx, refund, "refund", outcome)
     context.record_audit(tx, AuditAction.REFUND_LATE_ANSWER, refund.id, {"outcome": outcome.kind.value}, kind=KIND)
     is_current = refund.operation_id == operation_id
     if refund.state is not _R.SUBMITTING or not (is_current or outcome.kind in EFFECT_CLASSES):
-        writing.compare_answer(context, tx, refund, outcome)
-    elif outcome.kind in EFFECT_CLASSES or writing.is_refused(outcome):
-        writing.settle_refund(context, tx, refund, outcome, None, "late_answer")
-    elif writing.is_unsent(outcome):
-        writing.end_operation(context, tx, refund, outcome)
-        writing.write_unsent(context, tx, refund, outcome.reason)
+        refund_outcomes.compare_answer(context, tx, refund, outcome)
+    elif outcome.kind in EFFECT_CLASSES or refund_outcomes.is_refused(outcome):
+        refund_outcomes.settle_refund(context, tx, refund, outcome, None, "late_answer")
+    elif refund_outcomes.is_unsent(outcome):
+        refund_outcomes.end_operation(context, tx, refund, outcome)
+        refund_outcomes.write_unsent(context, tx, refund, outcome.reason)
     elif refund.certainty is Certainty.KNOWN:
         journal.settle_operation(
             tx.conn, operation_id, journal.state_after_lapse(operation.action), outcome, context.now()
         )
-        writing.write_unknown(context, tx, refund, outcome.reason)
+        refund_outcomes.write_unknown(context, tx, refund, outcome.reason)
     return True
 
 
@@ -64,7 +64,7 @@ def write_lapsed(context: ServiceContext, tx: Transaction, operation: Operation)
     """
     refund = refunds.find(tx.conn, operation.subject_id or 0)
     if refund is not None and refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
-        writing.write_unknown(context, tx, refund, "lapsed")
+        refund_outcomes.write_unknown(context, tx, refund, "lapsed")
 
 
 @refunds.run_again_if_stale()
@@ -81,15 +81,15 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, report: Refund
     outcome = _as_answer(tx, refund, report)
     if not _is_news(refund, outcome):
         return True
-    writing.keep_answer(context, tx, refund, "payment", outcome)
+    refund_outcomes.store_answer(context, tx, refund, "payment", outcome)
     if outcome.kind is OutcomeClass.UNKNOWN:
-        writing.open_contradiction_case(context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT)
+        refund_outcomes.open_contradiction_case(context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT)
     elif refund.state is _R.SUBMITTING:
-        writing.settle_refund(context, tx, refund, outcome, None, "payment")
+        refund_outcomes.settle_refund(context, tx, refund, outcome, None, "payment")
     elif refund.state is _R.SUBMITTED:
-        writing.write_settled(context, tx, refund, outcome, None, {"by": "payment"})
+        refund_outcomes.write_settled(context, tx, refund, outcome, None, {"by": "payment"})
     else:
-        writing.compare_answer(context, tx, refund, outcome)
+        refund_outcomes.compare_answer(context, tx, refund, outcome)
     return True
 
 

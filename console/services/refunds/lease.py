@@ -11,7 +11,7 @@ from console.domain.recovery.decidable import is_open_refund
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import Settler
 from console.services.process.context import ServiceContext
-from console.services.refunds import records as refund_reading
+from console.services.refunds import records as refund_records
 from console.services.refunds.records import RefundWithPayment
 from console.store.refunds import refunds
 
@@ -47,19 +47,19 @@ class RefundLease:
                 pair = self._open_record(refund_id, expected_version)
                 yield pair
             except refunds.Stale:
-                now = refund_reading.read_refund(self._context, refund_id)
-                raise refund_reading.make_stale_view_error(now, pair.refund.version) from None
+                now = refund_records.read_refund(self._context, refund_id)
+                raise refund_records.make_stale_view_error(now, pair.refund.version) from None
 
     def _open_record(self, refund_id: int, expected_version: int | None) -> RefundWithPayment:
-        pair = refund_reading.read_with_payment(self._context, refund_id)
+        pair = refund_records.read_with_payment(self._context, refund_id)
         refund = pair.refund
         if expected_version is not None and expected_version != refund.version and refund.error_code != "lapsed":
-            raise refund_reading.make_stale_view_error(refund, expected_version)
+            raise refund_records.make_stale_view_error(refund, expected_version)
         with self._context.database.read() as conn:
-            refund_reading.refuse_running(conn, refund)
+            refund_records.refuse_running(conn, refund)
         if refund.operation_id and refund.work.reason == WorkReason.LAPSED:
             self._sendings.lapse(refund.operation_id)
-            pair = refund_reading.read_with_payment(self._context, refund_id)
+            pair = refund_records.read_with_payment(self._context, refund_id)
         if not is_open_refund(pair.refund):
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": pair.refund})
         return pair

@@ -24,7 +24,7 @@ class LimitService:
 
     def list_limits(self) -> tuple[Limit, ...]:
         """Return the limits of all currencies, with their proposed values. Raises not_allowed."""
-        self._context.require("limits")
+        self._context.require_right("limits")
         with self._context.database.read() as conn:
             return limit_changes.list_limits(conn, self._context.now())
 
@@ -41,7 +41,7 @@ class LimitService:
     def _set_limit(self, name: str, currency: str, value: int) -> Limit:
         context = self._context
         with refusals.audit_refusals(context, AuditAction.LIMIT_SET, f"{name} {currency}"[:40], kind=LIMIT_KIND):
-            person = context.require("limits").name
+            person = context.require_right("limits").name
             if name not in LIMIT_NAMES or len(currency) != 3 or not (currency.isascii() and currency.isupper()):
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": LIMIT_KIND, "id": f"{name} {currency}"})
             if not 0 <= value <= LARGEST_LIMIT:

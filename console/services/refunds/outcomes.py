@@ -28,7 +28,7 @@ from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.providers.payment_provider import PaymentCapabilities
 from console.services.guarded.operation import EFFECT_CLASSES
 from console.services.payments import next_work as payment_work
-from console.services.payments import order_status as order_moving
+from console.services.payments import order_status
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 from console.store.alerts import cases
@@ -65,7 +65,9 @@ def require_refund(tx: Transaction, refund_id: int) -> Refund:
     return refund
 
 
-def keep_answer(context: ServiceContext, tx: Transaction, refund: Refund, call: str, outcome: Outcome[object]) -> int:
+def store_answer(
+    context: ServiceContext, tx: Transaction, refund: Refund, call: str, outcome: Outcome[object]
+) -> int:
     """Store the provider's answer (or the fact that no answer came) as evidence of the refund. `call` is the name of
     the call in the evidence. Return the id of the evidence.
     """
@@ -81,18 +83,22 @@ def keep_answer(context: ServiceContext, tx: Transaction, refund: Refund, call: 
 
 
 def record_outcome(
-    context: ServiceContext, tx: Transaction, refund_id: int, outcome: Outcome[RefundReport], can: PaymentCapabilities
+    context: ServiceContext,
+    tx: Transaction,
+    refund_id: int,
+    outcome: Outcome[RefundReport],
+    capabilities: PaymentCapabilities,
 ) -> None:
     """Store the provider's answer to a submission as evidence, and write its outcome into the refund. Runs in the
-    second transaction (tx2) of the submission, which also ends the journal row. `can` are the provider's
+    second transaction (tx2) of the submission, which also ends the journal row. `capabilities` are the provider's
     capabilities.
     """
     refund = require_refund(tx, refund_id)
-    keep_answer(context, tx, refund, "refund", outcome)
+    store_answer(context, tx, refund, "refund", outcome)
     if refund.state is not _R.SUBMITTING:  # another process has settled the refund meanwhile
         compare_answer(context, tx, refund, outcome)
     elif outcome.kind in EFFECT_CLASSES or is_refused(outcome):
-        write_settled(context, tx, refund, outcome, can)
+        write_settled(context, tx, refund, outcome, capabilities)
     elif is_unsent(outcome):
         write_unsent(context, tx, refund, outcome.reason)
     else:
@@ -117,7 +123,7 @@ def write_settled(
     tx: Transaction,
     refund: Refund,
     outcome: Outcome[RefundReport],
-    can: PaymentCapabilities | None,
+    capabilities: PaymentCapabilities | None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
     """Set the refund to the state that the provider's answer gives: completed, submitted (accepted by the provider)
@@ -126,7 +132,7 @@ def write_settled(
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_completed(context, tx, refund, outcome.found, facts)
     elif outcome.kind in EFFECT_CLASSES:
-        write_submitted(context, tx, refund, outcome.found, can, facts)
+        write_submitted(context, tx, refund, outcome.found, capabilities, facts)
     else:
         write_failed(context, tx, refund, outcome.reason, outcome.found, facts)
 
@@ -161,14 +167,14 @@ def write_submitted(
     tx: Transaction,
     refund: Refund,
     report: RefundReport | None,
-    can: PaymentCapabilities | None,
+    capabilities: PaymentCapabilities | None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
     """Set the refund to submitted: the provider has accepted it but not completed it. It is never sent again; polls
     read whether it is completed.
     """
     number = refund.provider_refund_id or (report and report.provider_refund_id)
-    at = next_attempt_at_endless(choose_poll_waits(can), 0, context.now(), context.scale)
+    at = next_attempt_at_endless(choose_poll_waits(capabilities), 0, context.now(), context.scale)
     work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL))
     _write_known_state(context, tx, refund, _R.SUBMITTED, report, refund_txn_id=number, **work)
     context.record_audit(
@@ -194,11 +200,11 @@ def _write_known_state(
     _close_cases(context, tx, refund)
 
 
-def choose_poll_waits(can: PaymentCapabilities | None) -> Sequence[timedelta]:
-    """Return the waiting times between the polls of an accepted refund. `can` are the provider's capabilities, None
-    if they are not at hand.
+def choose_poll_waits(capabilities: PaymentCapabilities | None) -> Sequence[timedelta]:
+    """Return the waiting times between the polls of an accepted refund. `capabilities` are the provider's
+    capabilities, None if they are not at hand.
     """
-    return SLOW_REFUND_POLLS if can is not None and can.has_slow_refunds else REFUND_POLLS
+    return SLOW_REFUND_POLLS if capabilities is not None and capabilities.has_slow_refunds else REFUND_POLLS
 
 
 def write_failed(
@@ -239,7 +245,7 @@ def write_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause
     )
 
 
-def write_undone(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
+def write_not_happened(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
     """Set the refund back to approved, because the provider's answers "not found" prove that it has not processed the
     refund. A due task sends it again now, with the same key. `columns` are values of further columns.
     """
@@ -286,7 +292,7 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id is not None else None
     if payment and payment.work.state is WorkState.NEEDS_REVIEW and payment.refunded_minor == payment.captured_minor:
         # The payment is fully refunded, so people need not decide about it any more.
-        payment_work.close_case(context, tx, payment, order_moving.PAID_AFTER_CANCEL)
+        payment_work.close_case(context, tx, payment, order_status.PAID_AFTER_CANCEL)
     if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
         return
     paid_payments = [
@@ -363,14 +369,14 @@ def settle_refund(
     tx: Transaction,
     refund: Refund,
     outcome: Outcome[RefundReport],
-    can: PaymentCapabilities | None,
+    capabilities: PaymentCapabilities | None,
     source: str,
 ) -> None:
     """Settle an unknown refund with the provider's answer, which the caller has stored as evidence. `source` is the
-    name of the answer's source in the audit entry; `can` are the provider's capabilities.
+    name of the answer's source in the audit entry; `capabilities` are the provider's capabilities.
     """
     end_operation(context, tx, refund, outcome)
-    write_settled(context, tx, refund, outcome, can, {"by": source})
+    write_settled(context, tx, refund, outcome, capabilities, {"by": source})
 
 
 def end_operation(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:

@@ -22,10 +22,10 @@ from console.providers.payment_provider import PaymentCapabilities
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.guarded.operation import EFFECT_CLASSES
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.refunds import outcomes as refund_writing
-from console.services.refunds import records as refund_reading
+from console.services.refunds import outcomes as refund_outcomes
+from console.services.refunds import records as refund_records
 from console.services.refunds.lease import RefundLease
 from console.services.refunds.outcomes import MISFIT_REASONS, POLL, RETENTION_REASON, UNKNOWN
 from console.services.refunds.records import RefundWithPayment
@@ -43,7 +43,7 @@ Answer = Outcome[RefundReport]
 class RefundProbes:
     """Probes refunds. This class can query providers but not send refunds."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors, leases: RefundLease) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders, leases: RefundLease) -> None:
         self._context = context
         self._vendors = vendors
         self._leases = leases
@@ -56,23 +56,23 @@ class RefundProbes:
         sent, not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
         """
         with refusals.audit_refusals(self._context, ACTION, refund_id, kind=KIND):
-            self._context.require("probe")
+            self._context.require_right("probe")
             return self._probe(refund_id, automatic=automatic)
 
     def _probe(self, refund_id: int, *, automatic: bool) -> Refund:
-        refund = refund_reading.read_refund(self._context, refund_id)
+        refund = refund_records.read_refund(self._context, refund_id)
         if refund.certainty is Certainty.UNKNOWN:
             try:
                 return self._probe_unknown(refund_id, automatic=automatic)
             except ConsoleError as refusal:  # The refund was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
-                return refund_reading.read_refund(self._context, refund_id)
+                return refund_records.read_refund(self._context, refund_id)
         with self._context.database.read() as conn:
-            refund_reading.refuse_running(conn, refund)
+            refund_records.refuse_running(conn, refund)
         if refund.provider_refund_key is not None:
             self._ask_about_known(refund_id, automatic=automatic)
-        return refund_reading.read_refund(self._context, refund_id)
+        return refund_records.read_refund(self._context, refund_id)
 
     # Unknown outcome
 
@@ -89,62 +89,66 @@ class RefundProbes:
             context.failpoints.reach("after_probe")
             reason = context.write(lambda tx: self._apply_answer(tx, pair.refund, outcome, can, automatic))
         if reason is None:
-            return refund_reading.read_refund(context, refund_id)
+            return refund_records.read_refund(context, refund_id)
         raise self._make_still_unknown_error(refund_id, outcome, reason)
 
     @refunds.run_again_if_stale()
     def _apply_answer(
-        self, tx: Transaction, queried: Refund, outcome: Answer, can: PaymentCapabilities, automatic: bool
+        self, tx: Transaction, queried: Refund, outcome: Answer, capabilities: PaymentCapabilities, automatic: bool
     ) -> str | None:
         """Settle the refund with the provider's answer if the answer is unambiguous. Return None if the refund is
         settled, otherwise the reason code for which it is not. `queried` is the refund at the time of the question.
         """
         context = self._context
-        refund = refund_writing.require_refund(tx, queried.id)
+        refund = refund_outcomes.require_refund(tx, queried.id)
         if refund.certainty is Certainty.KNOWN or refund.operation_id != queried.operation_id:
-            refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
+            refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
             return None
         outcome = _require_own_number(refund, outcome)
-        refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
+        refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
-            refund_writing.settle_refund(context, tx, refund, outcome, can, "probe")
+            refund_outcomes.settle_refund(context, tx, refund, outcome, capabilities, "probe")
             return None
-        columns = self._not_found_columns(refund, outcome, can)
-        if outcome.kind is OutcomeClass.NOT_FOUND and self._has_not_happened(refund, columns, can):
-            refund_writing.end_operation(context, tx, refund, outcome)
-            refund_writing.write_undone(context, tx, refund, **columns)
+        columns = self._not_found_columns(refund, outcome, capabilities)
+        if outcome.kind is OutcomeClass.NOT_FOUND and self._has_not_happened(refund, columns, capabilities):
+            refund_outcomes.end_operation(context, tx, refund, outcome)
+            refund_outcomes.write_not_happened(context, tx, refund, **columns)
             return None
         self._note_and_plan(tx, refund, outcome, columns, automatic=automatic)
         return outcome.reason
 
-    def _not_found_columns(self, refund: Refund, outcome: Answer, can: PaymentCapabilities) -> dict[str, object]:
+    def _not_found_columns(
+        self, refund: Refund, outcome: Answer, capabilities: PaymentCapabilities
+    ) -> dict[str, object]:
         """Return the new values of the columns that count the answers "not found". An answer counts only if it came
         at least `first_after` seconds (of the provider's rule) after the sending; for any other answer, return no
         values.
         """
-        margin = can.not_found_rule.first_after if can.not_found_rule else 0.0
+        margin = capabilities.not_found_rule.first_after if capabilities.not_found_rule else 0.0
         if outcome.kind is not OutcomeClass.NOT_FOUND or not self._is_past(refund, margin):
             return {}
         first_at = refund.first_not_found_at or self._context.now()
         return {"not_found": refund.not_found + 1, "first_not_found_at": first_at}
 
-    def _has_not_happened(self, refund: Refund, columns: dict[str, object], can: PaymentCapabilities) -> bool:
+    def _has_not_happened(
+        self, refund: Refund, columns: dict[str, object], capabilities: PaymentCapabilities
+    ) -> bool:
         """True if the answers "not found" prove that the provider has not processed the refund: the provider stores
         idempotency keys, and number and time of these answers meet its rule.
         """
-        rule = can.not_found_rule
-        if rule is None or not can.keeps_idempotency_keys or not columns:
+        rule = capabilities.not_found_rule
+        if rule is None or not capabilities.keeps_idempotency_keys or not columns:
             return False
         return refund.not_found + 1 >= rule.answers and self._is_past(refund, rule.last_after)
 
-    def _is_too_early(self, refund: Refund, can: PaymentCapabilities) -> bool:
+    def _is_too_early(self, refund: Refund, capabilities: PaymentCapabilities) -> bool:
         """True if the call that sent the refund may still be running, so that a probe would be too early.
 
         If `last_sent_at` is in the future, because the clock of the sending desk was ahead, return False; an answer
         "not found" then counts only after that time.
         """
         is_clock_ahead = refund.last_sent_at is not None and is_in_future(refund.last_sent_at, self._context.now())
-        return not is_clock_ahead and not self._is_past(refund, can.refund_timeout)
+        return not is_clock_ahead and not self._is_past(refund, capabilities.refund_timeout)
 
     def _is_past(self, refund: Refund, seconds: float) -> bool:
         """True if at least `seconds` have passed since the refund was last sent."""
@@ -183,17 +187,17 @@ class RefundProbes:
             return Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
         return Work(WorkState.SCHEDULED, at, UNKNOWN, attempts)
 
-    def _choose_wait(self, refund: Refund, can: PaymentCapabilities) -> None:
+    def _choose_wait(self, refund: Refund, capabilities: PaymentCapabilities) -> None:
         """Postpone the probe of the refund until the time limit of the call that sent it has passed. Before that, the
         request may still reach the provider.
         """
         context, sent_at = self._context, refund.last_sent_at or self._context.now()
-        at = sent_at + context.scale.scaled_delta(timedelta(seconds=can.refund_timeout))
+        at = sent_at + context.scale.scaled_delta(timedelta(seconds=capabilities.refund_timeout))
         work = refunds.work_values(replace(refund.work, at=at))
         context.write(lambda tx: refunds.change_refund(tx.conn, refund, context.now(), **work))
 
     def _make_still_unknown_error(self, refund_id: int, outcome: Answer | None, reason: str) -> ConsoleError:
-        record = refund_reading.read_refund(self._context, refund_id)
+        record = refund_records.read_refund(self._context, refund_id)
         code = (
             find_part_error_code(outcome)
             if outcome is not None and outcome.kind is not OutcomeClass.NOT_FOUND
@@ -206,7 +210,7 @@ class RefundProbes:
 
     # Known outcome: an accepted refund is polled, any other is compared; a known state is never overwritten
 
-    def require_undone(self, pair: RefundWithPayment) -> None:
+    def check_earlier_refunds(self, pair: RefundWithPayment) -> None:
         """Before a refund is sent, ask the provider about those earlier refunds of the payment that were sent and
         ended without effect. If the provider has processed one of them after all, a case is opened, which prevents
         the sending of the new refund.
@@ -228,11 +232,11 @@ class RefundProbes:
                 raise error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.PROVIDER_ANSWER_UNUSABLE, facts)
 
     def _ask_about_known(self, refund_id: int, *, automatic: bool) -> None:
-        pair = refund_reading.read_with_payment(self._context, refund_id)
+        pair = refund_records.read_with_payment(self._context, refund_id)
         outcome = self._ask_and_compare(pair, automatic=automatic)
         code = find_part_error_code(outcome)
         if not _is_read(outcome) and code in NO_ANSWER_CODES:
-            record = refund_reading.read_refund(self._context, refund_id)
+            record = refund_records.read_refund(self._context, refund_id)
             raise error_of_outcome(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 
     def _ask_and_compare(self, pair: RefundWithPayment, *, automatic: bool) -> Answer:
@@ -245,48 +249,57 @@ class RefundProbes:
 
     @refunds.run_again_if_stale()
     def _apply_known_answer(
-        self, tx: Transaction, pair: RefundWithPayment, outcome: Answer, can: PaymentCapabilities, automatic: bool
+        self,
+        tx: Transaction,
+        pair: RefundWithPayment,
+        outcome: Answer,
+        capabilities: PaymentCapabilities,
+        automatic: bool,
     ) -> None:
         context = self._context
-        refund = refund_writing.require_refund(tx, pair.refund.id)
+        refund = refund_outcomes.require_refund(tx, pair.refund.id)
         outcome = _require_own_number(refund, outcome)
-        refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
+        refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if outcome.reason in MISFIT_REASONS:
-            refund_writing.open_contradiction_case(
+            refund_outcomes.open_contradiction_case(
                 context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
             )
         elif refund.state is _R.SUBMITTED:
-            self._apply_accepted_answer(tx, refund, outcome, can, automatic=automatic)
+            self._apply_accepted_answer(tx, refund, outcome, capabilities, automatic=automatic)
         elif outcome.kind is OutcomeClass.NOT_FOUND and refund.state is _R.COMPLETED:
-            refund_writing.open_contradiction_case(context, tx, refund, "not_found")
+            refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
         else:
-            refund_writing.compare_answer(context, tx, refund, outcome)
+            refund_outcomes.compare_answer(context, tx, refund, outcome)
 
     def _apply_accepted_answer(
-        self, tx: Transaction, refund: Refund, outcome: Answer, can: PaymentCapabilities, *, automatic: bool
+        self, tx: Transaction, refund: Refund, outcome: Answer, capabilities: PaymentCapabilities, *, automatic: bool
     ) -> None:
         """Apply the provider's answer to a poll of an accepted refund: completed, failed, or still open. The answer
         "not found" opens a case, and the refund's state stays.
         """
         context, now = self._context, self._context.now()
         if outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.FAILED_DEFINITE):
-            refund_writing.write_settled(context, tx, refund, outcome, can, {"by": "poll" if automatic else "probe"})
+            refund_outcomes.write_settled(
+                context, tx, refund, outcome, capabilities, {"by": "poll" if automatic else "probe"}
+            )
             return
         if outcome.kind is OutcomeClass.NOT_FOUND:
-            refund_writing.open_contradiction_case(context, tx, refund, "not_found")
+            refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
             return
-        values = refund_writing.make_report_columns(outcome.found, now)
+        values = refund_outcomes.make_report_columns(outcome.found, now)
         if outcome.reason == RETENTION_REASON:
             values |= refunds.work_values(Work(WorkState.NEEDS_REVIEW, None, RETENTION_REASON, refund.work.attempt))
         elif automatic:
-            values |= refunds.work_values(self._next_poll(refund, can))
+            values |= refunds.work_values(self._next_poll(refund, capabilities))
         if values:
             refunds.change_refund(tx.conn, refund, now, **values)
         self._open_delay_case(tx, refund)
 
-    def _next_poll(self, refund: Refund, can: PaymentCapabilities) -> Work:
+    def _next_poll(self, refund: Refund, capabilities: PaymentCapabilities) -> Work:
         attempts, context = refund.work.attempt + 1, self._context
-        at = next_attempt_at_endless(refund_writing.choose_poll_waits(can), attempts, context.now(), context.scale)
+        at = next_attempt_at_endless(
+            refund_outcomes.choose_poll_waits(capabilities), attempts, context.now(), context.scale
+        )
         return Work(WorkState.SCHEDULED, at, POLL, attempts)
 
     def _open_delay_case(self, tx: Transaction, refund: Refund) -> None:

@@ -29,11 +29,11 @@ from console.domain.records import Certainty
 from console.domain.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.providers.payment_provider import PaymentReader
 from console.services.audit import refusals
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.refunds import records as refund_reading
+from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as radar
-from console.services.refunds import rules as refund_limits
+from console.services.refunds import rules as refund_rules
 from console.services.refunds.rules import RefundFacts
 from console.store.access import operators as people
 from console.store.database.engine import RunAgain, Transaction
@@ -77,7 +77,7 @@ class _ValidRequest:
 class RefundRequests:
     """The maker's actions about refunds. They never send a refund."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders) -> None:
         self._context = context
         self._vendors = vendors
 
@@ -92,9 +92,9 @@ class RefundRequests:
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
-            context.reader(conn)
-            payment = refund_reading.require_payment(conn, payment_id)
-            refund_facts = refund_limits.read_facts(context, conn, payment, context.operator or "")
+            context.find_reading_person(conn)
+            payment = refund_records.require_payment(conn, payment_id)
+            refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
             minor = parse_amount(amount, payment) if amount is not None else payment.left_minor
             hits = radar.find_signals(conn, refund_facts, minor) if minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
@@ -109,7 +109,7 @@ class RefundRequests:
             checks=checks,
             earlier=refund_facts.refunds,
             second_checker=minor > refund_facts.limits.second_checker_above,
-            cooling_off_until=refund_limits.find_cooling_off_end(context, payment, minor, refund_facts.limits, now),
+            cooling_off_until=refund_rules.find_cooling_off_end(context, payment, minor, refund_facts.limits, now),
             who_is_asked=approvers,
             off=reason,
             off_facts=facts,
@@ -118,7 +118,7 @@ class RefundRequests:
 
     def find_refusal_code(self, conn: Connection, payment: Payment) -> str | None:
         """Return the code of the reason why no refund of this payment can be requested now; None if one can."""
-        refund_facts = refund_limits.read_facts(self._context, conn, payment, self._context.operator or "")
+        refund_facts = refund_rules.read_facts(self._context, conn, payment, self._context.operator or "")
         return self._check_all(conn, refund_facts, payment.left_minor)[1]
 
     def _check_all(
@@ -129,17 +129,17 @@ class RefundRequests:
         """
         context, payment = self._context, refund_facts.payment
         try:
-            refund_limits.require_two_person_database(context, payment)
+            refund_rules.require_two_person_database(context, payment)
             reader = self._vendors.get_reader(payment.provider)
         except ConsoleError as unfit:
             reason = "refund_sqlite" if unfit.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
             return (), reason, {"provider": payment.provider}
-        lost_refunds = refund_limits.find_lost_refunds(context, conn, payment.id)
-        checks = refund_limits.check_rules(refund_facts, max(minor, 1), reader, is_request=True)
+        lost_refunds = refund_rules.find_lost_refunds(context, conn, payment.id)
+        checks = refund_rules.check_rules(refund_facts, max(minor, 1), reader, is_request=True)
         if lost_refunds:
             return checks, "refund_only_desk_knows", {"operation": lost_refunds[0].operation_id}
-        if refund_facts.open is not None and refund_facts.open.certainty is Certainty.UNKNOWN:
-            return checks, "refund_unknown", {"refund": refund_facts.open.id}
+        if refund_facts.open_refund is not None and refund_facts.open_refund.certainty is Certainty.UNKNOWN:
+            return checks, "refund_unknown", {"refund": refund_facts.open_refund.id}
         broken_check = next(
             (
                 check
@@ -165,12 +165,12 @@ class RefundRequests:
         """
         facts = {"amount": request.amount[:40], "payment": request.payment_id}
         with refusals.audit_refusals(self._context, ACTION, request.payment_id, facts, kind=payments.KIND):
-            maker = self._context.require("refund_request").name
+            maker = self._context.require_right("refund_request").name
             valid = self._validate(request, maker)
             self._context.failpoints.reach("before_request")
             refund_id = self._write_request(valid)
             self._context.failpoints.reach("after_request")
-        return refund_reading.read_refund(self._context, refund_id)
+        return refund_records.read_refund(self._context, refund_id)
 
     def propose_refund(self, item: SetAside) -> int:
         """Request the refund of a set-aside amount, with the program itself as the maker; two people must approve it.
@@ -180,14 +180,14 @@ class RefundRequests:
         people can request the refund again. Raises the errors of `request_refund`, without audit entries, because a
         due task tries again.
         """
-        maker = self._context.require("refund_propose").name
+        maker = self._context.require_right("refund_propose").name
         amount = decimal_text(Money(item.amount_minor, item.currency))
         valid = self._validate(RefundRequest(item.payment_id, amount, PROPOSAL_REASON, set_aside_id=item.id), maker)
         return self._write_request(replace(valid, by_program=True))
 
     def _validate(self, request: RefundRequest, maker: str) -> _ValidRequest:
         with self._context.database.read() as conn:
-            payment = refund_reading.require_payment(conn, request.payment_id)
+            payment = refund_records.require_payment(conn, request.payment_id)
         minor = parse_amount(request.amount, payment)
         reason, ticket = request.reason.strip(), (request.ticket or "").strip() or None
         if not reason or len(reason) > LONGEST_REASON_CHARACTERS:
@@ -198,7 +198,7 @@ class RefundRequests:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.REFUND_TICKET, "longest": LONGEST_TICKET_CHARACTERS}
             )
-        refund_limits.require_two_person_database(self._context, payment)
+        refund_rules.require_two_person_database(self._context, payment)
         reader = self._vendors.get_reader(payment.provider)
         return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, minor, reader)
 
@@ -224,10 +224,10 @@ class RefundRequests:
         """
         context, now, request = self._context, self._context.now(), valid.request
         self._serialize_requests_of_maker(tx, valid.maker)
-        payment = refund_reading.require_payment(tx.conn, request.payment_id)
+        payment = refund_records.require_payment(tx.conn, request.payment_id)
         if request.saw is not None and request.saw != payment.version:
-            raise refund_limits.make_stale_payment_error(payment, request.saw)
-        refund_facts = refund_limits.read_facts(context, tx.conn, payment, valid.maker)
+            raise refund_rules.make_stale_payment_error(payment, request.saw)
+        refund_facts = refund_rules.read_facts(context, tx.conn, payment, valid.maker)
         set_aside = _find_set_aside(tx.conn, request, valid.minor)
         if valid.by_program:
             _refuse_proposed_before(refund_facts, request)
@@ -269,8 +269,8 @@ class RefundRequests:
         self, conn: Connection, refund_facts: RefundFacts, valid: _ValidRequest, aside: SetAside | None
     ) -> tuple[RiskSignal, ...]:
         context, minor, payment = self._context, valid.minor, refund_facts.payment
-        for intent in refund_limits.find_lost_refunds(context, conn, payment.id):
-            raise refund_limits.make_only_desk_knows_error(payment, intent)
+        for intent in refund_rules.find_lost_refunds(context, conn, payment.id):
+            raise refund_rules.make_only_desk_knows_error(payment, intent)
         lookalike = radar.find_lookalike(conn, payment.id, minor, refund_facts.now)
         if lookalike is not None and not valid.request.intended_repeat:
             facts: PossibleRepeat = {
@@ -281,8 +281,8 @@ class RefundRequests:
             }
             raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, facts)
         aside_minor = aside.amount_minor if aside is not None else None
-        checks = refund_limits.check_rules(refund_facts, minor, valid.reader, is_request=True, aside=aside_minor)
-        refund_limits.raise_broken_rule(checks, refund_facts, payment)
+        checks = refund_rules.check_rules(refund_facts, minor, valid.reader, is_request=True, aside=aside_minor)
+        refund_rules.raise_broken_rule(checks, refund_facts, payment)
         answers = dict(valid.request.answers)
         return tuple(
             replace(hit, answer=answers.get(hit.rule)) for hit in radar.find_signals(conn, refund_facts, minor)
@@ -303,7 +303,7 @@ class RefundRequests:
             risk_signals=json.dumps([_make_hit_facts(hit) for hit in hits], ensure_ascii=False, default=str),
             checkers_needed=2 if valid.by_program or minor > refund_facts.limits.second_checker_above else 1,
             decide_by=now + self._context.scale.scaled_delta(REFUND_DECISION_TIME_LIMIT),
-            sends_after=refund_limits.find_cooling_off_end(self._context, payment, minor, refund_facts.limits, now),
+            sends_after=refund_rules.find_cooling_off_end(self._context, payment, minor, refund_facts.limits, now),
             ticket=request.ticket,
             intended_repeat=request.intended_repeat,
             set_aside_id=request.set_aside_id,
@@ -373,7 +373,7 @@ def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
     """Return the names of the people who may decide about refund requests of `maker`."""
     approvers = [
         person
-        for person in people.all_enabled(conn)
+        for person in people.enabled_people(conn)
         if has_right(person, "refund_approve") and APPROVER in person.roles
     ]
     return tuple(person.name for person in approvers if not is_same_person(person.name, maker))

@@ -15,11 +15,11 @@ from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
 from console.services.guarded.operation import EFFECT_CLASSES
-from console.services.guarded.second_person import HalfDecision, decide
-from console.services.payments.providers import PaymentVendors
+from console.services.guarded.second_person import PersonDecision, decide
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.refunds import outcomes as refund_writing
-from console.services.refunds import records as refund_reading
+from console.services.refunds import outcomes as refund_outcomes
+from console.services.refunds import records as refund_records
 from console.services.refunds.lease import RefundLease
 from console.services.refunds.records import RefundWithPayment
 from console.store.database.engine import Transaction
@@ -36,7 +36,7 @@ _STATES = {"completed": _R.COMPLETED, "failed": _R.FAILED}
 class RefundRecovery:
     """Decides unknown refunds at the request of people. This class can query providers but not send refunds."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors, leases: RefundLease) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders, leases: RefundLease) -> None:
         self._context = context
         self._vendors = vendors
         self._leases = leases
@@ -44,7 +44,7 @@ class RefundRecovery:
     def resolve(
         self,
         refund_id: int,
-        as_state: str,
+        target_state: str,
         proof: str | Path,
         provider_id: str | None = None,
         expected_version: int | None = None,
@@ -59,14 +59,14 @@ class RefundRecovery:
         person, or the second person gives another number), no_evidence, not_found and stale_view.
         """
         proof_bytes = read_proof(proof)
-        state, number = _parse_request(as_state, provider_id)
-        with refusals.audit_refusals(self._context, ACTION, refund_id, {"as": as_state}, kind=KIND):
-            person = self._context.require("resolve").name
+        state, number = _parse_request(target_state, provider_id)
+        with refusals.audit_refusals(self._context, ACTION, refund_id, {"as": target_state}, kind=KIND):
+            person = self._context.require_right("resolve").name
             with self._leases.hold_refund(refund_id, expected_version) as pair:
                 self._context.failpoints.reach("before_resolve")
                 awaiting = self._decide_refund(pair, state, number, proof_bytes, person)
                 self._context.failpoints.reach("after_resolve")
-        return ResolveResult(refund_reading.read_refund(self._context, refund_id), awaiting=awaiting)
+        return ResolveResult(refund_records.read_refund(self._context, refund_id), awaiting=awaiting)
 
     def _decide_refund(
         self, pair: RefundWithPayment, state: RefundState, number: str | None, proof: bytes, person: str
@@ -77,7 +77,7 @@ class RefundRecovery:
         if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
             mismatch = context.write(lambda tx: self._settle_by_read(tx, refund, outcome, state, number, proof))
             if mismatch is not None:
-                current = refund_reading.read_refund(context, refund.id)
+                current = refund_records.read_refund(context, refund.id)
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current, "reason": mismatch})
             return None
         is_proposed = context.write(
@@ -101,9 +101,9 @@ class RefundRecovery:
         otherwise the reason of the mismatch. An answer with another refund number than the person's settles nothing.
         """
         context = self._context
-        refund = refund_writing.require_refund(tx, decided.id)
+        refund = refund_outcomes.require_refund(tx, decided.id)
         reported_number = outcome.found.provider_refund_id if outcome.found else None
-        refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
+        refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if state is _R.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
             return MismatchReason.OTHER_ID
         evidence.add_proof(
@@ -114,7 +114,7 @@ class RefundRecovery:
         ] is outcome.kind
         if refund.state is _R.SUBMITTED and outcome.kind is OutcomeClass.PENDING:
             return MismatchReason.PROVIDER_SAYS_OTHERWISE
-        refund_writing.settle_refund(context, tx, refund, outcome, None, "resolve")
+        refund_outcomes.settle_refund(context, tx, refund, outcome, None, "resolve")
         return None if is_confirmed else MismatchReason.PROVIDER_SAYS_OTHERWISE
 
     # Decided by two people
@@ -133,24 +133,24 @@ class RefundRecovery:
         second person must still agree. Raises Stale if the refund has changed since it was read.
         """
         context, now = self._context, self._context.now()
-        refund = refund_writing.require_refund(tx, decided.id)
+        refund = refund_outcomes.require_refund(tx, decided.id)
         if refund.version != decided.version:
             raise refunds.Stale(refund.id)
-        refund_writing.keep_answer(context, tx, refund, "refund_status", outcome)
+        refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
 
         def propose(proof_id: int) -> dict[str, object]:
             refunds.change_refund(tx.conn, refund, now)
             return {"as": state.value, "evidence": proof_id, "provider_id": number}
 
         subject, numbered_proof = (KIND, refund.id), _append_number(number, proof)
-        decision = HalfDecision(
+        decision = PersonDecision(
             subject,
             state.value,
             person,
             refund,
             refund.operation_id,
             numbered_proof,
-            replaces=True,
+            may_replace_proposal=True,
             refusal_facts={"record": refund},
         )
         return decide(
@@ -168,11 +168,11 @@ class RefundRecovery:
         context, is_completed = self._context, state is _R.COMPLETED
         kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
         outcome: Outcome[RefundReport] = Outcome(kind, "resolved_by_people", Sent.MAYBE)
-        refund_writing.end_operation(context, tx, refund, outcome)
+        refund_outcomes.end_operation(context, tx, refund, outcome)
         if is_completed:
-            refund_writing.write_completed(context, tx, refund, None, {"by": "people", "first": proposer}, number)
+            refund_outcomes.write_completed(context, tx, refund, None, {"by": "people", "first": proposer}, number)
         else:
-            refund_writing.write_failed(context, tx, refund, "resolved_by_people", None, {"first": proposer})
+            refund_outcomes.write_failed(context, tx, refund, "resolved_by_people", None, {"first": proposer})
 
 
 def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number: str | None) -> None:
@@ -184,8 +184,8 @@ def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number:
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.OTHER_ID})
 
 
-def _parse_request(as_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
-    state, number = _STATES.get(as_state), (provider_id or "").strip() or None
+def _parse_request(target_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
+    state, number = _STATES.get(target_state), (provider_id or "").strip() or None
     if state is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS_REFUND, "allowed": sorted(_STATES)})
     if state is _R.COMPLETED and number is None:

@@ -85,7 +85,7 @@ def _are_double_charge(payment: Payment, other: Payment) -> bool:
 
 
 def _find_open_case_signals(conn: Connection, payment: Payment) -> Iterator[RiskSignal]:
-    for rule in cases.open_rules(conn, payments.KIND, payment.id):
+    for rule in cases.rules_of_open_cases(conn, payments.KIND, payment.id):
         yield RiskSignal("open_case", {"case": rule}, payments.KIND, payment.id)
 
 
@@ -132,8 +132,8 @@ def _find_payer_signals(
 
 def _find_other_maker_signals(refund_facts: RefundFacts, own: int | None) -> Iterator[RiskSignal]:
     """Yield a signal if the payment has another open refund."""
-    if refund_facts.open is not None and refund_facts.open.id != own:
-        yield _make_refund_signal("open_request", refund_facts.open)
+    if refund_facts.open_refund is not None and refund_facts.open_refund.id != own:
+        yield _make_refund_signal("open_request", refund_facts.open_refund)
 
 
 def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:

@@ -67,7 +67,7 @@ class RefundFacts:
     now: datetime
 
     @property
-    def open(self) -> Refund | None:
+    def open_refund(self) -> Refund | None:
         """The payment's open refund (requested, approved or being sent); None if there is none. While it is open, no
         other refund of the payment can be requested.
         """
@@ -136,7 +136,7 @@ def check_rules(
             {"state": payment.state},
         )
     ]
-    open_refund, contradicted = facts.open, facts.contradicted
+    open_refund, contradicted = facts.open_refund, facts.contradicted
     if is_request:
         results.append(
             RuleCheck(
@@ -199,7 +199,7 @@ def raise_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts,
     if broken_check is None:
         return
     refund_of_rule: Mapping[RefundRule, Refund | None] = {
-        InProgressReason.NOTHING_OPEN: refund_facts.open,
+        InProgressReason.NOTHING_OPEN: refund_facts.open_refund,
         InProgressReason.NOTHING_CONTRADICTED: refund_facts.contradicted,
     }
     blocking_refund = refund_of_rule.get(broken_check.rule)

@@ -18,7 +18,7 @@ from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.guarded.operation import EFFECT_CLASSES
 from console.services.payments import next_work as payment_work
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.payments import payments
@@ -31,7 +31,7 @@ CASE_RULE = WorkReason.UNKNOWN_REFUND
 class SpooledRefunds:
     """Probes refunds that the database has lost. This class can query providers but not send refunds."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders) -> None:
         self._context = context
         self._vendors = vendors
 
@@ -41,7 +41,7 @@ class SpooledRefunds:
         provider_auth and the other errors of a failed read.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
-            self._context.require("probe")
+            self._context.require_right("probe")
             payment = self._find_payment(entry, operation)
             outcome = self._vendors.get_reader(payment.provider).read_refund(_make_refund_order(entry, payment))
             self._context.write(lambda tx: self._store_answer(tx, entry, payment, outcome))

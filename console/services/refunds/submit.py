@@ -17,9 +17,7 @@ from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, Work
 from console.providers.payment_provider import PaymentVendor
-from console.services.guarded import database_fitness as fitness
-from console.services.guarded import idempotency, late_answers
-from console.services.guarded import last_known_record as remembered
+from console.services.guarded import database_fitness, idempotency, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import (
     EFFECT_CLASSES,
@@ -29,12 +27,12 @@ from console.services.guarded.operation import (
     Unrecorded,
     find_error_code,
 )
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.refunds import outcomes as refund_writing
-from console.services.refunds import payment_precheck as refund_asking
-from console.services.refunds import records as refund_reading
-from console.services.refunds import rules as refund_limits
+from console.services.refunds import outcomes as refund_outcomes
+from console.services.refunds import payment_precheck
+from console.services.refunds import records as refund_records
+from console.services.refunds import rules as refund_rules
 from console.services.refunds.idempotency_key import find_key
 from console.services.refunds.late_outcomes import settle_late, write_lapsed
 from console.services.refunds.lease import lease_name
@@ -55,7 +53,11 @@ class RefundSubmissions:
     """Sends approved refunds. May be used by several threads at the same time."""
 
     def __init__(
-        self, context: ServiceContext, sendings: "Sendings", vendors: PaymentVendors, probing: RefundProbes
+        self,
+        context: ServiceContext,
+        sendings: "RefundSubmissionService",
+        vendors: PaymentProviders,
+        probing: RefundProbes,
     ) -> None:
         self._context = context
         self._sendings = sendings
@@ -73,17 +75,19 @@ class RefundSubmissions:
         exceeds_captured, over_limit, outside_window, lease_timeout, outcome_unknown (detail.record) and the other
         codes of `find_error_code`.
         """
-        attempt = _Sending(self._context, self._vendors, self._probing, refund_id, is_just_read=is_just_read)
+        attempt = _SubmissionAttempt(
+            self._context, self._vendors, self._probing, refund_id, is_just_read=is_just_read
+        )
         return self._sendings.perform(attempt, progress or _ignore_step, subject_id=refund_id)
 
 
-class _Sending:
+class _SubmissionAttempt:
     """One attempt to send an approved refund. Its methods are steps of the pipeline of guarded operations."""
 
     def __init__(
         self,
         context: ServiceContext,
-        vendors: PaymentVendors,
+        vendors: PaymentProviders,
         probing: RefundProbes,
         refund_id: int,
         *,
@@ -97,16 +101,16 @@ class _Sending:
 
     def prepare(self) -> None:
         context = self._context
-        self._pair = pair = refund_reading.read_with_payment(context, self._id)
+        self._pair = pair = refund_records.read_with_payment(context, self._id)
         provider = pair.payment.provider
-        refund_limits.require_two_person_database(context, pair.payment)
+        refund_rules.require_two_person_database(context, pair.payment)
         self._vendor = self._vendors.get_vendor(provider)
-        fitness.require_fit(context, provider)
-        self._probing.require_undone(pair)
+        database_fitness.require_safe_settings(context, provider)
+        self._probing.check_earlier_refunds(pair)
         if not self._is_just_read:
             with context.database.read() as conn:
                 self.check(conn)
-            refund_asking.require_refundable(context, self._vendors.get_reader(provider), pair)
+            payment_precheck.require_refundable(context, self._vendors.get_reader(provider), pair)
 
     # The pipeline's steps
 
@@ -117,9 +121,9 @@ class _Sending:
         """Refuse the submission unless the refund is approved and breaks no rule, and unless the database has lost no
         other sent refund of the payment.
         """
-        pair = refund_reading.require_with_payment(conn, self._id)
+        pair = refund_records.require_with_payment(conn, self._id)
         require_sendable(conn, pair.refund)
-        refund_limits.refuse_unsendable(self._context, conn, pair, self._vendor)
+        refund_rules.refuse_unsendable(self._context, conn, pair, self._vendor)
         self._refuse_spooled(conn, pair)
 
     def _refuse_spooled(self, conn: Connection, pair: RefundWithPayment) -> None:
@@ -128,9 +132,9 @@ class _Sending:
         second effect.
         """
         own = find_key(self._context, conn, pair.refund, pair.payment)
-        for intent in refund_limits.find_lost_refunds(self._context, conn, pair.payment.id):
+        for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment.id):
             if intent.provider_key != own or not self._vendor.capabilities.keeps_idempotency_keys:
-                raise refund_limits.make_only_desk_knows_error(pair.payment, intent)
+                raise refund_rules.make_only_desk_knows_error(pair.payment, intent)
 
     def claim(self, tx: Transaction, operation_id: str) -> Subject:
         """Set the refund from approved to submitting, store its idempotency key, and return the claim.
@@ -139,9 +143,9 @@ class _Sending:
         the provider is read here too, so that nothing must be read between the claim and the call.
         """
         context, now = self._context, self._context.now()
-        refund = refund_writing.require_refund(tx, self._id)
+        refund = refund_outcomes.require_refund(tx, self._id)
         require_sendable(tx.conn, refund)
-        payment = refund_reading.require_payment(tx.conn, refund.payment_id)
+        payment = refund_records.require_payment(tx.conn, refund.payment_id)
         key = find_key(context, tx.conn, refund, payment)
         self._claimed_pair = RefundWithPayment(replace(refund, provider_refund_key=key), payment)
         refunds.change_refund(
@@ -174,13 +178,13 @@ class _Sending:
         return _send_refund(self._claimed_pair, self._vendor)
 
     def record(self, tx: Transaction, subject: Subject, outcome: Outcome[RefundReport]) -> None:
-        refund_writing.record_outcome(self._context, tx, subject.id, outcome, self._vendor.capabilities)
+        refund_outcomes.record_outcome(self._context, tx, subject.id, outcome, self._vendor.capabilities)
 
     # The end of a submission
 
     def broken_off(self, trouble: Exception) -> Exception:
         if isinstance(trouble, Unrecorded):
-            trouble.detail["record"] = remembered.build_refund(self._pair.refund, trouble.claimed, None)
+            trouble.detail["record"] = last_known_record.build_refund(self._pair.refund, trouble.claimed, None)
         return trouble
 
     def conclude(self, claimed: ClaimedOperation, outcome: Outcome[RefundReport]) -> Refund:
@@ -188,11 +192,11 @@ class _Sending:
         refund is built from the claim and the outcome in memory.
         """
         try:
-            refund = refund_reading.read_refund(self._context, claimed.subject.id)
+            refund = refund_records.read_refund(self._context, claimed.subject.id)
         except Exception:
             _log.warning("refund %s can't be read after its sending", claimed.subject.id, exc_info=True)
-            refund = remembered.build_refund(self._pair.refund, claimed, outcome)
-        if refund_writing.contradicts(refund, outcome):
+            refund = last_known_record.build_refund(self._pair.refund, claimed, outcome)
+        if refund_outcomes.contradicts(refund, outcome):
             raise late_answers.make_already_decided_error(self._context, KIND, refund)
         if outcome.kind in EFFECT_CLASSES or refund.state in (_R.SUBMITTED, _R.COMPLETED):
             return refund
@@ -200,26 +204,26 @@ class _Sending:
         raise error_of_outcome(find_error_code(outcome), detail)
 
 
-SUBMIT: GuardedAction[_Sending, ServiceContext, RefundReport, Refund] = GuardedAction(
+SUBMIT: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] = GuardedAction(
     name=AuditAction.REFUND_SUBMIT,
     kind=KIND,
     right="refund_submit",
-    effect=True,
+    has_effect=True,
     waits_for_lease=True,
     answer=RefundReport,
-    prepare=_Sending.prepare,
-    lease=_Sending.lease,
-    check=_Sending.check,
-    claim=_Sending.claim,
-    call=_Sending.call,
-    record=_Sending.record,
-    broken_off=_Sending.broken_off,
-    conclude=_Sending.conclude,
+    prepare=_SubmissionAttempt.prepare,
+    lease=_SubmissionAttempt.lease,
+    check=_SubmissionAttempt.check,
+    claim=_SubmissionAttempt.claim,
+    call=_SubmissionAttempt.call,
+    record=_SubmissionAttempt.record,
+    convert_exception=_SubmissionAttempt.broken_off,
+    make_result=_SubmissionAttempt.conclude,
     audits_ending=True,
     settle=settle_late,
-    lapsed=write_lapsed,
+    record_lapse=write_lapsed,
 )
-Sendings: TypeAlias = GuardedService[_Sending, ServiceContext, RefundReport, Refund]
+RefundSubmissionService: TypeAlias = GuardedService[_SubmissionAttempt, ServiceContext, RefundReport, Refund]
 
 
 def require_sendable(conn: Connection, refund: Refund) -> None:
@@ -227,7 +231,7 @@ def require_sendable(conn: Connection, refund: Refund) -> None:
     approved.
     """
     if refund.state is _R.SUBMITTING:
-        refund_reading.refuse_running(conn, refund)
+        refund_records.refuse_running(conn, refund)
         raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.REFUND_UNKNOWN})
     if refund.state is not _R.APPROVED or refund.certainty is not Certainty.KNOWN:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})

@@ -20,11 +20,11 @@ from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import ReadLog
 from console.services.credit_checks.view import read_timeline
 from console.services.evidence.timeline import read_newest_events
-from console.services.payments.providers import PaymentVendors, find_state
+from console.services.payments.providers import PaymentProviders, find_state
 from console.services.process.context import ServiceContext
-from console.services.refunds import records as refund_reading
-from console.services.refunds import risk_signals as radar
-from console.services.refunds import rules as refund_limits
+from console.services.refunds import records as refund_records
+from console.services.refunds import risk_signals as refund_risks
+from console.services.refunds import rules as refund_rules
 from console.services.refunds.lease import lease_name
 from console.services.refunds.request import make_seen_facts
 from console.services.refunds.rules import RefundFacts
@@ -50,7 +50,7 @@ _ACTIONS: Mapping[str, str] = {
 class RefundViews:
     """Reads refunds for their screens. After a refund was read, an audit entry says who opened it."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentVendors, reads: ReadLog) -> None:
+    def __init__(self, context: ServiceContext, vendors: PaymentProviders, reads: ReadLog) -> None:
         self._context = context
         self._vendors = vendors
         self._reads = reads
@@ -60,7 +60,7 @@ class RefundViews:
         not read.
         """
         with self._context.database.read() as conn:
-            person = self._context.reader(conn)
+            person = self._context.find_reading_person(conn)
             view = self._make_view(conn, refund_id, person)
         self._reads.record_opening(AuditAction.REFUND_OPENED, KIND, refund_id)
         return view
@@ -70,7 +70,7 @@ class RefundViews:
         person may decide, and the others. Raises not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
-            person = self._context.reader(conn)
+            person = self._context.find_reading_person(conn)
             open_refunds = refunds.waiting_for_decision(conn, MOST_INBOX_ROWS)
         may_decide = person is not None and has_right(person, "refund_approve")
         decidable = tuple(
@@ -80,9 +80,9 @@ class RefundViews:
 
     def _make_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
         context, now = self._context, self._context.now()
-        pair = refund_reading.require_with_payment(conn, refund_id)
+        pair = refund_records.require_with_payment(conn, refund_id)
         refund, payment = pair.refund, pair.payment
-        refund_facts = refund_limits.read_facts(context, conn, payment, refund.maker)
+        refund_facts = refund_rules.read_facts(context, conn, payment, refund.maker)
         facts_at_request, stored_hits = _read_facts_at_request(conn, refund_id)
         awaiting = "second_person" if approvals.open_proposal(conn, KIND, str(refund_id)) else None
         holder = leases.holder_of(conn, lease_name(payment.id))
@@ -98,7 +98,7 @@ class RefundViews:
             changed=_changed_fields(facts_at_request, make_seen_facts(refund_facts), refund),
             earlier=tuple(refund for refund in refund_facts.refunds if refund.id != refund_id),
             timeline=read_timeline(conn, KIND, str(refund_id)),
-            story=read_newest_events(context, conn, KIND, refund_id),
+            newest_events=read_newest_events(context, conn, KIND, refund_id),
             evidence=evidence.of_subject(conn, KIND, refund_id),
             actions=tuple(self._make_action(name, refund, person, holder) for name in _ACTIONS),
             holder=holder,
@@ -117,7 +117,7 @@ class RefundViews:
             reader = self._vendors.get_reader(refund_facts.payment.provider)
         except ConsoleError:
             return ()
-        return refund_limits.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)
+        return refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)
 
     def _make_action(
         self, name: str, refund: Refund, person: Person | None, holder: LeaseHolder | None
@@ -143,7 +143,7 @@ class RefundViews:
         if name == "withdraw":
             if person is not None and not is_same_person(person.name, refund.maker):
                 return "refund_not_maker", {"maker": refund.maker}
-            if refund.work.reason in refund_limits.CONTRADICTED_REASONS:
+            if refund.work.reason in refund_rules.CONTRADICTED_REASONS:
                 return "refund_contradicted", {}
             return None if refund.state in (_R.REQUESTED, _R.APPROVED) else "refund_decided", {}
         if name == "submit":
@@ -202,7 +202,7 @@ def _find_current_signals(
     answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in stored_hits}
     now = tuple(
         RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
-        for hit in radar.find_signals(conn, refund_facts, refund.amount_minor, own=refund.id)
+        for hit in refund_risks.find_signals(conn, refund_facts, refund.amount_minor, own=refund.id)
     )
     present = {(hit.rule, hit.kind, hit.id) for hit in now}
     return (

@@ -10,7 +10,7 @@ from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, skip_failures
 from console.store.database.compare_and_swap import Stale
-from console.store.queues import future_dated_work as put_off
+from console.store.queues import future_dated_work
 from console.store.queues.future_dated_work import FutureDatedRow
 
 
@@ -24,10 +24,10 @@ class ClockJumps:
         """Make the delayed records and sagas due now. Return their number. Raises not_allowed if the account may not
         run due tasks.
         """
-        self._context.require("due_tasks")
+        self._context.require_right("due_tasks")
         latest = self._context.now() + CLOCK_TOLERANCE
         with self._context.database.read() as conn:
-            postponed = put_off.find_future_dated(conn, latest, BATCH_SIZE)
+            postponed = future_dated_work.find_future_dated(conn, latest, BATCH_SIZE)
         return sum(self._make_due(row) for row in until_stopped(postponed))
 
     def _make_due(self, row: FutureDatedRow) -> int:
@@ -37,7 +37,7 @@ class ClockJumps:
         context, count = self._context, 0
         with skip_failures(f"what was put off of {row.kind} {row.id}"):
             try:
-                context.write(lambda tx: put_off.make_due(tx.conn, row, context.now()))
+                context.write(lambda tx: future_dated_work.make_due(tx.conn, row, context.now()))
                 count = 1
             except Stale:
                 pass

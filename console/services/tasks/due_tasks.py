@@ -13,7 +13,7 @@ from console.domain.tasks.intervals import BATCH_SIZE as BATCH_SIZE
 from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.readings import PDF
 from console.services.credit_checks.refetch import RefetchService
-from console.services.guarded import unsent_operations as unsent
+from console.services.guarded import unsent_operations
 from console.services.guarded.action import Services, lapse, record_reading_lapse
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.process.context import ServiceContext
@@ -22,7 +22,7 @@ from console.services.tasks.cancellation import until_stopped
 from console.store.alerts import alerts, cases
 from console.store.audit import trail as audit
 from console.store.credit_checks import credit_checks
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import unreadable_rows
 from console.store.database.engine import Transaction
 from console.store.database.unreadable_rows import UnreadableRow
 from console.store.operations import journal
@@ -52,13 +52,13 @@ class DueTasks:
     def __init__(
         self,
         context: ServiceContext,
-        completion: RefetchService,
+        refetch_service: RefetchService,
         probing: CreditCheckProbes,
         actions: Services,
         further: Sequence[Task] = (),
     ) -> None:
         self._context = context
-        self._completion = completion
+        self._refetch_service = refetch_service
         self._probing = probing
         self._actions = actions
         self._further = further
@@ -171,7 +171,7 @@ class DueTasks:
         """
         unsent_count = 0
         with skip_failures("what was never sent"):
-            unsent_count = unsent.settle_all(self._context, self._actions)
+            unsent_count = unsent_operations.settle_all_unsent(self._context, self._actions)
         with self._context.database.read() as conn:
             lapsed = journal.lapsed_operations(conn)
         return unsent_count + sum(self._record_lapse(operation) for operation in until_stopped(lapsed))
@@ -201,7 +201,7 @@ class DueTasks:
         """
         pdf = "pdf" in record.incomplete
         detail = bool(set(record.incomplete) - {PDF}) or not pdf
-        self._completion.refetch(
+        self._refetch_service.refetch(
             record.id, detail=detail, pdf=pdf, expected_version=None, progress=lambda _step: None
         )
 
@@ -272,7 +272,7 @@ class DueTasks:
         record = credit_checks.find(tx.conn, record_id)
         # Keep this sequence of reads: if another process adopts the row between them, the version of `record` is old,
         # so the write below fails.
-        if record is None or not queues.is_still_unadopted(tx.conn, record_id):
+        if record is None or not queues.is_foreign_row(tx.conn, record_id):
             return False
         now = context.now()
         claim_holder = credit_checks.find_other_claim_holder(tx.conn, record, number) if raw != number else None
@@ -321,7 +321,7 @@ def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
 
 def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
     """Open a case about each database row that this process could not read since the last call of this function."""
-    for row in unreadable.unreported_rows():
+    for row in unreadable_rows.unreported_rows():
         with skip_failures(f"{row.table} {row.key}"):
             _open_case_of_row(context, row)
 

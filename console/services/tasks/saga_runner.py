@@ -21,9 +21,9 @@ from console.store.database.engine import Transaction
 from console.store.tasks import sagas
 
 LONGEST_REASON_CHARACTERS = 64
-TROUBLE_FACT, FAULTS_FACT = "trouble", "faults"
-"""TROUBLE_FACT: reason of a step that waits after an internal error. FAULTS_FACT: key of the saga's fact that counts
-these errors.
+INTERNAL_ERROR_REASON, FAULTS_FACT = "trouble", "faults"
+"""INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. FAULTS_FACT: key of the saga's fact
+that counts these errors.
 """
 MOST_FAULTS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
@@ -167,8 +167,8 @@ class SagaRunner:
         except StepTakenOver:
             return self._read_saga(saga)
         except Exception as trouble:
-            code = trouble.code if isinstance(trouble, ConsoleError) else TROUBLE_FACT
-            _log.warning("saga %s stays at %s: %s", saga.id, saga.step, code, exc_info=code == TROUBLE_FACT)
+            code = trouble.code if isinstance(trouble, ConsoleError) else INTERNAL_ERROR_REASON
+            _log.warning("saga %s stays at %s: %s", saga.id, saga.step, code, exc_info=code == INTERNAL_ERROR_REASON)
             return self.postpone(saga, code) if code in _TRANSIENT_CODES else self._record_fault(saga, code)
         return saga
 

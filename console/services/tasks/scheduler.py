@@ -29,14 +29,14 @@ from console.domain.tasks.intervals import (
 )
 from console.domain.tasks.records import ScheduledTask
 from console.services.audit import refusals
-from console.services.guarded import database_rollback as going_back
+from console.services.guarded import database_rollback
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.heartbeat import Heartbeat
 from console.services.tasks.cancellation import stop_when_false
 from console.services.tasks.due_tasks import Task, open_cases_of_unreadable_rows
 from console.services.tasks.overdue_alerts import LateTasks
 from console.store.audit import anchors
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
@@ -76,7 +76,7 @@ class _TaskRun:
     stop: Callable[[], bool]
     is_lease_lost: bool = False
     record_count: int = 0
-    trouble: Exception | None = field(default=None, repr=False)
+    error: Exception | None = field(default=None, repr=False)
 
     def goes_on(self) -> bool:
         """Return True until the lease is lost or `stop` returns True."""
@@ -85,15 +85,15 @@ class _TaskRun:
     @property
     def code(self) -> str | None:
         """The error code of the exception with which the run failed; None if it did not fail."""
-        if self.trouble is None:
+        if self.error is None:
             return None
-        return self.trouble.code if isinstance(self.trouble, ConsoleError) else ErrorCode.INTERNAL_ERROR
+        return self.error.code if isinstance(self.error, ConsoleError) else ErrorCode.INTERNAL_ERROR
 
     def next_at(self, now: datetime, context: ServiceContext) -> datetime:
         """Return the time of the task's next run. It is counted from `now`, so that a time which a wrong clock has
         stored has no effect.
         """
-        if self.trouble is not None:
+        if self.error is not None:
             return now + context.scale.scaled_delta(wait_after_failures(self.interval.every, self.task.failures + 1))
         if self.stop():
             return now  # due immediately, so that another worker continues
@@ -194,14 +194,14 @@ class Scheduler:
             open_cases_of_unreadable_rows(self._context)
             self._overdue.update_alerts(pass_began_at)
         for task_run in runs.values():
-            if task_run and task_run.trouble:
-                raise task_run.trouble
+            if task_run and task_run.error:
+                raise task_run.error
         return tuple(TaskRun(name, task_run.record_count if task_run else 0) for name, task_run in runs.items())
 
     @contextmanager
     def _acting_as_worker(self) -> Iterator[Person]:
         with act_as(WORKER):
-            yield self._context.require("due_tasks")
+            yield self._context.require_right("due_tasks")
 
     # Due tasks
 
@@ -209,7 +209,7 @@ class Scheduler:
         """Return the task names. If an open alert says that the database went back in time, leave out those of
         MONEY_TASKS.
         """
-        going_back.find_loss(self._context)
+        database_rollback.find_rollback(self._context)
         with self._context.database.read() as conn:
             is_stopped = anchors.open_alert_id(conn) is not None
         return [name for name in names if name not in MONEY_TASKS] if is_stopped else names
@@ -250,7 +250,7 @@ class Scheduler:
         if ended_run is None and name is None:
             return None
 
-        @swaps.run_again_if_stale()
+        @compare_and_swap.run_again_if_stale()
         def turn(tx: Transaction) -> _TaskRun | None:
             if ended_run is not None:
                 self._end(tx, ended_run)
@@ -301,7 +301,7 @@ class Scheduler:
 
         try:
             end(run.task)
-        except swaps.Stale:  # another process has taken the task over, or the task has stored its position
+        except compare_and_swap.Stale:  # another process has taken the task over, or the task has stored its position
             task = tasks.find_or_insert(tx.conn, run.name, run.interval.seconds, now)
             if task.begun_at == run.task.begun_at:
                 end(task)
@@ -344,10 +344,10 @@ class Scheduler:
         try:
             run.record_count = self._tasks[run.name]()
         except ConsoleError as refusal:
-            run.trouble = refusal
+            run.error = refusal
             _log.warning("task %s failed: %s", run.name, refusal.code)
         except Exception as bug:
-            run.trouble = bug
+            run.error = bug
             _log.exception("task %s failed", run.name)
         self._context.failpoints.reach("before_task_end")
 

@@ -174,13 +174,13 @@ REQUESTER_ROLES = frozenset(role for role in RIGHTS_OF_ROLE if role.endswith(_RE
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault of a database account, right, view or trigger: its code (`problem`), and the name of the faulty object
-    (`affected`).
+class AccessFault:
+    """A fault of a database account, right, view or trigger: its code (`code`), and the name of the faulty object
+    (`object_name`).
     """
 
-    problem: str
-    affected: str
+    code: str
+    object_name: str
 
 
 def server_roles(roles: AbstractSet[str], *, asks_worker: bool) -> frozenset[str]:
@@ -214,7 +214,7 @@ def role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
     if REQUESTER_ROLES & set(roles):
-        yield from people_views.statements(conn, database, replace_existing=False)
+        yield from people_views.view_statements(conn, database, replace_existing=False)
     for role in sorted(roles):
         name = role_name(database, role)
         required, present = _required_rights(database, role, columns), rights_of_role(conn, name)
@@ -239,31 +239,34 @@ def renew_role_rights(conn: Connection) -> None:
         role for role in sorted(RIGHTS_OF_ROLE) if rights_of_role(conn, role_name(database, role)) is not None
     ]
     if REQUESTER_ROLES & set(existing_roles):
-        for statement in list(people_views.statements(conn, database, replace_existing=True)):
+        for statement in list(people_views.view_statements(conn, database, replace_existing=True)):
             run_statement(conn, statement)
     for statement in list(role_statements(conn, existing_roles)):
         run_statement(conn, statement)
 
 
-def find_right_faults(conn: Connection) -> tuple[Fault, ...]:
+def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """Return missing and excess rights, and missing roles and views. An account that may grant rights (`may_grant`)
     checks all roles; any other account checks only its own rights.
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
-    result: list[Fault] = []
+    result: list[AccessFault] = []
     used = _read_used_roles(conn) if may_grant(conn) else frozenset()
     for role in sorted(RIGHTS_OF_ROLE):
         rights = rights_of_role(conn, role_name(database, role))
         if rights is None and role in used:
-            result.append(Fault("missing_role", role))
+            result.append(AccessFault("missing_role", role))
         if rights is not None and may_grant(conn):
             required = _required_rights(database, role, columns)
-            result += [Fault("missing_grant", f"{role}: {_right_text(right)}") for right in sorted(required - rights)]
             result += [
-                Fault("unexpected_grant", f"{role}: {_right_text(right)}") for right in sorted(rights - required)
+                AccessFault("missing_grant", f"{role}: {_right_text(right)}") for right in sorted(required - rights)
+            ]
+            result += [
+                AccessFault("unexpected_grant", f"{role}: {_right_text(right)}")
+                for right in sorted(rights - required)
             ]
     if REQUESTER_ROLES & used:
-        result += [Fault("missing_view", name) for name in people_views.missing(conn, database)]
+        result += [AccessFault("missing_view", name) for name in people_views.missing_views(conn, database)]
     return (*result, *_find_own_faults(conn, database, columns))
 
 
@@ -422,7 +425,7 @@ def _parse_grant(line: str) -> Iterator[Right]:
         yield grant["where"], "GRANT OPTION", ""
 
 
-def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple[str, str]]) -> Iterator[Fault]:
+def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple[str, str]]) -> Iterator[AccessFault]:
     """Yield the faults of the connected account, if it is an operator's: its excess and missing rights on this
     database, on the database of views and on all databases.
     """
@@ -436,8 +439,8 @@ def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple
     own_places = ("*.", *places, *(f"{_PROCEDURE}{place}" for place in places))
     present = frozenset(right for right in present if right[0].startswith(own_places))
     required: frozenset[Right] = frozenset().union(*(_required_rights(database, role, columns) for role in roles))
-    yield from (Fault("unexpected_grant", _right_text(right)) for right in sorted(present - required))
-    yield from (Fault("missing_grant", _right_text(right)) for right in sorted(required - present))
+    yield from (AccessFault("unexpected_grant", _right_text(right)) for right in sorted(present - required))
+    yield from (AccessFault("missing_grant", _right_text(right)) for right in sorted(required - present))
 
 
 def may_grant(conn: Connection) -> bool:

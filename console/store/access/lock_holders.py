@@ -26,13 +26,13 @@ ACTING_BLOCKING_SECONDS = 15
 """Largest age (seconds) of a transaction that blocks another one, for an operator or approver whose own desk writes
 to the tables. Normally the program on the desk ends such a transaction sooner.
 """
-LONGEST_SECONDS = 60
+MAX_SESSION_SECONDS = 60
 """Longest time (seconds) of a transaction or statement of a person, whether or not it blocks another one."""
-PREPARED_SECONDS = 5
+MAX_PREPARED_SECONDS = 5
 """Age (seconds) from which on a prepared XA transaction without a session is reported if it blocks another
 transaction.
 """
-PREPARED = "prepared"
+PREPARED_REASON = "prepared"
 
 _WAITS_ON_MARIADB = "SELECT requesting_trx_id, blocking_trx_id FROM information_schema.innodb_lock_waits"
 _WAITS_ON_MYSQL = (
@@ -56,7 +56,7 @@ class EndedSession:
 
     - blocks: its transaction blocked another one
     - metadata: it waited for a metadata lock
-    - long: its transaction or statement took longer than LONGEST_SECONDS
+    - long: its transaction or statement took longer than MAX_SESSION_SECONDS
     - prepared: a prepared XA transaction without a session blocks another one; no session was ended, `account`
       is ""
     """
@@ -89,8 +89,8 @@ def _body(conn: Connection) -> str:
       GROUP BY b.trx_mysql_thread_id
     ) h ON h.id = p.id AND h.since <= now_here - INTERVAL 1 SECOND
     WHERE NOT {has_role.format(WORKER)} AND (
-      t.trx_started <= now_here - INTERVAL {LONGEST_SECONDS} SECOND
-      OR p.command <> 'Sleep' AND p.time >= {LONGEST_SECONDS}
+      t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND
+      OR p.command <> 'Sleep' AND p.time >= {MAX_SESSION_SECONDS}
       OR (h.id IS NOT NULL OR p.state LIKE '%metadata lock')
         AND COALESCE(t.trx_started, now_here - INTERVAL p.time SECOND)
           <= now_here - INTERVAL IF({acts}, {ACTING_BLOCKING_SECONDS}, {BLOCKING_SECONDS}) SECOND)
@@ -101,10 +101,10 @@ def _body(conn: Connection) -> str:
     SELECT 1 FROM ({waits}) l
     JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
     JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
-    WHERE b.trx_mysql_thread_id = 0 AND b.trx_started <= now_here - INTERVAL {PREPARED_SECONDS} SECOND
+    WHERE b.trx_mysql_thread_id = 0 AND b.trx_started <= now_here - INTERVAL {MAX_PREPARED_SECONDS} SECOND
       AND w.trx_wait_started <= now_here - INTERVAL 1 SECOND
   ) THEN
-    SET account = '', reason = '{PREPARED}';
+    SET account = '', reason = '{PREPARED_REASON}';
   END IF;
   SELECT account, reason;
 END"""  # noqa: S608  # constants of this program
@@ -127,7 +127,7 @@ def renew_procedure(conn: Connection) -> None:
     run_statement(conn, f"CREATE PROCEDURE {name}() SQL SECURITY DEFINER\n{body}")
 
 
-def missing_rights(conn: Connection) -> Sequence[str]:
+def missing_procedure_rights(conn: Connection) -> Sequence[str]:
     """Return the rights that the procedure needs and the connected schema account lacks. Empty for any other account,
     which can't see the schema account's rights.
     """
@@ -165,7 +165,7 @@ def _bytes(data: object) -> bytes:
     return data if isinstance(data, bytes) else str(data).encode()
 
 
-def roll_back(conn: Connection, transaction: str) -> bool:
+def roll_back_prepared(conn: Connection, transaction: str) -> bool:
     """Roll back a prepared XA transaction, given as its id in SQL. Return False if the transaction has ended already
     or belongs to a session that still exists.
     """

@@ -28,9 +28,9 @@ class StoredPerson:
     asks_worker: bool = False
 
 
-COLUMNS = (_t.name, _t.roles, _t.may_buy)
+PERSON_COLUMNS = (_t.name, _t.roles, _t.may_buy)
 IS_ENABLED_PERSON = and_(_t.name == bindparam("who"), _t.disabled_at.is_(None))
-_ENABLED_BY_NAME_QUERY = select(*COLUMNS).where(IS_ENABLED_PERSON)
+_ENABLED_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(IS_ENABLED_PERSON)
 _ASKS_WORKER_QUERY = select(_t.asks).where(IS_ENABLED_PERSON)
 _ANY_NAME_QUERY = select(_t.name).limit(1)
 
@@ -56,7 +56,7 @@ def names_without_worker(conn: Connection) -> list[str]:
     """Return the names, sorted, of the people for whom no worker acts. Disabled people, and accounts with the role of
     a worker alone, are left out.
     """
-    entries = all_by_name(conn).values()
+    entries = people_by_name(conn).values()
     return sorted(
         entry.person.name
         for entry in entries
@@ -65,8 +65,8 @@ def names_without_worker(conn: Connection) -> list[str]:
 
 
 def to_person(row: Sequence[Any] | None) -> Person | None:
-    """Convert a row with `COLUMNS` into a person. Return None if there is no row, or if its columns are NULL after an
-    outer join.
+    """Convert a row with `PERSON_COLUMNS` into a person. Return None if there is no row, or if its columns are NULL
+    after an outer join.
     """
     if row is None or row[0] is None:
         return None
@@ -79,9 +79,9 @@ def person_without_operators(conn: Connection, name: str) -> Person | None:
     return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY_NAME_QUERY).first() is None else None
 
 
-def all_enabled(conn: Connection) -> tuple[Person, ...]:
+def enabled_people(conn: Connection) -> tuple[Person, ...]:
     """Return all people who aren't disabled, sorted by name."""
-    query = select(*COLUMNS).where(_t.disabled_at.is_(None)).order_by(_t.name)
+    query = select(*PERSON_COLUMNS).where(_t.disabled_at.is_(None)).order_by(_t.name)
     return tuple(Person(name, _parse_roles(roles), bool(buy)) for name, roles, buy in conn.execute(query))
 
 
@@ -99,7 +99,7 @@ def insert_person(conn: Connection, person: Person) -> None:
     )
 
 
-def all_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
+def people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
     """Return all rows of the table `operators` by name, with disabled people."""
     query = select(_t.name, _t.roles, _t.may_buy, _t.disabled_at, _t.asks)
     return {
@@ -113,7 +113,7 @@ def save_person(conn: Connection, entry: StoredPerson, now: datetime) -> None:
     change.
     """
     person, name = entry.person, entry.person.name
-    if name not in all_by_name(conn):
+    if name not in people_by_name(conn):
         insert_person(conn, person)
     since = conn.scalar(select(_t.disabled_at).where(_t.name == name))
     disabled_at = (since or to_naive_utc(now)) if entry.is_disabled else None

@@ -140,7 +140,7 @@ VIEWS_WITHOUT_TABLE = frozenset({LIMIT_PROPOSALS, OWN_REQUESTS, SAME_PAYER, WORK
 """Views whose name isn't the name of a table."""
 
 
-def statements(conn: Connection, database: str, *, replace_existing: bool) -> Iterator[str]:
+def view_statements(conn: Connection, database: str, *, replace_existing: bool) -> Iterator[str]:
     """Yield the statements that create the missing views of `database`. With `replace_existing` existing views are
     replaced, too, because the server doesn't show whether one was altered.
     """
@@ -154,7 +154,7 @@ def statements(conn: Connection, database: str, *, replace_existing: bool) -> It
             yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {place} AS {sql}"
 
 
-def missing(conn: Connection, database: str) -> tuple[str, ...]:
+def missing_views(conn: Connection, database: str) -> tuple[str, ...]:
     """Return the names of the views that don't exist, or that lack a column of their table."""
     present, tables = _columns(conn, people_database(database)), _columns(conn, database)
     return tuple(

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from console.store.access.grants import quote_identifier, role_name, run_statement
 from console.store.database.error_codes import error_number
 
-MASK_SQL = "'***'"
+PLACEHOLDER_SQL = "'***'"
 """Placeholder of a password in a statement's text. `Statement.run` replaces it with the password."""
 
 MOST_CONNECTIONS = 50
@@ -31,7 +31,7 @@ class DesiredAccount:
 
     - `password`: None keeps the present password
     - `roles_before`: roles that may be granted now; those that aren't in `roles` are revoked
-    - `is_bounded`: the server limits the account's connections (MOST_CONNECTIONS) and statements
+    - `has_limits`: the server limits the account's connections (MOST_CONNECTIONS) and statements
       (MOST_STATEMENT_SECONDS)
     """
 
@@ -42,12 +42,12 @@ class DesiredAccount:
     is_new: bool
     is_locked: bool
     needs_tls: bool
-    is_bounded: bool = False
+    has_limits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with the placeholder MASK_SQL, and the password (`secret`) that replaces it when the statement runs.
+    """SQL with the placeholder PLACEHOLDER_SQL, and the password (`secret`) that replaces it when the statement runs.
 
     `runs_as_account`: the statement must run on a connection of the changed account itself, because no other account
     may run it. `harmless_errors`: numbers of server errors which mean that the desired state was reached already.
@@ -78,7 +78,7 @@ def account_statements(account: DesiredAccount, database: str, *, is_mariadb: bo
     holder = own_role if is_mariadb else who
     roles = frozenset[str]() if account.is_locked else account.roles
     if account.is_new:
-        yield Statement(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {MASK_SQL}", account.password)
+        yield Statement(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {PLACEHOLDER_SQL}", account.password)
     yield _alter_statement(account, who, is_mariadb=is_mariadb)
     if is_mariadb:
         yield Statement(f"CREATE ROLE IF NOT EXISTS {own_role}")
@@ -96,12 +96,12 @@ def account_statements(account: DesiredAccount, database: str, *, is_mariadb: bo
 
 
 def _alter_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> Statement:
-    password = f" IDENTIFIED BY {MASK_SQL}" if account.password is not None else ""
+    password = f" IDENTIFIED BY {PLACEHOLDER_SQL}" if account.password is not None else ""
     tls = "SSL" if account.needs_tls else "NONE"
     lock = "LOCK" if account.is_locked else "UNLOCK"
-    limits = f"MAX_USER_CONNECTIONS {MOST_CONNECTIONS if account.is_bounded else 0}"
+    limits = f"MAX_USER_CONNECTIONS {MOST_CONNECTIONS if account.has_limits else 0}"
     if is_mariadb:
-        limits += f" MAX_STATEMENT_TIME {MOST_STATEMENT_SECONDS if account.is_bounded else 0}"
+        limits += f" MAX_STATEMENT_TIME {MOST_STATEMENT_SECONDS if account.has_limits else 0}"
     return Statement(f"ALTER USER {who}{password} REQUIRE {tls} WITH {limits} ACCOUNT {lock}", account.password)
 
 

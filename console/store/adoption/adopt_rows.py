@@ -24,7 +24,7 @@ _HAS_ENDED = or_(_IS_BOUGHT, _t.status == CheckState.ERROR.value)
 _IS_UNDECIDED = _t.work_state.is_(None)
 _IS_INCOMPLETE_FOREIGN_ROW = and_(_t.operation_id.is_(None), _t.missing == 1)
 
-Row = tuple[int, str, object, int | None, str]
+OriginalRow = tuple[int, str, object, int | None, str]
 """A row of the table: id, client id, corporation number as written, credit_check_id, and state (`pending` if the
 table has no column `status`).
 """
@@ -63,7 +63,7 @@ def count_rows(conn: Connection) -> int:
     return int(conn.scalar(select(func.count()).select_from(credit_checks)) or 0)
 
 
-def original_rows(conn: Connection, after: int, upto: int, *, has_status: bool) -> Iterator[Row]:
+def original_rows(conn: Connection, after: int, upto: int, *, has_status: bool) -> Iterator[OriginalRow]:
     """Yield each row with `after` < id <= `upto`. For the check that precedes the first change of the table.
     `has_status`: the table has a column `status`.
     """
@@ -74,7 +74,7 @@ def original_rows(conn: Connection, after: int, upto: int, *, has_status: bool) 
         yield int(record_id), str(client or 0), raw, bought, str(word)
 
 
-def status_words(conn: Connection) -> tuple[str, ...]:
+def distinct_statuses(conn: Connection) -> tuple[str, ...]:
     """Return the distinct values of the column `status`. They are compared byte by byte, whatever the column's
     collation is. Reads the whole table once.
     """

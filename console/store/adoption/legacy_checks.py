@@ -35,11 +35,11 @@ _BYTES_PER_CHARACTER = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8m
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """An obstacle to the adoption: its `kind`, the `name` of the column, index or table, and its present value.
+    """An obstacle to the adoption: its `code`, the `name` of the column, index or table, and its present value.
     `is_convertible`: a copy of the table, made on request, removes the obstacle.
     """
 
-    kind: str
+    code: str
     name: str
     present_value: str
     is_convertible: bool = False

@@ -11,8 +11,7 @@ from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.tasks.records import Alert
-from console.store.database import compare_and_swap as swaps
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments.row_mapping import in_utc
@@ -76,7 +75,7 @@ def raise_alert(
         "detected_at": to_naive_utc(now),
     }
     try:
-        alert_id = swaps.insert_announced(conn, KIND, _INSERT, row, now)
+        alert_id = compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
     except IntegrityError:  # another process raised it at the same time
         if _has_open_alert(conn, rule, kind, subject_id):
             return None
@@ -140,12 +139,12 @@ def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
 
 def _announce_change(conn: Connection, rows: int, alert_id: int, now: datetime) -> bool:
     if rows:
-        swaps.announce_change(conn, KIND, alert_id, now)
+        compare_and_swap.announce_change(conn, KIND, alert_id, now)
     return rows == 1
 
 
 def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Alert, ...]:
-    return unreadable.read_each("alerts", conn.execute(query, values), lambda row: _to_alert(*row))
+    return unreadable_rows.read_each("alerts", conn.execute(query, values), lambda row: _to_alert(*row))
 
 
 def _to_alert(

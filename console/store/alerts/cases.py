@@ -45,7 +45,7 @@ def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: dat
     conn.execute(update(table).where(*same, _IS_CASE).values(resolved_at=to_naive_utc(now)))
 
 
-def open_rules(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
+def rules_of_open_cases(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
     """Return the rules of a record's open cases, oldest first."""
     same = (_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None), _IS_CASE)
     return tuple(conn.scalars(select(_t.rule_id).where(*same).order_by(_t.id)))

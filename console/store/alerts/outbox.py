@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.alerts.events import EventName, alert_message
 from console.domain.tasks.records import Alert
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import unreadable_rows
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments.row_mapping import in_utc
 from console.store.schema.worker import outbox
@@ -53,8 +53,8 @@ _POSTPONE = _UPDATE_UNPUBLISHED.where(_t.attempts == bindparam("as_read")).value
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
     """A row of `outbox`. `body` is JSON text; `next_at` is the time of the next attempt to publish the event;
-    `trouble` is the error of the last attempt. Events with the same `record_key` are published in the order of their
-    ids.
+    `last_error` is the error of the last attempt. Events with the same `record_key` are published in the order of
+    their ids.
     """
 
     id: int
@@ -65,17 +65,17 @@ class OutboxEvent:
     created_at: datetime
     next_at: datetime
     attempts: int = 0
-    trouble: str | None = None
+    last_error: str | None = None
     published_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxCounts:
-    """Number of unpublished events (`waiting`), and the time at which the oldest of them was created (UTC; None if
-    there is none).
+    """Number of unpublished events (`unpublished_count`), and the time at which the oldest of them was created (UTC;
+    None if there is none).
     """
 
-    waiting: int
+    unpublished_count: int
     oldest_created_at: datetime | None
 
 
@@ -129,11 +129,11 @@ def mark_published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
     return conn.execute(_MARK_PUBLISHED, {"of": event.id, "at": to_naive_utc(now)}).rowcount == 1
 
 
-def postpone(conn: Connection, event: OutboxEvent, next_at: datetime, trouble: str) -> bool:
+def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, error: str) -> bool:
     """Count a failed attempt to publish an event, and set the time of the next attempt (`next_at`). Return False if
     another process has published the event or counted an attempt since it was read.
     """
-    values = {"of": event.id, "as_read": event.attempts, "at": to_naive_utc(next_at), "why": trouble}
+    values = {"of": event.id, "as_read": event.attempts, "at": to_naive_utc(next_at), "why": error}
     return conn.execute(_POSTPONE, values).rowcount == 1
 
 
@@ -144,7 +144,7 @@ def count_unpublished(conn: Connection) -> OutboxCounts:
 
 
 def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:
-    return unreadable.read_each("outbox", conn.execute(query, values), lambda row: _to_event(*row))
+    return unreadable_rows.read_each("outbox", conn.execute(query, values), lambda row: _to_event(*row))
 
 
 def _to_event(

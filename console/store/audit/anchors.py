@@ -120,7 +120,7 @@ def open_alert_id(conn: Connection) -> int | None:
     return None if alert_id is None else int(alert_id)
 
 
-def acknowledging_people(conn: Connection) -> frozenset[str]:
+def resolved_rollback_alerts(conn: Connection) -> frozenset[str]:
     """Return the resolved alerts that the database was set back (WENT_BACK_RULE), each as "alert id:time of
     detection" (UTC).
     """

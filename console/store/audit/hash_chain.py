@@ -67,8 +67,8 @@ class VerifyResult:
     - missing: the row of an anchor is absent
     """
 
-    rows: int
-    first_bad: int | None = None
+    row_count: int
+    first_bad_row_id: int | None = None
     reason: str | None = None
 
 
@@ -115,7 +115,7 @@ def verify_chains(conn: Connection, anchors: Iterable[Head]) -> VerifyResult:
         walk.report(unreadable_id, "edited")
     else:
         walk.finish()
-    return VerifyResult(walk.rows, walk.first_bad, walk.why)
+    return VerifyResult(walk.row_count, walk.first_bad_row_id, walk.why)
 
 
 def _rows_by_chain(conn: Connection) -> Iterator[Sequence[Any]]:
@@ -147,15 +147,15 @@ class _ChainVerification:
     """
 
     def __init__(self, anchors: Iterable[Head]) -> None:
-        self.rows = 0
-        self.first_bad: int | None = None
+        self.row_count = 0
+        self.first_bad_row_id: int | None = None
         self.why: str | None = None
         self._anchors = iter(anchors)
         self._anchor = next(self._anchors, None)
         self._last: tuple[str, int, int, str] = ("", 0, 0, FIRST_PREVIOUS_HASH)
 
     def check_row(self, row: Sequence[Any]) -> None:
-        self.rows += 1
+        self.row_count += 1
         *content, row_id, prev_hash, stored = row
         session, seq = content[0], content[1]
         if not isinstance(session, str) or not isinstance(seq, int):
@@ -186,5 +186,5 @@ class _ChainVerification:
             self._anchor = next(self._anchors, None)
 
     def report(self, row_id: int, why: str) -> None:
-        if self.first_bad is None or row_id < self.first_bad:
-            self.first_bad, self.why = row_id, why
+        if self.first_bad_row_id is None or row_id < self.first_bad_row_id:
+            self.first_bad_row_id, self.why = row_id, why

@@ -114,7 +114,7 @@ def _root_writers(conn: Connection) -> frozenset[str]:
     """
     if conn.dialect.name == "sqlite":
         return frozenset({WORKER})
-    return frozenset(name for name, stored in people.all_by_name(conn).items() if WORKER in stored.person.roles)
+    return frozenset(name for name, stored in people.people_by_name(conn).items() if WORKER in stored.person.roles)
 
 
 def newest_settled_row_id(conn: Connection, now: datetime, seconds: float) -> int:

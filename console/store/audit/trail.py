@@ -37,7 +37,7 @@ __all__ = [
     "append_entry",
     "walk_entries",
     "entries_of_subject",
-    "entries_page",
+    "newest_entries",
     "verify_chains",
 ]
 
@@ -69,12 +69,12 @@ _ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COLUMNS))
 
 @dataclass(frozen=True, slots=True)
 class NewAuditEntry:
-    """An audit entry to be written: `who` is the person, `what` the action, `subject_kind` and `subject_id` the
+    """An audit entry to be written: `person` does the action `action`, `subject_kind` and `subject_id` the
     record. `result` is done, refused or failed; `detail` has facts without secrets.
     """
 
-    who: str
-    what: str
+    person: str
+    action: str
     subject_kind: str | None = None
     subject_id: int | str | None = None
     result: str = "done"
@@ -91,9 +91,9 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
         "session": session,
         "seq": seq,
         "at": hashed_instant_text(naive),
-        "who": entry.who,
+        "who": entry.person,
         "desk": desk,
-        "what": entry.what,
+        "what": entry.action,
         "subject_kind": entry.subject_kind,
         "subject_id": None if entry.subject_id is None else str(entry.subject_id),
         "result": entry.result,
@@ -172,7 +172,7 @@ class AuditTrail:
                 self._unanchored_heads.clear()
 
 
-def entries_page(
+def newest_entries(
     conn: Connection, *, limit: int, before: int | None = None, who: str | None = None
 ) -> tuple[AuditEntry, ...]:
     """Return at most `limit` entries, newest first. With `before`, only those with smaller ids; with `who`, only

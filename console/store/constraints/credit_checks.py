@@ -86,7 +86,7 @@ _IS_DOCUMENT_PATH = (
 the SHA-256.
 """
 
-ADDED_BY_PEOPLE = (
+PEOPLE_INSERT_RULES = (
     Rule(has_role_sql(OPERATOR, APPROVER), "this role buys nothing"),
     Rule(
         is_requested_sql("r.action = 'purchase' AND CAST(r.subject_id AS BINARY) = NEW.corporation_number"),
@@ -116,7 +116,7 @@ ADDED_BY_PEOPLE = (
     ),
     Rule(f"NOT {_HAS_UNRENEWED_CLAIM}", "a company is bought again by a renewal alone"),
 )
-CHANGED_BY_PEOPLE = (
+PEOPLE_UPDATE_RULES = (
     Rule(unchanged_sql(*_FIXED_COLUMNS), "whose credit check it is never changes"),
     Rule("NEW.version = OLD.version + 1", "each change raises the version by one"),
     Rule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
@@ -188,14 +188,14 @@ CHANGED_BY_PEOPLE = (
         "a duplicate has another row that holds the claim",
     ),
 )
-ADDED_BY_OTHERS = (
+OTHERS_INSERT_RULES = (
     Rule(
         f"{_IS_STATE} AND NEW.certainty = {_KNOWN} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
         " NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
         "other applications add rows with the original columns and the state alone",
     ),
 )
-CHANGED_BY_OTHERS = (
+OTHERS_UPDATE_RULES = (
     Rule(
         unchanged_sql(*_OWN_COLUMNS),
         "other applications write the original columns and the state of their own rows alone",
@@ -210,5 +210,5 @@ CHANGED_BY_OTHERS = (
         "what was taken into service stays whose it is",
     ),
 )
-DELETED_BY_PEOPLE = (Rule("FALSE", "a credit check is never deleted"),)
-DELETED_BY_OTHERS = (Rule("OLD.work_state IS NULL", "what was taken into service is never deleted"),)
+PEOPLE_DELETE_RULES = (Rule("FALSE", "a credit check is never deleted"),)
+OTHERS_DELETE_RULES = (Rule("OLD.work_state IS NULL", "what was taken into service is never deleted"),)

@@ -38,7 +38,7 @@ counted.
 """
 MOST_WAITING_AUDIT_REQUESTS = 10_000
 """Largest number of requests of one person for audit entries that wait for a worker at the same time."""
-MOST_IN_AN_HOUR = 10_000
+MAX_REQUESTS_PER_HOUR = 10_000
 """Largest number of requests of one person in one hour. Without this limit one person could fill the server's disk.
 """
 MOST_PARTS_IN_AN_HOUR = 500
@@ -47,13 +47,13 @@ MOST_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 """Largest number of parts into which the file of one request is divided."""
 _AUDIT_REQUEST_DAYS = 3_650
 """Number of days after which a request for an audit entry lapses."""
-LONGEST_RESULT = 4 * 1024 * 1024
+MAX_RESULT_CHARACTERS = 4 * 1024 * 1024
 _STATE_STEPS = {
     DeskRequestState.ASKED: (DeskRequestState.TAKEN, DeskRequestState.LAPSED),
     DeskRequestState.TAKEN: (DeskRequestState.ENDED,),
 }
 
-PERSON_WHO_ASKED = (
+REQUESTER_SQL = (
     "(SELECT r.who FROM requests r JOIN operators p ON p.name = r.who"  # noqa: S608  # constants of this program
     f" WHERE r.id = {EXECUTED_REQUEST} AND r.state = 'taken' AND CAST(r.taken_by AS BINARY) = account"
     f" AND {is_live_lease_sql('r')} AND p.disabled_at IS NULL"
@@ -106,7 +106,8 @@ _INSERT_RULES = (
         "too many requests of this person wait",
     ),
     Rule(
-        aggregate_sql("COUNT(*)", f"{_of_person_sql('NEW.who')} AND {_IS_IN_THE_HOUR}") + f" < {MOST_IN_AN_HOUR}",
+        aggregate_sql("COUNT(*)", f"{_of_person_sql('NEW.who')} AND {_IS_IN_THE_HOUR}")
+        + f" < {MAX_REQUESTS_PER_HOUR}",
         "too many requests of this person in an hour",
     ),
     Rule(
@@ -145,7 +146,7 @@ _UPDATE_RULES = (
     ),
     Rule(f"NEW.state <> 'lapsed' OR OLD.expires_at <= {UTC_NOW}", "a request lapses when its time is over"),
     Rule(f"NEW.lease_expires IS NULL OR {is_short_lease_sql()}", "no lease is longer than ten minutes"),
-    Rule(f"NEW.result IS NULL OR (NEW.state = 'ended' AND OCTET_LENGTH(NEW.result) <= {LONGEST_RESULT * 4})",
+    Rule(f"NEW.result IS NULL OR (NEW.state = 'ended' AND OCTET_LENGTH(NEW.result) <= {MAX_RESULT_CHARACTERS * 4})",
          "an answer ends a request"),
 )  # fmt: skip
 

@@ -19,11 +19,11 @@ from console.store.database.server import reads_views
 from console.store.schema.core import credit_checks
 
 OLDEST_MARIADB, OLDEST_MYSQL = (10, 11), (8, 0, 16)
-SMALLEST_CLUSTER = 3
+MIN_CLUSTER_NODES = 3
 _CLAIM_INDEX = "uq_credit_checks_claim"
 _AUDIT_TRIGGERS = {"audit_log_no_update", "audit_log_no_delete", "audit_log_no_replace"}
 _MAX_LISTED_FAULTS = 5
-_FULL_PERCENT = 90
+_COUNTER_FAULT_PERCENT = 90
 """Share (percent) of used numbers of an AUTO_INCREMENT counter. From this share on the counter is reported as a
 fault.
 """
@@ -31,12 +31,12 @@ fault.
 
 @dataclass(frozen=True, slots=True)
 class FitnessFinding:
-    """Result of one check: its name, whether it passed (`ok`), and the facts that it read. `stops_purchases`: if the
-    check failed, purchases stop.
+    """Result of one check: its name, whether it passed (`has_passed`), and the facts that it read. `stops_purchases`:
+    if the check failed, purchases stop.
     """
 
     name: str
-    ok: bool
+    has_passed: bool
     facts: Mapping[str, object] = field(default_factory=dict)
     stops_purchases: bool = True
 
@@ -114,7 +114,7 @@ def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
     """Check that all nodes of the profile belong to one Galera cluster, if there are several. With separate servers
-    two desks could get the same claim. Also report a cluster of fewer than SMALLEST_CLUSTER nodes.
+    two desks could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes.
     """
     nodes = len(database.server.nodes) if database.server else 1
     on = _read_variable(conn, "wsrep_on") == "ON"
@@ -123,7 +123,7 @@ def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFind
     size, status = _read_status(conn, "wsrep_cluster_size") or "0", _read_status(conn, "wsrep_cluster_status") or "-"
     facts = {"size": int(size), "status": status, "nodes": nodes}
     yield FitnessFinding("cluster", on and status == "Primary", facts)
-    yield FitnessFinding("cluster_size", int(size) >= SMALLEST_CLUSTER, facts, stops_purchases=False)
+    yield FitnessFinding("cluster_size", int(size) >= MIN_CLUSTER_NODES, facts, stops_purchases=False)
 
 
 def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
@@ -164,7 +164,7 @@ def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFindin
     see these rights, so with other accounts nothing is checked.
     """
     if grants.may_grant(conn):
-        missing = lock_holders.missing_rights(conn)
+        missing = lock_holders.missing_procedure_rights(conn)
         yield FitnessFinding("lock_holders", not missing, {"missing": list(missing)}, stops_purchases=False)
 
 
@@ -175,14 +175,16 @@ def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding
 
 
 def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the AUTO_INCREMENT counters. At _FULL_PERCENT a counter is reported; with fewer than FEWEST_REMAINING_IDS
-    numbers left, purchases stop.
+    """Check the AUTO_INCREMENT counters. At _COUNTER_FAULT_PERCENT a counter is reported; with fewer than
+    FEWEST_REMAINING_IDS numbers left, purchases stop.
     """
     fullest, *_rest = row_counters.read_counters(conn) or (row_counters.Counter("-", 1, 2**63 - 1),)
     used = round(100 * (1 - fullest.remaining / fullest.largest_id), 1)
     facts = {"table": fullest.table, "left": fullest.remaining, "used_percent": used}
     at_its_end = fullest.remaining < row_counters.FEWEST_REMAINING_IDS
-    yield FitnessFinding("counters", not at_its_end and used < _FULL_PERCENT, facts, stops_purchases=at_its_end)
+    yield FitnessFinding(
+        "counters", not at_its_end and used < _COUNTER_FAULT_PERCENT, facts, stops_purchases=at_its_end
+    )
 
 
 def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
@@ -193,7 +195,7 @@ def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[Fitnes
         ("guards", server_triggers.find_trigger_faults(conn)),
         ("grants", grants.find_right_faults(conn)),
     ):
-        described = [f"{fault.problem} {fault.affected}" for fault in faults[:_MAX_LISTED_FAULTS]]
+        described = [f"{fault.code} {fault.object_name}" for fault in faults[:_MAX_LISTED_FAULTS]]
         yield FitnessFinding(name, not faults, {"faults": described, "count": len(faults)})
 
 

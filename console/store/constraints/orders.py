@@ -72,8 +72,8 @@ _FILL_RULES = (
     _fill_rule("payment_method", _IS_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")),
 )
 
-ADDED_BY_PEOPLE = (Rule("FALSE", "orders are written by the shop"),)
-CHANGED_BY_PEOPLE = (
+PEOPLE_INSERT_RULES = (Rule("FALSE", "orders are written by the shop"),)
+PEOPLE_UPDATE_RULES = (
     VERSION_RULE,
     Rule(
         unchanged_sql(
@@ -101,7 +101,7 @@ CHANGED_BY_PEOPLE = (
     ),
     Rule(f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _OWN_STATES)}", "what is shipped the shop says"),
 )
-ADDED_BY_OTHERS = (
+OTHERS_INSERT_RULES = (
     Rule(
         f"{has_state_sql('NEW.work_state', (WorkState.NONE,))} AND NEW.version = 1 AND NEW.work_attempts = 0"
         " AND COALESCE(NEW.work_at, NEW.work_reason) IS NULL",
@@ -110,10 +110,10 @@ ADDED_BY_OTHERS = (
     Rule(has_state_sql("NEW.status", ORDER_TRANSITIONS), "no such state of an order"),
     Rule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
-CHANGED_BY_OTHERS = (
+OTHERS_UPDATE_RULES = (
     Rule(unchanged_sql("id", *_OWN_COLUMNS), "the shop writes its own columns alone"),
     _STATE_RULE,
     Rule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
-DELETED_BY_PEOPLE = (Rule("FALSE", "an order is never deleted"),)
-DELETED_BY_OTHERS = DELETED_BY_PEOPLE
+PEOPLE_DELETE_RULES = (Rule("FALSE", "an order is never deleted"),)
+OTHERS_DELETE_RULES = PEOPLE_DELETE_RULES

@@ -20,8 +20,8 @@ from console.domain.records import Certainty
 from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES, REFUND_TRANSITIONS
 from console.store.constraints import limits
 from console.store.constraints.sql_expressions import (
-    BINDS_SCHEMA_ACCOUNT,
     CERTAINTY_RULE,
+    FOR_SCHEMA_ACCOUNT_TOO,
     IS_CONFIRMED,
     IS_FROM_PROVIDER,
     NEVER_TRUE,
@@ -386,9 +386,11 @@ _APPROVAL_UPDATE_RULES = (
     Rule(
         unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
-        BINDS_SCHEMA_ACCOUNT,
+        FOR_SCHEMA_ACCOUNT_TOO,
     ),
-    Rule("OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", BINDS_SCHEMA_ACCOUNT),
+    Rule(
+        "OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", FOR_SCHEMA_ACCOUNT_TOO
+    ),
     Rule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund stands"),
 )
 

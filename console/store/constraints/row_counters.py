@@ -12,11 +12,11 @@ from console.store.constraints.sql_expressions import Rule, aggregate_sql
 from console.store.database.row_counters import COUNTED_TABLES
 from console.store.schema.core import credit_checks
 
-LARGEST_ID_LEAP = 1_000
+MAX_ID_DISTANCE = 1_000
 """How far the id of a row that is restored under its old id may be above the table's highest id."""
 LARGEST_ID_LEAP_OF_OTHERS = 100_000
 """How far the id of a row of another application may be above the table's highest id."""
-WIDEST_STEP = 64
+MAX_INCREMENT = 64
 """Largest accepted increment of a counter. In a cluster the increment is the number of nodes."""
 SHARED_TABLES = (credit_checks.name, "orders", "stock_reservations")
 """Tables that other applications write, too."""
@@ -30,9 +30,9 @@ _MESSAGE = "a row gets its number from the database"
 
 def _is_counter_unset_sql() -> str:
     """Return an SQL condition: this session lets the database choose the next id, and the increment is at most
-    WIDEST_STEP.
+    MAX_INCREMENT.
     """
-    return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {WIDEST_STEP}"
+    return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {MAX_INCREMENT}"
 
 
 def _is_near_sql(table: str, leap: int) -> str:
@@ -44,7 +44,7 @@ def id_rules(table: str) -> tuple[Rule, ...]:
     """Return the rules (one) for the ids of rows that the console inserts into this table."""
     id_condition = "COALESCE(NEW.id, 0) = 0"
     if table in RESTORED_TABLES:
-        id_condition = f"({id_condition} OR {_is_near_sql(table, LARGEST_ID_LEAP)})"
+        id_condition = f"({id_condition} OR {_is_near_sql(table, MAX_ID_DISTANCE)})"
     return (Rule(f"{_is_counter_unset_sql()} AND {id_condition}", _MESSAGE),)
 
 

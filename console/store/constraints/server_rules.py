@@ -16,7 +16,7 @@ from console.domain.transitions.tables import OPERATION_TRANSITIONS
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH
 from console.store.audit.roots import ROOT_ACTION as ROOT
 from console.store.constraints.sql_expressions import (
-    BINDS_SCHEMA_ACCOUNT,
+    FOR_SCHEMA_ACCOUNT_TOO,
     IS_FROM_PROVIDER,
     NEVER_TRUE,
     REFUSAL_OUTCOMES,
@@ -40,7 +40,7 @@ from console.store.constraints.sql_expressions import (
     unchanged_sql,
 )
 from console.store.database.error_codes import AUDIT_TIME_MESSAGE
-from console.store.database.lease_clock import lease_mark, lease_now
+from console.store.database.lease_clock import lease_clock_id, lease_now
 from console.store.operations.journal import EFFECTIVE_ACTION_OF_KIND
 
 LONGEST_LEASE_MS = 600_000
@@ -53,7 +53,7 @@ LARGEST_LAG_US = 2_000_000
 
 _dialect = mysql.dialect()
 _NOW = str(lease_now().compile(dialect=_dialect))
-_CLOCK_ID = str(lease_mark().compile(dialect=_dialect))
+_CLOCK_ID = str(lease_clock_id().compile(dialect=_dialect))
 
 
 def is_short_lease_sql(column: str = "NEW.lease_expires") -> str:
@@ -89,7 +89,7 @@ _AUDIT_RULES = (
 _NAME_RULE = Rule(
     "CHAR_LENGTH(NEW.name) BETWEEN 1 AND 32 AND NOT NEW.name REGEXP '[^a-z0-9._-]'",
     "a name has 1 to 32 of a-z, 0-9, dot, underscore and hyphen",
-    BINDS_SCHEMA_ACCOUNT,
+    FOR_SCHEMA_ACCOUNT_TOO,
 )
 _TOKEN_RULE = Rule(
     "(NEW.sealed IS NULL OR NEW.sealed REGEXP CONCAT('^v', NEW.version, '[.]gAAAA[A-Za-z0-9_=-]+$'))"

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from console.store.access.grants import (
-    Fault,
+    AccessFault,
     is_mariadb,
     quote_identifier,
     run_statement,
@@ -53,7 +53,7 @@ _ACCOUNT_DECLARATIONS = (
 )
 _PERSON_DECLARATION = (
     f"DECLARE me VARCHAR(128) {_TEXT_TYPE} DEFAULT"
-    f" IF(@console_request IS NULL, account, COALESCE({desk_requests.PERSON_WHO_ASKED}, account));"
+    f" IF(@console_request IS NULL, account, COALESCE({desk_requests.REQUESTER_SQL}, account));"
 )
 _ACCOUNT_AS_PERSON_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE} DEFAULT account;"
 _OPERATION_DECLARATION = f"DECLARE op VARCHAR(36) {_TEXT_TYPE} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
@@ -142,7 +142,7 @@ def _drop_statement(name: str) -> str:
     return f"DROP TRIGGER IF EXISTS {quote_identifier(name)}"
 
 
-def find_trigger_faults(conn: Connection) -> tuple[Fault, ...]:
+def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """Return a fault for each missing, altered or unknown trigger that the connected account may see, for triggers of
     several owners, and for a server whose SYSDATE can be forged.
     """
@@ -152,30 +152,30 @@ def find_trigger_faults(conn: Connection) -> tuple[Fault, ...]:
         trigger.name: trigger for trigger in _applicable_triggers(conn) if visible is None or trigger.table in visible
     }
     owners = {owner for _, owner in existing.values()}
-    missing = [Fault("missing_trigger", name) for name in sorted(set(required_triggers) - set(existing))]
+    missing = [AccessFault("missing_trigger", name) for name in sorted(set(required_triggers) - set(existing))]
     altered = [
-        Fault("altered_trigger", name)
+        AccessFault("altered_trigger", name)
         for name in sorted(set(required_triggers) & set(existing))
         if existing[name][0] not in (required_triggers[name].body, None)
     ]
-    unknown = [Fault("unknown_trigger", name) for name in sorted(set(existing) - set(required_triggers))]
-    foreign = [Fault("triggers_of_several_owners", ", ".join(sorted(owners)))] if len(owners) > 1 else []
+    unknown = [AccessFault("unknown_trigger", name) for name in sorted(set(existing) - set(required_triggers))]
+    foreign = [AccessFault("triggers_of_several_owners", ", ".join(sorted(owners)))] if len(owners) > 1 else []
     return (*missing, *altered, *unknown, *foreign, *_find_clock_faults(conn))
 
 
-def _find_clock_faults(conn: Connection) -> Iterator[Fault]:
+def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
     """Yield a fault if the server's SYSDATE equals NOW(), which a session can set (`--sysdate-is-now`)."""
     row = conn.exec_driver_sql("SELECT SLEEP(0.01), SYSDATE(6) > NOW(6)").one()
     if not row[1]:
-        yield Fault("sysdate_is_now", _SYSDATE_IS_NOW)
+        yield AccessFault("sysdate_is_now", _SYSDATE_IS_NOW)
 
 
 def _triggers_of_credit_checks() -> Iterator[Trigger]:
     added, by_others = row_counters.id_rules(checks.TABLE), row_counters.id_rules_for_others(checks.TABLE)
     by_both: Sequence[tuple[Event, Sequence[Rule], Sequence[Rule]]] = (
-        ("INSERT", (*checks.ADDED_BY_PEOPLE, *added), (*checks.ADDED_BY_OTHERS, *by_others)),
-        ("UPDATE", checks.CHANGED_BY_PEOPLE, checks.CHANGED_BY_OTHERS),
-        ("DELETE", checks.DELETED_BY_PEOPLE, checks.DELETED_BY_OTHERS),
+        ("INSERT", (*checks.PEOPLE_INSERT_RULES, *added), (*checks.OTHERS_INSERT_RULES, *by_others)),
+        ("UPDATE", checks.PEOPLE_UPDATE_RULES, checks.OTHERS_UPDATE_RULES),
+        ("DELETE", checks.PEOPLE_DELETE_RULES, checks.OTHERS_DELETE_RULES),
     )
     for event, people, by_others_rules in by_both:
         operation = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
@@ -183,18 +183,18 @@ def _triggers_of_credit_checks() -> Iterator[Trigger]:
 
 
 def _triggers_of_orders() -> Iterator[Trigger]:
-    by_others = (*orders.ADDED_BY_OTHERS, *row_counters.id_rules_for_others(orders.TABLE))
-    yield Trigger(orders.TABLE, "INSERT", _trigger_body(orders.ADDED_BY_PEOPLE, by_others))
-    yield Trigger(orders.TABLE, "UPDATE", _trigger_body(orders.CHANGED_BY_PEOPLE, orders.CHANGED_BY_OTHERS))
-    yield Trigger(orders.TABLE, "DELETE", _trigger_body(orders.DELETED_BY_PEOPLE, orders.DELETED_BY_OTHERS))
+    by_others = (*orders.OTHERS_INSERT_RULES, *row_counters.id_rules_for_others(orders.TABLE))
+    yield Trigger(orders.TABLE, "INSERT", _trigger_body(orders.PEOPLE_INSERT_RULES, by_others))
+    yield Trigger(orders.TABLE, "UPDATE", _trigger_body(orders.PEOPLE_UPDATE_RULES, orders.OTHERS_UPDATE_RULES))
+    yield Trigger(orders.TABLE, "DELETE", _trigger_body(orders.PEOPLE_DELETE_RULES, orders.OTHERS_DELETE_RULES))
 
 
 def _triggers_of_stock() -> Iterator[Trigger]:
-    table, deleted = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETED
-    by_others = (*worker_rules.STOCK_ADDED_BY_OTHERS, *row_counters.id_rules_for_others(table))
-    yield Trigger(table, "INSERT", _trigger_body(worker_rules.STOCK_ADDED_BY_PEOPLE, by_others))
+    table, deleted = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
+    by_others = (*worker_rules.STOCK_OTHERS_INSERT_RULES, *row_counters.id_rules_for_others(table))
+    yield Trigger(table, "INSERT", _trigger_body(worker_rules.STOCK_PEOPLE_INSERT_RULES, by_others))
     yield Trigger(
-        table, "UPDATE", _trigger_body(worker_rules.STOCK_CHANGED_BY_PEOPLE, worker_rules.STOCK_CHANGED_BY_OTHERS)
+        table, "UPDATE", _trigger_body(worker_rules.STOCK_PEOPLE_UPDATE_RULES, worker_rules.STOCK_OTHERS_UPDATE_RULES)
     )
     yield Trigger(table, "DELETE", _trigger_body(deleted))
 

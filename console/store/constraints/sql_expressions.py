@@ -5,8 +5,8 @@ Variables in a trigger: `account` is the name of the connected account, from USE
 trigger's owner. `me` is the acting person: the account itself, or, while a worker executes a desk request, the person
 who sent the request. In triggers of credit checks, `op` is the id of the row's operation.
 
-Rules bind every account except the schema account. Rules with BINDS_SCHEMA_ACCOUNT bind that account, too. A disabled
-person has no rights on the server, so rules needn't check that.
+Rules bind every account except the schema account. Rules with FOR_SCHEMA_ACCOUNT_TOO bind that account, too. A
+disabled person has no rights on the server, so rules needn't check that.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -44,7 +44,7 @@ class Rule:
 
 
 NEVER_TRUE = "FALSE"
-BINDS_SCHEMA_ACCOUNT = True
+FOR_SCHEMA_ACCOUNT_TOO = True
 SCHEMA_ACCOUNT_ONLY_RULE = Rule(NEVER_TRUE, "only the schema account changes this")
 VERSION_RULE = Rule("NEW.version = OLD.version + 1", "each change raises the version by one")
 
@@ -58,7 +58,7 @@ _TEXT_COLUMNS = frozenset(
 
 def refusal_rules(message: str) -> tuple[Rule, ...]:
     """Return one rule that refuses the statement with this message to every account, the schema account included."""
-    return (Rule(NEVER_TRUE, message, BINDS_SCHEMA_ACCOUNT),)
+    return (Rule(NEVER_TRUE, message, FOR_SCHEMA_ACCOUNT_TOO),)
 
 
 def unchanged_sql(*columns: str) -> str:

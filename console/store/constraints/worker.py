@@ -226,9 +226,9 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
 """Rules of the worker's tables, takes and notes, by table and event."""
 
 _STOCK_STATE_RULE = Rule(is_allowed_step_sql(STOCK_TRANSITIONS, "status"), "no such step of a reservation")
-STOCK_ADDED_BY_PEOPLE = (Rule(NEVER_TRUE, "stock is reserved by the shop"),)
-STOCK_ADDED_BY_OTHERS = (Rule(has_state_sql("NEW.status", StockState), "no such state of a reservation"),)
-STOCK_CHANGED_BY_PEOPLE = (
+STOCK_PEOPLE_INSERT_RULES = (Rule(NEVER_TRUE, "stock is reserved by the shop"),)
+STOCK_OTHERS_INSERT_RULES = (Rule(has_state_sql("NEW.status", StockState), "no such state of a reservation"),)
+STOCK_PEOPLE_UPDATE_RULES = (
     Rule(
         unchanged_sql("id", "order_id", "item", "quantity", "created_at"), "what was reserved is the shop's to write"
     ),
@@ -238,8 +238,8 @@ STOCK_CHANGED_BY_PEOPLE = (
     ),
     _STOCK_STATE_RULE,
 )
-STOCK_CHANGED_BY_OTHERS = (
+STOCK_OTHERS_UPDATE_RULES = (
     Rule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
     _STOCK_STATE_RULE,
 )
-STOCK_DELETED = _deletion_rules("reservations are")
+STOCK_DELETE_RULES = _deletion_rules("reservations are")

@@ -29,7 +29,7 @@ from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkState
 from console.domain.transitions import tables as states
 from console.store.credit_checks.row_mapping import COLUMNS, to_record
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import (
     Stale as Stale,  # name under which users of this table catch it
 )
@@ -333,7 +333,7 @@ def has_later_success_sql() -> ColumnElement[bool]:
 
 def announce_change(conn: Connection, record_id: int, now: datetime) -> None:
     """Insert a row into the change feed, from which live views learn that this credit check has changed."""
-    swaps.announce_change(conn, KIND, record_id, now)
+    compare_and_swap.announce_change(conn, KIND, record_id, now)
 
 
 def all_records() -> Select[Any]:

@@ -17,30 +17,30 @@ from console.store.schema.core import operators
 
 _single_row = select(literal(1).label("one")).subquery()
 _person_row = (
-    select(*people.COLUMNS).select_from(_single_row.outerjoin(operators, people.IS_ENABLED_PERSON)).subquery()
+    select(*people.PERSON_COLUMNS).select_from(_single_row.outerjoin(operators, people.IS_ENABLED_PERSON)).subquery()
 )
 _joined_tables = _person_row.outerjoin(IDS_BY_NUMBER, true()).outerjoin(checks, checks.c.id == IDS_BY_NUMBER.c.id)
 _IS_LAPSED = journal.is_lapsed(credit_checks.KIND, checks.c.id)
 # Declared by name only, so that a program without payments doesn't import the tables of payments.
 _orders, _payments = table("orders", column("number_key")), table("payments", column("corporation_number"))
-HAS_MONEY = or_(
+HAS_ORDERS_OR_PAYMENTS = or_(
     exists().where(_orders.c.number_key == bindparam("number")),
     exists().where(_payments.c.corporation_number == bindparam("number")),
 )
 """SQL condition: orders or payments with the corporation number in the parameter `number` exist."""
-_SEARCH_QUERY = select(*_person_row.c, HAS_MONEY, _IS_LAPSED, *COLUMNS).select_from(_joined_tables)
+_SEARCH_QUERY = select(*_person_row.c, HAS_ORDERS_OR_PAYMENTS, _IS_LAPSED, *COLUMNS).select_from(_joined_tables)
 _RECORD_QUERY = select(_IS_LAPSED, *COLUMNS).where(checks.c.id == bindparam("of"))
 _PERSON_COLUMNS, _CHECK_COLUMNS = slice(0, 3), slice(5, None)
 
 
 class SearchResult(NamedTuple):
     """Result of a search: the person who searches, the credit checks of the corporation number (newest first), and
-    whether the number has orders or payments (`has_money`).
+    whether the number has orders or payments (`has_orders_or_payments`).
     """
 
     person: Person | None
     credit_checks: tuple[CreditCheck, ...]
-    has_money: bool
+    has_orders_or_payments: bool
 
 
 def search_number(conn: Connection, number: str, name: str | None, *, admit_unlisted: bool) -> SearchResult:

@@ -36,7 +36,7 @@ COMMIT_CHECK_SECONDS = 12.0
 server is back within ten seconds.
 """
 
-ADMISSION_SECONDS = 1.0
+ADMISSION_VALID_SECONDS = 1.0
 
 _EXECUTED_REQUEST = "executed_request"
 _MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.005, 0.2
@@ -215,7 +215,7 @@ class Database:
     def _run_admission(self, conn: Connection) -> None:
         if self.admission is not None and time.monotonic() >= self._admitted_until:
             self.admission(conn)
-            self._admitted_until = time.monotonic() + ADMISSION_SECONDS
+            self._admitted_until = time.monotonic() + ADMISSION_VALID_SECONDS
 
     def _set_executed_request(self, conn: Connection) -> None:
         """Set the SQL variable that tells the triggers which desk request this session executes. A session keeps the

@@ -129,7 +129,7 @@ def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Deta
     return {"problem": problem or str(error.orig)}
 
 
-def fate_of(error: BaseException) -> TransactionFate:
+def consequence_of_error(error: BaseException) -> TransactionFate:
     """Return the consequence of an error that was raised before COMMIT was sent.
 
     - `undone`: the transaction lost a race and was rolled back; run it again.

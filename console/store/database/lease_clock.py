@@ -21,7 +21,7 @@ class lease_now(FunctionElement[int]):
     inherit_cache = True
 
 
-class database_ms(FunctionElement[int]):
+class database_unix_ms(FunctionElement[int]):
     """SQL function: milliseconds since 1970-01-01 UTC, by the database's own clock. For instants that must stay
     comparable after a reboot; not for leases.
     """
@@ -30,7 +30,7 @@ class database_ms(FunctionElement[int]):
     inherit_cache = True
 
 
-class lease_mark(FunctionElement[str]):
+class lease_clock_id(FunctionElement[str]):
     """SQL function: the id of the clock of leases. A lease whose expiry was written with another clock id has
     expired.
     """
@@ -44,24 +44,24 @@ def _now_on_sqlite(*_: object, **__: object) -> str:
     return "lease_now()"
 
 
-@compiles(lease_mark, "sqlite")
+@compiles(lease_clock_id, "sqlite")
 def _mark_on_sqlite(*_: object, **__: object) -> str:
     return "lease_mark()"
 
 
-@compiles(database_ms, "sqlite")
+@compiles(database_unix_ms, "sqlite")
 def _ms_on_sqlite(*_: object, **__: object) -> str:
     return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
 
-@compiles(database_ms, "mysql")
+@compiles(database_unix_ms, "mysql")
 @compiles(lease_now, "mysql")
 def _now_on_server(*_: object, **__: object) -> str:
     # SYSDATE, because any session can forge NOW(). UNIX_TIMESTAMP cancels the session's time zone.
     return "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 
 
-@compiles(lease_mark, "mysql")
+@compiles(lease_clock_id, "mysql")
 def _mark_on_server(*_: object, **__: object) -> str:
     return "'server'"
 
@@ -76,7 +76,7 @@ def expiry() -> ColumnElement[int]:
 
 def is_live(clock: ColumnElement[str], expires: ColumnElement[int]) -> ColumnElement[bool]:
     """Return an SQL condition: the lease with this clock id and this expiry hasn't expired."""
-    return and_(clock == lease_mark(), expires > lease_now())
+    return and_(clock == lease_clock_id(), expires > lease_now())
 
 
 def register_functions(connection: DBAPIConnection) -> None:

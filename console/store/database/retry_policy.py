@@ -38,7 +38,7 @@ class RetryCounters:
         - `in_doubt`: a COMMIT of this write wasn't answered. Then even a refusal is tried again, because the row of
           the lost transaction may have caused it; each try first looks for that row.
         """
-        fate, seconds = error_codes.fate_of(error), time.monotonic() - self._begun_at
+        fate, seconds = error_codes.consequence_of_error(error), time.monotonic() - self._begun_at
         if fate == "gone":
             # The first retry is free of the time limit: the first try may have hung on one node while another one
             # works.

@@ -29,7 +29,7 @@ def silent_seconds(conn: Connection, seconds: float) -> dict[str, float]:
     return {row.token: seconds - row.remaining_ms / 1000 for row in conn.execute(_TOKENS_QUERY).all()}
 
 
-def newest(conn: Connection, seconds: float) -> AliveWorker | None:
+def newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
     """Return the worker that has renewed its presence lease last; None if no such lease is live. `seconds` is the
     length of the lease. Costs one read of a few rows by the primary key.
     """

@@ -28,7 +28,7 @@ class RequestedAuditTrail:
         """
         for entry in new:
             facts = {
-                "what": entry.what,
+                "what": entry.action,
                 "subject_kind": entry.subject_kind,
                 "subject_id": None if entry.subject_id is None else str(entry.subject_id),
                 "result": entry.result,

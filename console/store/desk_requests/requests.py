@@ -23,7 +23,7 @@ from console.domain.desk_requests import (
 )
 from console.store.access.people_views import OWN_REQUESTS
 from console.store.database.engine import Transaction
-from console.store.database.lease_clock import expiry, is_live, lease_mark
+from console.store.database.lease_clock import expiry, is_live, lease_clock_id
 from console.store.database.transaction import locking_read
 from console.store.operations.leases import Holder
 from console.store.schema.core import request_files, requests
@@ -92,7 +92,7 @@ _TAKE_REQUEST = (
     .where(_t.id == bindparam("of"), _t.fence == bindparam("held"), or_(_IS_WAITING, _IS_ABANDONED))
     .values(
         state=DeskRequestState.TAKEN, taken_by=bindparam("account"), worker=bindparam("session"),
-        lease_clock=lease_mark(), lease_expires=expiry(), fence=_t.fence + 1,
+        lease_clock=lease_clock_id(), lease_expires=expiry(), fence=_t.fence + 1,
     )
 )  # fmt: skip
 _TAKEN_QUERY = select(
@@ -195,12 +195,12 @@ def take_next_request(
             "of": row.id, "held": row.fence, "account": holder.operator, "session": holder.session,
             "lease_ms": int(seconds * 1000),
         }  # fmt: skip
-        if _claims(tx.conn, values):
+        if _take_request(tx.conn, values):
             return TakenDeskRequest(*tx.conn.execute(_TAKEN_QUERY, {"of": row.id}).one())
     return None
 
 
-def _claims(conn: Connection, values: dict[str, object]) -> bool:
+def _take_request(conn: Connection, values: dict[str, object]) -> bool:
     """Take one request. Return False if another worker has taken it meanwhile, or if its person has withdrawn it."""
     try:
         return conn.execute(_TAKE_REQUEST, values).rowcount == 1

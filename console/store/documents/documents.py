@@ -55,9 +55,9 @@ class Documents:
         self._storage = _open_storage(url, has_documents)
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Location of the documents, as shown to people."""
-        return self._storage.place
+        return self._storage.location
 
     def store(self, content: bytes, kind: Literal["pdf", "csv"] = "pdf") -> StoredDocument:
         """Store the content and return its path. The content is durable when this returns. Storing the same content

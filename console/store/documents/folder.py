@@ -45,7 +45,7 @@ class Folder:
         empty folder is refused, because it must be the wrong one. Raises bad_profile.
         """
         self.root = _root_folder(url)
-        self.place = str(self.root)
+        self.location = str(self.root)
         self._has_documents = has_documents
 
     def store(self, path: str, content: bytes) -> None:
@@ -105,7 +105,7 @@ class Folder:
         probably a mount point whose share isn't mounted, and new documents would be lost.
         """
         if not _has_subfolders(self.root) and self._has_documents():
-            raise unreachable_error(self.place, PlaceReason.FOLDER_LOST)
+            raise unreachable_error(self.location, PlaceReason.FOLDER_LOST)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -113,12 +113,12 @@ class Folder:
             yield
         except OSError as error:
             self._require_connected(error)
-            facts: StorageFull = {"folder": self.place, "problem": Text(error.strerror or str(error))}
+            facts: StorageFull = {"folder": self.location, "problem": Text(error.strerror or str(error))}
             raise ConsoleError(ErrorCode.STORAGE_FULL, facts) from error
 
     def _require_connected(self, error: OSError) -> None:
         if error.errno in _DISCONNECTED_ERRORS:
-            raise unreachable_error(self.place, PlaceReason.NOT_CONNECTED, error.strerror) from error
+            raise unreachable_error(self.location, PlaceReason.NOT_CONNECTED, error.strerror) from error
 
 
 def _root_folder(url: str) -> Path:

@@ -52,7 +52,7 @@ class Bucket:
         self._prefix = "".join(f"{part}/" for part in (match["prefix"] or "").split("/") if part)
         self._seconds = seconds
         self._emulator = _emulator_url()
-        self.place = f"gs://{self._bucket}/{self._prefix}" + (f" ({self._emulator})" if self._emulator else "")
+        self.location = f"gs://{self._bucket}/{self._prefix}" + (f" ({self._emulator})" if self._emulator else "")
 
     def store(self, path: str, content: bytes) -> None:
         """Store the content under the path. An object with other content under this path is renamed first. Raises
@@ -63,7 +63,7 @@ class Bucket:
         if not self._has_content(path):
             self._rename_damaged(path)
             if not self._create_object(path, content) and not self._has_content(path):
-                raise unreachable_error(self.place, PlaceReason.CHANGING, path)
+                raise unreachable_error(self.location, PlaceReason.CHANGING, path)
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises documents_unreachable,
@@ -84,10 +84,10 @@ class Bucket:
         try:
             answer = self._request("GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS)
         except FileNotFoundError:
-            raise unreachable_error(self.place, PlaceReason.NO_BUCKET) from None
+            raise unreachable_error(self.location, PlaceReason.NO_BUCKET) from None
         missing = set(_NEEDED_PERMISSIONS) - set(json.loads(answer).get("permissions", ()))
         if missing:
-            raise unreachable_error(self.place, PlaceReason.DENIED, ", ".join(sorted(missing)))
+            raise unreachable_error(self.location, PlaceReason.DENIED, ", ".join(sorted(missing)))
 
     def _create_object(self, path: str, content: bytes) -> bool:
         """Create the object. Return False if it exists already."""
@@ -112,7 +112,7 @@ class Bucket:
         except FileExistsError:
             return False
         except FileNotFoundError:
-            raise unreachable_error(self.place, PlaceReason.NO_BUCKET) from None
+            raise unreachable_error(self.location, PlaceReason.NO_BUCKET) from None
         return True
 
     def _has_content(self, path: str) -> bool:
@@ -164,7 +164,7 @@ class Bucket:
         except (FileNotFoundError, FileExistsError, ConsoleError):
             raise
         except Exception as error:  # three libraries with exceptions of their own
-            raise unreachable_error(self.place, _failure_reason(error), type(error).__name__) from error
+            raise unreachable_error(self.location, _failure_reason(error), type(error).__name__) from error
         content: bytes = answer
         return content
 

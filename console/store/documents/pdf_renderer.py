@@ -27,7 +27,7 @@ from console.store.documents import pdf_child_process
 
 LARGEST_BYTES = 32 * 1024 * 1024
 REQUEST_SECONDS = 10
-CHILD_ARGUMENT = "--pdf-child"
+PDF_CHILD_OPTION = "--pdf-child"
 """First argument with which a frozen program starts as the child process and calls
 `pdf_child_process.main(sys.argv[2:])`.
 """
@@ -240,11 +240,11 @@ def _end_process(child: subprocess.Popen[bytes]) -> None:
 
 def _child_command(seconds: float) -> list[str]:
     """Return the command that starts the child: Python with the child's file, or, in a frozen program, the program
-    itself with CHILD_ARGUMENT.
+    itself with PDF_CHILD_OPTION.
     """
     limits = [str(math.ceil(seconds)), str(resources_dir() / "fonts")]
     if getattr(sys, "frozen", False):
-        return [sys.executable, CHILD_ARGUMENT, *limits]
+        return [sys.executable, PDF_CHILD_OPTION, *limits]
     return [sys.executable, "-I", pdf_child_process.__file__, *limits]
 
 

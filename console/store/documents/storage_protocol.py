@@ -12,7 +12,7 @@ LARGEST_BYTES = 32 * 1024 * 1024
 class DocumentStorage(Protocol):
     """Storage of contents under paths that contain their SHA-256. Every method may raise documents_unreachable."""
 
-    place: str
+    location: str
     """Location of the documents, as shown to people."""
 
     def store(self, path: str, content: bytes) -> None:

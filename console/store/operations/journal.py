@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exist
 from console.domain.audit_actions import AuditAction
 from console.domain.records import Operation, OperationState
 from console.domain.transitions.tables import sources_of_operation
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import unreadable_rows
 from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.database.lease_clock import expiry, is_live, lease_mark
+from console.store.database.lease_clock import expiry, is_live, lease_clock_id
 from console.store.database.transaction import Transaction, locking_read
 from console.store.schema.core import operations
 
@@ -79,7 +79,7 @@ _INSERT_OPERATION = insert(operations).values(
     {column: bindparam(column) for column in (
         "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "state", "idempotency_key",
         "fingerprint", "operator", "desk", "host", "process", "session", "started_at", "answer_lock",
-    )} | {"lease_clock": lease_mark(), "lease_expires": expiry(), "fence": FIRST_FENCE}
+    )} | {"lease_clock": lease_clock_id(), "lease_expires": expiry(), "fence": FIRST_FENCE}
 )  # fmt: skip
 _ID_QUERY = locking_read(select(_t.id).where(_t.id == bindparam("of")))
 _END_OPERATION = update(operations).values(
@@ -246,7 +246,7 @@ def state_after_lapse(action: str) -> OperationState:
 
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
     """Return all operations on a record, oldest first."""
-    return unreadable.read_each(
+    return unreadable_rows.read_each(
         "operations", conn.execute(_OF_SUBJECT, {"kind": kind, "of": subject_id}), _to_operation
     )
 
@@ -261,12 +261,12 @@ def unfinished_operations(conn: Connection, limit: int = 500) -> tuple[Operation
     """Return the operations in state `calling` or `unknown`, oldest first."""
     open_states = (OperationState.CALLING.value, OperationState.UNKNOWN.value)
     query = select(*_COLUMNS).where(_t.state.in_(open_states)).order_by(_t.started_at).limit(limit)
-    return unreadable.read_each("operations", conn.execute(query), _to_operation)
+    return unreadable_rows.read_each("operations", conn.execute(query), _to_operation)
 
 
 def lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
     """Return the `calling` operations with an expired lease, oldest first."""
-    return unreadable.read_each("operations", conn.execute(_LAPSED_QUERY.limit(limit)), _to_operation)
+    return unreadable_rows.read_each("operations", conn.execute(_LAPSED_QUERY.limit(limit)), _to_operation)
 
 
 def lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:

@@ -17,10 +17,10 @@ from sqlalchemy import Connection, and_, bindparam, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import LeaseHolder
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import unreadable_rows
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.database.lease_clock import expiry, is_live, lease_mark
+from console.store.database.lease_clock import expiry, is_live, lease_clock_id
 from console.store.database.transaction import locking_read
 from console.store.schema.core import leases
 
@@ -57,14 +57,14 @@ _ACQUIRE_LEASE = (
     .where(_t.name == bindparam("of"), _t.slot == bindparam("at"), not_(_IS_LIVE))
     .values(
         operator=bindparam("who"), desk=bindparam("desk_"), host=bindparam("host_"), process=bindparam("process_"),
-        since=bindparam("since_"), until=bindparam("until_"), token=bindparam("token_"), lease_clock=lease_mark(),
+        since=bindparam("since_"), until=bindparam("until_"), token=bindparam("token_"), lease_clock=lease_clock_id(),
         lease_expires=expiry(), fence=_t.fence + 1,
     )
 )  # fmt: skip
 _INSERT_LEASE = insert(leases).values(
     name=bindparam("of"), slot=bindparam("at"), operator=bindparam("who"), desk=bindparam("desk_"),
     host=bindparam("host_"), process=bindparam("process_"), since=bindparam("since_"), until=bindparam("until_"),
-    token=bindparam("token_"), lease_clock=lease_mark(), lease_expires=expiry(), fence=1,
+    token=bindparam("token_"), lease_clock=lease_clock_id(), lease_expires=expiry(), fence=1,
 )  # fmt: skip
 _SLOT_QUERY = select(_t.slot).where(_t.name == bindparam("of"), _t.slot == bindparam("at"))
 _IS_OWN_LEASE = and_(_t.name == bindparam("of"), _t.slot == bindparam("at"), _t.token == bindparam("own"))
@@ -149,7 +149,7 @@ def holder_of(conn: Connection, name: str) -> LeaseHolder | None:
 
 def holders(conn: Connection) -> tuple[LeaseHolder, ...]:
     """Return the holders of all leases that are held now, oldest first."""
-    return unreadable.read_each("leases", conn.execute(_HOLDERS_QUERY.order_by(_t.since)), _to_holder)
+    return unreadable_rows.read_each("leases", conn.execute(_HOLDERS_QUERY.order_by(_t.since)), _to_holder)
 
 
 def _to_holder(row: Sequence[Any]) -> LeaseHolder:

@@ -108,7 +108,7 @@ def refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Intent, .
     return tuple(_to_intent(row) for row in conn.execute(_OF_PAYMENT_QUERY, {"payment": payment_id}))
 
 
-def find(conn: Connection, operation_id: str) -> SpoolEntry | None:
+def find_spool_entry(conn: Connection, operation_id: str) -> SpoolEntry | None:
     """Return a lost operation in the form of a spool entry; None if there is none."""
     row = conn.execute(_BY_ID_QUERY, {"of": operation_id}).first()
     if row is None:

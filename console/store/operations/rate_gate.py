@@ -8,12 +8,12 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, insert, select, 
 from sqlalchemy.exc import IntegrityError
 
 from console.store.database.engine import RunAgain
-from console.store.database.lease_clock import lease_mark, lease_now
+from console.store.database.lease_clock import lease_clock_id, lease_now
 from console.store.schema.core import call_rates
 
 _t = call_rates.c
 _spacing_ms = bindparam("spacing_ms", type_=BigInteger())
-_is_still_ahead = (_t.lease_clock == lease_mark()) & (_t.not_before > lease_now())
+_is_still_ahead = (_t.lease_clock == lease_clock_id()) & (_t.not_before > lease_now())
 # `not_before` is assigned first: MySQL assigns from left to right, and `_is_still_ahead` must read the old value of
 # `lease_clock`.
 _MOVE_NOT_BEFORE = (
@@ -21,16 +21,16 @@ _MOVE_NOT_BEFORE = (
     .where(_t.name == bindparam("of"))
     .ordered_values(
         (_t.not_before, case((_is_still_ahead, _t.not_before), else_=lease_now()) + _spacing_ms),
-        (_t.lease_clock, lease_mark()),
+        (_t.lease_clock, lease_clock_id()),
     )
 )
 _WAIT_QUERY = select(_t.not_before - _spacing_ms - lease_now()).where(_t.name == bindparam("of"))
 _INSERT_RATE = insert(call_rates).values(
-    name=bindparam("of"), lease_clock=lease_mark(), not_before=lease_now() + _spacing_ms
+    name=bindparam("of"), lease_clock=lease_clock_id(), not_before=lease_now() + _spacing_ms
 )
 
 
-def reserve_call(conn: Connection, name: str, spacing_seconds: float) -> float:
+def reserve_call_start(conn: Connection, name: str, spacing_seconds: float) -> float:
     """Reserve the start of the next call, `spacing_seconds` after the previous one. Return the seconds for which the
     caller must wait before the call.
 

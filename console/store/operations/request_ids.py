@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.records import LeaseHolder
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.database.lease_clock import database_ms, expiry, is_live, lease_mark
+from console.store.database.lease_clock import database_unix_ms, expiry, is_live, lease_clock_id
 from console.store.database.transaction import locking_read
 from console.store.schema.core import request_ids
 
@@ -28,7 +28,7 @@ RUNNING, KEPT, FREE = "running", "kept", "free"
 _t = request_ids.c
 _IS_ROW = and_(_t.person == bindparam("who"), _t.request_id == bindparam("of"))
 _IS_OWN_USE = and_(_IS_ROW, _t.fence == bindparam("held"), _t.state == RUNNING)
-_AGE_MS: Any = database_ms() - _t.begun_ms
+_AGE_MS: Any = database_unix_ms() - _t.begun_ms
 _USE_QUERY = select(
     _t.command, _t.fingerprint, _t.state, _t.subject_kind, _t.subject_id, _t.operation_id, _t.answer, _t.desk,
     _t.host, _t.process, _t.since, _t.fence, is_live(_t.lease_clock, _t.lease_expires).label("live"),
@@ -38,8 +38,8 @@ _COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token
 _BEGIN_VALUES = {
     **{column: bindparam(f"{column}_") for column in _COLUMNS},
     "state": RUNNING,
-    "begun_ms": database_ms(),
-    "lease_clock": lease_mark(),
+    "begun_ms": database_unix_ms(),
+    "lease_clock": lease_clock_id(),
     "lease_expires": expiry(),
 }
 _INSERT_ROW = insert(request_ids).values(
@@ -81,7 +81,7 @@ class RequestKey:
     fingerprint: str
 
     @property
-    def key(self) -> dict[str, object]:
+    def parameters(self) -> dict[str, object]:
         """Parameters of the statements that select the row by person and request id."""
         return {"who": self.person, "of": self.request_id}
 
@@ -124,7 +124,7 @@ class HeldRequestId:
 
 def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
     """Return the row of a person's request id, or None. Costs one read of an index."""
-    row = conn.execute(_USE_QUERY, request.key).first()
+    row = conn.execute(_USE_QUERY, request.parameters).first()
     if row is None:
         return None
     command, fingerprint, state, kind, subject, operation, answer, desk, host, process, since, fence, live, age = row
@@ -135,7 +135,7 @@ def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
     return RequestIdUse(command, fingerprint, state, kind, subject, operation, answer, holder, fence, bool(live), age)
 
 
-def hold(
+def take_request_id(
     tx: Transaction, request: RequestKey, use: RequestIdUse | None, holder: "Holder", now: datetime, seconds: float
 ) -> HeldRequestId:
     """Take the request id with a lease of `seconds`. `use` is its row as read in this transaction; None if there was
@@ -144,7 +144,7 @@ def hold(
     Raises RunAgain if another process has changed the row meanwhile.
     """
     token = str(uuid.uuid4())
-    row = request.key | {
+    row = request.parameters | {
         "command_": request.command,
         "fingerprint_": request.fingerprint,
         "desk_": holder.desk,
@@ -164,7 +164,7 @@ def hold(
         if tx.conn.execute(_HOLD_ROW, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
             raise RunAgain
         fence = use.fence + 1
-    tx.prove_by(lambda conn: conn.scalar(_TOKEN_QUERY, request.key) == token)
+    tx.prove_by(lambda conn: conn.scalar(_TOKEN_QUERY, request.parameters) == token)
     return HeldRequestId(request, fence)
 
 
@@ -202,4 +202,4 @@ def end_lease(conn: Connection, taken: HeldRequestId) -> None:
 
 
 def _own_use_parameters(taken: HeldRequestId) -> dict[str, object]:
-    return taken.request.key | {"held": taken.fence}
+    return taken.request.parameters | {"held": taken.fence}

@@ -5,7 +5,7 @@ it begins, and adds it to the balance when it is paid. All amounts are in minor 
 from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
 from console.domain.payments.records import Account
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.schema.payments import accounts
@@ -74,7 +74,7 @@ def book_amount(conn: Connection, account: Account, minor: int, released: int = 
     reserved = max(0, account.reserved_minor - released)
     accepted = max(0, min(minor, account.limit_minor - account.balance_minor - reserved))
     booked = {"balance_minor": account.balance_minor + accepted, "reserved_minor": reserved}
-    swaps.update_if_unchanged(conn, accounts, (account.id, account.version), booked)
+    compare_and_swap.update_if_unchanged(conn, accounts, (account.id, account.version), booked)
     return accepted
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import BindParameter, Connection, Update, bindparam, case, update
 
 from console.domain.payments.states import PaymentState
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.instants import to_naive_utc
 from console.store.schema.payments import payments
 
@@ -101,5 +101,5 @@ def set_amount_aside(conn: Connection, payment_id: int, minor: int, now: datetim
 def _move_amount(conn: Connection, statement: Update, payment_id: int, minor: int, now: datetime) -> bool:
     moved = conn.execute(statement, {"of": payment_id, "x": minor, "at": to_naive_utc(now)}).rowcount == 1
     if moved:
-        swaps.announce_change(conn, KIND, payment_id, now)
+        compare_and_swap.announce_change(conn, KIND, payment_id, now)
     return moved

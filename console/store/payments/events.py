@@ -11,8 +11,7 @@ from sqlalchemy import Connection, Integer, Select, bindparam, func, select, upd
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.store.database import compare_and_swap as swaps
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments.row_mapping import in_utc
 from console.store.schema.payments import payment_events
@@ -97,7 +96,7 @@ def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) ->
         "order_no": event.order_no,
         "amount_minor": event.amount_minor,
         "currency": event.currency,
-        "occurred_at": swaps.storable_value(event.occurred_at),
+        "occurred_at": compare_and_swap.storable_value(event.occurred_at),
         "received_at": to_naive_utc(now),
         "done": event.done,
         "body": event.body if event.signature else event.body[:LONGEST_BODY_CHARACTERS],
@@ -156,7 +155,7 @@ def all_events() -> Select[Any]:
 
 
 def _select_events(conn: Connection, query: Select[Any], values: dict[str, object]) -> tuple[PaymentEvent, ...]:
-    return unreadable.read_each("payment_events", conn.execute(query, values), to_event)
+    return unreadable_rows.read_each("payment_events", conn.execute(query, values), to_event)
 
 
 def to_event(row: Any) -> PaymentEvent:

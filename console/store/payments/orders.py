@@ -15,7 +15,7 @@ from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNum
 from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.transitions import tables as states
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.compare_and_swap import work_values as work_values
@@ -151,7 +151,7 @@ def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
         "created_at": to_naive_utc(now),
         "updated_at": to_naive_utc(now),
     }
-    return swaps.insert_announced(conn, KIND, _INSERT, row, now)
+    return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
 
 
 def change_order(conn: Connection, order: Order, now: datetime, **values: object) -> None:
@@ -160,21 +160,23 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
     Values may be aware instants and enum members. Raises Stale if the row has changed; ForbiddenTransition (a bug of
     the caller) for a state change that the transition table doesn't have, or for a column that never changes.
     """
-    swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
+    compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if "status" in values:
         values["status"] = target = OrderState(str(values["status"]))
         states.require_transition(states.ORDER_TRANSITIONS, order.state, target)
     written = {**values, "updated_at": now}
-    swaps.update_if_unchanged(conn, orders, (order.id, order.version), written, status=order.state)
-    swaps.announce_change(conn, KIND, order.id, now)
+    compare_and_swap.update_if_unchanged(conn, orders, (order.id, order.version), written, status=order.state)
+    compare_and_swap.announce_change(conn, KIND, order.id, now)
 
 
 def plan_work(conn: Connection, order: Order, now: datetime, work: Work) -> None:
     """Write only the columns of work. `updated_at` doesn't change, because the order itself doesn't. Raises Stale if
     the row has changed since it was read.
     """
-    swaps.update_if_unchanged(conn, orders, (order.id, order.version), work_values(work), status=order.state)
-    swaps.announce_change(conn, KIND, order.id, now)
+    compare_and_swap.update_if_unchanged(
+        conn, orders, (order.id, order.version), work_values(work), status=order.state
+    )
+    compare_and_swap.announce_change(conn, KIND, order.id, now)
 
 
 def fits_column(column: str, value: str) -> bool:
@@ -194,4 +196,4 @@ def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Ma
     statement = update(orders).where(*as_read, *empty).values({**values, "version": order.version + 1})
     if conn.execute(statement).rowcount != 1:
         raise Stale(order.id)
-    swaps.announce_change(conn, KIND, order.id, now)
+    compare_and_swap.announce_change(conn, KIND, order.id, now)

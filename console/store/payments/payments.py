@@ -17,7 +17,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.states import PAYMENT_STEPS, PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.transitions import tables as states
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.compare_and_swap import work_values as work_values
@@ -41,7 +41,7 @@ _BY_MERCHANT_ID_QUERY = _OF_PROVIDER_QUERY.where(_t.merchant_payment_id == bindp
 _BY_PROVIDER_ID_QUERY = _OF_PROVIDER_QUERY.where(_t.provider_payment_id == bindparam("of"))
 _OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
 _OF_CORPORATION_QUERY = _ALL_QUERY.where(_t.corporation_number == bindparam("of")).order_by(_t.id.desc())
-_DUE_QUERY = swaps.due_query(payments, _ALL_QUERY)
+_DUE_QUERY = compare_and_swap.due_query(payments, _ALL_QUERY)
 _INSERT = into(payments)
 _FIXED_COLUMNS = MONEY_COLUMNS | {
     "id",
@@ -161,14 +161,14 @@ def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
         "asked_minor": new.asked_minor,
         "account_minor": new.account_minor,
         "by_code": new.by_code,
-        "begun_at": swaps.storable_value(new.begun_at),
-        "payment_expires_at": swaps.storable_value(new.expires_at),
+        "begun_at": compare_and_swap.storable_value(new.begun_at),
+        "payment_expires_at": compare_and_swap.storable_value(new.expires_at),
         "operation_id": new.operation_id,
         "created_at": to_naive_utc(now),
         "changed_at": to_naive_utc(now),
         "booked_at": to_naive_utc(now) if new.state in PAID_STATES else None,
-    } | swaps.id_column(new.given_id)
-    return swaps.insert_announced(conn, KIND, _INSERT, row, now)
+    } | compare_and_swap.id_column(new.given_id)
+    return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
 
 
 def change_payment(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:
@@ -188,16 +188,16 @@ def follow_path(
     """Change the payment's state through all states of `path` (see `payment_path`), with one write for each. `values`
     are written with the last state. Raises as `change_payment` does.
     """
-    swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
+    compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
     for before, after in pairwise((payment.state, *path)):
         states.require_transition(PAYMENT_STEPS, before, after)
     version = payment.version
     for step in path[:-1]:
-        swaps.update_if_unchanged(conn, payments, (payment.id, version), {"status": step})
+        compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {"status": step})
         version += 1
     last = {"status": path[-1], **_columns_when_paid(payment, path, now)} if path else {}
-    swaps.update_if_unchanged(conn, payments, (payment.id, version), {**values, **last, "changed_at": now})
-    swaps.announce_change(conn, KIND, payment.id, now)
+    compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {**values, **last, "changed_at": now})
+    compare_and_swap.announce_change(conn, KIND, payment.id, now)
 
 
 def _columns_when_paid(payment: Payment, path: Sequence[PaymentState], now: datetime) -> dict[str, object]:

@@ -9,7 +9,7 @@ from sqlalchemy import insert as into
 
 from console.domain.payments.records import Payment, SetAside, SetAsideState
 from console.domain.transitions import tables as states
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.payments import refunds, set_asides
@@ -46,7 +46,7 @@ def insert_set_aside(conn: Connection, payment: Payment, account_id: int, minor:
         "created_at": to_naive_utc(now),
         "changed_at": to_naive_utc(now),
     }
-    return swaps.insert_announced(conn, KIND, _INSERT, row, now)
+    return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
 
 
 def find(conn: Connection, set_aside_id: int) -> SetAside | None:
@@ -79,8 +79,8 @@ def change_set_aside(
     """
     states.require_transition(states.SET_ASIDE_TRANSITIONS, item.state, state)
     values = {"status": state, "refund_id": refund_id, "changed_at": now}
-    swaps.update_if_unchanged(conn, set_asides, (item.id, item.version), values)
-    swaps.announce_change(conn, KIND, item.id, now)
+    compare_and_swap.update_if_unchanged(conn, set_asides, (item.id, item.version), values)
+    compare_and_swap.announce_change(conn, KIND, item.id, now)
 
 
 def _select_set_asides(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[SetAside, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select, update
 
 from console.domain.tasks.states import StockState
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.instants import to_naive_utc
 from console.store.payments import orders
 from console.store.schema.worker import stock_reservations
@@ -51,7 +51,7 @@ def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
     """
     freed = conn.execute(_RELEASE, {"of": order_id, "at": to_naive_utc(now)}).rowcount
     if freed:
-        swaps.announce_change(conn, orders.KIND, order_id, now)
+        compare_and_swap.announce_change(conn, orders.KIND, order_id, now)
     return freed
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, Connection, Integer, Select, Table, bindpa
 from console.domain.records import WorkReason, WorkState
 from console.domain.tasks.states import SagaState
 from console.store.credit_checks import credit_checks
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.instants import to_naive_utc
 from console.store.payments import payments
 from console.store.refunds import refunds
@@ -86,7 +86,7 @@ def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[F
 def make_due(conn: Connection, row: FutureDatedRow, now: datetime) -> None:
     """Set the due time of the row's next step to `now`. Raises Stale if the row has changed since it was read."""
     work_columns = _WORK_COLUMNS[row.kind]
-    swaps.update_if_unchanged(
+    compare_and_swap.update_if_unchanged(
         conn, work_columns.table, (row.id, row.version), {work_columns.due_at: now, "changed_at": now}
     )
-    swaps.announce_change(conn, row.kind, row.id, now)
+    compare_and_swap.announce_change(conn, row.kind, row.id, now)

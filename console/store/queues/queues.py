@@ -30,19 +30,19 @@ class QueuePosition(NamedTuple):
     are sorted by these three values.
     """
 
-    work: str
-    rank: int
+    work_state: str
+    kind_index: int
     id: int
 
     @property
     def kind(self) -> str:
         """Kind of the record, such as `payment`."""
-        return KINDS[self.rank]
+        return KINDS[self.kind_index]
 
 
-def position_of(work: str, kind: str, record_id: int) -> QueuePosition:
+def position_of(work_state: str, kind: str, record_id: int) -> QueuePosition:
     """Return the position of a record with this stored work state, kind and id."""
-    return QueuePosition(work, KINDS.index(kind), record_id)
+    return QueuePosition(work_state, KINDS.index(kind), record_id)
 
 
 def queue_page(
@@ -51,14 +51,14 @@ def queue_page(
     """Return at most `limit` records of the queue `name` with their positions, sorted by work state (needs_review
     first), then by kind, then by id. `after` is the last position of the previous page; None for the first page.
     """
-    first = after.work if after else WorkState.NEEDS_REVIEW
+    first = after.work_state if after else WorkState.NEEDS_REVIEW
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, part in enumerate(TABLES):
         if name in part.queues:
             rows = part.page(conn, name, _key_after(after, rank), limit, _lapsed_of_table(part, lapsed))
             entries += [(QueuePosition(work, rank, row_id), row) for (work, row_id), row in rows]
             entries.sort(key=_position_of_entry)
-            if entries[limit - 1 : limit] and entries[limit - 1][0].work == first:
+            if entries[limit - 1 : limit] and entries[limit - 1][0].work_state == first:
                 break  # the records of the other kinds come later
     return tuple(_read_entries(conn, entries[:limit], lapsed))
 
@@ -75,8 +75,8 @@ def _read_entries(
     """
     records: dict[QueuePosition, QueuedRecord] = {}
     for rank, part in enumerate(TABLES):
-        places = [place for place, _ in entries if place.rank == rank]
-        rows = [row for place, row in entries if place.rank == rank]
+        places = [place for place, _ in entries if place.kind_index == rank]
+        rows = [row for place, row in entries if place.kind_index == rank]
         if rows:
             records |= zip(places, part.read(conn, rows, _lapsed_of_table(part, lapsed)), strict=True)
     return ((place, records[place]) for place, _ in entries)
@@ -87,13 +87,13 @@ def _lapsed_of_table(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
 
 
 def _key_after(after: QueuePosition | None, rank: int) -> QueueKey | None:
-    """Return the key (work state, id) after which the page continues in the table of the kind `rank`. Tables of a
-    lower rank have no more rows in the work state of `after`; tables of a higher rank have all of them left.
+    """Return the key (work state, id) after which the page continues in the table of the kind `kind_index`. Tables of
+    a lower rank have no more rows in the work state of `after`; tables of a higher rank have all of them left.
     """
     if after is None:
         return None
-    last = after.id if rank == after.rank else (_LARGEST_ID if rank < after.rank else 0)
-    return after.work, last
+    last = after.id if rank == after.kind_index else (_LARGEST_ID if rank < after.kind_index else 0)
+    return after.work_state, last
 
 
 def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, datetime | None]:
@@ -162,7 +162,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def is_still_unadopted(conn: Connection, record_id: int) -> bool:
+def is_foreign_row(conn: Connection, record_id: int) -> bool:
     """True if `find_foreign_rows` could still return this row."""
     row = select(_t.id).where(_t.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_SINCE, *_END_CONDITIONS))
     return conn.execute(row).first() is not None

@@ -206,7 +206,7 @@ def count_refused_rows(conn: Connection, run_id: int) -> int:
     return int(conn.scalar(select(func.count()).select_from(reconciliation_rows).where(*which)) or 0)
 
 
-def runs_with_refused_rows(conn: Connection, run_ids: Collection[int], rule: str) -> tuple[int, ...]:
+def open_case_ids_of_runs(conn: Connection, run_ids: Collection[int], rule: str) -> tuple[int, ...]:
     """Return the ids of the open cases under `rule` about these runs."""
     which = _a.subject_kind == "reconciliation", _a.subject_id.in_(sorted(run_ids)), _a.rule_id == rule
     return tuple(conn.scalars(select(_a.id).where(*which, _a.resolved_at.is_(None))))

@@ -22,9 +22,9 @@ class HistoryIndex:
     """
 
     def __init__(self) -> None:
-        self._line = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for statement in ("PRAGMA journal_mode = OFF", f"PRAGMA cache_size = -{_CACHE_KIB}", _CREATE_TABLE, "BEGIN"):
-            self._line.execute(statement)
+            self._connection.execute(statement)
 
     def add_row(self, row: HistoryRow) -> bool:
         """Add a row. Return False if an equal row was added before. Two rows without a refund are equal if they have
@@ -35,23 +35,23 @@ class HistoryIndex:
         identity: tuple[str, int, str] = (_row_kind(row), 0, "")
         if row.refund is not None:
             identity = (row.refund.value, row.amount.minor, row.at.isoformat())
-        added = self._line.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)", (payment, *identity))
+        added = self._connection.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)", (payment, *identity))
         return added.rowcount == 1
 
     def has_payment(self, provider_payment_id: str) -> bool:
         """True if an added row says that this payment succeeded."""
-        return self._line.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _PAID)).fetchone() is not None
+        return self._connection.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _PAID)).fetchone() is not None
 
     def refund_times(self, provider_payment_id: str, minor: int, state: RefundState) -> tuple[datetime, ...]:
         """Return the times, sorted, at which refunds of this amount (`minor`, minor units) of the payment reached the
         state.
         """
-        rows = self._line.execute(_REFUND_TIMES_QUERY, (provider_payment_id, state.value, minor))
+        rows = self._connection.execute(_REFUND_TIMES_QUERY, (provider_payment_id, state.value, minor))
         return tuple(datetime.fromisoformat(at) for (at,) in rows)
 
     def close(self) -> None:
         """Close and delete the database."""
-        self._line.close()
+        self._connection.close()
 
 
 def _row_kind(row: HistoryRow) -> str:

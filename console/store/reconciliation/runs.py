@@ -10,8 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.tasks.records import Difference, Verdict
 from console.domain.transitions.tables import ForbiddenTransition
-from console.store.database import compare_and_swap as swaps
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import to_naive_utc
@@ -111,7 +110,7 @@ def open_run(
         "changed_at": to_naive_utc(now),
     }
     try:
-        return swaps.insert_announced(conn, KIND, _INSERT, row, now)
+        return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
     except IntegrityError:  # another process began it at the same time
         run = _find_run_of_days(conn, provider, from_day, to_day)
         if run is None:
@@ -149,7 +148,7 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
     ForbiddenTransition (a bug of the caller) for a run that has ended, for a count that decreases, and for a column
     that never changes.
     """
-    swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
+    compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if run.ended_at is not None or any(
         values.get(name, 0) < getattr(run, name) for name in COUNT_COLUMNS if name in values
     ):
@@ -157,8 +156,8 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
     if values.get("state", RUNNING) != RUNNING:
         values["ended_at"] = now
     written = {**values, "changed_at": now}
-    swaps.update_if_unchanged(conn, reconciliations, (run.id, run.version), written)
-    swaps.announce_change(conn, KIND, run.id, now)
+    compare_and_swap.update_if_unchanged(conn, reconciliations, (run.id, run.version), written)
+    compare_and_swap.announce_change(conn, KIND, run.id, now)
     return replace(run, **written, version=run.version + 1)
 
 
@@ -207,7 +206,9 @@ def select_runs(conn: Connection, query: Select[Any]) -> tuple[Run, ...]:
 
 
 def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Run, ...]:
-    return unreadable.read_each("reconciliations", conn.execute(query, values), lambda row: _to_run(row._asdict()))
+    return unreadable_rows.read_each(
+        "reconciliations", conn.execute(query, values), lambda row: _to_run(row._asdict())
+    )
 
 
 def _to_run(row: dict[str, Any]) -> Run:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.tasks.records import Take
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.worker import takes
@@ -74,7 +74,7 @@ def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: 
             raise RunAgain from None
         taken = True
     if taken:
-        swaps.announce_change(conn, kind, subject_id, now)
+        compare_and_swap.announce_change(conn, kind, subject_id, now)
     return taken
 
 
@@ -83,7 +83,7 @@ def release_take(conn: Connection, kind: str, subject_id: int, person: str, now:
     words, values = _statements_and_times(conn, now, now)
     given_up = conn.execute(words.release, values | {"whose": kind, "of": subject_id, "who": person}).rowcount == 1
     if given_up:
-        swaps.announce_change(conn, kind, subject_id, now)
+        compare_and_swap.announce_change(conn, kind, subject_id, now)
     return given_up
 
 

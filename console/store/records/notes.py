@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy import insert as into
 
 from console.domain.tasks.records import Note
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.worker import notes
 
@@ -25,7 +25,7 @@ def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: s
     """
     row = {"kind": kind, "subject_id": subject_id, "person": person, "words": words, "at": to_naive_utc(now)}
     key = conn.execute(_INSERT, row).inserted_primary_key
-    swaps.announce_change(conn, kind, subject_id, now)
+    compare_and_swap.announce_change(conn, kind, subject_id, now)
     return int(key[0]) if key else 0
 
 

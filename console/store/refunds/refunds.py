@@ -14,7 +14,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Work, WorkState
 from console.domain.transitions import tables as states
 from console.store.access import people_views
-from console.store.database import compare_and_swap as swaps
+from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.compare_and_swap import work_values as work_values
@@ -55,7 +55,7 @@ _BY_SAME_PAYER_QUERY = (
     .where(_same_payer.c.payment_id == bindparam("of"), _IS_SINCE, _HAS_EFFECT)
     .order_by(_t.id.desc())
 )
-_DUE_QUERY = swaps.due_query(refunds, _ALL_QUERY)
+_DUE_QUERY = compare_and_swap.due_query(refunds, _ALL_QUERY)
 _STUCK_QUERY = (
     _ALL_QUERY.where(
         _t.status == RefundState.APPROVED.value,
@@ -248,13 +248,13 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         "saw": new.payment_at_request,
         "radar": new.risk_signals,
         "checkers_needed": new.checkers_needed,
-        "sends_after": swaps.storable_value(new.sends_after),
+        "sends_after": compare_and_swap.storable_value(new.sends_after),
         "decide_by": to_naive_utc(new.decide_by),
         "changed_at": to_naive_utc(now),
-    } | swaps.id_column(new.given_id)
+    } | compare_and_swap.id_column(new.given_id)
     if uses_server_time:
-        return swaps.insert_announced(conn, KIND, _INSERT_DATED, row, now)
-    return swaps.insert_announced(conn, KIND, _INSERT, row | {"created_at": to_naive_utc(now)}, now)
+        return compare_and_swap.insert_announced(conn, KIND, _INSERT_DATED, row, now)
+    return compare_and_swap.insert_announced(conn, KIND, _INSERT, row | {"created_at": to_naive_utc(now)}, now)
 
 
 def change_refund(conn: Connection, refund: Refund, now: datetime, **values: object) -> None:
@@ -264,7 +264,7 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
     change that the transition table doesn't have, a column of the request, a second idempotency key, or a completion
     without the provider's id.
     """
-    swaps.refuse_fixed_columns(_FIXED_COLUMNS, values)
+    compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if refund.provider_refund_key not in (None, values.get("provider_refund_key", refund.provider_refund_key)):
         raise states.ForbiddenTransition("a refund keeps its key for life")
     if "status" in values:
@@ -272,8 +272,8 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
         states.require_transition(states.REFUND_TRANSITIONS, refund.state, target)
         if target is RefundState.COMPLETED and not values.get("refund_txn_id", refund.provider_refund_id):
             raise states.ForbiddenTransition("a completed refund has the provider's id")
-    swaps.update_if_unchanged(conn, refunds, (refund.id, refund.version), {**values, "changed_at": now})
-    swaps.announce_change(conn, KIND, refund.id, now)
+    compare_and_swap.update_if_unchanged(conn, refunds, (refund.id, refund.version), {**values, "changed_at": now})
+    compare_and_swap.announce_change(conn, KIND, refund.id, now)
 
 
 def read_voters(conn: Connection, refund_id: int) -> tuple[str, ...]:

@@ -12,8 +12,7 @@ from sqlalchemy import insert as into
 
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.domain.transitions.tables import ForbiddenTransition
-from console.store.database import compare_and_swap as swaps
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments.row_mapping import in_utc
@@ -83,7 +82,7 @@ def insert_run(
         "made_at": to_naive_utc(now),
         "changed_at": to_naive_utc(now),
     }
-    run_id = swaps.insert_announced(conn, KIND, _INSERT, run, now)
+    run_id = compare_and_swap.insert_announced(conn, KIND, _INSERT, run, now)
     rows_to_insert = [
         {
             "run_id": run_id,
@@ -148,7 +147,7 @@ def write_result(
     values = {"run": run_id, "of": position, "what": result, "why": reason, "at": to_naive_utc(now)}
     if conn.execute(_WRITE_RESULT, values).rowcount != 1:
         return False
-    swaps.announce_change(conn, KIND, run_id, now)
+    compare_and_swap.announce_change(conn, KIND, run_id, now)
     return True
 
 
@@ -169,13 +168,13 @@ def set_state(
         "ended_at": now if state in (STOPPED, DONE) else None,
         "changed_at": now,
     }
-    swaps.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written)
-    swaps.announce_change(conn, KIND, run.id, now)
+    compare_and_swap.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written)
+    compare_and_swap.announce_change(conn, KIND, run.id, now)
     return replace(run, **written, version=run.version + 1)
 
 
 def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRun, ...]:
-    return unreadable.read_each("bulk_runs", conn.execute(query, values), lambda row: _to_run(row._asdict()))
+    return unreadable_rows.read_each("bulk_runs", conn.execute(query, values), lambda row: _to_run(row._asdict()))
 
 
 def _to_run(row: dict[str, Any]) -> BulkRun:
@@ -186,7 +185,7 @@ def _to_run(row: dict[str, Any]) -> BulkRun:
 
 
 def _select_rows(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRow, ...]:
-    return unreadable.read_each("bulk_rows", conn.execute(query, values), _to_row)
+    return unreadable_rows.read_each("bulk_rows", conn.execute(query, values), _to_row)
 
 
 def _to_row(row: Sequence[Any]) -> BulkRow:

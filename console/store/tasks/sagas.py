@@ -13,8 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.tasks.records import Saga
 from console.domain.tasks.states import SagaState
 from console.domain.transitions.tables import ForbiddenTransition
-from console.store.database import compare_and_swap as swaps
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import to_aware_utc, to_naive_utc
@@ -82,12 +81,12 @@ def start_saga(
         "next_at": to_naive_utc(now),
     }
     try:
-        saga_id = swaps.insert_announced(conn, KIND, _INSERT, row, now)
+        saga_id = compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
     except IntegrityError:  # another process began it at the same time
         if find_open(conn, kind, subject_kind, subject_id):
             return None
         raise RunAgain from None
-    swaps.announce_change(conn, subject_kind, subject_id, now)
+    compare_and_swap.announce_change(conn, subject_kind, subject_id, now)
     return find(conn, saga_id)
 
 
@@ -188,9 +187,9 @@ def _write_change(conn: Connection, saga: Saga, now: datetime, **values: Any) ->
         raise ForbiddenTransition("a saga that has ended stays as it is")
     written = {**values, "changed_at": now}
     stored = written | ({"facts": _json(written["facts"])} if "facts" in written else {})
-    swaps.update_if_unchanged(conn, sagas, (saga.id, saga.version), stored)
-    swaps.announce_change(conn, KIND, saga.id, now)
-    swaps.announce_change(conn, saga.subject_kind, saga.subject_id, now)
+    compare_and_swap.update_if_unchanged(conn, sagas, (saga.id, saga.version), stored)
+    compare_and_swap.announce_change(conn, KIND, saga.id, now)
+    compare_and_swap.announce_change(conn, saga.subject_kind, saga.subject_id, now)
     return replace(saga, **written, version=saga.version + 1)
 
 
@@ -211,7 +210,7 @@ def _first_saga(conn: Connection, query: Select[Any], **values: object) -> Saga 
 
 
 def _select_sagas(conn: Connection, query: Select[Any], **values: object) -> tuple[Saga, ...]:
-    return unreadable.read_each(
+    return unreadable_rows.read_each(
         KIND, conn.execute(query, values), lambda row: _to_saga(*row), lambda row: (row.subject_kind, row.subject_id)
     )
 

@@ -14,8 +14,7 @@ from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.tasks.records import ScheduledTask
-from console.store.database import compare_and_swap as swaps
-from console.store.database import unreadable_rows as unreadable
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import to_aware_utc, to_naive_utc
@@ -45,7 +44,7 @@ def find_or_insert(conn: Connection, name: str, every_seconds: int, now: datetim
         return _insert_task(conn, name, every_seconds, now)
     if task.every == timedelta(seconds=every_seconds):
         return task
-    with swaps.run_again_if_stale():  # a worker ran it at the same time: read it again
+    with compare_and_swap.run_again_if_stale():  # a worker ran it at the same time: read it again
         _write(conn, task, every_seconds=every_seconds)
     return replace(task, every=timedelta(seconds=every_seconds), version=task.version + 1)
 
@@ -119,7 +118,7 @@ def store_position(conn: Connection, name: str, position: str) -> None:
 
 
 def _write(conn: Connection, task: ScheduledTask, **values: object) -> None:
-    written = {column: swaps.storable_value(value) for column, value in values.items()} | {
+    written = {column: compare_and_swap.storable_value(value) for column, value in values.items()} | {
         "version": task.version + 1
     }
     if conn.execute(_update_of(tuple(written)), {**written, "of": task.name, "as_read": task.version}).rowcount != 1:
@@ -135,7 +134,7 @@ def _update_of(columns: tuple[str, ...]) -> Update:
 
 
 def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tuple[ScheduledTask, ...]:
-    return unreadable.read_each("tasks", conn.execute(query, values), lambda row: _to_task(*row))
+    return unreadable_rows.read_each("tasks", conn.execute(query, values), lambda row: _to_task(*row))
 
 
 def _to_task(

@@ -90,7 +90,7 @@ class BackgroundRefresh(QObject):
 
         def read(services: "Console") -> tuple[FeedAnswer, float, bool]:
             began_at = clock()
-            changes, seconds = services.recovery.changes(latest_mark), clock() - began_at
+            changes, seconds = services.recovery.read_changes(latest_mark), clock() - began_at
             return changes, seconds, reads_presence and services.desk_status.is_worker_away()
 
         self._context.run_read(read, self._handle_feed, self._show_lost_connection, owner=self)
@@ -138,8 +138,8 @@ class BackgroundRefresh(QObject):
         now, may_decide = self._context.now(), not self._context.missing_right_text("refund_approve")
 
         def read(services: "Console") -> WorkCounts:
-            decision_count = len(services.refunds.inbox().to_decide) if may_decide else 0
-            counts, unfinished = services.recovery.counts(), services.recovery.unfinished()
+            decision_count = len(services.refunds.read_inbox().to_decide) if may_decide else 0
+            counts, unfinished = services.recovery.count_queues(), services.recovery.list_unfinished()
             lost_count = services.alerts.count_lost_operations()
             return WorkCounts(
                 counts,
@@ -169,7 +169,10 @@ class BackgroundRefresh(QObject):
             lambda services: services.people.list_people(), self._context.store_people, lambda _: None, owner=self
         )
         self._context.run_read(
-            lambda services: services.desk_status.leftovers(), self._handle_leftovers, lambda _: None, owner=self
+            lambda services: services.desk_status.unneeded_credentials(),
+            self._handle_leftovers,
+            lambda _: None,
+            owner=self,
         )
         self._context.run_read(_provider_is_set_up, self._handle_set_up, lambda _: None, owner=self)
         self._context.run_read(
@@ -195,7 +198,7 @@ class BackgroundRefresh(QObject):
             return
 
         def run_scheduled(services: "Console") -> tuple[TaskRun, ...] | None:
-            return None if services.desk_status.asks else services.recovery.run_scheduled()
+            return None if services.desk_status.asks_worker else services.recovery.run_scheduled()
 
         call = self._context.bind_services(run_scheduled, _WORKER)
         self._context.runner.run(

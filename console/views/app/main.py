@@ -69,7 +69,7 @@ class WindowOpening(QObject):
         self.window = self._first_window()
 
     def _first_window(self) -> FirstWindow:
-        window = FirstWindow(self.settings.environment_word)
+        window = FirstWindow(self.settings.environment)
         window.painted.connect(self._begin_opening)
         return window
 

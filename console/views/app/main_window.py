@@ -85,7 +85,7 @@ class Frame(CoveredWindow):
 
     def _build(self) -> None:
         context = self.context
-        word = context.settings.environment_word
+        word = context.settings.environment
         frame = EnvironmentFrame(word)
         self.top = TopBar(
             context.translate("app.name"),

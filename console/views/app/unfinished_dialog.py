@@ -119,8 +119,8 @@ class UnfinishedDialog(DialogFrame):
     @Slot()
     def read(self) -> None:
         def read(services: "Console") -> UnfinishedLists:
-            holders: tuple[Holder, ...] = (*services.recovery.holders(), *services.recovery.takes())
-            return UnfinishedLists(services.recovery.unfinished(), services.bulk.list_overview(), holders)
+            holders: tuple[Holder, ...] = (*services.recovery.list_lease_holders(), *services.recovery.list_takes())
+            return UnfinishedLists(services.recovery.list_unfinished(), services.bulk.list_overview(), holders)
 
         self._context.run_read(read, self._show_lists, self._show_refusal, owner=self, key=self)
 

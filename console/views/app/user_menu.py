@@ -44,7 +44,7 @@ class PersonMenu(QObject):
         menu = QMenu(self._frame.window)
         menu.setAccessibleName(translate("menu.name"))
         menu.aboutToHide.connect(menu.deleteLater)
-        if self._context.settings.environment_word != "production" and self._context.people:
+        if self._context.settings.environment != "production" and self._context.people:
             names = [(person.name, _person_words(self._context, person)) for person in self._context.people]
             self._add_choices(menu, translate("menu.person"), names, self._context.operator or "", "person")
         languages = [(code, translate(f"language.{code}")) for code in wording.LANGUAGES]

@@ -143,7 +143,7 @@ class ApprovalsPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: services.refunds.inbox(),
+            lambda services: services.refunds.read_inbox(),
             lambda inbox: self._show_inbox(inbox, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
@@ -185,7 +185,7 @@ class ApprovalsPage(Page):
 
     def _read_refund(self, id: int) -> None:
         self.context.run_read(
-            lambda services: services.refunds.show(id),
+            lambda services: services.refunds.read_refund(id),
             lambda view: self._show_view(id, view),
             self.show_reading_failure,
             owner=self,

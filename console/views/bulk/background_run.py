@@ -26,7 +26,7 @@ def begin_run(
     """
 
     def call(services: "Console", request_id: str, report: Report) -> BulkRun:
-        return services.bulk.run(run.id, max_rows, leave=lambda: report.is_cancelled, request_id=request_id)
+        return services.bulk.run(run.id, max_rows, should_leave=lambda: report.is_cancelled, request_id=request_id)
 
     def report_end(run_result: BulkRun) -> None:
         context.toast_requested.emit(_end_toast(context, run_result))

@@ -54,7 +54,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         self.bind_key(KEY_BY_ACTION["open_pdf"], partial(self._act_by_key, "open_pdf"))
 
     def read_view(self, services: "Console", id: int) -> CreditCheckView:
-        return services.credit_checks.show(id)
+        return services.credit_checks.read_credit_check(id)
 
     def reading_title(self, id: int) -> str:
         return self.context.translate("record.title", id=id)

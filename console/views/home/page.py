@@ -231,7 +231,7 @@ class HomePage(Page):
 
 
 def _read_oldest(services: "Console", cursor: object, limit: int) -> Rows:
-    page = services.recovery.queue("review", limit, str(cursor) if cursor else None)
+    page = services.recovery.read_queue("review", limit, str(cursor) if cursor else None)
     return Rows(page.items, page.next_cursor)
 
 

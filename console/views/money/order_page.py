@@ -47,7 +47,7 @@ class OrderPage(MoneyPage[OrderView]):
         super().__init__(context, self.steps)
 
     def read_view(self, services: "Console", id: int) -> OrderView:
-        return services.payments.order(id)
+        return services.payments.read_order(id)
 
     def name(self, view: OrderView) -> str:
         return view.record.merch_txn_id

@@ -45,7 +45,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         self._order_link.clicked.connect(self._open_order)
 
     def read_view(self, services: "Console", id: int) -> PaymentView:
-        return services.payments.show(id)
+        return services.payments.read_payment(id)
 
     def name(self, view: PaymentView) -> str:
         return view.record.merchant_payment_id

@@ -31,7 +31,7 @@ class RefundPage(MoneyPage[RefundView]):
     hints = record_hints("probe", "resolve", "withdraw")
 
     def read_view(self, services: "Console", id: int) -> RefundView:
-        return services.refunds.show(id)
+        return services.refunds.read_refund(id)
 
     def name(self, view: RefundView) -> str:
         return view.record.provider_refund_key or str(view.record.id)

@@ -90,7 +90,7 @@ class SetAsidesPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: services.payments.set_asides(_MAX_ROWS),
+            lambda services: services.payments.list_set_asides(_MAX_ROWS),
             partial(self._show_items, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,

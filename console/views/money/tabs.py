@@ -50,7 +50,7 @@ class MoneyTabs(RecordTabs):
 
     def show_view(self, view: PaymentView | OrderView | RefundView, **lists: Sequence[ShownRecord]) -> None:
         """Replace the contents of all tabs; the visible tab stays."""
-        context, story = self._context, view.story
+        context, story = self._context, view.newest_events
         event_lines = (words.event_timeline_line(event, story, context) for event in reversed(story.events))
         lines = [*planned_lines(view.record, context), *event_lines]
         attempts = [

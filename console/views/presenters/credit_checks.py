@@ -6,7 +6,7 @@ from datetime import datetime
 from console.domain.audit_actions import AuditAction
 from console.domain.records import CheckState, CreditCheck, TimelineEntry
 from console.domain.service_results import Explanation, NextStep
-from console.domain.timeline import Chain, Event, Step
+from console.domain.timeline import Event, Step, TimelinePage
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import AgeCell, Cell, StateCell
 from console.views.theme.design_tokens import Language, Tone, tokens
@@ -158,7 +158,7 @@ def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Timelin
     return TimelineLine(time, wording.format_instant(entry.at), shape, tone, actor_name(entry.who, context), words)
 
 
-def event_timeline_line(event: Event, story: Chain, context: WindowContext) -> TimelineLine:
+def event_timeline_line(event: Event, story: TimelinePage, context: WindowContext) -> TimelineLine:
     """Return an event of a record's history as a line of the timeline on screen. The text is the same as in the
     timeline that a person copies.
     """

@@ -53,7 +53,7 @@ class QueueArrivals(QObject):
         """
 
         def read(services: "Console") -> tuple[QueueItem, ...]:
-            return services.recovery.queue(queue, MAX_COMPARED_ITEMS).items
+            return services.recovery.read_queue(queue, MAX_COMPARED_ITEMS).items
 
         self._context.run_read(
             read, lambda items: self._show_changes(items, table), _ignore_failure, owner=self, key=self

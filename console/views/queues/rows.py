@@ -103,7 +103,7 @@ def read_rows(queue: str, text: str) -> Callable[["Console", object, int], Rows]
     def read(services: "Console", cursor: object, limit: int) -> Rows:
         after = str(cursor) if cursor else None
         if not needle:
-            page = services.recovery.queue(queue, limit, after)
+            page = services.recovery.read_queue(queue, limit, after)
             return Rows(
                 _rows_with_group_sizes(page.items, complete=after is None and page.next_cursor is None),
                 page.next_cursor,
@@ -120,7 +120,7 @@ def _read_matches(services: "Console", queue: str, needle: str, after: str | Non
     matches: list[QueueItem] = []
     is_first_page = after is None
     for _ in range(_MAX_PAGES_READ):
-        page = services.recovery.queue(queue, _READ_PAGE_SIZE, after)
+        page = services.recovery.read_queue(queue, _READ_PAGE_SIZE, after)
         matches += [item for item in page.items if _is_match(item, needle)]
         after = page.next_cursor
         if after is None or len(matches) >= limit:

@@ -159,7 +159,7 @@ class RecordActs(QObject):
         if self.shows_missing_right("purchase"):
             return
         context.run_read(
-            lambda services: services.credit_checks.plan(number),
+            lambda services: services.credit_checks.make_plan(number),
             lambda plan: self._show_plan(plan, client),
             self.show_refusal,
             owner=self,
@@ -178,7 +178,7 @@ class RecordActs(QObject):
         if self.shows_missing_right("refund_request"):
             return
         self._context.run_read(
-            lambda services: services.refunds.plan(payment_id),
+            lambda services: services.refunds.make_plan(payment_id),
             lambda plan: self._show_refund(plan, set_aside),
             self.show_refusal,
             owner=self,
@@ -222,7 +222,7 @@ class RecordActs(QObject):
             return
         context, self._is_moving_order = self._context, True
         context.run_act(
-            lambda services, request_id: services.payments.move_order(payment.id, request_id=request_id),
+            lambda services, request_id: services.payments.set_order_paid(payment.id, request_id=request_id),
             self._show_moved_order,
             self._show_move_failure,
             owner=self,

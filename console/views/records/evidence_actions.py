@@ -59,7 +59,7 @@ class EvidenceActs(QObject):
         """Copy the record's timeline as text to the clipboard, with at most MAX_COPIED_EVENTS events."""
         language = self._context.language
         self._context.run_read(
-            lambda services: services.recovery.story(kind, id, MAX_COPIED_EVENTS).as_text(language),
+            lambda services: services.recovery.read_timeline(kind, id, MAX_COPIED_EVENTS).as_text(language),
             self._tell_copied,
             self._acts.show_refusal,
             owner=self,
@@ -100,7 +100,7 @@ class EvidenceActs(QObject):
             context.toast_requested.emit(_pack_toast(context, written))
 
         context.run_act(
-            lambda services, _: services.recovery.evidence_pack(kind, id, path),
+            lambda services, _: services.recovery.write_evidence_pack(kind, id, path),
             show_written,
             show_failure,
             owner=self,

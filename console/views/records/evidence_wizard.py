@@ -261,7 +261,7 @@ def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int 
     is sent.
     """
     context.run_read(
-        lambda services: services.recovery.choices(kind, id),
+        lambda services: services.recovery.find_choices(kind, id),
         form.show_choices,
         lambda _failure: None,
         owner=form,

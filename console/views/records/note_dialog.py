@@ -61,7 +61,7 @@ class NoteDialog(DialogFrame):
         context, kind, id, words = self._context, self._kind, self._id, self.words_field.text()
         self.set_busy(context.translate("dialog.busy"))
         context.run_act(
-            lambda services, request_id: services.recovery.note(kind, id, words, request_id=request_id),
+            lambda services, request_id: services.recovery.add_note(kind, id, words, request_id=request_id),
             self._show_stored,
             self._show_failure,
             owner=self,

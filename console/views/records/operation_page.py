@@ -85,7 +85,7 @@ class OperationPage(Page):
     def read_data(self, reason: str) -> None:
         operation_id = self.route.id
         self.context.run_read(
-            lambda services: services.recovery.show("operation", operation_id),
+            lambda services: services.recovery.read_record("operation", operation_id),
             lambda view: self._show_view(operation_id, view),
             self._show_refusal,
             owner=self,

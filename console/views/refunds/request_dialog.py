@@ -115,7 +115,7 @@ class RefundDialog(DialogFrame):
         payment, self._is_reading_plan = self.plan.payment.id, True
         self._update_act()
         self._context.run_read(
-            lambda services: services.refunds.plan(payment, amount),
+            lambda services: services.refunds.make_plan(payment, amount),
             self._take_plan,
             self._show_plan_failure,
             owner=self,

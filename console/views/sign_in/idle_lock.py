@@ -98,7 +98,7 @@ class IdleLock(QObject):
     def _show_cover(self) -> None:
         context = self._context
         asks_password = context.settings.sign_in.is_server
-        can_switch = not asks_password and context.settings.environment_word != "production"
+        can_switch = not asks_password and context.settings.environment != "production"
         self._form = UnlockForm(
             context, self._locked_since, needs_password=asks_password, persons=context.people if can_switch else ()
         )

@@ -29,7 +29,7 @@ class PrivacyCover(EnvironmentFrame):
     language_requested = Signal(str)
 
     def __init__(self, context: WindowContext, panel: QWidget) -> None:
-        word = context.settings.environment_word
+        word = context.settings.environment
         super().__init__(word)
         install_focus_ring()
         self.panel = panel

@@ -27,12 +27,12 @@ LOOKING: dict[str, Act] = {
     "lookup": lambda desk, _: desk.lookup.find_records(NUMBER),
     "suggest": lambda desk, _: desk.lookup.suggest_records(NUMBER[:5]),
     "find_similar_numbers": lambda desk, _: desk.lookup.find_similar_numbers(NUMBER[:-1] + "9"),
-    "show": lambda desk, _: desk.recovery.show("credit-check", 1),
+    "show": lambda desk, _: desk.recovery.read_record("credit-check", 1),
     "pdf": lambda desk, _: desk.credit_checks.read_pdf(1),
-    "queue": lambda desk, _: desk.recovery.queue("review"),
-    "counts": lambda desk, _: desk.recovery.counts(),
-    "unfinished": lambda desk, _: desk.recovery.unfinished(),
-    "holders": lambda desk, _: desk.recovery.holders(),
+    "queue": lambda desk, _: desk.recovery.read_queue("review"),
+    "counts": lambda desk, _: desk.recovery.count_queues(),
+    "unfinished": lambda desk, _: desk.recovery.list_unfinished(),
+    "holders": lambda desk, _: desk.recovery.list_lease_holders(),
 }
 ACTING: dict[str, Act] = {
     "probe": lambda desk, _: desk.recovery.probe("credit-check", 1),

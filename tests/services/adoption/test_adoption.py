@@ -20,7 +20,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.services.adoption.plan import DuplicateClaim
 from console.services.process import failpoints
-from console.store.adoption import adopt_table as adopting
+from console.store.adoption import adopt_table
 from console.store.database.engine import Database
 from tests.support import legacy, other_application, server_fixtures
 from tests.support.adoptions import NOWHERE, adoption, end_turn, shared_database
@@ -88,7 +88,7 @@ def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None
     assert (done.duplicates, done.unreadable, done.respelled) == (
         plan.count.duplicates,
         plan.count.unreadable,
-        plan.count.respelled,
+        plan.count.normalised,
     )
     found = facts(database)
     assert found["live"] == found["claims"] == 601 - done.duplicates - 1
@@ -121,7 +121,7 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
         expected += [(first + place, None if place == stays else first + stays) for place in places]
     legacy.make(database, written)
     with adoption(home, url) as service:
-        assert service.plan().count.doubled[0] == DuplicateClaim("1", numbers(7, seed=5)[6], 3)
+        assert service.plan().count.duplicate_examples[0] == DuplicateClaim("1", numbers(7, seed=5)[6], 3)
         service.run()
     assert rows_of(database, "id, duplicate_of") == expected
     with database.read() as conn:
@@ -241,14 +241,14 @@ def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkey
     with shared_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.make(database, [bought(ONE, 1), bought(TWO, 2)])
-        carry_out = adopting.apply_change
+        carry_out = adopt_table.apply_change
 
-        def meanwhile(database: Database, step: adopting.TableChange, *more: Any, **how: Any) -> None:
+        def meanwhile(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
             if step.name == "claims":
                 legacy.add(database, late)
             carry_out(database, step, *more, **how)
 
-        monkeypatch.setattr("console.services.adoption.run.adopting.apply_change", meanwhile)
+        monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_change", meanwhile)
         with adoption(home, url) as service:
             done = service.run()
         found = rows_of(database, "corporation_number, duplicate_of, work_reason")
@@ -306,7 +306,7 @@ def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
         service.run()
     with desk_on(home, url, database, LedgerVendor()) as console:
         assert [record.id for record in console.lookup.find_records(ONE).credit_checks] == [2, 1]
-        assert {item.record.id for item in console.recovery.queue("review").items} == {1, 3}
+        assert {item.record.id for item in console.recovery.read_queue("review").items} == {1, 3}
         for number in (ONE, TWO):
             with pytest.raises(ConsoleError) as refused:
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -328,7 +328,7 @@ def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: st
         tx.conn.exec_driver_sql(f"UPDATE {NAME} SET credit_check_id = 72 WHERE id = 2")
     with desk_on(home, url, database, LedgerVendor()) as console:
         console.recovery.run_due()
-        waiting = {item.record.id: item.record.work.reason for item in console.recovery.queue("review").items}
+        waiting = {item.record.id: item.record.work.reason for item in console.recovery.read_queue("review").items}
     assert waiting == {2: "duplicate", 3: "number_unreadable"}
     assert rows_of(database, "corporation_number, duplicate_of")[1:] == [(ONE, 1), ("ABCDEFGHIJKLM", None)]
 
@@ -407,7 +407,7 @@ def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> Non
     with adoption(home, url) as service:
         service.run()
     with desk_on(home, url, database, vendor) as console:
-        assert console.credit_checks.show(1).record.pdf_file_path == path
+        assert console.credit_checks.read_credit_check(1).record.pdf_file_path == path
         with pytest.raises(ConsoleError) as refused:
             console.pdfs.open_pages(1)
         assert refused.value.code == "not_found"

@@ -70,7 +70,7 @@ def test_states_that_are_there_are_kept(database: Database, home: Path, url: str
         plan = service.plan()
         assert plan.obstacles == ()
         assert plan.count.by_status == {"pending": 1, "success": 3, "error": 2}
-        assert (plan.count.unbought, plan.count.success_without_id, plan.count.duplicates) == (1, 1, 0)
+        assert (plan.count.to_pending, plan.count.success_without_id, plan.count.duplicates) == (1, 1, 0)
         service.run()
         assert service.plan().count.by_status == plan.count.by_status
     assert states(database) == [
@@ -102,8 +102,8 @@ def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) 
         assert console.credit_checks.purchase(PurchaseRequest(FAILED, "1")).state == "success"
         (claimed,) = console.lookup.find_records(CLAIMED).credit_checks
         assert (claimed.state, claimed.credit_check_id, claimed.work.reason) == ("success", None, "written_by_other")
-        assert {item.record.id for item in console.recovery.queue("review").items} == {2, 4}
-        assert console.recovery.show("credit-check", 4).explanation.next_step.code == "next.ask_the_writer"
+        assert {item.record.id for item in console.recovery.read_queue("review").items} == {2, 4}
+        assert console.recovery.read_record("credit-check", 4).explanation.next_step.code == "next.ask_the_writer"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_states_that_mean_something_else(
         write(database, f"UPDATE {NAME} SET status = '{word}'")
     with adoption(home, url) as service:
         (obstacle,) = service.plan().obstacles
-        assert (obstacle.kind, obstacle.name, obstacle.is_convertible) == (kind, "status", False)
+        assert (obstacle.code, obstacle.name, obstacle.is_convertible) == (kind, "status", False)
         with pytest.raises(ConsoleError) as refused:
             service.run()
     assert (refused.value.code, refused.value.detail["problem"]) == ("schema_mismatch", "cannot_be_adopted")
@@ -210,10 +210,10 @@ def test_what_is_missing_is_set_aside_by_one_decision(database: Database, home: 
     if database.is_server:
         write(database, f"INSERT INTO operators (name, roles) VALUES ('{database.account}', 'operator')")
     with quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
-        assert [item.record.id for item in console.recovery.queue("incomplete").items] == [1]
+        assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [1]
         with adoption(home, url) as service:
             assert [service.accept_incomplete() for _ in range(2)] == [1, 0]
-        assert console.recovery.queue("incomplete").items == ()
+        assert console.recovery.read_queue("incomplete").items == ()
         assert console.lookup.find_records(BOUGHT).credit_checks[0].incomplete == ("pdf",)
         assert console.credit_checks.refetch(1).record.incomplete == ()
     with database.read() as conn:

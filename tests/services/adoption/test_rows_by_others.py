@@ -74,7 +74,7 @@ def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None
     """Its spelling is no reason to buy beside it: the renewal supersedes it."""
     row = write(place, f"T{NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00")
     new = buy(console, renew=True)
-    assert console.credit_checks.show(row).record.superseded_by == new.id
+    assert console.credit_checks.read_credit_check(row).record.superseded_by == new.id
     console.recovery.run_due()
     assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [new.id, row]
 
@@ -86,7 +86,7 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
     console.recovery.run_due()
     both = console.lookup.find_records(NUMBER).credit_checks
     assert [(r.id, r.duplicate_of) for r in both] == [(row, held.id), (held.id, None)]
-    assert [item.record.id for item in console.recovery.queue("review").items] == [row]
+    assert [item.record.id for item in console.recovery.read_queue("review").items] == [row]
 
 
 def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
@@ -95,17 +95,17 @@ def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
     console.recovery.run_due()
     place.shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 5 WHERE id = {row}")
     for _ in range(2):
-        record = console.credit_checks.show(row).record
+        record = console.credit_checks.read_credit_check(row).record
         assert (record.state, record.work.state) == ("success", "none")
         console.recovery.run_due()
-    assert console.recovery.queue("review").items == console.recovery.queue("pending").items == ()
+    assert console.recovery.read_queue("review").items == console.recovery.read_queue("pending").items == ()
 
 
 @pytest.mark.parametrize("nonsense", ["", "soon", "2026-13-45", "0000-00-00", 7])
 def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsense: object) -> None:
     """One unreadable date must not take the record, its queue or the due tasks away."""
     row = write(place, credit_check_id=5, purchased_at=nonsense, expired_at=nonsense)
-    assert "dates" in console.credit_checks.show(row).record.incomplete
+    assert "dates" in console.credit_checks.read_credit_check(row).record.incomplete
     console.recovery.run_due()
     assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [row]
 

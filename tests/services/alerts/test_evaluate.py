@@ -90,7 +90,7 @@ def test_a_pending_order_of_a_paid_payment(looks: Looks) -> None:
     assert (item.action, item.kind, item.id) == ("move_order", "payment", payment)
     assert looks.scene.order_now("ORD-1").work.reason == "not_moved"
     looks.shop("total_amount = 3300")
-    looks.scene.payments.move_order(payment)
+    looks.scene.payments.set_order_paid(payment)
     assert (looks.run(), looks.open()) == (1, [])
     assert looks.scene.order_now("ORD-1").work.reason is None
     assert looks.scene.audited("alert.raised") == looks.scene.audited("alert.resolved") == 1
@@ -102,7 +102,7 @@ def test_what_is_told_to_other_programs(looks: Looks) -> None:
     looks.after_grace()
     raised = looks.desk.list_alerts()[0]
     looks.shop("total_amount = 3300")
-    looks.scene.payments.move_order(payment)
+    looks.scene.payments.set_order_paid(payment)
     looks.run()
     first, second = looks.events()
     assert {name: first[name] for name in ("event", "alert_id", "order_no", "rule_id", "observed", "expected")} == {

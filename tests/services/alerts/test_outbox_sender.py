@@ -74,7 +74,7 @@ def run(context: ServiceContext, made: OutboxSender | None = None) -> int:
 
 def waiting(context: ServiceContext) -> int:
     with context.database.read() as conn:
-        return outbox.count_unpublished(conn).waiting
+        return outbox.count_unpublished(conn).unpublished_count
 
 
 def test_events_are_told_signed_and_in_order(context: ServiceContext, receiver: Receiver) -> None:
@@ -115,7 +115,7 @@ def test_attempts_become_rare_and_never_end(context: ServiceContext, receiver: R
         with context.database.read() as conn:
             event = outbox.find(conn, "a-1")
         assert event is not None
-        assert (event.attempts, event.trouble) == (attempt + 1, "status_500")
+        assert (event.attempts, event.last_error) == (attempt + 1, "status_500")
         step = RETRY_WAITS[min(attempt, len(RETRY_WAITS) - 1)]
         assert step * (1 - JITTER_FRACTION) <= event.next_at - clock.now() <= step * (1 + JITTER_FRACTION)
         clock.at = event.next_at

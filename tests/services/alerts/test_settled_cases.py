@@ -24,7 +24,7 @@ def paid(scene: Scene, change: str) -> int:
 def mended(scene: Scene, payment: int) -> None:
     """The shop takes its change back, and the order follows."""
     scene.place.sql("UPDATE orders SET total_amount = 3300 WHERE merch_txn_id = 'ORD-1'")
-    scene.payments.move_order(payment)
+    scene.payments.set_order_paid(payment)
 
 
 def refunded(scene: Scene, payment: int, amount: str) -> None:
@@ -32,7 +32,7 @@ def refunded(scene: Scene, payment: int, amount: str) -> None:
     with scene.place.acting(scene.console, "lead-b") as checker:
         checker.refunds.approve(refund.id)
     scene.console.refunds.probe(refund.id)
-    assert scene.console.refunds.show(refund.id).record.state == "completed"
+    assert scene.console.refunds.read_refund(refund.id).record.state == "completed"
 
 
 def test_an_order_that_could_not_follow_and_does(scene: Scene) -> None:

@@ -169,7 +169,7 @@ def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Cons
     assert [result for result, _ in results(console, takes.id)] == ["skipped", "done", "done"]
     console.bulk.run(notes.id)
     assert [result for result, _ in results(console, notes.id)] == ["skipped", "done", "done"]
-    seen = console.credit_checks.show(chosen[1].id)
+    seen = console.credit_checks.read_credit_check(chosen[1].id)
     assert seen.taken is not None
     assert seen.taken.person == place.named("op-a")
     noted = [(note.person, note.words) for note in seen.notes]
@@ -196,7 +196,7 @@ def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> Non
     run = console.bulk.freeze("probe", unknown_checks(console, FEW))
     heard: list[int] = []
     stopped = console.bulk.run(
-        run.id, progress=lambda now: heard.append(now.done_count), stop=lambda: len(heard) == 2
+        run.id, progress=lambda now: heard.append(now.done_count), should_stop=lambda: len(heard) == 2
     )
     assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 2)
 
@@ -240,7 +240,7 @@ def test_who_may_not_ask_may_not_ask_many(console: Console) -> None:
         assert console.bulk.list_rows(run.id)
     with act_as(WORKER):
         assert code_of(lambda: console.bulk.freeze("note", chosen, "seen")) == "not_allowed"
-        assert code_of(lambda: console.recovery.note(KIND, chosen[0].id, "seen")) == "not_allowed"
+        assert code_of(lambda: console.recovery.add_note(KIND, chosen[0].id, "seen")) == "not_allowed"
 
 
 # Providers
@@ -272,7 +272,7 @@ def test_a_bug_in_one_row_is_told_in_that_row(console: Console, monkeypatch: pyt
     """The others are done."""
     chosen = unknown_checks(console, 3)
     run = console.bulk.freeze("probe", chosen)
-    acts = console.bulk._acts
+    acts = console.bulk._actions
     probe = acts._probe
 
     def broken(kind: str, record_id: int) -> object:
@@ -302,7 +302,7 @@ def _through_a_death(place: Place, count: int, stop_after: int, killed_at: int, 
         run = console.bulk.freeze("probe", unknown_checks(console, count))
         heard: list[int] = []
         stopped = console.bulk.run(
-            run.id, progress=lambda now: heard.append(now.done_count), stop=lambda: len(heard) == stop_after
+            run.id, progress=lambda now: heard.append(now.done_count), should_stop=lambda: len(heard) == stop_after
         )
         assert stopped.done == stop_after
         _killed(place, run.id, count, f"{point}:{killed_at}:kill")
@@ -337,7 +337,7 @@ def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
     """A run whose process died is gone on with by the program; one that was only stopped is left alone."""
     with place.desk(vendor_of(FEW)) as console:
         chosen = unknown_checks(console, FEW)
-        stopped = console.bulk.run(console.bulk.freeze("probe", chosen[:2]).id, stop=lambda: True)
+        stopped = console.bulk.run(console.bulk.freeze("probe", chosen[:2]).id, should_stop=lambda: True)
         run = console.bulk.freeze("probe", chosen[2:])
         _killed(place, run.id, FEW, "after_bulk_row:2:kill")
         with act_as(WORKER if not console.database.is_server else None):

@@ -96,7 +96,9 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
     """A window that closes ends its part after the row under way, and the due task goes on at once."""
     run = console.bulk.freeze("probe", unknown_checks(console, FEW))
     heard: list[int] = []
-    left = console.bulk.run(run.id, progress=lambda now: heard.append(now.done_count), leave=lambda: len(heard) == 2)
+    left = console.bulk.run(
+        run.id, progress=lambda now: heard.append(now.done_count), should_leave=lambda: len(heard) == 2
+    )
     assert (left.state, left.done) == ("running", 2)
     assert console.bulk.read_item(run.id).holder is None
     with act_as(WORKER if not console.database.is_server else None):

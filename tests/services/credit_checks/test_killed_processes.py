@@ -35,7 +35,7 @@ def raising(trouble: BaseException) -> None:
 
 
 def state_of(console: Console, record: CreditCheck) -> tuple[str, str | None]:
-    seen = console.recovery.show("operation", record.operation_id or "")
+    seen = console.recovery.read_record("operation", record.operation_id or "")
     assert isinstance(seen, OperationView)
     return seen.record.state, seen.record.reason
 

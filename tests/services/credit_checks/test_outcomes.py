@@ -20,7 +20,7 @@ from console.domain.records import (
     Work,
     WorkState,
 )
-from console.services.credit_checks import outcomes as settling
+from console.services.credit_checks import outcomes
 from console.store.operations import journal
 from console.store.records import evidence
 from console.store.refunds import approvals
@@ -70,7 +70,7 @@ class Stage:
 
     def decide(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
         can = self.vendor.capabilities
-        self.context.write(lambda tx: settling.record_outcome(self.context, tx, record.id, outcome, can))
+        self.context.write(lambda tx: outcomes.record_outcome(self.context, tx, record.id, outcome, can))
 
     def operation(self, record: CreditCheck) -> Operation:
         with self.context.database.read() as conn:
@@ -84,7 +84,7 @@ class Stage:
 
     def told(self, record: CreditCheck, what: str) -> list[dict[str, object]]:
         """The details of the timeline's entries of that name."""
-        view = self.console.credit_checks.show(record.id)
+        view = self.console.credit_checks.read_credit_check(record.id)
         return [dict(entry.detail) for entry in view.timeline if entry.what == what]
 
     def lapsed(self, what: str) -> int:
@@ -244,7 +244,7 @@ def test_which_answers_contradict(state: CheckState, kind: OutcomeClass, theirs:
         17, NUMBER, "1", state, Certainty.KNOWN, Work(), 1, None, None, None, None, None, (), None, "op", 1,
     )  # fmt: skip
     outcome = Outcome(kind, "x", Sent.YES, None if theirs is None else CheckReport(theirs))
-    assert settling.contradicts(record, outcome) is differs
+    assert outcomes.contradicts(record, outcome) is differs
 
 
 @pytest.mark.parametrize(
@@ -275,9 +275,9 @@ def test_a_refused_renewal_gives_the_old_record_its_place_back(stage: Stage) -> 
     stage.vendor.behaviour = "silent_after_charge"
     assert refusal(lambda: stage.buy(renew=True)).code == "outcome_unknown"
     newest = stage.now()
-    assert stage.console.credit_checks.show(old.id).record.superseded_by == newest.id
+    assert stage.console.credit_checks.read_credit_check(old.id).record.superseded_by == newest.id
     assert stage.deliver(newest, said(OutcomeClass.FAILED_DEFINITE))
-    restored = stage.console.credit_checks.show(old.id).record
+    restored = stage.console.credit_checks.read_credit_check(old.id).record
     assert (restored.live, restored.superseded_by) == (True, None)
     (told,) = stage.told(old, "credit-check.restored")
     assert told["instead_of"] == newest.id
@@ -373,7 +373,7 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
 )
 def test_what_a_report_fills(report: CheckReport, held: datetime | None, values: dict[str, object]) -> None:
     """What it doesn't say stays; its word that the viewing period is over counts more than its dates."""
-    found = settling.report_values(report, replace(CHECK, expired_at=held), NOW)
+    found = outcomes.report_values(report, replace(CHECK, expired_at=held), NOW)
     naive = {name: at.replace(tzinfo=None) if isinstance(at, datetime) else at for name, at in values.items()}
     assert found == naive
 
@@ -383,8 +383,8 @@ def test_the_last_instant_of_a_viewing_period(stage: Stage) -> None:
     report = replace(REPORT, expired=True, expiration_date=date(2026, 11, 19))
     ends = datetime(2026, 11, 19, 15, tzinfo=UTC)
     held = replace(CHECK, expired_at=ends - DAY)
-    assert settling.report_values(report, held, ends)["expired_at"] == ends.replace(tzinfo=None)
-    early = settling.report_values(report, held, ends - timedelta(seconds=1))
+    assert outcomes.report_values(report, held, ends)["expired_at"] == ends.replace(tzinfo=None)
+    early = outcomes.report_values(report, held, ends - timedelta(seconds=1))
     assert early["expired_at"] == (ends - DAY).replace(tzinfo=None)
 
 

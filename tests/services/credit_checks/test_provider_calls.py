@@ -162,7 +162,9 @@ def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
         assert refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).code == "already_purchased"
         with place.acting(console, "lead-b") as other:
             resolve("not on the bill", other)
-        kept = [item for item in console.credit_checks.show(record.id).evidence if item.source == "person"]
+        kept = [
+            item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"
+        ]
         assert [item.who for item in kept] == [place.named("op-a"), place.named("lead-b")]
         vendor.behaviour = "answers"
         assert console.credit_checks.purchase(PurchaseRequest(ONE, "1")).state == "success"

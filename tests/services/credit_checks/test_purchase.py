@@ -90,7 +90,7 @@ def test_no_usable_answer_is_unknown_and_stays_claimed(console: Console, sandbox
     assert (record.state, record.certainty, record.work.state) == ("pending", "unknown", "needs_review")
     assert refused(console).code == "already_purchased"
     assert sandbox.control.count_charges(NUMBER) <= 1
-    assert console.credit_checks.show(record.id).explanation.next_step.command
+    assert console.credit_checks.read_credit_check(record.id).explanation.next_step.command
 
 
 def test_out_of_reach_frees_the_number(console: Console, sandbox: Sandbox) -> None:
@@ -119,7 +119,7 @@ def test_incomplete_when_the_pdf_fails(console: Console, sandbox: Sandbox) -> No
     sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
     record = buy(console)
     assert (record.state, record.incomplete, record.work.state) == ("success", ("pdf",), "scheduled")
-    assert [item.record.id for item in console.recovery.queue("incomplete").items] == [record.id]
+    assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [record.id]
 
 
 def test_renewal_only_after_expiry(console: Console, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:

@@ -429,7 +429,7 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     decided = refusal(lambda: console.recovery.resolve("credit-check", record.id, decision[0], "seen", decision[1]))
     assert decided.code == "stale_view"
     assert (only(console).state, only(console).credit_check_id) == ("success", 1)
-    assert console.credit_checks.show(record.id).awaiting is None
+    assert console.credit_checks.read_credit_check(record.id).awaiting is None
 
 
 class _Overtaken(LedgerVendor):

@@ -23,7 +23,7 @@ def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: San
     ):
         console.credit_checks.refetch(bought.id)
     with place.opened(sandbox) as console:
-        assert console.credit_checks.show(bought.id).record.version == bought.version
+        assert console.credit_checks.read_credit_check(bought.id).record.version == bought.version
 
 
 @pytest.mark.expects_log("the break is told")
@@ -51,4 +51,4 @@ def test_no_room_for_the_pdf_is_told(place: Place, sandbox: Sandbox) -> None:
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
         assert (refused.value.code, refused.value.exit_status) == ("storage_full", 6)
-        assert console.credit_checks.show(bought.id).record.pdf_file_path == bought.pdf_file_path
+        assert console.credit_checks.read_credit_check(bought.id).record.pdf_file_path == bought.pdf_file_path

@@ -60,7 +60,7 @@ def test_a_lost_operation_is_no_success(
         break_during(vendor, monkeypatch, lambda: place.sql(LOST[how]))
         ending = told(console, record)
         assert (ending.code, ending.detail["problem"]) == ("database_locked", "operation_lost")
-        assert console.credit_checks.show(record.id).record.version == record.version
+        assert console.credit_checks.read_credit_check(record.id).record.version == record.version
 
 
 @pytest.mark.expects_log("what could not be kept is told")

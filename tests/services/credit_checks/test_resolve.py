@@ -58,7 +58,7 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
 
     assert code_of(lambda: resolve(other.credit_check_id)) == "evidence_mismatch"
     assert code_of(lambda: resolve(999_999)) == "evidence_mismatch"
-    assert console.credit_checks.show(record.id).record.certainty == "unknown"
+    assert console.credit_checks.read_credit_check(record.id).record.certainty == "unknown"
 
 
 @pytest.mark.parametrize("fault", ["status:429", "status:500", "status:400"])
@@ -69,7 +69,7 @@ def test_resolve_with_an_unread_id_knows_nothing(console: Console, sandbox: Sand
     with pytest.raises(ConsoleError) as caught:
         console.recovery.resolve("credit-check", record.id, "success", "x", charged_id(sandbox))
     assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
-    assert console.credit_checks.show(record.id).record.certainty == "unknown"
+    assert console.credit_checks.read_credit_check(record.id).record.certainty == "unknown"
 
 
 def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, place: Place) -> None:
@@ -155,7 +155,7 @@ def test_viewing_period_over_stops_asking(console: Console, sandbox: Sandbox) ->
     assert (first.value.code, first.value.exit_status) == ("viewing_period_over", 5)
     assert (second.value.code, second.value.exit_status) == ("viewing_period_over", 3)
     assert len(sandbox.control.read_requests()) == asked
-    assert console.credit_checks.show(record.id).record.pdf_file_path
+    assert console.credit_checks.read_credit_check(record.id).record.pdf_file_path
 
 
 def test_refetch_keeps_what_it_got(console: Console, sandbox: Sandbox) -> None:
@@ -188,7 +188,7 @@ def test_due_tasks_fetch_what_is_missing(console: Console, sandbox: Sandbox, clo
     assert {run.task: run.count for run in console.recovery.run_due()}["refetches"] == 0
     clock.offset = timedelta(minutes=6)
     assert {run.task: run.count for run in console.recovery.run_due()}["refetches"] == 1
-    assert console.credit_checks.show(record.id).record.incomplete == ()
+    assert console.credit_checks.read_credit_check(record.id).record.incomplete == ()
 
 
 def test_two_runs_of_due_tasks_share_the_work(
@@ -218,7 +218,7 @@ def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: 
     for days in range(1, 8):
         clock.offset = timedelta(days=2 * days)
         console.recovery.run_due()
-    work = console.credit_checks.show(record.id).record.work
+    work = console.credit_checks.read_credit_check(record.id).record.work
     assert (work.state, work.reason) == ("needs_review", "refetches_ended")
 
 
@@ -228,7 +228,7 @@ def test_rows_of_others_are_put_right(console: Console, place: Place) -> None:
     place.sql(f"{row} (7, 'T7010705000725')", f"{row} (7, 'nonsense')")
     console.recovery.run_due()
     assert console.lookup.find_records("7010705000725").credit_checks[0].work.reason == "written_by_other"
-    reasons = {item.record.work.reason for item in console.recovery.queue("review").items}
+    reasons = {item.record.work.reason for item in console.recovery.read_queue("review").items}
     assert reasons == {"written_by_other", "number_unreadable"}
 
 
@@ -268,7 +268,7 @@ def test_a_screen_that_reads_again_is_one_opening(place: Place, sandbox: Sandbox
     with place.opened(sandbox) as console:
         one, other = buy(console), buy(console, NUMBERS[1])
         for record in (one, one, one, other, one):
-            console.credit_checks.show(record.id)
+            console.credit_checks.read_credit_check(record.id)
     with place.opened(sandbox) as later:
         seen = [entry.subject for entry in later.audit.list_entries(200) if entry.what == "credit-check.opened"]
     assert seen == [f"credit-check {record.id}" for record in (one, other, one)]

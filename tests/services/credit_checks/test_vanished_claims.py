@@ -81,13 +81,13 @@ def test_brought_back_with_the_providers_word(
     lost = buy(console)
     forget(place, lost, *forgotten)
     operation_id = lost.operation_id or ""
-    shown = console.recovery.show("operation", operation_id)
+    shown = console.recovery.read_record("operation", operation_id)
     assert isinstance(shown, OperationView)
     assert (shown.record.source, shown.explanation.next_step.code) == ("desk", "next.resolve_operation")
     console.recovery.resolve("operation", operation_id, "success", "seen on their screen", lost.credit_check_id)
     (back,) = console.lookup.find_records(ONE).credit_checks
     assert (back.id, back.state, back.credit_check_id) == (lost.id, "success", lost.credit_check_id)
-    again = console.recovery.show("operation", operation_id)
+    again = console.recovery.read_record("operation", operation_id)
     assert isinstance(again, OperationView)
     assert (again.record.source, again.record.state) == ("database", "done")
     assert again.record.operator == place.named("op-a")

@@ -94,7 +94,7 @@ def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_pa
         with typing(place, "lead-b"):
             second = checker.recovery.resolve("credit-check", record.id, "error", "not on the bill")
         assert isinstance(second.record, CreditCheck)
-        kept = [item.body for item in worker.credit_checks.show(record.id).evidence]
+        kept = [item.body for item in worker.credit_checks.read_credit_check(record.id).evidence]
     assert (first.awaiting, second.record.state) == ("second_person", CheckState.ERROR)
     assert any("their list is empty" in body for body in kept)
 
@@ -107,7 +107,7 @@ def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> N
         with place.opened(sandbox, desk=2) as desk:
             with executing(worker):
                 bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
-            desk.credit_checks.show(bought.id)
+            desk.credit_checks.read_credit_check(bought.id)
         with executing(worker):
             until(lambda: not worker.desk_requests.count_waiting(), "the entries to be written")
     rows = place.sql("SELECT what, result, who, detail FROM audit_log WHERE detail LIKE '%\"request\"%' ORDER BY id")

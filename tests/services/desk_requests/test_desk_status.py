@@ -129,8 +129,8 @@ def test_a_desk_without_credentials_offers_the_same(place: Place, sandbox: Sandb
         assert paid is not None
         desk.payments.probe(paid.id)
         for kind, id in (("credit-check", bought.id), ("payment", paid.id)):
-            assert desk.recovery.choices(kind, id) == scene.console.recovery.choices(kind, id)
-        plans = [one.refunds.plan(paid.id) for one in (desk, scene.console)]
+            assert desk.recovery.find_choices(kind, id) == scene.console.recovery.find_choices(kind, id)
+        plans = [one.refunds.make_plan(paid.id) for one in (desk, scene.console)]
         assert replace(plans[0], read_at=plans[1].read_at) == plans[1]
         assert {"paypay", "atom"} <= set(desk.payment_providers)
         assert {"paypay", "atom"} <= set(desk.reconciliation.views.providers())

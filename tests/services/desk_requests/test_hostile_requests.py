@@ -14,9 +14,9 @@ from console.domain.desk_requests import LONGEST_ARGS_BYTES, new_request_id
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.arguments import read_arguments
-from console.services.desk_requests.execution import MOST_TAKINGS
+from console.services.desk_requests.execution import MOST_EXECUTIONS
 from console.services.guarded import answer_serialization
-from console.store.constraints.desk_requests import MOST_IN_AN_HOUR
+from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
 from console.store.desk_requests import requests
 from console.store.desk_requests.requested_audit import parse_entry
 from console.wiring.desk_requests import FORMS
@@ -203,7 +203,7 @@ def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
                                           "result": "done", "reason": None, "detail": {}}))  # fmt: skip
     root = parse_entry("x", json.dumps({"what": "audit.exported", "subject_kind": "audit", "subject_id": None,
                                      "result": "done", "reason": None, "detail": {}}))  # fmt: skip
-    forged = type(root)(place.named("lead-b"), root.what)  # in the name of somebody else: the trigger refuses it
+    forged = type(root)(place.named("lead-b"), root.action)  # in the name of somebody else: the trigger refuses it
     monkeypatch.setattr("console.services.desk_requests.execution.parse_entry", lambda *_: forged)
     assert worker.desk_requests.execute_next()
     assert place.sql("SELECT state FROM requests") == [("ended",)]
@@ -218,7 +218,7 @@ def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, w
     context = worker._context
     with closing(connect(place)) as line:
         insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
-    for _ in range(MOST_TAKINGS):
+    for _ in range(MOST_EXECUTIONS):
         taken = context.write(lambda tx: requests.take_next_request(tx, context.holder(), 45))
         assert taken is not None
         place.sql("UPDATE requests SET lease_expires = 1")
@@ -281,7 +281,7 @@ def test_nobody_fills_the_disk(place: Place) -> None:
         f" (SELECT 0 AS n {' '.join(f'UNION ALL SELECT {digit}' for digit in range(1, 10))}) {name}"
         for name in ("ones", "tens", "hundreds", "thousands")
     )
-    assert MOST_IN_AN_HOUR == 10_000
+    assert MAX_REQUESTS_PER_HOUR == 10_000
     place.sql(
         "INSERT INTO requests (id, who, at, expires_at, action, args, state)"
         f" SELECT CONCAT('01900000-0000-7000-8000-', LPAD(n, 12, '0')), '', NOW(), NOW(), 'probe', '[]', 'ended'"

@@ -106,7 +106,7 @@ def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, wor
     with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM sagas")
-        assert worker.lock_watch.end_holders() == 0
+        assert worker.lock_watch.end_blocking_sessions() == 0
         cursor.execute("SELECT 1")
     worker.lock_watch.close()
 

@@ -117,7 +117,7 @@ def test_its_connection_is_closed(waiting: Waiting) -> None:
     def open_sessions() -> set[object]:
         return {id for (id,) in place.sql(sessions)}
 
-    waiting.checker.refunds.inbox()
+    waiting.checker.refunds.read_inbox()
     before = open_sessions()
     with typing(place, "lead-b"):
         waiting.checker.refunds.reject(waiting.refund.id, "no reason")

@@ -56,19 +56,19 @@ def furnished(place: Place, clock: MovedClock) -> Place:
 
 def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, object]]:
     """Everything that the screens read, with a name."""
-    yield from (("queue " + name, desk.recovery.queue(name, 500)) for name in QUEUES)
-    yield "counts", desk.recovery.counts()
-    yield "unfinished", desk.recovery.unfinished()
-    yield "takes", desk.recovery.takes()
-    yield "inbox", desk.refunds.inbox()
-    yield "set aside", desk.payments.set_asides()
+    yield from (("queue " + name, desk.recovery.read_queue(name, 500)) for name in QUEUES)
+    yield "counts", desk.recovery.count_queues()
+    yield "unfinished", desk.recovery.list_unfinished()
+    yield "takes", desk.recovery.list_takes()
+    yield "inbox", desk.refunds.read_inbox()
+    yield "set aside", desk.payments.list_set_asides()
     yield (
         "alerts",
         (
             desk.alerts.list_alerts(),
             desk.alerts.list_open_items(),
             desk.alerts.count_unacknowledged(),
-            desk.alerts.find_stop(),
+            desk.alerts.find_rollback(),
         ),
     )
     yield "reconciliations", desk.reconciliation.list_latest()
@@ -80,12 +80,12 @@ def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, o
         yield f"suggest {typed}", desk.lookup.suggest_records(typed)
     for kind, table in TABLES.items():
         for (id,) in place.sql(f"SELECT id FROM {table} ORDER BY id LIMIT {_SHOWN}"):
-            yield f"{kind} {id}", desk.recovery.show(kind, id)
-            yield f"story {kind} {id}", desk.recovery.story(kind, id).as_text("en")
+            yield f"{kind} {id}", desk.recovery.read_record(kind, id)
+            yield f"story {kind} {id}", desk.recovery.read_timeline(kind, id).as_text("en")
             if kind != "operation":
-                yield f"choices {kind} {id}", desk.recovery.choices(kind, id)
+                yield f"choices {kind} {id}", desk.recovery.find_choices(kind, id)
     ((paid,),) = place.sql("SELECT MAX(payment_id) FROM refunds")
-    yield "pack", desk.recovery.evidence_pack("payment", paid, folder / "pack.zip")
+    yield "pack", desk.recovery.write_evidence_pack("payment", paid, folder / "pack.zip")
 
 
 def told(place: Place, desk: Console, folder: Path) -> dict[str, str]:

@@ -56,7 +56,7 @@ class Bench:
 
     def pack(self, name: str = "case.zip", *, by: str = "aud-e", id: int | None = None) -> PackWritten:
         with self.console.acting_as(by):
-            return self.console.recovery.evidence_pack("credit-check", id or self.record.id, self.folder / name)
+            return self.console.recovery.write_evidence_pack("credit-check", id or self.record.id, self.folder / name)
 
     def sql(self, statement: str, **values: object) -> None:
         with self.console.database.write_once() as tx:
@@ -132,10 +132,10 @@ def test_a_pack_has_everything_and_is_whole(bench: Bench) -> None:
 def test_the_same_facts_give_the_same_bytes(bench: Bench) -> None:
     """However often, later, and whoever has looked or exported meanwhile; a new fact changes it."""
     first = bench.pack("a.zip")
-    bench.console.recovery.show("credit-check", bench.record.id)
+    bench.console.recovery.read_record("credit-check", bench.record.id)
     bench.console._context.clock.sleep(90_000)
     with bench.console.acting_as("aud-e"):
-        bench.console.recovery.story("credit-check", bench.record.id)
+        bench.console.recovery.read_timeline("credit-check", bench.record.id)
     second = bench.pack("b.zip")
     assert Path(first.file).read_bytes() == Path(second.file).read_bytes()
     with bench.console.acting_as("op-a"):
@@ -456,7 +456,7 @@ def test_where_files_without_a_name_and_hard_links_are_unknown(bench: Bench, mon
 def export_and_die(pipe: Connection, home: Path, folder: Path, record_id: int, point: str) -> None:
     settings = Settings.load(environment(home, NOWHERE, OPERATOR="aud-e", FAILPOINT=f"{point}:1:kill"))
     with open_console(settings, None, LedgerVendor()) as console:
-        console.recovery.evidence_pack("credit-check", record_id, folder / "case.zip")
+        console.recovery.write_evidence_pack("credit-check", record_id, folder / "case.zip")
     pipe.send("not killed")
 
 
@@ -481,7 +481,7 @@ def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
         f'UPDATE payment_events SET body = \'{{"payer":"{PAYER}"}}\' WHERE payment_id IS NOT NULL',
     )
     with _folder() as folder:
-        written = scene.console.recovery.evidence_pack("refund", mine, folder / "case.zip")
+        written = scene.console.recovery.write_evidence_pack("refund", mine, folder / "case.zip")
         verdict = verify_pack(Path(written.file), written.sha256)
         contents = parts(Path(written.file))
     assert verdict.is_intact, verdict.problems
@@ -515,8 +515,8 @@ def test_accounts_have_the_rights_for_it(sql_server: SqlServer) -> None:
             with at_desk(who) as desk:
                 file = folder / f"{who}.zip"
                 try:
-                    desk.recovery.evidence_pack("credit-check", record.id, file)
-                    assert desk.recovery.story("credit-check", record.id).events
+                    desk.recovery.write_evidence_pack("credit-check", record.id, file)
+                    assert desk.recovery.read_timeline("credit-check", record.id).events
                     audit: Any = verify_pack(file).about["audit"]
                     whose[who] = (verify_pack(file).is_intact, audit["rows"] > 0, audit["withheld"] > 0)
                 except ConsoleError as refusal:
@@ -534,7 +534,7 @@ def test_no_secret_is_in_a_pack(scene: Scene) -> None:
     """None of what the desk keeps to itself: keys, passwords, tokens."""
     refund = _refunded(scene, "ORD-1")
     with _folder() as folder:
-        written = scene.console.recovery.evidence_pack("refund", refund, folder / "case.zip")
+        written = scene.console.recovery.write_evidence_pack("refund", refund, folder / "case.zip")
         whole = b"".join(parts(Path(written.file)).values())
     environment = scene.console.settings
     for name in ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "STORE_KEY", "ALARMBOX_CLIENT_SECRET"):
@@ -556,7 +556,7 @@ def test_many_answers_are_written_in_flat_memory(bench: Bench) -> None:
         tx.conn.execute(evidence.insert(), [{**row, "body": f"{n:05}" * 4_000} for n in range(800)])
     tracemalloc.start()
     with bench.console.acting_as("aud-e"):
-        written = bench.console.recovery.evidence_pack("order", 7, bench.folder / "case.zip")
+        written = bench.console.recovery.write_evidence_pack("order", 7, bench.folder / "case.zip")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert written.files > 800

@@ -14,12 +14,12 @@ def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
     order, payment, refund = refunded(scene)
     console = scene.console
     stories = {
-        ("payment", payment.id): console.payments.show(payment.id).story,
-        ("order", order): console.payments.order(order).story,
-        ("refund", refund.id): console.refunds.show(refund.id).story,
+        ("payment", payment.id): console.payments.read_payment(payment.id).newest_events,
+        ("order", order): console.payments.read_order(order).newest_events,
+        ("refund", refund.id): console.refunds.read_refund(refund.id).newest_events,
     }
     for (kind, id), story in stories.items():
-        copied = console.recovery.story(kind, id)
+        copied = console.recovery.read_timeline(kind, id)
         assert [(one.stream, one.row) for one in story.events] == [(one.stream, one.row) for one in copied.events]
         for language in ("ja", "en"):
             text = copied.as_text(language)
@@ -35,7 +35,7 @@ def test_the_page_tells_what_the_copied_story_tells(scene: Scene) -> None:
 def test_the_newest_stay(scene: Scene) -> None:
     """However long the past is, a page has its end, and it is the end of the whole."""
     _, payment, _ = refunded(scene)
-    whole = scene.console.recovery.story("payment", payment.id).events
+    whole = scene.console.recovery.read_timeline("payment", payment.id).events
     with scene.context.database.read() as conn:
         for most in (1, 3, len(whole) - 1, len(whole), len(whole) + 5):
             told = read_newest_events(scene.context, conn, "payment", payment.id, most).events
@@ -52,7 +52,7 @@ def test_who_paid_is_nobodys_to_read(scene: Scene) -> None:
             tx, AuditAction.ALERT_ACKNOWLEDGED, payment.id, {"note": f"by {PAYER}"}, kind="payment"
         )
     )
-    story = scene.console.payments.show(payment.id).story
+    story = scene.console.payments.read_payment(payment.id).newest_events
     assert story.hidden == (PAYER,)
     told = [sentence_with_record(event, story, "en") for event in story.events]
     assert not any(PAYER in one for one in told)

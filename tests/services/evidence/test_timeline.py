@@ -12,9 +12,9 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.timeline import Chain, Event, Step
+from console.domain.timeline import Event, Step, TimelinePage
 from console.services.audit.read_log import ReadLog
-from console.services.evidence.timeline import TimelineService, read_family, walk_events
+from console.services.evidence.timeline import TimelineService, read_related_records, walk_events
 from console.wording import timelines
 from tests.support.desks import MovedClock
 from tests.support.invented import numbers
@@ -51,7 +51,7 @@ def refunded(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, Refund]
     return order, scene.payment(payment.id), refund
 
 
-def alike(story: Chain, *wanted: tuple[str, str]) -> bool:
+def alike(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
     """Whether events of that step and kind of record are there in this order, whatever is between them."""
     rest = iter((one.step.value, one.kind) for one in story.events)
     return all(any(found == one for found in rest) for one in wanted)
@@ -60,7 +60,7 @@ def alike(story: Chain, *wanted: tuple[str, str]) -> bool:
 def test_a_payment_tells_its_whole_chain(scene: Scene) -> None:
     """Begun, answered, noticed, booked, the order moved, a refund asked for, approved and sent: in that order."""
     order, payment, refund = refunded(scene)
-    story = scene.console.recovery.story("payment", payment.id)
+    story = scene.console.recovery.read_timeline("payment", payment.id)
     assert alike(
         story, ("begun", "payment"), ("answer", "payment"), ("ended", "payment"), ("notice", "payment"),
         ("change", "payment"), ("change", "order"), ("decision", "refund"), ("begun", "refund"),
@@ -79,10 +79,10 @@ def test_a_payment_tells_its_whole_chain(scene: Scene) -> None:
 def test_what_belongs_together_is_named(scene: Scene) -> None:
     """A call, its answer and its end have one operation id; an answer names its evidence, an entry its run."""
     _, payment, refund = refunded(scene)
-    events = scene.console.recovery.story("refund", refund.id).events
+    events = scene.console.recovery.read_timeline("refund", refund.id).events
     sent = [one for one in events if one.operation_id == refund.operation_id]
     assert [one.step for one in sent] == [Step.BEGUN, Step.ANSWER, Step.ENDED]
-    kept = scene.console.refunds.show(refund.id).evidence
+    kept = scene.console.refunds.read_refund(refund.id).evidence
     assert [one.evidence for one in sent if one.step is Step.ANSWER] == [(item.id,) for item in kept][:1]
     assert all(one.session for one in events if one.source == "audit_log")
     assert payment.id == refund.payment_id
@@ -91,8 +91,8 @@ def test_what_belongs_together_is_named(scene: Scene) -> None:
 def test_order_and_refund_tell_of_each_other(scene: Scene) -> None:
     """From the order down to its refund, and from the refund up to its order."""
     order, payment, refund = refunded(scene)
-    down = scene.console.recovery.story("order", order)
-    up = scene.console.recovery.story("refund", refund.id)
+    down = scene.console.recovery.read_timeline("order", order)
+    up = scene.console.recovery.read_timeline("refund", refund.id)
     assert {one.kind for one in down.events} == {one.kind for one in up.events} == {"order", "payment", "refund"}
     assert "ORD-1" in down.as_text("en")
     assert "ORD-1" in up.as_text("ja")
@@ -103,12 +103,12 @@ def test_a_credit_check_and_its_operation(quick: TimelineService) -> None:
     """From the purchase to its PDF; the operation tells the same under its own id."""
     context = quick._context
     record = _bought(quick)
-    story = quick.read_story("credit-check", record.id)
+    story = quick.read_timeline("credit-check", record.id)
     kind = "credit-check"
     assert alike(story, ("begun", kind), ("answer", kind), ("change", kind), ("ended", kind))
     assert "credit-check.bought" in [one.what for one in story.events]
     assert record.operation_id is not None
-    told = quick.read_story("operation", record.operation_id)
+    told = quick.read_timeline("operation", record.operation_id)
     assert told.events[0].step is Step.BEGUN
     assert (told.kind, told.id) == ("operation", record.operation_id)
     assert "credit-check.bought" in [one.what for one in told.events]
@@ -125,7 +125,7 @@ def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
     scene.console.recovery.resolve("credit-check", record.id, "error", "no such purchase on their list")
     with scene.place.acting(scene.console, "lead-b") as other:
         other.recovery.resolve("credit-check", record.id, "error", "they confirmed it by phone")
-    story = scene.console.recovery.story("credit-check", record.id)
+    story = scene.console.recovery.read_timeline("credit-check", record.id)
     proofs = [one for one in story.events if one.step is Step.PROOF]
     assert [one.who for one in proofs] == [scene.place.named("op-a"), scene.place.named("lead-b")]
     decided = [one for one in story.events if one.source == "approvals"]
@@ -152,7 +152,7 @@ def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
         "INSERT INTO reconciliation_rows (run_id, row_key, verdict, payment_id, ours, theirs)"
         f" VALUES (77, 'k', 'different_state', {payment.id}, 'completed', 'REFUNDED')",
     )
-    story = scene.console.recovery.story("payment", payment.id)
+    story = scene.console.recovery.read_timeline("payment", payment.id)
     late = [one.what for one in story.events if one.at.year == 2030]
     assert late == [
         "reconciliation_row",
@@ -174,7 +174,7 @@ def test_nothing_of_other_records_leaks_in(scene: Scene) -> None:
     other_order, other_payment, other_refund = refunded(scene, "ORD-THEIRS")
     strange = {("order", str(other_order)), ("payment", str(other_payment.id)), ("refund", str(other_refund.id))}
     for kind, id in (("order", order), ("payment", payment.id), ("refund", refund.id)):
-        story = scene.console.recovery.story(kind, id)
+        story = scene.console.recovery.read_timeline(kind, id)
         assert not strange & {(one.kind, one.id) for one in story.events}
         assert "ORD-THEIRS" not in story.as_text("en") + repr(story.events)
 
@@ -183,7 +183,7 @@ def test_another_clients_check_of_the_same_number_is_not_told(quick: TimelineSer
     """Two clients bought the same corporation: each story is one client's."""
     mine, theirs = _bought(quick, client="1"), _bought(quick, client="2")
     assert mine.corporation_number == theirs.corporation_number
-    story = quick.read_story("credit-check", mine.id)
+    story = quick.read_timeline("credit-check", mine.id)
     assert {(one.kind, one.id) for one in story.events} == {("credit-check", str(mine.id))}
     assert theirs.operation_id not in {one.operation_id for one in story.events}
 
@@ -198,22 +198,22 @@ def test_who_paid_is_masked_everywhere(scene: Scene) -> None:
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
         f" ('payment', {payment.id}, '2030-01-01 00:00:00', 'person', 'op-a', '', 'paid by {PAYER}', 'x')",
     )
-    text = scene.console.recovery.story("payment", payment.id).as_text("ja")
+    text = scene.console.recovery.read_timeline("payment", payment.id).as_text("ja")
     assert PAYER not in text
     assert "****6354" in text
-    assert PAYER not in repr(scene.console.recovery.story("payment", payment.id))
+    assert PAYER not in repr(scene.console.recovery.read_timeline("payment", payment.id))
 
 
 def test_pages_go_on_where_they_ended(scene: Scene) -> None:
     """Any size of page gives the same chain, each event once."""
     _, payment, _ = refunded(scene)
     recovery = scene.console.recovery
-    whole = recovery.story("payment", payment.id).events
+    whole = recovery.read_timeline("payment", payment.id).events
     for size in (1, 2, 3, 7):
         told: list[Event] = []
         cursor: str | None = None
         while True:
-            page = recovery.story("payment", payment.id, size, cursor)
+            page = recovery.read_timeline("payment", payment.id, size, cursor)
             told += page.events
             cursor = page.next_cursor
             if cursor is None:
@@ -226,7 +226,7 @@ def test_a_cursor_of_nobody_is_refused(quick: TimelineService, cursor: str) -> N
     """Text that no page ever gave is a usage error, never a bug."""
     record = _bought(quick)
     with pytest.raises(ConsoleError) as caught:
-        quick.read_story("credit-check", record.id, after_cursor=cursor)
+        quick.read_timeline("credit-check", record.id, after_cursor=cursor)
     assert caught.value.code == "usage"
 
 
@@ -236,16 +236,16 @@ def test_a_cursor_of_nobody_is_refused(quick: TimelineService, cursor: str) -> N
 def test_what_is_not_there(quick: TimelineService, kind: str, id: int | str) -> None:
     """No such record, no such kind, no such form of an id."""
     with pytest.raises(ConsoleError) as caught:
-        quick.read_story(kind, id)
+        quick.read_timeline(kind, id)
     assert caught.value.code == "not_found"
 
 
 def test_reading_a_story_changes_nothing_in_it(quick: TimelineService) -> None:
     """That somebody looked is in the trail, and not in the story."""
     record = _bought(quick)
-    before = quick.read_story("credit-check", record.id)
+    before = quick.read_timeline("credit-check", record.id)
     quick._reads.flush()
-    after = quick.read_story("credit-check", record.id)
+    after = quick.read_timeline("credit-check", record.id)
     assert after.events == before.events
     with quick._context.database.read() as conn:
         seen = conn.exec_driver_sql("SELECT COUNT(*) FROM audit_log WHERE what = 'story.opened'").scalar()
@@ -258,7 +258,7 @@ def test_five_thousand_events_in_flat_memory(quick: TimelineService) -> None:
     _many(quick, record, count)
     context = quick._context
     with context.database.read() as conn:
-        family = read_family(context, conn, "credit-check", record.id)
+        family = read_related_records(context, conn, "credit-check", record.id)
         list(walk_events(conn, family))  # what is made once is made
         tracemalloc.start()
         moments = [one.at for one in walk_events(conn, family) if one.source == "evidence"]
@@ -267,7 +267,7 @@ def test_five_thousand_events_in_flat_memory(quick: TimelineService) -> None:
     assert len(moments) >= count
     assert moments == sorted(moments)
     assert peak < 4_000_000, f"{peak:,} bytes"
-    page = quick.read_story("credit-check", record.id, limit=1_000)
+    page = quick.read_timeline("credit-check", record.id, limit=1_000)
     assert len(page.events) == 1_000
     assert page.next_cursor is not None
     assert timelines.timeline_text(page, "en").endswith("(There is more. The evidence pack has all of it.)\n")
@@ -288,7 +288,7 @@ def test_hostile_text_stays_in_its_line(quick: TimelineService) -> None:
             ),
             row,
         )
-    lines = timelines.timeline_text(quick.read_story("credit-check", record.id), "en").splitlines()
+    lines = timelines.timeline_text(quick.read_timeline("credit-check", record.id), "en").splitlines()
     assert sum("Approved." in line for line in lines) == 1
     assert all(one.isprintable() for line in lines for one in line)
     assert not any(line.startswith("2026-01-01") for line in lines)
@@ -304,7 +304,7 @@ def test_who_may_not_look_is_told_nothing(quick: TimelineService) -> None:
     admin = Person("adm-f", frozenset({"admin"}), may_buy=False)
     quick._context.write(lambda tx: people.insert_person(tx.conn, admin))
     with act_as("adm-f"), pytest.raises(ConsoleError) as caught:
-        quick.read_story("credit-check", record.id)
+        quick.read_timeline("credit-check", record.id)
     assert caught.value.code == "not_allowed"
 
 

@@ -121,7 +121,7 @@ def declared() -> GuardedAction[Gift, ServiceContext, StartedPayment, int]:
         name=AuditAction("gift.send"),
         kind="gift",
         right="purchase",
-        effect=True,
+        has_effect=True,
         waits_for_lease=False,
         answer=StartedPayment,
         prepare=lambda _gift: None,
@@ -130,10 +130,10 @@ def declared() -> GuardedAction[Gift, ServiceContext, StartedPayment, int]:
         claim=claim,
         call=lambda gift, _subject: gift.provider.send(),
         record=lambda _gift, tx, subject, outcome: write(tx, subject.id, outcome),
-        broken_off=broken_off,
-        conclude=ended,
+        convert_exception=broken_off,
+        make_result=ended,
         settle=settle,
-        lapsed=lapsed,
+        record_lapse=lapsed,
     )
 
 
@@ -325,7 +325,7 @@ def test_every_declared_action_is_registered(console: Console) -> None:
     }
     registry = console._service_builder.guarded_actions
     assert {one.name for one in constants.values()} == set(registry)
-    effects = {service.action.kind: name for name, service in registry.items() if service.action.effect}
+    effects = {service.action.kind: name for name, service in registry.items() if service.action.has_effect}
     assert effects == journal.EFFECTIVE_ACTION_OF_KIND
 
 

@@ -10,7 +10,7 @@ from console.app import Console, open_health
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.tasks.records import Alert
-from console.services.guarded import database_rollback as going_back
+from console.services.guarded import database_rollback
 from tests.support import backups
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -43,7 +43,7 @@ def stops(console: Console) -> list[Alert]:
 
 def counts_on_all(reader: Console, place: Place) -> bool:
     """Whether a desk that only read remembers the newest row: on a busy server that isn't on the disk at once."""
-    going_back.find_loss(reader._context)
+    database_rollback.find_rollback(reader._context)
     seen = reader._context.spool.read_value(f"seen:{reader._context.database_id}")
     ((newest,),) = place.sql("SELECT MAX(id) FROM audit_log")
     return seen is not None and json.loads(seen)[2] == newest
@@ -125,18 +125,18 @@ def test_two_processes_of_a_desk_hear_of_an_acknowledgement_at_once(
     place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One has read what it remembers when the other gives that up: nothing is lost anew, nobody stopped."""
-    real = going_back._report_loss
+    real = database_rollback._report_rollback
     with place.desk(vendor, clock) as one, place.desk(vendor, clock) as two:
         (alert,) = stops(one)
         one.alerts.acknowledge(alert.id, "an old copy")
 
         def overtaken(*given: Any) -> object:
-            monkeypatch.setattr(going_back, "_report_loss", real)
-            assert going_back.find_loss(two._context) is None
+            monkeypatch.setattr(database_rollback, "_report_rollback", real)
+            assert database_rollback.find_rollback(two._context) is None
             return real(*given)
 
-        monkeypatch.setattr(going_back, "_report_loss", overtaken)
-        assert going_back.find_loss(one._context) is None
+        monkeypatch.setattr(database_rollback, "_report_rollback", overtaken)
+        assert database_rollback.find_rollback(one._context) is None
         assert stops(two) == []
         assert refusal(lambda: buy(one)).code == "already_purchased"
     assert len(vendor.charges) == 1
@@ -234,13 +234,13 @@ def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
             start.wait()
             for number in mine:
                 buy(console, number)
-                told.append(console.alerts.find_stop())
+                told.append(console.alerts.find_rollback())
 
     def look() -> None:
         start.wait()
         for _ in range(rounds):
             with place.desk(vendor, desk=1) as console:
-                told.append(console.alerts.find_stop())
+                told.append(console.alerts.find_rollback())
 
     threads = [Thread(target=work, args=(desk, rows[turn::3])) for turn, desk in enumerate((0, 0, 1))]
     threads.append(Thread(target=look))
@@ -257,5 +257,5 @@ def test_nothing_is_missed_where_nothing_is_lost(place: Place, vendor: LedgerVen
     for number, desk in zip(numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
         with place.desk(vendor, clock, desk=desk) as console:
             buy(console, number)
-            assert console.alerts.find_stop() is None
+            assert console.alerts.find_rollback() is None
     assert len(vendor.charges) == 6

@@ -134,7 +134,7 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
             action=AuditAction.PAYMENT_START,
             lease=None,
             waits_for_lease=False,
-            effect=False,
+            has_effect=False,
             check=lambda _conn: None,
             claim=lambda _tx, _id: Subject("payment", 1, None, None, KEY, fingerprint),
             call=lambda subject: call(subject.fingerprint),

@@ -58,7 +58,7 @@ def test_a_payment_from_its_beginning_to_its_callback(scene: Scene) -> None:
     with written() as told:
         payment = scene.payments.start(order, "paypay").payment
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-        scene.payments.notice(scene.post("paypay", "ORD-1"))
+        scene.payments.receive_notice(scene.post("paypay", "ORD-1"))
     (begun,), (token,) = of(told, LogEvent.PAYMENT_INITIATED), of(told, LogEvent.TOKEN_RECEIVED)
     assert (begun["payment"], begun["order"], begun["provider"]) == (payment.id, order, "paypay")
     assert (token["payment"], token["correlation"]) == (payment.id, begun["correlation"])
@@ -72,7 +72,7 @@ def test_a_signature_that_proves_nothing(scene: Scene) -> None:
     post = scene.bank("event-1", "ORD-CANARY", "4711")
     with written() as told:
         for header in ("t=1,v1=" + "0" * 64, "rubbish"):
-            scene.payments.notice(replace(post, headers=(("X-Notice-Signature", header),)))
+            scene.payments.receive_notice(replace(post, headers=(("X-Notice-Signature", header),)))
     reasons = [one["reason"] for one in of(told, LogEvent.SIGNATURE_VERIFICATION_FAILED)]
     assert reasons == ["signature", "no_signature"]
     assert "CANARY" not in json.dumps(told)

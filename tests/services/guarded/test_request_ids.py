@@ -15,7 +15,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest, Work
 from console.services.guarded import answer_serialization as kept_answers
 from console.services.guarded import request_ids
-from console.services.guarded.answer_serialization import Answer
+from console.services.guarded.answer_serialization import CallAnswer
 from console.store.operations.request_ids import ANSWER_RETENTION
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
@@ -130,7 +130,7 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
         lambda: buy(console, client="2"),
         lambda: console.credit_checks.refetch(record.id, request_id=ID),
         lambda: console.recovery.probe("credit-check", record.id, request_id=ID),
-        lambda: console.recovery.note("credit-check", record.id, "words", request_id=ID),
+        lambda: console.recovery.add_note("credit-check", record.id, "words", request_id=ID),
         lambda: console.recovery.take("credit-check", record.id, request_id=ID),
     ):
         error = refusal(other)
@@ -378,7 +378,7 @@ def test_answers_are_kept_value_for_value() -> None:
         "list": [1, None, True, "x"], "map": {"deep": (1, 2)},
     }  # fmt: skip
     error = rebuild_error(ErrorCode.VIEWING_PERIOD_OVER, facts, exit_status=5)
-    kept = kept_answers.from_text(kept_answers.to_text(Answer(error=error))).error
+    kept = kept_answers.from_text(kept_answers.to_text(CallAnswer(error=error))).error
     assert kept is not None
     assert (kept.code, kept.exit_status, kept.detail) == (error.code, 5, error.detail)
     assert isinstance(kept.detail["state"], PaymentState)
@@ -392,11 +392,11 @@ def test_a_payer_is_kept_masked() -> None:
         certainty=Certainty.KNOWN, work=Work(), currency="INR", asked_minor=1, captured_minor=1, reserved_minor=0,
         refunded_minor=0, set_aside_minor=0, version=1,
     )  # fmt: skip
-    text = kept_answers.to_text(Answer(payment))
+    text = kept_answers.to_text(CallAnswer(payment))
     assert "payer@" not in text
     kept = kept_answers.from_text(text).value
     assert kept.payer == "****alid"
-    assert kept_answers.to_text(Answer(kept)) == text
+    assert kept_answers.to_text(CallAnswer(kept)) == text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.support.payment_desks import Scene
 
 
 def imported(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **more: object) -> Payment:
-    return scene.payments.import_(PaymentImport(provider, number, **more))  # type: ignore[arg-type]  # any field
+    return scene.payments.import_payment(PaymentImport(provider, number, **more))  # type: ignore[arg-type]  # any field
 
 
 def refused(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **more: Any) -> ConsoleError:

@@ -8,7 +8,7 @@ import pytest
 from console.domain.payments.records import NoticePost, PaymentImport
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import Certainty
-from console.services.payment_intake.receive import MOST_UNANSWERED
+from console.services.payment_intake.receive import MOST_UNANSWERED_IN_A_ROW
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -51,7 +51,7 @@ def test_a_webhook_that_lies_books_nothing(scene: Scene) -> None:
         "state": "COMPLETED",
         "paid_at": "2026-11-20T03:00:00Z",
     }
-    result = scene.payments.notice(NoticePost("paypay", json.dumps(lie).encode(), (), "127.0.0.1"))
+    result = scene.payments.receive_notice(NoticePost("paypay", json.dumps(lie).encode(), (), "127.0.0.1"))
     assert result.refused is False
     after = scene.payment(payment.id)
     assert (after.state, after.captured_minor) == ("user_payment", 0)
@@ -62,12 +62,12 @@ def test_a_failure_that_is_told_again_may_be_news(scene: Scene) -> None:
     payment_id = begun(scene, "paypay")
     scene.money.move_payment("paypay", "ORD-1", "failed")
     failed = scene.post("paypay", "ORD-1")
-    assert scene.payments.notice(failed).done == "booked"
+    assert scene.payments.receive_notice(failed).done == "booked"
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.deliver("paypay", "ORD-1").done == "booked"
     assert scene.payment(payment_id).state == "completed"
     scene.money.move_payment("paypay", "ORD-1", "failed")
-    assert scene.payments.notice(failed).done == "repeated"
+    assert scene.payments.receive_notice(failed).done == "repeated"
     assert scene.payment(payment_id).state == "reversed"
 
 
@@ -86,7 +86,7 @@ def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
 def test_two_ask_about_one_notice(scene: Scene, provider: str) -> None:
     """Who took it and a due task, at the same moment: what the first one learnt stands, and the second is content."""
     payment_id = begun(scene, provider)
-    heard = scene.payments.judge_notice(scene.post(provider, "ORD-1"))
+    heard = scene.payments.check_notice(scene.post(provider, "ORD-1"))
     heard.store_notice()
     assert heard.ask_provider().done == "booked"
     heard.ask_provider()
@@ -103,16 +103,16 @@ def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for n in range(5):
         assert scene.deliver("paypay", f"ORD-{n}").done == "queued"
-    assert scene.payments.judge_notice(scene.post("atom", "ORD-9")).store_notice().done == "queued"
+    assert scene.payments.check_notice(scene.post("atom", "ORD-9")).store_notice().done == "queued"
 
     def asked() -> int:
         before = len(scene.control.read_requests(call="paypay_payment"))
         scene.machinery.payments._notices.confirm_due_notices()
         return len(scene.control.read_requests(call="paypay_payment")) - before
 
-    assert asked() == MOST_UNANSWERED
+    assert asked() == MOST_UNANSWERED_IN_A_ROW
     assert scene.payment(atom).state == "completed"
-    assert (asked(), asked()) == (2, MOST_UNANSWERED)
+    assert (asked(), asked()) == (2, MOST_UNANSWERED_IN_A_ROW)
     scene.control.clear_faults()
     assert (asked(), asked()) == (2, 3)
     assert {scene.payment(one).state for one in whose} == {"completed"}
@@ -124,10 +124,10 @@ def test_a_webhook_from_elsewhere_is_refused(scene: Scene, peer: str | None) -> 
     """From an address that is not PayPay's: refused, audited, counted, and nothing is asked."""
     payment_id = begun(scene, "paypay")
     post = replace(scene.post("paypay", "ORD-1"), peer=peer)
-    assert scene.payments.notice(post) == REFUSED
+    assert scene.payments.receive_notice(post) == REFUSED
     assert scene.payment(payment_id).state == "token_generated"
     assert scene.audited("payment.callback_refused") == 1
-    assert scene.payments.refused_notices() == 1
+    assert scene.payments.count_refused_notices() == 1
     assert len(scene.control.read_requests(call="paypay_payment")) == 0
 
 
@@ -143,7 +143,7 @@ def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> No
     """Once the payment is here, its notice waits for nobody any more."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
     scene.deliver("paypay", "ORD-9")
-    payment = scene.payments.import_(PaymentImport("paypay", "ORD-9"))
+    payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-9"))
     scene.run_due()
     assert scene.cases("notice") == []
     assert scene.place.sql("SELECT done, payment_id FROM payment_events") == [("unchanged", payment.id)]
@@ -160,7 +160,7 @@ def test_an_address_that_opens_something_is_not_kept(scene: Scene) -> None:
         "requestedAt": "1",
     }
     post = NoticePost("paypay", json.dumps(body).encode(), (), "127.0.0.1")
-    assert scene.payments.notice(post).done == "kept"
+    assert scene.payments.receive_notice(post).done == "kept"
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE body LIKE '%canary%'") == [(0,)]
 
 
@@ -199,7 +199,7 @@ def test_a_false_callback_changes_nothing(scene: Scene, clock: MovedClock, manne
     before = scene.payment(payment_id)
     assert scene.deliver("atom", "ORD-1", manner=manner) == REFUSED
     assert scene.payment(payment_id) == before
-    assert (scene.payments.refused_notices(), scene.audited("payment.callback_refused")) == (1, 1)
+    assert (scene.payments.count_refused_notices(), scene.audited("payment.callback_refused")) == (1, 1)
     assert len(scene.control.read_requests(call="atom_verification")) == 0
     scene.run_due()
     read = manner != "other_seal"  # what can't be opened names nobody
@@ -207,7 +207,7 @@ def test_a_false_callback_changes_nothing(scene: Scene, clock: MovedClock, manne
     assert scene.payment(payment_id).state == ("completed" if read else "token_generated")
     scene.run_due()
     assert len(scene.control.read_requests(call="atom_verification")) == int(read)
-    assert scene.payments.refused_notices() == 1
+    assert scene.payments.count_refused_notices() == 1
 
 
 @pytest.mark.engines("sqlite")
@@ -219,10 +219,10 @@ def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: Scene) -> Non
     turned = good[:-1] + (b"1" if good.endswith(b"0") else b"0")
     bodies = [b"", b"encData=", good[:-2], good[:-32], turned, good[:200], b"encData=00", b"\xff" * 40,
               good + b"&encData=00", b"{}", good.replace(b"encData", b"encdata")]  # fmt: skip
-    results = {scene.payments.notice(NoticePost("atom", body)) for body in bodies}
+    results = {scene.payments.receive_notice(NoticePost("atom", body)) for body in bodies}
     assert results == {REFUSED}
     assert scene.payment(payment_id).state == "token_generated"
-    assert scene.payments.refused_notices() == len(bodies)
+    assert scene.payments.count_refused_notices() == len(bodies)
 
 
 def test_a_callback_over_another_sum_is_for_a_person(scene: Scene) -> None:

@@ -19,7 +19,7 @@ REFUSED = NoticeResult(refused=True)
 def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
     """Where only a notice arrives it begins the payment and books it; the order follows."""
     scene.order("ORD-1", 3300, corporation=NUMBERS[0])
-    result = scene.payments.notice(scene.bank("ev-1", "ORD-1"))
+    result = scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
     assert (result.refused, result.done) == (False, "booked")
     payment = scene.of_number("bank", "ORD-1")
     assert payment is not None
@@ -29,8 +29,8 @@ def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
         NUMBERS[0],
     )
     assert scene.order_now("ORD-1").state == "paid"
-    assert scene.payments.notice(scene.bank("ev-1", "ORD-1")).done == "repeated"
-    assert scene.payments.notice(scene.bank("ev-2", "ORD-1")).done == "booked"
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "repeated"
+    assert scene.payments.receive_notice(scene.bank("ev-2", "ORD-1")).done == "booked"
     again = scene.payment(payment.id)
     assert (again.captured_minor, again.work.reason) == (3300, "paid_twice")
 
@@ -40,12 +40,12 @@ def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
     scene.account(NUMBERS[0], 5000)
     for turn in (1, 2):
         scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0])
-        assert scene.payments.notice(scene.bank(f"ev-{turn}", f"ORD-{turn}")).done == "booked"
+        assert scene.payments.receive_notice(scene.bank(f"ev-{turn}", f"ORD-{turn}")).done == "booked"
     second = scene.of_number("bank", "ORD-2")
     assert second is not None
     assert (second.captured_minor, second.set_aside_minor, second.left_minor) == (3300, 1600, 1700)
     assert second.work.reason == "set_aside"
-    (item,) = scene.payments.set_asides()
+    (item,) = scene.payments.list_set_asides()
     assert (item.record.amount_minor, item.payment.id, item.account.balance_minor) == (1600, second.id, 5000)
 
 
@@ -58,7 +58,7 @@ def test_news_of_one_payment_in_any_order_ends_alike(scene: Scene) -> None:
         for word, minutes in told:
             at = (now + timedelta(minutes=minutes)).isoformat()
             post = scene.bank(f"{name}-{word}", name, type=word, occurred_at=at)
-            assert scene.payments.notice(post).refused is False
+            assert scene.payments.receive_notice(post).refused is False
     one, other = scene.of_number("bank", "ORD-1"), scene.of_number("bank", "ORD-2")
     assert one is not None
     assert other is not None
@@ -67,7 +67,7 @@ def test_news_of_one_payment_in_any_order_ends_alike(scene: Scene) -> None:
 
 def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
     """Kept, told, answered with success; booked by a due task once the shop has written the order."""
-    assert scene.payments.notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
     assert scene.cases("notice") == ["unmatched_notice"]
     scene.order("ORD-1", 3300)
     assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 1
@@ -121,12 +121,12 @@ def test_whatever_is_wrong_gets_one_refusal(scene: Scene) -> None:
     """Each wrong thing: the same answer, audited with its reason, and nothing is changed."""
     scene.order("ORD-1", 3300)
     posts = posts_that_are_wrong(scene)
-    wrong = [name for name, post in posts.items() if scene.payments.notice(post) != REFUSED]
+    wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED]
     assert wrong == []
     assert scene.of_number("bank", "ORD-1") is None
     assert scene.audited("payment.callback_refused") == len(posts)
-    assert scene.payments.refused_notices() == len(posts)
-    assert scene.payments.notice(scene.bank("ev-1", "ORD-1")).done == "booked"
+    assert scene.payments.count_refused_notices() == len(posts)
+    assert scene.payments.receive_notice(scene.bank("ev-1", "ORD-1")).done == "booked"
 
 
 @pytest.mark.parametrize("point", ["before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"])
@@ -137,10 +137,10 @@ def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: Scene, poi
     post = scene.bank("ev-1", "ORD-1")
     scene.context.failpoints = Failpoints((point, 1, "raise"))
     try:
-        scene.payments.notice(post)
+        scene.payments.receive_notice(post)
     except FailpointReached:
         assert point.endswith("notice_tx")
-    scene.payments.notice(post)
+    scene.payments.receive_notice(post)
     scene.run_due()
     payment = scene.of_number("bank", "ORD-1")
     assert payment is not None

@@ -55,7 +55,7 @@ def test_whatever_exceeds_the_limit_is_set_aside(scene: Scene, limit: int, booke
     payment = paid(scene, begun(scene, "ORD-1", corporation_number=ONE))
     assert held(scene) == [(booked, 0)]
     assert (payment.captured_minor, payment.set_aside_minor) == (3300, excess)
-    asides = scene.payments.set_asides()
+    asides = scene.payments.list_set_asides()
     assert [one.record.amount_minor for one in asides] == ([excess] if excess else [])
     told = scene.place.sql("SELECT rule_id, observed, expected FROM alerts")
     expected = [("set_aside", f"{excess} of 3300 JPY", f"at most {limit}")] if excess else []

@@ -14,7 +14,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.services.payments.apply_report import PaymentFact, apply_report, make_report_values
+from console.services.payments.apply_report import ReportWithSource, apply_report, make_report_values
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.support.desks import NUMBERS
@@ -25,7 +25,7 @@ START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _KINDS = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAYMENT: OutcomeClass.PENDING}
 
 
-def fact(state: PaymentState, minute: int, way: ReportSource = ReportSource.READ, **more: Any) -> PaymentFact:
+def fact(state: PaymentState, minute: int, way: ReportSource = ReportSource.READ, **more: Any) -> ReportWithSource:
     """What a provider says at a minute of the story."""
     told: dict[str, Any] = {
         "merchant_payment_id": "-",
@@ -37,7 +37,7 @@ def fact(state: PaymentState, minute: int, way: ReportSource = ReportSource.READ
     } | more
     report = PaymentReport(**told)
     answer = Outcome(_KINDS.get(state, OutcomeClass.FAILED_DEFINITE), "told", Sent.YES, report, 200, "{}", "0" * 64)
-    return PaymentFact(report, START + timedelta(minutes=minute), way, way.value, answer)
+    return ReportWithSource(report, START + timedelta(minutes=minute), way, way.value, answer)
 
 
 def begun(scene: Scene, number: str, order_id: int | None = None, **more: Any) -> Payment:
@@ -45,7 +45,7 @@ def begun(scene: Scene, number: str, order_id: int | None = None, **more: Any) -
     return scene.payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START)))
 
 
-def tell(scene: Scene, payment: Payment, *facts: PaymentFact) -> Payment:
+def tell(scene: Scene, payment: Payment, *facts: ReportWithSource) -> Payment:
     for one in facts:
         scene.context.database.write(lambda tx, one=one: apply_report(scene.context, tx, payment, one))  # type: ignore[misc]
     return scene.payment(payment.id)
@@ -143,10 +143,10 @@ def test_a_refund_that_nobody_here_made_is_a_case(scene: Scene) -> None:
     payment = paid(scene, begun(scene, "ORD-1"), refunds=(strange,))
     assert (payment.provider_refunded_minor, payment.refunded_minor) == (1000, 0)
     assert (scene.payment(payment.id).work.reason, scene.cases()) == ("unknown_refund", ["unknown_refund"])
-    assert scene.payments.show(payment.id).sides[1].differs == ("refunded",)
+    assert scene.payments.read_payment(payment.id).sides[1].differs == ("refunded",)
 
 
-def done(scene: Scene, payment: Payment, told: PaymentFact) -> str:
+def done(scene: Scene, payment: Payment, told: ReportWithSource) -> str:
     return scene.context.database.write(lambda tx: apply_report(scene.context, tx, payment, told)).effect
 
 
@@ -235,9 +235,9 @@ def test_what_the_provider_says_of_itself(
         amount = more.get("amount", Money(3300, "JPY"))
         more = more | {"amount": amount and Money(amount.minor, other[amount.currency])}
     told = fact(P.PAYMENT_SUCCESS, 1, **more | {"provider_state": "w" * 50})
-    assert make_report_values(told.report, payment, told.at) == said | {
+    assert make_report_values(told.report, payment, told.true_at) == said | {
         "provider_state": "w" * 40,
-        "told_at": told.at,
+        "told_at": told.true_at,
     }
 
 

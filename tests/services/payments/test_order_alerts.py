@@ -16,7 +16,7 @@ def looks(scene: Scene, clock: MovedClock) -> Looks:
 
 
 def view(looks: Looks) -> OrderView:
-    return looks.scene.console.payments.order(looks.scene.order_now("ORD-1").id)
+    return looks.scene.console.payments.read_order(looks.scene.order_now("ORD-1").id)
 
 
 def test_a_pending_order_of_a_paid_payment(looks: Looks) -> None:
@@ -29,7 +29,7 @@ def test_a_pending_order_of_a_paid_payment(looks: Looks) -> None:
     assert (seen.alert.alert.rule_id, seen.alert.action, seen.alert.id) == ("A", "move_order", payment)
     assert seen.explanation.why == "why.order_alert_A"
     looks.shop("total_amount = 3300")
-    looks.scene.payments.move_order(payment)
+    looks.scene.payments.set_order_paid(payment)
     fits = view(looks)
     assert (fits.alert, fits.explanation.verdict) == (None, "verdict.order_paid"), "before the rules look again"
 

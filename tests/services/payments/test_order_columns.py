@@ -57,7 +57,7 @@ def test_of_paypay_and_of_a_bank(scene: Scene) -> None:
     scene.payments.probe(payment)
     assert columns(scene) == (None, None, "paypay")
     scene.order("ORD-2", 3300)
-    scene.payments.notice(scene.bank("e-1", "ORD-2"))
+    scene.payments.receive_notice(scene.bank("e-1", "ORD-2"))
     assert columns(scene, "ORD-2") == (None, None, "bank")
 
 

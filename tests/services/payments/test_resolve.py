@@ -82,7 +82,7 @@ def test_on_paper_it_takes_two(scene: Scene, other: Callable[[str], Other], end:
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     first = scene.payments.resolve(payment.id, end, "settlement of the 20th, row 14", "0421-from-paper")
     assert (first.awaiting, scene.payment(payment.id).certainty) == ("second_person", Certainty.UNKNOWN)
-    assert scene.payments.show(payment.id).awaiting == "second_person"
+    assert scene.payments.read_payment(payment.id).awaiting == "second_person"
     with refused("same_person"):
         scene.payments.resolve(payment.id, end, "I say so again")
     with other("op-b") as colleague, refused("not_allowed"):
@@ -166,7 +166,7 @@ def paid(scene: Scene, number: str = "ORD-1") -> Payment:
 def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -> None:
     """All agree; an answer is old after a day."""
     payment = paid(scene)
-    view = scene.payments.show(payment.id)
+    view = scene.payments.read_payment(payment.id)
     ours, provider, order = view.sides
     assert (ours.state, ours.minor, ours.currency) == ("completed", 3300, "JPY")
     assert (provider.word, provider.minor, provider.differs, provider.old) == ("COMPLETED", 3300, (), False)
@@ -181,32 +181,32 @@ def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -
     assert [entry.what for entry in view.timeline][-2:] == ["payment.booked", "payment.probed"]
     assert {item.source for item in view.evidence} == {"paypay.start", "paypay.payment"}
     clock.offset += timedelta(hours=25)
-    assert scene.payments.show(payment.id).sides[1].old
+    assert scene.payments.read_payment(payment.id).sides[1].old
 
 
 def test_sides_that_disagree_are_marked(scene: Scene) -> None:
     """A cancelled order beside a payment; a provider that was never asked; an order that is none."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-    assert scene.payments.show(payment.id).sides[1].asked is None
+    assert scene.payments.read_payment(payment.id).sides[1].asked is None
     scene.cancel_order("ORD-1")
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    view = scene.payments.show(payment.id)
+    view = scene.payments.read_payment(payment.id)
     assert view.sides[2].differs == ("state",)
     assert view.explanation.verdict == "verdict.payment_paid_after_cancel"
-    assert scene.payments.order(view.record.order_id or 0).explanation.verdict == "verdict.order_paid_late"
+    assert scene.payments.read_order(view.record.order_id or 0).explanation.verdict == "verdict.order_paid_late"
 
 
 def test_an_order_shows_its_payments(scene: Scene) -> None:
     """All of them, newest first, with its own history."""
     payment = paid(scene)
-    view = scene.payments.order(payment.order_id or 0)
+    view = scene.payments.read_order(payment.order_id or 0)
     assert [one.id for one in view.payments] == [payment.id]
     assert (view.record.state, [entry.what for entry in view.timeline]) == ("paid", ["order.filled", "order.paid"])
     with refused("not_found"):
-        scene.payments.order(999)
+        scene.payments.read_order(999)
     with refused("not_found"):
-        scene.payments.show(999)
+        scene.payments.read_payment(999)
 
 
 @pytest.mark.expects_log("what was tolerated is told")
@@ -215,8 +215,8 @@ def test_the_order_is_moved_by_hand(scene: Scene) -> None:
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = paid(scene)
     assert scene.order_now("ORD-1").state == "pending"
-    assert scene.payments.move_order(payment.id).state == "paid"
+    assert scene.payments.set_order_paid(payment.id).state == "paid"
     with refused("nothing_to_resolve"):
-        scene.payments.move_order(payment.id)
+        scene.payments.set_order_paid(payment.id)
     with refused("not_found"):
-        scene.payments.move_order(999)
+        scene.payments.set_order_paid(999)

@@ -24,7 +24,7 @@ def forget(scene: Scene, payment: Payment, *, journal: bool) -> str:
 
 
 def shown(scene: Scene, operation: str) -> OperationView:
-    view = scene.console.recovery.show("operation", operation)
+    view = scene.console.recovery.read_record("operation", operation)
     assert isinstance(view, OperationView)
     return view
 

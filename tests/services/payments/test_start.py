@@ -265,7 +265,7 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     entry = scene.context.spool.undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
-    assert scene.machinery.starts.deliver(entry.intent.operation_id, entry.answer)
+    assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.handle is not None) == ("token_generated", True)

@@ -28,10 +28,10 @@ def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) ->
     scene.money.move_payment("atom", "ORD-1", "paid")
     paid = scene.payments.probe(payment.id)
     assert (paid.state, paid.captured_minor) == ("completed", 50_000)
-    view = scene.payments.show(paid.id)
+    view = scene.payments.read_payment(paid.id)
     assert view.explanation.verdict == "verdict.payment_reversible"
     clock.offset += timedelta(days=4)
-    assert scene.payments.show(paid.id).explanation.verdict == "verdict.payment_complete"
+    assert scene.payments.read_payment(paid.id).explanation.verdict == "verdict.payment_complete"
     scene.money.move_payment("atom", "ORD-1", "reversed")
     assert scene.payments.probe(paid.id).state == "reversed"
 
@@ -102,7 +102,7 @@ def test_a_start_whose_process_went_away_is_unknown_and_read(
     monkeypatch.setattr(boot_clock, "uptime_ms", lambda: uptime() + 600_000)
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
-    assert scene.payments.show(payment.id).record.certainty is Certainty.UNKNOWN
+    assert scene.payments.read_payment(payment.id).record.certainty is Certainty.UNKNOWN
     scene.console.recovery.run_due()
     lapsed = scene.payment(payment.id)
     assert (lapsed.state, lapsed.certainty, lapsed.error_code) == ("initializing", Certainty.UNKNOWN, "lapsed")

@@ -9,7 +9,7 @@ from console.domain.payments.consistency import WAITING_STATES
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work
-from console.services.payments import timeout_start as timed_out
+from console.services.payments import timeout_start
 from console.store.payments import payment_deadlines as payment_times
 from console.store.tasks import sagas
 from tests.services.payments.test_apply_report import START, P, begun, fact, tell
@@ -31,19 +31,21 @@ def test_only_what_is_known_to_wait_can_be_over(state: PaymentState, certainty: 
     """What nobody knows is never ended by time; what has ended has."""
     payment = replace(PAYMENT, state=state, certainty=certainty)
     over = state in WAITING_STATES and certainty is Certainty.KNOWN
-    assert timed_out.has_timed_out(payment, START + HOUR) is over
+    assert timeout_start.has_timed_out(payment, START + HOUR) is over
 
 
 @pytest.mark.parametrize(("late", "over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
 def test_the_last_instant_is_the_payers(late: timedelta, over: bool) -> None:
     """Where no time was set nothing is ever over."""
-    assert timed_out.has_timed_out(PAYMENT, START + late) is over
-    assert not timed_out.has_timed_out(replace(PAYMENT, expires_at=None), START + late)
-    assert not timed_out.has_timed_out(replace(PAYMENT, certainty=Certainty.UNKNOWN), START + late)
-    assert not timed_out.has_timed_out(replace(PAYMENT, expires_at=None, certainty=Certainty.UNKNOWN), START + late)
+    assert timeout_start.has_timed_out(PAYMENT, START + late) is over
+    assert not timeout_start.has_timed_out(replace(PAYMENT, expires_at=None), START + late)
+    assert not timeout_start.has_timed_out(replace(PAYMENT, certainty=Certainty.UNKNOWN), START + late)
+    assert not timeout_start.has_timed_out(
+        replace(PAYMENT, expires_at=None, certainty=Certainty.UNKNOWN), START + late
+    )
 
 
-def over(scene: Scene, at: datetime, most: int = 50, saga: str = timed_out.KIND) -> list[str]:
+def over(scene: Scene, at: datetime, most: int = 50, saga: str = timeout_start.KIND) -> list[str]:
     with scene.context.database.read() as conn:
         return [one.merchant_payment_id for one in payment_times.overdue_payments(conn, saga, at, most)]
 
@@ -56,7 +58,7 @@ def waiting(scene: Scene, number: str, minutes: float | None, order: int | None 
 
 def under_way(scene: Scene, payment: Payment, kind: str, subject: str = "payment") -> None:
     scene.context.write(
-        lambda tx: sagas.start_saga(tx.conn, kind, subject, payment.id, timed_out.ASK, {}, START) and None
+        lambda tx: sagas.start_saga(tx.conn, kind, subject, payment.id, timeout_start.ASK, {}, START) and None
     )
 
 
@@ -90,9 +92,9 @@ def test_what_has_ended_or_is_unknown_is_not_among_them(scene: Scene) -> None:
 def test_what_is_under_way_is_not_begun_again(scene: Scene, other: str) -> None:
     """By its own kind of saga, about this very payment; another kind, or another subject, is no matter."""
     first, second, third = (waiting(scene, number, 1) for number in ("A", "B", "C"))
-    under_way(scene, second, timed_out.KIND)
+    under_way(scene, second, timeout_start.KIND)
     under_way(scene, first, other)
-    under_way(scene, third, timed_out.KIND, subject="order")
+    under_way(scene, third, timeout_start.KIND, subject="order")
     assert over(scene, START + HOUR) == ["A", "C"]
     assert over(scene, START + HOUR, saga=other) == ["B", "C"]
 
@@ -100,10 +102,10 @@ def test_what_is_under_way_is_not_begun_again(scene: Scene, other: str) -> None:
 def test_it_is_begun_once(scene: Scene) -> None:
     """By asking; who comes second is told that it is under way."""
     payment, context = waiting(scene, "A", 1), scene.context
-    saga = context.write(lambda tx: timed_out.begin_saga(context, tx, payment))
+    saga = context.write(lambda tx: timeout_start.begin_saga(context, tx, payment))
     assert saga is not None
-    assert (saga.kind, saga.step, saga.subject_id) == (timed_out.KIND, timed_out.ASK, payment.id)
-    assert context.write(lambda tx: timed_out.begin_saga(context, tx, payment)) is None
+    assert (saga.kind, saga.step, saga.subject_id) == (timeout_start.KIND, timeout_start.ASK, payment.id)
+    assert context.write(lambda tx: timeout_start.begin_saga(context, tx, payment)) is None
 
 
 @pytest.mark.parametrize(
@@ -114,8 +116,8 @@ def test_an_order_is_cancelled_behind_what_ended_unpaid(scene: Scene, order: boo
     """Where there is one that waits, and a time until which a payer may begin again."""
     of = scene.order("ORD-1", 3300) if order else None
     payment, context = waiting(scene, "A", 1 if ends else None, of), scene.context
-    context.write(lambda tx: timed_out.begin_saga_at_cancellation(context, tx, payment))
+    context.write(lambda tx: timeout_start.begin_saga_at_cancellation(context, tx, payment))
     with context.database.read() as conn:
-        saga = sagas.find_open(conn, timed_out.KIND, "payment", payment.id)
+        saga = sagas.find_open(conn, timeout_start.KIND, "payment", payment.id)
     assert (saga is not None) is follows
-    assert saga is None or saga.step == timed_out.CANCEL
+    assert saga is None or saga.step == timeout_start.CANCEL

@@ -68,7 +68,7 @@ def due(scene: Scene) -> int:
 
 
 def sagas(scene: Scene, number: str = "ORD-1") -> tuple[SagaView, ...]:
-    return scene.payments.order(scene.order_now(number).id).sagas
+    return scene.payments.read_order(scene.order_now(number).id).sagas
 
 
 def only(scene: Scene, number: str = "ORD-1") -> SagaView:
@@ -138,7 +138,7 @@ def test_paid_between_question_and_expiry_by_a_notice(
 
     def paid() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-        scene.machinery.payments.notice(scene.post("paypay", "ORD-1"))
+        scene.machinery.payments.receive_notice(scene.post("paypay", "ORD-1"))
 
     at(scene, point, paid, monkeypatch)
     only_timeouts(scene)
@@ -181,7 +181,7 @@ def test_paid_between_expiry_and_cancelling(scene: Scene, clock: MovedClock, mon
 
     def paid() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-        scene.machinery.payments.notice(scene.post("paypay", "ORD-1"))
+        scene.machinery.payments.receive_notice(scene.post("paypay", "ORD-1"))
 
     at(scene, "before_cancel_order", paid, monkeypatch)
     only_timeouts(scene)
@@ -202,7 +202,7 @@ def test_paid_after_cancelling_is_for_people(
 
     def paid() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-        scene.machinery.payments.notice(scene.post("paypay", "ORD-1"))
+        scene.machinery.payments.receive_notice(scene.post("paypay", "ORD-1"))
 
     if point:
         at(scene, point, paid, monkeypatch)
@@ -511,7 +511,7 @@ def test_nobody_begins_a_payment_of_a_cancelled_order(
 
     _together([Thread(target=begin), Thread(target=cancel)])
     now = scene.order_now("ORD-1")
-    alive = [one for one in scene.payments.order(now.id).payments if payment_timeouts.is_alive(one)]
+    alive = [one for one in scene.payments.read_order(now.id).payments if payment_timeouts.can_still_be_paid(one)]
     assert (now.state == "cancelled", len(alive)) in ((True, 0), (False, 1)), (now, alive, results)
     assert results[0] in ("begun", "already_decided")
 
@@ -533,7 +533,7 @@ def test_a_payment_begun_while_its_order_is_being_cancelled(
     monkeypatch.setattr(orders, "change_order", begun_meanwhile)
     only_timeouts(scene)
     assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
-    assert [one.state.value for one in scene.payments.order(order).payments] == ["token_generated", "expired"]
+    assert [one.state.value for one in scene.payments.read_order(order).payments] == ["token_generated", "expired"]
     assert next(turns, None) is None
     step = only(scene).current
     assert step is not None
@@ -549,10 +549,10 @@ def test_an_order_without_a_payment_is_the_shops(scene: Scene, clock: MovedClock
     later(scene, clock, timedelta(days=30))
     assert due(scene) == 0
     assert (scene.order_now("ORD-1").state.value, stock(scene), sagas(scene)) == ("pending", ["held"], ())
-    told = scene.payments.order(order).explanation
+    told = scene.payments.read_order(order).explanation
     assert (told.why, told.next_step.code) == ("why.order_not_begun", "next.order_shop_decides")
     scene.payments.start(order, "paypay")
-    assert scene.payments.order(order).explanation.why == "why.order_pending"
+    assert scene.payments.read_order(order).explanation.why == "why.order_pending"
     later(scene, clock, OVER)
     assert due(scene) > 0
     assert (scene.order_now("ORD-1").state.value, stock(scene)) == ("cancelled", ["released"])
@@ -591,7 +591,7 @@ def test_what_is_stuck_is_for_a_person(scene: Scene, clock: MovedClock, monkeypa
     """
     payment = stuck(scene, clock, monkeypatch)
     assert told(scene) == [("release_stock: trouble", "open", "payment", payment.id)]
-    view = scene.payments.order(scene.order_now("ORD-1").id)
+    view = scene.payments.read_order(scene.order_now("ORD-1").id)
     current = view.sagas[-1].current
     assert current is not None
     assert (current.name, current.state, current.reason) == ("release_stock", StepState.STUCK, "trouble")
@@ -599,7 +599,7 @@ def test_what_is_stuck_is_for_a_person(scene: Scene, clock: MovedClock, monkeypa
         "why.order_stuck",
         f"support-console show payment {payment.id}",
     )
-    shown = scene.payments.show(payment.id).explanation
+    shown = scene.payments.read_payment(payment.id).explanation
     assert (shown.why, shown.next_step.command) == (
         "why.payment_timeout_stuck",
         f"support-console probe payment {payment.id}",

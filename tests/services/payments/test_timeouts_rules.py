@@ -11,8 +11,8 @@ from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty
 from console.domain.tasks.states import SagaState
-from console.services.payments import timeout_start as timed_out
-from console.services.payments.timeouts import is_alive, is_unpaid
+from console.services.payments import timeout_start
+from console.services.payments.timeouts import can_still_be_paid, is_unpaid
 from tests.services.payments.test_timeout_start import PAYMENT
 from tests.services.payments.test_timeouts import OVER, begun, later
 from tests.support.desks import MovedClock
@@ -26,7 +26,7 @@ P = PaymentState
 @pytest.mark.parametrize("state", PaymentState)
 def test_money_may_still_come_by_what_waits_or_is_unknown(state: PaymentState, certainty: Certainty) -> None:
     payment = replace(PAYMENT, state=state, certainty=certainty)
-    assert is_alive(payment) is (state in WAITING_STATES or certainty is Certainty.UNKNOWN)
+    assert can_still_be_paid(payment) is (state in WAITING_STATES or certainty is Certainty.UNKNOWN)
 
 
 @pytest.mark.parametrize("final", [True, False])
@@ -53,7 +53,7 @@ def test_one_payments_end_is_taken_up(scene: Scene, clock: MovedClock, under_way
     assert take(payment.id + 1) is None
     later(scene, clock, OVER)
     if under_way:
-        assert scene.context.write(lambda tx: timed_out.begin_saga(scene.context, tx, payment)) is not None
+        assert scene.context.write(lambda tx: timeout_start.begin_saga(scene.context, tx, payment)) is not None
     assert take(payment.id) is not None
     assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == (P.EXPIRED, "cancelled")
     with scene.context.database.read() as conn:

@@ -12,7 +12,7 @@ from console.domain.failpoint_names import SAGA_NAMES
 from console.domain.payments.records import OrderState, Payment
 from console.sandbox.control.client import SandboxError
 from console.services.payments import timeouts as payment_timeouts
-from console.services.payments.timeouts import is_alive
+from console.services.payments.timeouts import can_still_be_paid
 from console.services.process.context import WORKER, act_as
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
@@ -80,7 +80,7 @@ class Walk:
         return [one for number in self.numbers for one in self._of(number)]
 
     def _of(self, number: str) -> tuple[Payment, ...]:
-        return self.scene.payments.order(self.scene.order_now(number).id).payments
+        return self.scene.payments.read_order(self.scene.order_now(number).id).payments
 
     def run(self) -> None:
         with act_as(WORKER):
@@ -106,11 +106,11 @@ def check(walk: Walk, told: str) -> None:
     """What holds at every moment."""
     scene = walk.scene
     for number in walk.numbers:
-        view = scene.payments.order(scene.order_now(number).id)
+        view = scene.payments.read_order(scene.order_now(number).id)
         order = view.record
         rows = scene.place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {order.id}")
         held = str(rows[0][0])
-        alive = [one for one in view.payments if is_alive(one)]
+        alive = [one for one in view.payments if can_still_be_paid(one)]
         if order.state is OrderState.CANCELLED:
             assert alive == [], told
         assert (held == "released") <= (order.state is OrderState.CANCELLED), told
@@ -144,6 +144,6 @@ def test_whatever_happens(scene: Scene, clock: MovedClock, seed: int, monkeypatc
         scene.run_due()
         check(walk, f"seed {seed}: the end")
     for number in walk.numbers:
-        view = scene.payments.order(scene.order_now(number).id)
+        view = scene.payments.read_order(scene.order_now(number).id)
         assert view.record.state is not OrderState.PENDING or not view.payments, (seed, view)
         assert [one for one in view.sagas if one.record.ended_at is None] == [], (seed, view)

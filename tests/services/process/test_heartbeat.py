@@ -12,12 +12,12 @@ from console.app import Console
 from console.domain.clock import TimeScale
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
-from console.services.credit_checks import refetch as completion
+from console.services.credit_checks import refetch
 from console.services.credit_checks.provider_tokens import LEASE_NAME as TOKEN_LEASE
 from console.services.guarded.leases import acquire, hold_lease, keep_renewed
 from console.services.payments.probe import lease_name as payment_lease
 from console.services.process.heartbeat import Heartbeat
-from console.services.refunds import lease as refund_holding
+from console.services.refunds import lease as refund_lease
 from console.store.operations import leases
 from tests.crash.signals import Stage, stage
 from tests.support.money_desks import ask, order, paid
@@ -111,7 +111,7 @@ def _credit_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
     on.sandbox.control.add_fault("hang", call="detail")
     number = on.sandbox.control.read_ledger("1180301018771")["entries"][0]["id"]
     act = lambda console: console.recovery.resolve("credit-check", record.id, "success", "seen", number)  # noqa: E731
-    return completion.lease_name(record.id), act
+    return refetch.lease_name(record.id), act
 
 
 def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
@@ -121,7 +121,7 @@ def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
     with suppress(ConsoleError):
         on.checker.refunds.approve(refund)
     on.sandbox.control.add_fault("hang", call="paypay_refund_details")
-    return refund_holding.lease_name(payment), lambda console: console.refunds.probe(refund)
+    return refund_lease.lease_name(payment), lambda console: console.refunds.probe(refund)
 
 
 def _payment(on: Stage) -> tuple[str, Callable[[Console], object]]:

@@ -384,7 +384,7 @@ def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
     day = scene.context.now().astimezone(IST).date()
     for number, state in (("ORD-1", "paid"), ("ORD-2", "paid")):
         scene.money.register_payment("atom", number, 50_000, state)
-        scene.payments.import_(PaymentImport("atom", number, amount="500.00", day=day))
+        scene.payments.import_payment(PaymentImport("atom", number, amount="500.00", day=day))
     run = scene.console.reconciliation.run
     assert counts(run("atom", day, day)) == (2, 0, 0, 0, 0)
     scene.money.move_payment("atom", "ORD-2", "reversed", notify=False)
@@ -399,8 +399,8 @@ def test_a_source_of_notices_is_compared_with_what_it_told(days: Days) -> None:
     """What its notices booked matches; one that had no order of ours is different; ours alone is missing."""
     scene, at = days.scene, days.noon.isoformat()
     scene.order("ORD-1", 3300)
-    scene.payments.notice(scene.bank("e-1", "ORD-1", occurred_at=at))
-    scene.payments.notice(scene.bank("e-2", "ORD-none", occurred_at=at))
+    scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=at))
+    scene.payments.receive_notice(scene.bank("e-2", "ORD-none", occurred_at=at))
     days.here("ORD-3", source="bank")
     report = days.run(provider="bank")
     assert counts(report) == (1, 0, 1, 1, 0)
@@ -511,6 +511,6 @@ def test_two_at_once(days: Days) -> None:
 def test_notices_that_say_nothing_of_a_payment(days: Days) -> None:
     """They are in no count, and nothing is wrong with them."""
     scene, at = days.scene, days.noon.isoformat()
-    scene.payments.notice(scene.bank("e-1", "ORD-1", occurred_at=at, type="account.changed"))
+    scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=at, type="account.changed"))
     report = days.run(provider="bank")
     assert (counts(report), report.refused, report.cases) == ((0, 0, 0, 0, 0), 0, ())

@@ -65,7 +65,7 @@ def compare(desk: Stage, who: str, kind: str, make: Callable[[], Any], skip: tup
         said = desk.does(who, kind, record, what)
         told = f"{who}: {what} of {kind} {record} is ruled out by {reason}, and ends with {said}"
         assert said in _refusals(who, what, reason), told
-    assert desk.console.recovery.show(kind, record.id).record == record, f"one of {ruled_out} changed {record}"
+    assert desk.console.recovery.read_record(kind, record.id).record == record, f"one of {ruled_out} changed {record}"
 
 
 def _offered(desk: Stage, who: str, kind: str, record: Any, what: str) -> None:
@@ -82,7 +82,7 @@ def _offered(desk: Stage, who: str, kind: str, record: Any, what: str) -> None:
 
 
 def _ended_as_told(desk: Stage, kind: str, record: Any, effect: Any) -> None:
-    after: Any = desk.console.recovery.show(kind, record.id)
+    after: Any = desk.console.recovery.read_record(kind, record.id)
     assert (record.state, after.record.state) == effect.state
     if kind != "order":
         assert (record.certainty, after.record.certainty) == effect.certainty
@@ -126,7 +126,7 @@ def test_payments_that_wait_for_a_second_person(desk: Stage, who: str, first: st
     def proposed() -> Any:
         payment = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
         assert desk.does("op-a", "payment", payment, f"resolve.{first}") == "awaiting"
-        return desk.console.payments.show(payment.id).record
+        return desk.console.payments.read_payment(payment.id).record
 
     compare(desk, who, "payment", proposed, skip=("probe",))
 
@@ -146,7 +146,7 @@ def _checks(desk: Stage) -> dict[str, Callable[[], Any]]:
     def viewing_over() -> Any:
         record = desk.check(readable=False)
         desk.context.database.write(lambda tx: _over(tx, record))
-        return desk.console.credit_checks.show(record.id).record
+        return desk.console.credit_checks.read_credit_check(record.id).record
 
     return {
         "unknown": lambda: desk.check("silent_after_charge"),
@@ -177,7 +177,7 @@ def test_credit_checks_that_wait_for_a_second_person(desk: Stage, who: str) -> N
     def proposed() -> Any:
         record = desk.check("silent_before_charge")
         assert desk.does("op-a", "credit-check", record, "resolve.error") == "awaiting"
-        return desk.console.credit_checks.show(record.id).record
+        return desk.console.credit_checks.read_credit_check(record.id).record
 
     compare(desk, who, "credit-check", proposed, skip=("probe", "resolve.success"))
 
@@ -210,9 +210,9 @@ def test_orders(desk: Stage, who: str) -> None:
     def order_of(state: PaymentState, told: ProviderStatement, *, moved: bool = False) -> Any:
         payment = desk.payment(state, told)
         if moved:
-            desk.by("op-a", lambda: desk.console.payments.move_order(payment.id))
+            desk.by("op-a", lambda: desk.console.payments.set_order_paid(payment.id))
         assert payment.order_id is not None
-        return desk.console.payments.order(payment.order_id).record
+        return desk.console.payments.read_order(payment.order_id).record
 
     compare(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID))
     compare(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID, moved=True))
@@ -229,7 +229,7 @@ def _refunds(desk: Stage) -> dict[str, Callable[[], Any]]:
         def make() -> Any:
             asked = desk.refund()
             desk.by(who, lambda: act(asked))
-            return desk.console.refunds.show(asked.id).record
+            return desk.console.refunds.read_refund(asked.id).record
 
         return make
 
@@ -238,7 +238,7 @@ def _refunds(desk: Stage) -> dict[str, Callable[[], Any]]:
         values = {"work_state": "needs_review", "work_at": None, "work_reason": "retention"}
         desk.context.database.write(lambda tx: refunds.change_refund(tx.conn, accepted, desk.context.now(), **values))
         desk.ledger.entries.clear()  # nothing is told of it any more
-        return desk.console.refunds.show(accepted.id).record
+        return desk.console.refunds.read_refund(accepted.id).record
 
     return {
         "requested": desk.refund,
@@ -272,7 +272,7 @@ def test_refunds_that_wait_for_a_second_person(desk: Stage, who: str) -> None:
     def proposed() -> Any:
         refund = desk.refund("silent_before")
         assert desk.does("op-a", "refund", refund, "resolve.failed") == "awaiting"
-        return desk.console.refunds.show(refund.id).record
+        return desk.console.refunds.read_refund(refund.id).record
 
     compare(desk, who, "refund", proposed, skip=("probe",))
 

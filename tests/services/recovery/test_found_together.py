@@ -54,7 +54,7 @@ def walked(console: Console, queue: str, limit: int) -> list[tuple[str, int]]:
     """Page after page."""
     found, cursor = [], None
     while True:
-        page = console.recovery.queue(queue, limit, cursor)
+        page = console.recovery.read_queue(queue, limit, cursor)
         found += names(page.items)
         cursor = page.next_cursor
         if cursor is None:
@@ -105,7 +105,7 @@ def test_queues_lead_from_kind_to_kind(console: Console, books: Connection, limi
     refund = asked(books, paid(books, "P-3"), work=REVIEW)
     assert walked(console, "review", limit) == [("Refund", refund.id), ("Payment", looked_at.id)]
     assert walked(console, "refunds", limit) == [("Refund", refund.id)]
-    counted = {one.queue: one.count for one in console.recovery.counts()}
+    counted = {one.queue: one.count for one in console.recovery.count_queues()}
     assert counted == {"pending": 3, "unknown": 0, "error": 0, "incomplete": 0, "review": 2, "refunds": 1}
 
 
@@ -119,7 +119,7 @@ def test_everything_in_a_queue_is_explained(console: Console, books: Connection)
     refund = moved(books, asked(books, paid(books, "P-2")), RefundState.SUBMITTING)
     refunds.change_refund(books, refund, NOW, certainty="unknown", **refunds.work_values(REVIEW))
     approvals.insert_proposal(books, "refund", str(refund.id), "failed", "op-b", 1, NOW)
-    items = console.recovery.queue("review").items
+    items = console.recovery.read_queue("review").items
     assert names(items) == [("Refund", refund.id), ("Payment", payment.id), ("Order", order.id)]
     assert all(item.explanation.why and item.explanation.next_step.code and item.since for item in items)
     waiting = {type(item.record): "second_person" in item.explanation.next_step.code for item in items}
@@ -135,8 +135,8 @@ def test_a_call_that_broke_off_is_unknown_at_once(console: Console, books: Conne
     lost = call(refund.id, "refund.submit", "calling") | {"subject_kind": "refund"}
     books.execute(insert(operations), lost)
     assert walked(console, "unknown", 50) == walked(console, "review", 50) == [("Refund", refund.id)]
-    assert [item.record.work.reason for item in console.recovery.queue("refunds").items] == ["lapsed"]
-    (work,) = console.recovery.unfinished()
+    assert [item.record.work.reason for item in console.recovery.read_queue("refunds").items] == ["lapsed"]
+    (work,) = console.recovery.list_unfinished()
     assert isinstance(work.record, Refund)
     assert (work.record.id, work.next_step.code != "next.resolve_operation") == (refund.id, True)
 
@@ -148,7 +148,7 @@ def test_a_cursor_of_somebody_elses(console: Console) -> None:
         "none.refund.-1", "none.refund.９", "none.refund.1234567890123456789",
     ):  # fmt: skip
         with pytest.raises(ConsoleError) as refused:
-            console.recovery.queue("review", 50, cursor)
+            console.recovery.read_queue("review", 50, cursor)
         assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "cursor"), cursor
 
 

@@ -6,14 +6,14 @@ from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, OperationState
 from console.sandbox import SandboxControl
-from console.services.payments.providers import PaymentVendors
+from console.services.payments.providers import PaymentProviders
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
 
 @pytest.fixture(autouse=True)
 def _one_provider(desk: RefundDesk) -> None:
     """The whole console asks the same providers as the desk."""
-    desk.console._service_builder._payment_vendors = PaymentVendors(lambda name: desk.vendors.get_vendor(name))
+    desk.console._service_builder._payment_vendors = PaymentProviders(lambda name: desk.vendors.get_vendor(name))
 
 
 def forget(desk: RefundDesk, payment: Payment) -> None:
@@ -38,7 +38,7 @@ def test_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
     """Shown, probed and resolved by its number: never a credit check of the same id."""
     _, refund = sent(desk, "close_after_charge")
     recovery, operation = desk.console.recovery, refund.operation_id or ""
-    view = recovery.show("operation", operation)
+    view = recovery.read_record("operation", operation)
     assert (view.record.subject_kind, view.record.subject_id) == ("refund", refund.id)  # type: ignore[union-attr]
     assert view.explanation.next_step.command == f"support-console show refund {refund.id}"
     found = recovery.probe("operation", operation)
@@ -67,7 +67,7 @@ def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: Sandb
     operation = refund.operation_id or ""
     forget(desk, payment)
     assert refusal_of(lambda: desk.console.recovery.probe("operation", operation)).detail["reason"] == "not_found"
-    step = desk.console.recovery.show("operation", operation).explanation.next_step
+    step = desk.console.recovery.read_record("operation", operation).explanation.next_step
     assert step.command == f"support-console resolve operation {operation} --as failed --evidence FILE"
     for person, awaiting in (("op-a", "second_person"), ("lead-b", None)):
         with desk.console.acting_as(person):

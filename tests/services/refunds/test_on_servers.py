@@ -273,7 +273,7 @@ def _aside(desks: Desks, item: int) -> SetAside:
 
 def _of(desks: Desks, item: int) -> Refund:
     """The refund that is to end a set-aside."""
-    return desks.of("op-b").refunds.show(_aside(desks, item).refund_id or 0).record
+    return desks.of("op-b").refunds.read_refund(_aside(desks, item).refund_id or 0).record
 
 
 def test_a_program_that_forgets_to_look_is_stopped(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:

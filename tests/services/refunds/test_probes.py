@@ -247,7 +247,7 @@ def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: San
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["contradicted"]
     refusal = refusal_of(lambda: desk.ask(payment, "500"))
     assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
-    assert desk.refunds.plan(payment.id).off == "refund_contradicted"
+    assert desk.refunds.make_plan(payment.id).off == "refund_contradicted"
     assert len(desk.keys_at(payment)) == 1
 
 

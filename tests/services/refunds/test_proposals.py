@@ -25,7 +25,7 @@ def aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
 
 def asked(desk: RefundDesk) -> list[Refund]:
     """All refunds, oldest first."""
-    return [desk.refunds.show(number).record for (number,) in desk.sql("SELECT id FROM refunds ORDER BY id")]
+    return [desk.refunds.read_refund(number).record for (number,) in desk.sql("SELECT id FROM refunds ORDER BY id")]
 
 
 def proposed(desk: RefundDesk) -> int:

@@ -36,7 +36,7 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
         "unknown",
         refund.version + 1,
     )
-    assert desk.refunds.show(refund.id).awaiting == "second_person"
+    assert desk.refunds.read_refund(refund.id).awaiting == "second_person"
     assert code_of(lambda: desk.resolve(refund, "failed", "op-e")) == "same_person"
     assert code_of(lambda: desk.resolve(refund, "failed", "op-a")) == "not_allowed", "the second is an approver"
     second = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
@@ -69,7 +69,7 @@ def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxC
     settled = desk.resolve(refund, "completed", "op-a", str(number))
     assert (settled.awaiting, settled.record.state) == (None, _R.COMPLETED)
     assert desk.agree(payment).refunded_minor == refund.amount_minor
-    assert "person" in [item.source for item in desk.refunds.show(refund.id).evidence]
+    assert "person" in [item.source for item in desk.refunds.read_refund(refund.id).evidence]
 
 
 def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
@@ -99,7 +99,7 @@ def test_a_probe_closes_what_was_proposed(desk: RefundDesk, control: SandboxCont
     desk.resolve(refund, "failed", "op-a")
     control.clear_faults()
     desk.probe(refund)
-    assert desk.refunds.show(refund.id).awaiting is None
+    assert desk.refunds.read_refund(refund.id).awaiting is None
     assert code_of(lambda: desk.resolve(refund, "failed", "lead-b")) == "nothing_to_resolve"
 
 

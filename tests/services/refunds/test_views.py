@@ -9,7 +9,7 @@ _R = RefundState
 
 def actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, AllowedAction]:
     with desk.console.acting_as(who):
-        return {action.action: action for action in desk.refunds.show(refund_id).actions}
+        return {action.action: action for action in desk.refunds.read_refund(refund_id).actions}
 
 
 def test_what_a_checker_sees(desk: RefundDesk) -> None:
@@ -17,7 +17,7 @@ def test_what_a_checker_sees(desk: RefundDesk) -> None:
     payment = desk.paid(payer="payer-1")
     desk.approve(desk.ask(payment, "1000"))
     refund = desk.ask(payment, "1005")
-    view = desk.refunds.show(refund.id)
+    view = desk.refunds.read_refund(refund.id)
     assert [hit.rule for hit in view.against] == ["similar_amount"]
     assert view.against[0].id != refund.id
     assert (view.money.waiting, view.money.on_its_way, view.money.refundable) == (1005, 1000, 1295)
@@ -34,7 +34,7 @@ def test_what_changed_since_the_maker_saw_it(desk: RefundDesk) -> None:
     refund = desk.ask(payment, "1000")
     desk.sql("UPDATE orders SET status = 'shipped', version = version + 1")
     desk.sql("UPDATE payments SET provider_state = 'REFUNDED', version = version + 1")
-    changed = desk.refunds.show(refund.id).changed
+    changed = desk.refunds.read_refund(refund.id).changed
     assert changed == {"order_state": ("paid", "shipped"), "provider_state": (None, "REFUNDED")}
 
 
@@ -64,18 +64,18 @@ def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
     desk.approve(half, by="lead-d")
     third = desk.ask(desk.paid("ORD-3"))
     with desk.console.acting_as("lead-d"):
-        inbox = desk.refunds.inbox()
+        inbox = desk.refunds.read_inbox()
     assert [one.id for one in inbox.to_decide] == [third.id]
     assert [one.id for one in inbox.others] == [mine.id, half.id]
     with desk.console.acting_as("op-a"):
-        assert desk.refunds.inbox().to_decide == ()
+        assert desk.refunds.read_inbox().to_decide == ()
 
 
 def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
     """Who opened which refund, and who was refused what."""
     refund = desk.ask(desk.paid())
     with desk.console.acting_as("lead-b"):
-        desk.refunds.show(refund.id)
+        desk.refunds.read_refund(refund.id)
     assert code_of(lambda: desk.approve(refund, by="op-a")) == "same_person"
     desk.reads.flush()
     rows = desk.sql("SELECT who, what, subject_kind, subject_id, result FROM audit_log WHERE subject_kind = 'refund'")
@@ -89,8 +89,8 @@ def test_who_may_not_look(desk: RefundDesk) -> None:
     desk.team()
     refund = desk.ask(desk.paid())
     with desk.console.acting_as("stranger"):
-        assert code_of(lambda: desk.refunds.show(refund.id)) == "not_allowed"
-        assert code_of(desk.refunds.inbox) == "not_allowed"
-        assert code_of(lambda: desk.refunds.plan(refund.payment_id)) == "not_allowed"
+        assert code_of(lambda: desk.refunds.read_refund(refund.id)) == "not_allowed"
+        assert code_of(desk.refunds.read_inbox) == "not_allowed"
+        assert code_of(lambda: desk.refunds.make_plan(refund.payment_id)) == "not_allowed"
     with desk.console.acting_as("op-a"):
-        assert code_of(lambda: desk.refunds.show(99)) == "not_found"
+        assert code_of(lambda: desk.refunds.read_refund(99)) == "not_found"

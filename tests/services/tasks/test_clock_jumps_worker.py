@@ -84,14 +84,14 @@ def test_a_refused_notice_is_made_up_for(scene: Scene, clock: MovedClock, jump: 
     scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
     post = scene.post("paypay", "ORD-1")
     clock.offset = jump
-    told = scene.payments.notice(post)
+    told = scene.payments.receive_notice(post)
     assert told.refused == (jump < timedelta())
     assert scene.payment(payment).captured_minor == 0
     minutes(scene, clock, 2)
     clock.offset = timedelta()
     minutes(scene, clock, SOON)
     assert (scene.payment(payment).state, scene.payment(payment).captured_minor) == (PaymentState.COMPLETED, 3300)
-    assert scene.payments.notice(post).refused is False
+    assert scene.payments.receive_notice(post).refused is False
     assert scene.payment(payment).captured_minor == 3300
 
 
@@ -145,7 +145,7 @@ def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiv
                 payment = scene.of_number("atom", number)
                 assert payment is not None
                 if scene.order_now(number).state == "pending":
-                    scene.payments.move_order(payment.id)
+                    scene.payments.set_order_paid(payment.id)
         minutes(scene, clock, 2)
         clock.offset -= wrong
     assert Counter(event["event"] for event in receiver.got) == {"AlertRaised": 2, "AlertResolved": 2}
@@ -161,7 +161,7 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
     clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()
     early, late = scene.context.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
     scene.order("ORD-1", 3300)
-    assert not scene.payments.notice(scene.bank("e-1", "ORD-1", occurred_at=early)).refused
+    assert not scene.payments.receive_notice(scene.bank("e-1", "ORD-1", occurred_at=early)).refused
     run_due = scene.console.reconciliation.run_due
     before = run_due()
     clock.offset += jump
@@ -170,7 +170,7 @@ def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump
     assert run_due() == 0
     clock.offset += timedelta(hours=22)
     scene.order("ORD-2", 4400)
-    assert not scene.payments.notice(scene.bank("e-2", "ORD-2", "4400", occurred_at=late)).refused
+    assert not scene.payments.receive_notice(scene.bank("e-2", "ORD-2", "4400", occurred_at=late)).refused
     clock.offset += timedelta(hours=1, minutes=10)
     assert (before, run_due(), run_due()) == (0, 1, 0)
     newest = scene.console.reconciliation.list_latest("bank")[0]

@@ -14,8 +14,8 @@ from console.domain.tasks.saga_progress import StepState, saga_view
 from console.domain.tasks.states import SagaState
 from console.services.process.context import ServiceContext
 from console.services.tasks.saga_runner import (
+    INTERNAL_ERROR_REASON,
     MOST_FAULTS,
-    TROUBLE_FACT,
     Compensate,
     EffectStep,
     MoveBack,
@@ -128,7 +128,7 @@ def test_a_fault_undoes_the_step_and_waits(bench: Bench, place: Place, caplog: p
     """What a step wrote before it failed is not there; it is logged, and tried again later."""
     bench.answers["two"] = RuntimeError("bug")
     saga = bench.runner.run(bench.start())
-    assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, TROUBLE_FACT)
+    assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, INTERNAL_ERROR_REASON)
     assert bench.trail(place) == ["one"]
     assert "stays at two" in caplog.text
     bench.answers.clear()
@@ -149,7 +149,7 @@ def test_what_fails_again_and_again_stops_for_a_person(bench: Bench, place: Plac
         assert saga.next_at > bench.context.now()
         bench.clock.offset += timedelta(hours=1)
         saga = runner.run(saga)
-    assert (saga.state, saga.step, saga.reason, saga.next_at) == (SagaState.STUCK, "two", TROUBLE_FACT, None)
+    assert (saga.state, saga.step, saga.reason, saga.next_at) == (SagaState.STUCK, "two", INTERNAL_ERROR_REASON, None)
     assert told == [saga]
     assert bench.shown(saga) == [DONE, StepState.STUCK, OPEN]
     assert saga.ended_at is None

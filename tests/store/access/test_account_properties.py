@@ -28,7 +28,7 @@ def owner(people: Team) -> Iterator[Database]:
 
 def told(database: Database) -> tuple[bool, list[str]]:
     found = {finding.name: finding for finding in fitness.check_fitness(database)}["accounts"]
-    return found.ok, list(found.facts["faults"])  # type: ignore[call-overload]  # of texts
+    return found.has_passed, list(found.facts["faults"])  # type: ignore[call-overload]  # of texts
 
 
 def may_look(people: Team, owner: Database) -> None:
@@ -70,7 +70,7 @@ def test_from_elsewhere_only_encrypted(people: Team, owner: Database, monkeypatc
     monkeypatch.setattr(account_looks, "accepts_remote_clients", lambda _conn: True)
     assert told(owner) == (False, [f"not_encrypted {people.names['lead-b']}@%"])
     found = {finding.name: finding for finding in fitness.check_fitness(owner)}["passwords"]
-    assert (found.ok, found.stops_purchases) == (False, False)
+    assert (found.has_passed, found.stops_purchases) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_a_role_that_is_not_there_is_a_fault(people: Team, owner: Database) -> N
     with owner.write_once() as tx:
         tx.conn.execute(text("UPDATE operators SET roles = 'approver,auditor'"))
     with owner.read() as conn:
-        assert [(fault.problem, fault.affected) for fault in grants.find_right_faults(conn)] == [
+        assert [(fault.code, fault.object_name) for fault in grants.find_right_faults(conn)] == [
             ("missing_role", "auditor")
         ]
     people.server.sql(f"REVOKE ALL PRIVILEGES ON `{people.database}`.refunds FROM `{people.database}/approver`")
     with owner.read() as conn:
-        assert "missing_grant" in {fault.problem for fault in grants.find_right_faults(conn)}
+        assert "missing_grant" in {fault.code for fault in grants.find_right_faults(conn)}

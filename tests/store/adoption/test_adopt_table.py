@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.errors import ConsoleError
-from console.store.adoption import adopt_table as adopting
+from console.store.adoption import adopt_table
 from console.store.adoption import legacy_checks as legacy_obstacles
 from console.store.database import online_ddl
 from console.store.database.engine import Database
@@ -144,8 +144,8 @@ def test_columns_that_stand_in_the_way(database: Database, tmp_path: Path, more:
     with pytest.raises(ConsoleError) as refused:
         adopt(database, tmp_path)
     assert code_of(refused) == ("schema_mismatch", "cannot_be_adopted")
-    (obstacle,) = legacy_obstacles.find_obstacles(adopting.read_table(database))
-    assert (obstacle.kind, obstacle.name) == OBSTACLES[more]
+    (obstacle,) = legacy_obstacles.find_obstacles(adopt_table.read_table(database))
+    assert (obstacle.code, obstacle.name) == OBSTACLES[more]
     assert words(database) == before
 
 
@@ -166,9 +166,14 @@ def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) ->
 
 def shape(database: Database) -> dict[str, tuple[object, ...]]:
     """What we added: columns and indexes."""
-    table = adopting.read_table(database)
+    table = adopt_table.read_table(database)
     columns = {
-        name: (column.type, column.nullable, column.collation, column.default if name != adopting.ZONE_COLUMN else "")
+        name: (
+            column.type,
+            column.nullable,
+            column.collation,
+            column.default if name != adopt_table.ZONE_COLUMN else "",
+        )
         for name, column in table.columns.items()
         if name not in legacy_table.ORIGINAL_COLUMNS
     }
@@ -228,9 +233,9 @@ TYPES: dict[str, dict[str, str]] = {
 def test_other_types_are_taken_as_they_are(served: Database, tmp_path: Path, name: str) -> None:
     """Its number holds the claim in every spelling that the column can hold; the column stays what it was."""
     legacy.make(served, [bought(ONE, 1) | {"company_name": "Corp"}], **TYPES[name])
-    column = adopting.read_table(served).columns["corporation_number"]
+    column = adopt_table.read_table(served).columns["corporation_number"]
     adopt(served, tmp_path, convert=name in ("latin1", "cp932"))
-    assert adopting.read_table(served).columns["corporation_number"] == column
+    assert adopt_table.read_table(served).columns["corporation_number"] == column
     spellings = [ONE] if name == "BIGINT" else [ONE, f"{ONE[:1]}-{ONE[1:]}", f" {ONE}"]
     for spelling in spellings:
         with pytest.raises(IntegrityError):
@@ -249,7 +254,7 @@ def test_a_copy_is_made_only_when_told(served: Database, tmp_path: Path) -> None
         adopt(served, tmp_path)
     assert code_of(refused) == ("schema_mismatch", "needs_conversion")
     adopt(served, tmp_path, convert=True)
-    table = adopting.read_table(served)
+    table = adopt_table.read_table(served)
     assert (table.engine, "auto_increment" in table.columns["id"].extra) == ("InnoDB", True)
 
 
@@ -264,7 +269,7 @@ def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Pa
         f"INSERT INTO {NAME} VALUES (1, 1, '{ONE}', 5, 'Corp', '2025-04-01', '2026-04-01', 'ok', NULL)",
     )
     adopt(served, tmp_path)
-    columns = adopting.read_table(served).columns
+    columns = adopt_table.read_table(served).columns
     assert columns["company_name"].type == "varchar(255)"
     assert columns["pdf_file_path"].comment == "below 'pdf'"
     assert all(columns[name].nullable for name in legacy_table.ORIGINAL_COLUMNS[3:])
@@ -281,7 +286,7 @@ def test_what_needs_a_copy_is_foretold(
     legacy.make(served, [bought(ONE, 1) | {"company_name": "Corp"}])
     run(served, f"ALTER TABLE {NAME} MODIFY company_name {kind} CHARACTER SET {letters}")
     before = words(served)
-    assert [one.kind for one in legacy_obstacles.find_obstacles(adopting.read_table(served))] == (
+    assert [one.code for one in legacy_obstacles.find_obstacles(adopt_table.read_table(served))] == (
         [obstacle] if obstacle else []
     )
     if obstacle:
@@ -290,7 +295,7 @@ def test_what_needs_a_copy_is_foretold(
         assert code_of(refused) == ("schema_mismatch", "needs_conversion")
         assert words(served) == before
     adopt(served, tmp_path, convert=obstacle is not None)
-    assert adopting.read_table(served).columns["company_name"].charset == "utf8mb4"
+    assert adopt_table.read_table(served).columns["company_name"].charset == "utf8mb4"
 
 
 def test_timestamps_are_instants(served: Database, tmp_path: Path) -> None:
@@ -378,23 +383,23 @@ def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.Monk
     """Behind an ALTER that waits for it nobody waits longer than an instant; it is tried again, and given up."""
     monkeypatch.setattr(online_ddl, "LONGEST_RETRY_SECONDS", 4.0)
     legacy.make(served, [bought(ONE, 1)])
-    step = adopting.needed_changes(adopting.read_table(served), "mysql", "UTC")[0]
+    step = adopt_table.needed_changes(adopt_table.read_table(served), "mysql", "UTC")[0]
     with served.write_once() as reader, Visitor(served) as visitor:
         reader.conn.exec_driver_sql(f"SELECT * FROM {NAME}").all()
         with pytest.raises(ConsoleError) as refused:
-            adopting.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+            adopt_table.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
     assert code_of(refused) == ("database_locked", "table_in_use")
     assert visitor.longest < 3  # not until patience ends
-    adopting.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
-    assert "work_state" in adopting.read_table(served).columns
+    adopt_table.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+    assert "work_state" in adopt_table.read_table(served).columns
 
 
 def test_a_duplicate_does_not_spoil_the_index(served: Database, tmp_path: Path) -> None:
     """Rows that come in before the claim is open are undecided: two of one claim stand beside each other."""
     legacy.make(served)
-    for step in adopting.needed_changes(adopting.read_table(served), "mysql", "UTC")[:-1]:
+    for step in adopt_table.needed_changes(adopt_table.read_table(served), "mysql", "UTC")[:-1]:
         legacy.add(served, [bought(ONE, 1)])
-        adopting.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+        adopt_table.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
     adopt(served, tmp_path)
     with served.read() as conn:
         found = legacy.facts(conn)
@@ -408,8 +413,8 @@ def test_its_own_account_is_never_refused_meanwhile(sql_server: SqlServer, serve
     name = urlsplit(account).username
     sql_server.sql(f"GRANT SELECT, INSERT ON `{served.url.database}`.* TO `{name}`@`%`")
     other = Database(account.rpartition("/")[0] + f"/{served.url.database}")
-    for number, step in enumerate(adopting.needed_changes(adopting.read_table(served), "mysql", "UTC")):
-        adopting.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
+    for number, step in enumerate(adopt_table.needed_changes(adopt_table.read_table(served), "mysql", "UTC")):
+        adopt_table.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
         migrate.upgrade(served)
         legacy.add(other, [bought(ONE, number)] if step.name != "claims" else [bought(TWO, number)])
     adopt(served, tmp_path)
@@ -437,4 +442,4 @@ def test_what_the_other_application_hears(served: Database, tmp_path: Path) -> N
         legacy.add(served, [row(corporation_number="".join(chr(ord(digit) + 0xFEE0) for digit in ONE))])
     assert isinstance(refused.value.orig, pymysql.IntegrityError)
     assert refused.value.orig.args[0] == 1062
-    assert adopting.CLAIM_INDEX in str(refused.value.orig.args[1])
+    assert adopt_table.CLAIM_INDEX in str(refused.value.orig.args[1])

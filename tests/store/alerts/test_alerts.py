@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from console.domain.tasks.records import Alert, Rule
 from console.store.alerts import alerts, cases
-from console.store.database import change_feed as feed
+from console.store.database import change_feed
 from console.store.database.engine import Database
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
@@ -71,15 +71,15 @@ def test_pages(own_rows: Connection) -> None:
 
 def test_live_views_are_told(own_rows: Connection) -> None:
     """Of each alert that opens, is seen or settled; of nothing that changed nothing."""
-    mark, _ = feed.changes_since(own_rows, None)
+    mark, _ = change_feed.changes_since(own_rows, None)
     found = raised(own_rows)
-    mark, told = feed.changes_since(own_rows, mark)
+    mark, told = change_feed.changes_since(own_rows, mark)
     assert told == (("alert", found.id),)
     alerts.raise_alert(own_rows, A, "order", 1, None, "x", "y", NOW)
-    mark, told = feed.changes_since(own_rows, mark)
+    mark, told = change_feed.changes_since(own_rows, mark)
     assert told == ()
     alerts.resolve(own_rows, found.id, NOW)
-    assert feed.changes_since(own_rows, mark)[1] == (("alert", found.id),)
+    assert change_feed.changes_since(own_rows, mark)[1] == (("alert", found.id),)
 
 
 def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
@@ -87,9 +87,9 @@ def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
     found = raised(own_rows)
     assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
-    assert cases.open_rules(own_rows, "order", 1) == ("contradicted",)
+    assert cases.rules_of_open_cases(own_rows, "order", 1) == ("contradicted",)
     cases.close_cases(own_rows, "order", 1, LATER)
-    assert cases.open_rules(own_rows, "order", 1) == ()
+    assert cases.rules_of_open_cases(own_rows, "order", 1) == ()
     assert alerts.open_alerts(own_rows, 9) == (found,)
 
 

@@ -14,8 +14,7 @@ from console.domain.alerts.rules import find_broken_rule
 from console.domain.clock import TimeScale
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState
-from console.store.alerts import alerts
-from console.store.alerts import candidates as suspects
+from console.store.alerts import alerts, candidates
 from console.store.alerts.candidates import ChangedRow
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
@@ -25,14 +24,14 @@ from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 ASKS: dict[str, Ask] = {
-    "a stretch of orders": lambda conn: suspects.suspect_order_ids(conn, 100, 200),
-    "the newest order": suspects.newest_order_id,
-    "the feed": lambda conn: suspects.changed_rows(conn, 7, 50),
-    "the feed's end": suspects.latest_change_id,
-    "orders of payments": lambda conn: suspects.orders_of_changes(
+    "a stretch of orders": lambda conn: candidates.suspect_order_ids(conn, 100, 200),
+    "the newest order": candidates.newest_order_id,
+    "the feed": lambda conn: candidates.changed_rows(conn, 7, 50),
+    "the feed's end": candidates.latest_change_id,
+    "orders of payments": lambda conn: candidates.orders_of_changes(
         conn, [ChangedRow(1, "payment", n, NOW) for n in range(1, 9)]
     ),
-    "orders with their payments": lambda conn: suspects.read_orders_with_payments(conn, range(1, 9)),
+    "orders with their payments": lambda conn: candidates.read_orders_with_payments(conn, range(1, 9)),
     "open alerts of orders": lambda conn: alerts.open_of_subjects(conn, "order", range(1, 9)),
 }
 
@@ -83,12 +82,12 @@ def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Pat
     shutil.copy(empty_database, file)
     _fill(file)
     with closing(Database(f"sqlite:///{file}")) as database, database.read() as conn:
-        newest = suspects.newest_order_id(conn)
-        found = suspects.suspect_order_ids(conn, 0, newest)
+        newest = candidates.newest_order_id(conn)
+        found = candidates.suspect_order_ids(conn, 0, newest)
         broken = {
             order.id
             for start in range(1, newest + 1, 500)
-            for order, paid in suspects.read_orders_with_payments(conn, range(start, start + 500))
+            for order, paid in candidates.read_orders_with_payments(conn, range(start, start + 500))
             if find_broken_rule(order, paid, NOW, TimeScale()) is not None
         }
     assert len(broken) > newest // 4

@@ -43,7 +43,7 @@ def test_each_keys_in_its_order(own_rows: Connection) -> None:
     added(own_rows, "e3", key="ORD-2", seconds=2)
     assert waiting(own_rows) == ["e1", "e3"]
     assert waiting(own_rows, 1) == ["e1"]
-    assert outbox.postpone(own_rows, one, LATER + timedelta(seconds=1), "refused")
+    assert outbox.postpone_event(own_rows, one, LATER + timedelta(seconds=1), "refused")
     assert waiting(own_rows) == ["e3"]
     assert outbox.mark_published(own_rows, one, LATER)
     assert waiting(own_rows) == ["e2", "e3"]
@@ -56,25 +56,25 @@ def test_taken_once(own_rows: Connection) -> None:
     event = added(own_rows, "e1")
     assert outbox.mark_published(own_rows, event, NOW)
     assert not outbox.mark_published(own_rows, event, LATER)
-    assert not outbox.postpone(own_rows, event, LATER, "late")
+    assert not outbox.postpone_event(own_rows, event, LATER, "late")
     found = outbox.find(own_rows, "e1")
     assert found is not None
-    assert (found.published_at, found.attempts, found.trouble) == (NOW, 0, None)
+    assert (found.published_at, found.attempts, found.last_error) == (NOW, 0, None)
 
 
 def test_put_off(own_rows: Connection) -> None:
     """With why, and once for each attempt; being taken in the end leaves no trouble."""
     event = added(own_rows, "e1")
-    assert outbox.postpone(own_rows, event, LATER, "timeout")
-    assert not outbox.postpone(own_rows, event, LATER, "timeout")
+    assert outbox.postpone_event(own_rows, event, LATER, "timeout")
+    assert not outbox.postpone_event(own_rows, event, LATER, "timeout")
     found = outbox.find(own_rows, "e1")
     assert found is not None
-    assert (found.attempts, found.trouble, found.next_at) == (1, "timeout", LATER)
+    assert (found.attempts, found.last_error, found.next_at) == (1, "timeout", LATER)
     assert outbox.due_events(own_rows, NOW, 9) == ()
     assert outbox.mark_published(own_rows, found, LATER)
     taken = outbox.find(own_rows, "e1")
     assert taken is not None
-    assert (taken.attempts, taken.trouble, taken.published_at) == (1, None, LATER)
+    assert (taken.attempts, taken.last_error, taken.published_at) == (1, None, LATER)
 
 
 def test_counted(own_rows: Connection) -> None:

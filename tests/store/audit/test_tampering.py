@@ -171,4 +171,4 @@ def test_tampering_is_found_and_named(fresh_place: Fresh, tampering: Tampering, 
                 chance = fill(desk, seed, rows=45)
                 expected = tampering(desk, chance)
                 found = desk.verify()
-        assert found.first_bad == expected, f"seed {seed}: {found}"
+        assert found.first_bad_row_id == expected, f"seed {seed}: {found}"

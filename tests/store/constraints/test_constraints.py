@@ -272,7 +272,7 @@ def test_an_upgrade_heals_triggers(sql_server: SqlServer) -> None:
             conn.exec_driver_sql(f"DROP TRIGGER {second}")
             conn.exec_driver_sql(f"CREATE TRIGGER {second} BEFORE UPDATE ON audit_log FOR EACH ROW SET NEW.who = 'x'")
             conn.exec_driver_sql("CREATE TRIGGER console_old BEFORE DELETE ON changes FOR EACH ROW SET @a = 1")
-            found = {(fault.problem, fault.affected) for fault in server_triggers.find_trigger_faults(conn)}
+            found = {(fault.code, fault.object_name) for fault in server_triggers.find_trigger_faults(conn)}
         assert found == {
             ("missing_trigger", first),
             ("altered_trigger", second),
@@ -364,7 +364,7 @@ def test_grants_that_are_missing_or_too_much_are_told(sql_server: SqlServer) -> 
             cursor.execute(f"REVOKE SELECT ON evidence FROM {role}")
         made.server.sql(f"GRANT DROP ON `{made.database}`.* TO `{made.names['op-a']}`@`%`")
         with Database(made.owner).read() as conn:
-            by_role = {(fault.problem, fault.affected) for fault in grants.find_right_faults(conn)}
+            by_role = {(fault.code, fault.object_name) for fault in grants.find_right_faults(conn)}
             grants.renew_role_rights(conn)
             assert grants.find_right_faults(conn) == ()
         place = f"`{made.database}`"
@@ -373,17 +373,17 @@ def test_grants_that_are_missing_or_too_much_are_told(sql_server: SqlServer) -> 
             ("missing_grant", f"operator: SELECT ON {place}.`evidence`"),
         }
         with Database(made.urls["op-a"]).read() as conn:
-            own = {(fault.problem, fault.affected) for fault in grants.find_right_faults(conn)}
+            own = {(fault.code, fault.object_name) for fault in grants.find_right_faults(conn)}
         assert own == {("unexpected_grant", f"DROP ON {place}.*")}
 
 
 def test_every_refusal_says_what_is_refused() -> None:
     """In words that fit a server's message."""
     rules = [rule for table in server_triggers.RULES.values() for rule in table]
-    rules += [*guard_checks.ADDED_BY_PEOPLE, *guard_checks.CHANGED_BY_PEOPLE, *guard_checks.DELETED_BY_PEOPLE]
-    rules += [*guard_checks.ADDED_BY_OTHERS, *guard_checks.CHANGED_BY_OTHERS, *guard_checks.DELETED_BY_OTHERS]
-    rules += [*guard_orders.ADDED_BY_PEOPLE, *guard_orders.CHANGED_BY_PEOPLE, *guard_orders.DELETED_BY_PEOPLE]
-    rules += [*guard_orders.ADDED_BY_OTHERS, *guard_orders.CHANGED_BY_OTHERS]
+    rules += [*guard_checks.PEOPLE_INSERT_RULES, *guard_checks.PEOPLE_UPDATE_RULES, *guard_checks.PEOPLE_DELETE_RULES]
+    rules += [*guard_checks.OTHERS_INSERT_RULES, *guard_checks.OTHERS_UPDATE_RULES, *guard_checks.OTHERS_DELETE_RULES]
+    rules += [*guard_orders.PEOPLE_INSERT_RULES, *guard_orders.PEOPLE_UPDATE_RULES, *guard_orders.PEOPLE_DELETE_RULES]
+    rules += [*guard_orders.OTHERS_INSERT_RULES, *guard_orders.OTHERS_UPDATE_RULES]
     assert all(0 < len(f"console: {rule.message}") <= server_triggers.LONGEST_MESSAGE_CHARACTERS for rule in rules)
 
 

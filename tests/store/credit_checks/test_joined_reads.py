@@ -9,8 +9,7 @@ from sqlalchemy import Connection, event, insert
 
 from console.domain.records import Person
 from console.store.access import operators as people
-from console.store.credit_checks import credit_checks
-from console.store.credit_checks import joined_reads as looks
+from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Database
 from console.store.database.instants import to_naive_utc
 from console.store.operations import journal
@@ -65,20 +64,20 @@ def database(engine: Engine) -> Iterator[Database]:
 def test_one_statement_says_what_the_plain_reads_say(database: Database, number: str, name: str | None) -> None:
     """The person, and the records in the same order with the same lapsed calls; whether there are any or not."""
     with database.read() as conn:
-        person, found, money = looks.search_number(conn, number, name, admit_unlisted=True)
+        person, found, money = joined_reads.search_number(conn, number, name, admit_unlisted=True)
         assert not money
         lapsed = journal.lapsed_subjects(conn)
         assert found == credit_checks.by_number(conn, number, lapsed)
         assert person == (people.find(conn, name) if name else None)
-        assert [looks.find_record(conn, one.id) for one in found] == list(found)
+        assert [joined_reads.find_record(conn, one.id) for one in found] == list(found)
 
 
 def test_the_lapsed_and_the_strays_are_seen(database: Database) -> None:
     """Newest first; only the call that broke off makes its record unknown."""
     with database.read() as conn:
-        found = looks.search_number(conn, NUMBER, None, admit_unlisted=False).credit_checks
+        found = joined_reads.search_number(conn, NUMBER, None, admit_unlisted=False).credit_checks
         assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]
-        assert looks.find_record(conn, 99) is None
+        assert joined_reads.find_record(conn, 99) is None
 
 
 def test_it_is_one_statement(database: Database) -> None:
@@ -90,6 +89,6 @@ def test_it_is_one_statement(database: Database) -> None:
 
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", listen)
-        person = looks.search_number(conn, NUMBER, "somebody", admit_unlisted=True).person
+        person = joined_reads.search_number(conn, NUMBER, "somebody", admit_unlisted=True).person
     assert person == Person("somebody", frozenset({"operator"}), may_buy=True)
     assert len(asked) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.service_results import FeedMark
 from console.store.credit_checks import credit_checks
-from console.store.database import change_feed as feed
+from console.store.database import change_feed
 from console.store.database.engine import Database
 from tests.support.places import Place
 
@@ -31,7 +31,7 @@ def announce(database: Database, *records: int) -> None:
 
 def read_on(database: Database, mark: FeedMark | None) -> tuple[FeedMark, list[int]]:
     with database.read() as conn:
-        mark, changed = feed.changes_since(conn, mark)
+        mark, changed = change_feed.changes_since(conn, mark)
     return mark, [record for kind, record in changed if kind == CHECK]
 
 
@@ -46,7 +46,7 @@ def test_each_change_is_told_once(database: Database) -> None:
     assert read_on(database, mark)[1] == []
 
 
-@pytest.mark.parametrize("others", [1, 2 * feed.FIRST_OPEN_IDS])
+@pytest.mark.parametrize("others", [1, 2 * change_feed.FIRST_OPEN_IDS])
 def test_a_transaction_that_commits_late_is_not_missed(on_server: Database, others: int) -> None:
     """Its change has a lower id than one that was seen before it, or than thousands of them, read one by one or in
     one piece.
@@ -82,14 +82,14 @@ def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeyp
     with on_server.write_once() as slow:
         credit_checks.announce_change(slow.conn, 99, NOW)
         for turn in range(1, 4):
-            clock[0] += feed.OPEN_SECONDS / 2
+            clock[0] += change_feed.OPEN_SECONDS / 2
             announce(on_server, 100 + turn)
             mark, told = read_on(on_server, mark)
             assert told == [100 + turn]
     mark, told = read_on(on_server, mark)
     assert told == [99]
     for _ in range(2):
-        clock[0] += feed.OPEN_SECONDS
+        clock[0] += change_feed.OPEN_SECONDS
         mark, told = read_on(on_server, mark)
         assert told == []
     assert mark.seen == frozenset()
@@ -110,8 +110,8 @@ def test_another_database_in_its_place_is_read_from_its_end(on_server: Database)
 def test_more_than_one_reading_takes_is_told_in_several(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing falls behind the limit of one reading."""
     mark, _ = read_on(database, None)
-    monkeypatch.setattr(feed, "MOST_ROWS_PER_READ", 5)
-    monkeypatch.setattr(feed, "FIRST_OPEN_IDS", 2)
+    monkeypatch.setattr(change_feed, "MOST_ROWS_PER_READ", 5)
+    monkeypatch.setattr(change_feed, "FIRST_OPEN_IDS", 2)
     announce(database, *range(12))
     told: list[int] = []
     for _ in range(3):

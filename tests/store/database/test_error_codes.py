@@ -23,7 +23,7 @@ BROKEN_OFF = "Trigger 'console_refunds_update' has an error in its body: 'You ha
 def test_what_became_of_a_transaction(number: int, words: str, fate: str) -> None:
     """Who lost a race runs again, also where a node gave way while reading a trigger; a fault of ours does not."""
     trouble = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(number, words))
-    assert troubles.fate_of(trouble) == fate
+    assert troubles.consequence_of_error(trouble) == fate
 
 
 def test_a_trigger_that_was_half_read_is_no_bug_of_ours() -> None:

@@ -7,8 +7,7 @@ from threading import Barrier
 import pytest
 
 from console.store.database.engine import Database
-from console.store.operations import leases
-from console.store.operations import rate_gate as rates
+from console.store.operations import leases, rate_gate
 from console.store.operations.leases import Holder, Lease
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -143,11 +142,13 @@ def test_the_token_tells_whose_it_is(databases: tuple[Database, ...], place: Pla
 
 def test_calls_keep_their_distance(databases: tuple[Database, ...], hand_clock: HandClock) -> None:
     """Over all desks each start is moved on by the spacing; a row that lies in the past begins at now."""
-    waits = [databases[i % 2].write(lambda tx: rates.reserve_call(tx.conn, "alarmbox", 100.0)) for i in range(3)]
+    waits = [
+        databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "alarmbox", 100.0)) for i in range(3)
+    ]
     assert waits[0] == 0
     assert waits[1:] == pytest.approx([100, 200], abs=5)
     hand_clock.at += timedelta(seconds=1_000)
-    assert databases[0].write(lambda tx: rates.reserve_call(tx.conn, "alarmbox", 100.0)) == 0
+    assert databases[0].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "alarmbox", 100.0)) == 0
 
 
 def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
@@ -156,7 +157,7 @@ def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
 
     def ask(i: int) -> float:
         barrier.wait(20)
-        return databases[i % 2].write(lambda tx: rates.reserve_call(tx.conn, "fresh", 100.0))
+        return databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "fresh", 100.0))
 
     with ThreadPoolExecutor(8) as threads:
         waits = sorted(threads.map(ask, range(8)))

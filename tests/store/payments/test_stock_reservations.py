@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from console.domain.tasks.states import StockState
-from console.store.database import change_feed as feed
+from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.payments import stock_reservations as stock
 from tests.store.at_once import at_once
@@ -27,7 +27,7 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
     reserved(place)
     database = databases[0]
     with database.read() as conn:
-        mark, _ = feed.changes_since(conn, None)
+        mark, _ = change_feed.changes_since(conn, None)
         assert [(one.item, one.quantity) for one in stock.held_reservations(conn, 1)] == [("tea", 2), ("cups", 6)]
     assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, NOW)) == 2
     assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, LATER)) == 0
@@ -35,7 +35,7 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
         assert stock.held_reservations(conn, 1) == ()
         assert [one.state for one in stock.of_order(conn, 1)] == [RELEASED, RELEASED, USED]
         assert [one.state for one in stock.of_order(conn, 2)] == [HELD]
-        assert feed.changes_since(conn, mark)[1] == (("order", 1),)
+        assert change_feed.changes_since(conn, mark)[1] == (("order", 1),)
     assert len(place.sql("SELECT 1 FROM stock_reservations WHERE updated_at IS NOT NULL")) == 2
 
 

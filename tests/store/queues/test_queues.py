@@ -230,7 +230,7 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
             assert [place for place, _ in found] == sorted(place for place, _ in found), limit
             assert len(found) == len(wanted), limit
             assert {(place.kind, place.id): one for place, one in found} == wanted, limit
-        assert all(place.work == one.work.state for place, one in found if one.work.reason != "lapsed")
+        assert all(place.work_state == one.work.state for place, one in found if one.work.reason != "lapsed")
 
 
 @EITHER
@@ -269,7 +269,7 @@ def asked_by(conn: Connection, ask: Callable[[], object]) -> list[str]:
 def test_a_lapsed_call_keeps_its_place(database: Database) -> None:
     """A walk through all refunds goes on behind one whose process went away, wherever it stands in the table."""
     with database.read() as conn:
-        found = {place.id: (place.work, one.work.reason) for place, one in walk(conn, "refunds", 2, LAPSED)}
+        found = {place.id: (place.work_state, one.work.reason) for place, one in walk(conn, "refunds", 2, LAPSED)}
     assert [found[number] for number in (13, 14, 15)] == [
         ("none", "lapsed"),
         ("scheduled", "lapsed"),

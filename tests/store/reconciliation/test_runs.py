@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from console.domain.tasks.records import Difference, Verdict
 from console.domain.transitions.tables import ForbiddenTransition
-from console.store.database import change_feed as feed
+from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import Run
@@ -97,11 +97,13 @@ def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
 
 def test_the_last_ones(own_rows: Connection, begun: Begin) -> None:
     """Newest first, of one provider or of all; live views are told."""
-    mark, _ = feed.changes_since(own_rows, None)
+    mark, _ = change_feed.changes_since(own_rows, None)
     one, two, three = begun(), begun("atom"), begun(to=FROM)
     assert reconciliations.latest_runs(own_rows, "paypay", 9) == (three, one)
     assert reconciliations.latest_runs(own_rows, None, 2) == (three, two)
-    assert set(feed.changes_since(own_rows, mark)[1]) == {("reconciliation", run.id) for run in (one, two, three)}
+    assert set(change_feed.changes_since(own_rows, mark)[1]) == {
+        ("reconciliation", run.id) for run in (one, two, three)
+    }
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

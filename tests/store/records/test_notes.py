@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from console.domain.tasks.records import Note
-from console.store.database import change_feed as feed
+from console.store.database import change_feed
 from console.store.records import notes
 from tests.store.money_rows import NOW
 
@@ -13,7 +13,7 @@ from tests.store.money_rows import NOW
 def test_kept_beside_a_record(own_rows: Connection, me: str) -> None:
     """Oldest first, with every letter; live views are told of the record."""
     later = NOW + timedelta(hours=1)
-    mark, _ = feed.changes_since(own_rows, None)
+    mark, _ = change_feed.changes_since(own_rows, None)
     words = "先方に電話 ☎ " * 2_000
     first = notes.add_note(own_rows, "payment", 1, me, words, NOW)
     second = notes.add_note(own_rows, "payment", 1, me, "answered", later)
@@ -23,4 +23,4 @@ def test_kept_beside_a_record(own_rows: Connection, me: str) -> None:
         Note(second, "payment", 1, me, "answered", later),
     )
     assert notes.notes_of(own_rows, "payment", 2) == ()
-    assert set(feed.changes_since(own_rows, mark)[1]) == {("payment", 1), ("order", 1)}
+    assert set(change_feed.changes_since(own_rows, mark)[1]) == {("payment", 1), ("order", 1)}

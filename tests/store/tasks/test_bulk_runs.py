@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.domain.transitions.tables import ForbiddenTransition
-from console.store.database import change_feed as feed
+from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.tasks import bulk_runs as bulk
 from tests.store.at_once import at_once
@@ -90,12 +90,12 @@ def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
 def test_live_views_are_told(own_rows: Connection, me: str) -> None:
     """Of the run, with every row that is done."""
     run = frozen(own_rows, me)
-    mark, _ = feed.changes_since(own_rows, None)
+    mark, _ = change_feed.changes_since(own_rows, None)
     bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
-    mark, told = feed.changes_since(own_rows, mark)
+    mark, told = change_feed.changes_since(own_rows, mark)
     assert told == (("bulk-run", run.id),)
     bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
-    assert feed.changes_since(own_rows, mark)[1] == ()
+    assert change_feed.changes_since(own_rows, mark)[1] == ()
 
 
 @pytest.mark.engines("mariadb")

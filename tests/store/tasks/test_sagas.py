@@ -9,7 +9,7 @@ from console.domain.tasks.records import Saga
 from console.domain.tasks.states import SagaState
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.alerts import alerts
-from console.store.database import change_feed as feed
+from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.tasks import sagas
 from tests.store.at_once import at_once
@@ -106,12 +106,12 @@ def test_ended_for_good(own_rows: Connection) -> None:
 
 def test_live_views_are_told(own_rows: Connection) -> None:
     """Of the saga and of the record whose page shows it."""
-    mark, _ = feed.changes_since(own_rows, None)
+    mark, _ = change_feed.changes_since(own_rows, None)
     saga = started(own_rows)
-    mark, told = feed.changes_since(own_rows, mark)
+    mark, told = change_feed.changes_since(own_rows, mark)
     assert set(told) == {("saga", saga.id), ("payment", 1)}
     sagas.advance_saga(own_rows, saga, NOW, "expire")
-    assert set(feed.changes_since(own_rows, mark)[1]) == {("saga", saga.id), ("payment", 1)}
+    assert set(change_feed.changes_since(own_rows, mark)[1]) == {("saga", saga.id), ("payment", 1)}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

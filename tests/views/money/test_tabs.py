@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from console.domain.timeline import Chain, Event, Step
+from console.domain.timeline import Event, Step, TimelinePage
 from console.views.money.tabs import MoneyTabs
 from console.views.presenters import credit_checks as record_words
 from tests.views.invented_checks import NOW, window_context
@@ -16,7 +16,7 @@ EVENTS = (
     Event(NOW, Step.DECISION, "lead-b", "refund.approved", "refund", "9", "audit_log", "7",
           facts={"given": 1, "needed": 1}),
 )  # fmt: skip
-STORY = Chain("refund", "9", EVENTS)
+STORY = TimelinePage("refund", "9", EVENTS)
 
 
 def test_the_timeline_tells_of_the_records_it_belongs_to(the_look: object) -> None:

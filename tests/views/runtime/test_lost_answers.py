@@ -133,7 +133,7 @@ class Seat:
         )
         with pytest.raises(ConsoleError):
             self.stage.checker.refunds.approve(refund.id)
-        return self.stage.maker.refunds.show(refund.id).record
+        return self.stage.maker.refunds.read_refund(refund.id).record
 
     def frozen(self) -> BulkRun:
         """Freeze a bulk run of this person that takes one record."""
@@ -143,7 +143,7 @@ class Seat:
 
 def purchase(at: Seat) -> Click:
     def click() -> None:
-        dialog = PurchaseDialog(at.context, at.desk.credit_checks.plan(NUMBER), "1", at.parent)
+        dialog = PurchaseDialog(at.context, at.desk.credit_checks.make_plan(NUMBER), "1", at.parent)
         dialog._buy_check()
 
     return click
@@ -214,7 +214,7 @@ def probe_refund(at: Seat) -> Click:
 
 def probe_in_dialog(at: Seat) -> Click:
     payment = at.paid()
-    dialog = RefundDialog(at.context, at.desk.refunds.plan(payment.id), None, at.parent)
+    dialog = RefundDialog(at.context, at.desk.refunds.make_plan(payment.id), None, at.parent)
     return dialog._probe_payment
 
 
@@ -226,7 +226,7 @@ def move_order(at: Seat) -> Click:
 
 
 def refund(at: Seat) -> Click:
-    plan = at.desk.refunds.plan(at.paid().id)
+    plan = at.desk.refunds.make_plan(at.paid().id)
 
     def click() -> None:
         dialog = RefundDialog(at.context, plan, None, at.parent)
@@ -238,7 +238,7 @@ def refund(at: Seat) -> Click:
 
 
 def approve(at: Seat) -> Click:
-    view = at.desk.refunds.show(at.request_refund().id)
+    view = at.desk.refunds.read_refund(at.request_refund().id)
 
     def click() -> None:
         dialog = ApproveDialog(at.context, view, at.parent)
@@ -248,7 +248,7 @@ def approve(at: Seat) -> Click:
 
 
 def reject(at: Seat) -> Click:
-    view = at.desk.refunds.show(at.request_refund().id)
+    view = at.desk.refunds.read_refund(at.request_refund().id)
 
     def click() -> None:
         dialog = DeclineDialog(at.context, view, at.parent)
@@ -259,7 +259,7 @@ def reject(at: Seat) -> Click:
 
 
 def withdraw(at: Seat) -> Click:
-    view = at.desk.refunds.show(at.request_refund().id)
+    view = at.desk.refunds.read_refund(at.request_refund().id)
     return lambda: WithdrawDialog(at.context, view, at.parent)._send_decision()
 
 
@@ -344,13 +344,13 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "fetch again": (refetch, ("credit_checks", "refetch")),
     "decide a credit check": (resolve, ("recovery", "resolve")),
     "decide a refund": (resolve_money, ("recovery", "resolve")),
-    "note": (note, ("recovery", "note")),
+    "note": (note, ("recovery", "add_note")),
     "take": (take, ("recovery", "take")),
     "probe a credit check": (probe, ("recovery", "probe")),
     "probe a payment": (probe_payment, ("recovery", "probe")),
     "probe a refund": (probe_refund, ("recovery", "probe")),
     "probe from the refund's dialog": (probe_in_dialog, ("recovery", "probe")),
-    "move the order": (move_order, ("payments", "move_order")),
+    "move the order": (move_order, ("payments", "set_order_paid")),
     "ask for a refund": (refund, ("refunds", "request")),
     "approve": (approve, ("refunds", "approve")),
     "reject": (reject, ("refunds", "reject")),
