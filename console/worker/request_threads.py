@@ -31,6 +31,8 @@ class RequestThreads:
     def __init__(self, executor: RequestExecutor, stop_event: Event) -> None:
         self._executor, self._stop_event = executor, stop_event
         self._wakes: Queue[None] = Queue(THREAD_COUNT)
+        self._has_polled = Event()
+        """Set after the first poll, whether or not it reached the database."""
         self._executing: set[int] = set()
         """Numbers of the threads that execute a request."""
         self._threads = [
@@ -42,8 +44,12 @@ class RequestThreads:
         ]
 
     def start(self) -> None:
+        """Start the threads, and wait until the desks can see that this worker is there, at most
+        LONGEST_PAUSE_SECONDS: without the database the threads go on trying.
+        """
         for thread in self._threads:
             thread.start()
+        self._has_polled.wait(LONGEST_PAUSE_SECONDS)
 
     def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
         """Wait for running executions, at most `seconds`; return immediately once `abort_event` is set. Return True
@@ -81,6 +87,7 @@ class RequestThreads:
                 if not failure_count:
                     _log.warning("requests of desks can't be read: %s", refusal.code)
                 failure_count += 1
+            self._has_polled.set()
             is_idle = not failure_count and not waiting_count and not self._executing
             pause_seconds = POLL_SECONDS
             if is_idle and self._executor.is_standby:

@@ -46,7 +46,6 @@ def executing(worker: Console) -> Iterator[None]:
     """A worker that executes requests in a thread until the end of the block."""
     over = Event()
     runner = RequestThreads(worker.desk_requests, over)
-    worker.desk_requests.announce()
     runner.start()
     try:
         yield
