@@ -30,10 +30,12 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 	@scripts/display.sh
 	@$(VENV)/bin/support-console demo
 
-test: setup $(STAMPS)/build-tools $(STAMPS)/servers check  ## all checks, then all tests on three workers
-	@echo "Running the tests …"
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" \
-		--randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
+test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them all tests on three workers
+	@echo "Running the checks and the tests …"
+	@$(MAKE) --no-print-directory check COLLECTED=yes >$(STAMPS)/check.log 2>&1 & checks=$$!; tests=0; \
+		$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" \
+		--randomly-seed=$(SEED) --hypothesis-seed=$(SEED) || tests=$$?; \
+		wait $$checks || { cat $(STAMPS)/check.log; echo "The checks failed: see above."; exit 1; }; exit $$tests
 
 check: setup  ## ruff (rules and form), import contracts, lock in step, house rules, mypy --strict
 	@echo "Checking style, imports, lock, house rules and types …"
@@ -42,8 +44,9 @@ check: setup  ## ruff (rules and form), import contracts, lock in step, house ru
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PY) -m scripts.lock --check
 	@$(PY) -m scripts.house_checks
-	@# Beside the type checker, which has one core: every test can be collected, and is compiled for those who run it.
-	@$(PY) -m pytest --collect-only -qq >/dev/null & tests=$$!; $(VENV)/bin/mypy; wait $$tests || \
+	@# Beside the type checker, which has one core: every test can be collected. A run of the tests shows that anyway.
+	@if [ -n "$(COLLECTED)" ]; then $(VENV)/bin/mypy; exit; fi; \
+		$(PY) -m pytest --collect-only -qq >/dev/null & tests=$$!; $(VENV)/bin/mypy; wait $$tests || \
 		{ echo 'Not every test can be collected; pytest --collect-only says which.'; exit 1; }
 
 soak: setup $(STAMPS)/servers  ## the tests at full counts (up to 90 minutes; can be resumed)
