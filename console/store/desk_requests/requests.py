@@ -51,26 +51,34 @@ _IS_ANY_OPEN_QUERY = select(_t.state).where(_t.state.in_((DeskRequestState.ASKED
 """Query that returns a row if any request is open. It is the cheapest such read: an idle worker runs it 25 times a
 second.
 """
-_open = (
+# The rows are numbered in a query around the one that reads the time: MySQL orders the rows of a window only by
+# deterministic expressions (error 3587).
+_listed = (
     select(
         _t.id,
         _t.fence,
         _t.at,
+        _t.who,
+        func.coalesce(_t.subject_kind, "").label("kind"),
+        func.coalesce(_t.subject_id, _t.id).label("subject"),
         _IS_RUNNING.label("running"),
-        func.row_number()
-        .over(
-            partition_by=(func.coalesce(_t.subject_kind, ""), func.coalesce(_t.subject_id, _t.id)),
-            order_by=(_IS_RUNNING.desc(), _t.at, _t.id),
-        )
-        .label("place"),
-        func.row_number().over(partition_by=_t.who, order_by=(_IS_RUNNING.desc(), _t.at, _t.id)).label("turn"),
     )
     .where(
         or_(and_(_IS_WAITING, not_(_IS_WITHDRAWN)), _t.state == DeskRequestState.TAKEN),
         _t.action.not_in((AUDIT_ACTION, WITHDRAW_ACTION)),
     )
-    .subquery("open")
+    .subquery("listed")
 )
+_l = _listed.c
+_IN_TURN = (_l.running.desc(), _l.at, _l.id)
+_open = select(
+    _l.id,
+    _l.fence,
+    _l.at,
+    _l.running,
+    func.row_number().over(partition_by=(_l.kind, _l.subject), order_by=_IN_TURN).label("place"),
+    func.row_number().over(partition_by=_l.who, order_by=_IN_TURN).label("turn"),
+).subquery("open")
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
 # waits for all requests of somebody else.
 _TAKABLE_QUERY = (

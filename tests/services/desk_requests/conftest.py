@@ -1,15 +1,19 @@
 """A team whose people ask, on a database of its own, because its rights are changed."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support import server_fixtures
 from tests.support.places import Engine, Place, ServerPlace, shared_nodes
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import quick_folder
 
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
 
-@pytest.fixture(scope="module", params=["mariadb", "galera"])
+
+@pytest.fixture(scope="module", params=_ENGINES)
 def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
     """A team of its own, because its rights are changed."""
     with shared_nodes(request.param) as nodes:
@@ -19,8 +23,8 @@ def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
 
 
 @pytest.fixture
-def place(team_database: PooledDatabase) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, team_database: PooledDatabase) -> Iterator[Place]:
     team_database.empty()
-    engine: Engine = "mariadb" if len(team_database.nodes) == 1 else "galera"
+    engine: Engine = request.node.callspec.params["team_database"]
     with quick_folder() as folder:
         yield ServerPlace(engine, folder, team_database)
