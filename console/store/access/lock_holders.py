@@ -15,7 +15,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.permissions import APPROVER, OPERATOR, WORKER
-from console.store.access.grants import LOCK_PROCEDURE, is_mariadb, may_grant, quote_identifier, run_statement
+from console.store.access.grants import (
+    LOCK_PROCEDURE,
+    XA_RIGHT,
+    is_mariadb,
+    may_grant,
+    quote_identifier,
+    run_statement,
+)
 from console.store.database.error_codes import error_number
 
 BLOCKING_SECONDS = 3
@@ -39,8 +46,17 @@ _WAITS_ON_MYSQL = (
     "SELECT requesting_engine_transaction_id AS requesting_trx_id, blocking_engine_transaction_id AS blocking_trx_id"
     " FROM performance_schema.data_lock_waits"
 )
-_RIGHTS_ON_MARIADB = {"PROCESS": r"\bPROCESS\b", "CONNECTION ADMIN": r"\b(CONNECTION ADMIN|SUPER)\b"}
-_RIGHTS_ON_MYSQL = {"PROCESS": r"\bPROCESS\b", "CONNECTION_ADMIN": r"\b(CONNECTION_ADMIN|SUPER)\b"}
+_RIGHTS_ON_MARIADB = {
+    "PROCESS": r"\bPROCESS\b.* ON \*\.\*",
+    "CONNECTION ADMIN": r"\b(CONNECTION ADMIN|SUPER)\b.* ON \*\.\*",
+}
+_RIGHTS_ON_MYSQL = {
+    "PROCESS": r"\bPROCESS\b.* ON \*\.\*",
+    "CONNECTION_ADMIN": r"\b(CONNECTION_ADMIN|SUPER)\b.* ON \*\.\*",
+    "SELECT ON performance_schema.data_lock_waits": (
+        r"\bSELECT\b.* ON (\*\.\*|`performance_schema`\.(\*|`data_lock_waits`))"
+    ),
+}
 _EVERYTHING = r"\bALL PRIVILEGES ON \*\.\*"
 _ROLLED_BACK_ERROR = 1402
 _NO_SUCH_BRANCH_ERRORS = {
@@ -133,11 +149,21 @@ def missing_procedure_rights(conn: Connection) -> Sequence[str]:
     """
     if not may_grant(conn):
         return ()
-    lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars() if " ON *.*" in str(line)]
+    lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
     if any(re.search(_EVERYTHING, line) for line in lines):
         return ()
     needed = _RIGHTS_ON_MARIADB if is_mariadb(conn) else _RIGHTS_ON_MYSQL
     return [right for right, pattern in needed.items() if not any(re.search(pattern, line) for line in lines)]
+
+
+def missing_worker_rights(conn: Connection) -> Sequence[str] | None:
+    """Return the rights that a worker's account lacks to roll prepared transactions back. None for every other
+    account, and on MariaDB, where each account can do that.
+    """
+    lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
+    if is_mariadb(conn) or may_grant(conn) or not any(LOCK_PROCEDURE in line for line in lines):
+        return None
+    return () if any(re.search(rf"\b{XA_RIGHT}\b.* ON \*\.\*", line) for line in lines) else (XA_RIGHT,)
 
 
 def end_next_session(conn: Connection) -> EndedSession | None:

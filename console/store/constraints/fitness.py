@@ -160,12 +160,16 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that the procedure that ends blocking sessions has the rights that it needs. Only the schema account can
-    see these rights, so with other accounts nothing is checked.
+    """Check that the procedure that ends blocking sessions has the rights that it needs, as the schema account, which
+    alone sees these rights; and that a worker on MySQL, as that worker, can roll prepared transactions back.
     """
     if grants.may_grant(conn):
         missing = lock_holders.missing_procedure_rights(conn)
         yield FitnessFinding("lock_holders", not missing, {"missing": list(missing)}, stops_purchases=False)
+    of_worker = lock_holders.missing_worker_rights(conn)
+    if of_worker is not None:
+        facts = {"missing": list(of_worker)}
+        yield FitnessFinding("prepared_transactions", not of_worker, facts, stops_purchases=False)
 
 
 def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
