@@ -8,8 +8,8 @@ from console.services.access.lock_watch import LockWatch
 
 PAUSE_SECONDS = 1.0
 LONG_PAUSE_SECONDS = 60.0
-"""Pause in seconds after a failed pass, e.g. if the server refused it for a missing right. `db check` shows the
-missing right.
+"""Pause in seconds after a pass with an unexpected exception. After a refusal for a missing right, which `db check`
+shows, PAUSE_SECONDS stays: a worker that may not roll prepared transactions back can still end sessions.
 """
 _log = logging.getLogger("console.worker")
 
@@ -38,7 +38,7 @@ class LockThread:
             if code is not None and code != last_code:
                 _log.warning("sessions that hold others up can't be ended: %s", code)
             last_code = code
-            self._stop_event.wait(PAUSE_SECONDS if code is None else LONG_PAUSE_SECONDS)
+            self._stop_event.wait(LONG_PAUSE_SECONDS if code == ErrorCode.INTERNAL_ERROR else PAUSE_SECONDS)
         self._watch.close()
 
     def _end_blocking_sessions(self) -> str | None:

@@ -12,6 +12,10 @@ from console.store.database.engine import Database
 
 MOST_SESSIONS_ENDED_PER_PASS = 100
 """Largest number of sessions that one pass ends on one node."""
+FORGET_SECONDS = 10.0
+"""Time without a blocking prepared transaction after which earlier findings are forgotten. A write that waits for a
+lock gives up after some seconds and tries again, and a pass between the two finds no blocking transaction.
+"""
 _log = logging.getLogger("console.worker")
 
 
@@ -49,13 +53,14 @@ class LockWatch:
 
 
 class _Node:
-    """One node of the server. `_first_found_at` has the prepared transactions of the previous pass by id, each with
-    the time (monotonic seconds) at which a pass first found it.
+    """One node of the server. `_first_found_at` has the prepared transactions by id, each with the time (monotonic
+    seconds) at which a pass first found it. `_last_found_at` is the time of the last pass that found one that blocks.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self._first_found_at: dict[str, float] = {}
+        self._last_found_at = float("-inf")
 
     def end_blocking_sessions(self, now: float) -> list[EndedSession]:
         """End the blocking sessions on this node. If a prepared transaction blocks others, roll back the prepared
@@ -67,11 +72,11 @@ class _Node:
             for _ in range(MOST_SESSIONS_ENDED_PER_PASS):
                 found = lock_holders.end_next_session(conn)
                 if found is None:
-                    self._first_found_at.clear()
                     break
                 if found.reason == lock_holders.PREPARED_REASON:
                     ids = lock_holders.prepared_transactions(conn)
-                    self._first_found_at = {id: self._first_found_at.get(id, now) for id in ids}
+                    known = self._first_found_at if now - self._last_found_at <= FORGET_SECONDS else {}
+                    self._first_found_at, self._last_found_at = {id: known.get(id, now) for id in ids}, now
                     old = [
                         id
                         for id, since in self._first_found_at.items()

@@ -35,9 +35,10 @@ to the tables. Normally the program on the desk ends such a transaction sooner.
 """
 MAX_SESSION_SECONDS = 60
 """Longest time (seconds) of a transaction or statement of a person, whether or not it blocks another one."""
-MAX_PREPARED_SECONDS = 5
+MAX_PREPARED_SECONDS = 2
 """Age (seconds) from which on a prepared XA transaction without a session is reported if it blocks another
-transaction.
+transaction. A worker rolls it back when passes have found it for BLOCKING_SECONDS. Both times and two passes together
+are shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for its locks gets them.
 """
 PREPARED_REASON = "prepared"
 
