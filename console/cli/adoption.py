@@ -32,7 +32,7 @@ class AdoptDatabase:
             arguments = (args.timezone, args.convert, args.accept_incomplete)
             request = (settings, "db adopt", args.request_id, arguments)
             if args.dry_run:
-                plan = adoption.plan(args.timezone)
+                plan = adoption.make_plan(args.timezone)
                 _refuse_adoption(plan, writer, may_convert=args.convert)
                 writer.write_answer(
                     lambda: plan_json(plan, writer.translator), lambda: list(plan_lines(plan, writer.translator))

@@ -39,7 +39,7 @@ class Lookup:
         not_allowed if a named person may not read.
         """
         try:
-            number = parse_number(text, allow_dummies=self._context.settings.test_numbers)
+            number = parse_number(text, allow_dummies=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._similar_numbers(invalid))
             raise

@@ -69,9 +69,9 @@ class Settings:
     alarmbox_find_purchases: bool
     alarmbox_spacing_seconds: float
     alarmbox_test_account: bool
-    test_numbers: bool
+    allows_test_numbers: bool
     time_scale: float
-    leases: bool
+    uses_leases: bool
     failpoint: tuple[str, int, str] | None
     refund_cooling_off_seconds: int | None
     provider_settings: Mapping[str, object]  # by payment provider; read with `provider_settings_of`
@@ -191,10 +191,10 @@ class Settings:
         """
         states = {
             "CONSOLE_TIME_SCALE": self.time_scale != 1,
-            "CONSOLE_LEASES": not self.leases,
+            "CONSOLE_LEASES": not self.uses_leases,
             "CONSOLE_FAILPOINT": self.failpoint is not None,
             "CONSOLE_REFUND_COOLING_OFF_SECONDS": self.refund_cooling_off_seconds is not None,
-            "CONSOLE_TEST_NUMBERS": self.test_numbers and not self.alarmbox_test_account,
+            "CONSOLE_TEST_NUMBERS": self.allows_test_numbers and not self.alarmbox_test_account,
         }
         return tuple(name for name, is_on in states.items() if is_on)
 
@@ -233,9 +233,9 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         alarmbox_find_purchases=setting_source.get("ALARMBOX_FIND_PURCHASES", RawSetting.parse_flag, False),
         alarmbox_spacing_seconds=setting_source.get("alarmbox.spacing_seconds", parse_seconds, default_spacing),
         alarmbox_test_account=setting_source.get("alarmbox.test_account", RawSetting.parse_flag, False),
-        test_numbers=setting_source.get("TEST_NUMBERS", RawSetting.parse_flag, False),
+        allows_test_numbers=setting_source.get("TEST_NUMBERS", RawSetting.parse_flag, False),
         time_scale=setting_source.get("TIME_SCALE", lambda raw: raw.parse_number(1, 100), 1.0),
-        leases=setting_source.get("LEASES", lambda raw: choice_parser("on", "off")(raw) == "on", True),
+        uses_leases=setting_source.get("LEASES", lambda raw: choice_parser("on", "off")(raw) == "on", True),
         failpoint=setting_source.get("FAILPOINT", RawSetting.parse_failpoint, None),
         refund_cooling_off_seconds=setting_source.get(
             "REFUND_COOLING_OFF_SECONDS", lambda raw: raw.parse_integer(0, 999_999), None

@@ -15,9 +15,9 @@ from console.services.audit.read_log import ReadLog
 from console.services.guarded.action import GuardedService
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
+from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.due_tasks import DuePayments
-from console.services.payment_intake.import_payment import Imports
-from console.services.payment_intake.judged_notice import CheckedNotice
+from console.services.payment_intake.import_payment import PaymentImports
 from console.services.payment_intake.receive import Notices
 from console.services.payments import order_status
 from console.services.payments.probe import PaymentProbes
@@ -36,7 +36,7 @@ class PaymentService:
     """The service `console.payments`: all actions on payments and orders."""
 
     def __init__(
-        self, payment_starts: PaymentStarts, imports: Imports, notices: Notices, payment_probes: PaymentProbes,
+        self, payment_starts: PaymentStarts, imports: PaymentImports, notices: Notices, payment_probes: PaymentProbes,
         payment_decisions: PaymentDecisions, views: PaymentViews, context: ServiceContext, timeouts: PaymentTimeouts,
         request_ids: RequestIds,
     ) -> None:  # fmt: skip
@@ -68,7 +68,7 @@ class PaymentService:
 
     def import_payment(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
         """Insert a payment of the provider that is missing here, in the provider's state. A payment that is already
-        here is only probed. Raises the errors of `Imports.import_payment`.
+        here is only probed. Raises the errors of `PaymentImports.import_payment`.
         """
         return self._request_ids.act_once(
             "payment import", request_id, (data,), lambda: self._imports.import_payment(data)
@@ -182,7 +182,10 @@ class PaymentService:
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
         """Set the payment's order to paid. Raises not_allowed, nothing_to_resolve, not_found."""
         return self._request_ids.act_once(
-            "order move", request_id, (payment_id,), lambda: order_status.move_by_person(self._context, payment_id)
+            "order move",
+            request_id,
+            (payment_id,),
+            lambda: order_status.set_order_paid_by_person(self._context, payment_id),
         )
 
 
@@ -193,18 +196,18 @@ class PaymentServiceBuilder:
         self,
         context: ServiceContext,
         pipeline: GuardedPipeline,
-        vendors: PaymentProviders,
+        payment_providers: PaymentProviders,
         read_log: ReadLog,
         request_ids: RequestIds,
     ) -> None:
         self.start_action: PaymentStartService = GuardedService(context, pipeline, START, lambda: context)
-        self.payment_probes = probes = PaymentProbes(context, vendors, self.start_action)
-        self.imports = Imports(context, vendors, probes)
-        notices = Notices(context, vendors, probes)
+        self.payment_probes = probes = PaymentProbes(context, payment_providers, self.start_action)
+        self.imports = PaymentImports(context, payment_providers, probes)
+        notices = Notices(context, payment_providers, probes)
         self._due_payments = DuePayments(context, probes, notices)
         self.timeouts = PaymentTimeouts(context, probes)
         self.payments = PaymentService(
-            PaymentStarts(context, self.start_action, vendors, probes), self.imports, notices, probes,
+            PaymentStarts(context, self.start_action, payment_providers, probes), self.imports, notices, probes,
             PaymentDecisions(context, probes), PaymentViews(context, read_log), context, self.timeouts, request_ids,
         )  # fmt: skip
 

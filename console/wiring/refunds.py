@@ -161,19 +161,19 @@ class RefundServiceBuilder:
         self,
         context: ServiceContext,
         pipeline: GuardedPipeline,
-        vendors: PaymentProviders,
+        payment_providers: PaymentProviders,
         read_log: ReadLog,
         request_ids: RequestIds,
     ) -> None:
         self.submit_action: RefundSubmissionService = GuardedService(context, pipeline, SUBMIT, lambda: context)
         refund_lease = RefundLease(context, self.submit_action)
-        probes = RefundProbes(context, vendors, refund_lease)
-        submissions = RefundSubmissions(context, self.submit_action, vendors, probes)
-        decisions = RefundDecisions(context, vendors, submissions)
-        recovery = RefundRecovery(context, vendors, refund_lease)
-        self.refund_requests = RefundRequests(context, vendors)
+        probes = RefundProbes(context, payment_providers, refund_lease)
+        submissions = RefundSubmissions(context, self.submit_action, payment_providers, probes)
+        decisions = RefundDecisions(context, payment_providers, submissions)
+        recovery = RefundRecovery(context, payment_providers, refund_lease)
+        self.refund_requests = RefundRequests(context, payment_providers)
         self._due_refunds = DueRefunds(context, self.refund_requests, submissions, probes, decisions)
-        views = RefundViews(context, vendors, read_log)
+        views = RefundViews(context, payment_providers, read_log)
         self.refunds = RefundService(
             self.refund_requests, decisions, submissions, probes, recovery, views, context, request_ids
         )

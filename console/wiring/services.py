@@ -144,32 +144,32 @@ class ServiceBuilder:
     ) -> None:
         self._context, self._open_publisher, self._request_ids = context, open_publisher, request_ids
         self.read_log = ReadLog(context)
-        self._vendors = CreditVendorSource(make_vendor)
-        reader = self._vendors.get_reader
+        self._vendor_source = CreditVendorSource(make_vendor)
+        reader = self._vendor_source.get_reader
         self._heartbeat = context.heartbeat
         self._pipeline = GuardedPipeline(context, self._heartbeat)
         self._refetch_service = RefetchService(context, self._pipeline, CheckReadings(context, reader))
-        self._purchases: purchase.Purchases = GuardedService(
+        self._purchases: purchase.GuardedPurchaseService = GuardedService(
             context,
             self._pipeline,
             purchase.PURCHASE,
-            lambda: PurchaseSettler(context, self._vendors.get_capabilities()),
+            lambda: PurchaseSettler(context, self._vendor_source.get_capabilities()),
         )
         self._purchase_decisions = PurchaseDecisions(context, reader, self._purchases)
         self._check_probes = CreditCheckProbes(context, self._purchase_decisions, reader)
         self._views = CreditCheckViews(context, self.read_log)
-        self._payment_vendors = PaymentProviders(make_payment_vendor)
+        self._payment_providers = PaymentProviders(make_payment_vendor)
 
     @cached_property
     def _payment_builder(self) -> PaymentServiceBuilder:
         return PaymentServiceBuilder(
-            self._context, self._pipeline, self._payment_vendors, self.read_log, self._request_ids
+            self._context, self._pipeline, self._payment_providers, self.read_log, self._request_ids
         )
 
     @cached_property
     def _refund_builder(self) -> RefundServiceBuilder:
         return RefundServiceBuilder(
-            self._context, self._pipeline, self._payment_vendors, self.read_log, self._request_ids
+            self._context, self._pipeline, self._payment_providers, self.read_log, self._request_ids
         )
 
     def payment_service(self) -> PaymentService:
@@ -182,19 +182,21 @@ class ServiceBuilder:
 
     def credit_check_service(self, lookup: Lookup) -> CreditCheckService:
         """Return the service with all actions on credit checks."""
-        checks = purchase.CreditChecks(self._context, self._purchases, self._vendors, self._refetch_service, lookup)
+        checks = purchase.CreditChecks(
+            self._context, self._purchases, self._vendor_source, self._refetch_service, lookup
+        )
         return CreditCheckService(self._context, checks, self._check_probes, self._views, self._request_ids)
 
     def recovery_service(self) -> RecoveryService:
         """Return the service with the actions on waiting records of every kind."""
-        reader = self._vendors.get_reader
+        reader = self._vendor_source.get_reader
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         record_services: dict[str, RecordRecovery] = {
             payment_rows.KIND: payment_builder.payments,
             refund_rows.KIND: refund_builder.refunds,
         }
-        forgotten_refunds = SpooledRefunds(self._context, self._payment_vendors)
-        forgotten_payments = SpooledPayments(self._context, self._payment_vendors)
+        forgotten_refunds = SpooledRefunds(self._context, self._payment_providers)
+        forgotten_payments = SpooledPayments(self._context, self._payment_providers)
         operations = Operations(
             self._context,
             self._purchase_decisions,
@@ -219,7 +221,9 @@ class ServiceBuilder:
 
     @cached_property
     def _choices(self) -> Choices:
-        return Choices(self._context, self._vendors, self._payment_vendors, self._refund_builder.refund_requests)
+        return Choices(
+            self._context, self._vendor_source, self._payment_providers, self._refund_builder.refund_requests
+        )
 
     @property
     def _common_services(self) -> CommonServices:
@@ -285,7 +289,7 @@ class ServiceBuilder:
         """The service that compares providers' histories with our records."""
         payment_builder, refund_service = self._payment_builder, self._refund_builder.refunds
         actions = (payment_builder.payment_probes, payment_builder.imports, refund_service.probe)
-        return ReconciliationService(self._context, self._payment_vendors, *actions, self._request_ids)
+        return ReconciliationService(self._context, self._payment_providers, *actions, self._request_ids)
 
     def pdfs(self) -> Pdfs:
         """Return the service that opens PDFs."""

@@ -28,7 +28,7 @@ from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import ProviderTraits
 from console.domain.payments.records import NoticePost
 from console.domain.setting_problems import SettingProblem
-from console.services.payment_intake.judged_notice import CheckedNotice
+from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.signed_notices import SOURCE_PATTERN
 from console.worker import live_websocket as live
 from console.worker.connection_limits import (
@@ -52,7 +52,7 @@ from console.worker.prometheus_metrics import CONTENT_TYPE, OTHER_SOURCE, Metric
 if TYPE_CHECKING:
     from console.worker.uvicorn_protocols import ReceiverConfig
 
-_REFUSED_RESULT, _BUSY_RESULT, _TROUBLE_RESULT = "refused", "busy", "trouble"
+_REFUSED_RESULT, _BUSY_RESULT, _ERROR_RESULT = "refused", "busy", "trouble"
 _READINESS_TIMEOUT_SECONDS = 2.0
 _MAX_NAMED_SOURCES = 64
 _log = logging.getLogger("console.worker")
@@ -113,7 +113,7 @@ class Receiver:
         limits and the form of the request.
         """
         loop = asyncio.get_running_loop()
-        started_at, result, notice = loop.time(), _TROUBLE_RESULT, None
+        started_at, result, notice = loop.time(), _ERROR_RESULT, None
         self._metrics.count_arrival()
         try:
             notice = await self._verify(request, source)
@@ -131,7 +131,7 @@ class Receiver:
             self._metrics.count_result(source if is_known else OTHER_SOURCE, result, loop.time() - started_at)
         if result == _REFUSED_RESULT:
             return refusal_response(request)
-        if notice is None or result in (_BUSY_RESULT, _TROUBLE_RESULT):
+        if notice is None or result in (_BUSY_RESULT, _ERROR_RESULT):
             return _try_later_response(1 if result == _BUSY_RESULT else 5)
         _count_request(request, is_genuine=True)
         return Response(
@@ -170,7 +170,7 @@ class Receiver:
             raise RequestRefused("text") from None
         if len(self._named_sources) < _MAX_NAMED_SOURCES:
             self._named_sources.add(source)
-        return result.done or _TROUBLE_RESULT
+        return result.done or _ERROR_RESULT
 
     async def _probe_payment(self, source: str, notice: CheckedNotice) -> None:
         """Ask the provider about the payment of a notice, after the notice was answered. If the thread pool is full,

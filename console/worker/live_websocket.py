@@ -168,7 +168,7 @@ class LiveHub:
         self._metrics.live_client_gauge.set(len(self._listeners))
         return listener
 
-    def leave(self, listener: LiveListener) -> None:
+    def remove_listener(self, listener: LiveListener) -> None:
         """Remove a listener. After the last one is removed, the feed is no longer read."""
         self._listeners.discard(listener)
         self._metrics.live_client_gauge.set(len(self._listeners))
@@ -291,7 +291,7 @@ class LiveEndpoint:
         try:
             await self._send_until_end(websocket, listener)
         finally:
-            self._hub.leave(listener)
+            self._hub.remove_listener(listener)
 
     def _refusal_reason(self, headers: Sequence[str], channels: frozenset[str] | None) -> str | None:
         """Return the reason for which a request with these headers and channels is refused; None if its token is

@@ -30,7 +30,7 @@ class RequestThreads:
 
     def __init__(self, executor: RequestExecutor, stop_event: Event) -> None:
         self._executor, self._stop_event = executor, stop_event
-        self._wakes: Queue[None] = Queue(THREAD_COUNT)
+        self._wake_signals: Queue[None] = Queue(THREAD_COUNT)
         self._has_polled = Event()
         """Set after the first poll, whether or not it reached the database."""
         self._executing: set[int] = set()
@@ -102,14 +102,14 @@ class RequestThreads:
         """
         with suppress(Full):  # the queue already has one wake for each thread
             for _ in range(count):
-                self._wakes.put_nowait(None)
+                self._wake_signals.put_nowait(None)
 
     def _execute_loop(self, number: int) -> None:
         """Execute requests until `stop_event` is set. Thread 0 takes only requests of people for whom no other
         request is being executed, so that one person's slow requests never occupy all threads.
         """
         while not self._stop_event.is_set():
-            self._wakes.get()
+            self._wake_signals.get()
             self._executing.add(number)
             try:
                 while not self._stop_event.is_set() and self._executor.execute_next(only_first_of_person=number == 0):

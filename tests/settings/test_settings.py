@@ -35,7 +35,7 @@ def test_an_empty_home_is_enough(env: dict[str, str], tmp_path: Path) -> None:
     assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
     assert settings.documents_url == f"file://{tmp_path}/documents"
     assert (settings.operator, settings.clients, settings.provider_url("alarmbox"), settings.redis_url) == (None,) * 4
-    assert (settings.time_scale, settings.leases, settings.failpoint) == (1.0, True, None)
+    assert (settings.time_scale, settings.uses_leases, settings.failpoint) == (1.0, True, None)
     assert settings.environment == "production"
     assert list(tmp_path.iterdir()) == []
 
@@ -321,9 +321,9 @@ def test_good_values(env: dict[str, str]) -> None:
         }
     )
     assert settings.clients == frozenset({"1", "42", "999999999999999999"})
-    assert (settings.time_scale, settings.leases) == (12.5, False)
+    assert (settings.time_scale, settings.uses_leases) == (12.5, False)
     assert settings.failpoint == ("before_tx1", 3, "hang")
-    assert (settings.test_numbers, settings.refund_cooling_off_seconds) == (True, 0)
+    assert (settings.allows_test_numbers, settings.refund_cooling_off_seconds) == (True, 0)
     assert settings.environment == "test"
 
 
@@ -400,7 +400,7 @@ def test_a_test_account_may_use_the_test_numbers(env: dict[str, str], tmp_path: 
     (tmp_path / "profile.toml").write_text("[alarmbox]\ntest_account = true\n")
     real = env | ABROAD["credentials without a URL"]
     settings = Settings.load(real | {"CONSOLE_TEST_NUMBERS": "1"})
-    assert (settings.test_numbers, settings.environment) == (True, "test")
+    assert (settings.allows_test_numbers, settings.environment) == (True, "test")
     assert refusal(real | {"CONSOLE_TIME_SCALE": "20"})["problem"] == "loopback_only"
 
 

@@ -180,7 +180,7 @@ class RefundDesk:
         with act_as(WORKER):
             with self.context.database.read() as conn:
                 lapsed = [one for one in journal.lapsed_operations(conn) if one.subject_kind == "refund"]
-            done = {"lapsed": sum(self.machinery.submit_action.lapse(one.id) for one in lapsed)}
+            done = {"lapsed": sum(self.machinery.submit_action.record_lapse(one.id) for one in lapsed)}
             done["delivered"] = self._deliver()
             return done | {name: task() for name, task in tasks.items()}
 

@@ -186,8 +186,8 @@ class Accounts:
         database = Database(self._context.settings.database_url, without_time_limit=True)
         try:
             with database.read() as conn:
-                _require_rights(conn, asks=any(task.entry.asks_worker for task in tasks))
-                return tuple(_StatementRun(database, conn, dry_run=dry_run).run_all(tasks))
+                _require_rights(conn, has_asking_people=any(task.entry.asks_worker for task in tasks))
+                return tuple(_StatementExecutor(database, conn, dry_run=dry_run).run_all(tasks))
         finally:
             database.close()
 
@@ -210,7 +210,7 @@ _ACTIONS = {
 }
 
 
-class _StatementRun:
+class _StatementExecutor:
     """Executes the statements that create and change the roles and accounts of a server, in one run. Each statement
     is committed by itself.
     """
@@ -271,15 +271,15 @@ class _StatementRun:
             account_database.close()
 
 
-def _needed_rights(conn: Connection, *, asks: bool = True) -> Mapping[str, str]:
+def _needed_rights(conn: Connection, *, has_asking_people: bool = True) -> Mapping[str, str]:
     """Return the rights that the connected account needs, each with the regular expression that finds it in a line of
-    SHOW GRANTS. On MySQL, the creator of a role needs ROLE_ADMIN to grant it. `asks`: the file has people who ask a
-    worker; they read through views, which must be created.
+    SHOW GRANTS. On MySQL, the creator of a role needs ROLE_ADMIN to grant it. `has_asking_people`: the file has
+    people who ask a worker; they read through views, which must be created.
     """
     patterns = {"CREATE USER": "(CREATE USER|ALL PRIVILEGES).* ON [*]", "GRANT OPTION": "WITH GRANT OPTION"}
     if not grants.is_mariadb(conn):
         patterns["ROLE_ADMIN"] = "(ROLE_ADMIN|SUPER).* ON [*]"
-    if asks:
+    if has_asking_people:
         views = people_database(str(conn.engine.url.database))
         # SHOW GRANTS writes an underscore with a backslash if the statement had one
         name = re.escape(views).replace("_", r"\\*_")
@@ -294,14 +294,14 @@ def _accepts_remote_clients(conn: Connection) -> bool:
     return account_properties.accepts_remote_clients(conn) and account_properties.supports_encryption(conn)
 
 
-def _require_rights(conn: Connection, *, asks: bool) -> None:
+def _require_rights(conn: Connection, *, has_asking_people: bool) -> None:
     """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a needed right.
-    `asks` is passed to `_needed_rights`.
+    `has_asking_people` is passed to `_needed_rights`.
     """
     lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
     missing = [
         right
-        for right, pattern in _needed_rights(conn, asks=asks).items()
+        for right, pattern in _needed_rights(conn, has_asking_people=has_asking_people).items()
         if not any(re.search(pattern, line) for line in lines)
     ]
     if missing:

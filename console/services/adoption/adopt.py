@@ -20,8 +20,8 @@ DEFAULT_ZONE = "Asia/Tokyo"
 
 
 class Adoption:
-    """Adopts another application's table of credit checks: `plan` only reads, `run` changes the table. Both can be
-    called before and after `db upgrade`.
+    """Adopts another application's table of credit checks: `make_plan` only reads, `run` changes the table. Both can
+    be called before and after `db upgrade`.
     """
 
     def __init__(self, database: Database, open_context: Callable[[], ServiceContext]) -> None:
@@ -31,7 +31,7 @@ class Adoption:
         self._database = database
         self._open_context = open_context
 
-    def plan(self, zone: str | None = None) -> AdoptionPlan:
+    def make_plan(self, zone: str | None = None) -> AdoptionPlan:
         """Return the plan of the changes that `run` would make, and change nothing. `zone` is the time zone of the
         table's times (None: Japan). Raises usage for an unknown time zone, not_found if the database has no such
         table.

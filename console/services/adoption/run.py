@@ -318,10 +318,10 @@ def accept_incomplete(context: ServiceContext) -> int:
             ids = adopt_rows.incomplete_ids(conn, IDS_PER_RANGE)
         if not ids:
             return count
-        count += context.write(partial(_accept_some, context, ids))
+        count += context.write(partial(_accept_incomplete_rows, context, ids))
 
 
-def _accept_some(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
+def _accept_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
     accepted = adopt_rows.accept_incomplete(tx.conn, ids, context.now())
     facts = {"rows": accepted, "from": ids[0], "to": ids[-1]}
     context.record_audit(tx, AuditAction.CREDIT_CHECK_INCOMPLETE_ACCEPTED, None, facts, kind=credit_checks.KIND)

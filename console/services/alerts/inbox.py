@@ -113,21 +113,21 @@ class AlertService:
             person = self._context.require_right("note").name
             return self._context.write(lambda tx: self._acknowledge(tx, id, person, words))
 
-    def _acknowledge(self, tx: Transaction, alert_id: int, person: str, words: str) -> Alert:
+    def _acknowledge(self, tx: Transaction, alert_id: int, person: str, note_text: str) -> Alert:
         context = self._context
-        is_acknowledged = alerts.acknowledge(tx.conn, alert_id, person, words, context.now())
+        is_acknowledged = alerts.acknowledge(tx.conn, alert_id, person, note_text, context.now())
         alert = alerts.find(tx.conn, alert_id)
         if alert is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
         if not is_acknowledged and alert.acknowledged_by != person:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
         if is_acknowledged and alert.rule_id == database_rollback.ALERT_RULE:
-            self._resolve_stop_alert(tx, alert)
+            self._resolve_rollback_alert(tx, alert)
         if is_acknowledged:
-            context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": words}, kind=KIND)
+            context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": note_text}, kind=KIND)
         return alert
 
-    def _resolve_stop_alert(self, tx: Transaction, alert: Alert) -> None:
+    def _resolve_rollback_alert(self, tx: Transaction, alert: Alert) -> None:
         """Resolve the alert about a database that went back in time, and add the event to the outbox."""
         now = self._context.now()
         alerts.resolve(tx.conn, alert.id, now)

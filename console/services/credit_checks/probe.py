@@ -91,12 +91,12 @@ class CreditCheckProbes:
             self._context.failpoints.reach("before_probe")
             outcome = reader.find_purchases(record.corporation_number)
             self._context.failpoints.reach("after_probe")
-            reason = self._take_answer(record, outcome, automatic)
+            reason = self._handle_answer(record, outcome, automatic)
         if reason is None:
             return check_records.read_current(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
-    def _take_answer(
+    def _handle_answer(
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
         """Settle the record with the answer if the answer is unambiguous. Return None if the record is settled,

@@ -149,12 +149,12 @@ class StoredTokens:
             _log.warning("the stored tokens are damaged; going on with version %d", self._last_pair.version)
         return self._last_pair
 
-    def _decrypt(self, sealed: str, stored: StoredToken) -> TokenPair:
-        """Decrypt the text `sealed` of the row `stored` and return its pair. Raises DecryptionFailed for another key
-        or another version. A row that an earlier version of this program wrote contains no version and is accepted
-        without one.
+    def _decrypt(self, encrypted_pair: str, stored: StoredToken) -> TokenPair:
+        """Decrypt the text `encrypted_pair` of the row `stored` and return its pair. Raises DecryptionFailed for
+        another key or another version. A row that an earlier version of this program wrote contains no version and is
+        accepted without one.
         """
-        version_mark, dot, inner = sealed.rpartition(".")
+        version_mark, dot, inner = encrypted_pair.rpartition(".")
         access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))
         if dot and (version_mark, numbers) != (f"v{stored.version}", [stored.version]):
             raise DecryptionFailed

@@ -25,7 +25,7 @@ from console.services.credit_checks.readings import find_part_error_code
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import database_fitness, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
-from console.services.guarded.operation import ClaimedOperation, Subject, Unrecorded, find_error_code
+from console.services.guarded.operation import ClaimedOperation, OutcomeUnrecorded, Subject, find_error_code
 from console.services.lookup import Lookup
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks, joined_reads
@@ -57,15 +57,15 @@ class CreditChecks:
     def __init__(
         self,
         context: ServiceContext,
-        purchases: "Purchases",
-        vendors: CreditVendorSource,
+        purchases: "GuardedPurchaseService",
+        vendor_source: CreditVendorSource,
         refetch_service: RefetchService,
         lookup: Lookup,
     ) -> None:
         self._context = context
         self._lookup = lookup
         self._purchases = purchases
-        self._vendors = vendors
+        self._vendor_source = vendor_source
         self._refetch_service = refetch_service
 
     def make_plan(self, number: str) -> PurchasePlan:
@@ -106,7 +106,7 @@ class CreditChecks:
         valid_request = self._validate(request)
         report = progress or _ignore_step
         facts = {"client": valid_request.client_id, "number": valid_request.corporation_number}
-        attempt = _Purchase(self._context, valid_request, self._vendors, self._refetch_service, report)
+        attempt = _PurchaseAttempt(self._context, valid_request, self._vendor_source, self._refetch_service, report)
         return self._purchases.perform(attempt, report, facts=facts)
 
     def refetch(
@@ -134,7 +134,7 @@ class CreditChecks:
         most three similar stored numbers).
         """
         try:
-            return parse_number(text, allow_dummies=self._context.settings.test_numbers).value
+            return parse_number(text, allow_dummies=self._context.settings.allows_test_numbers).value
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._lookup.find_similar_numbers(text))
             raise
@@ -164,24 +164,24 @@ class CreditChecks:
         )
 
 
-class _Purchase:
+class _PurchaseAttempt:
     """One attempt to buy a credit check."""
 
     def __init__(
         self,
         context: ServiceContext,
         request: PurchaseRequest,
-        vendors: CreditVendorSource,
+        vendor_source: CreditVendorSource,
         refetch_service: RefetchService,
         progress: Progress,
     ) -> None:
-        self._context, self._request, self._vendors = context, request, vendors
+        self._context, self._request, self._vendor_source = context, request, vendor_source
         self._refetch_service, self._progress = refetch_service, progress
         self._checked_at = context.now()
 
     def prepare(self) -> None:
         database_fitness.require_safe_settings(self._context, PROVIDER)
-        vendor = self._vendors.get_vendor()
+        vendor = self._vendor_source.get_vendor()
         if self._request.renew:
             self._require_expired(vendor.reader())
         self._checked_at = self._context.now()
@@ -224,7 +224,7 @@ class _Purchase:
             raise ConsoleError(ErrorCode.NOT_EXPIRED, {"record": live_check, "expired_at": valid_until})
 
     def lease(self) -> str | None:
-        return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.leases else None
+        return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
         """Refuse a purchase that can't succeed: a live record exists, a renewal is too early, another renewal was
@@ -281,17 +281,17 @@ class _Purchase:
         return Subject(credit_checks.KIND, record_id, client, number, key, _compute_fingerprint(asdict(request)))
 
     def call(self, _subject: Subject) -> Outcome[CheckReport]:
-        return self._vendors.get_vendor().buy_check(self._request)
+        return self._vendor_source.get_vendor().buy_check(self._request)
 
     def record(self, tx: Transaction, subject: Subject, outcome: Outcome[CheckReport]) -> None:
-        outcomes.record_outcome(self._context, tx, subject.id, outcome, self._vendors.get_capabilities())
+        outcomes.record_outcome(self._context, tx, subject.id, outcome, self._vendor_source.get_capabilities())
 
-    def broken_off(self, trouble: Exception) -> Exception:
-        if isinstance(trouble, Unrecorded):
+    def convert_exception(self, trouble: Exception) -> Exception:
+        if isinstance(trouble, OutcomeUnrecorded):
             trouble.detail["record"] = last_known_record.build_credit_check(trouble.claimed, None)
         return trouble
 
-    def conclude(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
+    def make_result(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
         """Return the bought record, or raise the error that the recorded outcome means. If the database can't be read
         now, the record is built from the claim and the outcome in memory.
         """
@@ -311,25 +311,27 @@ class _Purchase:
         )
 
 
-PURCHASE: GuardedAction[_Purchase, outcomes.PurchaseSettler, CheckReport, CreditCheck] = GuardedAction(
+PURCHASE: GuardedAction[_PurchaseAttempt, outcomes.PurchaseSettler, CheckReport, CreditCheck] = GuardedAction(
     name=AuditAction.CREDIT_CHECK_PURCHASE,
     kind=credit_checks.KIND,
     right="purchase",
     has_effect=True,
     waits_for_lease=True,
     answer=CheckReport,
-    prepare=_Purchase.prepare,
-    lease=_Purchase.lease,
-    check=_Purchase.check,
-    claim=_Purchase.claim,
-    call=_Purchase.call,
-    record=_Purchase.record,
-    convert_exception=_Purchase.broken_off,
-    make_result=_Purchase.conclude,
+    prepare=_PurchaseAttempt.prepare,
+    lease=_PurchaseAttempt.lease,
+    check=_PurchaseAttempt.check,
+    claim=_PurchaseAttempt.claim,
+    call=_PurchaseAttempt.call,
+    record=_PurchaseAttempt.record,
+    convert_exception=_PurchaseAttempt.convert_exception,
+    make_result=_PurchaseAttempt.make_result,
     settle=outcomes.PurchaseSettler.settle,
     record_lapse=outcomes.PurchaseSettler.record_lapse,
 )
-Purchases: TypeAlias = GuardedService[_Purchase, outcomes.PurchaseSettler, CheckReport, CreditCheck]
+GuardedPurchaseService: TypeAlias = GuardedService[
+    _PurchaseAttempt, outcomes.PurchaseSettler, CheckReport, CreditCheck
+]
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:

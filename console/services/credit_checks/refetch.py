@@ -65,7 +65,7 @@ class RefetchService:
 
     def __init__(self, context: ServiceContext, pipeline: GuardedPipeline, parts: CheckReadings) -> None:
         self._context = context
-        self._parts = parts
+        self._readings = parts
         self.refetches = GuardedService(context, pipeline, REFETCH, lambda: context)
 
     # After a purchase: failures are only logged, and each part is written in a transaction of its own
@@ -89,15 +89,15 @@ class RefetchService:
             progress(name)
             with log_and_suppress(f"{name} of credit check {record_id}"):
                 self._follow_up_part(record_id, name)
-        self._context.write(lambda tx: self._parts.plan_next_read(tx, record_id, attempts=0))
+        self._context.write(lambda tx: self._readings.plan_next_read(tx, record_id, attempts=0))
 
     def _follow_up_part(self, record_id: int, name: str) -> None:
         record = check_records.read_current(self._context, record_id)
         # People may have decided about the record before the answer arrived.
         if record.state is not CheckState.SUCCESS:
             return
-        part = self._parts.fetch_part(record, name)
-        self._context.write(lambda tx: self._parts.write_reading(tx, record_id, part))
+        part = self._readings.fetch_part(record, name)
+        self._context.write(lambda tx: self._readings.write_reading(tx, record_id, part))
         self._context.failpoints.reach(f"after_{name}")
 
     # On request, and by the due task
@@ -112,11 +112,11 @@ class RefetchService:
         detail.record and detail.failed (one entry for each failed part).
         """
         names = tuple(name for name, is_requested in ((DETAIL, detail), (PDF, pdf)) if is_requested)
-        attempt = _Refetch(self._context, self._parts, record_id, names, expected_version, progress)
+        attempt = _RefetchAttempt(self._context, self._readings, record_id, names, expected_version, progress)
         return self.refetches.perform(attempt, progress, subject_id=record_id)
 
 
-class _Refetch:
+class _RefetchAttempt:
     """One attempt to read parts of a bought credit check again. `_has_begun` is True from the first call to the
     provider on; `_is_recorded` is True after the results are committed.
     """
@@ -131,9 +131,9 @@ class _Refetch:
         progress: Progress,
     ) -> None:
         self._context, self._reader, self._id = context, parts, record_id
-        self._names, self._expected_version, self._progress = names, expected_version, progress
+        self._part_names, self._expected_version, self._progress = names, expected_version, progress
         self._record_before: CreditCheck
-        self._parts: list[ReadingResult] = []
+        self._readings: list[ReadingResult] = []
         self._has_begun = False
         self._is_recorded = False
 
@@ -163,7 +163,7 @@ class _Refetch:
             record.client_id,
             record.corporation_number,
             key=f"refetch:{operation_id}",
-            fingerprint=",".join(self._names),
+            fingerprint=",".join(self._part_names),
         )
 
     def call(self, _subject: Subject) -> Outcome[None]:
@@ -171,40 +171,42 @@ class _Refetch:
         part, or success.
         """
         self._has_begun = True
-        for name in self._names:
+        for name in self._part_names:
             try:
                 self._progress(name)
-                self._parts.append(self._reader.fetch_part(check_records.read_current(self._context, self._id), name))
+                self._readings.append(
+                    self._reader.fetch_part(check_records.read_current(self._context, self._id), name)
+                )
                 self._context.failpoints.reach(f"after_{name}")
             except Exception as trouble:
                 _log.warning("%s of credit check %s broke off", name, self._id, exc_info=True)
-                if all(part.name != name for part in self._parts):
-                    self._parts.append(make_failed_part(name, trouble))
-        failed_outcome = next((part.outcome for part in self._parts if not part.is_fetched), None)
+                if all(part.name != name for part in self._readings):
+                    self._readings.append(make_failed_part(name, trouble))
+        failed_outcome = next((part.outcome for part in self._readings if not part.is_fetched), None)
         if failed_outcome is None:
             return Outcome(OutcomeClass.SUCCEEDED, "fetched", Sent.YES)
         return Outcome(failed_outcome.kind, failed_outcome.reason, failed_outcome.sent, status=failed_outcome.status)
 
     def record(self, tx: Transaction, _subject: Subject, _outcome: Outcome[None]) -> None:
-        for part in self._parts:
+        for part in self._readings:
             self._reader.write_reading(tx, self._id, part)
         record = credit_checks.find(tx.conn, self._id)
         self._reader.plan_next_read(tx, self._id, attempts=record.work.attempt + 1 if record else 1)
         record_exists = record is not None
         tx.after_commit(lambda: setattr(self, "_is_recorded", record_exists))
 
-    def broken_off(self, trouble: Exception) -> Exception:
+    def convert_exception(self, trouble: Exception) -> Exception:
         if isinstance(trouble, Stale):
             return self._unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.LOST_EVERY_RACE)
         if isinstance(trouble, ConsoleError) and self._has_begun:
             return self._unrecorded_error(trouble.code, trouble.detail.get("problem"))
         return trouble
 
-    def conclude(self, _claimed: ClaimedOperation, _outcome: Outcome[None]) -> RefetchResult:
+    def make_result(self, _claimed: ClaimedOperation, _outcome: Outcome[None]) -> RefetchResult:
         if not self._is_recorded:
             raise self._unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.OPERATION_LOST)
         record_before = self._record_before
-        failed_parts = [part for part in self._parts if not part.is_fetched]
+        failed_parts = [part for part in self._readings if not part.is_fetched]
         try:
             with self._context.database.read() as conn:
                 record = credit_checks.find(conn, record_before.id) or record_before
@@ -219,7 +221,7 @@ class _Refetch:
         if failed_parts:
             raise self._make_failure_error(record, failed_parts)
         return RefetchResult(
-            record, _changed_fields(record_before, record), _documents_of_parts(documents, self._parts)
+            record, _changed_fields(record_before, record), _documents_of_parts(documents, self._readings)
         )
 
     def _unrecorded_error(self, code: ErrorCode, problem: str | None) -> ConsoleError:
@@ -231,7 +233,7 @@ class _Refetch:
             record = check_records.read_current(self._context, self._id)
         error_code = code if code in OWN_FAULT_CODES else ErrorCode.DATABASE_UNREACHABLE
         reason = UnknownReason.NOT_RECORDED
-        failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._names]
+        failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._part_names]
         return _incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
 
     def _make_failure_error(self, record: CreditCheck, failed_parts: list[ReadingResult]) -> ConsoleError:
@@ -243,21 +245,21 @@ class _Refetch:
         )
 
 
-REFETCH: GuardedAction[_Refetch, ServiceContext, None, RefetchResult] = GuardedAction(
+REFETCH: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult] = GuardedAction(
     name=AuditAction.CREDIT_CHECK_REFETCH,
     kind=credit_checks.KIND,
     right="refetch",
     has_effect=False,
     waits_for_lease=False,
     answer=None,
-    prepare=_Refetch.prepare,
-    lease=_Refetch.lease,
-    check=_Refetch.check,
-    claim=_Refetch.claim,
-    call=_Refetch.call,
-    record=_Refetch.record,
-    convert_exception=_Refetch.broken_off,
-    make_result=_Refetch.conclude,
+    prepare=_RefetchAttempt.prepare,
+    lease=_RefetchAttempt.lease,
+    check=_RefetchAttempt.check,
+    claim=_RefetchAttempt.claim,
+    call=_RefetchAttempt.call,
+    record=_RefetchAttempt.record,
+    convert_exception=_RefetchAttempt.convert_exception,
+    make_result=_RefetchAttempt.make_result,
     settle=None,
     record_lapse=record_reading_lapse,
 )

@@ -120,7 +120,7 @@ class PurchaseDecisions:
                 },
             )
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
-            self._purchases.lapse(record.operation_id)
+            self._purchases.record_lapse(record.operation_id)
             record = check_records.read_current(self._context, record_id)
         if record.certainty is not Certainty.UNKNOWN:
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record})

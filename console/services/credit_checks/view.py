@@ -104,14 +104,14 @@ class CreditCheckViews:
             ErrorCode.IN_PROGRESS if holder and name != "open_pdf" else None
         )
         if reason is not None:
-            return AllowedAction(name, False, f"reason.{reason}", self._facts(record, holder))
+            return AllowedAction(name, False, f"reason.{reason}", self._make_facts(record, holder))
         right = {"renew": "purchase", "open_pdf": "read"}.get(name, name)
         if person is not None and not has_right(person, right):
             needs = {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))}
             return AllowedAction(name, False, "reason.role", needs)
         return AllowedAction(name, True)
 
-    def _facts(self, record: CreditCheck, holder: LeaseHolder | None) -> dict[str, object]:
+    def _make_facts(self, record: CreditCheck, holder: LeaseHolder | None) -> dict[str, object]:
         return {"until": record.expired_at, "holder": holder.operator if holder else None}
 
     def _refusal_reason(self, name: str, record: CreditCheck) -> str | None:

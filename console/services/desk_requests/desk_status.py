@@ -20,7 +20,7 @@ def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | Non
         return presence.newest_worker(conn, scale.lease_seconds(PRESENCE_SECONDS))
 
 
-def find_leftovers(settings: Settings) -> LeftoverCredentials:
+def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
     """Return the names of the providers' credentials and of the store key that this desk has. Reads each name in the
     keyring.
 
@@ -52,7 +52,9 @@ class DeskStatus:
         """Return the names of the credentials that this desk has but doesn't need; none at a desk that acts itself.
         Raises bad_profile.
         """
-        return find_leftovers(self._context.settings) if self._context.asks_worker else LeftoverCredentials()
+        return (
+            find_unneeded_credentials(self._context.settings) if self._context.asks_worker else LeftoverCredentials()
+        )
 
     def forget_credentials(self) -> LeftoverCredentials:
         """Delete the credentials that this desk doesn't need from the keyring. Return their names, and the
@@ -67,7 +69,7 @@ class DeskStatus:
         waiting = context.spool.undelivered_entries(context.database_id)
         if waiting:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ANSWERS_WAIT, "n": len(waiting)})
-        leftovers = find_leftovers(context.settings)
+        leftovers = find_unneeded_credentials(context.settings)
         for entry in leftovers.entries:
             context.settings.secrets.delete_entry(entry, entry)
         return leftovers

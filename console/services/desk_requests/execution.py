@@ -58,11 +58,11 @@ class RequestExecutor:
     ) -> None:
         self._context = context
         self._commands, self._forms = commands, forms
-        self._presence: Lease | None = None
+        self._presence_lease: Lease | None = None
         self._silent_workers: frozenset[str] = frozenset()
         self.is_standby = False
         """True while another worker of this account looks for requests as often as it can."""
-        self._steps: dict[str, tuple[TakenDeskRequest, str]] = {}
+        self._progress_steps: dict[str, tuple[TakenDeskRequest, str]] = {}
         self.clock, self.scale = context.clock, context.scale
 
     def announce(self) -> None:
@@ -70,12 +70,12 @@ class RequestExecutor:
         requests of workers that have ended.
         """
         context, seconds = self._context, self.scale.lease_seconds(PRESENCE_SECONDS)
-        lease = self._presence
+        lease = self._presence_lease
         if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):
             self._watch_others(lease.token, seconds)
             return
         self._silent_workers, self.is_standby = frozenset(), False
-        self._presence = context.write(
+        self._presence_lease = context.write(
             lambda tx: leases.acquire(tx, PRESENCE_LEASE, context.holder(), context.now(), seconds, _MOST_WORKERS)
         )
 
@@ -97,7 +97,7 @@ class RequestExecutor:
 
     def withdraw_announcement(self) -> None:
         """Release this worker's presence lease, so that the desks see that the worker ends."""
-        lease = self._presence
+        lease = self._presence_lease
         if lease is not None:
             with log_and_suppress("giving a lease up"):
                 self._context.write(lambda tx: leases.release(tx.conn, lease))
@@ -111,8 +111,8 @@ class RequestExecutor:
         """Store the latest progress step of each request that has reported one since the last call. Only one thread
         calls this method, so that the steps keep their sequence.
         """
-        while self._steps:
-            _, (taken, step) = self._steps.popitem()
+        while self._progress_steps:
+            _, (taken, step) = self._progress_steps.popitem()
             with log_and_suppress("progress of a desk request"):
                 self._context.write(partial(_write_step, taken=taken, step=step))
 
@@ -123,7 +123,7 @@ class RequestExecutor:
         context, heartbeat = self._context, self._context.heartbeat
         taken = context.write(
             lambda tx: requests.take_next_request(
-                tx, self._holder(), heartbeat.lease_seconds, only_first_of_person=only_first_of_person
+                tx, self._make_holder(), heartbeat.lease_seconds, only_first_of_person=only_first_of_person
             )
         )
         if taken is None:
@@ -142,11 +142,11 @@ class RequestExecutor:
             heartbeat.remove(beat)
         return True
 
-    def _holder(self) -> Holder:
+    def _make_holder(self) -> Holder:
         """Return the holder in whose name this worker takes requests. Its session is the token of the worker's
         presence lease, so that other workers can find the requests of a worker that has ended.
         """
-        holder, lease = self._context.holder(), self._presence
+        holder, lease = self._context.holder(), self._presence_lease
         return holder if lease is None else replace(holder, session=lease.token)
 
     def _store_answer(self, taken: TakenDeskRequest, text: str) -> None:
@@ -159,7 +159,7 @@ class RequestExecutor:
             if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_CODES:
                 raise
             _log.exception("desk request %s: its answer can't be stored", taken.id)
-            bug = _text_of(CallAnswer(error=ConsoleError(ErrorCode.INTERNAL_ERROR)))
+            bug = _answer_text(CallAnswer(error=ConsoleError(ErrorCode.INTERNAL_ERROR)))
             self._context.write(lambda tx: requests.store_answer(tx, taken, bug))
 
     def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
@@ -171,7 +171,9 @@ class RequestExecutor:
         entry = NewAuditEntry(taken.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
         with execute_for(taken):
             self._context.write(lambda tx: self._context.audit.record_all(tx, (entry,)))
-        return _text_of(CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED})))
+        return _answer_text(
+            CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED}))
+        )
 
     def _write_audit(self, taken: TakenDeskRequest) -> None:
         """Write the audit entry that a desk has requested, in the person's name, and end the request in the same
@@ -206,13 +208,13 @@ class RequestExecutor:
         as internal_error.
         """
         with execute_for(taken), watch_repeats() as repeats:
-            answer = self._attempt(taken)
+            answer = self._attempt_request(taken)
             while _is_earlier_call_running(taken, answer):
                 self.clock.sleep(self.scale.scaled_seconds(RETRY_SECONDS))
-                answer = self._attempt(taken)
-        return _text_of(answer, is_repetition=repeats.is_repetition)
+                answer = self._attempt_request(taken)
+        return _answer_text(answer, is_repetition=repeats.is_repetition)
 
-    def _attempt(self, taken: TakenDeskRequest) -> CallAnswer:
+    def _attempt_request(self, taken: TakenDeskRequest) -> CallAnswer:
         try:
             return CallAnswer(self._run_command(taken))
         except ConsoleError as error:
@@ -232,7 +234,7 @@ class RequestExecutor:
         """Remember the latest progress step for `write_steps`. Storing it here would delay the call to the provider
         by a COMMIT.
         """
-        self._steps[taken.id] = taken, step
+        self._progress_steps[taken.id] = taken, step
 
     @contextmanager
     def _read_arguments(self, taken: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
@@ -247,15 +249,15 @@ class RequestExecutor:
                 arguments = read_arguments(taken.args, self._forms[taken.action].types, file)
             except (KeyError, ValueError) as malformed:
                 _log.info("desk request %s of %s is malformed: %s", taken.id, taken.person, malformed)
-                raise _malformed() from malformed
+                raise _make_malformed_error() from malformed
             if self._forms[taken.action].facts(self._context, arguments) != RequestFacts(
                 taken.subject_kind, taken.subject_id, taken.amount_minor, taken.proposed
             ):
-                raise _malformed()
+                raise _make_malformed_error()
             yield arguments
 
 
-def _malformed() -> ConsoleError:
+def _make_malformed_error() -> ConsoleError:
     return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.REQUEST_FORM})
 
 
@@ -266,7 +268,7 @@ def _write_file(stack: ExitStack, content: bytes) -> Path:
     return path
 
 
-def _text_of(answer: CallAnswer, *, is_repetition: bool = False) -> str:
+def _answer_text(answer: CallAnswer, *, is_repetition: bool = False) -> str:
     """Return the answer as the JSON text that the desk reads. `is_repetition`: it is the stored answer of an earlier
     call.
     """

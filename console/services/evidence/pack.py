@@ -73,7 +73,7 @@ class EvidencePacks:
         self, context: ServiceContext, texts: Callable[[], TimelineText], largest: int = LARGEST_PACK_BYTES
     ) -> None:
         self._context, self._texts = context, texts
-        self._largest = largest
+        self._largest_bytes = largest
 
     def write(self, kind: str, id: int | str, path: Path) -> PackWritten:
         """Write the pack of a record to the new file `path`, and an audit entry about the export.
@@ -99,7 +99,7 @@ class EvidencePacks:
             context.find_reading_person(conn)
             family = read_related_records(context, conn, kind, id)
             only_person = None if AUDITOR in person.roles else person.name
-            packing = _Packing(context, conn, family, only_person, self._texts(), self._largest)
+            packing = _PackDraft(context, conn, family, only_person, self._texts(), self._largest_bytes)
             files, omitted = packing.write(pack_draft.file)
         context.failpoints.reach("after_pack_written")
         size, digest = pack_draft.compute_sha256()
@@ -110,7 +110,7 @@ class EvidencePacks:
         return PackWritten(str(pack_draft.final), size, digest, files, omitted)
 
 
-class _Packing:
+class _PackDraft:
     """Writes the parts of one evidence pack into a file. `only_person`: only this person's audit entries are written
     in full (None: all). `largest`: largest sum of the parts in bytes.
     """
@@ -125,15 +125,15 @@ class _Packing:
         largest: int,
     ) -> None:
         self._texts = texts
-        self._context, self._conn, self._family, self._largest = context, conn, related, largest
+        self._context, self._conn, self._related, self._largest_bytes = context, conn, related, largest
         self._only_person = only_person
-        self._plain = pack_text.PlainValues(related.payer_names)
-        self._omitted: list[dict[str, object]] = []
+        self._plain_values = pack_text.PlainValues(related.payer_names)
+        self._omitted_files: list[dict[str, object]] = []
         record = related.record
         self._timeline = TimelinePage(
             kind_of(record), str(record.id), (), None, make_head_facts(related), related.payer_names
         )
-        self._events, self._until, self._cut = 0, EARLIEST_INSTANT, False
+        self._event_count, self._last_event_at, self._is_cut = 0, EARLIEST_INSTANT, False
 
     def write(self, file: BinaryIO) -> tuple[int, tuple[str, ...]]:
         """Write all parts sorted by their names, then the manifest. Return the number of the files and the names of
@@ -141,8 +141,8 @@ class _Packing:
         """
         with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
-            pack = PackFile(file, self._until)
-            proof = AuditProof(self._context, self._conn, self._family.record_keys, self._only_person)
+            pack = PackFile(file, self._last_event_at)
+            proof = AuditProof(self._context, self._conn, self._related.record_keys, self._only_person)
             self._add_answers(pack)
             pack.add_part("audit.json", proof.iterate_chunks())
             self._add_documents(pack)
@@ -150,19 +150,19 @@ class _Packing:
             for language, text in (("en", en), ("ja", ja)):
                 pack.add_part(_text_file_name("timeline", language), _iterate_chunks(text))
             pack.add_part(_json_file_name("timeline"), _iterate_chunks(event_lines))
-            pack.add_part("verify.txt", [pack_text.verify_text()])
+            pack.add_part("verify.txt", [pack_text.verification_text()])
             pack.close_with_manifest(self._make_about(proof))
-        return len(pack.parts), tuple(str(part["name"]) for part in self._omitted)
+        return len(pack.parts), tuple(str(part["name"]) for part in self._omitted_files)
 
     def _make_about(self, proof: AuditProof) -> dict[str, object]:
         return {
             "kind": self._timeline.kind,
             "id": self._timeline.id,
             "database": self._context.database_id,
-            "until": None if self._until == EARLIEST_INSTANT else instant_text(self._until),
-            "events": {"told": self._events, "cut": self._cut},
-            "audit": {"rows": proof.rows, "withheld": proof.withheld, "whose": self._only_person or "all"},
-            "left_out": self._omitted,
+            "until": None if self._last_event_at == EARLIEST_INSTANT else instant_text(self._last_event_at),
+            "events": {"told": self._event_count, "cut": self._is_cut},
+            "audit": {"rows": proof.row_count, "withheld": proof.withheld_count, "whose": self._only_person or "all"},
+            "left_out": self._omitted_files,
         }
 
     # Timeline
@@ -178,21 +178,21 @@ class _Packing:
                 for language, text in texts.items():
                     line = self._texts.event_line(event, self._timeline, language)
                     text.write(pack_text.encode_line(line, self._timeline))
-                yield self._plain.make_event_fields(event)
+                yield self._plain_values.make_event_fields(event)
 
         event_lines.writelines(encode_json_list(events()))
 
     def _iterate_events(self) -> Iterator[Event]:
-        events = walk_events(self._conn, self._family)
+        events = walk_events(self._conn, self._related)
         for event in islice(events, MOST_EVENTS):
-            self._events, self._until = self._events + 1, max(self._until, event.at)
+            self._event_count, self._last_event_at = self._event_count + 1, max(self._last_event_at, event.at)
             yield event
-        self._cut = next(events, None) is not None
+        self._is_cut = next(events, None) is not None
 
     def _make_records(self) -> dict[str, object]:
         own, *related = [
-            {"kind": kind_of(entry), **self._plain.make_record_fields(entry)}
-            for entry in (self._family.record, *self._family.related)
+            {"kind": kind_of(entry), **self._plain_values.make_record_fields(entry)}
+            for entry in (self._related.record, *self._related.related)
         ]
         return {"record": own, "related": related}
 
@@ -207,18 +207,18 @@ class _Packing:
                 pack.add_part(name, [content])
 
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
-        for kind, id in sorted(self._family.record_keys):
+        for kind, id in sorted(self._related.record_keys):
             folder, subject = f"answers/{kind}-{id}", {"kind": kind, "of": id}
             items = evidence.of_operation(self._conn, id) if kind == OPERATION else self._read_items(kind, id)
             for item in items:
                 yield (
                     f"{folder}/{item.id:012d}.json",
-                    encode_json({**subject, **self._plain.make_record_fields(item)}),
+                    encode_json({**subject, **self._plain_values.make_record_fields(item)}),
                 )
             for notice in payment_events.walk_events(self._conn, int(id)) if kind == payments.KIND else ():
                 yield (
                     f"{folder}/notice-{notice.id:012d}.json",
-                    encode_json({**subject, **self._plain.make_record_fields(notice)}),
+                    encode_json({**subject, **self._plain_values.make_record_fields(notice)}),
                 )
 
     def _read_items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
@@ -238,18 +238,18 @@ class _Packing:
                 self._leave_out(name, document.bytes, reason, document.sha256)
 
     def _read_documents(self) -> Iterable[Document]:
-        for kind, id in self._family.record_keys:
+        for kind, id in self._related.record_keys:
             if kind == credit_checks.KIND:
                 yield from evidence.documents_of(self._conn, kind, int(id), None)
 
     def _has_room(self, pack: PackFile, name: str, size: int, sha256: str | None = None) -> bool:
-        if pack.size + size <= self._largest:
+        if pack.size + size <= self._largest_bytes:
             return True
         self._leave_out(name, size, "too_large", sha256)
         return False
 
     def _leave_out(self, name: str, size: int, reason: str, sha256: str | None) -> None:
-        self._omitted.append({"name": name, "bytes": size, "reason": reason, "sha256": sha256})
+        self._omitted_files.append({"name": name, "bytes": size, "reason": reason, "sha256": sha256})
 
 
 def _json_file_name(name: str) -> str:

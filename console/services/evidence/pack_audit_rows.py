@@ -24,13 +24,13 @@ class AuditProof:
         self, context: ServiceContext, conn: Connection, subjects: Sequence[tuple[str, str]], only_person: str | None
     ) -> None:
         self._context, self._conn, self._subjects, self._only_person = context, conn, subjects, only_person
-        self.rows, self.withheld = 0, 0
+        self.row_count, self.withheld_count = 0, 0
         self._chains: set[str] = set()
         self._newest = 0
 
     def iterate_chunks(self) -> Iterator[bytes]:
-        """Yield the bytes of the part with the audit entries. After the last chunk, the attributes `rows` and
-        `withheld` are the numbers of these lines.
+        """Yield the bytes of the part with the audit entries. After the last chunk, the attributes `row_count` and
+        `withheld_count` are the numbers of these lines.
         """
         return encode_json_list(self._iterate_lines())
 
@@ -54,9 +54,9 @@ class AuditProof:
         ]
         chain_facts = {"id": row.id, "prev_hash": row.previous_hash, "hash": row.hash, "anchor": anchor_hashes}
         if self._only_person is not None and row.content["who"] != self._only_person:
-            self.withheld += 1
+            self.withheld_count += 1
             return {"withheld": {"session": chain_head.chain, "seq": chain_head.seq, **chain_facts}}
-        self.rows += 1
+        self.row_count += 1
         return {"row": {**row.content, **chain_facts}}
 
 

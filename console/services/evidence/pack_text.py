@@ -11,7 +11,7 @@ from console.domain.timeline import Event, TimelinePage, mask_text
 
 _EXCLUDED_FIELDS = frozenset(("handle",))
 """Fields that are left out of a pack, because only the payer may use their values."""
-_VERIFY = """\
+_VERIFICATION_TEXT = """\
 この証跡一式の確かめ方 / How to verify this evidence pack
 
 1. manifest.json lists every file with its length and sha256. The sha256 of the whole ZIP is in the audit trail of the
@@ -83,6 +83,6 @@ def encode_line(text: str, timeline: TimelinePage) -> bytes:
     return mask_text(text, timeline.hidden).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def verify_text() -> bytes:
+def verification_text() -> bytes:
     """Return the instructions for verifying a pack without this program, in Japanese and English (UTF-8)."""
-    return _VERIFY.encode()
+    return _VERIFICATION_TEXT.encode()

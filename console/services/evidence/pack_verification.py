@@ -21,7 +21,7 @@ _MEBIBYTE = 1 << 20
 _LARGEST_MANIFEST_BYTES, _LARGEST_AUDIT_BYTES, _LARGEST_PACK_BYTES = 24 * _MEBIBYTE, 64 * _MEBIBYTE, 1024 * _MEBIBYTE
 _LARGEST_DIRECTORY_BYTES = 16 * _MEBIBYTE
 """Largest accepted directory of a ZIP, in bytes. The whole directory is read into memory when the ZIP is opened."""
-_MOST_SIGNS = {b"[": 64, b"{": 200_000, b",": 1_000_000}
+_MAX_COUNT_OF_SIGN = {b"[": 64, b"{": 200_000, b",": 1_000_000}
 """Largest accepted number of each JSON sign (`[`, `{`, comma) in a manifest, because the memory for its values
 depends on these numbers.
 """
@@ -122,7 +122,7 @@ def _read_manifest(pack: zipfile.ZipFile) -> Json | None:
         if info.file_size > _LARGEST_MANIFEST_BYTES:
             return None
         raw = pack.read(info)
-        if any(raw.count(sign) > limit for sign, limit in _MOST_SIGNS.items()):
+        if any(raw.count(sign) > limit for sign, limit in _MAX_COUNT_OF_SIGN.items()):
             return None
         manifest = json.loads(raw)
         is_well_formed = manifest["form"] == FORMAT_NAME and all(

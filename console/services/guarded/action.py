@@ -17,7 +17,7 @@ from console.domain.provider_outcome import Outcome
 from console.domain.records import Operation
 from console.services.audit import refusals
 from console.services.guarded import unsent_operations
-from console.services.guarded.operation import ClaimedOperation, Guarded, Progress, Subject
+from console.services.guarded.operation import ClaimedOperation, GuardedOperation, Progress, Subject
 from console.services.guarded.pipeline import GuardedPipeline, end_intent
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
@@ -106,10 +106,10 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         context: ServiceContext,
         pipeline: GuardedPipeline,
         action: GuardedAction[AttemptT, SettlerT, AnswerT, ResultT],
-        settling: Callable[[], SettlerT],
+        make_settler: Callable[[], SettlerT],
     ) -> None:
         self.action = action
-        self._context, self._pipeline, self._settling = context, pipeline, settling
+        self._context, self._pipeline, self._make_settler = context, pipeline, make_settler
 
     def perform(
         self,
@@ -149,7 +149,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
                 raise
             raise error from trouble
 
-    def _bind_attempt(self, attempt: AttemptT) -> Guarded[AnswerT]:
+    def _bind_attempt(self, attempt: AttemptT) -> GuardedOperation[AnswerT]:
         action = self.action
 
         @run_again_if_stale()
@@ -160,7 +160,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         def record(tx: Transaction, subject: Subject, outcome: Outcome[AnswerT]) -> None:
             action.record(attempt, tx, subject, outcome)
 
-        return Guarded(
+        return GuardedOperation(
             action=action.name,
             lease=action.lease(attempt),
             waits_for_lease=action.waits_for_lease,
@@ -181,7 +181,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         context, settle = self._context, self.action.settle
         if settle is None:
             return True
-        key, settling = context.answer_key(operation_id), self._settling()
+        key, settling = context.answer_key(operation_id), self._make_settler()
 
         @run_again_if_stale()
         def write(tx: Transaction) -> bool:
@@ -193,7 +193,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
             end_intent(context, operation_id, outcome)
         return True
 
-    def lapse(self, operation_id: str) -> bool:
+    def record_lapse(self, operation_id: str) -> bool:
         """Record that the process of an operation ended during the call. Return False if the operation has not lapsed
         or another process has recorded the lapse.
 
@@ -202,8 +202,8 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         """
         if unsent_operations.settle_unsent(self._context, operation_id, self.deliver):
             return True
-        settling = self._settling()
-        return lapse(
+        settling = self._make_settler()
+        return record_operation_lapse(
             self._context, operation_id, lambda tx, operation: self.action.record_lapse(settling, tx, operation)
         )
 
@@ -217,7 +217,9 @@ def services_by_action(*services: GuardedService[Any, Any, Any, Any]) -> Service
     return {service.action.name: service for service in services}
 
 
-def lapse(context: ServiceContext, operation_id: str, lapsed: Callable[[Transaction, Operation], None]) -> bool:
+def record_operation_lapse(
+    context: ServiceContext, operation_id: str, record_lapse: Callable[[Transaction, Operation], None]
+) -> bool:
     """Record the lapse of an operation in the journal, and call `record_lapse` to write it to the record, in one
     transaction.
 
@@ -231,7 +233,7 @@ def lapse(context: ServiceContext, operation_id: str, lapsed: Callable[[Transact
             return False
         if not journal.mark_lapsed(tx.conn, operation_id, journal.state_after_lapse(operation.action), context.now()):
             return False
-        lapsed(tx, operation)
+        record_lapse(tx, operation)
         return True
 
     return context.write(write)

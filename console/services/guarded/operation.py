@@ -44,7 +44,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded(Generic[T]):
+class GuardedOperation(Generic[T]):
     """Description of one guarded operation. All callables run in the caller's thread.
 
     - `lease`: name of the lease, None if the operation needs none.
@@ -80,7 +80,7 @@ class ClaimedOperation:
     lease: Lease | None
 
 
-class Unrecorded(ConsoleError):
+class OutcomeUnrecorded(ConsoleError):
     """The error outcome_unknown of a call whose outcome could not be written to the database.
 
     With `is_spooled` the answer is in the desk's spool and will be delivered from there. Otherwise people must
@@ -103,7 +103,7 @@ class Settler(Protocol):
         """
         ...
 
-    def lapse(self, operation_id: str) -> bool:
+    def record_lapse(self, operation_id: str) -> bool:
         """Record that the process of the operation ended during the call. Return False if the operation has not
         lapsed or another process has recorded the lapse.
         """

@@ -30,10 +30,10 @@ from console.services.guarded.idempotency import refuse_repeat
 from console.services.guarded.operation import (
     EFFECT_CLASSES,
     ClaimedOperation,
-    Guarded,
+    GuardedOperation,
+    OutcomeUnrecorded,
     Progress,
     Subject,
-    Unrecorded,
     find_ended_state,
 )
 from console.services.guarded.unsent_operations import not_sent_outcome
@@ -74,7 +74,7 @@ class GuardedPipeline:
         self._context = context
         self._heartbeat = heartbeat
 
-    def run(self, operation: Guarded[T], progress: Progress) -> tuple[ClaimedOperation, Outcome[T]]:
+    def run(self, operation: GuardedOperation[T], progress: Progress) -> tuple[ClaimedOperation, Outcome[T]]:
         """Run the operation until its outcome is recorded; return the claim and the outcome.
 
         `progress` is called with "waiting", "asking" and "answered". Before anything is sent, raises the refusals of
@@ -92,7 +92,9 @@ class GuardedPipeline:
             with tracing.with_facts(operation=claimed.operation_id):
                 return claimed, self._run_claimed(operation, claimed, progress)
 
-    def _run_claimed(self, operation: Guarded[T], claimed: ClaimedOperation, progress: Progress) -> Outcome[T]:
+    def _run_claimed(
+        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: Progress
+    ) -> Outcome[T]:
         """Run the steps from the COMMIT of the first transaction (tx1) to the recorded outcome. Meanwhile the
         heartbeat renews the leases.
         """
@@ -109,7 +111,7 @@ class GuardedPipeline:
 
     # Waiting and claiming
 
-    def _wait_and_claim(self, operation: Guarded[T], progress: Progress) -> ClaimedOperation:
+    def _wait_and_claim(self, operation: GuardedOperation[T], progress: Progress) -> ClaimedOperation:
         started_at = self._context.clock.monotonic()
         try:
             return self._wait_until(operation, progress, started_at)
@@ -120,7 +122,7 @@ class GuardedPipeline:
             if operation.lease is not None:
                 self._context.counters.count_wait(self._context.clock.monotonic() - started_at)
 
-    def _wait_until(self, operation: Guarded[T], progress: Progress, started_at: float) -> ClaimedOperation:
+    def _wait_until(self, operation: GuardedOperation[T], progress: Progress, started_at: float) -> ClaimedOperation:
         context = self._context
         deadline = started_at + context.scale.scaled_seconds(WAIT_SECONDS)
         while True:
@@ -131,9 +133,9 @@ class GuardedPipeline:
                 if not operation.waits_for_lease:
                     raise ConsoleError(ErrorCode.IN_PROGRESS, make_holder_detail(conflict.holder)) from None
             progress("waiting")
-            self._await_free(operation, deadline)
+            self._await_free_lease(operation, deadline)
 
-    def _write_claim(self, operation: Guarded[T], waited_seconds: float) -> ClaimedOperation:
+    def _write_claim(self, operation: GuardedOperation[T], waited_seconds: float) -> ClaimedOperation:
         """Run the first transaction (tx1); `waited_seconds` is the time that the caller has waited for the lease.
 
         If a unique index refuses the claim, raises the refusal that fits the record or attempt which holds the claim.
@@ -170,7 +172,7 @@ class GuardedPipeline:
                     refuse_repeat(conn, subject.key, subject.fingerprint)
             raise
 
-    def _take_lease(self, tx: Transaction, operation: Guarded[T]) -> Lease | None:
+    def _take_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> Lease | None:
         if operation.lease is None:
             return None
         context = self._context
@@ -179,7 +181,9 @@ class GuardedPipeline:
             raise _LeaseTaken(leases.holder_of(tx.conn, operation.lease))
         return lease
 
-    def _begin_journal(self, tx: Transaction, operation: Guarded[T], operation_id: str, subject: Subject) -> int:
+    def _begin_journal(
+        self, tx: Transaction, operation: GuardedOperation[T], operation_id: str, subject: Subject
+    ) -> int:
         journal_row = NewOperation(
             operation_id, operation.action, subject.kind, subject.id, subject.client_id, subject.corporation_number,
             subject.key, subject.fingerprint, self._answer_key(operation, operation_id),
@@ -189,10 +193,10 @@ class GuardedPipeline:
             tx, journal_row, context.holder(), context.now(), self._heartbeat.lease_seconds
         )
 
-    def _answer_key(self, operation: Guarded[T], operation_id: str) -> str | None:
+    def _answer_key(self, operation: GuardedOperation[T], operation_id: str) -> str | None:
         return self._context.answer_key(operation_id) if operation.has_effect else None
 
-    def _await_free(self, operation: Guarded[T], deadline: float) -> None:
+    def _await_free_lease(self, operation: GuardedOperation[T], deadline: float) -> None:
         """Read the lease repeatedly until it is free. Each round also runs `check`, so that an operation that can't
         succeed any more is refused before the deadline. Raises lease_timeout at `deadline` (monotonic seconds).
         """
@@ -217,7 +221,7 @@ class GuardedPipeline:
 
     # Calling
 
-    def _prepare(self, operation: Guarded[T], claimed: ClaimedOperation, progress: Progress) -> None:
+    def _prepare(self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: Progress) -> None:
         """Run the steps between COMMIT of the first transaction (tx1) and the request. If one of them fails, the
         operation is recorded as not sent.
         """
@@ -242,7 +246,7 @@ class GuardedPipeline:
         if not self._context.spool.mark_calling(operation_id):
             raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "told_not_sent", "operation_id": operation_id})
 
-    def _make_intent(self, operation: Guarded[T], subject: Subject, operation_id: str) -> Intent:
+    def _make_intent(self, operation: GuardedOperation[T], subject: Subject, operation_id: str) -> Intent:
         context = self._context
         return Intent(
             operation_id=operation_id,
@@ -260,7 +264,9 @@ class GuardedPipeline:
             amount_minor=subject.amount_minor,
         )
 
-    def _call_provider(self, operation: Guarded[T], claimed: ClaimedOperation, progress: Progress) -> Outcome[T]:
+    def _call_provider(
+        self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: Progress
+    ) -> Outcome[T]:
         """Call the provider and return the outcome. If an exception ends the call, the outcome is unknown, because
         the request may have arrived. If a signal ends it, an answer that has arrived is returned or recorded.
         """
@@ -288,7 +294,7 @@ class GuardedPipeline:
 
     # Recording
 
-    def _record_outcome(self, operation: Guarded[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> None:
+    def _record_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> None:
         """Write the outcome in the second transaction (tx2), or into the desk's spool if tx2 fails and the operation
         has an effect. Both are tried before an exception leaves this method.
         """
@@ -298,11 +304,13 @@ class GuardedPipeline:
         except Exception as trouble:
             if not operation.has_effect:
                 raise
-            is_spooled = self._keep_answer(claimed, outcome)
-            raise Unrecorded(claimed, is_spooled=is_spooled, provider_id=provider_id_of(outcome.found)) from trouble
+            is_spooled = self._spool_answer(claimed, outcome)
+            raise OutcomeUnrecorded(
+                claimed, is_spooled=is_spooled, provider_id=provider_id_of(outcome.found)
+            ) from trouble
         except BaseException:
             if not self._retry_settle_outcome(operation, claimed, outcome) and operation.has_effect:
-                self._keep_answer(claimed, outcome)
+                self._spool_answer(claimed, outcome)
             raise
         if is_owner and operation.has_effect:
             self._end_intent(claimed, outcome)
@@ -312,7 +320,7 @@ class GuardedPipeline:
         else:
             self._context.failpoints.reach("after_tx2")
 
-    def _settle_outcome(self, operation: Guarded[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
+    def _settle_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
         """Run the second transaction (tx2). If another process has ended the operation meanwhile, pass the outcome to
         `deliver`. Return True if tx2 wrote it. Raises _RowsMissing if the operation or its record is missing.
         """
@@ -321,7 +329,9 @@ class GuardedPipeline:
             raise _RowsMissing(claimed.operation_id)
         return is_owner
 
-    def _retry_settle_outcome(self, operation: Guarded[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
+    def _retry_settle_outcome(
+        self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]
+    ) -> bool:
         """Run the second transaction (tx2) once more after a BaseException (e.g. KeyboardInterrupt) ended it. The
         fencing token makes the repetition safe. Return True if the outcome is in the database.
         """
@@ -333,7 +343,7 @@ class GuardedPipeline:
             self._end_intent(claimed, outcome)
         return True
 
-    def _write_outcome(self, operation: Guarded[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
+    def _write_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
         context, state = self._context, find_ended_state(outcome, operation.has_effect)
         key = self._answer_key(operation, claimed.operation_id)
 
@@ -349,7 +359,7 @@ class GuardedPipeline:
 
         return context.write(tx2)
 
-    def _keep_answer(self, claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
+    def _spool_answer(self, claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
         _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
         answer: Answer = replace(outcome, found=storable_report(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
         try:

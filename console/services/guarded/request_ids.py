@@ -29,7 +29,7 @@ from console.services.audit import refusals
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.idempotency import make_request_key
-from console.services.guarded.operation import Progress, Unrecorded
+from console.services.guarded.operation import OutcomeUnrecorded, Progress
 from console.services.process.context import ServiceContext, bind_writes, executed_request
 from console.services.process.heartbeat import Heartbeat
 from console.services.process.tolerated import log_and_suppress
@@ -314,7 +314,7 @@ class RequestIds:
         """Store the answer, or release the id after a refusal. If that fails, the lease of the id expires and
         `find_answer` answers later calls.
         """
-        if isinstance(answer.error, Unrecorded):
+        if isinstance(answer.error, OutcomeUnrecorded):
             return
         with log_and_suppress("keeping the answer of a request"):
             is_stored = _had_effect(answer)

@@ -12,7 +12,7 @@ from console.domain.payments import provider_registry
 from console.domain.service_results import HealthCheck
 from console.domain.setting_problems import SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
-from console.services.desk_requests.desk_status import find_alive_worker, find_leftovers
+from console.services.desk_requests.desk_status import find_alive_worker, find_unneeded_credentials
 from console.services.guarded import database_rollback
 from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
@@ -85,7 +85,7 @@ class Health:
         schema = self._run_check("database", self._check_schema)
         if not schema.ok:
             return (schema,)
-        return (schema, *map(_check_of, fitness.check_fitness(self._database)))
+        return (schema, *map(_to_health_check, fitness.check_fitness(self._database)))
 
     def upgrade(self, *, accepts_new_database: bool = False) -> dict[str, object]:
         """Create or upgrade the schema; safe at any time, also if several desks do it at the same time. Return the
@@ -207,7 +207,7 @@ class Health:
         """Look for credentials that this desk doesn't need, because a worker acts for its person. The check is ok
         also if there are some; they are reported as advice.
         """
-        leftovers = find_leftovers(self._settings)
+        leftovers = find_unneeded_credentials(self._settings)
         facts: dict[str, object] = {"entries": leftovers.entries, "variables": leftovers.variables}
         if leftovers.entries or leftovers.variables:
             facts["verdict"] = "advice" if leftovers.entries else "given"
@@ -337,7 +337,7 @@ class Health:
         }
 
 
-def _check_of(finding: fitness.FitnessFinding) -> HealthCheck:
+def _to_health_check(finding: fitness.FitnessFinding) -> HealthCheck:
     """Return a finding about the database's settings as a health check. If the finding doesn't stop purchases, the
     check is ok and has a next step as advice.
     """

@@ -62,7 +62,7 @@ class FigureReader:
 
     def __init__(self, context: ServiceContext, queues: Queues, cache_counts: Callable[[], tuple[int, int]]) -> None:
         self._context, self._queues, self._cache_counts = context, queues, cache_counts
-        self._foreign_tally, self._follow_lock = ProcessCounters(), Lock()
+        self._counters_of_others, self._follow_lock = ProcessCounters(), Lock()
         self._trail_position: int | None = None
 
     def read_figures(self) -> Figures:
@@ -105,14 +105,17 @@ class FigureReader:
         """Return the number of waits for leases by class of duration, and their sum in seconds: those of this
         process, and those of other processes since it began. See `ProcessCounters.waits` for the classes.
         """
-        (own, seconds), (foreign_counts, foreign_seconds) = self._context.counters.waits, self._foreign_tally.waits
+        (own, seconds), (foreign_counts, foreign_seconds) = (
+            self._context.counters.waits,
+            self._counters_of_others.waits,
+        )
         return tuple(map(sum, zip(own, foreign_counts, strict=True))), seconds + foreign_seconds
 
     def count_duplicates(self) -> int:
         """Return how many duplicate operations were refused: by this process, and by other processes since it
         began.
         """
-        return self._context.counters.duplicates + self._foreign_tally.duplicates
+        return self._context.counters.duplicates + self._counters_of_others.duplicates
 
     def count_cache_hits(self) -> Ratio:
         """Return the number of reads that the cache answered and the number of all reads. Redis counts them for all
@@ -131,7 +134,7 @@ class FigureReader:
                 conn, self._trail_position, self._context.session, DUPLICATES
             )
             self._trail_position = foreign_activity.last_row_id
-            self._foreign_tally.add_counts(foreign_activity.duplicate_count, foreign_activity.wait_seconds)
+            self._counters_of_others.add_counts(foreign_activity.duplicate_count, foreign_activity.wait_seconds)
 
 
 _REFUSED_RESULTS = frozenset((REFUSED, REFUSED_TO_CONFIRM, REFUSED_CONFIRMED))

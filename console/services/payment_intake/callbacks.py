@@ -34,12 +34,16 @@ class CallbackHandler:
     """
 
     def __init__(
-        self, context: ServiceContext, provider: str, vendors: PaymentProviders, probing: PaymentProbes
+        self,
+        context: ServiceContext,
+        provider: str,
+        payment_providers: PaymentProviders,
+        payment_probes: PaymentProbes,
     ) -> None:
         self._context = context
         self._name = provider
-        self._vendors = vendors
-        self._probing = probing
+        self._payment_providers = payment_providers
+        self._payment_probes = payment_probes
 
     def check_notice(self, post: NoticePost) -> Callable[[], NoticeEffect]:
         """Check the callback in `post` without reading the database. Return a function that stores the callback and
@@ -65,7 +69,7 @@ class CallbackHandler:
         return NoticeEffect(event.done, event.payment_id, event if event.done == common.QUEUED else None)
 
     def _read_callback(self, body: bytes) -> Callback:
-        reader: object = self._vendors.find_reader(self._name)
+        reader: object = self._payment_providers.find_reader(self._name)
         if not isinstance(reader, CallbackReader):
             raise NoticeRefused("not_configured", f"{len(body)} bytes")
         return reader.parse_callback(body)
@@ -105,7 +109,7 @@ class CallbackHandler:
         """
         if event.payment_id is None:
             return event.done
-        effect = self._probing.confirm_by_provider(event.payment_id, event.event_id)
+        effect = self._payment_probes.confirm_by_provider(event.payment_id, event.event_id)
         if effect is None:
             return common.QUEUED
         word = common.BOOKED if event.done == common.QUEUED else common.find_event_state(effect)
@@ -119,7 +123,7 @@ class CallbackHandler:
         """
         with self._context.database.read() as conn:
             payment = payments.by_merchant_id(conn, self._name, event.order_no or "")
-        if payment is not None and self._probing.confirm_by_provider(payment.id) is None:
+        if payment is not None and self._payment_probes.confirm_by_provider(payment.id) is None:
             return event.done
         common.settle_event(self._context, self._name, event.event_id, common.REFUSED_CONFIRMED, None)
         return common.REFUSED_CONFIRMED

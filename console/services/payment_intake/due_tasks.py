@@ -18,9 +18,9 @@ class DuePayments:
     continues with the next one.
     """
 
-    def __init__(self, context: ServiceContext, probing: PaymentProbes, notices: Notices) -> None:
+    def __init__(self, context: ServiceContext, payment_probes: PaymentProbes, notices: Notices) -> None:
         self._context = context
-        self._probing = probing
+        self._payment_probes = payment_probes
         self._notices = notices
 
     def tasks(self) -> tuple[Task, ...]:
@@ -31,7 +31,7 @@ class DuePayments:
             ("unconfirmed_notices", self._notices.confirm_due_notices),
             ("payment_probes", lambda: self._run_due((payment_work.UNKNOWN,), self._probe_payment)),
             ("payment_polls", lambda: self._run_due((payment_work.POLL, payment_work.CONFIRM), self._probe_payment)),
-            ("order_moves", lambda: self._run_due((payment_work.MOVE_ORDER,), self._move_order)),
+            ("order_moves", lambda: self._run_due((payment_work.MOVE_ORDER,), self._set_order_paid)),
         )
 
     def _run_due(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
@@ -52,7 +52,7 @@ class DuePayments:
         return 1
 
     def _probe_payment(self, payment: Payment) -> Payment:
-        return self._probing.probe(payment.id, automatic=True)
+        return self._payment_probes.probe(payment.id, automatic=True)
 
-    def _move_order(self, payment: Payment) -> bool:
-        return order_status.retry_move(self._context, payment)
+    def _set_order_paid(self, payment: Payment) -> bool:
+        return order_status.retry_set_order_paid(self._context, payment)

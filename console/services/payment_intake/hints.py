@@ -35,11 +35,15 @@ class HintHandler:
     """Handles the hints of one provider. Only hints from the provider's own network addresses are accepted."""
 
     def __init__(
-        self, context: ServiceContext, plugin: ProviderPlugin[Any], hints: HintReader[Any], probing: PaymentProbes
+        self,
+        context: ServiceContext,
+        plugin: ProviderPlugin[Any],
+        hints: HintReader[Any],
+        payment_probes: PaymentProbes,
     ) -> None:
         self._context = context
         self._plugin, self._name, self._hints = plugin, plugin.name, hints
-        self._probing = probing
+        self._payment_probes = payment_probes
         self._networks = [ip_network(text) for text in hints.networks(context.settings.provider_settings_of(plugin))]
 
     def check_notice(self, post: NoticePost) -> Callable[[], NoticeEffect]:
@@ -120,7 +124,7 @@ class HintHandler:
         """
         if earlier.payment_id is None or self._says_paid(event):
             return earlier
-        if self._probing.read_payment(earlier.payment_id).state not in PAID_STATES:
+        if self._payment_probes.read_payment(earlier.payment_id).state not in PAID_STATES:
             return earlier
         common.settle_event(self._context, self._name, event.event_id, common.QUEUED, earlier.payment_id)
         return replace(earlier, event_to_confirm=replace(event, payment_id=earlier.payment_id))
@@ -139,7 +143,7 @@ class HintHandler:
         if event.payment_id is None:
             return event.done
         try:
-            effect = self._probing.confirm_by_provider(event.payment_id, event.event_id)
+            effect = self._payment_probes.confirm_by_provider(event.payment_id, event.event_id)
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise

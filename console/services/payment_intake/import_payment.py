@@ -38,13 +38,15 @@ CALL_NAME = "import"
 _MIDDAY = time(12)
 
 
-class Imports:
+class PaymentImports:
     """Imports single payments. This class can query providers but not move money."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders, probing: PaymentProbes) -> None:
+    def __init__(
+        self, context: ServiceContext, payment_providers: PaymentProviders, payment_probes: PaymentProbes
+    ) -> None:
         self._context = context
-        self._vendors = vendors
-        self._probing = probing
+        self._payment_providers = payment_providers
+        self._payment_probes = payment_probes
 
     def import_payment(self, request: PaymentImport) -> Payment:
         """Ask the provider about the requested payment, insert it in the reported state, and return it. If our
@@ -59,7 +61,7 @@ class Imports:
         try:
             with refusals.audit_refusals(self._context, ACTION, None, facts, kind=KIND):
                 self._context.require_right("import")
-                reader = self._vendors.get_reader(request.provider)
+                reader = self._payment_providers.get_reader(request.provider)
                 question, number = self._make_question(request, reader)
                 return self._import(request, reader, question, number)
         except ConsoleError as refusal:
@@ -75,7 +77,9 @@ class Imports:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.MERCHANT_PAYMENT_ID})
         number = None
         if request.corporation_number is not None:
-            number = parse_number(request.corporation_number, allow_dummies=self._context.settings.test_numbers).value
+            number = parse_number(
+                request.corporation_number, allow_dummies=self._context.settings.allows_test_numbers
+            ).value
         capabilities, amount = reader.capabilities, None
         if request.amount is not None:
             try:
@@ -101,7 +105,7 @@ class Imports:
         entered = self._context.write(lambda tx: self._insert_if_missing(tx, request, fact, number, by_code=by_code))
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
-            return self._probing.read_payment(entered.id)
+            return self._payment_probes.read_payment(entered.id)
         return entered
 
     def _find_imported(self, request: PaymentImport) -> Payment | None:
@@ -113,9 +117,9 @@ class Imports:
         the payment's outcome is unknown.
         """
         try:
-            return self._probing.probe(existing.id)
+            return self._payment_probes.probe(existing.id)
         except ConsoleError as refusal:
-            current = self._probing.read_payment(existing.id)
+            current = self._payment_probes.read_payment(existing.id)
             if current.certainty is Certainty.KNOWN:
                 return current
             refusal.detail["record"] = current

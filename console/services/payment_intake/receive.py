@@ -17,9 +17,9 @@ from console.domain.payments.service_results import NoticeResult
 from console.providers.payment_plugin import ProviderPlugin
 from console.services.payment_intake import common
 from console.services.payment_intake.callbacks import CallbackHandler
+from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.common import NoticeEffect, NoticeHandler, NoticeRefused
 from console.services.payment_intake.hints import HintHandler
-from console.services.payment_intake.judged_notice import CheckedNotice
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.services.payment_intake.signed_notices import SOURCE_PATTERN, SignedNoticeHandler
 from console.services.payments.probe import PaymentProbes
@@ -46,26 +46,28 @@ missing answer may be an accident.
 _LONGEST_EVIDENCE_CHARACTERS = 2_000
 _SIGNATURE_REFUSAL_REASONS = frozenset({"signature", "no_signature", "time", "callback_refused"})
 """Reasons of refusals which mean that no valid signature covers the notice's content and time."""
-_REFUSED_WORDS = (common.REFUSED, common.REFUSED_TO_CONFIRM, common.REFUSED_CONFIRMED)
+_REFUSED_STATES = (common.REFUSED, common.REFUSED_TO_CONFIRM, common.REFUSED_CONFIRMED)
 
 
 class Notices:
     """Receives the notices of all sources. May be used by several threads at the same time."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders, probing: PaymentProbes) -> None:
+    def __init__(
+        self, context: ServiceContext, payment_providers: PaymentProviders, payment_probes: PaymentProbes
+    ) -> None:
         self._context = context
-        self._signed = SignedNoticeHandler(context)
+        self._signed_notices = SignedNoticeHandler(context)
         self._hints = {
-            plugin.name: HintHandler(context, plugin, plugin.hints, probing)
+            plugin.name: HintHandler(context, plugin, plugin.hints, payment_probes)
             for plugin in registered_parts(ProviderPlugin)
             if plugin.hints
         }
         self._callbacks = {
-            plugin.name: CallbackHandler(context, plugin.name, vendors, probing)
+            plugin.name: CallbackHandler(context, plugin.name, payment_providers, payment_probes)
             for plugin in registered_parts(ProviderPlugin)
             if plugin.notice_source is NoticeKind.CALLBACKS
         }
-        self._sources: Mapping[str, HintHandler | CallbackHandler] = {**self._hints, **self._callbacks}
+        self._handlers: Mapping[str, HintHandler | CallbackHandler] = {**self._hints, **self._callbacks}
         self._refusal_limit = TokenBucket(REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND)
         self._last_asked_id = {common.QUEUED: 0, common.REFUSED_TO_CONFIRM: 0}
         self._last_unmatched_id = 0
@@ -90,7 +92,7 @@ class Notices:
             try:
                 if len(post.body) > LARGEST_NOTICE_BYTES:
                     raise NoticeRefused("too_large", f"{len(post.body)} bytes")
-                work = self._find_source(post.source).check_notice(post)
+                work = self._find_handler(post.source).check_notice(post)
                 log_events.write_event(LogEvent.CALLBACK_RECEIVED, source=post.source, bytes=len(post.body))
                 return CheckedNotice(correlation, work, self._ask_provider)
             except NoticeRefused as refusal:
@@ -104,10 +106,10 @@ class Notices:
                 )
 
     def _ask_provider(self, event: PaymentEvent) -> str:
-        return self._sources[event.source].ask_provider(event)
+        return self._handlers[event.source].ask_provider(event)
 
-    def _find_source(self, name: str) -> NoticeHandler:
-        return self._sources.get(name, self._signed)
+    def _find_handler(self, name: str) -> NoticeHandler:
+        return self._handlers.get(name, self._signed_notices)
 
     def _refusal_writer(
         self, post: NoticePost, refusal: NoticeRefused, must_store_before_reply: bool
@@ -134,11 +136,11 @@ class Notices:
         return write_refusal
 
     def _refuse(
-        self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, word: str, skipped_count: int
+        self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, event_state: str, skipped_count: int
     ) -> None:
         """Write the audit entry with the reason of the refusal, and store an event with the part of the notice that
-        may be stored. `word` is the event's state; `skipped_count` is the number of earlier refusals that were not
-        written.
+        may be stored. `event_state` is the event's state; `skipped_count` is the number of earlier refusals that were
+        not written.
         """
         source = post.source if SOURCE_PATTERN.fullmatch(post.source) else "other"
         digest = hashlib.sha256(post.body[:LARGEST_NOTICE_BYTES]).hexdigest()
@@ -146,7 +148,7 @@ class Notices:
             source,
             f"{digest}:{uuid.uuid4()}",
             "refused",
-            word,
+            event_state,
             refusal.evidence[:_LONGEST_EVIDENCE_CHARACTERS],
             order_no=refusal.payment_number[:64] if refusal.payment_number else None,
         )
@@ -167,7 +169,7 @@ class Notices:
             self._context.find_reading_person(conn)
             return min(
                 MOST_COUNTED_NOTICES,
-                sum(payment_events.count_with_result(conn, word, MOST_COUNTED_NOTICES) for word in _REFUSED_WORDS),
+                sum(payment_events.count_with_result(conn, word, MOST_COUNTED_NOTICES) for word in _REFUSED_STATES),
             )
 
     # Due task: work that could not be done when the notice came
@@ -183,26 +185,30 @@ class Notices:
     def _ask_about_refused(self, event: PaymentEvent) -> bool:
         return self._callbacks[event.source].ask_about_refused(event) == common.REFUSED_CONFIRMED
 
-    def _ask_all(self, word: str, ask: Callable[[PaymentEvent], bool]) -> int:
-        """Call `ask` for a batch of events with the state `word`, beginning after the last event of the previous run.
-        `ask` returns True if the provider answered. Return the number of answers.
+    def _ask_all(self, event_state: str, ask: Callable[[PaymentEvent], bool]) -> int:
+        """Call `ask` for a batch of events with the state `event_state`, beginning after the last event of the
+        previous run. `ask` returns True if the provider answered. Return the number of answers.
 
         After MOST_UNANSWERED_IN_A_ROW questions without an answer, the other events of that source are skipped, and
         the next run begins after the last asked event. So an unreachable provider, or an event without an answer,
         does not block the other events.
         """
-        batch, count, unanswered = self._events_with(word, after_id=self._last_asked_id[word]), 0, Counter[str]()
-        self._last_asked_id[word] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
+        batch, count, unanswered = (
+            self._events_with(event_state, after_id=self._last_asked_id[event_state]),
+            0,
+            Counter[str](),
+        )
+        self._last_asked_id[event_state] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
         for event in until_stopped(batch):
             if unanswered[event.source] >= MOST_UNANSWERED_IN_A_ROW:
                 continue
             is_answered = False
-            with skip_failures(f"{word} notice {event.id}"):
+            with skip_failures(f"{event_state} notice {event.id}"):
                 is_answered = ask(event)
             count += is_answered
             unanswered[event.source] = 0 if is_answered else unanswered[event.source] + 1
             if unanswered[event.source] == MOST_UNANSWERED_IN_A_ROW:
-                self._last_asked_id[word] = event.id
+                self._last_asked_id[event_state] = event.id
         return count
 
     def _match_unmatched_events(self) -> int:
@@ -220,14 +226,14 @@ class Notices:
         """Look for the payment of an unmatched event. For a signed notice, apply its report to the payment; for a
         hint or callback, store only the payment's id in the event. Return True if the payment was found.
         """
-        if event.source not in self._sources:
-            return self._signed.retry_event(event) != common.UNMATCHED
+        if event.source not in self._handlers:
+            return self._signed_notices.retry_event(event) != common.UNMATCHED
         with self._context.database.read() as conn:
             payment = payments.by_merchant_id(conn, event.source, event.order_no or "")
         if payment is not None:
             common.settle_event(self._context, event.source, event.event_id, common.UNCHANGED, payment.id)
         return payment is not None
 
-    def _events_with(self, word: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
+    def _events_with(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
         with self._context.database.read() as conn:
-            return payment_events.events_with_result(conn, word, EVENTS_PER_RUN, after_id)
+            return payment_events.events_with_result(conn, event_state, EVENTS_PER_RUN, after_id)

@@ -319,9 +319,9 @@ def make_payment_id(event_id: str) -> str:
     return event_id if len(event_id) <= 64 else hashlib.sha256(event_id.encode()).hexdigest()
 
 
-def _make_event(notice: SignedNotice, word: str, payment_id: int | None = None) -> PaymentEvent:
+def _make_event(notice: SignedNotice, event_state: str, payment_id: int | None = None) -> PaymentEvent:
     return PaymentEvent(
-        notice.source, notice.event_id, notice.type, word, notice.body,
+        notice.source, notice.event_id, notice.type, event_state, notice.body,
         payment_id=payment_id, order_no=notice.order_no,
         amount_minor=notice.amount.minor, currency=notice.amount.currency, occurred_at=notice.occurred_at,
         signature=notice.signature or None,

@@ -125,14 +125,14 @@ def _write_report(
     if _is_released(payment, end_state):
         account_money.release_amount(tx, payment)
         values["account_minor"] = 0
-    follows = _must_move_order(payment, fact, news, end_state)
+    follows = _must_set_order_paid(payment, fact, news, end_state)
     work = _choose_next_work(context, tx, payment, news, end_state, new_case=new_case, follows=follows)
     values |= payments.work_values(work)
     payments.follow_path(tx.conn, payment, news.path, context.now(), **values)
     if news.booked is not None:
         _book_amount(context, tx, payment, news.booked)
     if follows:
-        tx.after_commit(lambda: order_status.move_after_payment(context, payment.id))
+        tx.after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
     elif payment.order_id is not None and news.path:
         tx.after_commit(lambda: order_columns.write_values(context, payment.id))
     if end_state is PaymentState.REVERSED and news.path:
@@ -154,7 +154,9 @@ def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment
         journal.settle_operation(tx.conn, payment.operation_id, OperationState.DONE, fact.answer, now)
 
 
-def _must_move_order(payment: Payment, fact: ReportWithSource, news: ReportEffect, end_state: PaymentState) -> bool:
+def _must_set_order_paid(
+    payment: Payment, fact: ReportWithSource, news: ReportEffect, end_state: PaymentState
+) -> bool:
     """True if the order must be set to paid after this report. A callback alone is not enough; a read at the provider
     must confirm it first.
     """

@@ -23,12 +23,12 @@ PAID_AFTER_CANCEL, NOT_MOVED = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVE
 ACTION = AuditAction.PAYMENT_MOVE_ORDER
 
 
-def move_after_payment(context: ServiceContext, payment_id: int) -> None:
+def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> None:
     """Set the payment's order to paid, directly after the booking of the payment. A failure is only logged; a due
     task then repeats the attempt.
     """
     with log_and_suppress(f"the order of payment {payment_id}"):
-        _move_with_audit(context, payment_id)
+        _set_order_paid_with_audit(context, payment_id)
 
 
 def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
@@ -37,7 +37,7 @@ def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
 
     Raises not_found if the payment is missing or has no order.
     """
-    order_id = _move_with_audit(context, payment_id)
+    order_id = _set_order_paid_with_audit(context, payment_id)
     with context.database.read() as conn:
         order = orders.find(conn, order_id)
     if order is None:
@@ -45,14 +45,14 @@ def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
     return order
 
 
-def _move_with_audit(context: ServiceContext, payment_id: int) -> int:
+def _set_order_paid_with_audit(context: ServiceContext, payment_id: int) -> int:
     context.failpoints.reach("before_order_move")
-    order_id = context.write(lambda tx: _move_order(context, tx, payment_id))
+    order_id = context.write(lambda tx: _set_order_paid(context, tx, payment_id))
     context.failpoints.reach("after_order_move")
     return order_id
 
 
-def move_by_person(context: ServiceContext, payment_id: int) -> Order:
+def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
     """Set the payment's order to paid at the request of the acting person. Return the order. Raises not_allowed,
     not_found, and nothing_to_resolve if the order can't be set to paid.
     """
@@ -86,7 +86,7 @@ def is_order_covered(paid_payments: list[Payment], order: Order) -> bool:
 
 
 @orders.run_again_if_stale()
-def _move_order(context: ServiceContext, tx: Transaction, payment_id: int) -> int:
+def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -> int:
     payment = payments.find(tx.conn, payment_id)
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is None or order is None:
@@ -152,20 +152,20 @@ def _set_work(context: ServiceContext, tx: Transaction, payment: Payment) -> Non
     payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
 
 
-def retry_move(context: ServiceContext, payment: Payment) -> bool:
+def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
     """Try again, as a due task, to set the payment's order to paid; return True. If this attempt fails, schedule the
     next attempt (after the last attempt a person must review the payment) and raise the error.
     """
     try:
         set_order_paid(context, payment.id)
     except Exception:
-        context.write(lambda tx: _plan_next(context, tx, payment.id))
+        context.write(lambda tx: _plan_next_attempt(context, tx, payment.id))
         raise
     return True
 
 
 @payments.run_again_if_stale()
-def _plan_next(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+def _plan_next_attempt(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     current = payments.find(tx.conn, payment_id)
     if current is None or current.work.reason != payment_work.MOVE_ORDER:
         return

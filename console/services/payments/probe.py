@@ -52,10 +52,10 @@ def lease_name(payment_id: int) -> str:
 class PaymentProbes:
     """Reads payments at their providers. This class can't start payments or move money."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders, starts: Settler) -> None:
+    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders, start_action: Settler) -> None:
         self._context = context
-        self._vendors = vendors
-        self._starts = starts
+        self._payment_providers = payment_providers
+        self._start_action = start_action
 
     def probe(self, payment_id: int, *, automatic: bool = False) -> Payment:
         """Ask the provider about the payment, apply the answer, and return the payment. With `automatic` (a due
@@ -99,7 +99,7 @@ class PaymentProbes:
 
     def _require_configured(self, provider: str) -> None:
         try:
-            self._vendors.get_reader(provider)
+            self._payment_providers.get_reader(provider)
         except ConsoleError as unfit:
             if unfit.code != ErrorCode.NOT_FOUND:
                 raise
@@ -141,7 +141,7 @@ class PaymentProbes:
     def _record_lapse(self, payment_id: int) -> Payment:
         payment = self.read_payment(payment_id)
         if payment.operation_id is not None and is_lapsed(payment.work):
-            self._starts.lapse(payment.operation_id)
+            self._start_action.record_lapse(payment.operation_id)
             payment = self.read_payment(payment_id)
         return payment
 
@@ -161,7 +161,7 @@ class PaymentProbes:
         """Ask the provider about the payment, without an open transaction. Return the answer; None if the provider
         can't be asked.
         """
-        reader = self._vendors.find_reader(payment.provider)
+        reader = self._payment_providers.find_reader(payment.provider)
         return None if reader is None else reader.read_payment(make_question(payment))
 
     def confirm_by_provider(self, payment_id: int, event_id: str | None = None) -> Effect | None:
@@ -190,9 +190,11 @@ class PaymentProbes:
         `asked_at` is the time of the question; the answer describes the payment at that time or later. `call` is the
         name of the source in the evidence; `event_id` is the id of the notice that caused the question.
         """
-        return self._context.write(lambda tx: self.apply_answer_in(tx, payment, outcome, asked_at, call, event_id))
+        return self._context.write(
+            lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at, call, event_id)
+        )
 
-    def apply_answer_in(
+    def apply_answer_in_transaction(
         self,
         tx: Transaction,
         payment: Payment,

@@ -38,7 +38,7 @@ class PaymentProviders:
         for a provider that is not configured on this desk.
         """
         self._make = make
-        self._vendors: dict[str, PaymentVendor] = {}
+        self._adapters: dict[str, PaymentVendor] = {}
         self._lock = Lock()
 
     def get_vendor(self, provider: str) -> PaymentVendor:
@@ -46,9 +46,9 @@ class PaymentProviders:
         bad_profile.
         """
         with self._lock:
-            if provider not in self._vendors:
-                self._vendors[provider] = self._make(provider)
-            return self._vendors[provider]
+            if provider not in self._adapters:
+                self._adapters[provider] = self._make(provider)
+            return self._adapters[provider]
 
     def get_reader(self, provider: str) -> PaymentReader:
         """Return the provider's adapter with only the calls that read. Raises not_found and bad_profile."""

@@ -49,9 +49,9 @@ class PaymentDecisions:
     contradicts.
     """
 
-    def __init__(self, context: ServiceContext, probing: PaymentProbes) -> None:
+    def __init__(self, context: ServiceContext, payment_probes: PaymentProbes) -> None:
         self._context = context
-        self._probing = probing
+        self._payment_probes = payment_probes
 
     def resolve(
         self,
@@ -75,7 +75,7 @@ class PaymentDecisions:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
         with refusals.audit_refusals(self._context, ACTION, payment_id, {"as": target_state}, kind=KIND):
             person = self._context.require_right("resolve").name
-            with self._probing.hold_payment(payment_id) as payment:
+            with self._payment_probes.hold_payment(payment_id) as payment:
                 _require_open(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
                 result = self._resolve(payment, _P(target_state), proof_bytes, person, provider_id)
@@ -88,7 +88,7 @@ class PaymentDecisions:
         """Ask the provider. If its answer contains the payment's state, one person is enough, but the answer must
         confirm that person's decision; otherwise two people must agree.
         """
-        asked_at, answer = self._context.now(), self._probing.ask_provider(payment)
+        asked_at, answer = self._context.now(), self._payment_probes.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if answer is not None and report is not None and answer.reason != "other_amount":
             fact = ReportWithSource(report, asked_at, ReportSource.READ, CALL_NAME, answer)
@@ -98,9 +98,9 @@ class PaymentDecisions:
                 lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, provider_id)
             )
         except payments.Stale:
-            raise make_stale_view_error(self._probing.read_payment(payment.id), payment.version) from None
+            raise make_stale_view_error(self._payment_probes.read_payment(payment.id), payment.version) from None
         return ResolveResult(
-            self._probing.read_payment(payment.id), awaiting="second_person" if is_proposed else None
+            self._payment_probes.read_payment(payment.id), awaiting="second_person" if is_proposed else None
         )
 
     # Confirmed by a read
@@ -114,7 +114,7 @@ class PaymentDecisions:
                 ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": Text(fact.report.provider_state)}
             )
         self._context.write(lambda tx: self._write_read(tx, payment, target, proof, person, fact))
-        return ResolveResult(self._probing.read_payment(payment.id))
+        return ResolveResult(self._payment_probes.read_payment(payment.id))
 
     @payments.run_again_if_stale()
     def _write_read(
@@ -194,7 +194,7 @@ class PaymentDecisions:
         else:
             self._end_payment(tx, payment, target, now)
             if target is _P.COMPLETED and payment.order_id is not None:
-                tx.after_commit(lambda: order_status.move_after_payment(context, payment.id))
+                tx.after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
         self._close_cases(tx, payment.id)
         if payment.operation_id is not None:
             state = OperationState.DONE if target is _P.COMPLETED else OperationState.FAILED

@@ -38,9 +38,9 @@ def make_provider_key(provider: str, number: str) -> str:
 class SpooledPayments:
     """Restores lost payments from the spool. This class can query providers but not send payments."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders) -> None:
+    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
         self._context = context
-        self._vendors = vendors
+        self._payment_providers = payment_providers
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> Payment:
         """Ask the provider about the lost payment of a spool entry. Insert the payment again in the reported state
@@ -60,7 +60,7 @@ class SpooledPayments:
         facts: Answered = {"record": operation, "about": "payment"}
         if not number:
             raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.NUMBER_NOT_KEPT})
-        reader = self._vendors.get_reader(provider)
+        reader = self._payment_providers.get_reader(provider)
         amount = Money(intent.amount_minor or 0, reader.capabilities.currency)
         asked_at = context.now()
         outcome = reader.read_payment(PaymentQuestion(number, amount=amount, begun_at=intent.at))

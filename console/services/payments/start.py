@@ -27,7 +27,7 @@ from console.providers.payment_provider import PaymentVendor
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
-from console.services.guarded.operation import ClaimedOperation, Subject, Unrecorded, find_error_code
+from console.services.guarded.operation import ClaimedOperation, OutcomeUnrecorded, Subject, find_error_code
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import make_provider_key
@@ -51,14 +51,14 @@ class PaymentStarts:
     def __init__(
         self,
         context: ServiceContext,
-        starts: "PaymentStartService",
-        vendors: PaymentProviders,
-        probing: PaymentProbes,
+        start_action: "PaymentStartService",
+        payment_providers: PaymentProviders,
+        payment_probes: PaymentProbes,
     ) -> None:
         self._context = context
-        self._starts = starts
-        self._vendors = vendors
-        self._probing = probing
+        self._start_action = start_action
+        self._payment_providers = payment_providers
+        self._payment_probes = payment_probes
 
     def start(self, order_id: int, provider: str) -> StartResult:
         """Start a payment for an order at the provider, or return the payment that is already open there. The result
@@ -68,8 +68,8 @@ class PaymentStarts:
         detail.order), over_limit, in_progress, outcome_unknown (detail.record) and the other codes of
         `find_error_code`.
         """
-        attempt = _StartAttempt(self._context, self._vendors, self._probing, order_id, provider)
-        return self._starts.perform(attempt, _ignore_step, facts={"order": order_id, "provider": provider[:40]})
+        attempt = _StartAttempt(self._context, self._payment_providers, self._payment_probes, order_id, provider)
+        return self._start_action.perform(attempt, _ignore_step, facts={"order": order_id, "provider": provider[:40]})
 
 
 class _StartAttempt:
@@ -78,9 +78,14 @@ class _StartAttempt:
     """
 
     def __init__(
-        self, context: ServiceContext, vendors: PaymentProviders, probing: PaymentProbes, order_id: int, provider: str
+        self,
+        context: ServiceContext,
+        payment_providers: PaymentProviders,
+        payment_probes: PaymentProbes,
+        order_id: int,
+        provider: str,
     ) -> None:
-        self._context, self._vendors, self._probing = context, vendors, probing
+        self._context, self._payment_providers, self._payment_probes = context, payment_providers, payment_probes
         self._order_id, self._provider = order_id, provider
         self._vendor: PaymentVendor
         self._request: PaymentRequest
@@ -89,7 +94,7 @@ class _StartAttempt:
         """Check provider and order before the operation begins. Return the order's open payment, with which the payer
         can still pay; None if a new payment must be started.
         """
-        self._vendor = self._vendors.get_vendor(self._provider)
+        self._vendor = self._payment_providers.get_vendor(self._provider)
         database_fitness.require_safe_settings(self._context, self._provider)
         return self._open_payment(self._require_pending_order(self._order_id, self._vendor.capabilities.currency))
 
@@ -155,7 +160,7 @@ class _StartAttempt:
     # The pipeline's steps
 
     def lease(self) -> str | None:
-        return f"payment_start_{self._order_id}" if self._context.settings.leases else None
+        return f"payment_start_{self._order_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
         """Refuse the start if the order is not pending, has a paid payment, or has an open or unknown payment at this
@@ -250,16 +255,16 @@ class _StartAttempt:
 
     # The end of a start
 
-    def broken_off(self, trouble: Exception) -> Exception:
-        if isinstance(trouble, Unrecorded):
+    def convert_exception(self, trouble: Exception) -> Exception:
+        if isinstance(trouble, OutcomeUnrecorded):
             trouble.detail["record"] = self._find_payment(trouble.claimed.subject.id)
         return trouble
 
-    def conclude(self, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> StartResult:
+    def make_result(self, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> StartResult:
         if outcome.reason == "code_exists":
             # The code exists from an earlier attempt: read the payment's state instead of starting under another id.
             with log_and_suppress("reading a payment that exists already"):
-                self._probing.probe(claimed.subject.id, automatic=True)
+                self._payment_probes.probe(claimed.subject.id, automatic=True)
         payment = self._find_payment(claimed.subject.id)
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
             if contradicts(payment, outcome.found):
@@ -284,8 +289,8 @@ START: GuardedAction[_StartAttempt, ServiceContext, StartedPayment, StartResult]
     claim=_StartAttempt.claim,
     call=_StartAttempt.call,
     record=_StartAttempt.record,
-    convert_exception=_StartAttempt.broken_off,
-    make_result=_StartAttempt.conclude,
+    convert_exception=_StartAttempt.convert_exception,
+    make_result=_StartAttempt.make_result,
     settle=settle_late,
     record_lapse=write_lapsed,
 )

@@ -77,9 +77,9 @@ accident.
 class PaymentTimeouts:
     """Finds payments whose expiry time has passed, and runs the sagas that end them."""
 
-    def __init__(self, context: ServiceContext, probing: PaymentProbes) -> None:
+    def __init__(self, context: ServiceContext, payment_probes: PaymentProbes) -> None:
         self._context = context
-        self._probing = probing
+        self._payment_probes = payment_probes
         self._excluded_providers: dict[str, str] = {}  # Error code by provider that is not asked in this run.
         self._unanswered_counts: Counter[str] = Counter()  # Unanswered questions in a row, by provider.
         steps = (
@@ -205,7 +205,7 @@ class PaymentTimeouts:
         """
         with (
             skip_failures(f"the end of payment {saga.subject_id}"),
-            self._probing.hold_payment(saga.subject_id) as payment,
+            self._payment_probes.hold_payment(saga.subject_id) as payment,
         ):
             if saga.step == ASK and payment.provider in self._excluded_providers:
                 self._sagas.skip_step(saga, self._excluded_providers[payment.provider], SKIP_DELAY)
@@ -220,12 +220,12 @@ class PaymentTimeouts:
         the answer in a transaction. If the payment has ended or its expiry time has not passed, the provider is not
         asked.
         """
-        payment, asked_at = self._probing.read_payment(saga.subject_id), self._context.now()
+        payment, asked_at = self._payment_probes.read_payment(saga.subject_id), self._context.now()
         if payment.state not in WAITING_STATES:
             return lambda tx, _saga: _choose_verdict(payment_work.require_payment(tx, payment.id)) or StepDone()
         if payment.certainty is Certainty.KNOWN and not timeout_start.has_timed_out(payment, asked_at):
             return lambda _tx, _saga: WaitUntil("not_over", payment.expires_at)
-        outcome = self._probing.ask_provider(payment)
+        outcome = self._payment_probes.ask_provider(payment)
         return lambda tx, _saga: self._apply_answer(tx, payment, outcome, asked_at)
 
     def _apply_answer(
@@ -236,7 +236,7 @@ class PaymentTimeouts:
         """
         if outcome is None:
             return WaitUntil("nobody_to_ask")
-        self._probing.apply_answer_in(tx, payment, outcome, asked_at, CALL_NAME)
+        self._payment_probes.apply_answer_in_transaction(tx, payment, outcome, asked_at, CALL_NAME)
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
             tx.after_commit(lambda: self._count_answer(payment.provider, None))
         current = payment_work.require_payment(tx, payment.id)
@@ -304,7 +304,7 @@ class PaymentTimeouts:
         payment = payment_work.require_payment(tx, saga.subject_id)
         self._context.record_audit(tx, AuditAction.PAYMENT_EXPIRY_UNDONE, payment.id, kind=payments.KIND)
         if payment.state in PAID_STATES and payment.order_id is not None:
-            tx.after_commit(lambda: order_status.move_after_payment(self._context, payment.id))
+            tx.after_commit(lambda: order_status.set_order_paid_after_payment(self._context, payment.id))
 
     # 3: cancel the order
 

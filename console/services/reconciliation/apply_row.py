@@ -27,7 +27,7 @@ from console.domain.reconciliation.row_comparison import (
 )
 from console.domain.records import WorkState
 from console.domain.tasks.records import Difference, Verdict
-from console.services.payment_intake.import_payment import Imports
+from console.services.payment_intake.import_payment import PaymentImports
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
 from console.services.process.context import ServiceContext
@@ -42,27 +42,29 @@ BUG_EXIT_STATUS = 70
 _PAYMENT_RULES = (row_comparison.STATE_RULE, row_comparison.AMOUNT_RULE, row_comparison.MISSING_THERE_RULE)
 
 
-class ReconcileFacts:
+class RowApplication:
     """Writes the result of comparing one row of a provider's history with our payment, in the caller's
     transaction.
     """
 
-    def __init__(self, context: ServiceContext, imports: Imports) -> None:
+    def __init__(self, context: ServiceContext, imports: PaymentImports) -> None:
         self._context = context
         self._imports = imports
 
     @payments.run_again_if_stale()
     def apply_row(
-        self, tx: Transaction, provider: str, row: HistoryRow, way: ReportSource, row_source: str
+        self, tx: Transaction, provider: str, row: HistoryRow, source_kind: ReportSource, row_source: str
     ) -> Difference | None:
         """Compare a row about a payment with our payment, and write the result. `row_source` is the name of the file
         or notice that contains the row; it is stored in the evidence. Return the difference; None if both sides
         agree.
         """
-        return self.apply_fact(tx, find_payment(tx, provider, row), row, make_fact(row, way, row_source), provider)
+        return self.apply_report(
+            tx, find_payment(tx, provider, row), row, make_report(row, source_kind, row_source), provider
+        )
 
     @payments.run_again_if_stale()
-    def apply_fact(
+    def apply_report(
         self, tx: Transaction, payment: Payment | None, row: HistoryRow, fact: ReportWithSource, provider: str
     ) -> Difference | None:
         """Do the same as `apply_row`, for a payment that the caller has read and a report that the caller has made
@@ -154,7 +156,7 @@ def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | N
     return payment or (payments.by_merchant_id(tx.conn, provider, merchant_id) if merchant_id else None)
 
 
-def make_fact(row: HistoryRow, way: ReportSource, row_source: str) -> ReportWithSource:
+def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> ReportWithSource:
     """Return a row as the provider's report about a payment, true at the time of the row's event. The report says
     nothing about refunds.
     """
@@ -173,7 +175,7 @@ def make_fact(row: HistoryRow, way: ReportSource, row_source: str) -> ReportWith
     body = {"row": row.key, "in": row_source, "word": row.word, "at": instant_text(row.at), "minor": row.amount.minor,
             "payment": row.provider_payment_id, "number": row.merchant_payment_id}  # fmt: skip
     answer = Outcome(kind, "history_row", Sent.YES, report, evidence=json.dumps(body, ensure_ascii=False))
-    return ReportWithSource(report, row.at, way, CALL_NAME, answer)
+    return ReportWithSource(report, row.at, source_kind, CALL_NAME, answer)
 
 
 def _provider_word(row: HistoryRow) -> str:

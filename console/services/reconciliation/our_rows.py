@@ -29,7 +29,7 @@ from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments.apply_report import ReportWithSource
 from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
 from console.services.process.context import ServiceContext
-from console.services.reconciliation.apply_row import ReconcileFacts
+from console.services.reconciliation.apply_row import RowApplication
 from console.services.reconciliation.journal import RunJournal
 from console.services.reconciliation.sources import HistorySource
 from console.services.tasks.cancellation import until_stopped
@@ -50,8 +50,8 @@ Page = Callable[[Connection, PagePosition], Sequence[T]]
 class OwnRows:
     """Reads our payments and refunds, oldest first, and compares each with the provider's history or answer."""
 
-    def __init__(self, context: ServiceContext, facts: ReconcileFacts, probing: PaymentProbes) -> None:
-        self._context, self._facts, self._probing = context, facts, probing
+    def __init__(self, context: ServiceContext, facts: RowApplication, payment_probes: PaymentProbes) -> None:
+        self._context, self._row_application, self._payment_probes = context, facts, payment_probes
 
     def compare_paid(
         self,
@@ -107,7 +107,7 @@ class OwnRows:
         expected = Difference(f"{prefix}{key}", Verdict.MISSING_THERE, payment.id, own_text, None)
 
         def effect(tx: Transaction) -> Difference:
-            return self._facts.open_missing_case(tx, payment.id, expected.row_key, observed, own_text)
+            return self._row_application.open_missing_case(tx, payment.id, expected.row_key, observed, own_text)
 
         run_journal.write(key, expected, effect)
 
@@ -211,7 +211,7 @@ class OwnRows:
         return True
 
     def _compare_one(self, provider: str, run_journal: RunJournal, payment: Payment, key: str) -> None:
-        asked_at, outcome = self._context.now(), self._probing.ask_provider(payment)
+        asked_at, outcome = self._context.now(), self._payment_probes.ask_provider(payment)
         if outcome is None:
             raise ConsoleError(
                 ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.NO_READ_CALL, "provider": provider}
@@ -232,7 +232,9 @@ class OwnRows:
         if finding.verdict is not Verdict.MATCHED:
             expected = Difference(key, finding.verdict, payment.id, ours_text(payment), theirs_text(row))
         run_journal.write(
-            key, expected, lambda tx: self._facts.apply_fact(tx, _current_payment(tx, payment), row, fact, provider)
+            key,
+            expected,
+            lambda tx: self._row_application.apply_report(tx, _current_payment(tx, payment), row, fact, provider),
         )
 
     def _has_cases(self, payment: Payment) -> bool:
@@ -270,7 +272,9 @@ class OwnRows:
         own_text, provider_text = f"refunded {payment.refunded_minor}", f"refunded {reported_minor}"
 
         def effect(tx: Transaction) -> Difference:
-            self._facts.open_case(tx, _current_payment(tx, payment), rule, provider_text, own_text, is_settled=False)
+            self._row_application.open_case(
+                tx, _current_payment(tx, payment), rule, provider_text, own_text, is_settled=False
+            )
             return Difference(key, Verdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text, case_opened=True)
 
         run_journal.write(key, Difference(key, Verdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text), effect)

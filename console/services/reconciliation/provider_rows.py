@@ -16,11 +16,11 @@ from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.domain.reconciliation.row_comparison import MATCHED_ROW, Consequence, compare_row, ours_text, theirs_text
 from console.domain.tasks.records import Difference, Verdict
-from console.services.payment_intake.import_payment import Imports
+from console.services.payment_intake.import_payment import PaymentImports
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 from console.services.reconciliation import apply_row
-from console.services.reconciliation.apply_row import ReconcileFacts
+from console.services.reconciliation.apply_row import RowApplication
 from console.services.reconciliation.journal import RunJournal
 from console.services.reconciliation.sources import MOST_REFUSED_ROWS, HistorySource
 from console.services.tasks.cancellation import until_stopped
@@ -39,9 +39,18 @@ class ProviderRows:
     """
 
     def __init__(
-        self, context: ServiceContext, facts: ReconcileFacts, imports: Imports, probe_refund: Callable[[int], object]
+        self,
+        context: ServiceContext,
+        facts: RowApplication,
+        imports: PaymentImports,
+        probe_refund: Callable[[int], object],
     ) -> None:
-        self._context, self._facts, self._imports, self._probe_refund = context, facts, imports, probe_refund
+        self._context, self._row_application, self._imports, self._probe_refund = (
+            context,
+            facts,
+            imports,
+            probe_refund,
+        )
 
     def compare(self, provider: str, history: HistorySource, run_journal: RunJournal, last_key: str | None) -> bool:
         """Compare the rows of the history that follow the row with the key `last_key` (None: all rows). Return False
@@ -71,9 +80,9 @@ class ProviderRows:
         return self._context
 
     @property
-    def facts(self) -> ReconcileFacts:
+    def facts(self) -> RowApplication:
         """The object that writes the result of a comparison; used by `_Batch`."""
-        return self._facts
+        return self._row_application
 
     def make_import(self, provider: str, row: HistoryRow) -> None:
         """Import the payment that a refund's row names and our database doesn't have. If the provider call fails, the
@@ -150,7 +159,7 @@ class _Batch:
         return payment or self._by_merchant_id.get(row.merchant_payment_id or "")
 
     def _compare_payment(self, row: HistoryRow) -> None:
-        payment, way = self._find_payment(row), self._history.way
+        payment, way = self._find_payment(row), self._history.source_kind
         finding = compare_row(payment, row)
         if finding.follow is Consequence.IMPORT and (row.merchant_payment_id is None or way is ReportSource.NOTICE):
             self._write_unbookable(row)
@@ -173,7 +182,7 @@ class _Batch:
         signed notice without an order. For such a notice a case is already open, and the notice is booked when its
         order arrives.
         """
-        if self._history.way is ReportSource.READ:
+        if self._history.source_kind is ReportSource.READ:
             self._record_refused_row(row.key, "no_number", row.provider_payment_id)
             return
         provider_text = f"{theirs_text(row)} {row.merchant_payment_id}"

@@ -28,12 +28,12 @@ from console.services.audit import refusals
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.request_ids import RequestIds
 from console.services.payment_intake.daily_files import DailyFileStore, DayFile, list_days
-from console.services.payment_intake.import_payment import Imports
+from console.services.payment_intake.import_payment import PaymentImports
 from console.services.payment_intake.signed_notices import notice_sources
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.reconciliation.apply_row import ReconcileFacts
+from console.services.reconciliation.apply_row import RowApplication
 from console.services.reconciliation.journal import (
     MOST_DIFFERENCES,
     OWN_ROWS_PHASE,
@@ -72,23 +72,23 @@ class ReconciliationService:
     def __init__(
         self,
         context: ServiceContext,
-        vendors: PaymentProviders,
-        probing: PaymentProbes,
-        imports: Imports,
+        payment_providers: PaymentProviders,
+        payment_probes: PaymentProbes,
+        imports: PaymentImports,
         probe_refund: Callable[[int], object],
         request_ids: RequestIds,
     ) -> None:
         self._request_ids = request_ids
-        self._context, self._vendors = context, vendors
+        self._context, self._payment_providers = context, payment_providers
         self.views = ReconcileViews(context, self._providers)
-        facts = ReconcileFacts(context, imports)
+        facts = RowApplication(context, imports)
         self._files = {
             plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
             for plugin in registered_parts(ProviderPlugin)
             if plugin.daily_files
         }
         self._provider_rows = ProviderRows(context, facts, imports, probe_refund)
-        self._own_rows = OwnRows(context, facts, probing)
+        self._own_rows = OwnRows(context, facts, payment_probes)
 
     def run(
         self, provider: str, first_day: date, last_day: date, *, dry_run: bool = False, request_id: str | None = None
@@ -126,7 +126,7 @@ class ReconciliationService:
         if (last_day - first_day).days >= MOST_DAYS:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILE_SPAN})
         if find_provider(provider) is not None:
-            self._vendors.get_reader(provider)
+            self._payment_providers.get_reader(provider)
         elif provider not in notice_sources(self._context.settings):
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": provider[:40]})
 
@@ -134,7 +134,7 @@ class ReconciliationService:
         """Return the names that can be reconciled on this desk: the configured payment providers, and the sources of
         signed notices whose key this desk has.
         """
-        configured = (name for name in provider_names() if self._vendors.find_reader(name) is not None)
+        configured = (name for name in provider_names() if self._payment_providers.find_reader(name) is not None)
         return (*configured, *notice_sources(self._context.settings))
 
     # Dry run

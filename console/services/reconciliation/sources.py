@@ -30,7 +30,7 @@ MOST_REFUSED_ROWS = 1_000
 class HistorySource(Protocol):
     """Interface of a provider's history of some days: a fixed sequence of rows, one for each payment or refund."""
 
-    way: ReportSource
+    source_kind: ReportSource
     """How much the history proves: `read` if it is the provider's own answer; `notice` if it consists of signed
     notices, which no other answer confirms.
     """
@@ -69,7 +69,7 @@ class HistorySource(Protocol):
 class FileHistory:
     """A history in daily files. At most the file of one day is in memory at a time; the rows are not stored."""
 
-    way = ReportSource.READ
+    source_kind = ReportSource.READ
 
     def __init__(
         self, reading: DailyFiles[Any], merchant: str, files: Mapping[date, tuple[str, Callable[[], bytes]]]
@@ -136,7 +136,7 @@ class NoticeList:
     Japan). Each notice is one row.
     """
 
-    way = ReportSource.NOTICE
+    source_kind = ReportSource.NOTICE
 
     def __init__(self, context: ServiceContext, source: str, first_day: date, last_day: date) -> None:
         self._context, self._source, self._signed = context, source, SignedNoticeHandler(context)

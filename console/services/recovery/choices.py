@@ -54,11 +54,16 @@ class Choices:
     def __init__(
         self,
         context: ServiceContext,
-        checks: CreditVendorSource,
-        vendors: PaymentProviders,
-        refunding: RefundRequests,
+        vendor_source: CreditVendorSource,
+        payment_providers: PaymentProviders,
+        refund_requests: RefundRequests,
     ) -> None:
-        self._context, self._checks, self._vendors, self._refunding = context, checks, vendors, refunding
+        self._context, self._vendor_source, self._payment_providers, self._refund_requests = (
+            context,
+            vendor_source,
+            payment_providers,
+            refund_requests,
+        )
 
     def read_choices(self, kind: str, record_id: int) -> tuple[Choice, ...]:
         """Return every possible action (choice) on the record, with its effect. An action that is not allowed now
@@ -127,7 +132,7 @@ class Choices:
 
     def _can_ask_check(self) -> CanAsk:
         try:
-            finds_purchases = self._checks.get_reader().capabilities.finds_purchases
+            finds_purchases = self._vendor_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
             return CanAsk.NOT_SET_UP
         return CanAsk.YES if finds_purchases else CanAsk.NO_CALL
@@ -136,7 +141,7 @@ class Choices:
         if payment is None:
             return CanAsk.NO_CALL
         try:
-            self._vendors.get_reader(payment.provider)
+            self._payment_providers.get_reader(payment.provider)
         except ConsoleError as unfit:
             return CanAsk.NO_CALL if unfit.code == ErrorCode.NOT_FOUND else CanAsk.NOT_SET_UP
         return CanAsk.YES
@@ -157,7 +162,7 @@ class Choices:
             facts,
             covered=is_covered,
             refunds=payment_refunds,
-            refund_off=self._refunding.find_refusal_code(conn, payment),
+            refund_off=self._refund_requests.find_refusal_code(conn, payment),
         )
 
 

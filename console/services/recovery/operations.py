@@ -58,7 +58,7 @@ class Operations:
         self,
         context: ServiceContext,
         recovery: PurchaseDecisions,
-        probing: CreditCheckProbes,
+        check_probes: CreditCheckProbes,
         reader: Callable[[], CreditReader],
         recoveries: Mapping[str, RecordRecovery],
         forgotten: SpooledRefunds,
@@ -66,7 +66,7 @@ class Operations:
     ) -> None:
         self._context = context
         self._recovery = recovery
-        self._probing = probing
+        self._check_probes = check_probes
         self._reader = reader
         self._recoveries = recoveries
         self._spooled_refunds = forgotten
@@ -102,7 +102,7 @@ class Operations:
     def _probe(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
         if operation.source == "database":
             recovery = self._recoveries.get(operation.subject_kind)
-            return (recovery or self._probing).probe(operation.subject_id or 0)
+            return (recovery or self._check_probes).probe(operation.subject_id or 0)
         entry = self._find_entry(operation.id)
         if operation.state is OperationState.FAILED:
             return operation

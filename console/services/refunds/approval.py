@@ -42,10 +42,12 @@ class RefundDecisions:
     same time.
     """
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders, submitting: RefundSubmissions) -> None:
+    def __init__(
+        self, context: ServiceContext, payment_providers: PaymentProviders, submissions: RefundSubmissions
+    ) -> None:
         self._context = context
-        self._vendors = vendors
-        self._submitting = submitting
+        self._payment_providers = payment_providers
+        self._submissions = submissions
 
     # Approve
 
@@ -70,7 +72,7 @@ class RefundDecisions:
                 return refund
             try:
                 interrupts.raise_if_pending()
-                return self._submitting.submit_refund(refund_id, progress, is_just_read=is_just_read)
+                return self._submissions.submit_refund(refund_id, progress, is_just_read=is_just_read)
             except interrupts.Interrupted:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
 
@@ -89,7 +91,7 @@ class RefundDecisions:
         with context.database.read() as conn:
             self._require_approvable(conn, refund, person, expected_version)
         refund_rules.require_two_person_database(context, pair.payment)
-        reader = self._vendors.get_reader(pair.payment.provider)
+        reader = self._payment_providers.get_reader(pair.payment.provider)
         is_just_read = payment_precheck.require_refundable(context, reader, pair)
         interrupts.raise_if_pending()  # a signal may have cut off the question to the provider
         context.failpoints.reach("before_vote")

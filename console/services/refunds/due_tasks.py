@@ -44,15 +44,15 @@ class DueRefunds:
     def __init__(
         self,
         context: ServiceContext,
-        refunding: RefundRequests,
-        submitting: RefundSubmissions,
-        probing: RefundProbes,
+        refund_requests: RefundRequests,
+        submissions: RefundSubmissions,
+        refund_probes: RefundProbes,
         decisions: RefundDecisions,
     ) -> None:
         self._context = context
-        self._refunding = refunding
-        self._submitting = submitting
-        self._probing = probing
+        self._refund_requests = refund_requests
+        self._submissions = submissions
+        self._refund_probes = refund_probes
         self._decisions = decisions
 
     def tasks(self) -> Sequence[Task]:
@@ -68,14 +68,14 @@ class DueRefunds:
         )
 
     def _probe_refund(self, refund: Refund) -> None:
-        self._probing.probe(refund.id, automatic=True)
+        self._refund_probes.probe(refund.id, automatic=True)
 
     def _submit_refund(self, refund: Refund) -> None:
         """Send the refund. If it is refused with an error of LASTING_CODES, set its work to needs_review, and raise
         the error.
         """
         try:
-            self._submitting.submit_refund(refund.id)
+            self._submissions.submit_refund(refund.id)
         except ConsoleError as refusal:
             reason = refusal.detail.get("reason")
             if refusal.code in LASTING_CODES and reason not in PASSING_REASONS:
@@ -102,7 +102,7 @@ class DueRefunds:
         while batch := self._list_unproposed(after_id):
             for item in until_stopped(batch):
                 with skip_failures(f"set-aside {item.id}"):
-                    self._refunding.propose_refund(item)
+                    self._refund_requests.propose_refund(item)
                     proposed_count += 1
             if after_id == batch[-1].id:
                 break

@@ -28,9 +28,9 @@ class RefundLease:
     with its holder.
     """
 
-    def __init__(self, context: ServiceContext, sendings: Settler) -> None:
+    def __init__(self, context: ServiceContext, submit_action: Settler) -> None:
         self._context = context
-        self._sendings = sendings
+        self._submit_action = submit_action
 
     @contextmanager
     def hold_refund(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
@@ -58,7 +58,7 @@ class RefundLease:
         with self._context.database.read() as conn:
             refund_records.refuse_running(conn, refund)
         if refund.operation_id and refund.work.reason == WorkReason.LAPSED:
-            self._sendings.lapse(refund.operation_id)
+            self._submit_action.record_lapse(refund.operation_id)
             pair = refund_records.read_with_payment(self._context, refund_id)
         if not is_open_refund(pair.refund):
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": pair.refund})

@@ -49,7 +49,7 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
             by_code=payment.by_code,
         )
     )
-    has_unknown = context.write(lambda tx: _keep(context, tx, pair, outcome))
+    has_unknown = context.write(lambda tx: _store_answer(context, tx, pair, outcome))
     objection = _contradicting_reason(pair, outcome) or (
         (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown else None
     )
@@ -60,7 +60,9 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
     return outcome.kind in _ANSWERED_CLASSES
 
 
-def _keep(context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[PaymentReport]) -> bool:
+def _store_answer(
+    context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[PaymentReport]
+) -> bool:
     """Store the answer as evidence, and apply the refunds in it to ours. Return True if it contains a refund that the
     database doesn't have and no person has acknowledged the alert about that refund.
     """

@@ -43,9 +43,9 @@ Answer = Outcome[RefundReport]
 class RefundProbes:
     """Probes refunds. This class can query providers but not send refunds."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders, leases: RefundLease) -> None:
+    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLease) -> None:
         self._context = context
-        self._vendors = vendors
+        self._payment_providers = payment_providers
         self._leases = leases
 
     def probe(self, refund_id: int, *, automatic: bool = False) -> Refund:
@@ -79,7 +79,7 @@ class RefundProbes:
     def _probe_unknown(self, refund_id: int, *, automatic: bool) -> Refund:
         context = self._context
         with self._leases.hold_refund(refund_id, None) as pair:
-            reader = self._vendors.get_reader(pair.payment.provider)
+            reader = self._payment_providers.get_reader(pair.payment.provider)
             can = reader.capabilities
             if automatic and self._is_too_early(pair.refund, can):
                 self._choose_wait(pair.refund, can)
@@ -218,7 +218,7 @@ class RefundProbes:
         Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider gives no
         answer.
         """
-        if not self._vendors.get_reader(pair.payment.provider).capabilities.keeps_idempotency_keys:
+        if not self._payment_providers.get_reader(pair.payment.provider).capabilities.keeps_idempotency_keys:
             return  # The provider would search by amount and day, so its answer could be about another refund.
         with self._context.database.read() as conn:
             payment_refunds = refunds.of_payment(conn, pair.payment.id)
@@ -240,7 +240,7 @@ class RefundProbes:
             raise error_of_outcome(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 
     def _ask_and_compare(self, pair: RefundWithPayment, *, automatic: bool) -> Answer:
-        context, reader = self._context, self._vendors.get_reader(pair.payment.provider)
+        context, reader = self._context, self._payment_providers.get_reader(pair.payment.provider)
         context.failpoints.reach("before_probe")
         outcome = reader.read_refund(pair.order)
         context.failpoints.reach("after_probe")

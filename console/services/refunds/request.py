@@ -77,9 +77,9 @@ class _ValidRequest:
 class RefundRequests:
     """The maker's actions about refunds. They never send a refund."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders) -> None:
+    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
         self._context = context
-        self._vendors = vendors
+        self._payment_providers = payment_providers
 
     # Plan
 
@@ -130,7 +130,7 @@ class RefundRequests:
         context, payment = self._context, refund_facts.payment
         try:
             refund_rules.require_two_person_database(context, payment)
-            reader = self._vendors.get_reader(payment.provider)
+            reader = self._payment_providers.get_reader(payment.provider)
         except ConsoleError as unfit:
             reason = "refund_sqlite" if unfit.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
             return (), reason, {"provider": payment.provider}
@@ -199,7 +199,7 @@ class RefundRequests:
                 ErrorCode.USAGE, {"problem": UsageProblem.REFUND_TICKET, "longest": LONGEST_TICKET_CHARACTERS}
             )
         refund_rules.require_two_person_database(self._context, payment)
-        reader = self._vendors.get_reader(payment.provider)
+        reader = self._payment_providers.get_reader(payment.provider)
         return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, minor, reader)
 
     def _write_request(self, valid: _ValidRequest) -> int:

@@ -36,9 +36,9 @@ _STATES = {"completed": _R.COMPLETED, "failed": _R.FAILED}
 class RefundRecovery:
     """Decides unknown refunds at the request of people. This class can query providers but not send refunds."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders, leases: RefundLease) -> None:
+    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLease) -> None:
         self._context = context
-        self._vendors = vendors
+        self._payment_providers = payment_providers
         self._leases = leases
 
     def resolve(
@@ -72,7 +72,7 @@ class RefundRecovery:
         self, pair: RefundWithPayment, state: RefundState, number: str | None, proof: bytes, person: str
     ) -> str | None:
         context, refund = self._context, pair.refund
-        reader = self._vendors.get_reader(pair.payment.provider)
+        reader = self._payment_providers.get_reader(pair.payment.provider)
         outcome = reader.read_refund(pair.order)
         if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
             mismatch = context.write(lambda tx: self._settle_by_read(tx, refund, outcome, state, number, proof))

@@ -52,8 +52,8 @@ class RefundFacts:
     """All facts that the rules of a refund need, read in one transaction.
 
     `refunds` are all refunds of the payment, newest first. `today_minor` is the sum that the maker has requested
-    since midnight in Japan, in minor units. `contradicted` is an ended refund of the payment whose state the provider
-    contradicts, None if there is none.
+    since midnight in Japan, in minor units. `contradicted_refund` is an ended refund of the payment whose state the
+    provider contradicts, None if there is none.
     """
 
     payment: Payment
@@ -62,8 +62,8 @@ class RefundFacts:
     limits: Limits
     maker: str
     today_minor: int
-    maker_active: bool
-    contradicted: Refund | None
+    is_maker_active: bool
+    contradicted_refund: Refund | None
     now: datetime
 
     @property
@@ -94,8 +94,8 @@ def read_facts(context: ServiceContext, conn: Connection, payment: Payment, make
         limits=limits.limits_of(conn, payment.currency),
         maker=maker,
         today_minor=refunds.sum_of_maker_since(conn, maker, payment.currency, midnight),
-        maker_active=is_active(context, conn, maker),
-        contradicted=next(
+        is_maker_active=is_active(context, conn, maker),
+        contradicted_refund=next(
             (
                 refund
                 for refund in payment_refunds
@@ -136,7 +136,7 @@ def check_rules(
             {"state": payment.state},
         )
     ]
-    open_refund, contradicted = facts.open_refund, facts.contradicted
+    open_refund, contradicted = facts.open_refund, facts.contradicted_refund
     if is_request:
         results.append(
             RuleCheck(
@@ -161,7 +161,7 @@ def check_rules(
         ),
         RuleCheck(WindowReason.WINDOW, until is None or facts.now <= until, {"until": until}),
         RuleCheck(LimitReason.PER_REFUND, minor <= limited.per_refund, {"limit": limited.per_refund}),
-        RuleCheck(NotAllowedReason.MAKER_ACTIVE, facts.maker_active, {"maker": facts.maker}),
+        RuleCheck(NotAllowedReason.MAKER_ACTIVE, facts.is_maker_active, {"maker": facts.maker}),
     )
 
 
@@ -200,7 +200,7 @@ def raise_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts,
         return
     refund_of_rule: Mapping[RefundRule, Refund | None] = {
         InProgressReason.NOTHING_OPEN: refund_facts.open_refund,
-        InProgressReason.NOTHING_CONTRADICTED: refund_facts.contradicted,
+        InProgressReason.NOTHING_CONTRADICTED: refund_facts.contradicted_refund,
     }
     blocking_refund = refund_of_rule.get(broken_check.rule)
     facts = {

@@ -31,9 +31,9 @@ CASE_RULE = WorkReason.UNKNOWN_REFUND
 class SpooledRefunds:
     """Probes refunds that the database has lost. This class can query providers but not send refunds."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders) -> None:
+    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
         self._context = context
-        self._vendors = vendors
+        self._payment_providers = payment_providers
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> bool:
         """Ask the provider about the lost refund of a spool entry. Return True if the provider has processed or
@@ -43,7 +43,9 @@ class SpooledRefunds:
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")
             payment = self._find_payment(entry, operation)
-            outcome = self._vendors.get_reader(payment.provider).read_refund(_make_refund_order(entry, payment))
+            outcome = self._payment_providers.get_reader(payment.provider).read_refund(
+                _make_refund_order(entry, payment)
+            )
             self._context.write(lambda tx: self._store_answer(tx, entry, payment, outcome))
             if outcome.kind in EFFECT_CLASSES:
                 self._context.spool.mark_ended(operation.id, holds_claim=True)

@@ -22,9 +22,9 @@ from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import (
     EFFECT_CLASSES,
     ClaimedOperation,
+    OutcomeUnrecorded,
     Progress,
     Subject,
-    Unrecorded,
     find_error_code,
 )
 from console.services.payments.providers import PaymentProviders
@@ -55,14 +55,14 @@ class RefundSubmissions:
     def __init__(
         self,
         context: ServiceContext,
-        sendings: "RefundSubmissionService",
-        vendors: PaymentProviders,
-        probing: RefundProbes,
+        submit_action: "RefundSubmissionService",
+        payment_providers: PaymentProviders,
+        refund_probes: RefundProbes,
     ) -> None:
         self._context = context
-        self._sendings = sendings
-        self._vendors = vendors
-        self._probing = probing
+        self._submit_action = submit_action
+        self._payment_providers = payment_providers
+        self._refund_probes = refund_probes
 
     def submit_refund(
         self, refund_id: int, progress: Progress | None = None, *, is_just_read: bool = False
@@ -76,9 +76,9 @@ class RefundSubmissions:
         codes of `find_error_code`.
         """
         attempt = _SubmissionAttempt(
-            self._context, self._vendors, self._probing, refund_id, is_just_read=is_just_read
+            self._context, self._payment_providers, self._refund_probes, refund_id, is_just_read=is_just_read
         )
-        return self._sendings.perform(attempt, progress or _ignore_step, subject_id=refund_id)
+        return self._submit_action.perform(attempt, progress or _ignore_step, subject_id=refund_id)
 
 
 class _SubmissionAttempt:
@@ -87,13 +87,13 @@ class _SubmissionAttempt:
     def __init__(
         self,
         context: ServiceContext,
-        vendors: PaymentProviders,
-        probing: RefundProbes,
+        payment_providers: PaymentProviders,
+        refund_probes: RefundProbes,
         refund_id: int,
         *,
         is_just_read: bool,
     ) -> None:
-        self._context, self._vendors, self._probing = context, vendors, probing
+        self._context, self._payment_providers, self._refund_probes = context, payment_providers, refund_probes
         self._id, self._is_just_read = refund_id, is_just_read
         self._pair: RefundWithPayment
         self._vendor: PaymentVendor
@@ -104,18 +104,18 @@ class _SubmissionAttempt:
         self._pair = pair = refund_records.read_with_payment(context, self._id)
         provider = pair.payment.provider
         refund_rules.require_two_person_database(context, pair.payment)
-        self._vendor = self._vendors.get_vendor(provider)
+        self._vendor = self._payment_providers.get_vendor(provider)
         database_fitness.require_safe_settings(context, provider)
-        self._probing.check_earlier_refunds(pair)
+        self._refund_probes.check_earlier_refunds(pair)
         if not self._is_just_read:
             with context.database.read() as conn:
                 self.check(conn)
-            payment_precheck.require_refundable(context, self._vendors.get_reader(provider), pair)
+            payment_precheck.require_refundable(context, self._payment_providers.get_reader(provider), pair)
 
     # The pipeline's steps
 
     def lease(self) -> str | None:
-        return lease_name(self._pair.payment.id) if self._context.settings.leases else None
+        return lease_name(self._pair.payment.id) if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
         """Refuse the submission unless the refund is approved and breaks no rule, and unless the database has lost no
@@ -182,12 +182,12 @@ class _SubmissionAttempt:
 
     # The end of a submission
 
-    def broken_off(self, trouble: Exception) -> Exception:
-        if isinstance(trouble, Unrecorded):
+    def convert_exception(self, trouble: Exception) -> Exception:
+        if isinstance(trouble, OutcomeUnrecorded):
             trouble.detail["record"] = last_known_record.build_refund(self._pair.refund, trouble.claimed, None)
         return trouble
 
-    def conclude(self, claimed: ClaimedOperation, outcome: Outcome[RefundReport]) -> Refund:
+    def make_result(self, claimed: ClaimedOperation, outcome: Outcome[RefundReport]) -> Refund:
         """Return the refund, or raise the error of the recorded outcome. If the database can't be read now, the
         refund is built from the claim and the outcome in memory.
         """
@@ -217,8 +217,8 @@ SUBMIT: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] 
     claim=_SubmissionAttempt.claim,
     call=_SubmissionAttempt.call,
     record=_SubmissionAttempt.record,
-    convert_exception=_SubmissionAttempt.broken_off,
-    make_result=_SubmissionAttempt.conclude,
+    convert_exception=_SubmissionAttempt.convert_exception,
+    make_result=_SubmissionAttempt.make_result,
     audits_ending=True,
     settle=settle_late,
     record_lapse=write_lapsed,

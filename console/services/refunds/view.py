@@ -50,9 +50,9 @@ _ACTIONS: Mapping[str, str] = {
 class RefundViews:
     """Reads refunds for their screens. After a refund was read, an audit entry says who opened it."""
 
-    def __init__(self, context: ServiceContext, vendors: PaymentProviders, reads: ReadLog) -> None:
+    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders, reads: ReadLog) -> None:
         self._context = context
-        self._vendors = vendors
+        self._payment_providers = payment_providers
         self._reads = reads
 
     def read_refund(self, refund_id: int) -> RefundView:
@@ -114,7 +114,7 @@ class RefundViews:
     def _make_checks(self, refund_facts: RefundFacts, refund: Refund) -> tuple[RuleCheck, ...]:
         """Return the checks of the rules for an approval; none if the provider is not configured on this desk."""
         try:
-            reader = self._vendors.get_reader(refund_facts.payment.provider)
+            reader = self._payment_providers.get_reader(refund_facts.payment.provider)
         except ConsoleError:
             return ()
         return refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)

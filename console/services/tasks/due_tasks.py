@@ -14,7 +14,7 @@ from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.readings import PDF
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import unsent_operations
-from console.services.guarded.action import Services, lapse, record_reading_lapse
+from console.services.guarded.action import Services, record_operation_lapse, record_reading_lapse
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
@@ -53,13 +53,13 @@ class DueTasks:
         self,
         context: ServiceContext,
         refetch_service: RefetchService,
-        probing: CreditCheckProbes,
+        check_probes: CreditCheckProbes,
         actions: Services,
         further: Sequence[Task] = (),
     ) -> None:
         self._context = context
         self._refetch_service = refetch_service
-        self._probing = probing
+        self._check_probes = check_probes
         self._actions = actions
         self._further = further
 
@@ -184,13 +184,15 @@ class DueTasks:
         has_ended, context, service = False, self._context, self._actions.get(operation.action)
         with skip_failures("lapse"):
             if service is not None:
-                has_ended = service.lapse(operation.id)
+                has_ended = service.record_lapse(operation.id)
             else:
-                has_ended = lapse(context, operation.id, lambda tx, lapsed: record_reading_lapse(context, tx, lapsed))
+                has_ended = record_operation_lapse(
+                    context, operation.id, lambda tx, lapsed: record_reading_lapse(context, tx, lapsed)
+                )
         return int(has_ended)
 
     def _probe_due(self) -> int:
-        return self._run_due("unknown", lambda record: self._probing.probe(record.id, automatic=True))
+        return self._run_due("unknown", lambda record: self._check_probes.probe(record.id, automatic=True))
 
     def _refetch_due(self) -> int:
         return self._run_due("incomplete", self._refetch)

@@ -149,7 +149,7 @@ def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Out
 
 def _to_event(
     row_id: int, topic: str, event_id: str, key: str, body: str, created: datetime, next_at: datetime, attempts: int,
-    trouble: str | None, published_at: datetime | None,
+    last_error: str | None, published_at: datetime | None,
 ) -> OutboxEvent:  # fmt: skip
     return OutboxEvent(
         row_id,
@@ -160,6 +160,6 @@ def _to_event(
         to_aware_utc(created),
         to_aware_utc(next_at),
         attempts,
-        trouble,
+        last_error,
         in_utc(published_at),
     )

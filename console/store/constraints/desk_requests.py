@@ -41,7 +41,7 @@ MOST_WAITING_AUDIT_REQUESTS = 10_000
 MAX_REQUESTS_PER_HOUR = 10_000
 """Largest number of requests of one person in one hour. Without this limit one person could fill the server's disk.
 """
-MOST_PARTS_IN_AN_HOUR = 500
+MAX_FILE_PARTS_PER_HOUR = 500
 """Largest number of file parts in the requests of one person in one hour. A file is sent in parts."""
 MOST_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 """Largest number of parts into which the file of one request is divided."""
@@ -173,7 +173,7 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
                 "requests o JOIN requests r FORCE INDEX (ix_requests_who) ON r.who = o.who"
                 f" JOIN request_files f ON f.request = r.id WHERE o.id = NEW.request AND {_IS_IN_THE_HOUR}",
             )
-            + f" < {MOST_PARTS_IN_AN_HOUR}",
+            + f" < {MAX_FILE_PARTS_PER_HOUR}",
             "too many files of this person in an hour",
         ),
     ),

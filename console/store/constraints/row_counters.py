@@ -14,7 +14,7 @@ from console.store.schema.core import credit_checks
 
 MAX_ID_DISTANCE = 1_000
 """How far the id of a row that is restored under its old id may be above the table's highest id."""
-LARGEST_ID_LEAP_OF_OTHERS = 100_000
+MAX_ID_DISTANCE_OF_OTHERS = 100_000
 """How far the id of a row of another application may be above the table's highest id."""
 MAX_INCREMENT = 64
 """Largest accepted increment of a counter. In a cluster the increment is the number of nodes."""
@@ -35,9 +35,9 @@ def _is_counter_unset_sql() -> str:
     return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {MAX_INCREMENT}"
 
 
-def _is_near_sql(table: str, leap: int) -> str:
+def _is_near_sql(table: str, distance: int) -> str:
     highest = aggregate_sql("COALESCE(MAX(n.id), 0)", f"{table} n")
-    return f"NEW.id BETWEEN 0 AND {highest} + {leap}"
+    return f"NEW.id BETWEEN 0 AND {highest} + {distance}"
 
 
 def id_rules(table: str) -> tuple[Rule, ...]:
@@ -53,7 +53,7 @@ def id_rules_for_others(table: str) -> tuple[Rule, ...]:
     return (
         Rule(
             f"{_is_counter_unset_sql()} AND "
-            f"(COALESCE(NEW.id, 0) = 0 OR {_is_near_sql(table, LARGEST_ID_LEAP_OF_OTHERS)})",
+            f"(COALESCE(NEW.id, 0) = 0 OR {_is_near_sql(table, MAX_ID_DISTANCE_OF_OTHERS)})",
             _MESSAGE,
         ),
     )

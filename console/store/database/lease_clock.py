@@ -45,7 +45,7 @@ def _now_on_sqlite(*_: object, **__: object) -> str:
 
 
 @compiles(lease_clock_id, "sqlite")
-def _mark_on_sqlite(*_: object, **__: object) -> str:
+def _clock_id_on_sqlite(*_: object, **__: object) -> str:
     return "lease_mark()"
 
 
@@ -62,7 +62,7 @@ def _now_on_server(*_: object, **__: object) -> str:
 
 
 @compiles(lease_clock_id, "mysql")
-def _mark_on_server(*_: object, **__: object) -> str:
+def _clock_id_on_server(*_: object, **__: object) -> str:
     return "'server'"
 
 

@@ -46,7 +46,7 @@ _INSERT_ROW = insert(request_ids).values(
     person=bindparam("who"), request_id=bindparam("of"), fence=1, **_BEGIN_VALUES
 )
 _NO_RESULT_VALUES = dict.fromkeys(("subject_kind", "subject_id", "operation_id", "answer"))
-_HOLD_ROW = (
+_TAKE_ROW = (
     update(request_ids)
     .where(_IS_ROW, _t.fence == bindparam("held"), _t.state == bindparam("as_read"))
     .values(fence=_t.fence + 1, **_NO_RESULT_VALUES, **_BEGIN_VALUES)
@@ -161,7 +161,7 @@ def take_request_id(
             raise RunAgain from None
         fence = 1
     else:
-        if tx.conn.execute(_HOLD_ROW, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
+        if tx.conn.execute(_TAKE_ROW, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
             raise RunAgain
         fence = use.fence + 1
     tx.prove_by(lambda conn: conn.scalar(_TOKEN_QUERY, request.parameters) == token)

@@ -86,13 +86,13 @@ def _lapsed_of_table(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
     return lapsed.get(part.kind, frozenset())
 
 
-def _key_after(after: QueuePosition | None, rank: int) -> QueueKey | None:
+def _key_after(after: QueuePosition | None, kind_index: int) -> QueueKey | None:
     """Return the key (work state, id) after which the page continues in the table of the kind `kind_index`. Tables of
     a lower rank have no more rows in the work state of `after`; tables of a higher rank have all of them left.
     """
     if after is None:
         return None
-    last = after.id if rank == after.kind_index else (_LARGEST_ID if rank < after.kind_index else 0)
+    last = after.id if kind_index == after.kind_index else (_LARGEST_ID if kind_index < after.kind_index else 0)
     return after.work_state, last
 
 

@@ -79,11 +79,11 @@ def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None
     legacy.make(database, [*legacy.many(600, doubled=0.1, odd=0.1), row(corporation_number="番号なし")])
     before, there = rows_of(database), tables(database)
     with adoption(home, url) as service:
-        plan = service.plan()
+        plan = service.make_plan()
         assert (tables(database), rows_of(database)) == (there, before), "a dry run changes nothing"
         done = service.run()
         assert service.run().steps == ()
-        assert service.plan().state == "adopted"
+        assert service.make_plan().state == "adopted"
     assert rows_of(database) == before
     assert (done.duplicates, done.unreadable, done.respelled) == (
         plan.count.duplicates,
@@ -121,7 +121,7 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
         expected += [(first + place, None if place == stays else first + stays) for place in places]
     legacy.make(database, written)
     with adoption(home, url) as service:
-        assert service.plan().count.duplicate_examples[0] == DuplicateClaim("1", numbers(7, seed=5)[6], 3)
+        assert service.make_plan().count.duplicate_examples[0] == DuplicateClaim("1", numbers(7, seed=5)[6], 3)
         service.run()
     assert rows_of(database, "id, duplicate_of") == expected
     with database.read() as conn:
@@ -161,7 +161,7 @@ def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str)
     legacy.add(database, [bought(ONE, 9), row(corporation_number=f"T{TWO}")])
     with adoption(home, url) as service:
         service.run()
-        assert service.plan().state == "adopted"
+        assert service.make_plan().state == "adopted"
     found = facts(database)
     assert rows_of(database)[:60] == before
     assert (found["rows"], found["live"]) == (62, found["claims"])
@@ -279,7 +279,7 @@ def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
         database = Database(url, without_time_limit=True)
         legacy.make(database, list(legacy.many(300, doubled=0.1)))
         with adoption(home, url) as service:
-            assert service.plan().cluster
+            assert service.make_plan().cluster
             service.run()
         there = Database(url.replace(f":{first.port}/", f":{second.port}/"))
         found = facts(there)

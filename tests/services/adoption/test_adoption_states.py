@@ -67,12 +67,12 @@ def test_states_that_are_there_are_kept(database: Database, home: Path, url: str
     """A row with an id is a success whatever its word; a success without one waits for a person; an error ends."""
     make(database)
     with adoption(home, url) as service:
-        plan = service.plan()
+        plan = service.make_plan()
         assert plan.obstacles == ()
         assert plan.count.by_status == {"pending": 1, "success": 3, "error": 2}
         assert (plan.count.to_pending, plan.count.success_without_id, plan.count.duplicates) == (1, 1, 0)
         service.run()
-        assert service.plan().count.by_status == plan.count.by_status
+        assert service.make_plan().count.by_status == plan.count.by_status
     assert states(database) == [
         ("success", "none", None, None),
         ("pending", "needs_review", "written_by_other", None),
@@ -126,7 +126,7 @@ def test_states_that_mean_something_else(
     if word is not None:
         write(database, f"UPDATE {NAME} SET status = '{word}'")
     with adoption(home, url) as service:
-        (obstacle,) = service.plan().obstacles
+        (obstacle,) = service.make_plan().obstacles
         assert (obstacle.code, obstacle.name, obstacle.is_convertible) == (kind, "status", False)
         with pytest.raises(ConsoleError) as refused:
             service.run()

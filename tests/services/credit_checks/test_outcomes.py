@@ -309,7 +309,7 @@ def test_a_purchase_whose_process_went_away_is_unknown(stage: Stage) -> None:
     record = lost(stage)
 
     def lapse(operation_id: str = record.operation_id or "") -> bool:
-        return stage.console._service_builder._purchases.lapse(operation_id)
+        return stage.console._service_builder._purchases.record_lapse(operation_id)
 
     assert not lapse()
     stage.clock.at += timedelta(minutes=5)
@@ -328,7 +328,7 @@ def test_a_purchase_that_was_settled_before_it_lapsed_stays(stage: Stage) -> Non
     record = lost(stage)
     stage.decide(record, bought())
     stage.clock.at += timedelta(minutes=5)
-    assert stage.console._service_builder._purchases.lapse(record.operation_id or "")
+    assert stage.console._service_builder._purchases.record_lapse(record.operation_id or "")
     assert (stage.now().state, stage.now().certainty) == (SUCCESS, Certainty.KNOWN)
     assert stage.lapsed("credit-check.purchase.lapsed") == 1
 

@@ -19,7 +19,7 @@ from console.domain.payments.provider_messages import StartedPayment
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Operation, OperationState
 from console.services.guarded.action import GuardedAction, GuardedService
-from console.services.guarded.operation import ClaimedOperation, Subject, Unrecorded, find_error_code
+from console.services.guarded.operation import ClaimedOperation, OutcomeUnrecorded, Subject, find_error_code
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import Failpoints
 from console.store.database.engine import Transaction
@@ -95,7 +95,7 @@ def ended(_gift: Gift, claimed: ClaimedOperation, outcome: Outcome[StartedPaymen
 
 
 def broken_off(gift: Gift, trouble: Exception) -> Exception:
-    if isinstance(trouble, Unrecorded):
+    if isinstance(trouble, OutcomeUnrecorded):
         trouble.detail["record"] = gift.id  # type: ignore[typeddict-item]  # an invented record
     return trouble
 

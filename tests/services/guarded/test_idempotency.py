@@ -11,7 +11,7 @@ from console.domain.audit_actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.services.guarded.idempotency import HeldKey, Idempotency
-from console.services.guarded.operation import Guarded, Subject
+from console.services.guarded.operation import GuardedOperation, Subject
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.heartbeat import Heartbeat
 from tests.support.ledger_vendor import LedgerVendor
@@ -129,8 +129,8 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
         called.append(fingerprint)
         return Outcome(OutcomeClass.SUCCEEDED, "done", Sent.YES)
 
-    def operation(fingerprint: str) -> Guarded[None]:
-        return Guarded(
+    def operation(fingerprint: str) -> GuardedOperation[None]:
+        return GuardedOperation(
             action=AuditAction.PAYMENT_START,
             lease=None,
             waits_for_lease=False,
