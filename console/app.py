@@ -24,8 +24,8 @@ from console.wiring import providers as payment_wiring
 
 if TYPE_CHECKING:
     from console.domain.payments.provider_messages import RefundReport
-    from console.providers.credit_provider import CreditVendor
-    from console.providers.payment_provider import PaymentVendor
+    from console.providers.credit_provider import CreditCheckProvider
+    from console.providers.payment_provider import PaymentProvider
     from console.services.access.accounts import Accounts
     from console.services.access.lock_watch import LockWatch
     from console.services.access.operators import People
@@ -67,8 +67,8 @@ class Console:
     def __init__(
         self,
         context: ServiceContext,
-        vendor: "CreditVendor | None" = None,
-        payment_vendor: "Callable[[str], PaymentVendor] | None" = None,
+        vendor: "CreditCheckProvider | None" = None,
+        payment_vendor: "Callable[[str], PaymentProvider] | None" = None,
     ) -> None:
         self._context = context
         self._vendor = vendor
@@ -297,9 +297,9 @@ class Console:
 def open_console(
     settings: Settings,
     clock: Clock | None = None,
-    vendor: "CreditVendor | None" = None,
+    vendor: "CreditCheckProvider | None" = None,
     program: str = "terminal",
-    payment_vendor: "Callable[[str], PaymentVendor] | None" = None,
+    payment_vendor: "Callable[[str], PaymentProvider] | None" = None,
 ) -> Console:
     """Open the database and return its services. A missing embedded database is created; nothing is sent to a
     provider.
@@ -440,19 +440,19 @@ def _apply_refund_report(context: ServiceContext, tx: "Transaction", report: "Re
     return apply_refund_report(context, tx, report)
 
 
-def _open_alarmbox(context: ServiceContext) -> "CreditVendor":
+def _open_alarmbox(context: ServiceContext) -> "CreditCheckProvider":
     """Return the configured AlarmBox client.
 
     Raises `bad_profile` naming the missing variable, before anything is sent.
     """
-    from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, open_alarmbox
+    from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
     from console.services.credit_checks.provider_tokens import RefusedCalls, SpacedCalls, StoredTokens
 
     settings = context.settings
     if context.asks_worker:  # the worker has the credentials; this desk reads the capabilities alone
         url = settings.provider_url("alarmbox") or PRODUCTION_URL
         config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
-        return open_alarmbox(
+        return make_alarmbox_adapter(
             config, tokens=RefusedCalls(), gate=RefusedCalls(), clock=context.clock, scale=context.scale
         )
     client_id, secret = settings.secret("ALARMBOX_CLIENT_ID"), settings.secret("ALARMBOX_CLIENT_SECRET")
@@ -466,7 +466,7 @@ def _open_alarmbox(context: ServiceContext) -> "CreditVendor":
         find_purchases=settings.alarmbox_find_purchases,
     )
     first_refresh_token = settings.secret("ALARMBOX_REFRESH_TOKEN")
-    return open_alarmbox(
+    return make_alarmbox_adapter(
         config,
         tokens=StoredTokens(context, "alarmbox", first_refresh_token, context.cipher),
         gate=SpacedCalls(context, "alarmbox", settings.alarmbox_spacing_seconds),

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -24,16 +24,16 @@ class ApplyAccounts:
     and on a server also database accounts. Passwords are read from environment variables only.
     """
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Read the file of people and write them to the database; with `--dry-run`, only write the SQL as the answer.
 
         Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
         connected account may not create accounts, and the errors of `open_console`.
         """
-        from console.cli.command import mark_repetition, open_console
+        from console.cli.command import open_console_with_passwords, watch_repetition
 
         content = _read_file(Path(args.file))
-        with mark_repetition(args, writer) as repeated, open_console(writer) as console:
+        with watch_repetition(args, writer) as repeated, open_console_with_passwords(writer) as console:
             applied = console.accounts.apply(
                 content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
             )

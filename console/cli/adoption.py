@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import rebuild_error
 from console.domain.records import CheckState
@@ -23,12 +23,15 @@ class AdoptDatabase:
     the plan.
     """
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import act_once_by_request_id, open_adoption
-        from console.cli.command import mark_repetition
+        from console.cli.command import watch_repetition
         from console.services.adoption.run import AdoptionResult
 
-        with mark_repetition(args, writer) as repeated, open_adoption(settings := writer.read_settings()) as adoption:
+        with (
+            watch_repetition(args, writer) as repeated,
+            open_adoption(settings := writer.read_settings()) as adoption,
+        ):
             arguments = (args.timezone, args.convert, args.accept_incomplete)
             request = (settings, "db adopt", args.request_id, arguments)
             if args.dry_run:
@@ -56,7 +59,7 @@ class AdoptDatabase:
                 )
 
 
-def _refuse_adoption(plan: "AdoptionPlan", writer: Writer, *, may_convert: bool) -> None:
+def _refuse_adoption(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert: bool) -> None:
     """Raise the error with which `db adopt` would end; return if `db adopt` could run. The error's facts contain the
     whole plan; without `--json`, the lines of the plan are first written to stderr.
     """

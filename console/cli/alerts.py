@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.command import Command, ServiceCommand, parse_row_id
 from console.cli.json_output.results import JsonObject, Translate, attributes_json
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, TableRow, aligned_lines
 from console.cli.text_output.translator import Translator
 from console.wording import catalogue as wording
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _ALERT_FIELDS = ("id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by")
 
 
-def _list_alerts(console: "Console", _: Namespace, __: Writer) -> "tuple[Alert, ...]":
+def _list_alerts(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[Alert, ...]":
     return console.alerts.list_alerts()
 
 
-def _acknowledge_alert(console: "Console", args: Namespace, _: Writer) -> "Alert":
+def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> "Alert":
     return console.alerts.acknowledge(parse_row_id("alert", args.id), args.note, request_id=args.request_id)
 
 

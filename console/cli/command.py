@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.parser import MAX_ID_DIGITS, usage_error
 from console.cli.password import read_password
 from console.cli.text_output.translator import Lines, Translator
@@ -30,7 +30,7 @@ class Command(Protocol):
     its answer.
     """
 
-    def run(self, args: Namespace, writer: Writer) -> None: ...
+    def run(self, args: Namespace, writer: AnswerWriter) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,15 @@ class ServiceCommand(Generic[T]):
     `call_service` makes the call; `json_of` and `lines_of` make the JSON object or the text lines of the value.
     """
 
-    call_service: "Callable[[Console, Namespace, Writer], T]"
+    call_service: "Callable[[Console, Namespace, AnswerWriter], T]"
     json_of: Callable[[T, Translate], JsonObject]
     lines_of: Callable[[T, Translator], Lines]
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Open the services, make the call and write the returned value. If the request id was used by an earlier
         call, the answer says that it is a repetition.
         """
-        with mark_repetition(args, writer) as repeated_answer, open_console(writer) as console:
+        with watch_repetition(args, writer) as repeated_answer, open_console_with_passwords(writer) as console:
             interrupts.raise_if_pending()
             value = self.call_service(console, args, writer)
             data, lines = self.json_of, self.lines_of
@@ -78,7 +78,7 @@ class RepeatedAnswer:
 
 
 @contextlib.contextmanager
-def mark_repetition(args: Namespace, writer: Writer) -> Iterator[RepeatedAnswer]:
+def watch_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[RepeatedAnswer]:
     """Yield an object that adds a mark to the answer, if a service in the block finds that the request id of the
     command was used before.
 
@@ -95,7 +95,7 @@ def mark_repetition(args: Namespace, writer: Writer) -> Iterator[RepeatedAnswer]
 
 
 @contextlib.contextmanager
-def open_console(writer: Writer) -> "Iterator[Console]":
+def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
     """Open the services and yield them; they are closed at the end of the block. If a service needs a password, it is
     read from this terminal.
     """

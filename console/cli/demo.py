@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.stop_signals import wait_for_stop
 from console.cli.text_output.translator import Translator
 from console.cli.window import has_display, show_window
@@ -36,8 +36,8 @@ RunCommand = Callable[[Sequence[str]], int]
 
 SAMPLE_SEED = 20261120
 FAST_TIME_SCALE = 20
-_SCREEN_ROWS = 3
-TEAM = (
+_MOST_LISTED_PURCHASES = 3
+DEMO_PEOPLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("lead-b", frozenset({APPROVER}), may_buy=True),
     Person("aud-e", frozenset({AUDITOR}), may_buy=False),
@@ -46,13 +46,13 @@ TEAM = (
 
 @dataclass(frozen=True, slots=True)
 class TrialPurchase:
-    """A corporation number that the person can purchase in the demo. `key` names the result of this purchase; `rule`
-    is the fault rule of the sandbox that causes the result, None for a purchase without a fault.
+    """A corporation number that the person can purchase in the demo. `result_key` names the result of this purchase;
+    `fault_rule` is the fault rule of the sandbox that causes the result, None for a purchase without a fault.
     """
 
-    key: str
+    result_key: str
     number: str
-    rule: dict[str, Any] | None = None
+    fault_rule: dict[str, Any] | None = None
 
 
 def _demo_number(serial: int) -> str:
@@ -72,7 +72,7 @@ TRIAL_PURCHASES = (
 )
 
 
-def run_demo(writer: Writer, run_command: RunCommand, *, has_fast_clock: bool) -> None:
+def run_demo(writer: AnswerWriter, run_command: RunCommand, *, has_fast_clock: bool) -> None:
     """Start the simulated providers and the sample records, write the answer, and run until the window is closed or
     the process is stopped.
     """
@@ -84,13 +84,13 @@ def run_demo(writer: Writer, run_command: RunCommand, *, has_fast_clock: bool) -
         start_sandbox() as sandbox,
         _replaced_environment(_demo_variables(Path(folder), sandbox, has_fast_clock)),
     ):
-        from console.cli.command import open_console
+        from console.cli.command import open_console_with_passwords
 
-        with open_console(writer) as console:
+        with open_console_with_passwords(writer) as console:
             samples, payments = _write_samples(console, sandbox)
-            ready = _demo_answer(Path(folder), sandbox, samples, payments)
-            writer.write_ready(lambda: ready, lambda: _ready_lines(ready, writer.translator))
-            with demo_payments.paying_customer(sandbox, payments, is_fast=has_fast_clock):
+            ready = _make_ready_facts(Path(folder), sandbox, samples, payments)
+            writer.write_ready_answer(lambda: ready, lambda: _ready_lines(ready, writer.translator))
+            with demo_payments.run_simulated_payer(sandbox, payments, is_fast=has_fast_clock):
                 _run_until_closed(console, writer, run_command)
 
 
@@ -106,14 +106,14 @@ def _demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dic
     client, secret, refresh = (f"demo-{secrets.token_urlsafe(16)}" for _ in range(3))
     sandbox.control.register_client(client, secret, refresh)
     urls = "".join(f'{name}.url = "{sandbox.url}"\n' for name in access_by_provider())
-    profile = f'environment = "training"\noperator = "{TEAM[0].name}"\n{urls}'
+    profile = f'environment = "training"\noperator = "{DEMO_PEOPLE[0].name}"\n{urls}'
     make_private_file(home / "profile.toml")
     (home / "profile.toml").write_text(profile, encoding="utf-8")
     return {
         "CONSOLE_HOME": str(home),
         **{f"CONSOLE_{name.upper()}_URL": sandbox.url for name in access_by_provider()},
         "CONSOLE_CLIENTS": ",".join(CLIENT_IDS),
-        "CONSOLE_OPERATOR": TEAM[0].name,
+        "CONSOLE_OPERATOR": DEMO_PEOPLE[0].name,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": client,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": secret,
         "CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN": refresh,
@@ -152,13 +152,17 @@ def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Ch
         SAMPLE_SEED, now, lambda number: (content.company_name(number), content.credit_verdict(number))
     )
     payments = generate_payments(SAMPLE_SEED, now, samples)
-    write_samples(console._context, samples, TEAM, render_pdf, payments)
+    write_samples(console._context, samples, DEMO_PEOPLE, render_pdf, payments)
     control = sandbox.control
     demo_payments.register_payments(sandbox, payments)
-    demo_reconcile.prepare_days(console, sandbox, SAMPLE_SEED, now, TEAM[0].name)
-    control.register_checks(*(sandbox_check(s, s.report) for s in samples if s.report and not s.is_forgotten))
+    demo_reconcile.prepare_reconciliation_days(console, sandbox, SAMPLE_SEED, now, DEMO_PEOPLE[0].name)
+    control.register_checks(
+        *(sandbox_check(s, s.report) for s in samples if s.report and not s.is_denied_by_provider)
+    )
     control.change_settings(expired_is_forbidden=True)
-    control.add_faults(*({**trial.rule, "number": trial.number} for trial in TRIAL_PURCHASES if trial.rule))
+    control.add_faults(
+        *({**trial.fault_rule, "number": trial.number} for trial in TRIAL_PURCHASES if trial.fault_rule)
+    )
     return samples, payments
 
 
@@ -190,7 +194,7 @@ def sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
 # -- answer and main loop
 
 
-def _demo_answer(
+def _make_ready_facts(
     home: Path, sandbox: "Sandbox", samples: "Sequence[CheckSample]", payments: "Sequence[PaymentSample]"
 ) -> dict[str, Any]:
     """Return the facts of the command's answer. `provider_screen` lists the purchases whose outcome is unknown here
@@ -206,11 +210,11 @@ def _demo_answer(
         "url": sandbox.url,
         "port": sandbox.port,
         "home": str(home),
-        "operators": [person.name for person in TEAM],
+        "operators": [person.name for person in DEMO_PEOPLE],
         "records": len(samples),
         "payments": len(payments),
         "try_payments": demo_payments.payments_json(payments),
-        "try": [{"corporation_number": trial.number, "what": trial.key} for trial in TRIAL_PURCHASES],
+        "try": [{"corporation_number": trial.number, "what": trial.result_key} for trial in TRIAL_PURCHASES],
         "provider_screen": screen_rows,
     }
 
@@ -220,15 +224,15 @@ def _ready_lines(ready: dict[str, Any], translator: Translator) -> Iterator[str]
     yield translator("cli.sandbox.ready", url=ready["url"])
     yield translator("cli.demo.people", names=ready["operators"])
     for trial in TRIAL_PURCHASES:
-        yield translator("cli.demo.try", number=trial.number, what=translator(f"cli.demo.fault.{trial.key}"))
+        yield translator("cli.demo.try", number=trial.number, what=translator(f"cli.demo.fault.{trial.result_key}"))
     for payment in ready["try_payments"]:
         yield translator("cli.demo.payment", **payment, words=translator(f"cli.demo.payment.{payment['what']}"))
-    for purchase in ready["provider_screen"][:_SCREEN_ROWS]:
+    for purchase in ready["provider_screen"][:_MOST_LISTED_PURCHASES]:
         facts = {**purchase, "number": purchase["corporation_number"]}
         yield translator("cli.demo.screen", **facts)
 
 
-def _run_until_closed(console: "Console", writer: Writer, run_command: RunCommand) -> None:
+def _run_until_closed(console: "Console", writer: AnswerWriter, run_command: RunCommand) -> None:
     """Show the window until it is closed. Without a display, show a prompt in the terminal; without a terminal, keep
     the simulated providers running for commands in other terminals.
     """
@@ -241,7 +245,7 @@ def _run_until_closed(console: "Console", writer: Writer, run_command: RunComman
         wait_for_stop()
 
 
-def _run_prompt(writer: Writer, run_command: RunCommand) -> None:
+def _run_prompt(writer: AnswerWriter, run_command: RunCommand) -> None:
     """Read command lines from the terminal and run them, until `exit`. The line `as NAME` changes the acting
     person.
     """

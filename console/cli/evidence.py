@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.command import ServiceCommand
 from console.cli.json_output import results as cli_json
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ShowAnswer:
+class RecordWithPack:
     """The value of the command `show`: the view of a record, and its evidence pack if `--pack` was given."""
 
     view: "AnyView"
     pack: "PackWritten | None"
 
 
-def _show_record(console: "Console", args: Namespace, _: Writer) -> ShowAnswer:
+def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> RecordWithPack:
     view = console.recovery.read_record(args.kind, args.id)
     if args.pack is None:
-        return ShowAnswer(view, None)
-    return ShowAnswer(view, console.recovery.write_evidence_pack(args.kind, args.id, Path(args.pack).absolute()))
+        return RecordWithPack(view, None)
+    return RecordWithPack(view, console.recovery.write_evidence_pack(args.kind, args.id, Path(args.pack).absolute()))
 
 
-def _view_json(answer: ShowAnswer, translate: cli_json.Translate) -> cli_json.JsonObject:
+def _view_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:
     data = cli_json.record_view_json(answer.view, translate)
     return data if answer.pack is None else {**data, "pack": cli_json.fact_json(answer.pack, translate)}
 
 
-def _view_lines(answer: ShowAnswer, translator: Translator) -> Iterator[str]:
+def _view_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]:
     yield from cli_text.record_view_lines(answer.view, translator)
     pack = answer.pack
     if pack is not None:
@@ -61,7 +61,7 @@ class VerifyAudit:
     pack, which needs no database.
     """
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Verify the audit trail or the evidence pack, and write the answer.
 
         Raises ConsoleError `audit_broken`, which names the first wrong row or problem.

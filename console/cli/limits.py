@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.command import Command, ServiceCommand
 from console.cli.json_output.results import JsonObject, Translate, attributes_json
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.text_output.records import aligned_lines
 from console.cli.text_output.translator import Translator
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 _LIMIT_FIELDS = ("name", "currency", "value", "proposed", "proposed_by")
 
 
-def _list_limits(console: "Console", _: Namespace, __: Writer) -> "tuple[Limit, ...]":
+def _list_limits(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[Limit, ...]":
     return console.limits.list_limits()
 
 
-def _set_limit(console: "Console", args: Namespace, _: Writer) -> "Limit":
+def _set_limit(console: "Console", args: Namespace, _: AnswerWriter) -> "Limit":
     return console.limits.set_limit(args.name, args.currency, args.value, request_id=args.request_id)
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from console.cli.output import Writer, wants_json
+from console.cli.output import AnswerWriter, wants_json
 from console.cli.stderr_log import BUG_MARK, log_on_stderr
 from console.cli.text_output.translator import Translator
 from console.domain import correlation as tracing
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = tuple(sys.argv[1:] if argv is None else argv)
     if words[:1] == (PDF_CHILD_ARGUMENT,):
         return _run_pdf_child(words[1:])
-    writer = Writer(sys.stdout, Translator(), as_json=wants_json(words))
+    writer = AnswerWriter(sys.stdout, Translator(), as_json=wants_json(words))
     # Text that a library prints goes to stderr, because stdout contains only the answer.
     has_window = _has_window(words)
     log_block = log_on_stderr(tracebacks=has_window, events=has_window or writer.is_json)
@@ -45,7 +45,7 @@ def _run_pdf_child(words: Sequence[str]) -> int:
     return pdf_child_process.main(list(words))
 
 
-def _answer_command(words: Sequence[str], writer: Writer) -> None:
+def _answer_command(words: Sequence[str], writer: AnswerWriter) -> None:
     """Run the command. However the command ends, even by a bug or a signal, exactly one answer is written."""
     try:
         _run_command_or_window(words, writer)
@@ -58,7 +58,7 @@ def _answer_command(words: Sequence[str], writer: Writer) -> None:
                 _write_failure(words, writer, ending)
 
 
-def _write_failure(words: Sequence[str], writer: Writer, error: BaseException) -> None:
+def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseException) -> None:
     """Write the answer of a command that ended with the exception `error`. An unexpected exception is a bug: it is
     logged, and the answer contains a support code.
     """
@@ -77,7 +77,7 @@ def _write_failure(words: Sequence[str], writer: Writer, error: BaseException) -
         writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, {"support_code": support_code}))
 
 
-def _run_command_or_window(words: Sequence[str], writer: Writer) -> None:
+def _run_command_or_window(words: Sequence[str], writer: AnswerWriter) -> None:
     if words:
         _run_command(words, writer)
     else:
@@ -87,7 +87,7 @@ def _run_command_or_window(words: Sequence[str], writer: Writer) -> None:
         open_window(writer)
 
 
-def _run_command(words: Sequence[str], writer: Writer) -> None:
+def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
     from console.cli.parser import HelpRequest, parse_arguments
 
     try:
@@ -115,7 +115,7 @@ def _interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> Consol
     from console.cli.registry import COMMANDS_WITH_EFFECTS
     from console.domain.error_reasons import UnknownReason
 
-    is_unbegun = isinstance(stop, interrupts.Interrupted) or not interrupts.has_begun()
+    is_unbegun = isinstance(stop, interrupts.Interrupted) or not interrupts.has_action_begun()
     if is_unbegun or COMMANDS_WITH_EFFECTS.isdisjoint(words):
         return ConsoleError(ErrorCode.INTERRUPTED)
     return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.INTERRUPTED})

@@ -49,7 +49,7 @@ def wants_json(words: Sequence[str]) -> bool:
     return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
-class Writer:
+class AnswerWriter:
     """Writes the answer of a command and stores the exit status that belongs to the answer.
 
     Only the first answer is written; a second one is only logged. A program that reads stdout expects one JSON object
@@ -64,7 +64,7 @@ class Writer:
         self.has_answered = False
         self._is_long_running = False
 
-    def write_ready(self, data: "Callable[[], JsonObject]", lines: Callable[[], Lines]) -> None:
+    def write_ready_answer(self, data: "Callable[[], JsonObject]", lines: Callable[[], Lines]) -> None:
         """Write the answer of a command that runs until it is stopped: it is ready. How such a command ends is
         reported by the exit status only.
         """
@@ -80,7 +80,7 @@ class Writer:
                 self._write_json({"ok": True, "data": data()}, 0)
             else:
                 text = "".join(escape_control_characters(line) + "\n" for line in lines())
-                self._write_once(text.encode(self._encoding(), "backslashreplace"), 0)
+                self._write_first_answer(text.encode(self._encoding(), "backslashreplace"), 0)
 
     def write_error(self, error: ConsoleError) -> None:
         """Write the answer of a failed command: with `--json` as a JSON object to stdout, otherwise as a sentence to
@@ -133,9 +133,9 @@ class Writer:
     def _write_json(self, payload: "JsonObject", status: int) -> None:
         from console.cli.json_output import results as cli_json
 
-        self._write_once(cli_json.json_line(payload), status)
+        self._write_first_answer(cli_json.json_line(payload), status)
 
-    def _write_once(self, content: bytes, status: int) -> None:
+    def _write_first_answer(self, content: bytes, status: int) -> None:
         if self.has_answered:
             log.error("A second answer was not written: %r", content[:300])
             return

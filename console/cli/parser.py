@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.payments.limits import LARGEST_LIMIT
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 
 if TYPE_CHECKING:
     from console.domain.error_details import Usage
@@ -50,7 +50,7 @@ def usage_error(problem: str, synopsis: str = "") -> ConsoleError:
     """Return the error `usage` about the problem; `synopsis` is the synopsis of the command. The text of the problem
     is cut to 300 characters, because it may contain long arguments.
     """
-    detail: Usage = {"problem": Text(problem[:_MAX_PROBLEM_LENGTH])}
+    detail: Usage = {"problem": ForeignText(problem[:_MAX_PROBLEM_LENGTH])}
     if synopsis:
         synopsis_text = " ".join(synopsis.split()).removeprefix("usage: ")
         detail["usage"] = synopsis_text  # house: a key of the detail
@@ -198,22 +198,22 @@ def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> No
     purchase.add_argument("--renew", action="store_true", help=translate("cli.help.renew"))
 
 
-def _add_repair_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> None:
     refetch = _add_changing_command(commands, "refetch", translate)
     refetch.add_argument("id", metavar="ID")
     refetch.add_argument("--detail", action="store_true")
     refetch.add_argument("--pdf", action="store_true")
-    _add_saw_option(refetch, translate)
+    _add_expected_version_option(refetch, translate)
     _add_kind_and_id(_add_changing_command(commands, "probe", translate))
     resolve = _add_changing_command(commands, "resolve", translate)
     _add_kind_and_id(resolve)
     resolve.add_argument("--as", dest="as_state", required=True, metavar="STATE")
     resolve.add_argument("--evidence", default="", metavar="FILE|TEXT", help=translate("cli.help.evidence"))
     resolve.add_argument("--provider-id", metavar="ID")
-    _add_saw_option(resolve, translate)
+    _add_expected_version_option(resolve, translate)
 
 
-def _add_saw_option(parser: _Parser, translate: Translate) -> None:
+def _add_expected_version_option(parser: _Parser, translate: Translate) -> None:
     parser.add_argument("--saw", type=_integer_parser(0, _MAX_ID), metavar="VERSION", help=translate("cli.help.saw"))
 
 
@@ -245,14 +245,14 @@ def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> Non
     request.add_argument("--reason", required=True, metavar="T")
     request.add_argument("--intended-repeat", action="store_true", help=translate("cli.help.intended_repeat"))
     request.add_argument("--ticket", metavar="T", help=translate("cli.help.ticket"))
-    _add_saw_option(request, translate)
+    _add_expected_version_option(request, translate)
     for name in ("approve", "reject", "withdraw"):
         decision_command = _add_changing_command(actions, name, translate, f"refund.{name}")
         decision_command.add_argument("id", metavar="ID")
         if name == "reject":
             decision_command.add_argument("--reason", required=True, metavar="T")
         if name != "withdraw":
-            _add_saw_option(decision_command, translate)
+            _add_expected_version_option(decision_command, translate)
 
 
 def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -328,7 +328,7 @@ def _add_sign_in_commands(commands: SubcommandGroup, translate: Translate) -> No
 _COMMAND_BUILDERS = (
     (("lookup", "queue", "show"), _add_reading_commands),
     (("purchase",), _add_purchase_command),
-    (("refetch", "probe", "resolve"), _add_repair_commands),
+    (("refetch", "probe", "resolve"), _add_recovery_commands),
     (("payment",), _add_payment_commands),
     (("reconcile",), _add_reconcile_command),
     (("refund",), _add_refund_commands),

@@ -12,7 +12,7 @@ from console.domain import interrupts
 if TYPE_CHECKING:
     from console.settings.settings import Settings
 
-DESCRIPTOR = "CONSOLE_OPERATOR_PASSWORD_FD"
+DESCRIPTOR_VARIABLE = "CONSOLE_OPERATOR_PASSWORD_FD"
 _MAX_LENGTH = 4096
 
 
@@ -45,7 +45,7 @@ def keep_descriptor_private(settings: "Settings") -> None:
         try:
             os.set_inheritable(settings.operator_password_fd, False)
         except OSError:
-            os.environ.pop(DESCRIPTOR, None)
+            os.environ.pop(DESCRIPTOR_VARIABLE, None)
 
 
 def read_password(settings: "Settings", translator: Translator) -> str | None:
@@ -57,7 +57,7 @@ def read_password(settings: "Settings", translator: Translator) -> str | None:
     """
     descriptor = settings.operator_password_fd
     if descriptor is not None:
-        return None if os.environ.pop(DESCRIPTOR, None) is None else _read_descriptor(descriptor)
+        return None if os.environ.pop(DESCRIPTOR_VARIABLE, None) is None else _read_descriptor(descriptor)
     if not is_terminal():
         return None
     with interrupts.raise_at_signals():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.command import Command, ServiceCommand, parse_row_id
 from console.cli.json_output import results as cli_json
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
@@ -16,10 +16,10 @@ from console.domain.payments.records import Payment, PaymentImport, Refund, Refu
 if TYPE_CHECKING:
     from console.app import Console
 
-RefundAction = Callable[["Console", Namespace, Writer], Refund]
+RefundAction = Callable[["Console", Namespace, AnswerWriter], Refund]
 
 
-def _import_payment(console: "Console", args: Namespace, _: Writer) -> Payment:
+def _import_payment(console: "Console", args: Namespace, _: AnswerWriter) -> Payment:
     data = PaymentImport(
         provider=args.provider,
         merchant_payment_id=args.merchant_payment_id,
@@ -45,7 +45,7 @@ def parse_day(text: str | None, option: str) -> date | None:
     raise usage_error(f"{option}: a day is needed, like 2026-11-20")
 
 
-def _request_refund(console: "Console", args: Namespace, _: Writer) -> Refund:
+def _request_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Refund:
     request = RefundRequest(
         payment_id=parse_row_id("payment", args.payment),
         amount=args.amount,
@@ -57,7 +57,7 @@ def _request_refund(console: "Console", args: Namespace, _: Writer) -> Refund:
     return console.refunds.request(request, request_id=args.request_id)
 
 
-def _approve_refund(console: "Console", args: Namespace, writer: Writer) -> Refund:
+def _approve_refund(console: "Console", args: Namespace, writer: AnswerWriter) -> Refund:
     """Approve a refund. If it has no cooling-off period, it is also sent, and the steps of the sending are shown as
     progress.
     """
@@ -69,12 +69,12 @@ def _approve_refund(console: "Console", args: Namespace, writer: Writer) -> Refu
     return console.refunds.approve(id, expected_version=args.saw, progress=show_progress, request_id=args.request_id)
 
 
-def _reject_refund(console: "Console", args: Namespace, _: Writer) -> Refund:
+def _reject_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Refund:
     id = parse_row_id("refund", args.id)
     return console.refunds.reject(id, args.reason, expected_version=args.saw, request_id=args.request_id)
 
 
-def _withdraw_refund(console: "Console", args: Namespace, _: Writer) -> Refund:
+def _withdraw_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Refund:
     return console.refunds.withdraw(parse_row_id("refund", args.id), request_id=args.request_id)
 
 

@@ -11,7 +11,7 @@ from console.cli.alerts import alert_json
 from console.cli.command import ServiceCommand
 from console.cli.json_output.records import instant_json
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
 from console.cli.payments import parse_day
 from console.cli.text_output.translator import Translator
@@ -24,7 +24,7 @@ _COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "diff
 _MAX_LISTED_DIFFERENCES = 50
 
 
-def _run_reconciliation(console: "Console", args: Namespace, _: Writer) -> "ReconcileReport":
+def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) -> "ReconcileReport":
     first_day, last_day = _parse_required_day(args.from_day, "--from"), _parse_required_day(args.to_day, "--to")
     period = (args.provider, first_day, last_day)
     return console.reconciliation.run(*period, dry_run=args.dry_run, request_id=args.request_id)

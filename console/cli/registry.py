@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from console.cli.accounts import ApplyAccounts
 from console.cli.adoption import AdoptDatabase
 from console.cli.alerts import ALERT_COMMANDS
-from console.cli.command import Command, ServiceCommand, mark_repetition, parse_provider_id, parse_row_id
+from console.cli.command import Command, ServiceCommand, parse_provider_id, parse_row_id, watch_repetition
 from console.cli.evidence import SHOW_COMMAND, VerifyAudit
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import AnyRecord
 from console.cli.json_output.results import ExportResult
 from console.cli.limits import LIMIT_COMMANDS
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.payments import PAYMENT_COMMANDS
 from console.cli.reconciliation import RECONCILE_COMMAND
 from console.cli.servers import DemoCommand, SandboxCommand, WorkerCommand
@@ -63,18 +63,18 @@ def is_long_running(args: Namespace) -> bool:
 # -- reading
 
 
-def _look_up_number(console: "Console", args: Namespace, _: Writer) -> "LookupResult":
+def _look_up_number(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult":
     return console.lookup.find_records(args.number)
 
 
-def _read_queue(console: "Console", args: Namespace, _: Writer) -> "QueuePage":
+def _read_queue(console: "Console", args: Namespace, _: AnswerWriter) -> "QueuePage":
     return console.recovery.read_queue(args.name, args.limit, args.after)
 
 
 # -- purchase and repair
 
 
-def _purchase_check(console: "Console", args: Namespace, writer: Writer) -> CreditCheck:
+def _purchase_check(console: "Console", args: Namespace, writer: AnswerWriter) -> CreditCheck:
     request = PurchaseRequest(
         corporation_number=args.number,
         client_id=args.client,
@@ -86,7 +86,7 @@ def _purchase_check(console: "Console", args: Namespace, writer: Writer) -> Cred
     return console.credit_checks.purchase(request, writer.show_progress, request_id=args.request_id)
 
 
-def _refetch_check(console: "Console", args: Namespace, writer: Writer) -> "RefetchResult":
+def _refetch_check(console: "Console", args: Namespace, writer: AnswerWriter) -> "RefetchResult":
     has_all_parts = args.detail == args.pdf
     detail, pdf = has_all_parts or args.detail, has_all_parts or args.pdf
     return console.credit_checks.refetch(
@@ -99,17 +99,17 @@ def _refetch_check(console: "Console", args: Namespace, writer: Writer) -> "Refe
     )
 
 
-def _probe_record(console: "Console", args: Namespace, _: Writer) -> AnyRecord:
+def _probe_record(console: "Console", args: Namespace, _: AnswerWriter) -> AnyRecord:
     return console.recovery.probe(args.kind, args.id, request_id=args.request_id)
 
 
-def _resolve_record(console: "Console", args: Namespace, _: Writer) -> "ResolveResult":
-    proof, provider_record_id = _proof_of_argument(args.evidence), parse_provider_id(args.kind, args.provider_id)
+def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "ResolveResult":
+    proof, provider_record_id = _parse_proof(args.evidence), parse_provider_id(args.kind, args.provider_id)
     arguments = (args.kind, args.id, args.as_state, proof, provider_record_id, args.saw)
     return console.recovery.resolve(*arguments, request_id=args.request_id)
 
 
-def _proof_of_argument(argument: str) -> str | Path:
+def _parse_proof(argument: str) -> str | Path:
     """Return the argument as a path if it names a file; otherwise return it as text, which is a written statement.
 
     Raises ConsoleError `no_evidence` for a directory, and for a missing file whose name ends like a file of evidence.
@@ -131,11 +131,11 @@ def _proof_of_argument(argument: str) -> str | Path:
 # -- audit trail
 
 
-def _list_audit_entries(console: "Console", args: Namespace, _: Writer) -> tuple[AuditEntry, ...]:
+def _list_audit_entries(console: "Console", args: Namespace, _: AnswerWriter) -> tuple[AuditEntry, ...]:
     return console.audit.list_entries(args.limit, args.before)
 
 
-def _export_audit_trail(console: "Console", args: Namespace, _: Writer) -> ExportResult:
+def _export_audit_trail(console: "Console", args: Namespace, _: AnswerWriter) -> ExportResult:
     file = Path(args.file).absolute()
     return ExportResult(str(file), console.audit.export_csv(file, request_id=args.request_id))
 
@@ -143,7 +143,7 @@ def _export_audit_trail(console: "Console", args: Namespace, _: Writer) -> Expor
 # -- worker and database
 
 
-def _run_due_tasks(console: "Console", _: Namespace, __: Writer) -> "tuple[TaskRun, ...]":
+def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[TaskRun, ...]":
     with console.acting_as("worker"):
         return console.recovery.run_due()
 
@@ -153,10 +153,10 @@ class UpgradeDatabase:
     refuse an old schema.
     """
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import act_once_by_request_id, open_health
 
-        with mark_repetition(args, writer) as repeated:
+        with watch_repetition(args, writer) as repeated:
             settings = writer.read_settings()
             health = open_health(settings)
             request = (settings, "db upgrade", args.request_id, (args.new,))
@@ -174,13 +174,13 @@ class HealthCommand:
     is part of the answer, even a profile file that can't be read.
     """
 
-    check_health: "Callable[[Health], tuple[HealthCheck, ...]]"
+    run_checks: "Callable[[Health], tuple[HealthCheck, ...]]"
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import open_health
 
         try:
-            checks = self.check_health(open_health(writer.read_settings()))
+            checks = self.run_checks(open_health(writer.read_settings()))
         except ConsoleError as error:
             from console.domain.service_results import HealthCheck
 

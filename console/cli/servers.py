@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from console.cli.command import Command
 from console.cli.json_output.results import JsonObject
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
 from console.cli.stop_signals import sigterm_as_interrupt, wait_for_stop
 
@@ -14,7 +14,7 @@ from console.cli.stop_signals import sigterm_as_interrupt, wait_for_stop
 class SandboxCommand:
     """The command `sandbox`. It runs the simulated providers on one port until it is stopped."""
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Run the simulated providers until Ctrl+C or SIGTERM.
 
         Raises ConsoleError `usage` if the port is in use.
@@ -28,7 +28,9 @@ class SandboxCommand:
                 raise usage_error(writer.translator("cli.port_taken", port=args.port)) from trouble
             with sandbox:
                 ready = {"url": sandbox.url, "port": sandbox.port}
-                writer.write_ready(lambda: ready, lambda: [writer.translator("cli.sandbox.ready", url=sandbox.url)])
+                writer.write_ready_answer(
+                    lambda: ready, lambda: [writer.translator("cli.sandbox.ready", url=sandbox.url)]
+                )
                 wait_for_stop()
 
 
@@ -40,7 +42,7 @@ class WorkerCommand:
 
     once_command: Command
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Run the worker until it is stopped, or run every due task once. For the errors see
         `console.worker.main.run_worker`.
         """
@@ -53,7 +55,7 @@ class WorkerCommand:
 
         def ready(worker: process.ReadyWorker) -> None:
             facts: JsonObject = {"url": worker.url, "port": worker.port, "tasks": list(worker.tasks)}
-            writer.write_ready(
+            writer.write_ready_answer(
                 lambda: facts, lambda: [writer.translator("cli.worker.ready", url=worker.url, n=len(worker.tasks))]
             )
 
@@ -70,7 +72,7 @@ class DemoCommand:
 
     run_command: Callable[[Sequence[str]], int]
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.cli.demo import run_demo
 
         with sigterm_as_interrupt():

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 from console.cli.password import ask_at_terminal, is_terminal
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
@@ -27,7 +27,7 @@ class SignInCommand:
     in the keyring.
     """
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Ask for account and password, sign in, and write the identity as the answer.
 
         Raises ConsoleError `usage` if the database has no accounts or the environment already names an account and
@@ -55,7 +55,7 @@ class SignOutCommand:
     answer.
     """
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Sign out. The answer says whether an audit entry about it could be written.
 
         Raises ConsoleError `usage` if the database has no accounts.
@@ -74,10 +74,10 @@ class SignOutCommand:
 class WhoAmICommand:
     """The command `whoami`. It shows name, roles and database of the acting person."""
 
-    def run(self, args: Namespace, writer: Writer) -> None:
-        from console.cli.command import open_console
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        from console.cli.command import open_console_with_passwords
 
-        with open_console(writer) as console:
+        with open_console_with_passwords(writer) as console:
             identity = console.sessions.whoami()
         writer.write_answer(lambda: _identity_json(identity), lambda: _identity_lines(identity, writer.translator))
 
@@ -87,16 +87,16 @@ class ForgetCredentials:
     because a worker acts for its person.
     """
 
-    def run(self, args: Namespace, writer: Writer) -> None:
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Delete the credentials. The answer names them, and the environment variables with credentials, which only
         the person can remove.
 
         Raises ConsoleError `usage` on a desk for which no worker acts, and while answers for the database wait in
         this desk's spool.
         """
-        from console.cli.command import open_console
+        from console.cli.command import open_console_with_passwords
 
-        with open_console(writer) as console:
+        with open_console_with_passwords(writer) as console:
             done = console.desk_status.forget_credentials()
         data: JsonObject = {"forgotten": list(done.entries), "environment": list(done.variables)}
         writer.write_answer(lambda: data, lambda: _forgotten_lines(done, writer.translator))
@@ -141,7 +141,7 @@ def _sign_out_audited(settings: "Settings") -> bool:
         return False
 
 
-def _read_password(writer: Writer, user: str) -> str:
+def _read_password(writer: AnswerWriter, user: str) -> str:
     """Return the password of the database account `user`: typed at the terminal without echo, or read from standard
     input if it is a pipe or the answer is JSON. Raises ConsoleError `usage` if there is none.
     """
@@ -153,7 +153,7 @@ def _read_password(writer: Writer, user: str) -> str:
     return password
 
 
-def _read_line(writer: Writer, key: str) -> str:
+def _read_line(writer: AnswerWriter, key: str) -> str:
     """Ask with the sentence of the wording key `key`, and return the line that the person enters. Raises ConsoleError
     `usage` without a terminal, because a program must give the account as an argument.
     """

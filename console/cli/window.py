@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from console.cli.output import Writer
+from console.cli.output import AnswerWriter
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -23,7 +23,7 @@ def has_display() -> bool:
     return sys.platform != "linux" or any(map(os.environ.get, named))
 
 
-def open_window(writer: Writer) -> None:
+def open_window(writer: AnswerWriter) -> None:
     """Show the window until it is closed. The services are opened after the first frame of the window was painted.
     The exit status is stored in `writer`.
     """
@@ -33,7 +33,7 @@ def open_window(writer: Writer) -> None:
         return
     with pause_garbage_collection():
         settings = writer.read_settings()
-        with ExitStack() as opened_console, record_stop_signals() as stop_requested:
+        with ExitStack() as opened_console, remember_stop_signals() as stop_requested:
             from console.views.app.main import run_window
 
             def open_services() -> "Console":
@@ -48,7 +48,7 @@ def open_window(writer: Writer) -> None:
 
 def show_window(console: "Console") -> int:
     """Show the window for services that are already open, until it is closed. Return the exit status."""
-    with record_stop_signals() as stop_requested:
+    with remember_stop_signals() as stop_requested:
         from console.views.app.main import run_window
 
         return run_window(console.settings, lambda: console, stop_requested)
@@ -71,7 +71,7 @@ def pause_garbage_collection() -> Iterator[None]:
 
 
 @contextmanager
-def record_stop_signals() -> Iterator[Callable[[], bool]]:
+def remember_stop_signals() -> Iterator[Callable[[], bool]]:
     """Yield a function that returns True after SIGINT or SIGTERM has arrived. The signal handler only records the
     signal, because an exception from the handler could interrupt an import of Qt, and Qt's event loop would ignore
     the exception.

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from console.sandbox import Sandbox
 
 PAYER_SECONDS, FAST_PAYER_SECONDS = 60.0, 10.0
-SELF_PAID_KIND = "pays_by_itself"
-LISTED_KINDS = (SELF_PAID_KIND, "refund_asked", "refund_unknown", "contradicted", "complete")
+PAID_BY_SIMULATED_PAYER_KIND = "pays_by_itself"
+LISTED_KINDS = (PAID_BY_SIMULATED_PAYER_KIND, "refund_asked", "refund_unknown", "contradicted", "complete")
 """Kinds of sample payments of which the demo's answer lists one payment each."""
 
 
@@ -58,12 +58,12 @@ def _payment_json(payment: "PaymentSample") -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def paying_customer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, is_fast: bool) -> Iterator[None]:
+def run_simulated_payer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, is_fast: bool) -> Iterator[None]:
     """While the block runs, let a simulated payer pay one open payment: after PAYER_SECONDS, or after
     FAST_PAYER_SECONDS if `is_fast`. If the block ends earlier, the payment is not made.
     """
-    open_payment = next((payment for payment in payments if payment.kind == SELF_PAID_KIND), None)
-    timer = threading.Timer(FAST_PAYER_SECONDS if is_fast else PAYER_SECONDS, _pay, (sandbox, open_payment))
+    open_payment = next((payment for payment in payments if payment.kind == PAID_BY_SIMULATED_PAYER_KIND), None)
+    timer = threading.Timer(FAST_PAYER_SECONDS if is_fast else PAYER_SECONDS, _set_paid, (sandbox, open_payment))
     timer.daemon = True
     timer.start()
     try:
@@ -72,10 +72,10 @@ def paying_customer(sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, 
         timer.cancel()
 
 
-def _pay(sandbox: "Sandbox", payment: "PaymentSample | None") -> None:
+def _set_paid(sandbox: "Sandbox", payment: "PaymentSample | None") -> None:
     """Set the payment to paid at its simulated provider. An OSError is ignored, because the simulated provider may
     have ended already.
     """
     if payment is not None:
         with contextlib.suppress(OSError):
-            sandbox.control.payments_control.move_payment(payment.provider, payment.reference, "paid")
+            sandbox.control.payments_control.move_payment(payment.provider, payment.merchant_payment_id, "paid")

@@ -20,26 +20,28 @@ _DAYS_BACK = (2, 1)
 """Number of days before today (in Japan) of the two prepared days. The older day is reconciled here; the person who
 uses the demo can reconcile the newer one.
 """
-_GATEWAY_ONLY_COUNT = 2
+_PROVIDER_ONLY_COUNT = 2
 
 
-def prepare_days(console: "Console", sandbox: "Sandbox", seed: int, now: datetime, operator: str) -> None:
+def prepare_reconciliation_days(
+    console: "Console", sandbox: "Sandbox", seed: int, now: datetime, operator: str
+) -> None:
     """Prepare the two days: register payments at the simulated provider and announce the daily files. Reconcile the
     older day as `operator`; the newer day is left to the person who uses the demo.
     """
     days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _DAYS_BACK]
     for day in days:
-        _register_gateway_only_payments(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose
+        _register_provider_only_payments(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose
         _announce_file(console, sandbox, day)
     with console.acting_as(operator):
         console.reconciliation.run("paypay", days[0], days[0])
 
 
-def _register_gateway_only_payments(sandbox: "Sandbox", random_source: random.Random, day: date) -> None:
+def _register_provider_only_payments(sandbox: "Sandbox", random_source: random.Random, day: date) -> None:
     """Register payments of the afternoon of `day` (in Japan) at the simulated provider only, so that our database
     doesn't have them.
     """
-    for serial in range(_GATEWAY_ONLY_COUNT):
+    for serial in range(_PROVIDER_ONLY_COUNT):
         at = datetime.combine(day, time(16 + serial, random_source.randrange(60)), JST).astimezone(UTC)
         number, minor = f"ORD-{day:%Y%m%d}-9{random_source.randrange(10**5):05d}", random_source.choice(_YEN_AMOUNTS)
         sandbox.control.payments_control.register_payment("paypay", number, minor, "paid", at=at.isoformat())

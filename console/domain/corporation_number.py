@@ -97,17 +97,23 @@ def is_well_formed(number: str) -> bool:
     return check_digit(number[1:]) == number[0]
 
 
-def numbers_one_slip_away(typed: str) -> tuple[str, ...]:
+def list_numbers_with_one_typing_error(typed: str) -> tuple[str, ...]:
     """Return the well-formed corporation numbers that differ from `typed` by one typing error: a wrong digit, two
     swapped neighbours, a missing digit or an additional digit. The numbers are sorted, so that the result is always
     the same.
     """
     return tuple(
-        sorted({n for n in _texts_one_slip_away(typed) if len(n) == DIGIT_COUNT and n != typed and is_well_formed(n)})
+        sorted(
+            {
+                n
+                for n in _list_texts_with_one_typing_error(typed)
+                if len(n) == DIGIT_COUNT and n != typed and is_well_formed(n)
+            }
+        )
     )
 
 
-def _texts_one_slip_away(typed: str) -> set[str]:
+def _list_texts_with_one_typing_error(typed: str) -> set[str]:
     size = len(typed)
     if size == DIGIT_COUNT:
         one_digit_off = {typed[:i] + d + typed[i + 1 :] for i in range(size) for d in _DIGITS}

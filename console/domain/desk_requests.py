@@ -21,7 +21,7 @@ PRESENCE_SECONDS = 30.0
 that no worker is running.
 """
 PRESENCE_BEAT_SECONDS = 1.0
-SILENCE_SECONDS = 2.0
+SILENT_WORKER_SECONDS = 2.0
 """Seconds after which a worker that hasn't renewed its presence lease counts as silent. Another worker that finds it
 silent at two consecutive checks takes over its desk requests.
 """
@@ -33,7 +33,7 @@ WITHDRAW_ACTION = "withdraw"
 """Action of a desk request that withdraws another request of the same person. No worker executes it: as soon as this
 row is stored, the database lets no worker take the withdrawn request.
 """
-REQUEST_KIND = "request"
+WITHDRAWN_REQUEST_KIND = "request"
 """Value of `subject_kind` in a request with the action WITHDRAW_ACTION: its subject is the request to be withdrawn.
 """
 CONFIRMED_ACTIONS = frozenset({"limits set", "refund approve", "refund reject"})
@@ -51,7 +51,7 @@ LARGEST_FILE_BYTES = 10 * 1024 * 1024
 class DeskRequestState(StrEnum):
     """States of a desk request. ENDED and LAPSED are final."""
 
-    ASKED = "asked"
+    WAITING = "asked"
     TAKEN = "taken"
     ENDED = "ended"
     LAPSED = "lapsed"
@@ -59,15 +59,15 @@ class DeskRequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewDeskRequest:
-    """A desk request before it is stored. `args` is JSON. `request_id` is the caller's request id; if it is None, the
-    row's own id is used. `amount_minor` and `proposed` repeat facts of the arguments, so that the database can check
-    its rules about refunds and decisions. `confirmed`: the connection that stores the request was opened with the
-    password that the person has typed for this request.
+    """A desk request before it is stored. `arguments_json` is JSON. `request_id` is the caller's request id; if it is
+    None, the row's own id is used. `amount_minor` and `proposed` repeat facts of the arguments, so that the database
+    can check its rules about refunds and decisions. `confirmed`: the connection that stores the request was opened
+    with the password that the person has typed for this request.
     """
 
     id: str
     action: str
-    args: str
+    arguments_json: str
     subject_kind: str | None = None
     subject_id: str | None = None
     amount_minor: int | None = None
@@ -80,17 +80,17 @@ class NewDeskRequest:
 @dataclass(frozen=True, slots=True)
 class TakenDeskRequest:
     """A desk request that a worker has taken. `person` is the requester; `confirmed` is True if the person has typed
-    the password for this request; `fence` is the fencing token of the worker's lease on the request.
+    the password for this request; `fencing_token` is the fencing token of the worker's lease on the request.
     """
 
     id: str
     person: str
     action: str
-    args: str
+    arguments_json: str
     request_id: str
     evidence_sha256: str | None
     confirmed: bool
-    fence: int
+    fencing_token: int
     subject_kind: str | None = None
     subject_id: str | None = None
     amount_minor: int | None = None

@@ -8,20 +8,20 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 from console.domain.error_reasons import (
+    AlreadyDecidedReason,
     AmountProblem,
-    BugProblem,
-    DecidedReason,
+    DocumentNotFoundReason,
+    DocumentsReason,
     ExceedsReason,
-    FileReason,
-    IdleReason,
     InProgressReason,
+    InternalErrorProblem,
     LimitReason,
     LockedProblem,
     MismatchReason,
     NotAllowedReason,
+    NothingToResolveReason,
     NumberReason,
-    PlaceReason,
-    RepeatReason,
+    PossibleRepeatReason,
     SchemaProblem,
     UnknownReason,
     UnreachableProblem,
@@ -30,7 +30,7 @@ from console.domain.error_reasons import (
 )
 from console.domain.money import Money
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.setting_problems import SettingProblem
 
@@ -46,7 +46,7 @@ class Holder(TypedDict, total=False):
     process: int
 
 
-class Held(TypedDict, total=False):
+class LeaseFacts(TypedDict, total=False):
     """Facts about a lease: its holder, its beginning and its end. `holder` is None if the lease is free again."""
 
     holder: Holder | LeaseHolder | None
@@ -114,7 +114,7 @@ class NotFound(TypedDict, total=False):
     problem: Literal["no_table"]
     table: str
     document: str
-    reason: FileReason
+    reason: DocumentNotFoundReason
 
 
 class NoEvidence(TypedDict, total=False):
@@ -123,7 +123,7 @@ class NoEvidence(TypedDict, total=False):
     """
 
     reason: Literal["no_such_file"]
-    problem: Literal["empty", "too_large"] | Text
+    problem: Literal["empty", "too_large"] | ForeignText
     file: str
     largest: int
 
@@ -133,7 +133,7 @@ class Usage(TypedDict, total=False):
     command, `line` a line number in the file of accounts.
     """
 
-    problem: UsageProblem | Text
+    problem: UsageProblem | ForeignText
     usage: str
     allowed: Sequence[object]
     longest: int
@@ -187,7 +187,7 @@ class AlreadyPurchased(_Shared, total=False):
     expired_at: datetime | None
 
 
-class InProgress(Held, _Shared, total=False):
+class InProgress(LeaseFacts, _Shared, total=False):
     """Facts of the errors `in_progress` and `lease_timeout`: the holder of the lease, or the other work that must end
     before the requested action.
     """
@@ -202,7 +202,7 @@ class InProgress(Held, _Shared, total=False):
     operator: str
 
 
-class StateTold(_Shared, total=False):
+class NotRefetchable(_Shared, total=False):
     """Facts of the error `not_refetchable`, raised for a re-fetch of a credit check that was not bought: the record
     and its stored state.
     """
@@ -210,18 +210,18 @@ class StateTold(_Shared, total=False):
     state: str
 
 
-class Idle(_Shared, total=False):
+class NothingToResolve(_Shared, total=False):
     """Facts of the error `nothing_to_resolve`: the record's outcome is known already, or the record can't be
     decided.
     """
 
-    reason: IdleReason
+    reason: NothingToResolveReason
 
 
-class Mismatch(_Shared, total=False):
+class EvidenceMismatch(_Shared, total=False):
     """Facts of the error `evidence_mismatch`: the evidence doesn't fit the record."""
 
-    reason: MismatchReason | Text
+    reason: MismatchReason | ForeignText
 
 
 class SamePerson(_Shared, total=False):
@@ -237,7 +237,7 @@ class AlreadyDecided(_Shared, total=False):
     alert, `who` is the person who acknowledged it, and `at` the time.
     """
 
-    reason: DecidedReason | Text
+    reason: AlreadyDecidedReason | ForeignText
     state: str
     status: int | None
     case: int | None
@@ -261,10 +261,10 @@ class NotAllowed(_Shared, total=False):
     maker: str
     provider: str
     until: datetime
-    problem: Text
+    problem: ForeignText
 
 
-class Exceeds(_Shared, total=False):
+class ExceedsCaptured(_Shared, total=False):
     """Facts of the error `exceeds_captured`: a refund is larger than the refundable amount. `left` is the refundable
     amount in minor units, `amount` the requested amount as decimal text.
     """
@@ -291,7 +291,7 @@ class PossibleRepeat(_Shared, total=False):
     request.
     """
 
-    reason: RepeatReason
+    reason: PossibleRepeatReason
     request_id: str
     command: str
     operation_id: str
@@ -324,7 +324,7 @@ class SchemaMismatch(TypedDict, total=False):
     names: list[str]
 
 
-class NotOurs(TypedDict, total=False):
+class NotOurDatabase(TypedDict, total=False):
     """Facts of the error `not_our_database`: another application has tables with the names that this program
     needs.
     """
@@ -347,7 +347,7 @@ class AuditBroken(TypedDict, total=False):
     problems: list[dict[str, object]]
 
 
-class WentBack(TypedDict, total=False):
+class DatabaseWentBack(TypedDict, total=False):
     """Facts of the error `database_went_back`: the database was restored from an older copy. `missing` has the
     operations that it lacks; `alert` is the id of the alert about them.
     """
@@ -362,9 +362,9 @@ class WentBack(TypedDict, total=False):
     file: str
 
 
-class OutcomeUnknown(Held, _Shared, total=False):
+class OutcomeUnknown(LeaseFacts, _Shared, total=False):
     """Facts of the error `outcome_unknown` if the console itself set the reason. If the reason follows from a
-    provider's answer, the facts are `Answered`.
+    provider's answer, the facts are `ProviderAnswerFacts`.
     """
 
     reason: UnknownReason
@@ -376,7 +376,7 @@ class OutcomeUnknown(Held, _Shared, total=False):
     status: int | None
 
 
-class Answered(_Shared, total=False):
+class ProviderAnswerFacts(_Shared, total=False):
     """Facts of an error that follows from a provider's answer: the reason of the outcome, and the HTTP status. The
     error code is derived from the outcome's class.
     """
@@ -392,41 +392,41 @@ class Answered(_Shared, total=False):
     changed: object
 
 
-class Unusable(_Shared, total=False):
+class ProviderAnswerUnusable(_Shared, total=False):
     """Facts of the error `provider_answer_unusable`. `rows` is the number of rows of a provider's file that can't be
     read.
     """
 
-    reason: UnusableReason | Text
+    reason: UnusableReason | ForeignText
     rows: int
     day: str | None
     cause: str
     status: int | None
 
 
-class Unreachable(TypedDict, total=False):
+class DatabaseUnreachable(TypedDict, total=False):
     """Facts of the error `database_unreachable`."""
 
-    problem: UnreachableProblem | Text
+    problem: UnreachableProblem | ForeignText
     folder: str
     file: str | None
     cause: str
 
 
-class Locked(TypedDict, total=False):
+class DatabaseLocked(TypedDict, total=False):
     """Facts of the error `database_locked`: the database stayed busy, or another process changed the same rows."""
 
-    problem: LockedProblem | Text
+    problem: LockedProblem | ForeignText
     file: str
 
 
-class DocumentsAway(TypedDict):
+class DocumentsUnreachable(TypedDict):
     """Facts of the error `documents_unreachable`. `place` is the folder or bucket of the documents; `problem` is the
     storage's own message, or empty.
     """
 
     place: str
-    reason: PlaceReason
+    reason: DocumentsReason
     problem: str
 
 
@@ -435,7 +435,7 @@ class StorageFull(TypedDict, total=False):
     bytes.
     """
 
-    problem: Literal["counter_used_up"] | Text | None
+    problem: Literal["counter_used_up"] | ForeignText | None
     reason: Literal["not_writable"]
     file: str
     path: str
@@ -452,17 +452,17 @@ class Interrupted(_Shared, total=False):
     operation_id: str
 
 
-class Bug(_Shared, total=False):
+class InternalError(_Shared, total=False):
     """Facts of the error `internal_error`. `support_code` is also in the log, so that developers can find the
     failure.
     """
 
-    problem: BugProblem
+    problem: InternalErrorProblem
     support_code: str
     operation_id: str
 
 
-class Detail(Held, _Shared, total=False):
+class Detail(LeaseFacts, _Shared, total=False):
     """All facts that a caller may read from `ConsoleError.detail` without a check of the error code. `reason` and
     `problem` are members of the code's enumeration, or a text of another program.
     """

@@ -62,7 +62,7 @@ class UnknownReason(Reason):
     provider's answer are not listed here.
     """
 
-    ASKED = "asked"
+    WORKER_ANSWER_MISSING = "asked"
     EARLIER_ATTEMPT = "earlier_attempt"
     INTERRUPTED = "interrupted"
     NO_LIST_CALL = "no_list_call"
@@ -96,7 +96,7 @@ class ExceedsReason(Reason):
     SET_ASIDE = "set_aside"
 
 
-class RepeatReason(Reason):
+class PossibleRepeatReason(Reason):
     """Reasons of the error `possible_repeat` (`detail.reason`)."""
 
     ANSWER_NOT_KEPT = "answer_not_kept"
@@ -105,14 +105,14 @@ class RepeatReason(Reason):
     REQUEST_ID = "request_id"
 
 
-class DecidedReason(Reason):
+class AlreadyDecidedReason(Reason):
     """Reasons of the error `already_decided` (`detail.reason`)."""
 
     LATE_ANSWER = "late_answer"
     SET_ASIDE = "set_aside"
 
 
-class IdleReason(Reason):
+class NothingToResolveReason(Reason):
     """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which there is nothing to decide or
     move.
     """
@@ -139,7 +139,7 @@ class UnusableReason(Reason):
     UNREADABLE = "unreadable"
 
 
-class PlaceReason(Reason):
+class DocumentsReason(Reason):
     """Reasons of the error `documents_unreachable` (`detail.reason`): the fault of the folder or bucket of the
     documents.
     """
@@ -267,7 +267,7 @@ class WindowReason(Reason):
     WINDOW = "window"
 
 
-class FileReason(Reason):
+class DocumentNotFoundReason(Reason):
     """Reasons of the error `not_found` for a document (`detail.reason`)."""
 
     DAMAGED = "damaged"
@@ -276,7 +276,7 @@ class FileReason(Reason):
     UNREADABLE = "unreadable"
 
 
-class BugProblem(Reason):
+class InternalErrorProblem(Reason):
     """Problems of the error `internal_error` (`detail.problem`) that the program itself detects."""
 
     ANSWER_WITHOUT_INTENT = "answer_without_intent"

@@ -29,14 +29,14 @@ class Interrupted(KeyboardInterrupt):
 class _SignalState:
     """State of this module.
 
-    `noted`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in the main
-    thread. `patient`: the first signal raises nothing. `has_begun`: the present command has opened a `defer_signals`
-    block. `is_ending`: `end_calls` is running. `blocks`: open `defer_signals` blocks of all threads. `calls`: for
-    each open `register_call_ending` block, its thread and the function that ends the thread's wait.
+    `received_signals`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in the
+    main thread. `patient`: the first signal raises nothing. `has_begun`: the present command has opened a
+    `defer_signals` block. `is_ending`: `end_calls` is running. `blocks`: open `defer_signals` blocks of all threads.
+    `calls`: for each open `register_call_ending` block, its thread and the function that ends the thread's wait.
     """
 
     def __init__(self) -> None:
-        self.noted: list[int] = []
+        self.received_signals: list[int] = []
         self.depth = 0
         self.patient = False
         self.has_begun = False
@@ -55,10 +55,10 @@ def is_pending() -> bool:
 
 def is_signalled() -> bool:
     """True if a signal has asked the process to end and the caller runs in the main thread."""
-    return bool(_signal_state.noted) and _in_main_thread()
+    return bool(_signal_state.received_signals) and _in_main_thread()
 
 
-def has_begun() -> bool:
+def has_action_begun() -> bool:
     """True if the present command has opened a `defer_signals` block, so that something may have been written or
     sent.
     """
@@ -193,9 +193,9 @@ def _on_signal(number: int, _frame: FrameType | None) -> None:
     """Signal handler: store the signal's number and end the main thread's wait for the network. Raise
     KeyboardInterrupt unless signals are deferred now. Python calls this function in the main thread.
     """
-    _signal_state.noted.append(number)
+    _signal_state.received_signals.append(number)
     _end_calls_of_thread(threading.get_ident())
-    if not _signal_state.depth and not (_signal_state.patient and len(_signal_state.noted) == 1):
+    if not _signal_state.depth and not (_signal_state.patient and len(_signal_state.received_signals) == 1):
         raise KeyboardInterrupt
 
 
@@ -222,7 +222,7 @@ def _install_handlers(*, raise_again: bool) -> Iterator[None]:
                 if number in earlier:
                     signal.signal(number, earlier[number])
         finally:
-            noted, _signal_state.noted = _signal_state.noted, []
+            noted, _signal_state.received_signals = _signal_state.received_signals, []
         if raise_again:
             for came in dict.fromkeys(noted):
                 signal.raise_signal(came)

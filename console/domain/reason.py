@@ -5,7 +5,7 @@ program.
 from enum import StrEnum
 from typing import NewType
 
-Text = NewType("Text", str)
+ForeignText = NewType("ForeignText", str)
 """Text of another program that is used as a reason or problem: a message of the operating system, of the database
 server or of the parser of the command line, or a provider's own word.
 """

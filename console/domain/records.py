@@ -175,7 +175,7 @@ class TimelineEntry:
     """
 
     at: datetime
-    who: str
+    actor: str
     what: str
     detail: Mapping[str, object] = field(default_factory=dict)
     result: str = "done"

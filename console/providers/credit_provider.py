@@ -33,7 +33,7 @@ class PdfAnswer:
     content: bytes = field(repr=False)
 
 
-class CreditReader(Protocol):
+class CreditCheckReader(Protocol):
     """Read-only calls to a provider of credit checks: a caller that has only this protocol can't buy.
 
     No method raises for errors of the provider or the network: every answer and every missing answer becomes an
@@ -66,7 +66,7 @@ class CreditReader(Protocol):
         ...
 
 
-class CreditVendor(CreditReader, Protocol):
+class CreditCheckProvider(CreditCheckReader, Protocol):
     """All calls to a provider of credit checks, also the purchase."""
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
@@ -77,14 +77,14 @@ class CreditVendor(CreditReader, Protocol):
         """
         ...
 
-    def reader(self) -> CreditReader:
+    def make_reader(self) -> CreditCheckReader:
         """Return an adapter of this provider without the method `buy_check`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """An access token, and the refresh token with which the next token pair is requested. The TokenKeeper increments
+    """An access token, and the refresh token with which the next token pair is requested. The TokenStore increments
     `version` with each stored pair.
 
     `expires_at` (UTC) is None if the provider didn't state the time; then an answer with status 401 shows that the
@@ -97,7 +97,7 @@ class TokenPair:
     version: int = 0
 
 
-class TokenRefused(Exception):
+class CredentialsRefused(Exception):
     """The provider refuses the credentials of this console. `reason` is `authorise_again` (a person must authorise
     this console again) or `client_refused`.
     """
@@ -117,15 +117,15 @@ class TokenUnavailable(Exception):
         self.reason = reason
 
 
-Exchange = Callable[[str], TokenPair | None]
+TokenExchange = Callable[[str], TokenPair | None]
 """Function that exchanges a refresh token for a new token pair. It returns None if the provider refuses the refresh
-token (`invalid_grant`); this is no error if another process has used the token meanwhile. It raises TokenRefused if
-no refresh token can help, and TokenUnavailable if no usable answer arrives, also after one retry with the same
-refresh token.
+token (`invalid_grant`); this is no error if another process has used the token meanwhile. It raises
+CredentialsRefused if no refresh token can help, and TokenUnavailable if no usable answer arrives, also after one
+retry with the same refresh token.
 """
 
 
-class TokenKeeper(Protocol):
+class TokenStore(Protocol):
     """Stores the token pair for all desks. It lets only one desk at a time refresh the pair, because two parallel
     refreshes would lose the new pair.
     """
@@ -134,19 +134,19 @@ class TokenKeeper(Protocol):
         """Return the stored token pair; None if no pair was ever stored."""
         ...
 
-    def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
         """Return a token pair newer than `stale` (None: any stored pair is newer). Only one desk at a time asks the
         provider.
 
         The desk that holds the lease reads the stored pair again and returns it if it is newer than `stale`.
         Otherwise the desk calls `exchange` and stores the new pair before it returns it. If `exchange` returns None,
-        the desk returns the stored pair if this pair has become newer meanwhile, or raises TokenRefused. A
+        the desk returns the stored pair if this pair has become newer meanwhile, or raises CredentialsRefused. A
         TokenUnavailable of `exchange` is raised to the caller.
         """
         ...
 
 
-class RateGate(Protocol):
+class RateLimiter(Protocol):
     """Keeps a minimum time between the starts of two calls to a provider, for all desks together."""
 
     def wait_turn(self) -> None:

@@ -13,19 +13,19 @@ from console.domain.provider_outcome import OutcomeClass
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """Content of a signed callback. Unless `genuine` is True (the signature is valid), nothing in it may be used as a
+    """Content of a signed callback. Unless `has_valid_signature` is True, nothing in it may be used as a
     fact.
 
-    - `hint`: our id of the payment that the callback names, also if the callback isn't genuine; the services then
-      read this payment from the provider. None if the id can't be read.
+    - `merchant_payment_id`: our id of the payment that the callback names, also if the signature isn't valid; the
+      services then read this payment from the provider. None if the id can't be read.
     - `event_id`: the same for each repetition of a callback; empty if the callback isn't genuine.
     - `kind`, `reason`: class and reason as in an Outcome.
     - `report`: None if the callback contains no payment state.
     - `evidence`: the text that may be stored. `sha256` (hex): digest of the body as received.
     """
 
-    genuine: bool
-    hint: str | None
+    has_valid_signature: bool
+    merchant_payment_id: str | None
     event_id: str
     kind: OutcomeClass
     reason: str

@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # types alone: every start imports this module
     from console.domain.payments.states import PaymentState
     from console.domain.provider_outcome import Outcome
     from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-    from console.providers.credit_provider import RateGate
+    from console.providers.credit_provider import RateLimiter
     from console.providers.payment_notices import Hint
-    from console.providers.payment_provider import PaymentVendor
+    from console.providers.payment_provider import PaymentProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class AdapterArguments(Generic[S]):
     own_settings: S
     url: str | None
     secrets: Mapping[str, str] = field(repr=False)
-    gate: RateGate
+    gate: RateLimiter
     clock: Clock
     scale: TimeScale
 
@@ -63,15 +63,16 @@ class RowIndex(Protocol):
 class DailyFiles(Generic[S]):
     """Functions that download and read a provider's daily files. Each file contains one day.
 
-    `merchant`: name of the secret that contains our merchant id in these files. `day_of(url, merchant)` returns the
-    day of the file at this URL; None unless the file contains exactly one day of this merchant. `fetch` downloads a
-    file. `rows` reads a file of the given merchant and day, and adds each accepted row to the index.
+    `merchant_id_credential`: name of the secret that contains our merchant id in these files. `find_day(url,
+    merchant)` returns the day of the file at this URL; None unless the file contains exactly one day of this
+    merchant. `fetch` downloads a file. `read_rows` reads a file of the given merchant and day, and adds each accepted
+    row to the index.
     """
 
-    merchant: str
-    day_of: Callable[[str, str], date | None]
+    merchant_id_credential: str
+    find_day: Callable[[str, str], date | None]
     fetch: Callable[[str, AdapterArguments[S]], Outcome[bytes]]
-    rows: Callable[[BinaryIO, str, date, RowIndex], Iterable[HistoryRow | RefusedRow]]
+    read_rows: Callable[[BinaryIO, str, date, RowIndex], Iterable[HistoryRow | RefusedRow]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,14 +80,14 @@ class ProviderPlugin(ConfiguredProvider[S]):
     """A payment provider with its settings and its adapter. The program imports the module of each plugin at every
     start, so this module imports its adapter only when one of the functions below is called.
 
-    `open` makes the adapter without sending anything; it raises ConsoleError `bad_profile` for an invalid URL.
-    `meaning` returns the payment state for one of the provider's own words; None for an unknown word. `hints` must be
-    set if `notice_source` is HINTS, and only then; `daily_files` if `history_source` is DAILY_FILES, and only then.
-    Callbacks are read by the adapter itself (`CallbackReader`).
+    `make_adapter` makes the adapter without sending anything; it raises ConsoleError `bad_profile` for an invalid
+    URL. `find_payment_state` returns the payment state for one of the provider's own words; None for an unknown word.
+    `hints` must be set if `notice_source` is HINTS, and only then; `daily_files` if `history_source` is DAILY_FILES,
+    and only then. Callbacks are read by the adapter itself (`CallbackReader`).
     """
 
-    open: Callable[[AdapterArguments[S]], PaymentVendor]
-    meaning: Callable[[str], PaymentState | None]
+    make_adapter: Callable[[AdapterArguments[S]], PaymentProvider]
+    find_payment_state: Callable[[str], PaymentState | None]
     hints: HintReader[S] | None = None
     daily_files: DailyFiles[S] | None = None
 
@@ -97,7 +98,7 @@ class ProviderPlugin(ConfiguredProvider[S]):
             raise ValueError(f"{self.name}: daily files are read by `daily_files`")
 
 
-def find(name: str) -> ProviderPlugin[Any] | None:
+def find_plugin(name: str) -> ProviderPlugin[Any] | None:
     """Return the payment provider with this name; None for an unknown name and for a sender of notices that isn't a
     payment provider.
     """

@@ -19,14 +19,14 @@ from console.domain.provider_outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class NotFoundRule:
-    """Rule by which a provider's "not found" answers prove that a refund didn't happen. `answers` such answers are
-    needed. The first one counts only if it comes at least `first_after` real seconds after the refund was sent, the
-    last one only after `last_after` seconds.
+    """Rule by which a provider's "not found" answers prove that a refund didn't happen. `needed_answers` such answers
+    are needed. The first one counts only if it comes at least `first_answer_after_seconds` real seconds after the
+    refund was sent, the last one only after `last_answer_after_seconds` seconds.
     """
 
-    answers: int = 2
-    first_after: float = 60.0
-    last_after: float = 180.0
+    needed_answers: int = 2
+    first_answer_after_seconds: float = 60.0
+    last_answer_after_seconds: float = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class PaymentReader(Protocol):
         ...
 
 
-class PaymentVendor(PaymentReader, Protocol):
+class PaymentProvider(PaymentReader, Protocol):
     """All calls to a payment provider, also those that move money. A call that moves money is sent once and isn't
     repeated automatically.
 
@@ -127,6 +127,6 @@ class PaymentVendor(PaymentReader, Protocol):
         """
         ...
 
-    def reader(self) -> PaymentReader:
+    def make_reader(self) -> PaymentReader:
         """Return an adapter of this provider without the calls that move money."""
         ...

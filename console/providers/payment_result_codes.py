@@ -19,7 +19,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentRow:
+class PaymentCodeMeaning:
     """Meaning of a provider's code for a payment's state. `final`: the provider will not change the state any
     more.
     """

@@ -8,23 +8,23 @@ from datetime import datetime
 from threading import Event
 
 from console.sandbox import faults  # noqa: F401 - fills the table of faults
-from console.sandbox.alarmbox.api import AlarmBox
-from console.sandbox.alarmbox.ledger import Ledger
-from console.sandbox.atom.api import Atom
+from console.sandbox.alarmbox.api import SimulatedAlarmBox
+from console.sandbox.alarmbox.ledger import ChargeLedger
+from console.sandbox.atom.api import SimulatedAtom
 from console.sandbox.control.api import PATH_PREFIX, ControlApi
 from console.sandbox.control.client import SandboxControl
 from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.control.payments import PaymentControl
 from console.sandbox.environment.clock import machine_time
-from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.call_log import LoggedCall
 from console.sandbox.http.calls import ProviderCall, Router
 from console.sandbox.http.connection import SandboxConnection
 from console.sandbox.http.listener import HOST, STOP_WAIT_SECONDS, Listener
 from console.sandbox.http.messages import HttpReply, HttpRequest, error_reply
-from console.sandbox.payments.ledger import PaymentBook
-from console.sandbox.paypay.api import PayPay
+from console.sandbox.payments.ledger import PaymentLedger
+from console.sandbox.paypay.api import SimulatedPayPay
 from console.sandbox.rules.registry import NO_FAULT
 from console.sandbox.rules.rules import FaultInstruction, InvalidRule, instruction_from_header
 
@@ -34,11 +34,11 @@ class Sandbox:
 
     def __init__(self, port: int = 0, clock: Callable[[], datetime] = machine_time) -> None:
         self._state = SandboxState(clock)
-        alarmbox = AlarmBox(self._state)
-        paypay = PayPay(self._state)
+        alarmbox = SimulatedAlarmBox(self._state)
+        paypay = SimulatedPayPay(self._state)
         self._notice_sender = NoticeSender(self._state)
         payments = PaymentControl(self._state, paypay, self._notice_sender, lambda: self.url)
-        self._provider_router = Router((*alarmbox.routes(), *paypay.routes(), *Atom(self._state).routes()))
+        self._provider_router = Router((*alarmbox.routes(), *paypay.routes(), *SimulatedAtom(self._state).routes()))
         self._control_router = Router(
             ControlApi(self._state, alarmbox, payments, self._notice_sender, self.begin_outage).routes()
         )
@@ -48,14 +48,14 @@ class Sandbox:
         self.url = f"http://{HOST}:{self.port}"
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> ChargeLedger:
         """The ledger of charges for credit checks."""
         return self._state.ledger
 
     @property
-    def payments(self) -> PaymentBook:
+    def payment_ledger(self) -> PaymentLedger:
         """The ledger of payments and refunds at the simulated providers."""
-        return self._state.payments
+        return self._state.payment_ledger
 
     @property
     def control(self) -> SandboxControl:
@@ -95,7 +95,7 @@ class Sandbox:
         if request.path.startswith(PATH_PREFIX):
             self._send_reply(self._control_router.find_call(request), wire)
             return
-        wire.entry = entry = self._state.call_log.record_request(request, time.monotonic())
+        wire.log_entry = entry = self._state.call_log.record_request(request, time.monotonic())
         self._state.holds.pause(self._state.settings.delay_seconds)
         call_or_reply = self._provider_router.find_call(request)
         if isinstance(call_or_reply, ProviderCall):
@@ -106,7 +106,7 @@ class Sandbox:
     def _execute_call(
         self, request: HttpRequest, call: ProviderCall, entry: LoggedCall, wire: SandboxConnection
     ) -> None:
-        self._state.call_log.record_call(entry, call.name, call.number)
+        self._state.call_log.record_call(entry, call.name, call.subject_number)
         self._state.holds.notify_waiters()
         if call.name != "token" and self._state.is_too_fast(call.provider):
             self._send_reply(call.too_fast_reply, wire)
@@ -118,7 +118,7 @@ class Sandbox:
             return
         entry.fault = instruction.action if instruction else None
         instruction = instruction or FaultInstruction(NO_FAULT)
-        instruction.kind.perform(Exchange(call, instruction, wire, self._state))
+        instruction.kind.apply(CallInProgress(call, instruction, wire, self._state))
 
     def _fault_instruction(self, request: HttpRequest, call: ProviderCall) -> FaultInstruction | None:
         header = request.headers.get("x-sandbox-fault")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.settings.private_files import make_private_file
 
 
@@ -27,7 +27,9 @@ def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequenc
                 writer.writerow(escape_formulas(row))
                 count += 1
     except OSError as trouble:
-        raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": Text(str(trouble))}) from trouble
+        raise ConsoleError(
+            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(trouble))}
+        ) from trouble
     return count
 
 

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from console.domain.corporation_number import InvalidCorporationNumber, numbers_one_slip_away, parse_number
+from console.domain.corporation_number import (
+    InvalidCorporationNumber,
+    list_numbers_with_one_typing_error,
+    parse_number,
+)
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck
@@ -71,7 +75,7 @@ class Lookup:
 
     def _similar_numbers(self, invalid: InvalidCorporationNumber) -> tuple[str, ...]:
         typing_variants = (
-            numbers_one_slip_away(invalid.normalized)
+            list_numbers_with_one_typing_error(invalid.normalized)
             if invalid.reason in ("CHECK_DIGIT", "LENGTH") and invalid.normalized
             else ()
         )

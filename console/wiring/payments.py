@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from console.domain.audit_actions import AuditAction
-from console.domain.error_reasons import IdleReason
+from console.domain.error_reasons import NothingToResolveReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import NoticePost, Order, Payment, PaymentImport
 from console.domain.payments.service_results import NoticeResult, OrderView, PaymentView, SetAsideItem, StartResult
@@ -128,7 +128,8 @@ class PaymentService:
             view = self._views.read_order(id)
             if not view.payments:
                 raise ConsoleError(
-                    ErrorCode.NOTHING_TO_RESOLVE, {"record": view.record, "reason": IdleReason.ORDER_UNPAID}
+                    ErrorCode.NOTHING_TO_RESOLVE,
+                    {"record": view.record, "reason": NothingToResolveReason.ORDER_UNPAID},
                 )
             newest_id = max(payment.id for payment in view.payments)
             try:
@@ -152,7 +153,9 @@ class PaymentService:
         with refusals.audit_refusals(self._context, AuditAction.ORDER_RESOLVE, id, kind=orders.KIND):
             self._context.require_right("resolve")
             record = self._views.read_order(id).record
-            raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record, "reason": IdleReason.ORDER})
+            raise ConsoleError(
+                ErrorCode.NOTHING_TO_RESOLVE, {"record": record, "reason": NothingToResolveReason.ORDER}
+            )
 
     def resolve(
         self,

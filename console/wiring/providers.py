@@ -10,7 +10,7 @@ from console.settings.settings import Settings
 if TYPE_CHECKING:
     from console.domain.alerts.events import Publisher
     from console.domain.error_details import BadProfile
-    from console.providers.payment_provider import PaymentVendor
+    from console.providers.payment_provider import PaymentProvider
     from console.services.process.context import ServiceContext
 
 
@@ -19,7 +19,7 @@ def configured_providers(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name in provider_registry.provider_names() if settings.is_enabled(name))
 
 
-def open_vendor(context: "ServiceContext", name: str) -> "PaymentVendor":
+def open_vendor(context: "ServiceContext", name: str) -> "PaymentProvider":
     """Create the payment provider `name` from the settings and return it. Sends nothing. A desk for whose person a
     worker acts needs no settings of the provider.
 
@@ -28,11 +28,11 @@ def open_vendor(context: "ServiceContext", name: str) -> "PaymentVendor":
     from console.providers import payment_plugin
     from console.services.payments.providers import make_adapter_arguments
 
-    plugin, settings = payment_plugin.find(name), context.settings
+    plugin, settings = payment_plugin.find_plugin(name), context.settings
     if plugin is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": name[:40]})
     if context.asks_worker:  # the worker has the credentials; this desk reads the capabilities alone
-        return plugin.open(make_adapter_arguments(context, plugin))
+        return plugin.make_adapter(make_adapter_arguments(context, plugin))
     if not settings.is_enabled(name):
         facts: BadProfile = {
             "variable": f"CONSOLE_{name.upper()}_URL",
@@ -42,7 +42,7 @@ def open_vendor(context: "ServiceContext", name: str) -> "PaymentVendor":
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
     for variable in settings.missing_secret_names(name):
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.MISSING})
-    return plugin.open(make_adapter_arguments(context, plugin))
+    return plugin.make_adapter(make_adapter_arguments(context, plugin))
 
 
 def open_publisher(context: "ServiceContext") -> "Publisher | None":

@@ -7,8 +7,8 @@ from console.domain.alerts.events import Publisher
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.domain.views.any_record import CreditCheckView
-from console.providers.credit_provider import CreditVendor
-from console.providers.payment_provider import PaymentVendor
+from console.providers.credit_provider import CreditCheckProvider
+from console.providers.payment_provider import PaymentProvider
 from console.services.alerts.evaluate import AlertRules
 from console.services.alerts.outbox_sender import OutboxSender
 from console.services.annotations.assignments import AssignmentService
@@ -137,8 +137,8 @@ class ServiceBuilder:
     def __init__(
         self,
         context: ServiceContext,
-        make_vendor: Callable[[], CreditVendor],
-        make_payment_vendor: Callable[[str], PaymentVendor],
+        make_vendor: Callable[[], CreditCheckProvider],
+        make_payment_vendor: Callable[[str], PaymentProvider],
         open_publisher: Callable[[], Publisher | None],
         request_ids: RequestIds,
     ) -> None:

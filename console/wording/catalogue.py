@@ -222,14 +222,14 @@ class _SentenceFormatter(string.Formatter):
         if value is None or value in ("", (), []):
             return NO_VALUE
         if isinstance(value, list | tuple | set | frozenset):
-            return self._say("list.separator").join(self.format_field(item, format_spec) for item in value)
+            return self._translate("list.separator").join(self.format_field(item, format_spec) for item in value)
         if format_spec.startswith("@"):
             return self._word(format_spec[1:], value)
         if format_spec == "changes" and isinstance(value, Mapping):
             return self._changes(value)
         return self._fact(value, format_spec)
 
-    def _say(self, key: str, **facts: object) -> str:
+    def _translate(self, key: str, **facts: object) -> str:
         return translate(key, self._language, **facts)
 
     def _word(self, families: str, value: object) -> str:
@@ -241,7 +241,7 @@ class _SentenceFormatter(string.Formatter):
         for family in families.split("|"):
             key = family.replace("*", str(code)) if "*" in family else f"{family}.{code}"
             if has_sentence(key):
-                return self._say(key)
+                return self._translate(key)
         return _clean_text(code)
 
     def _changes(self, changes: Mapping[str, object]) -> str:
@@ -250,8 +250,8 @@ class _SentenceFormatter(string.Formatter):
         for name, pair in changes.items():
             before, after = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
             field = self._word("field", name)
-            lines.append(self._say("list.change", field=field, before=before, after=after))
-        return self._say("list.separator").join(lines)
+            lines.append(self._translate("list.change", field=field, before=before, after=after))
+        return self._translate("list.separator").join(lines)
 
     def _fact(self, value: object, form: str) -> str:
         match value:
@@ -264,7 +264,7 @@ class _SentenceFormatter(string.Formatter):
             case timedelta():
                 return format_age(value, self._language)
             case bool():
-                return self._say("word.yes" if value else "word.no")
+                return self._translate("word.yes" if value else "word.no")
             case int() if form in _INTEGER_FORMATTERS:
                 return _INTEGER_FORMATTERS[form](value)
         text = _clean_text(_readable_value(value))

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from console.providers.atom.aes import derive_key, seal, unseal
+from console.providers.atom.aes import decrypt_text, derive_key, encrypt_text
 from tests.bench.figures import Row, Work, median, side_by_side, span, times
 
 _ROUNDS, _EACH = 400, 50
@@ -30,13 +30,13 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
     if 18 not in wanted:
         return
     key, plain = derive_key(_KEY, _KEY), _TEXT.encode()
-    sealed = seal(_TEXT, key)
+    sealed = encrypt_text(_TEXT, key)
     whole = plain + b" " * (-len(plain) % 16)
     made = Cipher(AES(key), CBC(_VECTOR))
     works = {
         # As the program does it: the key is asked for each time, and comes out of the memory.
-        "seal": lambda: seal(_TEXT, derive_key(_KEY, _KEY)),
-        "open": lambda: unseal(sealed, derive_key(_KEY, _KEY)),
+        "seal": lambda: encrypt_text(_TEXT, derive_key(_KEY, _KEY)),
+        "open": lambda: decrypt_text(sealed, derive_key(_KEY, _KEY)),
         "raw seal": lambda: _raw_seal(_TEXT, key),
         "raw open": lambda: _raw_open(sealed, key),
         "cipher": lambda: _turned(whole, made),

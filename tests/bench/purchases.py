@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from console.app import Console, open_console
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, Person, PurchaseRequest
-from console.providers.credit_provider import Capabilities, CreditReader, PdfAnswer
+from console.providers.credit_provider import Capabilities, CreditCheckReader, PdfAnswer
 from console.services.guarded.idempotency import Idempotency
 from console.settings.settings import Settings
 from console.store.access.operators import insert_person
@@ -56,7 +56,7 @@ class InstantVendor:
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         return Outcome(OutcomeClass.UNKNOWN, "not_asked", Sent.NO)
 
-    def reader(self) -> CreditReader:
+    def make_reader(self) -> CreditCheckReader:
         return self
 
 

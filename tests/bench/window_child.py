@@ -89,7 +89,7 @@ class Shown:
         self.table.resize(_WIDTH, _HEIGHT)
         loop = QEventLoop()
         self.table.on_painted = lambda: None if self.model.is_loading else loop.quit()
-        self.model.arrived.connect(self.table.viewport().update)
+        self.model.page_applied.connect(self.table.viewport().update)
         self.model.read_query(stage.context.page_fetch(self._fetch))
         self.table.show()
         _run(loop)
@@ -112,7 +112,7 @@ class Shown:
         last = self.table.rowAt(self.table.viewport().height() - 1)
         while self.model.row_at(last if last >= 0 else self.model.rowCount() - 1) is None:
             loop = QEventLoop()
-            self.model.arrived.connect(loop.quit)
+            self.model.page_applied.connect(loop.quit)
             _run(loop)
         self.table.viewport().repaint()
 

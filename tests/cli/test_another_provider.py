@@ -172,7 +172,7 @@ def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeSe
     payment = imported(desk, kaede)
     with open_console(Settings.load(desk.env)) as console:
         verdict = console.payments.read_payment(payment).explanation.verdict
-        hits = console.refunds.make_plan(payment, "1000").radar
+        hits = console.refunds.make_plan(payment, "1000").risk_signals
     assert verdict == "verdict.payment_reversible"
     assert "may_be_reversed" in [one.rule for one in hits]
 

@@ -23,7 +23,7 @@ def at_work(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSam
         told = demo._demo_variables(tmp_path, sandbox, has_fast_clock=True)
         with open_console(Settings.load(told)) as console:
             payments = generate_payments(demo.SAMPLE_SEED, console._context.now(), (), 100)
-            write_samples(console._context, (), demo.TEAM, demo.render_pdf, payments)
+            write_samples(console._context, (), demo.DEMO_PEOPLE, demo.render_pdf, payments)
             demo_payments.register_payments(sandbox, payments)
             yield console, sandbox, payments
 
@@ -38,7 +38,7 @@ def test_maker_and_checker_give_money_back(at_work: tuple[Console, Sandbox, tupl
         with console.acting_as("lead-b"):
             assert console.refunds.approve(refund.id).state is RefundState.SUBMITTED
             assert console.refunds.probe(refund.id).state is RefundState.COMPLETED
-        there = sandbox.control.payments_control.read_payment(provider, paid.reference)
+        there = sandbox.control.payments_control.read_payment(provider, paid.merchant_payment_id)
         assert there["refunded_minor"] == 500
 
 
@@ -47,12 +47,13 @@ def test_a_payer_pays_by_itself(
 ) -> None:
     """One open payment is paid after a while; asking for it books it, and its order follows."""
     console, sandbox, payments = at_work
-    (waiting,) = (made for made in payments if made.kind == demo_payments.SELF_PAID_KIND)
+    (waiting,) = (made for made in payments if made.kind == demo_payments.PAID_BY_SIMULATED_PAYER_KIND)
     monkeypatch.setattr(demo_payments, "FAST_PAYER_SECONDS", 0.01)
-    with demo_payments.paying_customer(sandbox, payments, is_fast=True):
+    with demo_payments.run_simulated_payer(sandbox, payments, is_fast=True):
         money = sandbox.control.payments_control
         until(
-            lambda: bool(money.read_payment(waiting.provider, waiting.reference)["captured_minor"]), "the payer pays"
+            lambda: bool(money.read_payment(waiting.provider, waiting.merchant_payment_id)["captured_minor"]),
+            "the payer pays",
         )
     with console.acting_as("op-a"):
         assert console.payments.probe(waiting.id).state.value == "completed"

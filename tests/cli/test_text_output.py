@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
-from console.cli.demo import TEAM, render_pdf
+from console.cli.demo import DEMO_PEOPLE, render_pdf
 from console.cli.json_output import results as cli_json
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
@@ -24,7 +24,7 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
         3, datetime.now(UTC), lambda number: (content.company_name(number), content.credit_verdict(number)), 300
     )
     with open_console(Settings.load(environment(tmp_path, "http://127.0.0.1:9"))) as console:
-        write_samples(console._context, made, TEAM, render_pdf)
+        write_samples(console._context, made, DEMO_PEOPLE, render_pdf)
         yield console, list({sample.kind: sample for sample in made}.values())
 
 

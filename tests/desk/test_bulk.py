@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from console.app import Console
-from console.domain.bulk.records import RowForecast
+from console.domain.bulk.records import ForecastKind
 from console.domain.records import CreditCheck
 from console.domain.tasks.records import BulkAction
 from console.sandbox.server import Sandbox
@@ -77,11 +77,11 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     """Space and Shift with the arrows choose; F looks through; Tab and Return confirm; Esc closes."""
     person = sit()
     page = queue(person)
-    assert not page.choice.bar.isVisible()
+    assert not page.selection.bar.isVisible()
     person.press("Shift+Down", 2)
-    assert page.choice.bar.count.plain == "3 of 3 chosen"
+    assert page.selection.bar.count.plain == "3 of 3 chosen"
     person.press("Shift+Up")
-    assert page.choice.bar.count.plain == "2 of 3 chosen"
+    assert page.selection.bar.count.plain == "2 of 3 chosen"
     person.press("Down")
     person.press("Space")
     person.press("F")
@@ -96,7 +96,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     assert pdfs(sandbox, lacking) == [1, 1, 1]
     person.press("Esc")
     person.no_dialog()
-    assert not page.choice
+    assert not page.selection
     assert [console.credit_checks.read_credit_check(one.id).record.incomplete for one in lacking] == [()] * 3
 
 
@@ -107,7 +107,7 @@ def test_confirmed_twice_it_is_one_run(
     person = sit()
     page = queue(person)
     person.press("Ctrl+A")
-    assert page.choice.bar.count.plain == "All 3 that match are chosen"
+    assert page.selection.bar.count.plain == "All 3 that match are chosen"
     person.press("F")
     dialog = planned(person, person.dialog(BulkDialog))
     person.until(dialog.act_button.isEnabled)
@@ -133,11 +133,13 @@ def test_what_changed_behind_ones_back_is_skipped(
     page.queue_acts.begin_bulk_run(BulkAction.REFETCH)
     dialog = planned(person, person.dialog(BulkDialog))
     assert dialog.plan is not None
-    told = {one.row.subject_id: (one.verdict, one.reason, one.blocking_person) for one in dialog.plan.part.rows}
+    told = {
+        one.row.subject_id: (one.verdict, one.reason, one.blocking_person) for one in dialog.plan.chosen_plan.rows
+    }
     assert told == {
-        lacking[0].id: (RowForecast.SKIP, "changed", None),
-        lacking[1].id: (RowForecast.SKIP, "taken", "lead-b"),
-        lacking[2].id: (RowForecast.WOULD_RUN, None, None),
+        lacking[0].id: (ForecastKind.SKIP, "changed", None),
+        lacking[1].id: (ForecastKind.SKIP, "taken", "lead-b"),
+        lacking[2].id: (ForecastKind.WOULD_RUN, None, None),
     }
     shown = {dialog.plan.table.rows.spoken_text(one) for one in dialog.plan.table.rows.loaded_rows()}
     assert sum("skip, taken by lead-b" in row for row in shown) == 1
@@ -185,9 +187,9 @@ def test_left_before_it_was_confirmed(sit: Sit, console: Console, lacking: list[
     person.press("Esc")
     person.no_dialog()
     person.until(lambda: console.bulk.list_overview() == ())
-    assert page.choice.bar.isVisible()
+    assert page.selection.bar.isVisible()
     person.press("Ctrl+D")
-    assert not page.choice.bar.isVisible()
+    assert not page.selection.bar.isVisible()
 
 
 def test_closed_found_again_and_stopped(
@@ -240,7 +242,7 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     assert sandbox.control.wait_until_reached(held=1)
     assert person.opening.context.running_acts == ()
     person.press("Esc")
-    for task in person.opening.runner._running_keys:
+    for task in person.opening.runner._running_tasks:
         task.cancel()  # as a window does that closes
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
@@ -277,7 +279,7 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
     assert [[note.words for note in console.credit_checks.read_credit_check(one.id).notes] for one in lacking] == [
         ["called AlarmBox"]
     ] * 3
-    assert not page.choice
+    assert not page.selection
     page.queue_acts.act_on_selection("note")
     person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
 
@@ -308,14 +310,14 @@ def test_what_can_not_be_done_is_greyed_with_its_reason(
     person = sit()
     page = queue(person, "refunds")
     person.press("Space")
-    buttons = page.choice.bar.buttons
+    buttons = page.selection.bar.buttons
     assert {action for action, button in buttons.items() if not button.isEnabled()} == {BulkAction.REFETCH}
     assert buttons[BulkAction.REFETCH].reason == "Only credit checks can be re-fetched; none is chosen."
     person.press("F")
     assert not person.window.findChildren(BulkDialog)
     person = seats.become(person, "aud-e")
     page = person.page(QueuesPage)
-    buttons = page.choice.bar.buttons
+    buttons = page.selection.bar.buttons
     person.until(lambda: page.table.current_item is not None)
     page.table.setFocus(Qt.FocusReason.OtherFocusReason)
     person.press("Space")
@@ -330,7 +332,7 @@ def test_a_filter_narrows_what_all_means(sit: Sit, console: Console, lacking: li
     page.filter.edit.setText(lacking[1].corporation_number)
     page.filter.changed.emit()
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
-    page.choice.choose_all()
+    page.selection.choose_all()
     page.queue_acts.begin_bulk_run(BulkAction.TAKE)
     dialog = planned(person, person.dialog(BulkDialog))
     assert dialog.run is not None

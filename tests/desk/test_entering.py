@@ -254,7 +254,7 @@ def test_an_administrator_and_an_auditor_come_in(
             told = {"HOME": str(tmp_path / who), "DATABASE_URL": people.urls[who], "LANGUAGE": "en"}
             settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, keyring=lambda: None)
             person = Newcomer(qtbot, settings)
-            person.until(lambda seat=person.opening.context: seat.people_known)  # type: ignore[misc]  # of this turn
+            person.until(lambda seat=person.opening.context: seat.are_people_read)  # type: ignore[misc]  # of this turn
             person.page(kind)
             person.opening.controller.background_refresh.run_due()  # type: ignore[union-attr]  # it is open
             person.rest()

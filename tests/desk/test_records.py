@@ -199,9 +199,9 @@ def test_new_arrivals_move_no_row(sit: Sit, console: Console, sandbox: Sandbox) 
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
     late = buy_unknown(console, sandbox, OTHER)
-    person.until(page.news.button.isVisible)
+    person.until(page.new_arrivals.button.isVisible)
     assert page.row_model.row_count == 1
-    assert page.news.button.text() == "Show 1 new"
+    assert page.new_arrivals.button.text() == "Show 1 new"
     person.control("Show 1 new").press()
     person.until(lambda: page.row_model.row_count == 2)
     assert page.current_row is not None

@@ -53,7 +53,7 @@ def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: 
         assert "db accounts apply" in page.advice_text.plain
         assert nameless(person.window) == []
     assert person.frame.current_page is not None
-    assert person.frame.current_page.place == "audit"
+    assert person.frame.current_page.sidebar_key == "audit"
     person = seats.become(person, "aud-e")
     person.page(AuditPage)
     person = seats.become(person, "nobody-here")

@@ -167,7 +167,7 @@ def test_a_block_keeps_what_its_owner_wants(qtbot: QtBot) -> None:
     assert button.isEnabled()
 
 
-DIALOGS = sorted(path for path in VIEWS.rglob("*dialog*.py") if "run_act(" in path.read_text("utf-8"))
+DIALOGS = sorted(path for path in VIEWS.rglob("*dialog*.py") if "run_acting_call(" in path.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("source", DIALOGS, ids=lambda path: str(path.relative_to(VIEWS)))

@@ -14,7 +14,7 @@ from console.domain.corporation_number import (
     check_digit,
     group_digits,
     is_well_formed,
-    numbers_one_slip_away,
+    list_numbers_with_one_typing_error,
     parse_number,
 )
 from console.domain.error_reasons import NumberReason
@@ -92,14 +92,14 @@ def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
     number = check_digit(base) + base
     typed = number[:place] + digit + number[place + 1 :]
     if not is_well_formed(typed):
-        assert number in numbers_one_slip_away(typed)
+        assert number in list_numbers_with_one_typing_error(typed)
 
 
 @given(BASES, st.integers(0, 12))
 def test_one_slip_finds_a_dropped_digit(base: str, place: int) -> None:
     """A digit left out, wherever, is explained too."""
     number = check_digit(base) + base
-    assert number in numbers_one_slip_away(number[:place] + number[place + 1 :])
+    assert number in list_numbers_with_one_typing_error(number[:place] + number[place + 1 :])
 
 
 def test_grouping() -> None:
@@ -175,20 +175,20 @@ def test_one_slip_finds_a_swap_and_a_digit_too_many(base: str, swap: int, place:
     """Neighbours that changed places, and a digit that was typed beside the others."""
     number = check_digit(base) + base
     swapped = number[:swap] + number[swap + 1] + number[swap] + number[swap + 2 :]
-    assert swapped == number or is_well_formed(swapped) or number in numbers_one_slip_away(swapped)
-    assert number in numbers_one_slip_away(number[:place] + digit + number[place:])
+    assert swapped == number or is_well_formed(swapped) or number in list_numbers_with_one_typing_error(swapped)
+    assert number in list_numbers_with_one_typing_error(number[:place] + digit + number[place:])
 
 
 @pytest.mark.parametrize("typed", ["", "7", "70107050007", "701070500072512"])
 def test_more_than_one_slip_explains_nothing(typed: str) -> None:
-    assert numbers_one_slip_away(typed) == ()
+    assert list_numbers_with_one_typing_error(typed) == ()
 
 
 @pytest.mark.parametrize("typed", ["7010705000726", "701070500072", "70107050007255"])
 def test_what_one_slip_offers_is_well_formed_sorted_and_something_else(typed: str) -> None:
-    offered = numbers_one_slip_away(typed)
+    offered = list_numbers_with_one_typing_error(typed)
     assert offered
     assert list(offered) == sorted(set(offered))
     assert typed not in offered
     assert all(len(one) == 13 and is_well_formed(one) for one in offered)
-    assert numbers_one_slip_away("7010705000725").count("7010705000725") == 0
+    assert list_numbers_with_one_typing_error("7010705000725").count("7010705000725") == 0

@@ -33,7 +33,7 @@ def test_each_code_but_one_has_one_status() -> None:
 
 def test_facts_are_kept_and_a_code_may_name_its_status() -> None:
     error = rebuild_error(ErrorCode.NOT_FOUND, {"id": "7"}, exit_status=0)
-    assert (error.code, error.detail, error.exit_status, error.noted) == ("not_found", {"id": "7"}, 0, False)
+    assert (error.code, error.detail, error.exit_status, error.is_audited) == ("not_found", {"id": "7"}, 0, False)
     assert str(error) == "not_found"
     assert ConsoleError(ErrorCode.USAGE).detail == {}
     with pytest.raises(KeyError):

@@ -177,7 +177,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/provider.py",
-                "return self.get_vendor().reader()",
+                "return self.get_vendor().make_reader()",
                 "return self.get_vendor()",
             ),
             Change(

@@ -80,7 +80,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 _PROBING,
-                "        return refund.not_found + 1 >= rule.answers and self._is_past(refund, rule.last_after)\n",
+                "        return refund.not_found + 1 >= rule.needed_answers "
+                "and self._is_past(refund, rule.last_answer_after_seconds)\n",
                 "        return True\n",
             ),
         ),

@@ -9,10 +9,10 @@ from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
 from console.domain.provider_outcome import Outcome
-from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, open_atom
-from console.providers.atom.read_retries import SINGLE_TRY
-from console.providers.credit_provider import RateGate
-from console.providers.paypay.client import PayPay, PayPayConfig, open_paypay
+from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, make_atom_adapter
+from console.providers.atom.read_retries import NO_RETRIES
+from console.providers.credit_provider import RateLimiter
+from console.providers.paypay.client import PayPay, PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey
 from console.sandbox import SandboxControl
 from console.sandbox.environment import credentials
@@ -26,7 +26,7 @@ INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
 def paypay(
-    url: str, *, scale: float = 1.0, clock: Clock | None = None, gate: RateGate | None = None, **given: Any
+    url: str, *, scale: float = 1.0, clock: Clock | None = None, gate: RateLimiter | None = None, **given: Any
 ) -> PayPay:
     """As the sandbox knows us, unless other credentials are given."""
     known = {
@@ -35,7 +35,7 @@ def paypay(
         "merchant_id": credentials.PAYPAY_MERCHANT_ID,
     } | given
     config = PayPayConfig(url, PayPayKey(known["api_key"], known["api_secret"]), known["merchant_id"])
-    return open_paypay(config, gate=gate or Turns(), clock=clock or SystemClock(), scale=TimeScale(scale))
+    return make_paypay_adapter(config, gate=gate or Turns(), clock=clock or SystemClock(), scale=TimeScale(scale))
 
 
 def merchant(changes: Mapping[str, Any]) -> AtomMerchant:
@@ -58,8 +58,8 @@ def merchant(changes: Mapping[str, Any]) -> AtomMerchant:
 def atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
     """As the sandbox knows us, unless fields of the merchant are given."""
     who = merchant(changes)
-    config = AtomConfig(AtomUrls.from_origin(url, who.verification), who, SINGLE_TRY)
-    return open_atom(config, gate=Turns(), clock=SystemClock(), scale=TimeScale(scale))
+    config = AtomConfig(AtomUrls.from_origin(url, who.verification), who, NO_RETRIES)
+    return make_atom_adapter(config, gate=Turns(), clock=SystemClock(), scale=TimeScale(scale))
 
 
 class Meeting:

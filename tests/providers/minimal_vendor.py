@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from console.domain.provider_outcome import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
-from console.providers.credit_provider import Capabilities, PdfAnswer, RateGate
+from console.providers.credit_provider import Capabilities, PdfAnswer, RateLimiter
 from console.providers.http.response_classes import (
     PURCHASE_STATUSES,
     READ_STATUSES,
-    Judge,
+    AnswerConverter,
     UnusableAnswer,
-    make_judge,
+    make_answer_converter,
 )
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.strict_json import parse_object
@@ -29,7 +29,7 @@ class ArticleCountReader:
     capabilities = Capabilities(by_number=False, verdict=False, pdf=False, finds_purchases=False)
 
     def __init__(
-        self, transport: HttpTransport, gate: RateGate, key: str, name_of: Callable[[str], str | None]
+        self, transport: HttpTransport, gate: RateLimiter, key: str, name_of: Callable[[str], str | None]
     ) -> None:
         self._transport = transport
         self._gate = gate
@@ -37,16 +37,16 @@ class ArticleCountReader:
         self._name_of = name_of
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        question = SingleRequest("GET", f"/api/searches/{credit_check_id}", read_timeout=10.0, budget=15.0)
-        return self._ask(question, make_judge(READ_STATUSES, _report))
+        question = SingleRequest("GET", f"/api/searches/{credit_check_id}", read_timeout=10.0, budget_seconds=15.0)
+        return self._ask(question, make_answer_converter(READ_STATUSES, _report))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        return make_unsent_outcome("not_supported", buys=False)
+        return make_unsent_outcome("not_supported", has_effect=False)
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        return make_unsent_outcome("no_list_call", buys=False)
+        return make_unsent_outcome("no_list_call", has_effect=False)
 
-    def _ask(self, question: SingleRequest, judge: Judge[CheckReport]) -> Outcome[CheckReport]:
+    def _ask(self, question: SingleRequest, judge: AnswerConverter[CheckReport]) -> Outcome[CheckReport]:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         return send_once(self._transport, self._gate, question, judge, headers=headers, secrets=(self._key,))
 
@@ -57,12 +57,14 @@ class ArticleCount(ArticleCountReader):
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         name = self._name_of(request.corporation_number)
         if name is None:
-            return make_unsent_outcome("no_name", buys=True)
+            return make_unsent_outcome("no_name", has_effect=True)
         body = json.dumps({"keyword": name}).encode()
-        question = SingleRequest("POST", "/api/searches", read_timeout=10.0, budget=15.0, body=body, buys=True)
-        return self._ask(question, make_judge(PURCHASE_STATUSES, _report))
+        question = SingleRequest(
+            "POST", "/api/searches", read_timeout=10.0, budget_seconds=15.0, body=body, has_effect=True
+        )
+        return self._ask(question, make_answer_converter(PURCHASE_STATUSES, _report))
 
-    def reader(self) -> ArticleCountReader:
+    def make_reader(self) -> ArticleCountReader:
         return ArticleCountReader(self._transport, self._gate, self._key, self._name_of)
 
 

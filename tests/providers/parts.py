@@ -5,8 +5,8 @@ from threading import Lock
 
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.records import PurchaseRequest
-from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, open_alarmbox
-from console.providers.credit_provider import Exchange, RateGate, TokenPair, TokenRefused
+from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, make_alarmbox_adapter
+from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenExchange, TokenPair
 
 NUMBER = "7123456789012"
 REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="新規取引開始前の調査")
@@ -51,14 +51,14 @@ class MemoryTokens:
     def current(self) -> TokenPair | None:
         return self.pair
 
-    def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
         with self._lock:
             before = self.pair
             if before is not None and before != stale:
                 return before
             refresh_token = before.refresh_token if before else self.first
             if refresh_token is None:
-                raise TokenRefused
+                raise CredentialsRefused
             self.log.append(f"exchange {refresh_token}")
             fresh = exchange(refresh_token)
             if fresh is not None:
@@ -67,7 +67,7 @@ class MemoryTokens:
                 return fresh
             if self.pair is not None and self.pair != before:
                 return self.pair
-            raise TokenRefused
+            raise CredentialsRefused
 
 
 class HandClock(SystemClock):
@@ -91,12 +91,12 @@ def alarmbox(
     url: str,
     *,
     tokens: MemoryTokens | None = None,
-    gate: RateGate | None = None,
+    gate: RateLimiter | None = None,
     scale: float = 1.0,
     finds: bool = False,
 ) -> AlarmBox:
     """AlarmBox as the console would wire it, except for where tokens and turns are kept."""
-    return open_alarmbox(
+    return make_alarmbox_adapter(
         AlarmBoxConfig(url, "client-1", "s3cret-of-client", find_purchases=finds),
         tokens=tokens or MemoryTokens(pair()),
         gate=gate or Turns(),

@@ -10,12 +10,12 @@ from console.domain.clock import TimeScale
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.providers.atom.aes import derive_key, seal
-from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, open_atom
-from console.providers.atom.read_retries import SINGLE_TRY, RetryLimits
-from console.providers.credit_provider import RateGate
+from console.providers.atom.aes import derive_key, encrypt_text
+from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, make_atom_adapter
+from console.providers.atom.read_retries import NO_RETRIES, RetryLimits
+from console.providers.credit_provider import RateLimiter
 from console.providers.http.transport import HttpAnswer
-from console.providers.paypay.client import PayPay, PayPayConfig, open_paypay
+from console.providers.paypay.client import PayPay, PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey
 from tests.providers.parts import HandClock, Turns
 from tests.providers.raw_server import Script, says
@@ -52,14 +52,16 @@ ATOM_REQUEST = PaymentRequest(
 ATOM_QUESTION = PaymentQuestion("ORD20261120000123", amount=RUPEES, day=date(2026, 11, 20))
 
 
-def paypay(url: str, *, gate: RateGate | None = None, scale: float = 1.0) -> PayPay:
+def paypay(url: str, *, gate: RateLimiter | None = None, scale: float = 1.0) -> PayPay:
     config = PayPayConfig(url, PayPayKey(*PAYPAY_SECRETS), "123456789012345678")
-    return open_paypay(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
+    return make_paypay_adapter(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
 
 
-def atom(url: str, *, gate: RateGate | None = None, scale: float = 1.0, patience: RetryLimits = SINGLE_TRY) -> Atom:
+def atom(
+    url: str, *, gate: RateLimiter | None = None, scale: float = 1.0, patience: RetryLimits = NO_RETRIES
+) -> Atom:
     config = AtomConfig(AtomUrls.from_origin(url), MERCHANT, patience)
-    return open_atom(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
+    return make_atom_adapter(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
 
 
 def response_key() -> bytes:
@@ -69,7 +71,7 @@ def response_key() -> bytes:
 def sealed(said: object) -> bytes:
     """An answer as Atom sends it: form text around the sealed JSON; text is sealed as it stands."""
     text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return f"merchId=317157&encData={seal(text, response_key())}".encode()
+    return f"merchId=317157&encData={encrypt_text(text, response_key())}".encode()
 
 
 def seals(said: object, status: int = 200) -> Script:

@@ -9,7 +9,7 @@ from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import OutcomeClass, Sent
 from console.domain.records import PurchaseRequest
-from console.providers.credit_provider import CreditReader, CreditVendor, RateGate
+from console.providers.credit_provider import CreditCheckProvider, CreditCheckReader, RateLimiter
 from console.providers.http.transport import HttpTransport
 from tests.providers.minimal_vendor import ArticleCount
 from tests.providers.parts import BOUGHT, REQUEST, Turns, alarmbox
@@ -20,18 +20,18 @@ from tests.providers.raw_server import Script, closed_port, drips, hangs, http, 
 class Case:
     """A vendor under contract: how to open it on a URL, and what its server says to a good purchase."""
 
-    open: Callable[[str, RateGate], CreditVendor]
+    open: Callable[[str, RateLimiter], CreditCheckProvider]
     bought: object
     id: int
     secrets: tuple[str, ...]
 
 
-def _article_count(url: str, gate: RateGate) -> CreditVendor:
+def _article_count(url: str, gate: RateLimiter) -> CreditCheckProvider:
     names = {REQUEST.corporation_number: "架空商事株式会社"}
     return ArticleCount(HttpTransport(url, clock=SystemClock()), gate, "key-1", names.get)
 
 
-def _alarmbox(url: str, gate: RateGate) -> CreditVendor:
+def _alarmbox(url: str, gate: RateLimiter) -> CreditCheckProvider:
     return alarmbox(url, gate=gate)
 
 
@@ -132,7 +132,7 @@ def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason
 def test_reads_do_not_buy(case: Case) -> None:
     """The reading half has no way to buy, and what it sends are questions."""
     with serving(says(200, case.bought)) as server:
-        reader: CreditReader = case.open(server.url, Turns()).reader()
+        reader: CreditCheckReader = case.open(server.url, Turns()).make_reader()
         assert not hasattr(reader, "buy_check")
         reader.read_detail(case.id)
         reader.read_pdf(case.id)

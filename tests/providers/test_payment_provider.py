@@ -14,9 +14,9 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.providers.atom.read_retries import SINGLE_TRY, RetryLimits, ask_with_retries, is_temporary_failure
-from console.providers.credit_provider import RateGate
-from console.providers.payment_provider import PaymentReader, PaymentVendor
+from console.providers.atom.read_retries import NO_RETRIES, RetryLimits, ask_with_retries, is_temporary_failure
+from console.providers.credit_provider import RateLimiter
+from console.providers.payment_provider import PaymentProvider, PaymentReader
 from tests.providers.atom.test_responses import attempt, details
 from tests.providers.parts import HandClock, Turns
 from tests.providers.payment_parts import (
@@ -43,7 +43,7 @@ from tests.providers.raw_server import Script, closed_port, drips, floods, hangs
 class Case:
     """A provider under contract: how to open it on a URL, what it is asked, and how it accepts a refund."""
 
-    open: Callable[..., PaymentVendor]
+    open: Callable[..., PaymentProvider]
     request: PaymentRequest
     question: PaymentQuestion
     order: RefundOrder
@@ -79,7 +79,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     return CASES[request.param]
 
 
-def calls(case: Case, vendor: PaymentVendor) -> Mapping[str, Callable[[], Outcome[Any]]]:
+def calls(case: Case, vendor: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
     """Every call of a provider; the first two are reads."""
     return {
         "payment": lambda: vendor.read_payment(case.question),
@@ -93,7 +93,7 @@ def calls(case: Case, vendor: PaymentVendor) -> Mapping[str, Callable[[], Outcom
 READS = ("payment", "refund status")
 
 
-def asked(case: Case, vendor: PaymentVendor) -> dict[str, Outcome[Any]]:
+def asked(case: Case, vendor: PaymentProvider) -> dict[str, Outcome[Any]]:
     every = calls(case, vendor)
     return {name: ask() for name, ask in every.items() if name != "cancel" or vendor.capabilities.can_cancel}
 
@@ -155,7 +155,7 @@ class ShutGate:
 
 def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
     """What goes wrong before sending is told as such."""
-    gate: RateGate = ShutGate()
+    gate: RateLimiter = ShutGate()
     with serving(sends(case.accepts)) as server:
         outcome = case.open(server.url, gate=gate).refund(case.order)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "database_locked")
@@ -166,7 +166,7 @@ def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
 def test_reads_move_nothing(case: Case) -> None:
     """The reading half has no way to move money, and reads as the whole does."""
     with serving(sends(case.paid)) as server:
-        reader: PaymentReader = case.open(server.url).reader()
+        reader: PaymentReader = case.open(server.url).make_reader()
         assert not [name for name in ("start", "refund", "cancel", "delete_code") if hasattr(reader, name)]
         outcome = reader.read_payment(case.question)
     assert outcome.kind is OutcomeClass.SUCCEEDED
@@ -330,10 +330,10 @@ def test_pauses_double_and_end() -> None:
         return troubled
 
     clock = PatientClock()
-    ask_with_retries(ask, RetryLimits(tries=50), clock, TimeScale(10))
+    ask_with_retries(ask, RetryLimits(most_requests=50), clock, TimeScale(10))
     assert sum(clock.slept) <= 2.0
     assert len(asked) == len(clock.slept) + 1
     assert statistics.mean(clock.slept) < 2.0
     asked.clear()
-    ask_with_retries(ask, SINGLE_TRY, clock, TimeScale())
+    ask_with_retries(ask, NO_RETRIES, clock, TimeScale())
     assert len(asked) == 1

@@ -124,7 +124,7 @@ def _is_no_answer(refusal: ConsoleError) -> bool:
     reason = refusal.detail.get("reason")
     return (
         refusal.code in ("worker_away", "database_unreachable", "database_locked")
-        or (refusal.code == "outcome_unknown" and reason == UnknownReason.ASKED)
+        or (refusal.code == "outcome_unknown" and reason == UnknownReason.WORKER_ANSWER_MISSING)
         or (refusal.code == "in_progress" and reason == InProgressReason.REQUEST_ID)
     )
 

@@ -56,7 +56,7 @@ def test_two_thousand_records_of_every_kind() -> None:
     made = generate_checks(1, NOW, describe)
     kinds = Counter(sample.kind for sample in made)
     assert len(made) == 2_000
-    assert [sample.at for sample in made] == sorted(sample.at for sample in made)
+    assert [sample.begun_at for sample in made] == sorted(sample.begun_at for sample in made)
     assert max(event.at for sample in made for event in sample.events) <= NOW
     expected = {
         "running", "lapsed", "unknown", "half_decided", "misfit", "error", "decided_unbought", "incomplete",

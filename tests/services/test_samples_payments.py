@@ -66,11 +66,11 @@ def test_money_of_samples_adds_up(paying: tuple[Console, Sandbox]) -> None:
     console, sandbox = paying
     for made in payments():
         record = console.payments.read_payment(made.id).record
-        parts = (record.left_minor, record.reserved_minor, record.refunded_minor, record.set_aside_minor)
+        parts = (record.refundable_minor, record.reserved_minor, record.refunded_minor, record.set_aside_minor)
         assert min(parts) >= 0
         assert sum(parts) == record.captured_minor
         if made.kind in ("complete", "refunded"):
-            there = sandbox.control.payments_control.read_payment(made.provider, made.reference)
+            there = sandbox.control.payments_control.read_payment(made.provider, made.merchant_payment_id)
             assert there["captured_minor"] == record.captured_minor
             assert there["refunded_minor"] == record.refunded_minor
 

@@ -79,7 +79,7 @@ def test_a_purchase_with_all_that_follows(people: Team, office: Office) -> None:
     assert (bought.state, bought.incomplete) == ("success", ())
     assert office("lead-b").credit_checks.refetch(bought.id).record.id == bought.id
     timeline = office("aud-e").credit_checks.read_credit_check(bought.id).timeline
-    assert {people.names["op-a"], people.names["lead-b"]} <= {entry.who for entry in timeline}
+    assert {people.names["op-a"], people.names["lead-b"]} <= {entry.actor for entry in timeline}
     assert office("aud-e").audit.verify_chains() > 0
     assert office("op-b").lookup.find_records(NUMBER).credit_checks[0].id == bought.id
     assert code_of(lambda: buy(office("op-b"))) == "already_purchased"

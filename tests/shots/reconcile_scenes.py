@@ -25,7 +25,7 @@ def reconcile(stage: Stage) -> None:
     stage.go(ReconcileRunsRoute())
     stage.shoot("reconcile-runs-never")
     now = context.now()
-    demo_reconcile.prepare_days(stage.desk.console, stage.desk.sandbox, SAMPLE_SEED, now, "op-a")
+    demo_reconcile.prepare_reconciliation_days(stage.desk.console, stage.desk.sandbox, SAMPLE_SEED, now, "op-a")
     _begin(stage)
     stage.go(ReconcileRoute(stage.desk.console.reconciliation.views.list_runs("paypay").items[0].id))
     page = stage.find(ReconcilePage)

@@ -63,7 +63,7 @@ def company(stage: Stage) -> None:
 def records(stage: Stage) -> None:
     kinds = {
         "complete": stage.desk.of("complete")[-1].id,
-        "incomplete": next(s for s in stage.desk.of("incomplete") if s.missing == ("pdf",)).id,
+        "incomplete": next(s for s in stage.desk.of("incomplete") if s.missing_parts == ("pdf",)).id,
         "unknown": stage.desk.of("unknown")[0].id,
         "second-person": stage.desk.of("half_decided")[0].id,
         "error": stage.desk.of("error")[0].id,
@@ -234,7 +234,7 @@ def purchase(stage: Stage) -> None:
 
 
 def refetch(stage: Stage) -> None:
-    stage.go(RecordRoute(next(s for s in stage.desk.of("incomplete") if s.missing == ("pdf",)).id))
+    stage.go(RecordRoute(next(s for s in stage.desk.of("incomplete") if s.missing_parts == ("pdf",)).id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
     page.acts.refetch(page.view.record)

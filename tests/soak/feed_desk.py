@@ -19,7 +19,7 @@ from console.domain.clock import SystemClock
 from console.domain.payments.records import RefundRequest
 from console.settings.settings import Settings
 from console.views.app.background_refresh import BackgroundRefresh
-from console.views.runtime.context import Act, Toast, WindowContext
+from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.task_runner import TaskRunner
 from console.views.runtime.tasks import Failure
 from tests.support import commit_log
@@ -79,14 +79,14 @@ class Sitting(QObject):
         self._again()
         payment, number = self._chance.choice(self._payments), self._chance.random()
         refund = RefundRequest(payment, "10", "sent back")
-        acts: tuple[tuple[float, str, Act[object]], ...] = (
+        acts: tuple[tuple[float, str, ActingCall[object]], ...] = (
             (0.5, "note", lambda on, id: on.recovery.add_note(_PAYMENT, payment, "looked at", request_id=id)),
             (0.8, "take", lambda on, id: on.recovery.take(_PAYMENT, payment, request_id=id)),
             (0.9, "probe", lambda on, id: on.recovery.probe(_PAYMENT, payment, request_id=id)),
             (1.0, "refund", lambda on, id: on.refunds.request(refund, request_id=id)),
         )
         name, act = next((name, act) for upto, name, act in acts if number < upto)
-        self._context.run_act(
+        self._context.run_acting_call(
             act,
             lambda _: self._count(name),
             self._refused,

@@ -84,7 +84,7 @@ class TellingReader(LedgerReader):
 
 
 class TellingProvider(TellingReader, LedgerProvider):
-    def reader(self) -> TellingReader:
+    def make_reader(self) -> TellingReader:
         return TellingReader(self.name, self.ledger, self.says)
 
     @property

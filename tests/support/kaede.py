@@ -21,13 +21,13 @@ from console.domain.payments.provider_messages import (
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.providers.credit_provider import RateGate
+from console.providers.credit_provider import RateLimiter
 from console.providers.http.response_classes import (
     PURCHASE_STATUSES,
     READ_STATUSES,
     StatusTable,
     UnusableAnswer,
-    make_judge,
+    make_answer_converter,
 )
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.strict_json import Unreadable, parse_object
@@ -38,7 +38,7 @@ from console.providers.payment_provider import NotFoundRule, PaymentCapabilities
 from console.providers.payment_result_codes import (
     ACCEPTED_VERDICT,
     ANSWERED_VERDICT,
-    PaymentRow,
+    PaymentCodeMeaning,
     Verdict,
     make_pending_verdict,
     make_refused_verdict,
@@ -67,10 +67,10 @@ def _read_settings(given: SettingSource, url: str | None, _: Collection[str]) ->
 
 # 2. Codes: each word of the provider, in one row.
 
-PAYMENTS: Mapping[str, PaymentRow] = {
-    "waiting": PaymentRow(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "paid": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "void": PaymentRow(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
+PAYMENTS: Mapping[str, PaymentCodeMeaning] = {
+    "waiting": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
+    "paid": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "void": PaymentCodeMeaning(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
 }
 REFUNDS: Mapping[str, tuple[Verdict, RefundState]] = {
     "accepted": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
@@ -79,7 +79,7 @@ REFUNDS: Mapping[str, tuple[Verdict, RefundState]] = {
 }
 
 
-def _meaning(word: str) -> PaymentState | None:
+def _find_payment_state(word: str) -> PaymentState | None:
     row = PAYMENTS.get(word)
     return row.state if row else None
 
@@ -92,7 +92,7 @@ class Line:
     """Where Kaede Pay is, and as whom it is asked; secrets show in no repr."""
 
     transport: HttpTransport = field(repr=False)
-    gate: RateGate = field(repr=False)
+    gate: RateLimiter = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
 
     def ask(
@@ -105,12 +105,14 @@ class Line:
     ) -> Outcome[T]:
         """Send one question, once. An answer is judged by its status, then by the row that `read` finds."""
         body = None if asked is None else json.dumps(asked).encode()
-        question = SingleRequest(method, path, read_timeout=10.0, budget=15.0, body=body, buys=asked is not None)
+        question = SingleRequest(
+            method, path, read_timeout=10.0, budget_seconds=15.0, body=body, has_effect=asked is not None
+        )
         key = self.secrets["API_KEY"]
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
         def judge(answer: HttpAnswer) -> Outcome[T]:
-            judged = make_judge(table, lambda told: read(parse_object(told)))(answer)
+            judged = make_answer_converter(table, lambda told: read(parse_object(told)))(answer)
             kept = (judged.status, judged.evidence, judged.sha256)
             if judged.found is None:
                 return Outcome(judged.kind, judged.reason, Sent.YES, None, *kept)
@@ -206,9 +208,9 @@ class Kaede(KaedeReader):
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
         """Refuse without asking: there is no such call."""
-        return make_unsent_outcome("not_supported", buys=True)
+        return make_unsent_outcome("not_supported", has_effect=True)
 
-    def reader(self) -> KaedeReader:
+    def make_reader(self) -> KaedeReader:
         return KaedeReader(self._line)
 
 
@@ -255,7 +257,7 @@ def _yen(told: Fields) -> Money:
     return Money(value, "JPY")
 
 
-def _open(opening: AdapterArguments[KaedeSettings]) -> Kaede:
+def _make_adapter(opening: AdapterArguments[KaedeSettings]) -> Kaede:
     transport = HttpTransport(opening.url or URL, clock=opening.clock, scale=opening.scale)
     return Kaede(Line(transport, opening.gate, opening.secrets))
 
@@ -291,6 +293,6 @@ PLUGIN = ProviderPlugin(
         keys=("spacing_seconds",),
     ),
     read_settings=_read_settings,
-    open=_open,
-    meaning=_meaning,
+    make_adapter=_make_adapter,
+    find_payment_state=_find_payment_state,
 )

@@ -145,7 +145,7 @@ class LedgerReader:
 class LedgerProvider(LedgerReader):
     """A whole provider."""
 
-    def reader(self) -> LedgerReader:
+    def make_reader(self) -> LedgerReader:
         return LedgerReader(self.name, self.ledger)
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:

@@ -83,7 +83,7 @@ class LedgerVendor:
     def capabilities(self) -> Capabilities:
         return Capabilities(True, True, True, self.finds)
 
-    def reader(self) -> "LedgerReader":
+    def make_reader(self) -> "LedgerReader":
         return LedgerReader(self)
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
@@ -100,13 +100,13 @@ class LedgerVendor:
         return Outcome(kind, reason, sent, None, status)
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        return self.reader().read_detail(credit_check_id)
+        return self.make_reader().read_detail(credit_check_id)
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        return self.reader().read_pdf(credit_check_id)
+        return self.make_reader().read_pdf(credit_check_id)
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        return self.reader().find_purchases(corporation_number)
+        return self.make_reader().find_purchases(corporation_number)
 
     def report(self, charge: Charge) -> CheckReport:
         until = charge.day + timedelta(days=365)

@@ -11,7 +11,7 @@ import pytest
 
 from console.app import Console, open_console
 from console.domain.calendar_days import JST
-from console.providers.credit_provider import CreditVendor
+from console.providers.credit_provider import CreditCheckProvider
 from console.settings.settings import Settings
 from tests.support.desks import NOWHERE, environment, have_database
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
@@ -72,7 +72,7 @@ def quick_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def quick_desk(home: Path, vendor: CreditVendor, clock: HandClock | None = None, **extra: str) -> Console:
+def quick_desk(home: Path, vendor: CreditCheckProvider, clock: HandClock | None = None, **extra: str) -> Console:
     """A console on `home`, which gets a database if it has none. Close it.
 
     A vendor that keeps a ledger fails every call that is made inside a transaction of this console.

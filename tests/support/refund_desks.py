@@ -17,7 +17,7 @@ from console.domain.payments.records import OrderState, Payment, Refund, RefundR
 from console.domain.payments.states import PaymentState
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Person
-from console.providers.payment_provider import PaymentVendor
+from console.providers.payment_provider import PaymentProvider
 from console.sandbox import SandboxControl
 from console.services.audit.read_log import ReadLog
 from console.services.guarded.pipeline import GuardedPipeline
@@ -58,7 +58,7 @@ class Outsider:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._whole, name)
-        if name == "reader":
+        if name == "make_reader":
             return lambda: Outsider(found(), self._watch)
         if name not in ("payment", "refund", "refund_status", "start", "cancel"):
             return found
@@ -81,7 +81,7 @@ class RefundDesk:
         self._heartbeat = Heartbeat(self.context.scale)
         self.reads = ReadLog(self.context)
         self._watch = OpenTransactions(self.context.database)
-        self._made: dict[str, PaymentVendor] = {
+        self._made: dict[str, PaymentProvider] = {
             "paypay": Outsider(paypay(control.url, scale=scale), self._watch),
             "atom": Outsider(atom(control.url, scale=scale), self._watch),
         }
@@ -208,7 +208,7 @@ class RefundDesk:
         """Our sums add up, and give back no more than the provider's ledger knows to have been taken."""
         ours = self.payment(payment.id)
         there = self.control.payments_control.read_payment(ours.provider, ours.merchant_payment_id)
-        assert ours.left_minor >= 0
+        assert ours.refundable_minor >= 0
         assert there["accepted_minor"] <= ours.captured_minor
         assert ours.refunded_minor <= there["accepted_minor"]
         assert there["accepted_minor"] <= ours.refunded_minor + ours.reserved_minor

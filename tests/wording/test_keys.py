@@ -30,7 +30,7 @@ OUTCOMES = {
     "Outcome": 1,
     "TransportFailure": 1,
     "UnusableAnswer": 0,
-    "TokenRefused": 0,
+    "CredentialsRefused": 0,
     "TokenUnavailable": 0,
     "unsent_outcome": 0,
 }

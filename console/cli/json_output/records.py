@@ -53,6 +53,7 @@ _FIELD_NAMES_BY_TYPE: Mapping[type, str] = {
 }
 _COMPUTED_FIELDS: Mapping[tuple[type, str], Callable[[Any], object]] = {
     (Payment, "payer"): lambda payment: masked_payer(payment.payer),
+    (Payment, "left_minor"): lambda payment: payment.refundable_minor,
     (Operation, "subject"): lambda operation: {"kind": operation.subject_kind, "id": operation.subject_id},
 }
 _MAX_FACT_LENGTH = 2_000
@@ -93,17 +94,17 @@ def instant_json(at: datetime | None) -> str | None:
     return None if at is None else instant_text(at)
 
 
-def work_json(axis: Work, translate: Translate) -> JsonObject:
+def work_json(work: Work, translate: Translate) -> JsonObject:
     """Return a record's work as JSON. The field `reason` is a sentence for people, `reason_code` the code for
     programs.
     """
-    reason = None if axis.reason is None else translate(f"work.reason.{axis.reason}")
+    reason = None if work.reason is None else translate(f"work.reason.{work.reason}")
     return {
-        "state": axis.state.value,
-        "at": instant_json(axis.at),
+        "state": work.state.value,
+        "at": instant_json(work.at),
         "reason": reason,
-        "reason_code": axis.reason,
-        "attempt": axis.attempt,
+        "reason_code": work.reason,
+        "attempt": work.attempt,
     }
 
 
@@ -157,7 +158,7 @@ def document_json(item: Document, translate: Translate) -> JsonObject:
 
 def timeline_entry_json(entry: TimelineEntry, translate: Translate) -> JsonObject:
     """Return one entry of a timeline as a JSON object."""
-    return attributes_json(entry, ("at", "who", "what", "detail", "result"), translate)
+    return attributes_json(entry, ("at", "who", "what", "detail", "result"), translate, who=entry.actor)
 
 
 def evidence_item_json(item: EvidenceItem, translate: Translate) -> JsonObject:

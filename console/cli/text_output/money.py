@@ -23,7 +23,7 @@ def money_table(money: MoneyParts, translator: Translator) -> Lines:
     )
 
 
-def sides_table(compared: Iterable[ComparedSide], provider: str, translator: Translator) -> Lines:
+def compared_states_table(compared: Iterable[ComparedSide], provider: str, translator: Translator) -> Lines:
     """Return as aligned lines the states of a payment here, at its provider and in its order, each with the time of
     the information.
     """
@@ -59,10 +59,14 @@ def _state_word(side: ComparedSide, translator: Translator) -> str:
     return side.word or side.state or translator("record.side.never_asked_short")
 
 
-def risk_signal_lines(hits: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:
+def risk_signal_lines(signals: Iterable[RiskSignal], translator: Translator) -> Iterator[str]:
     """Yield the risk signals of a refund, each with the comment of the refund's maker."""
-    for hit in hits:
-        key = f"radar.{hit.rule}"
-        yield translator(key, **hit.facts) if wording.has_sentence(key) else translator("radar.other", rule=hit.rule)
-        if hit.answer:
-            yield translator("cli.refund.answer", answer=hit.answer)
+    for signal in signals:
+        key = f"radar.{signal.rule}"
+        yield (
+            translator(key, **signal.facts)
+            if wording.has_sentence(key)
+            else translator("radar.other", rule=signal.rule)
+        )
+        if signal.answer:
+            yield translator("cli.refund.answer", answer=signal.answer)

@@ -64,7 +64,7 @@ def _payment_row(record: Payment, translator: Translator) -> TableRow:
         translator(f"state.certainty.{record.certainty.value}"),
         translator(f"state.work.{record.work.state.value}"),
         wording.format_amount(record.captured_minor, record.currency),
-        wording.format_amount(record.left_minor, record.currency),
+        wording.format_amount(record.refundable_minor, record.currency),
         wording.format_instant(record.paid_at or record.begun_at, "day"),
     )
 
@@ -135,10 +135,10 @@ def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
     certainty = "known" if isinstance(record, Order) else record.certainty.value
     state = translator(f"state.{kind.replace('-', '_')}.{record.state.value}")
     states = (state, translator(f"state.certainty.{certainty}"), translator(f"state.work.{record.work.state.value}"))
-    return (translator(f"kind.{kind}"), f"#{record.id}", _subject_of(record), *states)
+    return (translator(f"kind.{kind}"), f"#{record.id}", _subject_text(record), *states)
 
 
-def _subject_of(record: CreditCheck | Order | Payment | Refund) -> str:
+def _subject_text(record: CreditCheck | Order | Payment | Refund) -> str:
     """Return the text by which people recognise a record: the corporation number of a credit check, the number of an
     order, the number and amount of a payment, or the amount of a refund.
     """

@@ -44,7 +44,9 @@ def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
         case PaymentView():
             yield from section_lines("money.strip", cli_text_money.money_table(view.money, translator), translator)
             yield from section_lines(
-                "cli.sides", cli_text_money.sides_table(view.sides, view.record.provider, translator), translator
+                "cli.sides",
+                cli_text_money.compared_states_table(view.sides, view.record.provider, translator),
+                translator,
             )
             yield from section_lines("cli.refunds", table_of_one_kind(view.refunds, translator), translator)
         case RefundView():
@@ -87,7 +89,7 @@ def _explanation_lines(explanation: Explanation, translator: Translator) -> Iter
 
 def _timeline_table(entries: Iterable[TimelineEntry], translator: Translator) -> Iterator[str]:
     return aligned_lines(
-        (wording.format_instant(entry.at), entry.who, translator.timeline_line(entry)) for entry in entries
+        (wording.format_instant(entry.at), entry.actor, translator.timeline_line(entry)) for entry in entries
     )
 
 

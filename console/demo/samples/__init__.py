@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from console.demo.samples import payment_recipes as money_kinds
-from console.demo.samples.credit_check_factory import CLIENT_IDS, CheckSample, CheckSampleMaker, DescribeCompany
+from console.demo.samples.credit_check_factory import CLIENT_IDS, CheckSample, CheckSampleFactory, DescribeCompany
 from console.demo.samples.credit_check_recipes import RECIPES
 from console.demo.samples.credit_check_writer import RenderPdf, write_samples
-from console.demo.samples.payment_factory import PaymentSample, PaymentSampleMaker
+from console.demo.samples.payment_factory import PaymentSample, PaymentSampleFactory
 
 __all__ = [
     "CLIENT_IDS",
@@ -33,10 +33,10 @@ def generate_checks(
     """Return `count` sample credit checks, oldest first, with ids from 1. There are some of every kind; all further
     ones are purchased and complete. `describe` gives the company of a corporation number.
     """
-    maker = CheckSampleMaker(seed, now, describe)
-    samples = [sample for recipe in RECIPES for sample in recipe(maker)]
-    samples += [maker.make_bought("complete", maker.workday_instant(0, 760)) for _ in range(count - len(samples))]
-    samples.sort(key=lambda sample: sample.at)
+    factory = CheckSampleFactory(seed, now, describe)
+    samples = [sample for recipe in RECIPES for sample in recipe(factory)]
+    samples += [factory.make_bought("complete", factory.workday_instant(0, 760)) for _ in range(count - len(samples))]
+    samples.sort(key=lambda sample: sample.begun_at)
     for record_id, sample in enumerate(samples, 1):
         sample.id = record_id
     return tuple(samples)
@@ -50,8 +50,8 @@ def generate_payments(
     made corporation numbers.
     """
     bought = [sample.number for sample in samples if sample.journal and sample.status == "success"][-count // 2 :]
-    drawn = CheckSampleMaker(seed, now, lambda number: (number, "ok"))
-    maker = PaymentSampleMaker(seed, now, bought or [drawn.next_number() for _ in range(count // 2)])
-    sample_list = [payment for recipe in money_kinds.RECIPES for payment in recipe(maker)]
-    sample_list += [money_kinds.complete_payment(maker) for _ in range(count - len(sample_list))]
+    drawn = CheckSampleFactory(seed, now, lambda number: (number, "ok"))
+    factory = PaymentSampleFactory(seed, now, bought or [drawn.next_number() for _ in range(count // 2)])
+    sample_list = [payment for recipe in money_kinds.RECIPES for payment in recipe(factory)]
+    sample_list += [money_kinds.complete_payment(factory) for _ in range(count - len(sample_list))]
     return tuple(sorted(sample_list, key=lambda payment: payment.at))

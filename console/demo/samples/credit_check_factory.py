@@ -26,13 +26,13 @@ DescribeCompany = Callable[[str], tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class SampleEvent:
-    """One audit entry about a sample record: time, actor (`who`), action (`what`), facts (`detail`), result and
+    """One audit entry about a sample record: time, actor, action, facts (`detail`), result and
     reason.
     """
 
     at: datetime
-    who: str
-    what: AuditAction
+    actor: str
+    action: AuditAction
     detail: dict[str, Any] = field(default_factory=dict)
     result: str = "done"
     reason: str | None = None
@@ -45,7 +45,7 @@ class SampleAnswer:
     """
 
     at: datetime
-    who: str
+    actor: str
     source: str
     summary: str
     body: str = ""
@@ -57,22 +57,22 @@ class CheckSample:
 
     `journal` is (state, outcome class, reason) of its purchase in the journal, None for a row of another application.
     `values` are columns that differ from those of a plain record. `report` is the provider's report, None if nothing
-    was purchased. `is_forgotten` means that the provider no longer has it. `missing` are the parts of the report that
-    never reached us.
+    was purchased. `is_denied_by_provider` means that the provider no longer has it. `missing_parts` are the parts of
+    the report that never reached us.
     """
 
     kind: str
     number: str
     client: str
-    at: datetime
-    who: str
+    begun_at: datetime
+    buyer: str
     journal: JournalState | None
     status: str
     report: CheckReport | None = None
-    missing: tuple[str, ...] = ()
+    missing_parts: tuple[str, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
     is_running: bool = False
-    is_forgotten: bool = False
+    is_denied_by_provider: bool = False
     newer_sample: "CheckSample | None" = None
     original_sample: "CheckSample | None" = None
     proposed_by: str | None = None
@@ -84,10 +84,10 @@ class CheckSample:
 
     @property
     def has_pdf(self) -> bool:
-        return self.status == "success" and self.journal is not None and "pdf" not in self.missing
+        return self.status == "success" and self.journal is not None and "pdf" not in self.missing_parts
 
 
-class CheckSampleMaker:
+class CheckSampleFactory:
     """Makes sample credit checks from random numbers, times and people. All values depend only on the seed and
     `now`.
     """
@@ -142,7 +142,7 @@ class CheckSampleMaker:
     def make_bought(self, kind: str, at: datetime, missing: tuple[str, ...] = ()) -> CheckSample:
         """Return a sample of a successful purchase that has all parts except `missing`."""
         sample = self.make_begun(kind, at, ("done", "SUCCEEDED", "http_201"), "success")
-        sample.report, sample.missing = self.make_report(sample.number, at), missing
+        sample.report, sample.missing_parts = self.make_report(sample.number, at), missing
         add_purchase_events(sample)
         return sample
 
@@ -167,7 +167,7 @@ def review_columns(reason: str, **more: object) -> dict[str, Any]:
 
 def add_purchase_events(sample: CheckSample) -> None:
     """Add to the sample the audit entries and the answers of a successful purchase."""
-    report, at, who = sample.report, sample.at, sample.who
+    report, at, who = sample.report, sample.begun_at, sample.buyer
     assert report is not None  # noqa: S101 - for the type checker
     body = f'{{"credit_check":{{"credit_check_id":{report.credit_check_id}}}}}'
     sample.answers.append(
@@ -175,11 +175,11 @@ def add_purchase_events(sample: CheckSample) -> None:
     )
     bought = {"provider_id": report.credit_check_id}
     sample.events.append(SampleEvent(at + ONE_SECOND, who, AuditAction.CREDIT_CHECK_BOUGHT, bought))
-    if not {"name", "dates"} & set(sample.missing):
+    if not {"name", "dates"} & set(sample.missing_parts):
         sample.events.append(
             SampleEvent(at + 2 * ONE_SECOND, who, AuditAction.CREDIT_CHECK_DETAIL_STORED, {"changes": {}})
         )
-    if "pdf" not in sample.missing:
+    if "pdf" not in sample.missing_parts:
         sample.events.append(
             SampleEvent(at + 4 * ONE_SECOND, who, AuditAction.CREDIT_CHECK_PDF_STORED, {"changes": {}})
         )
@@ -189,7 +189,7 @@ def add_ending_event(sample: CheckSample, what: AuditAction, reason: str, second
     """Add to the sample the audit entry and the answer of a purchase that was not completed; both are `seconds` after
     the start of the purchase.
     """
-    at, (_, outcome, cause) = sample.at + seconds * ONE_SECOND, sample.journal or ("", None, None)
+    at, (_, outcome, cause) = sample.begun_at + seconds * ONE_SECOND, sample.journal or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
-    sample.answers.append(SampleAnswer(at, sample.who, "alarmbox.purchase", f"{status}{outcome} {cause}"))
-    sample.events.append(SampleEvent(at, sample.who, what, reason=reason))
+    sample.answers.append(SampleAnswer(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}"))
+    sample.events.append(SampleEvent(at, sample.buyer, what, reason=reason))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from console.demo.samples.credit_check_factory import (
     CLIENT_IDS,
     CheckSample,
-    CheckSampleMaker,
+    CheckSampleFactory,
     SampleAnswer,
     SampleEvent,
     add_ending_event,
@@ -34,86 +34,88 @@ _MISSING_PARTS = (("pdf",), ("result",), ("name",), ("dates",), ("result", "pdf"
 _PART_CAUSES = ("read_timeout", "http_503", "pdf_not_pdf", "answer_cut", "pdf_missing")
 
 
-def _running_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _running_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases that another person began a moment ago and that have no answer yet."""
     for _ in range(4):
-        sample = maker.make_begun("running", maker.instant_ago(0.2, 2), ("calling", None, None), "pending")
+        sample = factory.make_begun("running", factory.instant_ago(0.2, 2), ("calling", None, None), "pending")
         sample.is_running = True
         yield sample
 
 
-def _lapsed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _lapsed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases whose process ended without recording an answer; the provider has executed half of them."""
     for turn in range(4):
-        sample = maker.make_begun("lapsed", maker.instant_ago(60, 300), ("calling", None, None), "pending")
-        sample.report = maker.make_report(sample.number, sample.at) if turn % 2 else None
+        sample = factory.make_begun("lapsed", factory.instant_ago(60, 300), ("calling", None, None), "pending")
+        sample.report = factory.make_report(sample.number, sample.begun_at) if turn % 2 else None
         yield sample
 
 
-def _unknown_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _unknown_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     for turn in range(12):
-        yield maker.make_unanswered("unknown", maker.instant_ago(20, 3_000), charged=turn % 2 == 0)
+        yield factory.make_unanswered("unknown", factory.instant_ago(20, 3_000), charged=turn % 2 == 0)
 
 
-def _half_decided_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _proposed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases with an unknown outcome that one person has proposed as not purchased; a second person must
     still agree.
     """
     for _ in range(3):
-        sample = maker.make_unanswered("half_decided", maker.instant_ago(1_500, 4_000), charged=False)
+        sample = factory.make_unanswered("half_decided", factory.instant_ago(1_500, 4_000), charged=False)
         sample.proposed_by = "op-a"
-        at = sample.at + timedelta(hours=2)
+        at = sample.begun_at + timedelta(hours=2)
         words = "提供元の画面を確認: 該当する購入なし (no such purchase on the provider's screen)"
         sample.answers.append(SampleAnswer(at, "op-a", "person", words, words))
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_RESOLVE_PROPOSED, {"as": "error"}))
         yield sample
 
 
-def _misfit_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _checks_with_unfit_answer(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases whose answer named another corporation number or contained no usable id."""
     for cause in ("other_number", "bad_id"):
-        sample = maker.make_unanswered("misfit", maker.instant_ago(200, 2_000), charged=True)
+        sample = factory.make_unanswered("misfit", factory.instant_ago(200, 2_000), charged=True)
         sample.journal = ("unknown", "UNKNOWN", cause)
         sample.values = review_columns(WorkReason.ANSWER_DOES_NOT_FIT, certainty="unknown", error_code=cause)
         yield sample
 
 
-def _failed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchases that were certainly not made, three for each cause; some of them were repeated with success.
     Also yield three purchases with an unknown outcome that two people have settled.
     """
     for cause, outcome in _NOT_BOUGHT_CAUSES * 3:
-        sample = maker.make_begun("error", maker.workday_instant(1, 60), ("failed", outcome, cause), "error")
+        sample = factory.make_begun("error", factory.workday_instant(1, 60), ("failed", outcome, cause), "error")
         sample.values = {"error_code": cause}
         add_ending_event(sample, AuditAction.CREDIT_CHECK_NOT_BOUGHT, cause, 3)
         yield sample
-        if maker.random.random() < 0.25:
-            yield _repeated_check(maker, sample)
+        if factory.random.random() < 0.25:
+            yield _repeated_check(factory, sample)
     for _ in range(3):
-        yield _decided_check(maker)
+        yield _decided_check(factory)
 
 
-def _repeated_check(maker: CheckSampleMaker, failed: CheckSample) -> CheckSample:
+def _repeated_check(factory: CheckSampleFactory, failed: CheckSample) -> CheckSample:
     """Return a successful purchase for the same corporation and client as the failed one, one hour later."""
-    sample = maker.make_bought("bought_after_error", failed.at + timedelta(hours=1))
-    return _with_number_and_client(maker, sample, failed.number, failed.client)
+    sample = factory.make_bought("bought_after_error", failed.begun_at + timedelta(hours=1))
+    return _with_number_and_client(factory, sample, failed.number, failed.client)
 
 
-def _with_number_and_client(maker: CheckSampleMaker, sample: CheckSample, number: str, client: str) -> CheckSample:
+def _with_number_and_client(
+    factory: CheckSampleFactory, sample: CheckSample, number: str, client: str
+) -> CheckSample:
     """Give the purchased sample another corporation number and client, and return it."""
     sample.number, sample.client = number, client
-    sample.report = maker.make_report(number, sample.at)
+    sample.report = factory.make_report(number, sample.begun_at)
     sample.events, sample.answers = sample.events[:1], []
     add_purchase_events(sample)
     return sample
 
 
-def _decided_check(maker: CheckSampleMaker) -> CheckSample:
+def _decided_check(factory: CheckSampleFactory) -> CheckSample:
     """Return a purchase with an unknown outcome that two people have settled as not purchased."""
-    sample = maker.make_unanswered("decided_unbought", maker.workday_instant(5, 90), charged=False)
+    sample = factory.make_unanswered("decided_unbought", factory.workday_instant(5, 90), charged=False)
     sample.journal = ("failed", "FAILED_DEFINITE", "resolved_by_people")
     sample.status, sample.values = "error", {"error_code": "resolved_by_people"}
-    at = sample.at + timedelta(hours=20)
+    at = sample.begun_at + timedelta(hours=20)
     sample.answers.append(SampleAnswer(at, "lead-b", "person", "provider's letter no. 26-118"))
     sample.events += [
         SampleEvent(at - timedelta(hours=3), "op-a", AuditAction.CREDIT_CHECK_RESOLVE_PROPOSED, {"as": "error"}),
@@ -124,22 +126,22 @@ def _decided_check(maker: CheckSampleMaker) -> CheckSample:
     return sample
 
 
-def _incomplete_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield purchased credit checks with missing parts: for each combination of missing parts, one at each attempt of
     the re-fetch schedule and one after its end.
     """
     for missing in _MISSING_PARTS:
         for attempts in range(len(INCOMPLETE_REFETCHES) + 1):
-            yield _incomplete_check(maker, missing, attempts)
+            yield _incomplete_check(factory, missing, attempts)
 
 
-def _incomplete_check(maker: CheckSampleMaker, missing: tuple[str, ...], attempts: int) -> CheckSample:
+def _incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], attempts: int) -> CheckSample:
     is_schedule_over = attempts == len(INCOMPLETE_REFETCHES)
     waiting_time = sum(INCOMPLETE_REFETCHES[:attempts], timedelta())
     pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCHES[attempts]
-    last_attempt_at = maker.now - pause * maker.random.uniform(0.05, 0.9)
-    sample = maker.make_bought("incomplete", last_attempt_at - waiting_time, missing)
-    trouble = maker.random.choice(_PART_CAUSES)
+    last_attempt_at = factory.now - pause * factory.random.uniform(0.05, 0.9)
+    sample = factory.make_bought("incomplete", last_attempt_at - waiting_time, missing)
+    trouble = factory.random.choice(_PART_CAUSES)
     sample.values = {"error_code": trouble, "work_attempts": attempts}
     if is_schedule_over:
         sample.values |= review_columns(WorkReason.REFETCHES_ENDED)
@@ -152,24 +154,24 @@ def _incomplete_check(maker: CheckSampleMaker, missing: tuple[str, ...], attempt
     if missing == ("result",) and sample.report is not None:
         sample.report = replace(sample.report, result=None)  # the provider has no result yet
     part = "pdf" if "pdf" in missing else "detail"
-    at = sample.at
+    at = sample.begun_at
     for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCHES[:attempts]):
         at += pause
         what = AuditAction(f"credit-check.{part}_failed")
         code = {"code": ErrorCode.PROVIDER_ANSWER_UNUSABLE}
-        sample.events.append(SampleEvent(at, sample.who, what, code, "failed", trouble))
+        sample.events.append(SampleEvent(at, sample.buyer, what, code, "failed", trouble))
     return sample
 
 
-def _checks_after_viewing_period(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _checks_after_viewing_period(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield credit checks whose viewing period at the provider is over, so that missing parts can't be fetched any
     more.
     """
     for turn in range(6):
-        sample = maker.make_bought("viewing_over", maker.workday_instant(370, 420), ("pdf",) if turn % 2 else ())
+        sample = factory.make_bought("viewing_over", factory.workday_instant(370, 420), ("pdf",) if turn % 2 else ())
         code = ErrorCode.VIEWING_PERIOD_OVER
         sample.values = {"viewing_over": True, "error_code": code}
-        at = sample.at + timedelta(days=366)
+        at = sample.begun_at + timedelta(days=366)
         failed = {"code": code}
         sample.events.append(
             SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_PDF_FAILED, failed, "failed", "http_403")
@@ -177,76 +179,78 @@ def _checks_after_viewing_period(maker: CheckSampleMaker) -> Iterator[CheckSampl
         yield sample
 
 
-def _renewed_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _renewed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield chains of two or three purchases for the same corporation and client, each of which supersedes the one
     before.
     """
     for turn in range(24):
-        newer = maker.make_bought("renewal", maker.workday_instant(2, 200))
+        newer = factory.make_bought("renewal", factory.workday_instant(2, 200))
         yield newer
         for _ in range(1 + turn % 2):
-            at = newer.at - timedelta(days=maker.random.randrange(367, 400))
-            older = _with_number_and_client(maker, maker.make_bought("superseded", at), newer.number, newer.client)
+            at = newer.begun_at - timedelta(days=factory.random.randrange(367, 400))
+            older = _with_number_and_client(
+                factory, factory.make_bought("superseded", at), newer.number, newer.client
+            )
             older.newer_sample, newer = newer, older
             superseded_event = SampleEvent(
-                older.newer_sample.at, older.newer_sample.who, AuditAction.CREDIT_CHECK_SUPERSEDED
+                older.newer_sample.begun_at, older.newer_sample.buyer, AuditAction.CREDIT_CHECK_SUPERSEDED
             )
             older.events.append(superseded_event)
             yield older
 
 
-def _checks_with_two_reports(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _checks_with_two_reports(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield credit checks whose PDF the provider has replaced: the newer PDF is current, and the older one is still
     stored.
     """
     for _ in range(8):
-        sample = maker.make_bought("two_reports", maker.workday_instant(20, 300))
+        sample = factory.make_bought("two_reports", factory.workday_instant(20, 300))
         sample.revisions = 2
-        at = sample.at + timedelta(days=9)
+        at = sample.begun_at + timedelta(days=9)
         sample.events.append(
             SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_PDF_STORED, {"changes": {"pdf_file_path": []}})
         )
         yield sample
 
 
-def _checks_for_several_clients(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _checks_for_several_clients(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield, for several corporations, one credit check for each client."""
     for _ in range(6):
-        first_purchase = maker.make_bought("several_clients", maker.workday_instant(5, 200))
+        first_purchase = factory.make_bought("several_clients", factory.workday_instant(5, 200))
         yield first_purchase
         for client in (client for client in CLIENT_IDS if client != first_purchase.client):
-            sample = maker.make_bought("several_clients", maker.workday_instant(5, 200))
-            yield _with_number_and_client(maker, sample, first_purchase.number, client)
+            sample = factory.make_bought("several_clients", factory.workday_instant(5, 200))
+            yield _with_number_and_client(factory, sample, first_purchase.number, client)
 
 
-def _contradicted_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield credit checks whose known state the provider contradicts: the state stays, and a case is open."""
     for _ in range(2):
-        sample = maker.make_bought("contradicted", maker.workday_instant(10, 100))
+        sample = factory.make_bought("contradicted", factory.workday_instant(10, 100))
         sample.values = review_columns(WorkReason.CONTRADICTED)
-        at = sample.at + timedelta(days=2)
+        at = sample.begun_at + timedelta(days=2)
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_CONTRADICTED, {"observed": "http_404"}))
-        sample.is_forgotten = True
+        sample.is_denied_by_provider = True
         yield sample
 
 
-def _checks_by_other_programs(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield rows that another application wrote: purchased ones, pending ones, ones with the corporation number in
     another spelling, and ones without a valid number.
     """
     for turn in range(6):
-        sample = maker.make_bought(
-            "by_other_bought", maker.workday_instant(3, 60), PART_NAMES if turn % 2 else ("pdf",)
+        sample = factory.make_bought(
+            "by_other_bought", factory.workday_instant(3, 60), PART_NAMES if turn % 2 else ("pdf",)
         )
         yield _foreign_check(sample, sample.number)
     for _ in range(3):
-        sample = maker.make_begun("by_other_open", maker.workday_instant(3, 30), ("", None, None), "pending")
+        sample = factory.make_begun("by_other_open", factory.workday_instant(3, 30), ("", None, None), "pending")
         yield _foreign_check(sample, sample.number)
     for spelling in (_full_width, _hyphenated, _invoice_form):
-        sample = maker.make_bought("by_other_spelling", maker.workday_instant(3, 60), ("pdf",))
+        sample = factory.make_bought("by_other_spelling", factory.workday_instant(3, 60), ("pdf",))
         yield _foreign_check(sample, spelling(sample.number))
     for text in ("架空商事", "12345", "1-2345-6789-O123"):
-        sample = maker.make_begun("no_number", maker.workday_instant(3, 60), ("", None, None), "pending")
+        sample = factory.make_begun("no_number", factory.workday_instant(3, 60), ("", None, None), "pending")
         yield _foreign_check(sample, text)
 
 
@@ -268,21 +272,23 @@ def _invoice_form(number: str) -> str:
     return f"T{number}"
 
 
-def _duplicate_checks(maker: CheckSampleMaker) -> Iterator[CheckSample]:
+def _duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
     """Yield duplicates from the time before claims were unique: the same corporation, purchased twice for one
     client.
     """
     for _ in range(4):
-        original = maker.make_bought("duplicated", maker.workday_instant(200, 340))
+        original = factory.make_bought("duplicated", factory.workday_instant(200, 340))
         yield original
-        at = original.at + timedelta(minutes=3)
-        sample = _with_number_and_client(maker, maker.make_bought("duplicate", at), original.number, original.client)
+        at = original.begun_at + timedelta(minutes=3)
+        sample = _with_number_and_client(
+            factory, factory.make_bought("duplicate", at), original.number, original.client
+        )
         sample.original_sample = original
         yield sample
 
 
-RECIPES: tuple[Callable[[CheckSampleMaker], Iterator[CheckSample]], ...] = (
-    _running_checks, _lapsed_checks, _unknown_checks, _half_decided_checks, _misfit_checks, _failed_checks,
+RECIPES: tuple[Callable[[CheckSampleFactory], Iterator[CheckSample]], ...] = (
+    _running_checks, _lapsed_checks, _unknown_checks, _proposed_checks, _checks_with_unfit_answer, _failed_checks,
     _incomplete_checks, _checks_after_viewing_period, _renewed_checks, _checks_with_two_reports,
     _checks_for_several_clients, _contradicted_checks, _checks_by_other_programs, _duplicate_checks,
 )  # fmt: skip

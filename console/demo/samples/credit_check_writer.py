@@ -106,7 +106,7 @@ def _check_row(
     sample: CheckSample, reports: dict[int, list[StoredDocument]], renewed_ids: dict[int, int]
 ) -> ColumnValues:
     stored = reports.get(sample.id, [])
-    changed_at = max((event.at for event in sample.events), default=sample.at)
+    changed_at = max((event.at for event in sample.events), default=sample.begun_at)
     row = (
         _DEFAULT_COLUMNS
         | _foreign_row(sample)
@@ -114,15 +114,15 @@ def _check_row(
             "status": sample.status,
             "pdf_file_path": stored[-1].path if stored else None,
             "operation_id": sample.operation_id,
-            "asked_at": to_naive_utc(sample.at),
-            "created_at": to_naive_utc(sample.at),
+            "asked_at": to_naive_utc(sample.begun_at),
+            "created_at": to_naive_utc(sample.begun_at),
             "changed_at": to_naive_utc(changed_at),
             "version": len(sample.events) + 1,
             "renews": renewed_ids.get(sample.id),
         }
     )
     if sample.newer_sample:
-        row |= {"superseded_by": sample.newer_sample.id, "superseded_at": to_naive_utc(sample.newer_sample.at)}
+        row |= {"superseded_by": sample.newer_sample.id, "superseded_at": to_naive_utc(sample.newer_sample.begun_at)}
     if sample.original_sample:
         row["duplicate_of"] = sample.original_sample.id
     return row | {name: _column_value(value) for name, value in sample.values.items()}
@@ -131,7 +131,7 @@ def _check_row(
 def _foreign_row(sample: CheckSample) -> ColumnValues:
     """Return the sample as a row with only the original columns of the table, as another application writes it."""
     report = sample.report if sample.status == "success" else None
-    has_part = {part: report is not None and part not in sample.missing for part in ("name", "result", "dates")}
+    has_part = {part: report is not None and part not in sample.missing_parts for part in ("name", "result", "dates")}
     report_with_dates = report if has_part["dates"] else None
     return {
         "id": sample.id,
@@ -157,7 +157,7 @@ def _operation_row(context: ServiceContext, sample: CheckSample) -> ColumnValues
     journal = sample.journal or ("", None, None)
     subject = (KIND, sample.id)
     row = operation_row(
-        context, subject, sample.operation_id, sample.number, sample.at, journal, sample.who, seconds=3
+        context, subject, sample.operation_id, sample.number, sample.begun_at, journal, sample.buyer, seconds=3
     )
     expires = boot_clock.uptime_ms() + _RUNNING_LEASE_MS if sample.is_running else 0
     return row | {"client_id": int(sample.client), "lease_expires": expires}
@@ -176,7 +176,7 @@ def _document_rows(sample: CheckSample, reports: dict[int, list[StoredDocument]]
             "path": stored.path,
             "sha256": stored.sha256,
             "bytes": stored.bytes,
-            "fetched_at": to_naive_utc(sample.at + _PDF_DELAY + number * timedelta(days=9)),
+            "fetched_at": to_naive_utc(sample.begun_at + _PDF_DELAY + number * timedelta(days=9)),
         }
 
 
@@ -231,9 +231,9 @@ def _audit_row(event: SampleEvent, subject: tuple[str, int], chain: str, seq: in
         "session": chain,
         "seq": seq,
         "at": hashed_instant_text(to_naive_utc(event.at)),
-        "who": event.who,
+        "who": event.actor,
         "desk": desk_id,
-        "what": event.what,
+        "what": event.action,
         "subject_kind": subject[0],
         "subject_id": str(subject[1]),
         "result": event.result,

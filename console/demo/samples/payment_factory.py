@@ -15,7 +15,7 @@ from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 
 ORDER_KIND, PAYMENT_KIND, REFUND_KIND = "order", "payment", "refund"
-MAKER_NAMES = ("op-a", "op-a", "lead-b")
+REFUND_MAKER_NAMES = ("op-a", "op-a", "lead-b")
 CURRENCY_BY_PROVIDER = {"paypay": "JPY", "atom": "INR"}
 PAID_STATE_BY_PROVIDER = {"paypay": "COMPLETED", "atom": "OTS0000"}
 REFUND_REASONS = (
@@ -38,7 +38,7 @@ class RefundSample:
     doesn't have it.
 
     `journal` is (state, outcome class, reason) of its submission in the journal, None if it was never sent. `values`
-    are columns that differ from those of a plain request. `number` is the provider's refund number.
+    are columns that differ from those of a plain request. `provider_refund_number` is the provider's refund number.
     """
 
     amount_minor: int
@@ -47,8 +47,8 @@ class RefundSample:
     reason: str
     status: RefundState = RefundState.REQUESTED
     checkers: tuple[str, ...] = ()
-    key: str | None = None
-    number: str | None = None
+    idempotency_key: str | None = None
+    provider_refund_number: str | None = None
     sandbox_state: str | None = None
     journal: JournalState | None = None
     values: dict[str, Any] = field(default_factory=dict)
@@ -66,8 +66,8 @@ class PaymentSample:
     `sandbox_state` is its state at the simulated provider, None if the simulated provider doesn't have it;
     `sandbox_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the price,
     `captured_minor` the paid amount, `set_aside_minor` the part that exceeds the account's `limit_minor`; all in
-    minor units. `case` is (rule, observed, expected) of a case for a person. `events` are pairs of record kind and
-    event of the order and the payment.
+    minor units. `case_texts` is (rule, observed, expected) of a case for a person. `events` are pairs of record kind
+    and event of the order and the payment.
     """
 
     kind: str
@@ -75,7 +75,7 @@ class PaymentSample:
     corporation: str
     at: datetime
     order_no: str
-    reference: str
+    merchant_payment_id: str
     amount_minor: int
     status: PaymentState
     order_status: OrderState | None
@@ -90,7 +90,7 @@ class PaymentSample:
     refunds: list[RefundSample] = field(default_factory=list)
     events: list[tuple[str, SampleEvent]] = field(default_factory=list)
     answers: list[SampleAnswer] = field(default_factory=list)
-    case: tuple[str, str, str] | None = None
+    case_texts: tuple[str, str, str] | None = None
     journal: JournalState = ("done", "SUCCEEDED", "answered")
     operation_id: str = ""
     id: int = 0
@@ -116,18 +116,18 @@ class PaymentSample:
             return None
         refunds = [
             {
-                "key": refund.key,
+                "key": refund.idempotency_key,
                 "amount_minor": refund.amount_minor,
                 "state": refund.sandbox_state,
                 "at": _utc_text(refund.at),
-                "id": refund.number,
+                "id": refund.provider_refund_number,
             }
             for refund in self.refunds
             if refund.sandbox_state
         ]
         return {
             "provider": self.provider,
-            "number": self.reference,
+            "number": self.merchant_payment_id,
             "amount_minor": self.sandbox_minor or self.amount_minor,
             "state": self.sandbox_state,
             "at": _utc_text(self.at),
@@ -148,7 +148,7 @@ def _utc_text(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
 
 
-class PaymentSampleMaker:
+class PaymentSampleFactory:
     """Makes sample payments from random amounts, times, people and names. All values depend only on the seed and
     `now`.
     """
@@ -239,7 +239,7 @@ class PaymentSampleMaker:
     def add_answer(self, sample: PaymentSample, at: datetime, word: str, outcome: str) -> None:
         """Add an answer of the provider about the payment as evidence; `word` is the provider's name of the state."""
         body = json.dumps(
-            {"status": word, "merchantPaymentId": sample.reference, "paymentId": sample.provider_payment_id}
+            {"status": word, "merchantPaymentId": sample.merchant_payment_id, "paymentId": sample.provider_payment_id}
         )
         sample.answers.append(SampleAnswer(at, "worker", f"{sample.provider}.payment", f"HTTP 200 {outcome}", body))
 
@@ -247,7 +247,9 @@ class PaymentSampleMaker:
         """Add to the payment a refund that a maker has requested and no checker has decided yet. Return the
         refund.
         """
-        refund = RefundSample(minor, maker or self.random.choice(MAKER_NAMES), at, self.random.choice(REFUND_REASONS))
+        refund = RefundSample(
+            minor, maker or self.random.choice(REFUND_MAKER_NAMES), at, self.random.choice(REFUND_REASONS)
+        )
         facts: dict[str, Any] = {"payment": None, "minor": minor, "currency": sample.currency, "radar": []}
         refund.events.append(SampleEvent(at, refund.maker, AuditAction.REFUND_REQUESTED, facts))
         sample.refunds.append(refund)
@@ -273,14 +275,14 @@ class PaymentSampleMaker:
         refund = self.make_approved(sample, minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
         refund.status, refund.journal, refund.operation_id = status, journal, self._uuid()
-        refund.key = "RFD-" + "".join(self.random.choice(_REFERENCE_CHARACTERS) for _ in range(26))
+        refund.idempotency_key = "RFD-" + "".join(self.random.choice(_REFERENCE_CHARACTERS) for _ in range(26))
         refund.values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
         return refund
 
     def make_accepted(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
         """Add to the payment a refund that the provider has accepted but not executed yet. Return the refund."""
         refund = self.make_sent(sample, minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted"))
-        refund.number, refund.sandbox_state = self._provider_refund_id(sample, refund), "accepted"
+        refund.provider_refund_number, refund.sandbox_state = self._provider_refund_id(sample, refund), "accepted"
         word = "CREATED" if sample.provider == "paypay" else "REFUND INITIATED"
         refund.values |= {"provider_state": word, "told_at": refund.values["last_sent_at"] + ONE_SECOND}
         self.add_refund_outcome(
@@ -316,14 +318,18 @@ class PaymentSampleMaker:
         """Add the outcome of the refund's submission to the refund, as an audit entry and as evidence."""
         facts = {"payment": None, "minor": refund.amount_minor, "currency": sample.currency}
         refund.events.append(SampleEvent(at, "lead-b", what, facts, reason=reason))
-        body = json.dumps({"status": word, "merchantRefundId": refund.key}) if word else ""
+        body = json.dumps({"status": word, "merchantRefundId": refund.idempotency_key}) if word else ""
         refund.answers.append(SampleAnswer(at, "lead-b", f"{sample.provider}.refund", summary, body))
 
     def _provider_refund_id(self, sample: PaymentSample, refund: RefundSample) -> str | None:
         """Return the provider's refund id: PayPay uses our idempotency key as the id, atom has a number of its
         own.
         """
-        return refund.key if sample.provider == "paypay" else str(_FIRST_REFUND_SERIAL + self.random.randrange(10**6))
+        return (
+            refund.idempotency_key
+            if sample.provider == "paypay"
+            else str(_FIRST_REFUND_SERIAL + self.random.randrange(10**6))
+        )
 
     def _next_provider_id(self, provider: str) -> str:
         first = _FIRST_PAYPAY_SERIAL if provider == "paypay" else _FIRST_ATOM_SERIAL

@@ -51,7 +51,7 @@ def write_samples(context: ServiceContext, tx: Transaction, samples: Sequence[Pa
         tx, schema.operations, [_refund_operation_row(context, sample, refund) for sample, refund in sent_refunds]
     )
     rows.insert_rows(tx, schema.evidence, [row for sample in samples for row in _evidence_rows(sample)])
-    rows.insert_rows(tx, schema.alerts, [_case_row(sample) for sample in samples if sample.case])
+    rows.insert_rows(tx, schema.alerts, [_case_row(sample) for sample in samples if sample.case_texts])
 
 
 def audit_events(samples: Sequence[PaymentSample]) -> Iterator[tuple[SampleEvent, str, int]]:
@@ -105,7 +105,8 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
 def _add_payment(conn: Connection, sample: PaymentSample) -> None:
     """Insert the payment, move it to its state and book its amount. A reversal is written last."""
     new_payment = NewPayment(
-        sample.provider, sample.reference, sample.currency, sample.amount_minor, sample.order_id, sample.corporation,
+        sample.provider, sample.merchant_payment_id, sample.currency, sample.amount_minor, sample.order_id,
+        sample.corporation,
         begun_at=sample.at, expires_at=sample.values.get("payment_expires_at"), operation_id=sample.operation_id,
     )  # fmt: skip
     sample.id = payments.insert_payment(conn, new_payment, sample.at)
@@ -140,7 +141,7 @@ def _write_saga(conn: Connection, sample: PaymentSample) -> None:
 def _read_payment(conn: Connection, sample: PaymentSample) -> Payment:
     payment = payments.find(conn, sample.id)
     if payment is None:
-        raise LookupError(sample.reference)
+        raise LookupError(sample.merchant_payment_id)
     return payment
 
 
@@ -183,12 +184,12 @@ def _apply_decision(conn: Connection, sample: PaymentSample, refund: RefundSampl
     other_values = {name: value for name, value in refund.values.items() if name not in _REQUEST_COLUMNS}
     if refund.checkers:
         _change_refund(conn, refund, {"status": _RefundState.APPROVED})
-    if refund.key:
+    if refund.idempotency_key:
         sent_columns = {name: other_values.pop(name) for name in _SENT_COLUMNS}
-        key_columns = {"provider_refund_key": refund.key, "operation_id": refund.operation_id}
+        key_columns = {"provider_refund_key": refund.idempotency_key, "operation_id": refund.operation_id}
         _change_refund(conn, refund, {"status": _RefundState.SUBMITTING, **sent_columns, **key_columns})
     if refund.status not in (_RefundState.REQUESTED, _RefundState.APPROVED, _RefundState.SUBMITTING):
-        other_values |= {"status": refund.status, "refund_txn_id": refund.number}
+        other_values |= {"status": refund.status, "refund_txn_id": refund.provider_refund_number}
     if other_values:
         _change_refund(conn, refund, other_values)
     latest_event_at = refund.events[-1].at
@@ -254,5 +255,5 @@ def _evidence_rows(sample: PaymentSample) -> Iterator[ColumnValues]:
 
 
 def _case_row(sample: PaymentSample) -> ColumnValues:
-    rule, observed, expected = sample.case or ("", "", "")
+    rule, observed, expected = sample.case_texts or ("", "", "")
     return rows.case_row((PAYMENT_KIND, sample.id), rule, observed, expected, sample.latest_event_at)

@@ -70,7 +70,7 @@ def answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> C
         "operation_id": operation_id or None,
         "at": to_naive_utc(answer.at),
         "source": answer.source,
-        "who": answer.who,
+        "who": answer.actor,
         "sha256": sha256(answer.body.encode()).hexdigest(),
         "summary": answer.summary,
         "body": answer.body,

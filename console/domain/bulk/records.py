@@ -24,7 +24,7 @@ class ChosenRecord:
     expected_version: int
 
 
-class RowForecast(StrEnum):
+class ForecastKind(StrEnum):
     """Forecast for a row of a bulk run: its action would be executed, skipped or refused."""
 
     WOULD_RUN = "would"
@@ -46,7 +46,7 @@ NOT_DONE_FILTER = "not_done"
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class RowForecast:
     """Forecast for a row of a bulk run: the result that the row would get if it were processed now.
 
     `reason` is a short code if the row would be skipped or refused; `blocking_person` is the person who causes this.
@@ -55,7 +55,7 @@ class Forecast:
     """
 
     row: BulkRow
-    verdict: RowForecast
+    verdict: ForecastKind
     reason: str | None = None
     blocking_person: str | None = None
     provider: str | None = None
@@ -66,13 +66,13 @@ class Forecast:
 class BulkPlan:
     """Result of the dry run of a bulk run. `seconds_per_row` is the shortest time in seconds for one row, by
     provider, as the allowed rate of calls permits. `shortest_seconds` is the shortest duration of the whole run.
-    `totals` counts the rows by forecast.
+    `row_counts` has the number of rows for each forecast.
     """
 
     run: BulkRun
-    rows: tuple[Forecast, ...]
+    rows: tuple[RowForecast, ...]
     shortest_seconds: float
-    totals: Mapping[RowForecast, int] = field(default_factory=dict)
+    row_counts: Mapping[ForecastKind, int] = field(default_factory=dict)
     seconds_per_row: Mapping[str | None, float] = field(default_factory=dict)
 
     def first_rows(self, most: int) -> "BulkPlan":
@@ -80,13 +80,13 @@ class BulkPlan:
         return make_plan(self.run, self.rows[:most], self.seconds_per_row)
 
 
-def make_plan(run: BulkRun, rows: Sequence[Forecast], pace: Mapping[str | None, float]) -> BulkPlan:
-    """Return the plan of a bulk run from the forecasts of its rows. `pace` is the time in seconds for one row, by
-    provider. Providers are called in parallel, so the slowest provider determines the duration.
+def make_plan(run: BulkRun, rows: Sequence[RowForecast], seconds_per_row: Mapping[str | None, float]) -> BulkPlan:
+    """Return the plan of a bulk run from the forecasts of its rows. `seconds_per_row` is the time in seconds for one
+    row, by provider. Providers are called in parallel, so the slowest provider determines the duration.
     """
-    by_provider = Counter(forecast.provider for forecast in rows if forecast.verdict is RowForecast.WOULD_RUN)
-    slowest = max((pace.get(provider, 0.0) * n for provider, n in by_provider.items()), default=0.0)
-    return BulkPlan(run, tuple(rows), slowest, Counter(forecast.verdict for forecast in rows), pace)
+    by_provider = Counter(forecast.provider for forecast in rows if forecast.verdict is ForecastKind.WOULD_RUN)
+    slowest = max((seconds_per_row.get(provider, 0.0) * n for provider, n in by_provider.items()), default=0.0)
+    return BulkPlan(run, tuple(rows), slowest, Counter(forecast.verdict for forecast in rows), seconds_per_row)
 
 
 @dataclass(frozen=True, slots=True)

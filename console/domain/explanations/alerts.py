@@ -62,7 +62,7 @@ def _facts(
         "number": payment.merchant_payment_id,
         "provider": payment.provider,
         "amount": Money(payment.captured_minor or payment.asked_minor, payment.currency),
-        "left": Money(payment.left_minor, payment.currency),
+        "left": Money(payment.refundable_minor, payment.currency),
         "at": since,
         "age": now - since if since is not None and since <= now else None,
         "after": payment.late_after,

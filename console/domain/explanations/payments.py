@@ -101,11 +101,11 @@ def explain_payment(
     return _explain_paid(record, facts, now)
 
 
-def explain_order(record: Order, now: datetime, *, unpaid: bool = False, stuck: bool = False) -> Explanation:
+def explain_order(record: Order, now: datetime, *, unpaid: bool = False, is_saga_stuck: bool = False) -> Explanation:
     """Return verdict, reason and next step of an order at the instant `now`.
 
-    `unpaid` is True if the console cancelled the order because its payment expired. `stuck` is True if the saga that
-    cancels the order can't continue.
+    `unpaid` is True if the console cancelled the order because its payment expired. `is_saga_stuck` is True if the
+    saga that cancels the order can't continue.
     """
     facts: Facts = {
         "order": record.merch_txn_id,
@@ -116,7 +116,7 @@ def explain_order(record: Order, now: datetime, *, unpaid: bool = False, stuck: 
         "age": now - record.changed_at if record.changed_at else None,
         "reason": record.work.reason,
     }
-    if record.work.state is WorkState.NONE and stuck:
+    if record.work.state is WorkState.NONE and is_saga_stuck:
         step = NextStep("next.order_open_payment", facts, f"support-console show payment {record.payment_ids[-1]}")
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
@@ -162,7 +162,7 @@ def _payment_facts(record: Payment, order: Order | None) -> Facts:
         "asked": _money(record.asked_minor, record.currency),
         "told": None if record.provider_minor is None else _money(record.provider_minor, record.currency),
         "refunded": _money(record.refunded_minor, record.currency),
-        "left": _money(record.left_minor, record.currency),
+        "left": _money(record.refundable_minor, record.currency),
         "aside": _money(record.set_aside_minor, record.currency),
         "since": record.changed_at or record.created_at,
         "paid_at": record.paid_at,

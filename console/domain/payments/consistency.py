@@ -164,7 +164,7 @@ def money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
         unknown=min(unknown, max(0, payment.reserved_minor - on_its_way)),
         waiting=max(0, payment.reserved_minor - on_its_way - unknown),
         set_aside=payment.set_aside_minor,
-        refundable=payment.left_minor if payment.state in PAID_STATES else 0,
+        refundable=payment.refundable_minor if payment.state in PAID_STATES else 0,
     )
 
 

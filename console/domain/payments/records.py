@@ -107,7 +107,7 @@ class Payment:
     """The final state (expired or failed) that the payment had before it was paid late; None if it wasn't late."""
 
     @property
-    def left_minor(self) -> int:
+    def refundable_minor(self) -> int:
         """The amount in minor units that can still be refunded, without the amount set aside."""
         return self.captured_minor - self.reserved_minor - self.refunded_minor - self.set_aside_minor
 
@@ -188,7 +188,7 @@ class Account:
     version: int
 
     @property
-    def room_minor(self) -> int:
+    def available_minor(self) -> int:
         """The amount in minor units that payments can still reserve; never negative."""
         return max(0, self.limit_minor - self.balance_minor - self.reserved_minor)
 

@@ -127,8 +127,8 @@ class RuleCheck:
 @dataclass(frozen=True, slots=True)
 class RefundPlan:
     """Facts that a maker sees before a refund request; nothing is reserved. `today_minor` is the amount that the
-    maker has requested today, in minor units. `off` is a wording code if no refund of this payment can be requested
-    now; `off_facts` are the facts of this code.
+    maker has requested today, in minor units. `refusal_code` is a wording code if no refund of this payment can be
+    requested now; `refusal_facts` are the facts of this code.
     """
 
     payment: Payment
@@ -136,14 +136,14 @@ class RefundPlan:
     money: MoneyParts
     limits: Limits
     today_minor: int
-    radar: tuple[RiskSignal, ...]
+    risk_signals: tuple[RiskSignal, ...]
     checks: tuple[RuleCheck, ...]
     earlier: tuple[Refund, ...]
     second_checker: bool
     cooling_off_until: datetime | None
-    who_is_asked: tuple[str, ...]
-    off: str | None = None
-    off_facts: Mapping[str, object] = field(default_factory=dict)
+    approvers: tuple[str, ...]
+    refusal_code: str | None = None
+    refusal_facts: Mapping[str, object] = field(default_factory=dict)
     read_at: datetime | None = None
 
 

@@ -46,10 +46,10 @@ class Consequence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComparedRow:
-    """Result of the comparison of one row of a provider's history: a verdict, and its consequence `follow`."""
+    """Result of the comparison of one row of a provider's history: a verdict and its consequence."""
 
     verdict: Verdict
-    follow: Consequence = Consequence.NOTHING
+    consequence: Consequence = Consequence.NOTHING
 
 
 MATCHED_ROW = ComparedRow(Verdict.MATCHED)

@@ -2,7 +2,7 @@
 rules. No I/O.
 """
 
-from console.domain.error_reasons import IdleReason
+from console.domain.error_reasons import NothingToResolveReason
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState, payment_path
@@ -44,14 +44,16 @@ def refusal_reason_of_decision(payment: Payment, target: PaymentState) -> str | 
     return None if is_open or reversal else "outcome_known"
 
 
-def refusal_reason_of_order_move(payment: Payment, order: Order | None, *, covered: bool) -> IdleReason | None:
+def refusal_reason_of_order_move(
+    payment: Payment, order: Order | None, *, covered: bool
+) -> NothingToResolveReason | None:
     """Return the reason for which an order can't be moved to paid because of its payment; None if it can. `covered`:
     the paid payments of the order cover the order's total.
     """
     if order is None:
-        return IdleReason.PAYMENT_NO_ORDER
+        return NothingToResolveReason.PAYMENT_NO_ORDER
     if payment.state not in PAID_STATES:
-        return IdleReason.PAYMENT_NOT_PAID
+        return NothingToResolveReason.PAYMENT_NOT_PAID
     if order.state is not OrderState.PENDING:
-        return IdleReason.ORDER_KNOWS
-    return None if covered else IdleReason.ORDER_NOT_COVERED
+        return NothingToResolveReason.ORDER_KNOWS
+    return None if covered else NothingToResolveReason.ORDER_NOT_COVERED

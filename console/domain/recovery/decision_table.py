@@ -42,16 +42,16 @@ the facts don't exclude the choice.
 
 @dataclass(frozen=True, slots=True)
 class ChoiceRule:
-    """One row of the decision table: the choice `what`, and the right that a person needs for it. `rests_on` returns
-    the possible evidence; `second` returns True if two people are needed; `target` is the state into which a decision
-    brings the record.
+    """One row of the decision table: the choice `what`, and the right that a person needs for it. `possible_evidence`
+    returns the possible evidence; `needs_second_person` returns True if two people are needed; `target` is the state
+    into which a decision brings the record.
     """
 
     what: str
     right: str
     rules: tuple[Rule, ...] = ()
-    rests_on: Callable[[ChoiceFacts], tuple[Evidence, ...]] = lambda _facts: ()
-    second: Callable[[ChoiceFacts], bool] = lambda _facts: False
+    possible_evidence: Callable[[ChoiceFacts], tuple[Evidence, ...]] = lambda _facts: ()
+    needs_second_person: Callable[[ChoiceFacts], bool] = lambda _facts: False
     effect: Callable[[ChoiceFacts], Effect | None] = lambda _facts: None
     target: str | None = None
     warning: Callable[[ChoiceFacts], str | None] = lambda _facts: None
@@ -61,11 +61,11 @@ class ChoiceRule:
 
 
 def _running_reason(facts: ChoiceFacts) -> str | None:
-    return ErrorCode.IN_PROGRESS if facts.running else None
+    return ErrorCode.IN_PROGRESS if facts.is_call_running else None
 
 
 def _in_progress_reason(facts: ChoiceFacts) -> str | None:
-    return ErrorCode.IN_PROGRESS if facts.running or facts.is_leased else None
+    return ErrorCode.IN_PROGRESS if facts.is_call_running or facts.is_leased else None
 
 
 def _probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
@@ -124,16 +124,16 @@ def _denied_rule(*agrees: ProviderStatement) -> Rule:
     return lambda facts: None if facts.statement in (*agrees, *silent) else "provider_says_otherwise"
 
 
-def _proposed_already_rule(target: str, *, others_stand: bool) -> Rule:
-    """Return a rule that excludes a second decision by the person who made the first one. With `others_stand`, the
-    rule also excludes the choice while a first decision for another state is open.
+def _proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> Rule:
+    """Return a rule that excludes a second decision by the person who made the first one. With
+    `excludes_other_proposals`, the rule also excludes the choice while a first decision for another state is open.
     """
 
     def check(facts: ChoiceFacts) -> str | None:
         if facts.proposed is None or facts.person is None or not _needs_paper(facts):
             return None
         if facts.proposed.state != target:
-            return "other_proposal" if others_stand else None
+            return "other_proposal" if excludes_other_proposals else None
         return "own_first_half" if is_same_person(facts.person.name, facts.proposed.person) else None
 
     return check
@@ -225,7 +225,7 @@ def _payment_decision_rule(target: PaymentState, *agrees: ProviderStatement) -> 
         _in_progress_reason,
         _decided_payment_rule(target),
         _denied_rule(*agrees),
-        _proposed_already_rule(target.value, others_stand=True),
+        _proposed_already_rule(target.value, excludes_other_proposals=True),
     )
     return ChoiceRule(
         f"resolve.{target}",
@@ -243,7 +243,7 @@ def _refund_decision_rule(target: RefundState) -> ChoiceRule:
         _decided_refund_reason,
         _not_set_up_reason,
         _in_progress_reason,
-        _proposed_already_rule(target.value, others_stand=False),
+        _proposed_already_rule(target.value, excludes_other_proposals=False),
     )
     return ChoiceRule(
         f"resolve.{target}",
@@ -258,7 +258,11 @@ def _refund_decision_rule(target: RefundState) -> ChoiceRule:
 
 _MOVE_ORDER_RULE = ChoiceRule("move_order", "probe", (_not_movable_reason,), effect=choice_effects.order_move_effect)
 _REFUND_RULE = ChoiceRule(
-    "refund", "refund_request", (_no_refund_reason,), second=lambda _facts: True, warning=_reversible_warning
+    "refund",
+    "refund_request",
+    (_no_refund_reason,),
+    needs_second_person=lambda _facts: True,
+    warning=_reversible_warning,
 )
 
 
@@ -279,7 +283,10 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
         ),
         ChoiceRule(
             "resolve.error", "resolve",
-            (_decided_check_reason, _in_progress_reason, _proposed_already_rule("error", others_stand=False)),
+            (
+                _decided_check_reason, _in_progress_reason,
+                _proposed_already_rule("error", excludes_other_proposals=False),
+            ),
             lambda _facts: PAPER_EVIDENCE, lambda _facts: True,
             lambda facts: choice_effects.check_effect(facts, CheckState.ERROR), "error",
         ),
@@ -343,8 +350,8 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> Choice:
         row.what,
         True,
         tuple(sorted(ROLES_BY_RIGHT[right])),
-        second_person=row.second(facts),
-        rests_on=row.rests_on(facts),
+        second_person=row.needs_second_person(facts),
+        rests_on=row.possible_evidence(facts),
         effect=row.effect(facts),
         warning=row.warning(facts),
     )
@@ -362,4 +369,4 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> Choice:
 
 def _is_second(row: ChoiceRule, facts: ChoiceFacts) -> bool:
     """True if a first person has proposed this choice and the acting person would confirm it as the second person."""
-    return facts.proposed is not None and facts.proposed.state == row.target and row.second(facts)
+    return facts.proposed is not None and facts.proposed.state == row.target and row.needs_second_person(facts)

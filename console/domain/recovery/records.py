@@ -61,7 +61,7 @@ class OpenProposal:
 class ChoiceFacts:
     """All facts that the rules of the decision table use.
 
-    - `running`: a living process is calling the provider for the record.
+    - `is_call_running`: a living process is calling the provider for the record.
     - `is_leased`: a process holds the record's lease for a probe or decision.
     - `taken`: the mark of the person who works on the record now.
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
@@ -74,7 +74,7 @@ class ChoiceFacts:
     record: RecoverableRecord
     now: datetime
     person: Person | None = None
-    running: bool = False
+    is_call_running: bool = False
     is_leased: bool = False
     can_ask: CanAsk = CanAsk.YES
     statement: ProviderStatement = ProviderStatement.NOTHING

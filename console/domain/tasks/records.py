@@ -12,9 +12,9 @@ from console.domain.tasks.states import SagaState
 
 @dataclass(frozen=True, slots=True)
 class ScheduledTask:
-    """A scheduled task and its last run. `taken` is the number of records on which the run worked, `trouble` the
-    error code of a failed run, `failures` the number of consecutive failed runs. `position` is the place at which the
-    next run of a task with several parts continues.
+    """A scheduled task and its last run. `record_count` is the number of records on which the run worked,
+    `error_code` the error code of a failed run, `failures` the number of consecutive failed runs. `position` is the
+    place at which the next run of a task with several parts continues.
     """
 
     name: str
@@ -22,8 +22,8 @@ class ScheduledTask:
     next_at: datetime
     begun_at: datetime | None = None
     ended_at: datetime | None = None
-    taken: int = 0
-    trouble: str | None = None
+    record_count: int = 0
+    error_code: str | None = None
     failures: int = 0
     position: str | None = None
     version: int = 1

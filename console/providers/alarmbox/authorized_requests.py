@@ -11,8 +11,8 @@ from console.domain import correlation as tracing
 from console.domain.clock import Clock
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
-from console.providers.credit_provider import RateGate, TokenKeeper, TokenPair, TokenRefused, TokenUnavailable
-from console.providers.http.response_classes import Judge
+from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenPair, TokenStore, TokenUnavailable
+from console.providers.http.response_classes import AnswerConverter
 from console.providers.http.single_request import SingleRequest, error_reason, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
 
@@ -28,8 +28,8 @@ class AlarmBoxRequestSender:
         self,
         config: AlarmBoxConfig,
         *,
-        tokens: TokenKeeper,
-        gate: RateGate,
+        tokens: TokenStore,
+        gate: RateLimiter,
         transport: HttpTransport,
         clock: Clock,
     ) -> None:
@@ -40,16 +40,16 @@ class AlarmBoxRequestSender:
         self._transport = transport
         self._clock = clock
 
-    def send(self, request: SingleRequest, judge: Judge[T]) -> Outcome[T]:
-        """Send the request and return its outcome; `judge` converts the answer into the outcome. An answer with
-        status 401 means that AlarmBox did nothing: the request is then sent once more with a newer token. Raises no
-        Exception.
+    def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
+        """Send the request and return its outcome; `convert_answer` converts the answer into the outcome. An answer
+        with status 401 means that AlarmBox did nothing: the request is then sent once more with a newer token. Raises
+        no Exception.
         """
         try:
             pair = self._get_usable_pair()
         except Exception as error:
-            return _make_missing_token_outcome(error, buys=request.buys)
-        first_outcome = self._send_once(request, judge, pair)
+            return _make_missing_token_outcome(error, has_effect=request.has_effect)
+        first_outcome = self._send_once(request, convert_answer, pair)
         if first_outcome.kind is not OutcomeClass.AUTH:
             return first_outcome
         try:
@@ -57,7 +57,7 @@ class AlarmBoxRequestSender:
         except Exception as error:
             return replace(first_outcome, reason=error_reason(error))
         with tracing.with_facts(retries=str(tracing.retry_count() + 1)):
-            return self._send_once(request, judge, newer_pair)
+            return self._send_once(request, convert_answer, newer_pair)
 
     def _get_usable_pair(self) -> TokenPair:
         """Return the stored token pair; if it expires within five minutes, renew it first. If the renewal fails,
@@ -77,12 +77,12 @@ class AlarmBoxRequestSender:
     def _is_valid(self, pair: TokenPair, margin: timedelta) -> bool:
         return pair.expires_at is None or pair.expires_at > self._clock.now() + margin
 
-    def _send_once(self, request: SingleRequest, judge: Judge[T], pair: TokenPair) -> Outcome[T]:
+    def _send_once(self, request: SingleRequest, convert_answer: AnswerConverter[T], pair: TokenPair) -> Outcome[T]:
         return send_once(
             self._transport,
             self._gate,
             request,
-            judge,
+            convert_answer,
             headers=_request_headers(request, pair),
             secrets=(pair.access_token, pair.refresh_token, self._secret),
         )
@@ -93,12 +93,12 @@ def _request_headers(request: SingleRequest, pair: TokenPair) -> dict[str, str]:
     return always if request.body is None else {**always, "Content-Type": "application/json"}
 
 
-def _make_missing_token_outcome(error: Exception, *, buys: bool) -> Outcome[T]:
+def _make_missing_token_outcome(error: Exception, *, has_effect: bool) -> Outcome[T]:
     """Return the outcome of a request that wasn't sent, because no access token was available: AUTH, RATE_LIMITED, or
     the outcome of `make_unsent_outcome`.
     """
-    if isinstance(error, TokenRefused):
+    if isinstance(error, CredentialsRefused):
         return Outcome(OutcomeClass.AUTH, error.reason, Sent.NO)
     if isinstance(error, TokenUnavailable) and error.reason == "rate_limited":
         return Outcome(OutcomeClass.RATE_LIMITED, error.reason, Sent.NO)
-    return make_unsent_outcome(error_reason(error), buys=buys)
+    return make_unsent_outcome(error_reason(error), has_effect=has_effect)

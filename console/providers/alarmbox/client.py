@@ -9,12 +9,18 @@ from console.domain.records import CheckReport, PurchaseRequest
 from console.providers.alarmbox.authorized_requests import AlarmBoxRequestSender
 from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
 from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
-from console.providers.alarmbox.responses import LARGEST_ID, judge_detail, judge_list, judge_pdf, judge_purchase
-from console.providers.credit_provider import Capabilities, PdfAnswer, RateGate, TokenKeeper
+from console.providers.alarmbox.responses import (
+    LARGEST_ID,
+    make_detail_converter,
+    make_list_converter,
+    make_pdf_converter,
+    make_purchase_converter,
+)
+from console.providers.credit_provider import Capabilities, PdfAnswer, RateLimiter, TokenStore
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome
 from console.providers.http.transport import MEBIBYTE, HttpTransport
 
-__all__ = ["PRODUCTION_URL", "AlarmBox", "AlarmBoxConfig", "AlarmBoxReader", "open_alarmbox"]
+__all__ = ["PRODUCTION_URL", "AlarmBox", "AlarmBoxConfig", "AlarmBoxReader", "make_alarmbox_adapter"]
 
 PRODUCTION_URL = "https://api.alarmbox.jp"
 PURCHASE_READ_TIMEOUT_SECONDS = 30.0
@@ -47,7 +53,7 @@ class AlarmBoxReader:
         )
 
     @property
-    def oauth(self) -> AlarmBoxOAuth:
+    def oauth_calls(self) -> AlarmBoxOAuth:
         """The OAuth calls with which a person authorises this console at AlarmBox for the first time."""
         return self._sender.oauth
 
@@ -56,28 +62,30 @@ class AlarmBoxReader:
         id is possible; then nothing is sent.
         """
         if not _is_valid_id(credit_check_id):
-            return make_unsent_outcome("bad_id", buys=False)
+            return make_unsent_outcome("bad_id", has_effect=False)
         request = _read_request(f"{_CHECKS_PATH}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
-        return self._sender.send(request, judge_detail(credit_check_id))
+        return self._sender.send(request, make_detail_converter(credit_check_id))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         """Read the current report of a credit check together with its PDF, by AlarmBox's id. The outcome has the
         reason `bad_id` if no such id is possible; then nothing is sent.
         """
         if not _is_valid_id(credit_check_id):
-            return make_unsent_outcome("bad_id", buys=False)
+            return make_unsent_outcome("bad_id", has_effect=False)
         path = f"{_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
         request = _read_request(path, PDF_BUDGET_SECONDS, _LARGEST_PDF_ANSWER_BYTES)
-        return self._sender.send(request, judge_pdf(credit_check_id))
+        return self._sender.send(request, make_pdf_converter(credit_check_id))
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         """Read the list of purchases for a corporation number. If the settings say that AlarmBox offers no list call,
         nothing is sent and the outcome has the reason `no_list_call`.
         """
         if not self._has_list_call:
-            return make_unsent_outcome("no_list_call", buys=False)
+            return make_unsent_outcome("no_list_call", has_effect=False)
         path = f"{_CHECKS_PATH}?corporation_number={quote(corporation_number, safe='')}"
-        return self._sender.send(_read_request(path, READ_BUDGET_SECONDS, MEBIBYTE), judge_list(corporation_number))
+        return self._sender.send(
+            _read_request(path, READ_BUDGET_SECONDS, MEBIBYTE), make_list_converter(corporation_number)
+        )
 
 
 class AlarmBox(AlarmBoxReader):
@@ -90,16 +98,16 @@ class AlarmBox(AlarmBoxReader):
         try:
             http_request = _purchase_request(request)
         except Exception:  # the request couldn't be built, so nothing was sent
-            return make_unsent_outcome("bad_request", buys=True)
-        return self._sender.send(http_request, judge_purchase(request.corporation_number))
+            return make_unsent_outcome("bad_request", has_effect=True)
+        return self._sender.send(http_request, make_purchase_converter(request.corporation_number))
 
-    def reader(self) -> AlarmBoxReader:
+    def make_reader(self) -> AlarmBoxReader:
         """Return an adapter of AlarmBox without the call that buys."""
         return AlarmBoxReader(self._sender, find_purchases=self._has_list_call)
 
 
-def open_alarmbox(
-    config: AlarmBoxConfig, *, tokens: TokenKeeper, gate: RateGate, clock: Clock, scale: TimeScale
+def make_alarmbox_adapter(
+    config: AlarmBoxConfig, *, tokens: TokenStore, gate: RateLimiter, clock: Clock, scale: TimeScale
 ) -> AlarmBox:
     """Return the adapter of AlarmBox for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for
     an invalid URL.
@@ -127,7 +135,7 @@ def _purchase_request(request: PurchaseRequest) -> SingleRequest:
         PURCHASE_BUDGET_SECONDS,
         MEBIBYTE,
         body=body,
-        buys=True,
+        has_effect=True,
     )
 
 

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 from console.domain.clock import Clock
 from console.domain.provider_outcome import Sent
-from console.providers.credit_provider import RateGate, TokenPair, TokenRefused, TokenUnavailable
+from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenPair, TokenUnavailable
 from console.providers.http.strict_json import Unreadable, parse_object
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 
-OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+OUT_OF_BAND_REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
 SCOPE = "read credit_check:create"
 _READ_TIMEOUT_SECONDS = 15.0
 _BUDGET_SECONDS = 25.0
@@ -32,21 +32,21 @@ class AlarmBoxConfig:
     client_id: str = field(repr=False)
     client_secret: str = field(repr=False)
     find_purchases: bool = False
-    redirect_uri: str = OUT_OF_BAND
+    redirect_uri: str = OUT_OF_BAND_REDIRECT_URI
 
 
-class _AnswerLost(TokenUnavailable):
+class TokenAnswerLost(TokenUnavailable):
     """No usable answer to a token request arrived. The request may have reached AlarmBox, so the refresh token may
     have been used.
     """
 
 
 class AlarmBoxOAuth:
-    """Calls to AlarmBox's `/oauth`. This class stores no tokens: the TokenKeeper stores each new pair before it is
+    """Calls to AlarmBox's `/oauth`. This class stores no tokens: the TokenStore stores each new pair before it is
     used.
     """
 
-    def __init__(self, config: AlarmBoxConfig, *, transport: HttpTransport, gate: RateGate, clock: Clock) -> None:
+    def __init__(self, config: AlarmBoxConfig, *, transport: HttpTransport, gate: RateLimiter, clock: Clock) -> None:
         self._config = config
         self._transport = transport
         self._gate = gate
@@ -70,23 +70,23 @@ class AlarmBoxOAuth:
         """Exchange an authorisation code for the first token pair. A code can be used only once, so the request isn't
         repeated.
 
-        Raises TokenRefused or TokenUnavailable.
+        Raises CredentialsRefused or TokenUnavailable.
         """
         pair = self._request_pair({"grant_type": "authorization_code", "code": code}, old_refresh_token="")
         if pair is None:
-            raise TokenRefused
+            raise CredentialsRefused
         return pair
 
     def exchange(self, refresh_token: str) -> TokenPair | None:
         """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token. If
         the answer is lost, the request is sent once more.
 
-        Raises TokenRefused or TokenUnavailable.
+        Raises CredentialsRefused or TokenUnavailable.
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         try:
             return self._request_pair(form, refresh_token)
-        except _AnswerLost:
+        except TokenAnswerLost:
             return self._request_pair(form, refresh_token)
 
     def _request_pair(self, form: dict[str, str], old_refresh_token: str) -> TokenPair | None:
@@ -115,24 +115,24 @@ class AlarmBoxOAuth:
                 budget=_BUDGET_SECONDS,
                 # AlarmBox may invalidate the old pair after its answer: if we lose the new pair, a person must
                 # authorise this console again.
-                may_be_cut=False,
+                may_be_interrupted=False,
             )
         except TransportFailure as failure:
-            error_type = TokenUnavailable if failure.sent is Sent.NO else _AnswerLost
+            error_type = TokenUnavailable if failure.sent is Sent.NO else TokenAnswerLost
             raise error_type(failure.reason) from None
 
 
 def _read_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_token: str) -> TokenPair:
     """Read the token pair from an answer with status 2xx. If the answer has no new refresh token, the pair keeps
-    `old_refresh_token`. Raises _AnswerLost if the answer is unreadable.
+    `old_refresh_token`. Raises TokenAnswerLost if the answer is unreadable.
     """
     try:
         body = parse_object(answer.body)
     except Unreadable:
-        raise _AnswerLost("token_unreadable") from None
+        raise TokenAnswerLost("token_unreadable") from None
     access_token, refresh_token = body.get("access_token"), body.get("refresh_token") or old_refresh_token
     if not (_is_token(access_token) and _is_token(refresh_token)):
-        raise _AnswerLost("token_unreadable")
+        raise TokenAnswerLost("token_unreadable")
     seconds = _parse_lifetime_seconds(body.get("expires_in"))
     return TokenPair(
         access_token, refresh_token, None if seconds is None else requested_at + timedelta(seconds=seconds)
@@ -150,13 +150,13 @@ def _parse_lifetime_seconds(value: object) -> int | None:
 
 
 def _require_refusal(answer: HttpAnswer) -> None:
-    """Return without an error if the answer refuses this refresh token or code. Raise TokenRefused or
+    """Return without an error if the answer refuses this refresh token or code. Raise CredentialsRefused or
     TokenUnavailable for any other answer.
     """
     if answer.status == 429:
         raise TokenUnavailable("rate_limited")
     if not 400 <= answer.status < 500:
-        raise _AnswerLost(f"http_{answer.status}")
+        raise TokenAnswerLost(f"http_{answer.status}")
     try:
         error = parse_object(answer.body).get("error")
     except Unreadable:
@@ -164,4 +164,4 @@ def _require_refusal(answer: HttpAnswer) -> None:
     if not isinstance(error, str) and answer.status != 401:
         raise TokenUnavailable(f"http_{answer.status}")
     if error != "invalid_grant":
-        raise TokenRefused("client_refused")
+        raise CredentialsRefused("client_refused")

@@ -21,7 +21,7 @@ _STRING_START_PATTERN = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
 
 
 @dataclass(frozen=True, slots=True)
-class PdfField:
+class PdfTextPosition:
     """Position of the PDF's Base64 text in the JSON body: from `start` to before `end`."""
 
     body: bytes = field(repr=False)
@@ -42,7 +42,7 @@ class PdfField:
         return f"<pdf {self.decoded_bytes} bytes>"
 
 
-def split_pdf(body: bytes) -> tuple[bytes, PdfField | None]:
+def split_pdf(body: bytes) -> tuple[bytes, PdfTextPosition | None]:
     """Return the body with a short text in the place of the PDF, and the position of the PDF's Base64 text.
 
     The position is None if the field is missing or isn't a string. Raises UnusableAnswer `pdf_twice` if the body has
@@ -54,7 +54,7 @@ def split_pdf(body: bytes) -> tuple[bytes, PdfField | None]:
         return body, None  # not a string, incomplete, or not Base64: the JSON parser or the caller reports it
     if body.find(_FIELD_NAME, end) >= 0:
         raise UnusableAnswer("pdf_twice")
-    pdf = PdfField(body, start, end)
+    pdf = PdfTextPosition(body, start, end)
     return body[:start] + pdf.placeholder.encode("ascii") + body[end:], pdf
 
 
@@ -69,7 +69,7 @@ def _find_value_start(body: bytes, key_start: int) -> int | None:
     return opening.end() if opening else None
 
 
-def decode_pdf(pdf: PdfField) -> bytes:
+def decode_pdf(pdf: PdfTextPosition) -> bytes:
     """Return the content of the PDF. Raises UnusableAnswer `pdf_empty`, `pdf_too_large`, `pdf_not_base64`,
     `pdf_not_pdf` or `pdf_no_end`.
 
@@ -121,7 +121,7 @@ def _decode_pieces(texts: Iterator[bytes]) -> Iterator[bytes]:
         raise ValueError("length is no multiple of four")
 
 
-def _iterate_text_pieces(pdf: PdfField, has_escapes: bool) -> Iterator[bytes]:
+def _iterate_text_pieces(pdf: PdfTextPosition, has_escapes: bool) -> Iterator[bytes]:
     r"""Yield the Base64 text in pieces. JSON escapes in the text (a server may write `\/`) are resolved; a piece
     never ends within an escape.
     """

@@ -10,9 +10,9 @@ from console.providers.http.response_classes import (
     LIST_STATUSES,
     PURCHASE_STATUSES,
     READ_STATUSES,
-    Judge,
+    AnswerConverter,
     UnusableAnswer,
-    make_judge,
+    make_answer_converter,
     storable_text,
 )
 from console.providers.http.strict_json import Unreadable, parse_object
@@ -22,7 +22,7 @@ _RESULTS = frozenset({"ok", "hold", "ng"})
 _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def judge_purchase(corporation_number: str) -> Judge[CheckReport]:
+def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckReport]:
     """Return the function that converts the answer to a purchase into an outcome. A success must have AlarmBox's id,
     and must not have another corporation number than the requested one.
     """
@@ -33,10 +33,10 @@ def judge_purchase(corporation_number: str) -> Judge[CheckReport]:
             raise UnusableAnswer("other_number")
         return report
 
-    return make_judge(PURCHASE_STATUSES, read, make_evidence_text)
+    return make_answer_converter(PURCHASE_STATUSES, read, make_evidence_text)
 
 
-def judge_detail(credit_check_id: int) -> Judge[CheckReport]:
+def make_detail_converter(credit_check_id: int) -> AnswerConverter[CheckReport]:
     """Return the function that converts an answer with the report of a credit check into an outcome. A PDF in the
     answer is ignored.
     """
@@ -44,10 +44,10 @@ def judge_detail(credit_check_id: int) -> Judge[CheckReport]:
     def read(body: bytes) -> CheckReport:
         return _read_own_report(credit_check_id, _get_check(split_pdf(body)[0]))
 
-    return make_judge(READ_STATUSES, read, make_evidence_text)
+    return make_answer_converter(READ_STATUSES, read, make_evidence_text)
 
 
-def judge_pdf(credit_check_id: int) -> Judge[PdfAnswer]:
+def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
     """Return the function that converts an answer with a report and its PDF into an outcome. The PDF must be
     complete.
     """
@@ -61,10 +61,10 @@ def judge_pdf(credit_check_id: int) -> Judge[PdfAnswer]:
             return PdfAnswer(report, decode_pdf(pdf))
         raise UnusableAnswer("pdf_not_base64" if isinstance(file_data, str) else "pdf_missing")
 
-    return make_judge(READ_STATUSES, read, make_evidence_text)
+    return make_answer_converter(READ_STATUSES, read, make_evidence_text)
 
 
-def judge_list(corporation_number: str) -> Judge[tuple[CheckReport, ...]]:
+def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckReport, ...]]:
     """Return the function that converts a list of purchases into an outcome with the reports of this corporation
     number. One unreadable report makes the whole list unusable, because it could be a report of this number.
     """
@@ -78,7 +78,7 @@ def judge_list(corporation_number: str) -> Judge[tuple[CheckReport, ...]]:
             raise UnusableAnswer("no_number")
         return tuple(report for report in reports if report.corporation_number == corporation_number)
 
-    return make_judge(LIST_STATUSES, read, make_evidence_text)
+    return make_answer_converter(LIST_STATUSES, read, make_evidence_text)
 
 
 def make_evidence_text(body: bytes) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Producer
 
 DELIVERY_SECONDS = 10.0
-MARGIN_SECONDS = 5.0
+EXTRA_WAIT_SECONDS = 5.0
 """Seconds for which `publish` waits longer than the client library's own time limit. So the library can't deliver a
 message after `publish` has reported a failure.
 """
@@ -55,7 +55,7 @@ class AlertKafka:
             )
         except BufferError:
             return "queue_full"
-        producer.flush(DELIVERY_SECONDS + MARGIN_SECONDS)
+        producer.flush(DELIVERY_SECONDS + EXTRA_WAIT_SECONDS)
         if not delivery_errors:
             self._producer = None  # discards the messages that the producer has not delivered
             return "no_answer"

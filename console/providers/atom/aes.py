@@ -38,7 +38,7 @@ def derive_key(key: str, salt: str) -> bytes:
     return PBKDF2HMAC(SHA512(), KEY_BYTES, salt.encode(), ROUNDS).derive(key.encode())
 
 
-def seal(text: str, key: bytes) -> str:
+def encrypt_text(text: str, key: bytes) -> str:
     """Encrypt the text (as UTF-8) and return the ciphertext as upper-case hex."""
     plaintext = text.encode()
     encryptor = _make_cipher(key).encryptor()
@@ -49,9 +49,9 @@ def seal(text: str, key: bytes) -> str:
     )
 
 
-def unseal(sealed: str, key: bytes) -> str:
+def decrypt_text(encrypted: str, key: bytes) -> str:
     """Decrypt a ciphertext given as hex in upper or lower case. Raises DecryptionFailed for every fault."""
-    plaintext, is_valid = decrypt_padded(sealed, key)
+    plaintext, is_valid = decrypt_padded(encrypted, key)
     try:
         text = plaintext.decode()
     except UnicodeDecodeError:

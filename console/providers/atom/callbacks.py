@@ -12,7 +12,7 @@ from console.providers.atom.envelopes import (
     extract_ciphertext,
     get_code,
     get_object,
-    mask_text,
+    make_storable_text,
     parse_decrypted,
     parse_id,
     parse_rupees,
@@ -20,7 +20,7 @@ from console.providers.atom.envelopes import (
 from console.providers.atom.payment_attempts import read_bank_id, read_report, read_sub_channel
 from console.providers.atom.request_bodies import AtomMerchant
 from console.providers.atom.signing import are_signatures_equal, compute_signature
-from console.providers.atom.status_codes import PAYMENTS, Call, find_verdict
+from console.providers.atom.status_codes import PAYMENT_CODES, AtomCall, find_verdict
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import Unreadable
 from console.providers.payment_notices import Callback
@@ -28,7 +28,7 @@ from console.providers.payment_notices import Callback
 LARGEST_CALLBACK_BYTES = 64 << 10
 
 
-def open_callback(body: bytes, merchant: AtomMerchant) -> Callback:
+def parse_callback(body: bytes, merchant: AtomMerchant) -> Callback:
     """Parse the form that Atom sends as a callback. No content of `body` makes the function raise an exception.
 
     Format, padding, text, merchant and signature are all checked before the result of any check is used. So neither
@@ -40,7 +40,7 @@ def open_callback(body: bytes, merchant: AtomMerchant) -> Callback:
     plaintext, is_valid = decrypt_padded(
         extract_ciphertext(body), derive_key(merchant.response_key, merchant.response_salt)
     )
-    evidence = mask_text(plaintext)
+    evidence = make_storable_text(plaintext)
     hint, signed_parts, received_signature = _read_signed_parts(plaintext)
     computed_signature = compute_signature(merchant.response_hash_key, *signed_parts)
     checks = (
@@ -98,9 +98,9 @@ def _make_genuine_callback(plaintext: bytes, signed_parts: tuple[str, ...], evid
     """
     _, atom_id, order, _, code, *_ = signed_parts
     event_id = hashlib.sha256(f"atom\n{order}\n{atom_id}\n{code}".encode()).hexdigest()
-    judgement = find_verdict(Call.PAYMENT, code)
+    judgement = find_verdict(AtomCall.PAYMENT, code)
     report, kind, reason = None, judgement.kind, judgement.reason
-    if code in PAYMENTS:
+    if code in PAYMENT_CODES:
         try:
             report = read_report(_read_payment_fields(plaintext), order)
         except UnusableAnswer as error:

@@ -18,7 +18,7 @@ from console.domain.payments.provider_messages import (
     StartedPayment,
 )
 from console.domain.provider_outcome import Outcome
-from console.providers.atom.callbacks import open_callback
+from console.providers.atom.callbacks import parse_callback
 from console.providers.atom.encrypted_requests import READ_TIMEOUT_SECONDS, AtomRequestSender, AtomUrls
 from console.providers.atom.envelopes import is_id
 from console.providers.atom.read_retries import DEFAULT_RETRY_LIMITS, RetryLimits, ask_with_retries
@@ -32,15 +32,15 @@ from console.providers.atom.request_bodies import (
 )
 from console.providers.atom.responses import read_payment, read_refund, read_refund_status, read_token
 from console.providers.atom.signing import find_ist_day
-from console.providers.atom.status_codes import Call
-from console.providers.credit_provider import RateGate
+from console.providers.atom.status_codes import AtomCall
+from console.providers.credit_provider import RateLimiter
 from console.providers.http.single_request import make_unsent_outcome
 from console.providers.payment_notices import Callback
 from console.providers.payment_provider import PaymentCapabilities
 
 T = TypeVar("T")
 
-__all__ = ["Atom", "AtomConfig", "AtomMerchant", "AtomReader", "AtomUrls", "open_atom"]
+__all__ = ["Atom", "AtomConfig", "AtomMerchant", "AtomReader", "AtomUrls", "make_atom_adapter"]
 
 _LONGEST_PROVIDER_ID = 64
 
@@ -84,27 +84,27 @@ class AtomReader:
         """
         merchant, amount, day = self._sender.merchant, question.amount, _find_india_day(question)
         if not is_id(question.merchant_payment_id):
-            return make_unsent_outcome("bad_id", buys=False)
+            return make_unsent_outcome("bad_id", has_effect=False)
         if amount is None or day is None:
-            return make_unsent_outcome("amount_and_day_needed", buys=False)
+            return make_unsent_outcome("amount_and_day_needed", has_effect=False)
         if not _is_payable(amount):
-            return make_unsent_outcome("bad_amount", buys=False)
+            return make_unsent_outcome("bad_amount", has_effect=False)
         text = make_verification_text(merchant, question.merchant_payment_id, amount, day)
         read = read_payment(merchant.merch_id, question)
-        return self._ask_with_retries(lambda: self._sender.send(Call.PAYMENT, text, read))
+        return self._ask_with_retries(lambda: self._sender.send(AtomCall.PAYMENT, text, read))
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Read the state of one of our refunds, which Atom gives as a remark."""
         if not _has_valid_ids(order):
-            return make_unsent_outcome("bad_id", buys=False)
+            return make_unsent_outcome("bad_id", has_effect=False)
         text, read = make_refund_status_text(self._sender.merchant, order), read_refund_status(order)
-        return self._ask_with_retries(lambda: self._sender.send(Call.REFUND_STATUS, text, read))
+        return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read))
 
     def parse_callback(self, body: bytes) -> Callback:
         """Parse the form that Atom has sent to our return address or callback address, and check its signature. Sends
         nothing.
         """
-        return open_callback(body, self._sender.merchant)
+        return parse_callback(body, self._sender.merchant)
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
         """Return None: Atom publishes no time limit for refunds."""
@@ -133,31 +133,31 @@ class Atom(AtomReader):
         (`merchant_payment_id`).
         """
         if not is_id(request.merchant_payment_id):
-            return make_unsent_outcome("bad_id", buys=True)
+            return make_unsent_outcome("bad_id", has_effect=True)
         if not _is_payable(request.amount):
-            return make_unsent_outcome("bad_amount", buys=True)
-        return self._sender.send(Call.AUTH, make_auth_text(self._sender.merchant, request), read_token(request))
+            return make_unsent_outcome("bad_amount", has_effect=True)
+        return self._sender.send(AtomCall.AUTH, make_auth_text(self._sender.merchant, request), read_token(request))
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Request a refund. The outcome of a request that Atom accepts is PENDING."""
         if not _has_valid_ids(order):
-            return make_unsent_outcome("bad_id", buys=True)
+            return make_unsent_outcome("bad_id", has_effect=True)
         if not _is_payable(order.amount):
-            return make_unsent_outcome("bad_amount", buys=True)
-        return self._sender.send(Call.REFUND, make_refund_text(self._sender.merchant, order), read_refund(order))
+            return make_unsent_outcome("bad_amount", has_effect=True)
+        return self._sender.send(AtomCall.REFUND, make_refund_text(self._sender.merchant, order), read_refund(order))
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
         """Return FAILED_DEFINITE `not_supported` without sending anything: Atom has no call that cancels. A payment
         can be refunded instead.
         """
-        return make_unsent_outcome("not_supported", buys=True)
+        return make_unsent_outcome("not_supported", has_effect=True)
 
-    def reader(self) -> AtomReader:
+    def make_reader(self) -> AtomReader:
         """Return an adapter of Atom without the calls that move money."""
         return AtomReader(self._sender, self._retry_limits)
 
 
-def open_atom(config: AtomConfig, *, gate: RateGate, clock: Clock, scale: TimeScale) -> Atom:
+def make_atom_adapter(config: AtomConfig, *, gate: RateLimiter, clock: Clock, scale: TimeScale) -> Atom:
     """Return the adapter of Atom for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for an
     invalid URL.
     """

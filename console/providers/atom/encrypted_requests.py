@@ -9,11 +9,11 @@ from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome
 from console.domain.setting_problems import SettingProblem
-from console.providers.atom.aes import derive_key, seal
+from console.providers.atom.aes import derive_key, encrypt_text
 from console.providers.atom.request_bodies import AtomMerchant, Verification
-from console.providers.atom.responses import Read, make_judge
-from console.providers.atom.status_codes import Call
-from console.providers.credit_provider import RateGate
+from console.providers.atom.responses import AnswerReader, make_atom_converter
+from console.providers.atom.status_codes import AtomCall
+from console.providers.credit_provider import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
 
@@ -37,26 +37,32 @@ class AtomUrls:
     refund_status: str
 
     @classmethod
-    def for_production(cls, form: Verification = Verification.V1) -> Self:
-        """Return the URLs of Atom's production environment. `form` is the version of the call TXNVERIFICATION."""
-        main_host = "https://payment1.atomtech.in"
-        return cls._from_hosts(main_host, "https://payment.atomtech.in", main_host, form)
-
-    @classmethod
-    def for_uat(cls, form: Verification = Verification.V1) -> Self:
-        """Return the URLs of Atom's test environment (UAT). `form` is the version of the call TXNVERIFICATION."""
-        return cls._from_hosts("https://paynetzuat.atomtech.in", *("https://caller.atomtech.in",) * 2, form)
-
-    @classmethod
-    def from_origin(cls, origin: str, form: Verification = Verification.V1) -> Self:
-        """Return URLs that have the same origin (`https://host[:port]`) for all calls. `form` is the version of the
-        call TXNVERIFICATION.
+    def for_production(cls, verification: Verification = Verification.V1) -> Self:
+        """Return the URLs of Atom's production environment. `verification` is the version of the call
+        TXNVERIFICATION.
         """
-        return cls._from_hosts(*(origin.rstrip("/"),) * 3, form)
+        main_host = "https://payment1.atomtech.in"
+        return cls._from_hosts(main_host, "https://payment.atomtech.in", main_host, verification)
 
     @classmethod
-    def _from_hosts(cls, main_host: str, refund_host: str, refund_status_host: str, form: Verification) -> Self:
-        version = "/v2" if form is Verification.V2 else ""
+    def for_uat(cls, verification: Verification = Verification.V1) -> Self:
+        """Return the URLs of Atom's test environment (UAT). `verification` is the version of the call
+        TXNVERIFICATION.
+        """
+        return cls._from_hosts("https://paynetzuat.atomtech.in", *("https://caller.atomtech.in",) * 2, verification)
+
+    @classmethod
+    def from_origin(cls, origin: str, verification: Verification = Verification.V1) -> Self:
+        """Return URLs that have the same origin (`https://host[:port]`) for all calls. `verification` is the version
+        of the call TXNVERIFICATION.
+        """
+        return cls._from_hosts(*(origin.rstrip("/"),) * 3, verification)
+
+    @classmethod
+    def _from_hosts(
+        cls, main_host: str, refund_host: str, refund_status_host: str, verification: Verification
+    ) -> Self:
+        version = "/v2" if verification is Verification.V2 else ""
         return cls(
             auth=f"{main_host}/ots/aipay/auth",
             verification=f"{main_host}/ots{version}/payment/status",
@@ -64,13 +70,13 @@ class AtomUrls:
             refund_status=f"{refund_status_host}/ots/payment/status",
         )
 
-    def by_call(self) -> Mapping[Call, str]:
+    def by_call(self) -> Mapping[AtomCall, str]:
         """Return a mapping from each call to its URL."""
         return {
-            Call.AUTH: self.auth,
-            Call.PAYMENT: self.verification,
-            Call.REFUND: self.refund,
-            Call.REFUND_STATUS: self.refund_status,
+            AtomCall.AUTH: self.auth,
+            AtomCall.PAYMENT: self.verification,
+            AtomCall.REFUND: self.refund,
+            AtomCall.REFUND_STATUS: self.refund_status,
         }
 
 
@@ -81,7 +87,7 @@ class AtomRequestSender:
     """
 
     def __init__(
-        self, urls: AtomUrls, merchant: AtomMerchant, *, gate: RateGate, clock: Clock, scale: TimeScale
+        self, urls: AtomUrls, merchant: AtomMerchant, *, gate: RateLimiter, clock: Clock, scale: TimeScale
     ) -> None:
         self.merchant = merchant
         self.clock = clock
@@ -93,23 +99,23 @@ class AtomRequestSender:
             for origin, _ in self._addresses.values()
         }
 
-    def send(self, call: Call, text: str, read: Read[T]) -> Outcome[T]:
+    def send(self, call: AtomCall, text: str, read: AnswerReader[T]) -> Outcome[T]:
         """Encrypt `text`, send it to the URL of `call`, and return the outcome; `read` converts the decrypted answer.
         Raises no Exception.
         """
-        has_effect = call in (Call.AUTH, Call.REFUND)
+        has_effect = call in (AtomCall.AUTH, AtomCall.REFUND)
         merchant = self.merchant
         origin, path = self._addresses[call]
         try:
-            sealed = seal(text, derive_key(merchant.request_key, merchant.request_salt))
-            answer_judge = make_judge(call, derive_key(merchant.response_key, merchant.response_salt), read)
+            sealed = encrypt_text(text, derive_key(merchant.request_key, merchant.request_salt))
+            answer_judge = make_atom_converter(call, derive_key(merchant.response_key, merchant.response_salt), read)
             body = urlencode({"merchId": merchant.merch_id, "encData": sealed}).encode()
         except Exception:  # the encryption failed: nothing was sent
-            return make_unsent_outcome("not_prepared", buys=has_effect)
+            return make_unsent_outcome("not_prepared", has_effect=has_effect)
         return send_once(
             self._transports[origin],
             self._gate,
-            SingleRequest("POST", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, body=body, buys=has_effect),
+            SingleRequest("POST", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, body=body, has_effect=has_effect),
             answer_judge,
             headers=_HEADERS,
             secrets=merchant.secrets,

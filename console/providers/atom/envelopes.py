@@ -51,7 +51,7 @@ def _to_decimal(text: str) -> Decimal:
         raise Unreadable("a number beyond all bounds") from None
 
 
-def mask_text(plaintext: bytes) -> str:
+def make_storable_text(plaintext: bytes) -> str:
     """Return the part of a decrypted message that may be stored: its JSON, in which `***` replaces payer data and
     secrets.
     """

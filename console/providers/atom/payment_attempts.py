@@ -10,7 +10,7 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.envelopes import Fields, check_currency, get_code, get_object, parse_id, parse_rupees
 from console.providers.atom.signing import parse_ist
-from console.providers.atom.status_codes import PAYMENTS, Call, find_verdict
+from console.providers.atom.status_codes import PAYMENT_CODES, AtomCall, find_verdict
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import Unreadable
 from console.providers.payment_result_codes import Verdict, make_unknown_verdict
@@ -41,7 +41,7 @@ def read_attempts(instrument: object) -> list[Fields]:
     return attempts
 
 
-def judge_attempt(attempt: Fields, merch_id: str, question: PaymentQuestion) -> Attempt | None:
+def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuestion) -> Attempt | None:
     """Return the verdict and the report of one attempt; None if the attempt belongs to another payment or another
     merchant.
 
@@ -51,21 +51,21 @@ def judge_attempt(attempt: Fields, merch_id: str, question: PaymentQuestion) -> 
         merchant = get_object(attempt, "merchDetails")
         if parse_id(merchant.get("merchId")) not in (None, merch_id) or _is_other_payment(merchant, question):
             return None
-        return _judge_own(attempt, question)
+        return _read_own_attempt(attempt, question)
     except UnusableAnswer as error:
         return make_unknown_verdict(error.reason), None
     except Unreadable:
         return make_unknown_verdict("unreadable"), None
 
 
-def _judge_own(attempt: Fields, question: PaymentQuestion) -> Attempt:
+def _read_own_attempt(attempt: Fields, question: PaymentQuestion) -> Attempt:
     code = get_code(attempt)
-    if code not in PAYMENTS:
-        return find_verdict(Call.PAYMENT, code), None
+    if code not in PAYMENT_CODES:
+        return find_verdict(AtomCall.PAYMENT, code), None
     report = read_report(attempt, question.merchant_payment_id)
     if question.amount is not None and report.amount not in (None, question.amount):
         return make_unknown_verdict("other_amount"), report
-    return PAYMENTS[code].verdict, report
+    return PAYMENT_CODES[code].verdict, report
 
 
 def _is_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
@@ -128,8 +128,8 @@ def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
         merchant_payment_id=merchant_payment_id,
         provider_payment_id=parse_id(pay_details.get("atomTxnId")),
         provider_state=code,
-        state=PAYMENTS[code].state,
-        final=PAYMENTS[code].final,
+        state=PAYMENT_CODES[code].state,
+        final=PAYMENT_CODES[code].final,
         amount=parse_rupees(pay_details.get("amount")),
         total=parse_rupees(pay_details.get("totalAmount")),
         paid_at=next(filter(None, map(parse_ist, times)), None),

@@ -23,7 +23,7 @@ from console.settings.value_parsers import choice_parser
 
 if TYPE_CHECKING:
     from console.providers.atom.client import AtomMerchant, AtomUrls
-    from console.providers.payment_provider import PaymentVendor
+    from console.providers.payment_provider import PaymentProvider
 
 SPACING_SECONDS = 1.0
 CALLS = ("auth", "verification", "refund", "refund_status")
@@ -75,12 +75,12 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
     )
 
 
-def _open_vendor(arguments: AdapterArguments[AtomSettings]) -> "PaymentVendor":
-    from console.providers.atom.client import AtomConfig, open_atom
+def _make_adapter(arguments: AdapterArguments[AtomSettings]) -> "PaymentProvider":
+    from console.providers.atom.client import AtomConfig, make_atom_adapter
 
     own_merchant = make_merchant(arguments.own_settings, arguments.secrets)
     config = AtomConfig(make_urls(arguments.own_settings, own_merchant, arguments.url), own_merchant)
-    return open_atom(config, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
+    return make_atom_adapter(config, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
 
 
 def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "AtomMerchant":
@@ -113,9 +113,9 @@ def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str 
 
 
 def _find_state(provider_word: str) -> PaymentState | None:
-    from console.providers.atom.status_codes import PAYMENTS
+    from console.providers.atom.status_codes import PAYMENT_CODES
 
-    row = PAYMENTS.get(provider_word)
+    row = PAYMENT_CODES.get(provider_word)
     return row.state if row else None
 
 
@@ -176,6 +176,6 @@ PLUGIN = ProviderPlugin(
         ),
     ),
     read_settings=_read_settings,
-    open=_open_vendor,
-    meaning=_find_state,
+    make_adapter=_make_adapter,
+    find_payment_state=_find_state,
 )

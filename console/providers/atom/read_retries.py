@@ -18,13 +18,13 @@ _TEMPORARY_REASONS = frozenset({"connection_broken", "answer_cut", "not_connecte
 
 @dataclass(frozen=True, slots=True)
 class RetryLimits:
-    """Limits for the repetitions of a read; all durations are real seconds. `tries`: largest number of requests. The
-    first pause takes `first_pause`; each later pause takes twice as long as the one before, at most `longest_pause`.
-    Each pause is shortened by a random part of up to a quarter. `longest_total`: time from the first request to the
-    start of the last one.
+    """Limits for the repetitions of a read; all durations are real seconds. `most_requests`: largest number of
+    requests. The first pause takes `first_pause`; each later pause takes twice as long as the one before, at most
+    `longest_pause`. Each pause is shortened by a random part of up to a quarter. `longest_total`: time from the first
+    request to the start of the last one.
     """
 
-    tries: int = 3
+    most_requests: int = 3
     first_pause: float = 2.0
     longest_pause: float = 60.0
     longest_total: float = 20.0
@@ -37,7 +37,7 @@ class RetryLimits:
 
 
 DEFAULT_RETRY_LIMITS = RetryLimits()
-SINGLE_TRY = RetryLimits(tries=1)
+NO_RETRIES = RetryLimits(most_requests=1)
 
 
 def ask_with_retries(
@@ -50,14 +50,14 @@ def ask_with_retries(
         clock.monotonic() + scale.scaled_seconds(retry_limits.longest_total),
         tracing.retry_count(),
     )
-    for request_count in range(1, retry_limits.tries):
+    for request_count in range(1, retry_limits.most_requests):
         with tracing.with_facts(retries=str(earlier_retries + request_count - 1)):
             outcome = ask()
         pause = scale.scaled_seconds(retry_limits.pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
         if not is_temporary_failure(outcome) or clock.monotonic() + pause > deadline:
             return outcome
         clock.sleep(pause)
-    with tracing.with_facts(retries=str(earlier_retries + retry_limits.tries - 1)):
+    with tracing.with_facts(retries=str(earlier_retries + retry_limits.most_requests - 1)):
         return ask()
 
 

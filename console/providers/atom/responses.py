@@ -24,19 +24,25 @@ from console.providers.atom.envelopes import (
     extract_ciphertext,
     get_code,
     get_object,
-    mask_text,
+    make_storable_text,
     parse_decrypted,
     parse_id,
     parse_rupees,
 )
-from console.providers.atom.payment_attempts import choose_deciding_attempt, judge_attempt, read_attempts
-from console.providers.atom.status_codes import SUCCESS, Call, find_remark_verdict, find_status_verdict, find_verdict
+from console.providers.atom.payment_attempts import choose_deciding_attempt, read_attempt_verdict, read_attempts
+from console.providers.atom.status_codes import (
+    SUCCESS,
+    AtomCall,
+    find_remark_verdict,
+    find_status_verdict,
+    find_verdict,
+)
 from console.providers.http.response_classes import (
     TOO_MANY_REQUESTS,
-    Judge,
+    AnswerConverter,
     UnusableAnswer,
-    has_no_statement,
     storable_text,
+    tells_nothing,
 )
 from console.providers.http.strict_json import Unreadable
 from console.providers.http.transport import HttpAnswer
@@ -49,11 +55,11 @@ from console.providers.payment_result_codes import (
 )
 
 T = TypeVar("T")
-Judgement = tuple[Verdict, T | None]
-Read = Callable[[Fields], Judgement[T]]
+VerdictAndContent = tuple[Verdict, T | None]
+AnswerReader = Callable[[Fields], VerdictAndContent[T]]
 
 
-def make_judge(call: Call, key: bytes, read: Read[T]) -> Judge[T]:
+def make_atom_converter(call: AtomCall, key: bytes, read: AnswerReader[T]) -> AnswerConverter[T]:
     """Return the function that converts an answer to `call` into an outcome. A status 2xx is decided by `read` from
     the answer decrypted with `key`, every other HTTP status by the table of statuses.
 
@@ -61,17 +67,19 @@ def make_judge(call: Call, key: bytes, read: Read[T]) -> Judge[T]:
     ciphertexts.
     """
 
-    def judge_answer(answer: HttpAnswer) -> Outcome[T]:
+    def convert_answer(answer: HttpAnswer) -> Outcome[T]:
         plaintext, is_valid = decrypt_padded(extract_ciphertext(answer.body), key)
-        judgement, content = _judge_answer(call, answer, plaintext if is_valid else None, read)
+        verdict, content = _read_verdict_and_content(call, answer, plaintext if is_valid else None, read)
         evidence = _make_evidence(answer.body, plaintext if is_valid else None)
-        return Outcome(judgement.kind, judgement.reason, Sent.YES, content, answer.status, evidence, answer.sha256)
+        return Outcome(verdict.kind, verdict.reason, Sent.YES, content, answer.status, evidence, answer.sha256)
 
-    return judge_answer
+    return convert_answer
 
 
-def _judge_answer(call: Call, answer: HttpAnswer, plaintext: bytes | None, read: Read[T]) -> Judgement[T]:
-    if answer.status == TOO_MANY_REQUESTS and has_no_statement(answer.body):
+def _read_verdict_and_content(
+    call: AtomCall, answer: HttpAnswer, plaintext: bytes | None, read: AnswerReader[T]
+) -> VerdictAndContent[T]:
+    if answer.status == TOO_MANY_REQUESTS and tells_nothing(answer.body):
         return make_rate_limited_verdict("rate_limited"), None
     if not 200 <= answer.status < 300:
         return find_status_verdict(call, answer.status), None
@@ -87,23 +95,23 @@ def _judge_answer(call: Call, answer: HttpAnswer, plaintext: bytes | None, read:
 
 def _make_evidence(body: bytes, plaintext: bytes | None) -> str:
     if plaintext is not None:
-        return mask_text(plaintext)
+        return make_storable_text(plaintext)
     if b"encData" in body:
         return f"sealed, {len(body)} bytes, not opened"
-    return mask_text(body) if body.lstrip().startswith(b"{") else storable_text(body)
+    return make_storable_text(body) if body.lstrip().startswith(b"{") else storable_text(body)
 
 
-def read_token(request: PaymentRequest) -> Read[StartedPayment]:
+def read_token(request: PaymentRequest) -> AnswerReader[StartedPayment]:
     """Return the function that reads an AUTH answer. The payer needs the token to open the payment page, so without a
     token no payment can exist.
     """
 
-    def read(message: Fields) -> Judgement[StartedPayment]:
+    def read(message: Fields) -> VerdictAndContent[StartedPayment]:
         fields = message if "responseDetails" in message else get_object(message, "payInstrument")
         details = get_object(fields, "responseDetails")
         code = get_code(fields, "txnStatusCode" if "txnStatusCode" in details else "statusCode")
         if code != SUCCESS:
-            return find_verdict(Call.AUTH, code), None
+            return find_verdict(AtomCall.AUTH, code), None
         token = parse_id(fields.get("atomTokenId"))
         if token is None:
             raise UnusableAnswer("no_id")
@@ -112,16 +120,16 @@ def read_token(request: PaymentRequest) -> Read[StartedPayment]:
     return read
 
 
-def read_payment(merch_id: str, question: PaymentQuestion) -> Read[PaymentReport]:
+def read_payment(merch_id: str, question: PaymentQuestion) -> AnswerReader[PaymentReport]:
     """Return the function that reads a TXNVERIFICATION answer, which has the payment's attempts. Without any attempt
     the outcome is NOT_FOUND. If all attempts belong to other payments, the answer is unusable.
     """
 
-    def read(message: Fields) -> Judgement[PaymentReport]:
+    def read(message: Fields) -> VerdictAndContent[PaymentReport]:
         rows = read_attempts(message.get("payInstrument"))
         if not rows:
-            return find_verdict(Call.PAYMENT, "OTS0401"), None
-        attempts = [judge_attempt(row, merch_id, question) for row in rows]
+            return find_verdict(AtomCall.PAYMENT, "OTS0401"), None
+        attempts = [read_attempt_verdict(row, merch_id, question) for row in rows]
         own_attempts = [attempt for attempt in attempts if attempt is not None]
         if not own_attempts:
             raise UnusableAnswer("other_id")
@@ -130,30 +138,30 @@ def read_payment(merch_id: str, question: PaymentQuestion) -> Read[PaymentReport
     return read
 
 
-def read_refund(order: RefundOrder) -> Read[RefundReport]:
+def read_refund(order: RefundOrder) -> AnswerReader[RefundReport]:
     """Return the function that reads a REFUNDINIT answer. The refund counts as accepted only if the answer's entry
     with our idempotency key confirms it, for our payment and our amount.
     """
 
-    def read(message: Fields) -> Judgement[RefundReport]:
+    def read(message: Fields) -> VerdictAndContent[RefundReport]:
         fields = _require_only_payment(message)
         code = get_code(fields)
         if code != SUCCESS:
-            return find_verdict(Call.REFUND, code), None
+            return find_verdict(AtomCall.REFUND, code), None
         pay_details = get_object(fields, "payDetails")
         own_entries = [
             row for row in _require_object_rows(pay_details.get("prodDetails")) if _read_key(row) == order.key
         ]
         if len(own_entries) != 1 or own_entries[0].get("prodStatusCode") != SUCCESS:
             raise UnusableAnswer("refund_not_confirmed")
-        return _judge_refund(pay_details, own_entries[0], order), _make_report(
+        return _find_refund_verdict(pay_details, own_entries[0], order), _make_report(
             order, own_entries[0], "REFUND INITIATED", RefundState.SUBMITTED
         )
 
     return read
 
 
-def _judge_refund(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> Verdict:
+def _find_refund_verdict(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> Verdict:
     """Return ACCEPTED_VERDICT, or an UNKNOWN verdict if the entry has another payment or amount than `order`."""
     check_currency(pay_details)
     if parse_id(pay_details.get("atomTxnId")) not in (None, order.provider_payment_id):
@@ -165,16 +173,16 @@ def _judge_refund(pay_details: Fields, own_entry: Fields, order: RefundOrder) ->
     return ACCEPTED_VERDICT if amounts == {order.amount} else make_unknown_verdict("other_amount")
 
 
-def read_refund_status(order: RefundOrder) -> Read[RefundReport]:
+def read_refund_status(order: RefundOrder) -> AnswerReader[RefundReport]:
     """Return the function that reads a REFUNDSTATUS answer. The remark of our refund decides its state; the status
     code of the whole answer tells nothing about the refund.
     """
 
-    def read(message: Fields) -> Judgement[RefundReport]:
+    def read(message: Fields) -> VerdictAndContent[RefundReport]:
         fields = _require_only_payment(message)
         code = get_code(fields)
         if code != SUCCESS:
-            return find_verdict(Call.REFUND_STATUS, code), None
+            return find_verdict(AtomCall.REFUND_STATUS, code), None
         if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, order.provider_payment_id):
             raise UnusableAnswer("other_payment")
         listed = list(_iterate_refunds(fields.get("refundStatusDetails")))
@@ -182,18 +190,18 @@ def read_refund_status(order: RefundOrder) -> Read[RefundReport]:
         if not own_entries and not all(map(_read_key, listed)):
             raise UnusableAnswer("no_id")  # a refund without a key may be ours
         if not own_entries:
-            return find_verdict(Call.REFUND_STATUS, "OTS0401"), None
+            return find_verdict(AtomCall.REFUND_STATUS, "OTS0401"), None
         if (
             len({(parse_id(row.get("refundTxnId")), find_remark_verdict(row.get("remarks"))) for row in own_entries})
             != 1
         ):
             raise UnusableAnswer("listed_twice")
-        return _judge_remark(own_entries[0], order)
+        return _read_remark_verdict(own_entries[0], order)
 
     return read
 
 
-def _judge_remark(own_entry: Fields, order: RefundOrder) -> Judgement[RefundReport]:
+def _read_remark_verdict(own_entry: Fields, order: RefundOrder) -> VerdictAndContent[RefundReport]:
     row = find_remark_verdict(own_entry.get("remarks"))
     if row is None:
         raise UnusableAnswer("unlisted_state")

@@ -11,7 +11,7 @@ from console.providers.payment_result_codes import (
     ANSWERED_VERDICT,
     NOT_FOUND_VERDICT,
     UNLISTED_VERDICT,
-    PaymentRow,
+    PaymentCodeMeaning,
     Verdict,
     make_denied_verdict,
     make_pending_verdict,
@@ -21,7 +21,7 @@ from console.providers.payment_result_codes import (
 )
 
 
-class Call(StrEnum):
+class AtomCall(StrEnum):
     """The calls to Atom that the adapter makes; the values are the names that Atom gives them."""
 
     AUTH = "AUTH"
@@ -57,16 +57,16 @@ _BAD_REQUEST_CODES = ("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OT
 _PAGE_ERROR_CODES = tuple(f"OTS{number:04}" for number in range(601, 642))
 
 
-PAYMENTS: Mapping[str, PaymentRow] = {
-    "OTS0000": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "OTS0002": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "OTS0551": PaymentRow(make_pending_verdict("pending_at_bank"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0351": PaymentRow(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0301": PaymentRow(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0201": PaymentRow(make_pending_verdict("payment_timed_out"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0001": PaymentRow(make_refused_verdict("payment_reversed"), PaymentState.PAYMENT_FAILED, final=True),
-    "OTS0101": PaymentRow(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
-    "OTS0600": PaymentRow(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
+PAYMENT_CODES: Mapping[str, PaymentCodeMeaning] = {
+    "OTS0000": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "OTS0002": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "OTS0551": PaymentCodeMeaning(make_pending_verdict("pending_at_bank"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0351": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0301": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0201": PaymentCodeMeaning(make_pending_verdict("payment_timed_out"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0001": PaymentCodeMeaning(make_refused_verdict("payment_reversed"), PaymentState.PAYMENT_FAILED, final=True),
+    "OTS0101": PaymentCodeMeaning(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
+    "OTS0600": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
 }
 """Meaning of the status codes for a payment's state, in the answer to TXNVERIFICATION and in a callback."""
 
@@ -78,16 +78,16 @@ _READ_CODES: Mapping[str, Verdict] = {
     "OTS0501": _PROVIDER_ERROR,
 }
 
-CODES: Mapping[Call, Mapping[str, Verdict]] = {
-    Call.PAYMENT: {**_READ_CODES, **{code: row.verdict for code, row in PAYMENTS.items()}},
-    Call.REFUND_STATUS: _READ_CODES,
-    Call.REFUND: {
+VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, Verdict]] = {
+    AtomCall.PAYMENT: {**_READ_CODES, **{code: row.verdict for code, row in PAYMENT_CODES.items()}},
+    AtomCall.REFUND_STATUS: _READ_CODES,
+    AtomCall.REFUND: {
         **_DENIED_CODES,
         **dict.fromkeys((*_BAD_REQUEST_CODES, "OTS0637", "OTS0638", "OTS0641"), make_refused_verdict("bad_request")),
         "OTS0401": make_refused_verdict("no_such_payment"),
         "OTS0951": _PROVIDER_ERROR,
     },
-    Call.AUTH: {
+    AtomCall.AUTH: {
         **dict.fromkeys(("OTS0600", *_PAGE_ERROR_CODES), make_refused_verdict("bad_request")),
         **_DENIED_CODES,
     },
@@ -96,7 +96,7 @@ CODES: Mapping[Call, Mapping[str, Verdict]] = {
 alone decides only a payment's state; for the other calls the answer's contents decide.
 """
 
-REMARKS: Mapping[str, tuple[Verdict, RefundState]] = {
+REFUND_REMARKS: Mapping[str, tuple[Verdict, RefundState]] = {
     "REFUND INITIATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PENDING": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PROCESSED": (ANSWERED_VERDICT, RefundState.COMPLETED),
@@ -104,16 +104,20 @@ REMARKS: Mapping[str, tuple[Verdict, RefundState]] = {
     "REFUND REJECTED": (make_refused_verdict("refund_rejected"), RefundState.FAILED),
 }
 
-_HTTP_STATUSES: Mapping[Call, Mapping[int, Verdict]] = {
-    Call.AUTH: {
+_HTTP_STATUSES: Mapping[AtomCall, Mapping[int, Verdict]] = {
+    AtomCall.AUTH: {
         400: make_refused_verdict("bad_request"),
         401: _CREDENTIALS_REFUSED,
         402: make_refused_verdict("no_token_made"),
         403: _MERCHANT_REFUSED,
     },
-    Call.REFUND: {401: _CREDENTIALS_REFUSED, 403: _MERCHANT_REFUSED},
-    Call.PAYMENT: {401: _CREDENTIALS_REFUSED, 403: _MERCHANT_REFUSED, 429: make_rate_limited_verdict("rate_limited")},
-    Call.REFUND_STATUS: {
+    AtomCall.REFUND: {401: _CREDENTIALS_REFUSED, 403: _MERCHANT_REFUSED},
+    AtomCall.PAYMENT: {
+        401: _CREDENTIALS_REFUSED,
+        403: _MERCHANT_REFUSED,
+        429: make_rate_limited_verdict("rate_limited"),
+    },
+    AtomCall.REFUND_STATUS: {
         401: _CREDENTIALS_REFUSED,
         403: _MERCHANT_REFUSED,
         429: make_rate_limited_verdict("rate_limited"),
@@ -128,12 +132,12 @@ _FAILURE_CAUSES: Mapping[str, FailureCause] = {
 }
 
 
-def find_verdict(call: Call, code: str) -> Verdict:
+def find_verdict(call: AtomCall, code: str) -> Verdict:
     """Return the verdict of a status code in the answer to `call`; UNKNOWN for a code that isn't listed."""
-    return CODES[call].get(code, UNLISTED_VERDICT)
+    return VERDICTS_BY_CALL[call].get(code, UNLISTED_VERDICT)
 
 
-def find_status_verdict(call: Call, status: int) -> Verdict:
+def find_status_verdict(call: AtomCall, status: int) -> Verdict:
     """Return the verdict of an answer to `call` with an HTTP status other than 2xx; UNKNOWN for a status that isn't
     listed.
     """
@@ -146,7 +150,7 @@ def find_remark_verdict(text: object) -> tuple[Verdict, RefundState] | None:
     """Return the verdict and the refund state that Atom's remark about a refund means; None for an unlisted remark.
     Blanks at both ends and upper or lower case are ignored.
     """
-    return REMARKS.get(text.strip().upper()) if isinstance(text, str) else None
+    return REFUND_REMARKS.get(text.strip().upper()) if isinstance(text, str) else None
 
 
 def find_failure_cause(reason: str) -> FailureCause:

@@ -33,7 +33,7 @@ class AnswerTooLarge(Exception):
     """The body of an answer exceeded its size limit while it was read."""
 
 
-Row: TypeAlias = tuple[str, Sent, tuple[type[BaseException], ...], str]
+FailureRow: TypeAlias = tuple[str, Sent, tuple[type[BaseException], ...], str]
 
 
 def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sent]:
@@ -71,7 +71,7 @@ def _list_causes(error: BaseException) -> Iterator[BaseException]:
 
 
 @cache
-def _make_rows() -> tuple[Row, ...]:
+def _make_rows() -> tuple[FailureRow, ...]:
     """Return the table of exceptions with their reasons; earlier rows have priority. The libraries of the exceptions
     are imported only after a failure, so that the program starts faster.
     """

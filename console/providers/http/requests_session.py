@@ -78,7 +78,7 @@ class _GuardedConnection:
         if self.sock is None:
             self.connect()
         if not self._in_tunnel:
-            self._socket_guard.begin()
+            self._socket_guard.note_first_byte()
         super().send(data)  # type: ignore[misc]  # method of the library
 
 

@@ -10,7 +10,7 @@ from console.providers.http.strict_json import Unreadable, parse_object
 from console.providers.http.transport import HttpAnswer
 
 T = TypeVar("T")
-Judge = Callable[[HttpAnswer], Outcome[T]]
+AnswerConverter = Callable[[HttpAnswer], Outcome[T]]
 StatusTable = Mapping[int, OutcomeClass]
 
 # A status that isn't in a table is UNKNOWN, for example 408, 409, 425 and every 3xx and 5xx.
@@ -41,7 +41,7 @@ _REMARK_FIELDS = frozenset(
 )
 
 
-def has_no_statement(body: bytes) -> bool:
+def tells_nothing(body: bytes) -> bool:
     """True if an answer's body tells nothing about the request: the body is empty, or a page of a server in front of
     the provider, or a JSON object that has only fields for remarks.
 
@@ -72,9 +72,9 @@ def storable_text(body: bytes) -> str:
     return body[: 4 * _EVIDENCE_CHARACTERS].decode("utf-8", "replace")[:_EVIDENCE_CHARACTERS]
 
 
-def make_judge(
+def make_answer_converter(
     table: StatusTable, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = storable_text
-) -> Judge[T]:
+) -> AnswerConverter[T]:
     """Return a function that converts an HTTP answer into an outcome: by `read` for status 2xx, by the table for
     every other status.
 
@@ -82,11 +82,11 @@ def make_judge(
     UNKNOWN. `evidence` returns the part of the body that may be stored.
     """
 
-    def judge(answer: HttpAnswer) -> Outcome[T]:
-        content, kind, reason = judge_status(answer)
+    def convert_answer(answer: HttpAnswer) -> Outcome[T]:
+        content, kind, reason = classify_status(answer)
         return Outcome(kind, reason, Sent.YES, content, answer.status, evidence(answer.body), answer.sha256)
 
-    def judge_status(answer: HttpAnswer) -> tuple[T | None, OutcomeClass, str]:
+    def classify_status(answer: HttpAnswer) -> tuple[T | None, OutcomeClass, str]:
         if not 200 <= answer.status < 300:
             reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"
             return None, table.get(answer.status, OutcomeClass.UNKNOWN), reason
@@ -97,4 +97,4 @@ def make_judge(
         except Unreadable:
             return None, OutcomeClass.UNKNOWN, "unreadable"
 
-    return judge
+    return convert_answer

@@ -12,8 +12,8 @@ from console.domain import log_events
 from console.domain.errors import ConsoleError
 from console.domain.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.providers.credit_provider import RateGate, TokenRefused, TokenUnavailable
-from console.providers.http.response_classes import Judge
+from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenUnavailable
+from console.providers.http.response_classes import AnswerConverter
 from console.providers.http.transport import MEBIBYTE, HttpTransport, TransportFailure
 
 T = TypeVar("T")
@@ -27,17 +27,18 @@ call.
 
 @dataclass(frozen=True, slots=True)
 class SingleRequest:
-    """One HTTP request to a provider. `buys`: the request costs money or has another effect at the provider.
-    `read_timeout` and `budget` (the whole call) are real seconds; `limit` is the largest answer in bytes.
+    """One HTTP request to a provider. `has_effect`: the request costs money or has another effect at the provider.
+    `read_timeout` and `budget_seconds` (the whole call) are real seconds; `largest_answer_bytes` is the largest
+    answer in bytes.
     """
 
     method: str
     path: str
     read_timeout: float
-    budget: float
-    limit: int = MEBIBYTE
+    budget_seconds: float
+    largest_answer_bytes: int = MEBIBYTE
     body: bytes | None = field(default=None, repr=False)
-    buys: bool = False
+    has_effect: bool = False
 
 
 TOKEN_FIELDS = ("access_token", "refresh_token", "client_secret", "client_id", "code", "password")
@@ -45,7 +46,7 @@ _BEARER_PATTERN = re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]+")
 _MASK = "***"
 
 
-def redact(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...] = TOKEN_FIELDS) -> str:
+def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...] = TOKEN_FIELDS) -> str:
     """Return the text with `***` in place of each of the `secrets`, of the token after `Bearer`, and of the values of
     the JSON fields named in `fields`.
     """
@@ -62,21 +63,21 @@ def _fields_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
 
 def send_once(
     transport: HttpTransport,
-    gate: RateGate,
+    gate: RateLimiter,
     request: SingleRequest,
-    judge: Judge[T],
+    convert_answer: AnswerConverter[T],
     *,
     headers: Mapping[str, str],
     secrets: Iterable[str] = (),
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
-    """Wait for the rate gate, send the request, and convert the answer into an outcome with `judge`. Raises no
-    Exception.
+    """Wait for the rate gate, send the request, and convert the answer into an outcome with `convert_answer`. Raises
+    no Exception.
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call without
     an answer is UNKNOWN, unless the transport knows that no byte was sent.
     """
-    outcome = _send_once(transport, gate, request, judge, headers, secrets, hidden_fields)
+    outcome = _send_once(transport, gate, request, convert_answer, headers, secrets, hidden_fields)
     if outcome.kind in _FAILURE_CLASSES:
         log_fields = {"class": outcome.kind, "reason": outcome.reason, "status": outcome.status, "sent": outcome.sent}
         call = f"{request.method} {_RECORD_ID_PATTERN.sub('/…', request.path.partition('?')[0])}"
@@ -86,9 +87,9 @@ def send_once(
 
 def _send_once(
     transport: HttpTransport,
-    gate: RateGate,
+    gate: RateLimiter,
     request: SingleRequest,
-    judge: Judge[T],
+    convert_answer: AnswerConverter[T],
     headers: Mapping[str, str],
     secrets: Iterable[str],
     hidden_fields: tuple[str, ...],
@@ -96,7 +97,7 @@ def _send_once(
     try:
         gate.wait_turn()
     except Exception as error:
-        return make_unsent_outcome(error_reason(error), buys=request.buys)
+        return make_unsent_outcome(error_reason(error), has_effect=request.has_effect)
     try:
         answer = transport.send(
             request.method,
@@ -104,30 +105,30 @@ def _send_once(
             headers=headers,
             body=request.body,
             read_timeout=request.read_timeout,
-            budget=request.budget,
-            limit=request.limit,
+            budget=request.budget_seconds,
+            limit=request.largest_answer_bytes,
         )
-        outcome = judge(answer)
-        return replace(outcome, evidence=redact(outcome.evidence, secrets, hidden_fields))
+        outcome = convert_answer(answer)
+        return replace(outcome, evidence=mask_secrets(outcome.evidence, secrets, hidden_fields))
     except TransportFailure as failure:
         if failure.sent is Sent.NO:
-            return make_unsent_outcome(failure.reason, buys=request.buys)
+            return make_unsent_outcome(failure.reason, has_effect=request.has_effect)
         return Outcome(failure.kind, failure.reason, failure.sent, status=failure.status)
     except Exception as error:
         _log.error("an answer could not be judged: %s", type(error).__name__)
         return Outcome(OutcomeClass.UNKNOWN, "internal_error", Sent.MAYBE)
 
 
-def make_unsent_outcome(reason: str, *, buys: bool) -> Outcome[T]:
-    """Return the outcome of a request that wasn't sent: FAILED_DEFINITE if the request `buys`, because certainly
-    nothing happened at the provider; UNKNOWN for a read.
+def make_unsent_outcome(reason: str, *, has_effect: bool) -> Outcome[T]:
+    """Return the outcome of a request that wasn't sent: FAILED_DEFINITE if the request `has_effect`, because
+    certainly nothing happened at the provider; UNKNOWN for a read.
     """
-    return Outcome(OutcomeClass.FAILED_DEFINITE if buys else OutcomeClass.UNKNOWN, reason, Sent.NO)
+    return Outcome(OutcomeClass.FAILED_DEFINITE if has_effect else OutcomeClass.UNKNOWN, reason, Sent.NO)
 
 
 def error_reason(error: Exception) -> str:
     """Return the stable reason code of an error that occurred before anything was sent."""
-    if isinstance(error, TokenRefused | TokenUnavailable):
+    if isinstance(error, CredentialsRefused | TokenUnavailable):
         return error.reason
     if isinstance(error, ConsoleError):
         return error.code

@@ -28,9 +28,9 @@ class SocketGuard:
     can. Bytes that have arrived can still be read after the shutdown, so a complete answer is never discarded.
 
     - `has_begun`: a byte of the request may have been sent
-    - `is_spent`: the time budget is over
+    - `is_budget_over`: the time budget is over
     - `is_interrupted`: this process was asked to end
-    - `is_cut`: this guard shut the socket down, so the end of the data isn't the server's
+    - `has_shut_down_socket`: this guard shut the socket down, so the end of the data isn't the server's
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SocketGuard:
         self._handle: socket.socket | None = None
         self._timer = Timer(budget, self._end_budget)
         self._timer.daemon = True
-        self.has_begun = self.is_spent = self.is_interrupted = self.is_cut = False
+        self.has_begun = self.is_budget_over = self.is_interrupted = self.has_shut_down_socket = False
         self._timer.start()
 
     def __enter__(self) -> Self:
@@ -138,7 +138,7 @@ class SocketGuard:
                 self._handle.close()
                 self._handle = None
 
-    def begin(self) -> None:
+    def note_first_byte(self) -> None:
         """Record that the first byte of the request is about to be sent. Raises TimeoutError if the budget is over or
         the process was asked to end.
         """
@@ -150,7 +150,7 @@ class SocketGuard:
     def _require_time(self) -> None:
         if self.is_interrupted:
             raise TimeoutError("interrupted before anything was sent")
-        if self.is_spent:
+        if self.is_budget_over:
             raise TimeoutError("the budget was spent before anything was sent")
 
     def _time_left(self, timeout: float) -> float:
@@ -170,7 +170,7 @@ class SocketGuard:
 
     def _end_budget(self) -> None:
         with self._lock:
-            self.is_spent = True
+            self.is_budget_over = True
             self._shut_down()
 
     def _shut_down(self) -> None:
@@ -179,7 +179,7 @@ class SocketGuard:
         """
         if self._handle is None or _has_ended(self._handle):
             return
-        self.is_cut = True
+        self.has_shut_down_socket = True
         with suppress(OSError):  # not connected, or closed by the peer
             self._handle.shutdown(socket.SHUT_RDWR)
 

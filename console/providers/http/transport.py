@@ -83,14 +83,14 @@ class HttpTransport:
         read_timeout: float,
         budget: float,
         limit: int = MEBIBYTE,
-        may_be_cut: bool = True,
+        may_be_interrupted: bool = True,
     ) -> HttpAnswer:
         """Send one request and return the answer, with any HTTP status. The call takes at most little more than
         `budget` seconds. Raises TransportFailure if no complete answer arrives.
 
         `path` may have an encoded query. `limit` is the largest body in bytes, also after decompression. If the
-        process was asked to end, no new request is sent, and the wait for an answer ends unless `may_be_cut` is
-        False. A complete answer is returned even if it arrives late.
+        process was asked to end, no new request is sent, and the wait for an answer ends unless `may_be_interrupted`
+        is False. A complete answer is returned even if it arrives late.
         """
         try:
             request = self._prepare_request(method, path, headers, body)
@@ -98,7 +98,7 @@ class HttpTransport:
         except Exception as error:
             raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", Sent.NO) from error
         status: int | None = None
-        cutting = interrupts.register_call_ending(socket_guard.interrupt) if may_be_cut else nullcontext()
+        cutting = interrupts.register_call_ending(socket_guard.interrupt) if may_be_interrupted else nullcontext()
         with socket_guard, closing(adapter), cutting:
             try:
                 if interrupts.is_pending():
@@ -160,7 +160,7 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, limit: int) ->
             raise AnswerTooLarge
         digest.update(chunk)
         chunks.append(chunk)
-    if socket_guard.is_cut and not has_length:
+    if socket_guard.has_shut_down_socket and not has_length:
         raise TimeoutError("the call was cut while the body was read")
     return HttpAnswer(response.status_code, headers, b"".join(chunks), digest.hexdigest())
 
@@ -174,7 +174,7 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
         interrupts.INTERRUPT_REASON
         if socket_guard.is_interrupted
         else "budget_spent"
-        if socket_guard.is_spent
+        if socket_guard.is_budget_over
         else None
     )
     if not socket_guard.has_begun:

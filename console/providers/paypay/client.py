@@ -21,21 +21,21 @@ from console.domain.payments.provider_messages import (
     StartedPayment,
 )
 from console.domain.provider_outcome import Outcome
-from console.providers.credit_provider import RateGate
-from console.providers.http.response_classes import Judge
+from console.providers.credit_provider import RateLimiter
+from console.providers.http.response_classes import AnswerConverter
 from console.providers.http.single_request import SingleRequest, error_reason, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
 from console.providers.payment_provider import NotFoundRule, PaymentCapabilities
 from console.providers.paypay.responses import (
     is_id,
     is_valid_amount,
-    make_judge,
+    make_paypay_converter,
     read_nothing,
     read_payment,
     read_refund,
     read_started,
 )
-from console.providers.paypay.result_codes import Call
+from console.providers.paypay.result_codes import PayPayCall
 from console.providers.paypay.signing import PayPayKey, make_authorization
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class PayPayRequestSender:
         config: PayPayConfig,
         *,
         transport: HttpTransport,
-        gate: RateGate,
+        gate: RateLimiter,
         clock: Clock,
         nonce: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
@@ -89,18 +89,18 @@ class PayPayRequestSender:
         self._nonce = nonce
         self._slots = BoundedSemaphore(MOST_PARALLEL_CALLS)
 
-    def send(self, request: SingleRequest, judge: Judge[T]) -> Outcome[T]:
-        """Wait for the rate gate, sign and send the request, and return its outcome; `judge` converts the answer.
-        Raises no Exception.
+    def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
+        """Wait for the rate gate, sign and send the request, and return its outcome; `convert_answer` converts the
+        answer. Raises no Exception.
         """
         with self._slots:
             try:
                 self._gate.wait_turn()
             except Exception as error:
-                return make_unsent_outcome(error_reason(error), buys=request.buys)
-            return self._send(request, judge)
+                return make_unsent_outcome(error_reason(error), has_effect=request.has_effect)
+            return self._send(request, convert_answer)
 
-    def _send(self, request: SingleRequest, judge: Judge[T]) -> Outcome[T]:
+    def _send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
         """Sign and send the request. The signature contains the time, so it is made only after the wait for the rate
         gate.
         """
@@ -108,12 +108,12 @@ class PayPayRequestSender:
         try:
             headers = self._make_headers(request)
         except Exception:  # signing failed: nothing was sent
-            return make_unsent_outcome("not_prepared", buys=request.buys)
+            return make_unsent_outcome("not_prepared", has_effect=request.has_effect)
         return send_once(
             self._transport,
             _NO_WAIT_GATE,
             request,
-            judge,
+            convert_answer,
             headers=headers,
             secrets=(key.secret, key.api_key),
             hidden_fields=_HIDDEN_FIELDS,
@@ -175,19 +175,19 @@ class PayPayReader:
         requested, or other payments.
         """
         if not is_id(question.merchant_payment_id):
-            return make_unsent_outcome("bad_id", buys=False)
+            return make_unsent_outcome("bad_id", has_effect=False)
         path = "/v2/codes/payments" if question.by_code else "/v2/payments"
         read_question = _make_bodyless_request("GET", f"{path}/{question.merchant_payment_id}")
-        return self._sender.send(read_question, make_judge(Call.PAYMENT, read_payment(question)))
+        return self._sender.send(read_question, make_paypay_converter(PayPayCall.PAYMENT, read_payment(question)))
 
     def read_refund(self, order: RefundOrder) -> Outcome[RefundReport]:
         """Read the details of one refund by our idempotency key."""
         if not (is_id(order.key) and is_id(order.provider_payment_id)):
-            return make_unsent_outcome("bad_id", buys=False)
+            return make_unsent_outcome("bad_id", has_effect=False)
         status_question = _make_bodyless_request(
             "GET", f"/v2/refunds/{order.key}?paymentId={order.provider_payment_id}"
         )
-        return self._sender.send(status_question, make_judge(Call.REFUND_STATUS, read_refund(order)))
+        return self._sender.send(status_question, make_paypay_converter(PayPayCall.REFUND_STATUS, read_refund(order)))
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
         """Return PayPay's limit for refunds: 23:59:59 in Japan on the 365th day after the payment."""
@@ -211,9 +211,9 @@ class PayPay(PayPayReader):
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Create a payment code at PayPay, with which the payer can pay once."""
         if not is_id(request.merchant_payment_id):
-            return make_unsent_outcome("bad_id", buys=True)
+            return make_unsent_outcome("bad_id", has_effect=True)
         if not is_valid_amount(request.amount):
-            return make_unsent_outcome("bad_amount", buys=True)
+            return make_unsent_outcome("bad_amount", has_effect=True)
         fields = {
             "merchantPaymentId": request.merchant_payment_id,
             "amount": {"amount": request.amount.minor, "currency": request.amount.currency},
@@ -223,15 +223,17 @@ class PayPay(PayPayReader):
             "requestedAt": int(request.requested_at.timestamp()),
         }
         return self._sender.send(
-            _make_post_request("/v2/codes", fields), make_judge(Call.CREATE_CODE, read_started(request))
+            _make_post_request("/v2/codes", fields),
+            make_paypay_converter(PayPayCall.CREATE_CODE, read_started(request)),
         )
 
     def delete_code(self, handle: str) -> Outcome[None]:
         """Delete an unpaid code, so that nobody can pay with it any more. `handle` is PayPay's id of the code."""
         if not is_id(handle):
-            return make_unsent_outcome("bad_id", buys=True)
+            return make_unsent_outcome("bad_id", has_effect=True)
         return self._sender.send(
-            _make_bodyless_request("DELETE", f"/v2/codes/{handle}"), make_judge(Call.DELETE_CODE, read_nothing)
+            _make_bodyless_request("DELETE", f"/v2/codes/{handle}"),
+            make_paypay_converter(PayPayCall.DELETE_CODE, read_nothing),
         )
 
     def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
@@ -239,9 +241,9 @@ class PayPay(PayPayReader):
         the refund as completed.
         """
         if not (is_id(order.key) and is_id(order.provider_payment_id)):
-            return make_unsent_outcome("bad_id", buys=True)
+            return make_unsent_outcome("bad_id", has_effect=True)
         if not is_valid_amount(order.amount):
-            return make_unsent_outcome("bad_amount", buys=True)
+            return make_unsent_outcome("bad_amount", has_effect=True)
         fields = {
             "merchantRefundId": order.key,
             "paymentId": order.provider_payment_id,
@@ -250,7 +252,7 @@ class PayPay(PayPayReader):
             "reason": order.reason[:_LONGEST_TEXT] or None,
         }
         return self._sender.send(
-            _make_post_request("/v2/refunds", fields), make_judge(Call.REFUND, read_refund(order))
+            _make_post_request("/v2/refunds", fields), make_paypay_converter(PayPayCall.REFUND, read_refund(order))
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
@@ -258,16 +260,16 @@ class PayPay(PayPayReader):
         becomes FAILED at PayPay later.
         """
         if not is_id(question.merchant_payment_id):
-            return make_unsent_outcome("bad_id", buys=True)
+            return make_unsent_outcome("bad_id", has_effect=True)
         cancel_question = _make_bodyless_request("DELETE", f"/v2/payments/{question.merchant_payment_id}")
-        return self._sender.send(cancel_question, make_judge(Call.CANCEL, read_nothing))
+        return self._sender.send(cancel_question, make_paypay_converter(PayPayCall.CANCEL, read_nothing))
 
-    def reader(self) -> PayPayReader:
+    def make_reader(self) -> PayPayReader:
         """Return an adapter of PayPay without the calls that move money."""
         return PayPayReader(self._sender)
 
 
-def open_paypay(config: PayPayConfig, *, gate: RateGate, clock: Clock, scale: TimeScale) -> PayPay:
+def make_paypay_adapter(config: PayPayConfig, *, gate: RateLimiter, clock: Clock, scale: TimeScale) -> PayPay:
     """Return the adapter of PayPay for this configuration. Nothing is sent. Raises ConsoleError `bad_profile` for an
     invalid URL.
     """
@@ -281,12 +283,14 @@ def _make_post_request(path: str, fields: Mapping[str, object]) -> SingleRequest
     """
     text = json.dumps({k: v for k, v in fields.items() if v is not None}, ensure_ascii=False, separators=(",", ":"))
     body = text.encode("utf-8", "replace")  # half a surrogate pair is possible in a reason but can't be encoded
-    return SingleRequest("POST", path, LONG_TIMEOUT_SECONDS, LONG_BUDGET_SECONDS, body=body, buys=True)
+    return SingleRequest("POST", path, LONG_TIMEOUT_SECONDS, LONG_BUDGET_SECONDS, body=body, has_effect=True)
 
 
 def _make_bodyless_request(method: str, path: str) -> SingleRequest:
-    """Build a request without a body. Every method except GET has an effect, so such a request counts as `buys`."""
-    return SingleRequest(method, path, SHORT_TIMEOUT_SECONDS, SHORT_BUDGET_SECONDS, buys=method != "GET")
+    """Build a request without a body. Every method except GET has an effect, so `has_effect` is True for such a
+    request.
+    """
+    return SingleRequest(method, path, SHORT_TIMEOUT_SECONDS, SHORT_BUDGET_SECONDS, has_effect=method != "GET")
 
 
 def _find_time_after_days(paid_at: datetime, days: int, at: time) -> datetime:

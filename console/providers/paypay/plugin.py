@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome
     from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
     from console.providers.payment_notices import Hint
-    from console.providers.payment_provider import PaymentVendor
+    from console.providers.payment_provider import PaymentProvider
 
 SPACING_SECONDS = 0.34
 _LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
@@ -60,8 +60,14 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
     )
 
 
-def _open_vendor(arguments: AdapterArguments[PayPaySettings]) -> "PaymentVendor":
-    from console.providers.paypay.client import PRODUCTION_URL, SANDBOX_URL, STAGING_URL, PayPayConfig, open_paypay
+def _make_adapter(arguments: AdapterArguments[PayPaySettings]) -> "PaymentProvider":
+    from console.providers.paypay.client import (
+        PRODUCTION_URL,
+        SANDBOX_URL,
+        STAGING_URL,
+        PayPayConfig,
+        make_paypay_adapter,
+    )
     from console.providers.paypay.signing import PayPayKey
 
     own_settings, secrets = arguments.own_settings, arguments.secrets
@@ -72,7 +78,7 @@ def _open_vendor(arguments: AdapterArguments[PayPaySettings]) -> "PaymentVendor"
         merchant_id=secrets["MERCHANT_ID"],
         repeated_refunds=own_settings.repeated_refunds,
     )
-    return open_paypay(config, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
+    return make_paypay_adapter(config, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
 
 
 def _find_state(provider_word: str) -> PaymentState | None:
@@ -145,8 +151,8 @@ PLUGIN = ProviderPlugin(
         variables={"receiver.paypay_webhook_sources": "PAYPAY_WEBHOOK_SOURCES"},
     ),
     read_settings=_read_settings,
-    open=_open_vendor,
-    meaning=_find_state,
+    make_adapter=_make_adapter,
+    find_payment_state=_find_state,
     hints=HintReader(
         networks=lambda own_settings: own_settings.webhook_sources,
         read=_read_hint,
@@ -162,5 +168,7 @@ PLUGIN = ProviderPlugin(
             "expires_at",
         ),
     ),
-    daily_files=DailyFiles(merchant="MERCHANT_ID", day_of=_parse_file_day, fetch=_fetch_file, rows=_read_rows),
+    daily_files=DailyFiles(
+        merchant_id_credential="MERCHANT_ID", find_day=_parse_file_day, fetch=_fetch_file, read_rows=_read_rows
+    ),
 )

@@ -21,7 +21,7 @@ from console.domain.money import Money
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-from console.providers.credit_provider import RateGate
+from console.providers.credit_provider import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.transport import MEBIBYTE, HttpAnswer, HttpTransport
 from console.providers.payment_plugin import RowIndex
@@ -29,7 +29,7 @@ from console.providers.payment_plugin import RowIndex
 LARGEST_FILE_BYTES = 32 * MEBIBYTE
 LONGEST_LINE_BYTES = 8 << 10
 READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 30.0, 300.0
-STATES: Mapping[str, tuple[PaymentState, RefundState | None]] = {
+STATES_BY_LINE_STATUS: Mapping[str, tuple[PaymentState, RefundState | None]] = {
     "取引完了": (PaymentState.PAYMENT_SUCCESS, None),
     "取引失敗": (PaymentState.PAYMENT_FAILED, None),
     "返金完了": (PaymentState.PAYMENT_SUCCESS, RefundState.COMPLETED),
@@ -56,7 +56,7 @@ _LONGEST_METHOD = 64
 _FILE_NAME_PATTERN = re.compile(r"transaction_([A-Za-z0-9]+)_([0-9]{8})000000_([0-9]{8})235959_v2\.csv")
 
 
-class NoReconFile(Exception):
+class InvalidReconFile(Exception):
     """The bytes aren't a PayPay daily file: a column is missing, or the text isn't CSV."""
 
 
@@ -88,7 +88,7 @@ class ReconReader:
     """
 
     def __init__(self, stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> None:
-        """Read the header. Raises NoReconFile if the first line isn't the header of PayPay's daily file."""
+        """Read the header. Raises InvalidReconFile if the first line isn't the header of PayPay's daily file."""
         self._stream, self._merchant, self._day, self._index = stream, merchant, day, index
         self._header = _read_header(stream)
 
@@ -140,8 +140,8 @@ class ReconReader:
             "id",
         )
         _require_condition(cells[_MERCHANT_COLUMN] == self._merchant, "other_merchant")
-        _require_condition(cells[_STATE_COLUMN] in STATES, "state")
-        state, refund = STATES[cells[_STATE_COLUMN]]
+        _require_condition(cells[_STATE_COLUMN] in STATES_BY_LINE_STATUS, "state")
+        state, refund = STATES_BY_LINE_STATUS[cells[_STATE_COLUMN]]
         amount = _parse_amount(cells[_AMOUNT_COLUMN], negative=refund is not None)
         at = _parse_instant(cells[_TIME_COLUMN])
         _require_condition(at.astimezone(JST).date() == self._day, "other_day")
@@ -165,10 +165,10 @@ def _read_header(stream: BinaryIO) -> Sequence[str]:
     try:
         names = next(csv.reader([line.decode("cp932").rstrip("\r\n")], strict=True), [])
     except (csv.Error, UnicodeDecodeError):
-        raise NoReconFile("no list") from None
+        raise InvalidReconFile("no list") from None
     names = [name.strip() for name in names]
     if not line.endswith(b"\n") or any(names.count(name) != 1 for name in _READ_COLUMNS):
-        raise NoReconFile("a column is missing")
+        raise InvalidReconFile("a column is missing")
     return names
 
 
@@ -196,7 +196,9 @@ def _parse_instant(text: str) -> datetime:
         raise _RefusedLine("time") from None
 
 
-def fetch_recon(url: str, *, hosts: Sequence[str], gate: RateGate, clock: Clock, scale: TimeScale) -> Outcome[bytes]:
+def fetch_recon(
+    url: str, *, hosts: Sequence[str], gate: RateLimiter, clock: Clock, scale: TimeScale
+) -> Outcome[bytes]:
     """Download the daily file from the URL of a notice, only from one of the allowed origins `hosts`
     (`https://host[:port]`).
 
@@ -210,13 +212,13 @@ def fetch_recon(url: str, *, hosts: Sequence[str], gate: RateGate, clock: Clock,
     except (ValueError, ConsoleError):
         transport = None
     if transport is None:
-        return make_unsent_outcome("address_not_allowed", buys=False)
+        return make_unsent_outcome("address_not_allowed", has_effect=False)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     question = SingleRequest("GET", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, LARGEST_FILE_BYTES)
-    return send_once(transport, gate, question, _judge_answer, headers={"Accept": "text/csv"})
+    return send_once(transport, gate, question, _convert_answer, headers={"Accept": "text/csv"})
 
 
-def _judge_answer(answer: HttpAnswer) -> Outcome[bytes]:
+def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
     """Convert the answer with the daily file into an outcome. The evidence is the file's size and hash, not its
     content.
     """
@@ -227,6 +229,6 @@ def _judge_answer(answer: HttpAnswer) -> Outcome[bytes]:
         return Outcome(kind, reason, Sent.YES, None, answer.status, evidence, answer.sha256)
     try:
         _read_header(io.BytesIO(answer.body))
-    except NoReconFile:
+    except InvalidReconFile:
         return Outcome(OutcomeClass.UNKNOWN, "unreadable", Sent.YES, None, 200, evidence, answer.sha256)
     return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, answer.body, 200, evidence, answer.sha256)

@@ -19,10 +19,10 @@ from console.domain.payments.provider_messages import (
 from console.domain.provider_outcome import Outcome, Sent
 from console.providers.http.response_classes import (
     TOO_MANY_REQUESTS,
-    Judge,
+    AnswerConverter,
     UnusableAnswer,
-    has_no_statement,
     storable_text,
+    tells_nothing,
 )
 from console.providers.http.strict_json import Unreadable, parse_object
 from console.providers.http.transport import HttpAnswer
@@ -32,11 +32,17 @@ from console.providers.payment_result_codes import (
     make_rate_limited_verdict,
     make_unknown_verdict,
 )
-from console.providers.paypay.result_codes import PAYMENT_STATES, REFUND_STATES, SUCCESS, Call, find_verdict
+from console.providers.paypay.result_codes import (
+    PAYMENT_STATES,
+    REFUND_STATES,
+    SUCCESSFUL_ANSWERS,
+    PayPayCall,
+    find_verdict,
+)
 
 T = TypeVar("T")
 Fields = dict[str, object]
-Read = Callable[[object], tuple[T | None, Verdict]]
+DataReader = Callable[[object], tuple[T | None, Verdict]]
 """Function that reads the field `data` of a PayPay answer and returns its content and a verdict. Raises
 UnusableAnswer or Unreadable.
 """
@@ -49,16 +55,16 @@ _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LAST_EPOCH = 253_402_300_799  # the end of the year 9999
 
 
-def make_judge(call: Call, read: Read[T]) -> Judge[T]:
+def make_paypay_converter(call: PayPayCall, read: DataReader[T]) -> AnswerConverter[T]:
     """Return the function that converts an answer to `call` into an outcome: a success by `read`, every other answer
     by the table of result codes.
     """
 
-    def judge_answer(answer: HttpAnswer) -> Outcome[T]:
-        content, judgement = _judge_answer(call, answer, read)
+    def convert_answer(answer: HttpAnswer) -> Outcome[T]:
+        content, verdict = _read_content_and_verdict(call, answer, read)
         return Outcome(
-            judgement.kind,
-            judgement.reason,
+            verdict.kind,
+            verdict.reason,
             Sent.YES,
             content,
             answer.status,
@@ -66,22 +72,22 @@ def make_judge(call: Call, read: Read[T]) -> Judge[T]:
             answer.sha256,
         )
 
-    return judge_answer
+    return convert_answer
 
 
-def _judge_answer(call: Call, answer: HttpAnswer, read: Read[T]) -> tuple[T | None, Verdict]:
+def _read_content_and_verdict(call: PayPayCall, answer: HttpAnswer, read: DataReader[T]) -> tuple[T | None, Verdict]:
     if 300 <= answer.status < 400:
         return None, make_unknown_verdict("redirect")
     try:
         envelope = parse_object(answer.body)
         code = _require_code(envelope)
-        if (answer.status, code) not in SUCCESS[call]:
+        if (answer.status, code) not in SUCCESSFUL_ANSWERS[call]:
             return None, find_verdict(call, answer.status, code)
         return read(envelope.get("data"))
     except UnusableAnswer as error:
         return None, make_unknown_verdict(error.reason)
     except Unreadable:
-        if answer.status == TOO_MANY_REQUESTS and has_no_statement(answer.body):
+        if answer.status == TOO_MANY_REQUESTS and tells_nothing(answer.body):
             return None, make_rate_limited_verdict("rate_limited")
         return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
 
@@ -96,7 +102,7 @@ def make_evidence_text(answer: HttpAnswer) -> str:
     )
 
 
-def read_started(request: PaymentRequest) -> Read[StartedPayment]:
+def read_started(request: PaymentRequest) -> DataReader[StartedPayment]:
     """Return the function that reads the answer with a created payment code. The code must be for the requested
     payment and amount.
     """
@@ -123,7 +129,7 @@ def read_nothing(_: object) -> tuple[None, Verdict]:
     return None, ANSWERED_VERDICT
 
 
-def read_payment(question: PaymentQuestion) -> Read[PaymentReport]:
+def read_payment(question: PaymentQuestion) -> DataReader[PaymentReport]:
     """Return the function that reads the details of a payment. Ids and amount may be missing (an unpaid code has no
     ids), but must not differ from those of `question`.
     """
@@ -157,7 +163,7 @@ def read_payment(question: PaymentQuestion) -> Read[PaymentReport]:
     return read
 
 
-def read_refund(order: RefundOrder) -> Read[RefundReport]:
+def read_refund(order: RefundOrder) -> DataReader[RefundReport]:
     """Return the function that reads the details of a refund. The answer must contain our idempotency key, the
     payment's id and the amount of `order`.
     """

@@ -12,7 +12,7 @@ from console.providers.payment_result_codes import (
     ANSWERED_VERDICT,
     NOT_FOUND_VERDICT,
     UNLISTED_VERDICT,
-    PaymentRow,
+    PaymentCodeMeaning,
     Verdict,
     make_denied_verdict,
     make_pending_verdict,
@@ -22,7 +22,7 @@ from console.providers.payment_result_codes import (
 )
 
 
-class Call(StrEnum):
+class PayPayCall(StrEnum):
     """The calls to PayPay that the adapter makes."""
 
     CREATE_CODE = "create code"
@@ -33,14 +33,14 @@ class Call(StrEnum):
     REFUND_STATUS = "refund details"
 
 
-READ_CALLS = frozenset({Call.PAYMENT, Call.REFUND_STATUS})
-SUCCESS: Mapping[Call, frozenset[tuple[int, str]]] = {
-    Call.CREATE_CODE: frozenset({(201, "SUCCESS"), (200, "SUCCESS")}),
-    Call.DELETE_CODE: frozenset({(200, "SUCCESS")}),
-    Call.PAYMENT: frozenset({(200, "SUCCESS")}),
-    Call.CANCEL: frozenset(),
-    Call.REFUND: frozenset({(200, "SUCCESS"), (201, "SUCCESS")}),
-    Call.REFUND_STATUS: frozenset({(200, "SUCCESS")}),
+READ_CALLS = frozenset({PayPayCall.PAYMENT, PayPayCall.REFUND_STATUS})
+SUCCESSFUL_ANSWERS: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
+    PayPayCall.CREATE_CODE: frozenset({(201, "SUCCESS"), (200, "SUCCESS")}),
+    PayPayCall.DELETE_CODE: frozenset({(200, "SUCCESS")}),
+    PayPayCall.PAYMENT: frozenset({(200, "SUCCESS")}),
+    PayPayCall.CANCEL: frozenset(),
+    PayPayCall.REFUND: frozenset({(200, "SUCCESS"), (201, "SUCCESS")}),
+    PayPayCall.REFUND_STATUS: frozenset({(200, "SUCCESS")}),
 }
 """HTTP status and result code of successful answers, by call. The data of such an answer decides the outcome."""
 
@@ -60,35 +60,39 @@ COMMON_VERDICTS: Mapping[tuple[int, str], Verdict] = {
     (503, "MAINTENANCE_MODE"): make_unknown_verdict("provider_maintenance"),
 }
 
-CALL_VERDICTS: Mapping[tuple[Call, int, str], Verdict] = {
-    (Call.REFUND, 400, "UNACCEPTABLE_OP"): make_refused_verdict("not_refundable"),
-    (Call.REFUND, 400, "CANCELED_USER"): make_refused_verdict("payer_left"),
-    (Call.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED"): make_rate_limited_verdict("similar_refund_running"),
-    (Call.REFUND, 400, "REFUND_LIMIT_EXCEEDED"): make_refused_verdict("refund_count_exceeded"),
-    (Call.REFUND, 400, "REFUND_WINDOW_EXCEED"): make_refused_verdict("refund_window_over"),
-    (Call.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE"): make_refused_verdict("order_no_longer_kept"),
-    (Call.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE"): make_refused_verdict("payer_inactive"),
-    (Call.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED"): make_refused_verdict("repeated_refunds_not_contracted"),
-    (Call.REFUND, 404, "RESOURCE_NOT_FOUND"): make_refused_verdict("no_such_payment"),
-    (Call.REFUND, 404, "NO_SUCH_REFUND_ORDER"): make_refused_verdict("no_such_payment"),
-    (Call.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER"): NOT_FOUND_VERDICT,
-    (Call.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE"): make_unknown_verdict("order_no_longer_kept"),
-    (Call.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND"): NOT_FOUND_VERDICT,
-    (Call.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST"): make_unknown_verdict("bad_question"),
-    (Call.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE"): make_unknown_verdict("order_no_longer_kept"),
-    (Call.CANCEL, 400, "ORDER_NOT_REVERSIBLE"): make_refused_verdict("not_reversible"),
-    (Call.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE"): make_refused_verdict("order_no_longer_kept"),
+CALL_VERDICTS: Mapping[tuple[PayPayCall, int, str], Verdict] = {
+    (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP"): make_refused_verdict("not_refundable"),
+    (PayPayCall.REFUND, 400, "CANCELED_USER"): make_refused_verdict("payer_left"),
+    (PayPayCall.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED"): make_rate_limited_verdict(
+        "similar_refund_running"
+    ),
+    (PayPayCall.REFUND, 400, "REFUND_LIMIT_EXCEEDED"): make_refused_verdict("refund_count_exceeded"),
+    (PayPayCall.REFUND, 400, "REFUND_WINDOW_EXCEED"): make_refused_verdict("refund_window_over"),
+    (PayPayCall.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE"): make_refused_verdict("order_no_longer_kept"),
+    (PayPayCall.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE"): make_refused_verdict("payer_inactive"),
+    (PayPayCall.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED"): make_refused_verdict(
+        "repeated_refunds_not_contracted"
+    ),
+    (PayPayCall.REFUND, 404, "RESOURCE_NOT_FOUND"): make_refused_verdict("no_such_payment"),
+    (PayPayCall.REFUND, 404, "NO_SUCH_REFUND_ORDER"): make_refused_verdict("no_such_payment"),
+    (PayPayCall.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER"): NOT_FOUND_VERDICT,
+    (PayPayCall.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE"): make_unknown_verdict("order_no_longer_kept"),
+    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND"): NOT_FOUND_VERDICT,
+    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST"): make_unknown_verdict("bad_question"),
+    (PayPayCall.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE"): make_unknown_verdict("order_no_longer_kept"),
+    (PayPayCall.CANCEL, 400, "ORDER_NOT_REVERSIBLE"): make_refused_verdict("not_reversible"),
+    (PayPayCall.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE"): make_refused_verdict("order_no_longer_kept"),
     # An earlier attempt has created the code: its details show the state.
-    (Call.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST"): make_unknown_verdict("code_exists"),
-    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT"): make_refused_verdict("out_of_contract"),
-    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE"): make_refused_verdict("bad_request"),
-    (Call.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST"): make_refused_verdict("bad_request"),
-    (Call.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID"): make_refused_verdict("already_paid"),
-    (Call.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND"): make_refused_verdict("no_such_code"),
+    (PayPayCall.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST"): make_unknown_verdict("code_exists"),
+    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT"): make_refused_verdict("out_of_contract"),
+    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE"): make_refused_verdict("bad_request"),
+    (PayPayCall.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST"): make_refused_verdict("bad_request"),
+    (PayPayCall.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID"): make_refused_verdict("already_paid"),
+    (PayPayCall.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND"): make_refused_verdict("no_such_code"),
 }
 
 
-def find_verdict(call: Call, status: int, code: str) -> Verdict:
+def find_verdict(call: PayPayCall, status: int, code: str) -> Verdict:
     """Return the verdict of an answer to `call` that isn't in SUCCESS; UNKNOWN for a result code that isn't
     listed.
     """
@@ -99,7 +103,7 @@ def find_verdict(call: Call, status: int, code: str) -> Verdict:
         return _read_verdict(common_verdict)
     if common_verdict:
         return common_verdict
-    if call is Call.PAYMENT and status == 404:
+    if call is PayPayCall.PAYMENT and status == 404:
         return NOT_FOUND_VERDICT
     return make_unknown_verdict(f"http_{status}") if status >= 500 else UNLISTED_VERDICT
 
@@ -115,15 +119,17 @@ def _read_verdict(common_verdict: Verdict) -> Verdict:
 
 _NOT_PAID_YET = make_pending_verdict("not_paid_yet")
 
-PAYMENT_STATES: Mapping[str, PaymentRow] = {
-    "CREATED": PaymentRow(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
-    "AUTHORIZED": PaymentRow(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
-    "REAUTHORIZING": PaymentRow(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
-    "COMPLETED": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "REFUNDED": PaymentRow(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "FAILED": PaymentRow(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
-    "CANCELED": PaymentRow(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
-    "EXPIRED": PaymentRow(make_refused_verdict("payment_expired"), PaymentState.EXPIRED, final=True),
+PAYMENT_STATES: Mapping[str, PaymentCodeMeaning] = {
+    "CREATED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
+    "AUTHORIZED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
+    "REAUTHORIZING": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
+    "COMPLETED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "REFUNDED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
+    "FAILED": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
+    "CANCELED": PaymentCodeMeaning(
+        make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True
+    ),
+    "EXPIRED": PaymentCodeMeaning(make_refused_verdict("payment_expired"), PaymentState.EXPIRED, final=True),
 }
 
 # REFUND_FAILED isn't final: PayPay repeats the refund until it succeeds.

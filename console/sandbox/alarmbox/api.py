@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from console.sandbox.alarmbox import companies as content
 from console.sandbox.alarmbox import pdf
-from console.sandbox.alarmbox.ledger import Ledger
+from console.sandbox.alarmbox.ledger import ChargeLedger
 from console.sandbox.alarmbox.oauth import TokenIssuer, TokenPair, oauth_refusal
 from console.sandbox.environment.clock import SandboxClock, a_year_after
 from console.sandbox.environment.credentials import OUT_OF_BAND_REDIRECT_URI
@@ -51,12 +51,12 @@ class AlarmBoxState(Protocol):
 
     clock: SandboxClock
     settings: SandboxSettings
-    ledger: Ledger
+    ledger: ChargeLedger
     tokens: TokenIssuer
     holds: HeldCalls
 
 
-class AlarmBox:
+class SimulatedAlarmBox:
     """Routes and credit checks of the simulated AlarmBox. Several threads may use it at the same time."""
 
     def __init__(self, state: AlarmBoxState) -> None:
@@ -158,7 +158,9 @@ class AlarmBox:
 
         def act() -> HttpReply:
             check = self._purchase_check(number)
-            return json_reply({"credit_check": check_fields(check)}, self._state.settings.purchase_status, check.id)
+            return json_reply(
+                {"credit_check": make_credit_check_fields(check)}, self._state.settings.purchase_status, check.id
+            )
 
         return ProviderCall(PROVIDER_NAME, "purchase", act, number, access_token=pair.access_token)
 
@@ -177,7 +179,7 @@ class AlarmBox:
             is_expired = self._state.clock.today() > check.expires
             if is_expired and self._state.settings.expired_is_forbidden:
                 return error_reply(403, "閲覧期限が切れています")
-            answer = check_fields(check) | {
+            answer = make_credit_check_fields(check) | {
                 "expired": is_expired,
                 "infos": content.news_items(check.number, check.purchased),
             }
@@ -194,7 +196,9 @@ class AlarmBox:
         number = request.query.get("corporation_number", "")
 
         def act() -> HttpReply:
-            return json_reply({"credit_checks": [check_fields(check) for check in self.checks_of_number(number)]})
+            return json_reply(
+                {"credit_checks": [make_credit_check_fields(check) for check in self.checks_of_number(number)]}
+            )
 
         return ProviderCall(PROVIDER_NAME, "list", act, number, access_token=pair.access_token)
 
@@ -202,7 +206,7 @@ class AlarmBox:
         return self._state.tokens.require_valid_token(request.headers.get("authorization", ""))
 
 
-def check_fields(check: StoredCheck) -> JsonObject:
+def make_credit_check_fields(check: StoredCheck) -> JsonObject:
     """Return the JSON fields of a credit check, as AlarmBox's answer to a purchase has them."""
     return {
         "credit_check_id": check.id,

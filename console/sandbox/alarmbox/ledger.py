@@ -25,7 +25,7 @@ class Charge:
     fault: str | None = None
 
 
-class Ledger:
+class ChargeLedger:
     """Ledger of charges for credit checks. Each purchase is a charge of its own. Several threads may use it at the
     same time.
     """

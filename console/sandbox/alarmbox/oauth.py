@@ -27,7 +27,7 @@ class TokenPair:
     scope: str
     access_token: str | None
     refresh_token: str
-    ends_at: datetime
+    access_expires_at: datetime
     previous_pair: "TokenPair | None" = None
     is_revoked: bool = False
 
@@ -109,7 +109,7 @@ class TokenIssuer:
         scheme, _, token = authorization.partition(" ")
         with self._lock:
             pair = self._pair_by_access_token.get(token.strip()) if scheme.lower() == "bearer" else None
-            if pair is None or pair.is_revoked or pair.ends_at <= self._clock.now():
+            if pair is None or pair.is_revoked or pair.access_expires_at <= self._clock.now():
                 raise oauth_refusal(401, "invalid_token")
             self._revoke_previous(pair)
             return pair
@@ -123,7 +123,7 @@ class TokenIssuer:
                 pair for pair in self._pair_by_access_token.values() if access in (None, pair.access_token)
             ]
             for pair in expired_pairs:
-                pair.ends_at = min(pair.ends_at, self._clock.now())
+                pair.access_expires_at = min(pair.access_expires_at, self._clock.now())
             return len(expired_pairs)
 
     def revoke_all(self) -> int:
@@ -149,7 +149,7 @@ class TokenIssuer:
         return {
             "access_token": pair.access_token,
             "token_type": "Bearer",
-            "expires_in": max(0, round((pair.ends_at - self._clock.now()).total_seconds())),
+            "expires_in": max(0, round((pair.access_expires_at - self._clock.now()).total_seconds())),
             "refresh_token": pair.refresh_token,
             "scope": pair.scope,
             "created_at": int(self._clock.now().timestamp()),
@@ -166,7 +166,7 @@ class TokenIssuer:
             return {
                 "clients": sorted(self.secret_by_client_id),
                 "pairs_handed_out": len(self._pair_by_access_token),
-                "access_tokens_alive": sum(1 for pair in valid_pairs if pair.ends_at > self._clock.now()),
+                "access_tokens_alive": sum(1 for pair in valid_pairs if pair.access_expires_at > self._clock.now()),
             }
 
     def _check_client(self, form: dict[str, str]) -> None:

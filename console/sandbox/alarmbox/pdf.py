@@ -101,7 +101,7 @@ def deflated_zeros(size: int) -> Iterator[bytes]:
     yield ((size % 65521) << 16 | 1).to_bytes(4, "big")
 
 
-def filler_base64(size: int) -> Iterator[bytes]:
+def make_large_pdf_base64(size: int) -> Iterator[bytes]:
     """Yield in blocks the Base64 text of a file of about `size` bytes that begins and ends like a PDF."""
     # Both lengths are multiples of three, so the Base64 has padding only at its end.
     head, tail = b"%PDF-1.4\n%filler\n\n", b"\n\n\n%%EOF\n"
@@ -113,6 +113,6 @@ def filler_base64(size: int) -> Iterator[bytes]:
     yield base64.b64encode(b"%%\n" * (lines % (BLOCK_BYTES // 3)) + tail)
 
 
-def filler_base64_length(size: int) -> int:
-    """Return the number of characters that `filler_base64` yields."""
+def large_pdf_base64_length(size: int) -> int:
+    """Return the number of characters that `make_large_pdf_base64` yields."""
     return 4 * ((18 + 9 + 3 * (max(0, size - 27) // 3)) // 3)

@@ -10,21 +10,21 @@ from typing import Protocol
 from console.sandbox.atom.exact_json import india_day_text
 from console.sandbox.atom.merchant import AtomMerchant, AtomMerchants
 from console.sandbox.atom.requests import (
-    NewRefund,
-    NewToken,
     PaymentQuery,
-    object_at,
-    payment_instrument,
+    RefundRequest,
+    TokenRequest,
+    read_message_contents,
+    read_object_field,
     read_payment_query,
     read_refund,
     read_refund_query,
     read_token,
 )
-from console.sandbox.atom.responses import attempt_answer, refund_answer, refund_status, text_without_marks
+from console.sandbox.atom.responses import attempt_answer, make_marked_id, refund_answer, refund_status
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused
-from console.sandbox.payments.ledger import Payment, PaymentBook
+from console.sandbox.payments.ledger import Payment, PaymentLedger
 
 PROVIDER_NAME = "atom"
 FIRST_TOKEN_ID = 15_000_000_033_303
@@ -34,16 +34,16 @@ class AtomState(Protocol):
     """The part of `SandboxState` that the simulated Atom reads and changes."""
 
     settings: SandboxSettings
-    payments: PaymentBook
+    payment_ledger: PaymentLedger
     atom_merchants: AtomMerchants
 
 
-class Atom:
+class SimulatedAtom:
     """Routes of the simulated Atom. The payment book stores its payments."""
 
     def __init__(self, state: AtomState) -> None:
         self._state = state
-        self._payment_book = state.payments
+        self._payment_ledger = state.payment_ledger
         self._token_ids = count(FIRST_TOKEN_ID)
 
     def routes(self) -> tuple[ProviderRoute, ...]:
@@ -59,23 +59,25 @@ class Atom:
     def _auth_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         new_token = read_token(merchant, data)
-        return self._make_call(merchant, "auth", lambda: self._create_payment(merchant, new_token), new_token.number)
+        return self._make_call(
+            merchant, "auth", lambda: self._create_payment(merchant, new_token), new_token.merchant_payment_id
+        )
 
-    def _create_payment(self, merchant: AtomMerchant, new_token: NewToken) -> HttpReply:
-        with self._payment_book.lock:
-            if self._payment_book.find_payment(PROVIDER_NAME, new_token.number):
+    def _create_payment(self, merchant: AtomMerchant, new_token: TokenRequest) -> HttpReply:
+        with self._payment_ledger.lock:
+            if self._payment_ledger.find_payment(PROVIDER_NAME, new_token.merchant_payment_id):
                 raise RequestRefused(
                     merchant.token_result_reply("OTS0600", 400, "VALIDATION: merchTxnId WAS USED BEFORE")
                 )
-            self._payment_book.add_payment(
+            self._payment_ledger.add_payment(
                 Payment(
-                    PROVIDER_NAME, merchant.merch_id, new_token.number, new_token.amount, "INR", "NONE", new_token.at,
-                    details=new_token.details,
+                    PROVIDER_NAME, merchant.merch_id, new_token.merchant_payment_id, new_token.amount, "INR", "NONE",
+                    new_token.at, details=new_token.details,
                 )
             )  # fmt: skip
             token = str(next(self._token_ids))
         result = merchant.token_result_reply("OTS0000", 200, "ATOM TOKEN ID HAS BEEN GENERATED SUCCESSFULLY").data
-        return merchant.encrypted_reply({"atomTokenId": text_without_marks(token), **result})
+        return merchant.encrypted_reply({"atomTokenId": make_marked_id(token), **result})
 
     # -- queries
 
@@ -84,7 +86,7 @@ class Atom:
         decrypted request names the call.
         """
         merchant, data = self._state.atom_merchants.decrypt_request(request)
-        match object_at(payment_instrument(data), "headDetails").get("api"):
+        match read_object_field(read_message_contents(data), "headDetails").get("api"):
             case "TXNVERIFICATION":
                 return self._payment_status_call(merchant, read_payment_query(merchant, data, v2=False))
             case "REFUNDSTATUS":
@@ -98,23 +100,25 @@ class Atom:
 
     def _payment_status_call(self, merchant: AtomMerchant, query: PaymentQuery) -> ProviderCall:
         def act() -> HttpReply:
-            with self._payment_book.lock:
-                payment = self._own_payment(merchant, self._payment_book.find_payment(PROVIDER_NAME, query.number))
+            with self._payment_ledger.lock:
+                payment = self._own_payment(merchant, self._payment_ledger.find_payment(PROVIDER_NAME, query.number))
                 if payment is None or payment.id is None or not _matches_query(payment, query):
                     raise merchant.refusal("OTS0401")
-                attempts = [attempt_answer(attempt_payment) for attempt_payment in (*payment.past, payment)]
+                attempts = [
+                    attempt_answer(attempt_payment) for attempt_payment in (*payment.earlier_attempts, payment)
+                ]
             is_list = self._state.settings.atom_list or len(attempts) > 1
             return merchant.encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
 
         return self._make_call(merchant, "verification", act, query.number)
 
     def _refund_status_call(self, merchant: AtomMerchant, payment_id: str) -> ProviderCall:
-        payment = self._own_payment(merchant, self._payment_book.find_by_provider_id(PROVIDER_NAME, payment_id))
+        payment = self._own_payment(merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id))
 
         def act() -> HttpReply:
-            with self._payment_book.lock:
+            with self._payment_ledger.lock:
                 current_payment = self._own_payment(
-                    merchant, self._payment_book.find_by_provider_id(PROVIDER_NAME, payment_id)
+                    merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
                 )
                 if current_payment is None or not current_payment.refunds:
                     raise merchant.refusal("OTS0401")
@@ -124,35 +128,35 @@ class Atom:
                 )
             return merchant.encrypted_reply(answer)
 
-        return self._make_call(merchant, "refund_status", act, payment.number if payment else payment_id)
+        return self._make_call(merchant, "refund_status", act, payment.merchant_payment_id if payment else payment_id)
 
     # -- REFUNDINIT
 
     def _refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
-        api_name = object_at(payment_instrument(data), "headDetails").get("api")
+        api_name = read_object_field(read_message_contents(data), "headDetails").get("api")
         if api_name != "REFUNDINIT":
             raise merchant.refusal("OTS0504" if api_name else "OTS0503")
         new_refund = read_refund(merchant, data)
         act = self._refund_action(merchant, new_refund)
         return self._make_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
 
-    def _refund_action(self, merchant: AtomMerchant, new_refund: NewRefund) -> Callable[[], HttpReply]:
+    def _refund_action(self, merchant: AtomMerchant, new_refund: RefundRequest) -> Callable[[], HttpReply]:
         """Return a function that executes a refund request. Each accepted request is another refund, even if its
         `prodRefundId` was used before.
         """
 
         def act() -> HttpReply:
-            with self._payment_book.lock:
+            with self._payment_ledger.lock:
                 payment = self._own_payment(
-                    merchant, self._payment_book.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+                    merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
                 )
-                if payment is None or payment.number != new_refund.number or not payment.is_captured:
+                if payment is None or payment.merchant_payment_id != new_refund.number or not payment.is_captured:
                     raise merchant.refusal("OTS0401")
                 if new_refund.amount > payment.remaining_minor and not self._state.settings.over_refunds:
                     raise merchant.refusal("OTS0509")
                 accepted = [
-                    self._payment_book.accept_refund(payment, key, amount, product=name)
+                    self._payment_ledger.accept_refund(payment, key, amount, product=name)
                     for name, key, amount in new_refund.products
                 ]
                 return merchant.encrypted_reply(
@@ -197,5 +201,5 @@ def _matches_query(payment: Payment, query: PaymentQuery) -> bool:
     """Return True if the query has the payment's price, and the Indian day on which the payment was created or paid.
     NDPS finds a payment only by these values.
     """
-    days = {india_day_text(payment.created), india_day_text(payment.ended or payment.begun)}
+    days = {india_day_text(payment.created_at), india_day_text(payment.captured_at or payment.begun_at)}
     return query.day in days and query.amount == payment.amount_minor

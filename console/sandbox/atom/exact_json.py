@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from console.sandbox.http.messages import JsonObject
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
-NUMBER_MARK = "\x00"  # a text with this prefix is written as a number, without quotes
+JSON_NUMBER_MARK = "\x00"  # a text with this prefix is written as a number, without quotes
 MARKED_NUMBER_PATTERN = re.compile(r'"\\u0000([0-9.-]+)"')
 
 
@@ -22,15 +22,15 @@ def amount_text(minor: int) -> str:
     return f"{'-' if minor < 0 else ''}{abs(minor) // 100}.{abs(minor) % 100:02d}"
 
 
-def marked_number(minor: int) -> str:
+def make_marked_rupees(minor: int) -> str:
     """Return an amount in paise as a marked text, which `write_json` converts to a JSON number in rupees with two
     decimals.
     """
-    return NUMBER_MARK + amount_text(minor)
+    return JSON_NUMBER_MARK + amount_text(minor)
 
 
 def write_json(data: object) -> str:
-    """Return the data as JSON text; texts made by `marked_number` become numbers."""
+    """Return the data as JSON text; texts made by `make_marked_rupees` become numbers."""
     return MARKED_NUMBER_PATTERN.sub(r"\1", json.dumps(data, ensure_ascii=False, separators=(",", ":")))
 
 

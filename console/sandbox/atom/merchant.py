@@ -65,7 +65,7 @@ class AtomMerchant:
             self.encrypted_form(data),
             "application/json",
             data=data,
-            charge=charge,
+            ledger_entry_id=charge,
             encoder=self.encrypted_form,
         )
 

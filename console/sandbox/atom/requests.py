@@ -17,10 +17,12 @@ MAX_UDF_LENGTH = 45
 
 
 @dataclass(frozen=True, slots=True)
-class NewToken:
-    """A request for the token of a payment page. `number` is the merchant's payment id, `amount` is in paise."""
+class TokenRequest:
+    """A request for the token of a payment page. `merchant_payment_id` is the merchant's payment id, `amount` is in
+    paise.
+    """
 
-    number: str
+    merchant_payment_id: str
     amount: int
     at: datetime
     details: JsonObject
@@ -38,7 +40,7 @@ class PaymentQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRefund:
+class RefundRequest:
     """A request to refund a payment: the merchant's payment id (`number`), NDPS's payment id, and the total in paise.
     `products` has, for each product, its name, the merchant's refund id, and the amount in paise.
     """
@@ -49,24 +51,24 @@ class NewRefund:
     products: tuple[tuple[str, str, int], ...]
 
 
-def object_at(data: JsonObject, name: str) -> JsonObject:
+def read_object_field(data: JsonObject, name: str) -> JsonObject:
     """Return the value `name` of a JSON object if this value is an object, otherwise an empty object."""
     value = data.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def payment_instrument(data: JsonObject) -> JsonObject:
+def read_message_contents(data: JsonObject) -> JsonObject:
     """Return the contents of a message to NDPS, which are in its field `payInstrument`."""
-    return object_at(data, "payInstrument")
+    return read_object_field(data, "payInstrument")
 
 
-def read_token(merchant: AtomMerchant, data: JsonObject) -> NewToken:
+def read_token(merchant: AtomMerchant, data: JsonObject) -> TokenRequest:
     """Read an AUTH request.
 
     Raises `RequestRefused`: 401 for wrong credentials, 400 for wrong contents.
     """
-    request = payment_instrument(data)
-    merchant_fields, pay_fields = object_at(request, "merchDetails"), object_at(request, "payDetails")
+    request = read_message_contents(data)
+    merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
     if merchant_fields.get("merchId") != merchant.merch_id or merchant_fields.get("password") != merchant.password:
         raise RequestRefused(merchant.token_result_reply("OTS0451", 401, "INVALID MERCHANT"))
     amount, at = parse_paise(pay_fields.get("amount")), read_india_time(merchant_fields.get("merchTxnDate"))
@@ -75,22 +77,22 @@ def read_token(merchant: AtomMerchant, data: JsonObject) -> NewToken:
     if wrong_field or amount is None or at is None:
         raise RequestRefused(merchant.token_result_reply("OTS0600", 400, f"VALIDATION: {wrong_field}"))
     details = {"custAccNo": str(pay_fields.get("custAccNo", "")), "product": merchant.product}
-    return NewToken(str(number), amount, at, details)
+    return TokenRequest(str(number), amount, at, details)
 
 
 def _wrong_token_field(
     merchant: AtomMerchant, request: JsonObject, amount: int | None, at: datetime | None, number: Any
 ) -> str | None:
-    pay_fields = object_at(request, "payDetails")
+    pay_fields = read_object_field(request, "payDetails")
     has_matching_products = has_matching_product_sum(merchant, pay_fields.get("prodDetails"), amount)
     return next((name for name, is_valid in (
-        ("api", object_at(request, "headDetails").get("api") == "AUTH"),
+        ("api", read_object_field(request, "headDetails").get("api") == "AUTH"),
         ("merchTxnId", isinstance(number, str) and re.fullmatch(NUMBER_PATTERN, number)),
         ("merchTxnDate", at),
         ("amount", amount),
         ("txnCurrency", pay_fields.get("txnCurrency") == "INR"),
         ("product", pay_fields.get("product") == merchant.product or has_matching_products),
-        ("extras", all(len(str(text)) <= MAX_UDF_LENGTH for text in object_at(request, "extras").values())),
+        ("extras", all(len(str(text)) <= MAX_UDF_LENGTH for text in read_object_field(request, "extras").values())),
     ) if not is_valid), None)  # fmt: skip
 
 
@@ -110,8 +112,8 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
 
     Raises `RequestRefused` with NDPS's status code for wrong credentials, signature or contents.
     """
-    request = payment_instrument(data)
-    merchant_fields, pay_fields = object_at(request, "merchDetails"), object_at(request, "payDetails")
+    request = read_message_contents(data)
+    merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
     number, currency, amount = (
         merchant_fields.get("merchTxnId"),
         pay_fields.get("txnCurrency"),
@@ -131,13 +133,13 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
     return PaymentQuery(str(number), str(merchant_fields["merchTxnDate"]), _amount_paise(merchant, currency, amount))
 
 
-def read_refund(merchant: AtomMerchant, data: JsonObject) -> NewRefund:
+def read_refund(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
     """Read a REFUNDINIT request.
 
     Raises `RequestRefused` with NDPS's status code for wrong credentials, signature or contents.
     """
-    request = payment_instrument(data)
-    merchant_fields, pay_fields = object_at(request, "merchDetails"), object_at(request, "payDetails")
+    request = read_message_contents(data)
+    merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
     number, currency, total = (
         merchant_fields.get("merchTxnId"),
         pay_fields.get("txnCurrency"),
@@ -151,7 +153,7 @@ def read_refund(merchant: AtomMerchant, data: JsonObject) -> NewRefund:
     products = _read_products(merchant, pay_fields.get("prodDetails"))
     if sum(product[2] for product in products) != amount:
         raise merchant.refusal("OTS0509")
-    return NewRefund(str(number), str(pay_fields.get("atomTxnId")), amount, products)
+    return RefundRequest(str(number), str(pay_fields.get("atomTxnId")), amount, products)
 
 
 def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
@@ -159,10 +161,10 @@ def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
 
     Raises `RequestRefused` with NDPS's status code for wrong credentials or contents.
     """
-    request = payment_instrument(data)
+    request = read_message_contents(data)
     encoded_password = base64.b64encode(merchant.password.encode()).decode("ascii")
-    _check_merchant(merchant, object_at(request, "merchDetails"), password=encoded_password)
-    pay_fields = object_at(request, "payDetails")
+    _check_merchant(merchant, read_object_field(request, "merchDetails"), password=encoded_password)
+    pay_fields = read_object_field(request, "payDetails")
     products = pay_fields.get("prodDetails")
     names = [row.get("prodName") for row in products if isinstance(row, dict)] if isinstance(products, list) else []
     if merchant.product not in names:

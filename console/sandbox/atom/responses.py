@@ -2,11 +2,11 @@
 
 from console.sandbox.atom.crypto import encrypt_text, sign_parts
 from console.sandbox.atom.exact_json import (
-    NUMBER_MARK,
+    JSON_NUMBER_MARK,
     amount_text,
     india_day_text,
     india_time_text,
-    marked_number,
+    make_marked_rupees,
     write_json,
 )
 from console.sandbox.atom.merchant import AtomMerchant, response_details
@@ -16,11 +16,11 @@ from console.sandbox.payments.ledger import Payment, Refund
 STATUS_FETCHED_MESSAGE = "REFUND STATUS FETCHED SUCCESSFULLY"
 
 
-def text_without_marks(text: str | None) -> str | None:
-    """Return an id with the mark NUMBER_MARK in front, because of which `write_json` writes the id as a JSON number.
-    None for None or an empty id.
+def make_marked_id(text: str | None) -> str | None:
+    """Return an id with the mark JSON_NUMBER_MARK in front, because of which `write_json` writes the id as a JSON
+    number. None for None or an empty id.
     """
-    return NUMBER_MARK + text if text else None
+    return JSON_NUMBER_MARK + text if text else None
 
 
 def bank_transaction_number(payment: Payment) -> str | None:
@@ -34,16 +34,16 @@ def attempt_answer(payment: Payment) -> JsonObject:
     return {
         "settlementDetails": {"reconStatus": "NRNS"},
         "merchDetails": {
-            "merchId": text_without_marks(payment.merchant),
-            "merchTxnId": payment.number,
-            "merchTxnDate": india_time_text(payment.created),
+            "merchId": make_marked_id(payment.merchant),
+            "merchTxnId": payment.merchant_payment_id,
+            "merchTxnDate": india_time_text(payment.created_at),
         },
         "payDetails": {
-            "atomTxnId": text_without_marks(payment.id),
+            "atomTxnId": make_marked_id(payment.id),
             "product": payment.details["product"],
-            "amount": marked_number(payment.amount_minor),
-            "surchargeAmount": marked_number(payment.surcharge_minor),
-            "totalAmount": marked_number(payment.amount_minor + payment.surcharge_minor),
+            "amount": make_marked_rupees(payment.amount_minor),
+            "surchargeAmount": make_marked_rupees(payment.surcharge_minor),
+            "totalAmount": make_marked_rupees(payment.amount_minor + payment.surcharge_minor),
         },
         "payModeSpecificData": {
             "subChannel": payment.details.get("subChannel", "DC"),
@@ -64,18 +64,18 @@ def refund_answer(payment: Payment, refunds: list[Refund], total: int) -> JsonOb
     products = [
         {
             "prodName": refund.product,
-            "refundTxnId": text_without_marks(refund.id),
+            "refundTxnId": make_marked_id(refund.id),
             "prodRefundId": refund.key,
             "prodStatusCode": "OTS0000",
             "prodDescription": "REFUND INITIATED",
-            "prodRefundAmount": marked_number(refund.amount_minor),
+            "prodRefundAmount": make_marked_rupees(refund.amount_minor),
         }
         for refund in refunds
     ]
     pay_fields = {
-        "atomTxnId": text_without_marks(payment.id),
+        "atomTxnId": make_marked_id(payment.id),
         "txnCurrency": payment.currency,
-        "totalRefundAmount": marked_number(total),
+        "totalRefundAmount": make_marked_rupees(total),
         "prodDetails": products,
     }
     return {"payInstrument": {"payDetails": pay_fields, "responseDetails": response_details("OTS0000")}}
@@ -89,7 +89,7 @@ def refund_status(payment: Payment, *, in_paise: bool, as_list: bool) -> JsonObj
     details = [{"prodName": payment.details["product"], "refundStatus": rows}]
     return {
         "payInstrument": {
-            "payDetails": {"atomTxnId": text_without_marks(payment.id)},
+            "payDetails": {"atomTxnId": make_marked_id(payment.id)},
             "responseDetails": response_details("OTS0000", STATUS_FETCHED_MESSAGE),
             "refundStatusDetails": details if as_list else {"refundDetails": details},
         }
@@ -98,9 +98,9 @@ def refund_status(payment: Payment, *, in_paise: bool, as_list: bool) -> JsonObj
 
 def _refund_row(refund: Refund, *, in_paise: bool) -> JsonObject:
     return {
-        "refundTxnId": text_without_marks(refund.id),
-        "refundAmt": refund.amount_minor if in_paise else marked_number(refund.amount_minor),
-        "refundInitiatedDate": india_day_text(refund.at),
+        "refundTxnId": make_marked_id(refund.id),
+        "refundAmt": refund.amount_minor if in_paise else make_marked_rupees(refund.amount_minor),
+        "refundInitiatedDate": india_day_text(refund.accepted_at),
         "remarks": refund.state,
         "prodRefundId": refund.key,
     }
@@ -108,26 +108,26 @@ def _refund_row(refund: Refund, *, in_paise: bool) -> JsonObject:
 
 def callback_data(payment: Payment) -> JsonObject:
     """Return the contents of a callback about a payment, without the signature."""
-    day = india_time_text(payment.created)
+    day = india_time_text(payment.created_at)
     return {
         "payInstrument": {
             "merchDetails": {
-                "merchId": text_without_marks(payment.merchant),
-                "merchTxnId": payment.number,
+                "merchId": make_marked_id(payment.merchant),
+                "merchTxnId": payment.merchant_payment_id,
                 "merchTxnDate": day.replace(" ", "T") if day else None,
             },
             "payDetails": {
-                "atomTxnId": text_without_marks(payment.id),
+                "atomTxnId": make_marked_id(payment.id),
                 "prodDetails": [
-                    {"prodName": payment.details["product"], "prodAmount": marked_number(payment.amount_minor)}
+                    {"prodName": payment.details["product"], "prodAmount": make_marked_rupees(payment.amount_minor)}
                 ],
-                "amount": marked_number(payment.amount_minor),
-                "surchargeAmount": marked_number(payment.surcharge_minor),
-                "totalAmount": marked_number(payment.amount_minor + payment.surcharge_minor),
+                "amount": make_marked_rupees(payment.amount_minor),
+                "surchargeAmount": make_marked_rupees(payment.surcharge_minor),
+                "totalAmount": make_marked_rupees(payment.amount_minor + payment.surcharge_minor),
                 "custAccNo": payment.details.get("custAccNo", ""),
                 "txnCurrency": payment.currency,
-                "txnInitDate": india_time_text(payment.begun),
-                "txnCompleteDate": india_time_text(payment.ended or payment.begun),
+                "txnInitDate": india_time_text(payment.begun_at),
+                "txnCompleteDate": india_time_text(payment.captured_at or payment.begun_at),
             },
             "payModeSpecificData": {
                 "subChannel": [payment.details.get("subChannel", "DC")],
@@ -163,7 +163,7 @@ def callback_signature(key: str, data: JsonObject) -> str:
 
 def _plain_text(value: object) -> str:
     """Return a value as it is written in the message. A float, which only tests insert, gets two decimals."""
-    return amount_text(round(value * 100)) if isinstance(value, float) else str(value).removeprefix(NUMBER_MARK)
+    return amount_text(round(value * 100)) if isinstance(value, float) else str(value).removeprefix(JSON_NUMBER_MARK)
 
 
 def encrypted_callback(merchant: AtomMerchant, data: JsonObject, manner: str) -> bytes:

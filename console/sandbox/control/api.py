@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from console.sandbox.alarmbox.api import AlarmBox, check_fields
+from console.sandbox.alarmbox.api import SimulatedAlarmBox, make_credit_check_fields
 from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.control.payments import PaymentControl
 from console.sandbox.environment.clock import instant_text
@@ -31,16 +31,16 @@ class ControlApi:
     def __init__(
         self,
         state: SandboxState,
-        alarmbox: AlarmBox,
+        alarmbox: SimulatedAlarmBox,
         payments: PaymentControl,
         notice_sender: NoticeSender,
-        outage: BeginOutage,
+        set_outage: BeginOutage,
     ) -> None:
         self._state = state
         self._alarmbox = alarmbox
         self._payments = payments
         self._notice_sender = notice_sender
-        self._outage = outage
+        self._set_outage = set_outage
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         table: dict[tuple[str, str], Callable[[HttpRequest], HttpReply]] = {
@@ -120,7 +120,7 @@ class ControlApi:
                 state.holds.held_count(call, number) >= calls
                 and charged >= charges
                 and state.call_log.call_count(call) >= requests
-                and state.payments.refund_count >= refunds
+                and state.payment_ledger.refund_count >= refunds
                 and state.notices_ended >= notices
             )
 
@@ -173,15 +173,15 @@ class ControlApi:
 
     def _register_checks(self, request: HttpRequest) -> HttpReply:
         checks = [self._alarmbox.register_check(fields) for fields in request.read_json()["checks"]]
-        return json_reply({"credit_checks": [check_fields(check) for check in checks]}, 201)
+        return json_reply({"credit_checks": [make_credit_check_fields(check) for check in checks]}, 201)
 
     def _begin_outage(self, request: HttpRequest) -> HttpReply:
         seconds = float(request.read_json()["seconds"])
-        self._outage(seconds)
+        self._set_outage(seconds)
         return json_reply({"refusing_connections_for_seconds": seconds})
 
     def _end_outage(self, _: HttpRequest) -> HttpReply:
-        self._outage(None)
+        self._set_outage(None)
         return json_reply({"accepting_connections": True})
 
 

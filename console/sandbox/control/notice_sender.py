@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from console.sandbox.atom.responses import callback_data, encrypted_callback
 from console.sandbox.environment.clock import instant_text
-from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.payments.ledger import Payment
@@ -40,7 +40,7 @@ class SentNotice:
     statuses: list[int | None] = field(default_factory=list)
 
 
-class ClosedWire:
+class NoticeConnection:
     """Stands for the connection of a notice when a fault is applied. The sender has already read the answer and
     closed the real connection, so nothing can be written.
     """
@@ -104,7 +104,7 @@ class NoticeSender:
         if payment.provider == "paypay":
             return Notice(
                 "paypay",
-                payment.number,
+                payment.merchant_payment_id,
                 transaction_notice(payment),
                 lambda data, _: encode_json(data),
                 JSON_MEDIA_TYPE,
@@ -114,7 +114,7 @@ class NoticeSender:
             raise ValueError("the merchant is not known any more")
         return Notice(
             "atom",
-            payment.number,
+            payment.merchant_payment_id,
             callback_data(payment),
             lambda data, manner: encrypted_callback(merchant, data, manner),
             FORM_MEDIA_TYPE,
@@ -144,7 +144,9 @@ class NoticeSender:
                           deliver_notice=self._deliver_notice)  # fmt: skip
         instruction = self._state.rules.pick_fault(call) or FaultInstruction(NO_FAULT)
         thread = Thread(
-            target=self._apply_fault, args=(Exchange(call, instruction, ClosedWire(), self._state),), daemon=True
+            target=self._apply_fault,
+            args=(CallInProgress(call, instruction, NoticeConnection(), self._state),),
+            daemon=True,
         )
         with self._lock:
             self._threads.add(thread)
@@ -168,9 +170,9 @@ class NoticeSender:
         with self._lock:
             return self._try_count
 
-    def _apply_fault(self, exchange: Exchange) -> None:
+    def _apply_fault(self, exchange: CallInProgress) -> None:
         try:
-            exchange.instruction.kind.perform(exchange)
+            exchange.instruction.kind.apply(exchange)
         finally:
             with self._lock:
                 self._state.notices_ended += 1
@@ -186,7 +188,12 @@ class NoticeSender:
         sent_at = instant_text(self._state.clock.now())
         with self._lock:
             sent_notice = SentNotice(
-                next(self._sequence_numbers), notice.provider, notice.number, sent_at, len(body), notice.manner
+                next(self._sequence_numbers),
+                notice.provider,
+                notice.number,
+                sent_at,
+                len(body),
+                notice.signature_manner,
             )
             self._sent_notices.append(sent_notice)
             self._try_count += 1

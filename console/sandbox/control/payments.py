@@ -8,7 +8,7 @@ from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, json_reply
 from console.sandbox.payments.ledger import Payment, Refund
-from console.sandbox.paypay.api import PayPay
+from console.sandbox.paypay.api import SimulatedPayPay
 
 RequestAction = Callable[[HttpRequest], HttpReply]
 # States about which the provider sends no notice.
@@ -19,10 +19,14 @@ class PaymentControl:
     """The control API's endpoints for payments and refunds. `get_sandbox_url` returns the URL of the sandbox."""
 
     def __init__(
-        self, state: SandboxState, paypay: PayPay, notice_sender: NoticeSender, get_sandbox_url: Callable[[], str]
+        self,
+        state: SandboxState,
+        paypay: SimulatedPayPay,
+        notice_sender: NoticeSender,
+        get_sandbox_url: Callable[[], str],
     ) -> None:
         self._state = state
-        self._payment_book = state.payments
+        self._payment_ledger = state.payment_ledger
         self._paypay = paypay
         self._notice_sender = notice_sender
         self._get_sandbox_url = get_sandbox_url
@@ -46,13 +50,15 @@ class PaymentControl:
 
     def _read_payments(self, request: HttpRequest) -> HttpReply:
         query = request.query
-        with self._payment_book.lock:
-            payments = [p.as_json() for p in self._payment_book.payments(query.get("provider"), query.get("number"))]
+        with self._payment_ledger.lock:
+            payments = [
+                p.as_json() for p in self._payment_ledger.payments(query.get("provider"), query.get("number"))
+            ]
         sum_fields = ("captured_minor", "accepted_minor", "refunded_minor", "reversed_minor")
         return json_reply({"payments": payments} | {name: sum(p[name] for p in payments) for name in sum_fields})
 
     def _read_refunds(self, request: HttpRequest) -> HttpReply:
-        refunds = self._payment_book.refunds(request.query.get("key"), request.query.get("payment"))
+        refunds = self._payment_ledger.refunds(request.query.get("key"), request.query.get("payment"))
         return json_reply({"total": len(refunds), "refunds": [refund.as_json() for refund in refunds]})
 
     # -- payments
@@ -70,30 +76,30 @@ class PaymentControl:
                           "JPY" if provider == "paypay" else "INR", "NONE", created,
                           details=_provider_details(provider, body))  # fmt: skip
         payment.state = payment.provider_words.payment_words["created"]
-        with self._payment_book.lock:
-            if self._payment_book.find_payment(provider, payment.number):
+        with self._payment_ledger.lock:
+            if self._payment_ledger.find_payment(provider, payment.merchant_payment_id):
                 raise ValueError("that number exists already")
             state = payment.provider_words.payment_state(body.get("state", "paid"))
             if body.get("id"):
-                self._payment_book.set_provider_id(payment, str(body["id"]))
-            self._set_state(self._payment_book.add_payment(payment), state, body)
+                self._payment_ledger.set_provider_id(payment, str(body["id"]))
+            self._set_state(self._payment_ledger.add_payment(payment), state, body)
             for refund in body.get("refunds", ()):
                 self._register_refund(payment, refund)
         return json_reply(payment.as_json(), 201)
 
     def _register_refund(self, payment: Payment, fields: JsonObject) -> None:
         """Register a refund of the payment that was requested outside of the sandbox."""
-        refund = self._payment_book.accept_refund(
+        refund = self._payment_ledger.accept_refund(
             payment,
             str(fields["key"]),
             _require_amount(fields["amount_minor"]),
             reason=fields.get("reason"),
             product=payment.details.get("product"),
         )
-        refund.at = _parse_instant(fields["at"]) if fields.get("at") else refund.at
+        refund.accepted_at = _parse_instant(fields["at"]) if fields.get("at") else refund.accepted_at
         if fields.get("id"):
             refund.id = str(fields["id"])
-        self._payment_book.move_refund(refund, fields.get("state", "completed"))
+        self._payment_ledger.move_refund(refund, fields.get("state", "completed"))
 
     def _newest_merchant(self, provider: str) -> str:
         return {"paypay": self._state.paypay_keys.newest_merchant_id, "atom": self._state.atom_merchants.newest_id}[
@@ -106,10 +112,10 @@ class PaymentControl:
         """
         body = request.read_json()
         payment = self._find_payment(body)
-        with self._payment_book.lock:
+        with self._payment_ledger.lock:
             state = payment.provider_words.payment_state(body["to"])
             if body.get("another_attempt"):
-                self._payment_book.begin_attempt(payment)
+                self._payment_ledger.begin_attempt(payment)
             if "amount_minor" in body:
                 payment.amount_minor = _require_amount(body["amount_minor"])
             self._set_state(payment, state, body)
@@ -126,12 +132,14 @@ class PaymentControl:
         if "channel" in fields:
             payment.details["subChannel"] = str(fields["channel"])
         if fields.get("at"):
-            payment.begun = _parse_instant(fields["at"])
-            payment.ended = payment.begun if state in payment.provider_words.captured_states else payment.ended
-        self._payment_book.move_payment(payment, state)
+            payment.begun_at = _parse_instant(fields["at"])
+            payment.captured_at = (
+                payment.begun_at if state in payment.provider_words.captured_states else payment.captured_at
+            )
+        self._payment_ledger.move_payment(payment, state)
 
     def _find_payment(self, body: JsonObject) -> Payment:
-        payment = self._payment_book.find_payment(str(body["provider"]), str(body["number"]))
+        payment = self._payment_ledger.find_payment(str(body["provider"]), str(body["number"]))
         if payment is None:
             raise ValueError("no such payment")
         return payment
@@ -146,11 +154,11 @@ class PaymentControl:
         """
         body = request.read_json()
         refunds = [
-            r for r in self._payment_book.refunds(str(body["key"])) if body.get("provider") in (None, r.provider)
+            r for r in self._payment_ledger.refunds(str(body["key"])) if body.get("provider") in (None, r.provider)
         ]
         if not refunds:
             raise ValueError("no such refund")
-        refund: Refund = self._payment_book.move_refund(refunds[-1], body["to"])
+        refund: Refund = self._payment_ledger.move_refund(refunds[-1], body["to"])
         return json_reply(refund.as_json())
 
     # -- notices
@@ -173,7 +181,9 @@ class PaymentControl:
         """
         body = request.read_json()
         notice = self._notice_sender.compose_notice(self._find_payment(body))
-        notice = notice.with_changes(data=notice.data | body.get("fields", {}), manner=body.get("manner", "good"))
+        notice = notice.with_changes(
+            data=notice.data | body.get("fields", {}), signature_manner=body.get("manner", "good")
+        )
         return json_reply({"media_type": notice.media_type, "body": notice.body.decode()})
 
     def _publish_recon_file(self, request: HttpRequest) -> HttpReply:

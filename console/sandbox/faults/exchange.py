@@ -4,23 +4,27 @@ from collections.abc import Iterable
 
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.calls import ProviderCall
-from console.sandbox.http.messages import HttpReply, ReplyWire, RequestRefused
+from console.sandbox.http.messages import CallerConnection, HttpReply, RequestRefused
 from console.sandbox.rules.holds import HoldEnding
 from console.sandbox.rules.registry import NO_FAULT
 from console.sandbox.rules.rules import FaultInstruction
 
 
-class Exchange:
+class CallInProgress:
     """A provider call in progress, with the connection on which it is answered. The function of a fault gets this
     object, and decides if and when it calls `execute_call` and which bytes it writes.
     """
 
     def __init__(
-        self, call: ProviderCall, instruction: FaultInstruction, wire: ReplyWire, state: SandboxState
+        self,
+        call: ProviderCall,
+        instruction: FaultInstruction,
+        caller_connection: CallerConnection,
+        state: SandboxState,
     ) -> None:
         self.call = call
         self.instruction = instruction
-        self.wire = wire
+        self.caller_connection = caller_connection
         self.state = state
 
     def execute_call(self) -> HttpReply:
@@ -31,37 +35,41 @@ class Exchange:
             reply = self.call.execute()
         except RequestRefused as refused:
             return refused.reply
-        if reply.charge is not None and self.instruction.kind is not NO_FAULT:
-            self.state.record_fault(reply.charge, self.instruction.action)
+        if reply.ledger_entry_id is not None and self.instruction.kind is not NO_FAULT:
+            self.state.record_fault(reply.ledger_entry_id, self.instruction.action)
         return reply
 
     def send_reply(self, reply: HttpReply) -> None:
         """Write a complete, well-formed answer. If it is the correct answer about a charge or refund, record in the
         ledger that it was delivered.
         """
-        is_connected = not self.wire.is_caller_disconnected()
-        if self.wire.write(reply.head_bytes() + reply.body) and is_connected and reply.charge is not None:
-            self.state.mark_delivered(reply.charge)
+        is_connected = not self.caller_connection.is_caller_disconnected()
+        if (
+            self.caller_connection.write(reply.head_bytes() + reply.body)
+            and is_connected
+            and reply.ledger_entry_id is not None
+        ):
+            self.state.mark_delivered(reply.ledger_entry_id)
 
     def send_and_close(self, *chunks: bytes) -> None:
         """Write these bytes unchanged, then close the connection."""
         for piece in chunks:
-            self.wire.write(piece)
-        self.wire.close()
+            self.caller_connection.write(piece)
+        self.caller_connection.close()
 
     def stream_reply(self, reply: HttpReply, length: int, chunks: Iterable[bytes]) -> None:
         """Write an answer piece by piece, so that the whole answer is never in memory; stop if the caller
         disconnects. `length` is the stated Content-Length in bytes.
         """
-        if self.wire.write(reply.head_bytes(length)):
+        if self.caller_connection.write(reply.head_bytes(length)):
             for piece in chunks:
-                if not self.wire.write(piece):
+                if not self.caller_connection.write(piece):
                     break
-        self.wire.close()
+        self.caller_connection.close()
 
     def hold_call(self, seconds: float | None) -> HoldEnding:
         """Hold the call back for `seconds`, or until it is released (None). Return the event that ended the wait."""
-        return self.state.holds.hold_call(self.call.name, self.call.number, self.instruction.action, seconds)
+        return self.state.holds.hold_call(self.call.name, self.call.subject_number, self.instruction.action, seconds)
 
     def pause(self, seconds: float) -> bool:
         """Wait `seconds` without being listed as a held call. Return False if the sandbox stops during the wait."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.faults.payments import change_fields
 from console.sandbox.http.messages import HttpReply
 from console.sandbox.payments.notices import Notice, NoticeCall
@@ -19,43 +19,43 @@ OVERTAKING_SECONDS = 30.0
 HUGE_BODY_BYTES = 10 << 20
 
 
-def _notice_call(exchange: Exchange) -> NoticeCall:
+def _notice_call(exchange: CallInProgress) -> NoticeCall:
     if not isinstance(exchange.call, NoticeCall):
         raise TypeError(f"{exchange.call.name} is no notice")
     return exchange.call
 
 
-def _notice_and_sender(exchange: Exchange) -> tuple[Notice, Callable[[Notice], HttpReply]]:
+def _notice_and_sender(exchange: CallInProgress) -> tuple[Notice, Callable[[Notice], HttpReply]]:
     call = _notice_call(exchange)
     if call.notice is None or call.deliver_notice is None:
         raise TypeError(f"{call.name} has nothing to send")
     return call.notice, call.deliver_notice
 
 
-def _register_changed_contents(name: str, sees: str, change: Callable[[dict[str, Any]], None]) -> None:
+def _register_changed_contents(name: str, answer_description: str, change: Callable[[dict[str, Any]], None]) -> None:
     """Register a fault that changes the contents of a notice. If the provider signs its notices, the signature fits
-    the changed contents. `sees` describes the notice that the receiver gets.
+    the changed contents. `answer_description` describes the notice that the receiver gets.
     """
 
-    def perform(exchange: Exchange) -> None:
+    def perform(exchange: CallInProgress) -> None:
         notice, deliver = _notice_and_sender(exchange)
         data = deepcopy(notice.data)
         change(data)
         deliver(notice.with_changes(data=data))
 
-    register_fault(name, sees, "happens", NOTICE_CALLS)(perform)
+    register_fault(name, answer_description, "happens", NOTICE_CALLS)(perform)
 
 
-def _register_manner(name: str, sees: str, manner: str) -> None:
-    """Register a fault that encrypts or signs a callback in another `manner`. `sees` describes the callback that the
-    receiver gets.
+def _register_manner(name: str, answer_description: str, manner: str) -> None:
+    """Register a fault that encrypts or signs a callback in another `manner`. `answer_description` describes the
+    callback that the receiver gets.
     """
 
-    def perform(exchange: Exchange) -> None:
+    def perform(exchange: CallInProgress) -> None:
         notice, deliver = _notice_and_sender(exchange)
-        deliver(notice.with_changes(manner=manner))
+        deliver(notice.with_changes(signature_manner=manner))
 
-    register_fault(name, sees, "happens", CALLBACK_CALLS)(perform)
+    register_fault(name, answer_description, "happens", CALLBACK_CALLS)(perform)
 
 
 def _field_change(names: tuple[str, ...], change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
@@ -94,14 +94,14 @@ _register_manner("notice_other_seal", "sealed with the key of requests", "other_
 
 
 @register_fault("notice_lost", "nothing at all", "nothing", NOTICE_CALLS)
-def lose_notice(exchange: Exchange) -> None:
+def lose_notice(exchange: CallInProgress) -> None:
     _notice_and_sender(exchange)
 
 
 @register_fault(
     "notice_repeated", "the same notice N times (default 2)", "happens", NOTICE_CALLS, argument_rule="optional"
 )
-def repeat_notice(exchange: Exchange) -> None:
+def repeat_notice(exchange: CallInProgress) -> None:
     notice, deliver = _notice_and_sender(exchange)
     for _ in range(int(exchange.instruction.argument or 2)):
         deliver(notice)
@@ -110,14 +110,14 @@ def repeat_notice(exchange: Exchange) -> None:
 @register_fault(
     "notice_late", "the notice after `seconds` or a release", "late", NOTICE_CALLS, option_names=("seconds",)
 )
-def delay_notice(exchange: Exchange) -> None:
+def delay_notice(exchange: CallInProgress) -> None:
     notice, deliver = _notice_and_sender(exchange)
     if exchange.hold_call(exchange.instruction.seconds) is not HoldEnding.DROPPED:
         deliver(notice)
 
 
 @register_fault("notice_overtaken", "the notice after the next one", "late", NOTICE_CALLS)
-def let_next_notice_overtake(exchange: Exchange) -> None:
+def let_next_notice_overtake(exchange: CallInProgress) -> None:
     notice, deliver = _notice_and_sender(exchange)
     handled_count = _notice_call(exchange).handled_count
     if exchange.state.holds.wait_until(lambda: exchange.state.notices_ended > handled_count, OVERTAKING_SECONDS):
@@ -125,7 +125,7 @@ def let_next_notice_overtake(exchange: Exchange) -> None:
 
 
 @register_fault("notice_cut", "half of the text", "happens", NOTICE_CALLS)
-def cut_notice(exchange: Exchange) -> None:
+def cut_notice(exchange: CallInProgress) -> None:
     notice, deliver = _notice_and_sender(exchange)
     body = notice.body
     deliver(notice.with_changes(render=lambda _, __: body[: len(body) // 2]))
@@ -134,7 +134,7 @@ def cut_notice(exchange: Exchange) -> None:
 @register_fault(
     "notice_huge", "a body of `size` bytes (default 10 MiB)", "happens", NOTICE_CALLS, option_names=("size",)
 )
-def enlarge_notice(exchange: Exchange) -> None:
+def enlarge_notice(exchange: CallInProgress) -> None:
     notice, deliver = _notice_and_sender(exchange)
     padding = b" " * (exchange.instruction.size or HUGE_BODY_BYTES)
     body = notice.body
@@ -144,6 +144,6 @@ def enlarge_notice(exchange: Exchange) -> None:
 @register_fault(
     "notice_fields", "the notice with `fields` put over it", "happens", NOTICE_CALLS, option_names=("fields",)
 )
-def replace_notice_fields(exchange: Exchange) -> None:
+def replace_notice_fields(exchange: CallInProgress) -> None:
     notice, deliver = _notice_and_sender(exchange)
     deliver(notice.with_changes(data=notice.data | exchange.instruction.fields))

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
-from console.sandbox.atom.exact_json import NUMBER_MARK, amount_text, parse_paise
-from console.sandbox.faults.exchange import Exchange
+from console.sandbox.atom.exact_json import JSON_NUMBER_MARK, amount_text, parse_paise
+from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.rules.registry import ATOM_CALLS, PAYPAY_CALLS, register_fault
 
@@ -35,24 +35,28 @@ def change_fields(data: Any, names: tuple[str, ...], change: ChangeValue) -> Non
 
 
 def _register_changed_answer(
-    name: str, sees: str, names: tuple[str, ...], change: ChangeValue, calls: tuple[str, ...] = ECHOING_CALLS
+    name: str,
+    answer_description: str,
+    names: tuple[str, ...],
+    change: ChangeValue,
+    calls: tuple[str, ...] = ECHOING_CALLS,
 ) -> None:
-    """Register a fault that changes the fields with these names in the correct answer. `sees` describes the answer
-    that the caller gets.
+    """Register a fault that changes the fields with these names in the correct answer. `answer_description` describes
+    the answer that the caller gets.
     """
 
-    def perform(exchange: Exchange) -> None:
+    def perform(exchange: CallInProgress) -> None:
         exchange.send_reply(
             exchange.execute_call().with_changed_data(lambda data: change_fields(data, names, change))
         )
 
-    register_fault(name, sees, "happens", calls)(perform)
+    register_fault(name, answer_description, "happens", calls)(perform)
 
 
 def _increased_amount(value: Any) -> Any:
     """Return the amount increased by one yen or one rupee."""
-    if isinstance(value, str) and value.startswith(NUMBER_MARK):
-        return NUMBER_MARK + amount_text((parse_paise(value.removeprefix(NUMBER_MARK)) or 0) + 100)
+    if isinstance(value, str) and value.startswith(JSON_NUMBER_MARK):
+        return JSON_NUMBER_MARK + amount_text((parse_paise(value.removeprefix(JSON_NUMBER_MARK)) or 0) + 100)
     return value + 1 if isinstance(value, int) else value
 
 
@@ -75,7 +79,7 @@ _register_changed_answer(
 )
 _register_changed_answer("other_amount", "one yen or one rupee more", AMOUNT_FIELDS, _increased_amount)
 _register_changed_answer(
-    "amount_as_text", "amounts as text", AMOUNT_FIELDS, lambda value: str(value).removeprefix(NUMBER_MARK)
+    "amount_as_text", "amounts as text", AMOUNT_FIELDS, lambda value: str(value).removeprefix(JSON_NUMBER_MARK)
 )
 _register_changed_answer(
     "amount_fraction",
@@ -108,7 +112,7 @@ _register_changed_answer(
     argument_rule="word",
     option_names=("fields", "seconds"),
 )
-def answer_result_code(exchange: Exchange) -> None:
+def answer_result_code(exchange: CallInProgress) -> None:
     exchange.pause(exchange.instruction.seconds or 0.0)
     exchange.send_reply(_result_reply(exchange))
 
@@ -121,12 +125,12 @@ def answer_result_code(exchange: Exchange) -> None:
     argument_rule="word",
     option_names=("fields",),
 )
-def answer_result_code_after_effect(exchange: Exchange) -> None:
+def answer_result_code_after_effect(exchange: CallInProgress) -> None:
     exchange.execute_call()
     exchange.send_reply(_result_reply(exchange))
 
 
-def _result_reply(exchange: Exchange) -> HttpReply:
+def _result_reply(exchange: CallInProgress) -> HttpReply:
     if exchange.call.answer_with_code is None:
         return exchange.execute_call()
     return exchange.call.answer_with_code(exchange.instruction.argument, exchange.instruction.fields)
@@ -139,7 +143,7 @@ def _result_reply(exchange: Exchange) -> HttpReply:
     PAYMENT_PROVIDER_CALLS,
     option_names=("fields",),
 )
-def set_fields(exchange: Exchange) -> None:
+def set_fields(exchange: CallInProgress) -> None:
     def change(data: JsonObject) -> None:
         for path, value in exchange.instruction.fields.items():
             set_at_path(data, path.split("."), value)
@@ -159,7 +163,7 @@ def set_at_path(data: Any, path: list[str], value: Any) -> None:
 
 
 @register_fault("no_data", "a success without contents", "happens", ECHOING_CALLS)
-def remove_contents(exchange: Exchange) -> None:
+def remove_contents(exchange: CallInProgress) -> None:
     def change(data: JsonObject) -> None:
         if "payInstrument" in data:
             data["payInstrument"] = []
@@ -172,7 +176,7 @@ def remove_contents(exchange: Exchange) -> None:
 @register_fault(
     "hidden_refunds", "no refunds, although there are some", "happens", ("paypay_payment", "atom_refund_status")
 )
-def hide_refunds(exchange: Exchange) -> None:
+def hide_refunds(exchange: CallInProgress) -> None:
     def change(data: JsonObject) -> None:
         if data.get("data"):
             data["data"]["refunds"] = None
@@ -182,15 +186,15 @@ def hide_refunds(exchange: Exchange) -> None:
 
 
 @register_fault("refund_twice", "the ordinary answer, but the refund is executed twice", "happens", REFUND_CALLS)
-def execute_refund_twice(exchange: Exchange) -> None:
+def execute_refund_twice(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    if reply.charge is not None:
-        exchange.state.payments.repeat_refund(reply.charge)
+    if reply.ledger_entry_id is not None:
+        exchange.state.payment_ledger.repeat_refund(reply.ledger_entry_id)
     exchange.send_reply(reply)
 
 
 @register_fault("other_seal", "an answer sealed with the key of requests", "happens", ATOM_CALLS)
-def encrypt_with_request_key(exchange: Exchange) -> None:
+def encrypt_with_request_key(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     merchant = exchange.state.atom_merchants.merchant_of_form(reply.body)
     if merchant is not None:
@@ -202,7 +206,7 @@ def encrypt_with_request_key(exchange: Exchange) -> None:
 
 
 @register_fault("no_seal", "the answer as plain JSON", "happens", ATOM_CALLS)
-def answer_unencrypted(exchange: Exchange) -> None:
+def answer_unencrypted(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     exchange.send_reply(reply.with_body(encode_json(reply.data).replace(rb"\u0000", b"")))
 
@@ -210,13 +214,13 @@ def answer_unencrypted(exchange: Exchange) -> None:
 @register_fault(
     "sealed_json", "the good answer as JSON with an encData member, as some documents show it", "happens", ATOM_CALLS
 )
-def answer_encrypted_json(exchange: Exchange) -> None:
+def answer_encrypted_json(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     form = parse_qs(reply.body.decode("ascii"))
     exchange.send_reply(replace(reply, body=encode_json({name: values[0] for name, values in form.items()})))
 
 
 @register_fault("cut_seal", "a sealed text that lost its second half", "happens", ATOM_CALLS)
-def cut_encrypted_text(exchange: Exchange) -> None:
+def cut_encrypted_text(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     exchange.send_reply(reply.with_body(reply.body[: len(reply.body) * 2 // 3 | 1]))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import chain
 
 from console.sandbox.alarmbox import pdf
-from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.faults.responses import change_checks
 from console.sandbox.http.messages import JsonObject
 from console.sandbox.rules.registry import PDF_CALLS, register_fault
@@ -18,7 +18,7 @@ EXECUTABLE_BYTES = (
 )
 
 
-def replace_pdf(exchange: Exchange, make_pdf_data: Callable[[JsonObject], object]) -> None:
+def replace_pdf(exchange: CallInProgress, make_pdf_data: Callable[[JsonObject], object]) -> None:
     """Send the correct answer, with the value that `make_pdf_data` returns for the credit check as its
     `pdf_file_data`. An answer without a credit check isn't changed.
     """
@@ -30,47 +30,47 @@ def _base64_text(content: bytes) -> str:
 
 
 @register_fault("pdf_missing", "no pdf_file_data", "happens", PDF_CALLS)
-def remove_pdf(exchange: Exchange) -> None:
+def remove_pdf(exchange: CallInProgress) -> None:
     change_checks(exchange, lambda check: check.pop("pdf_file_data", None))
 
 
 @register_fault("pdf_null", "pdf_file_data null", "happens", PDF_CALLS)
-def answer_null_pdf(exchange: Exchange) -> None:
+def answer_null_pdf(exchange: CallInProgress) -> None:
     replace_pdf(exchange, lambda _: None)
 
 
 @register_fault("pdf_empty", "pdf_file_data empty", "happens", PDF_CALLS)
-def answer_empty_pdf(exchange: Exchange) -> None:
+def answer_empty_pdf(exchange: CallInProgress) -> None:
     replace_pdf(exchange, lambda _: "")
 
 
 @register_fault("pdf_number", "pdf_file_data is a number", "happens", PDF_CALLS)
-def answer_number_as_pdf(exchange: Exchange) -> None:
+def answer_number_as_pdf(exchange: CallInProgress) -> None:
     replace_pdf(exchange, lambda _: 12345)
 
 
 @register_fault("pdf_bad_base64", "pdf_file_data that is no Base64", "happens", PDF_CALLS)
-def answer_bad_base64(exchange: Exchange) -> None:
+def answer_bad_base64(exchange: CallInProgress) -> None:
     replace_pdf(exchange, lambda check: check["pdf_file_data"][:40] + "*?\u3042!" + check["pdf_file_data"][40:])
 
 
 @register_fault("pdf_cut_base64", "Base64 that ends in the middle of a group", "happens", PDF_CALLS)
-def cut_base64(exchange: Exchange) -> None:
+def cut_base64(exchange: CallInProgress) -> None:
     replace_pdf(exchange, lambda check: check["pdf_file_data"][: 4 * 50 + 1])
 
 
 @register_fault("pdf_executable", "an executable instead of a PDF", "happens", PDF_CALLS)
-def answer_executable(exchange: Exchange) -> None:
+def answer_executable(exchange: CallInProgress) -> None:
     replace_pdf(exchange, lambda _: _base64_text(EXECUTABLE_BYTES))
 
 
 @register_fault("pdf_html", "an HTML page instead of a PDF", "happens", PDF_CALLS)
-def answer_html_as_pdf(exchange: Exchange) -> None:
+def answer_html_as_pdf(exchange: CallInProgress) -> None:
     replace_pdf(exchange, lambda _: _base64_text(b"<!doctype html><html><body>%PDF-1.4 %%EOF</body></html>"))
 
 
 @register_fault("pdf_no_eof", "a PDF that was cut: no %%EOF", "happens", PDF_CALLS)
-def answer_pdf_without_eof(exchange: Exchange) -> None:
+def answer_pdf_without_eof(exchange: CallInProgress) -> None:
     replace_pdf(exchange, lambda check: _base64_text(_first_half(base64.b64decode(check["pdf_file_data"]))))
 
 
@@ -81,7 +81,7 @@ def answer_pdf_without_eof(exchange: Exchange) -> None:
     PDF_CALLS,
     argument_rule="optional",
 )
-def answer_other_report(exchange: Exchange) -> None:
+def answer_other_report(exchange: CallInProgress) -> None:
     replace_pdf(
         exchange, lambda check: _base64_text(_pdf_of_revision(check, int(exchange.instruction.argument or 2)))
     )
@@ -94,14 +94,14 @@ def answer_other_report(exchange: Exchange) -> None:
     PDF_CALLS,
     option_names=("size",),
 )
-def answer_pdf_bomb(exchange: Exchange) -> None:
+def answer_pdf_bomb(exchange: CallInProgress) -> None:
     replace_pdf(exchange, lambda _: _base64_text(pdf.pdf_bomb(exchange.instruction.size or 1 << 30)))
 
 
 @register_fault(
     "pdf_huge", "a file of `size` bytes (default 500 MB), streamed", "happens", PDF_CALLS, option_names=("size",)
 )
-def answer_huge_pdf(exchange: Exchange) -> None:
+def answer_huge_pdf(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     if reply.status != 200:
         exchange.send_reply(reply)
@@ -109,8 +109,8 @@ def answer_huge_pdf(exchange: Exchange) -> None:
     marked_reply = reply.with_changed_data(lambda data: data["credit_check"].update(pdf_file_data=CONTENT_MARK))
     before, after = marked_reply.body.split(CONTENT_MARK.encode())
     size = exchange.instruction.size or 500_000_000
-    length = len(before) + pdf.filler_base64_length(size) + len(after)
-    exchange.stream_reply(reply, length, chain([before], pdf.filler_base64(size), [after]))
+    length = len(before) + pdf.large_pdf_base64_length(size) + len(after)
+    exchange.stream_reply(reply, length, chain([before], pdf.make_large_pdf_base64(size), [after]))
 
 
 def _first_half(content: bytes) -> bytes:

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from console.sandbox.alarmbox.companies import company_name
-from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.rules.registry import CREDIT_CHECK_CALLS, DETAIL_CALLS, register_fault
 
@@ -19,7 +19,7 @@ def checks_in_answer(data: JsonObject) -> list[JsonObject]:
     return data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
 
 
-def change_checks(exchange: Exchange, change: ChangeCheck) -> None:
+def change_checks(exchange: CallInProgress, change: ChangeCheck) -> None:
     """Send the correct answer after `change` has changed every credit check in it."""
 
     def apply(data: JsonObject) -> None:
@@ -30,12 +30,12 @@ def change_checks(exchange: Exchange, change: ChangeCheck) -> None:
 
 
 def _register_changed_answer(
-    name: str, sees: str, change: ChangeCheck, calls: tuple[str, ...] = CREDIT_CHECK_CALLS
+    name: str, answer_description: str, change: ChangeCheck, calls: tuple[str, ...] = CREDIT_CHECK_CALLS
 ) -> None:
-    """Register a fault that changes every credit check in the correct answer. `sees` describes the answer that the
-    caller gets.
+    """Register a fault that changes every credit check in the correct answer. `answer_description` describes the
+    answer that the caller gets.
     """
-    register_fault(name, sees, "happens", calls)(lambda exchange: change_checks(exchange, change))
+    register_fault(name, answer_description, "happens", calls)(lambda exchange: change_checks(exchange, change))
 
 
 def next_valid_number(number: str) -> str:
@@ -98,72 +98,72 @@ _register_changed_answer("no_infos", "no infos", _removal_of_fields("infos"), DE
 @register_fault(
     "fields", "the ordinary answer with `fields` put over it", "happens", CREDIT_CHECK_CALLS, option_names=("fields",)
 )
-def answer_replaced_fields(exchange: Exchange) -> None:
+def answer_replaced_fields(exchange: CallInProgress) -> None:
     change_checks(exchange, lambda check: check.update(exchange.instruction.fields))
 
 
 @register_fault("empty_list", "no credit checks, although there are some", "happens", ("list",))
-def answer_empty_list(exchange: Exchange) -> None:
+def answer_empty_list(exchange: CallInProgress) -> None:
     exchange.send_reply(exchange.execute_call().with_changed_data(lambda data: data.update(credit_checks=[])))
 
 
 @register_fault("viewing_period_over", "403: the viewing period is over", "nothing", DETAIL_CALLS)
-def answer_viewing_period_over(exchange: Exchange) -> None:
+def answer_viewing_period_over(exchange: CallInProgress) -> None:
     exchange.send_reply(HttpReply(403, encode_json({"message": "閲覧期限が切れています"})))
 
 
 @register_fault("malformed", "JSON that breaks off", "happens")
-def answer_cut_json(exchange: Exchange) -> None:
+def answer_cut_json(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     exchange.send_reply(reply.with_body(reply.body[: len(reply.body) // 2]))
 
 
 @register_fault("empty", "a success without a body", "happens")
-def answer_empty_body(exchange: Exchange) -> None:
+def answer_empty_body(exchange: CallInProgress) -> None:
     exchange.send_reply(exchange.execute_call().with_body(b""))
 
 
 @register_fault("not_utf8", "JSON in Shift_JIS that says it is UTF-8", "happens")
-def answer_shift_jis(exchange: Exchange) -> None:
+def answer_shift_jis(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     exchange.send_reply(reply.with_body(reply.body.decode().encode("cp932", "replace")))
 
 
 @register_fault("wrong_shape", "a JSON list instead of an object", "happens")
-def answer_json_list(exchange: Exchange) -> None:
+def answer_json_list(exchange: CallInProgress) -> None:
     exchange.send_reply(exchange.execute_call().with_body(b'[{"credit_check":[]}]'))
 
 
 @register_fault("deep_json", "JSON nested 100,000 deep", "happens")
-def answer_deep_json(exchange: Exchange) -> None:
+def answer_deep_json(exchange: CallInProgress) -> None:
     exchange.send_reply(
         exchange.execute_call().with_body(b'{"credit_check":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
     )
 
 
 @register_fault("body", "200 with `body` as it is", "nothing", option_names=("body",))
-def answer_given_body(exchange: Exchange) -> None:
+def answer_given_body(exchange: CallInProgress) -> None:
     exchange.send_reply(HttpReply(200, (exchange.instruction.body or "").encode()))
 
 
 @register_fault("body_after_charge", "200 with `body` as it is", "happens", option_names=("body",))
-def answer_given_body_after_charge(exchange: Exchange) -> None:
+def answer_given_body_after_charge(exchange: CallInProgress) -> None:
     exchange.send_reply(exchange.execute_call().with_body((exchange.instruction.body or "").encode()))
 
 
 @register_fault("html", "200 with an HTML page", "nothing")
-def answer_html_page(exchange: Exchange) -> None:
+def answer_html_page(exchange: CallInProgress) -> None:
     exchange.send_reply(HttpReply(200, HTML_PAGE, "text/html; charset=utf-8"))
 
 
 @register_fault("html_after_charge", "200 with an HTML page", "happens")
-def answer_html_page_after_charge(exchange: Exchange) -> None:
+def answer_html_page_after_charge(exchange: CallInProgress) -> None:
     exchange.execute_call()
     exchange.send_reply(HttpReply(200, HTML_PAGE, "text/html; charset=utf-8"))
 
 
 @register_fault("bad_gzip", "a body that says it is gzip and is not", "happens")
-def answer_bad_gzip(exchange: Exchange) -> None:
+def answer_bad_gzip(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     damaged_body = gzip.compress(reply.body)[:10] + b"\xff" * 40
     exchange.send_and_close(reply.head_bytes(len(damaged_body), extra=(("Content-Encoding", "gzip"),)), damaged_body)
@@ -172,17 +172,19 @@ def answer_bad_gzip(exchange: Exchange) -> None:
 @register_fault(
     "gzip_bomb", "a gzip body that inflates to `size` bytes (default 1 GiB)", "happens", option_names=("size",)
 )
-def answer_gzip_bomb(exchange: Exchange) -> None:
+def answer_gzip_bomb(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    exchange.wire.write(reply.head_bytes(-1, extra=(("Content-Encoding", "gzip"), ("Connection", "close"))))
+    exchange.caller_connection.write(
+        reply.head_bytes(-1, extra=(("Content-Encoding", "gzip"), ("Connection", "close")))
+    )
     for piece in _compressed_chunks(b'{"padding":"', exchange.instruction.size or 1 << 30):
-        if not exchange.wire.write(piece):
+        if not exchange.caller_connection.write(piece):
             break
-    exchange.wire.close()
+    exchange.caller_connection.close()
 
 
 @register_fault("huge", "JSON of `size` bytes (default 512 MiB), streamed", "happens", option_names=("size",))
-def answer_huge_json(exchange: Exchange) -> None:
+def answer_huge_json(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     start, end = b'{"padding":"', b'",' + reply.body[1:]
     blocks = max(1, (exchange.instruction.size or 512 << 20) // BLOCK_BYTES)

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import datetime
 from threading import Lock
 
-from console.sandbox.alarmbox.ledger import Ledger
+from console.sandbox.alarmbox.ledger import ChargeLedger
 from console.sandbox.alarmbox.oauth import TokenIssuer
 from console.sandbox.atom.merchant import AtomMerchants
 from console.sandbox.environment.clock import SandboxClock, machine_time
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.call_log import CallLog
-from console.sandbox.payments.ledger import PaymentBook
+from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.authentication import PayPayKeys
 from console.sandbox.rules.holds import HeldCalls
 from console.sandbox.rules.rules import FaultRulebook
@@ -23,12 +23,12 @@ class SandboxState:
     def __init__(self, get_time: Callable[[], datetime] = machine_time) -> None:
         self.clock = SandboxClock(get_time)
         self.settings = SandboxSettings()
-        self.ledger = Ledger()
+        self.ledger = ChargeLedger()
         self.tokens = TokenIssuer(self.clock, self.settings)
         self.rules = FaultRulebook()
         self.holds = HeldCalls()
         self.call_log = CallLog(self.clock)
-        self.payments = PaymentBook(self.clock, self.settings, self.holds.notify_waiters)
+        self.payment_ledger = PaymentLedger(self.clock, self.settings, self.holds.notify_waiters)
         self.paypay_keys = PayPayKeys(self.clock)
         self.atom_merchants = AtomMerchants()
         self.notices_ended = 0
@@ -45,7 +45,7 @@ class SandboxState:
         self.clock.set_time(None)
         self.clock.fix_today(None)
         self.ledger.clear()
-        self.payments.delete_all()
+        self.payment_ledger.delete_all()
         self.call_log.clear()
         if not keep_tokens:
             self.tokens.reset()
@@ -55,12 +55,12 @@ class SandboxState:
     def mark_delivered(self, charge_id: int) -> None:
         """Record that the correct answer about a charge or refund was written to the caller completely."""
         self.ledger.mark_delivered(charge_id)
-        self.payments.mark_delivered(charge_id)
+        self.payment_ledger.mark_delivered(charge_id)
 
     def record_fault(self, charge_id: int, fault: str) -> None:
         """Record the simulated fault of the call that made a charge or refund."""
         self.ledger.record_fault(charge_id, fault)
-        self.payments.record_fault(charge_id, fault)
+        self.payment_ledger.record_fault(charge_id, fault)
 
     def is_too_fast(self, provider: str) -> bool:
         """Return True if less than the setting `spacing_seconds` has passed since the last accepted call to this

@@ -1,12 +1,12 @@
 """Faults of authorization: tokens that expire, that are revoked, or that are not rotated."""
 
 from console.sandbox.alarmbox.oauth import oauth_refusal
-from console.sandbox.faults.exchange import Exchange
+from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.rules.registry import CREDIT_CHECK_CALLS, TOKEN_CALLS, register_fault
 
 
 @register_fault("token_expired", "401; the access token has ended, a refresh helps", "nothing", CREDIT_CHECK_CALLS)
-def expire_token(exchange: Exchange) -> None:
+def expire_token(exchange: CallInProgress) -> None:
     exchange.state.tokens.expire_access_tokens(exchange.call.access_token)
     exchange.send_reply(oauth_refusal(401, "invalid_token").reply)
 
@@ -14,25 +14,25 @@ def expire_token(exchange: Exchange) -> None:
 @register_fault(
     "token_revoked", "401; all tokens are revoked, a refresh is answered invalid_grant", "nothing", CREDIT_CHECK_CALLS
 )
-def revoke_tokens(exchange: Exchange) -> None:
+def revoke_tokens(exchange: CallInProgress) -> None:
     exchange.state.tokens.revoke_all()
     exchange.send_reply(oauth_refusal(401, "invalid_token").reply)
 
 
 @register_fault("invalid_grant", "400 invalid_grant, although the refresh token is good", "nothing", TOKEN_CALLS)
-def answer_invalid_grant(exchange: Exchange) -> None:
+def answer_invalid_grant(exchange: CallInProgress) -> None:
     exchange.send_reply(oauth_refusal(400, "invalid_grant").reply)
 
 
 @register_fault("invalid_client", "401 invalid_client, although the client is known", "nothing", TOKEN_CALLS)
-def answer_invalid_client(exchange: Exchange) -> None:
+def answer_invalid_client(exchange: CallInProgress) -> None:
     exchange.send_reply(oauth_refusal(401, "invalid_client").reply)
 
 
 @register_fault(
     "no_rotation", "an access token alone: the old refresh token stays the good one", "happens", TOKEN_CALLS
 )
-def keep_refresh_token(exchange: Exchange) -> None:
+def keep_refresh_token(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
     pair = exchange.state.tokens.pair_of(str(reply.data.get("access_token")))
     if pair is not None:
@@ -41,5 +41,5 @@ def keep_refresh_token(exchange: Exchange) -> None:
 
 
 @register_fault("no_access_token", "a token answer without an access token", "happens", TOKEN_CALLS)
-def answer_without_access_token(exchange: Exchange) -> None:
+def answer_without_access_token(exchange: CallInProgress) -> None:
     exchange.send_reply(exchange.execute_call().with_changed_data(lambda data: data.pop("access_token", None)))

@@ -61,7 +61,7 @@ class CallLog:
         at = instant_text(self._clock.now())
         with self._lock:
             entry = LoggedCall(next(self._seq), at, monotonic, request.method, request.path, query, body,
-                          request.connection, request.turn)  # fmt: skip
+                          request.connection, request.request_number)  # fmt: skip
             self._entries.append(entry)
         return entry
 

@@ -14,8 +14,9 @@ class ProviderCall:
     """One call to a simulated provider. The function `execute` causes the call's effect (a charge, a token rotation)
     and returns the correct answer; without it nothing happens.
 
-    - `number`: the corporation number, the merchant's payment id or the merchant's refund id that the call is about
-    - `subject`: the id of the credit check
+    - `subject_number`: the corporation number, the merchant's payment id or the merchant's refund id that the call is
+      about
+    - `credit_check_id`: the id of the credit check
     - `access_token`: the access token of the request
     - `payment`: the merchant's payment id
     - `too_fast_reply`: the provider's answer "too many requests"
@@ -25,8 +26,8 @@ class ProviderCall:
     provider: str
     name: str
     execute: Callable[[], HttpReply]
-    number: str | None = None
-    subject: int | None = None
+    subject_number: str | None = None
+    credit_check_id: int | None = None
     access_token: str | None = None
     payment: str | None = None
     too_fast_reply: HttpReply = TOO_FAST_REPLY

@@ -29,8 +29,8 @@ class SandboxServer(ThreadingHTTPServer):
 
 
 class SandboxConnection(BaseHTTPRequestHandler):
-    """Connection of a caller. It has the methods of `ReplyWire`, with which faults write to, close and reset the
-    connection.
+    """Connection of a caller. It has the methods of `CallerConnection`, with which faults write to, close and reset
+    the connection.
     """
 
     protocol_version = "HTTP/1.1"
@@ -41,7 +41,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
         super().setup()
         self.number = next(_connection_numbers)
         self.turn = 0
-        self.entry: LoggedCall | None = None
+        self.log_entry: LoggedCall | None = None
 
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing: the call log records the requests."""
@@ -90,11 +90,11 @@ class SandboxConnection(BaseHTTPRequestHandler):
         self.write(reply.head_bytes(extra=(("Connection", "close"),)) + reply.body)
         self.close()
 
-    # -- methods of ReplyWire
+    # -- methods of CallerConnection
 
     def write(self, data: bytes) -> bool:
-        if self.entry is not None and self.entry.status is None and data.startswith(b"HTTP/1.1 "):
-            self.entry.status = int(data[9:12])
+        if self.log_entry is not None and self.log_entry.status is None and data.startswith(b"HTTP/1.1 "):
+            self.log_entry.status = int(data[9:12])
         try:
             self.connection.sendall(data)
         except OSError:

@@ -26,8 +26,8 @@ class RequestRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One received HTTP request; header names are in lower case. `connection` is the number of the connection, `turn`
-    the number of the request within the connection.
+    """One received HTTP request; header names are in lower case. `connection` is the number of the connection,
+    `request_number` the number of the request within the connection.
     """
 
     method: str
@@ -36,7 +36,7 @@ class HttpRequest:
     headers: Mapping[str, str]
     body: bytes
     connection: int = 0
-    turn: int = 1
+    request_number: int = 1
 
     def read_json(self) -> JsonObject:
         """Return the body as a JSON object; an empty body is an empty object.
@@ -68,8 +68,8 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """One HTTP answer. `encoder` has made `body` from `data`. `charge` is the id of the ledger entry that the answer
-    reports; None if the answer reports none or isn't the correct answer.
+    """One HTTP answer. `encoder` has made `body` from `data`. `ledger_entry_id` is the id of the ledger entry that
+    the answer reports; None if the answer reports none or isn't the correct answer.
     """
 
     status: int = 200
@@ -77,7 +77,7 @@ class HttpReply:
     media_type: str = "application/json; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
     data: JsonObject = field(default_factory=dict)
-    charge: int | None = None
+    ledger_entry_id: int | None = None
     encoder: Callable[[JsonObject], bytes] = encode_json
 
     def head_bytes(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
@@ -95,20 +95,20 @@ class HttpReply:
 
     def with_changed_data(self, change: Callable[[JsonObject], None]) -> "HttpReply":
         """Return this answer with its data changed by `change`. The result isn't the correct answer any more, so it
-        has no `charge`.
+        has no `ledger_entry_id`.
         """
         data = deepcopy(self.data)
         change(data)
-        return replace(self, data=data, body=self.encoder(data), charge=None)
+        return replace(self, data=data, body=self.encoder(data), ledger_entry_id=None)
 
     def with_body(self, body: bytes) -> "HttpReply":
         """Return this answer with another body. The result isn't the correct answer any more, so it has no
-        `charge`.
+        `ledger_entry_id`.
         """
-        return replace(self, body=body, charge=None)
+        return replace(self, body=body, ledger_entry_id=None)
 
 
-class ReplyWire(Protocol):
+class CallerConnection(Protocol):
     """The connection to the caller, with the methods that faults use."""
 
     def write(self, data: bytes) -> bool:
@@ -130,7 +130,7 @@ class ReplyWire(Protocol):
 
 def json_reply(data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
     """Return an answer with these data as JSON; `charge` is the id of the ledger entry that the answer reports."""
-    return HttpReply(status, encode_json(data), data=data, charge=charge)
+    return HttpReply(status, encode_json(data), data=data, ledger_entry_id=charge)
 
 
 def error_reply(status: int, message: str, **more: object) -> HttpReply:

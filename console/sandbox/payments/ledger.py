@@ -10,7 +10,7 @@ from threading import RLock
 from console.sandbox.environment.clock import SandboxClock, instant_text
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.messages import JsonObject
-from console.sandbox.payments.states import WORDS_BY_PROVIDER, ProviderWords
+from console.sandbox.payments.states import WORDS_BY_PROVIDER, ProviderStateWords
 
 FIRST_SERIAL = 900_000_001  # far above the ids of credit checks, so that the two never overlap
 
@@ -30,7 +30,7 @@ class Refund:
     amount_minor: int
     currency: str
     state: str
-    at: datetime
+    accepted_at: datetime
     reason: str | None = None
     requested_at: int = 0
     product: str | None = None
@@ -44,37 +44,39 @@ class Refund:
             "payment": self.payment, "amount_minor": self.amount_minor, "currency": self.currency,
             "state": self.state, "done": self.state in provider_words.refunded_states,
             "void": self.state in provider_words.void_states,
-            "at": instant_text(self.at), "reason": self.reason, "delivered": self.delivered, "fault": self.fault,
+            "at": instant_text(self.accepted_at), "reason": self.reason, "delivered": self.delivered,
+            "fault": self.fault,
         }  # fmt: skip
 
 
 @dataclass(slots=True)
 class Payment:
-    """One payment at a simulated provider; amounts are in minor units (yen, paise). `number` is the merchant's
-    payment id; `id` is the provider's, None until the payer begins to pay. `past` has earlier attempts.
+    """One payment at a simulated provider; amounts are in minor units (yen, paise). `merchant_payment_id` is the
+    merchant's payment id; `id` is the provider's, None until the payer begins to pay. `earlier_attempts` has earlier
+    attempts.
     """
 
     provider: str
     merchant: str
-    number: str
+    merchant_payment_id: str
     amount_minor: int
     currency: str
     state: str
-    created: datetime
-    expires: datetime | None = None
+    created_at: datetime
+    expires_at: datetime | None = None
     details: JsonObject = field(default_factory=dict)
     id: str | None = None
-    begun: datetime | None = None
-    ended: datetime | None = None
+    begun_at: datetime | None = None
+    captured_at: datetime | None = None
     captured_minor: int = 0
     reversed_minor: int = 0
     surcharge_minor: int = 0
-    cancelled: datetime | None = None
+    cancel_requested_at: datetime | None = None
     refunds: list[Refund] = field(default_factory=list)
-    past: list["Payment"] = field(default_factory=list)
+    earlier_attempts: list["Payment"] = field(default_factory=list)
 
     @property
-    def provider_words(self) -> ProviderWords:
+    def provider_words(self) -> ProviderStateWords:
         return WORDS_BY_PROVIDER[self.provider]
 
     @property
@@ -102,17 +104,19 @@ class Payment:
 
     def as_json(self) -> JsonObject:
         return {
-            "provider": self.provider, "merchant": self.merchant, "number": self.number, "id": self.id,
+            "provider": self.provider, "merchant": self.merchant, "number": self.merchant_payment_id, "id": self.id,
             "state": self.state, "amount_minor": self.amount_minor, "currency": self.currency,
             "surcharge_minor": self.surcharge_minor, "captured_minor": self.captured_minor,
             "accepted_minor": self.accepted_minor, "refunded_minor": self.refunded_minor,
             "reversed_minor": self.reversed_minor, "left_minor": self.remaining_minor,
-            "created": instant_text(self.created), "paid": instant_text(self.ended) if self.ended else None,
-            "cancelled": self.cancelled is not None, "refunds": [refund.as_json() for refund in self.refunds],
+            "created": instant_text(self.created_at),
+            "paid": instant_text(self.captured_at) if self.captured_at else None,
+            "cancelled": self.cancel_requested_at is not None,
+            "refunds": [refund.as_json() for refund in self.refunds],
         }  # fmt: skip
 
 
-class PaymentBook:
+class PaymentLedger:
     """All payments and refunds of the simulated providers. A caller must hold `lock` (reentrant) around a read and a
     write that depends on the read. `on_change` is called after each change.
     """
@@ -185,7 +189,7 @@ class PaymentBook:
 
     def add_payment(self, payment: Payment) -> Payment:
         with self.lock:
-            self._payments[payment.provider, payment.number] = payment
+            self._payments[payment.provider, payment.merchant_payment_id] = payment
             return payment
 
     def move_payment(self, payment: Payment, new_state: str) -> Payment:
@@ -197,7 +201,7 @@ class PaymentBook:
         provider_words = payment.provider_words
         state = provider_words.payment_state(new_state)
         with self.lock:
-            if payment.cancelled and state in provider_words.captured_states:
+            if payment.cancel_requested_at and state in provider_words.captured_states:
                 state = provider_words.failed_state
             if payment.id is None and state not in provider_words.unpaid_states:
                 self._assign_id(payment)
@@ -218,13 +222,15 @@ class PaymentBook:
             if self._payment_by_provider_id.setdefault((payment.provider, provider_id), payment) is not payment:
                 raise ValueError("that id exists already")
             payment.id = provider_id
-            payment.begun = payment.begun or payment.created
+            payment.begun_at = payment.begun_at or payment.created_at
 
     def begin_attempt(self, payment: Payment) -> None:
-        """Begin another attempt of a payment. The previous attempt is stored in `past` with its own id."""
+        """Begin another attempt of a payment. The previous attempt is stored in `earlier_attempts` with its own
+        id.
+        """
         with self.lock:
-            payment.past.append(replace(payment, past=[], refunds=[]))
-            payment.id = payment.begun = None
+            payment.earlier_attempts.append(replace(payment, earlier_attempts=[], refunds=[]))
+            payment.id = payment.begun_at = None
 
     def accept_refund(
         self,
@@ -240,9 +246,9 @@ class PaymentBook:
         with self.lock:
             provider_words = payment.provider_words
             state = provider_words.refund_state("completed" if self._settings.refund_at_once else "accepted")
-            refund = Refund(next(self._serials), payment.provider, key, str(next(self._refund_ids)), payment.number,
-                            amount_minor, payment.currency, state, self._clock.now(), reason, requested_at,
-                            product)  # fmt: skip
+            refund = Refund(next(self._serials), payment.provider, key, str(next(self._refund_ids)),
+                            payment.merchant_payment_id, amount_minor, payment.currency, state,
+                            self._clock.now(), reason, requested_at, product)  # fmt: skip
             self._store_refund(payment, refund)
         self._on_change()
         return refund
@@ -295,11 +301,11 @@ class PaymentBook:
         payment.id = next(
             payment_id for payment_id in ids if (payment.provider, payment_id) not in self._payment_by_provider_id
         )
-        payment.begun = payment.begun or self._clock.now()
+        payment.begun_at = payment.begun_at or self._clock.now()
         self._payment_by_provider_id[payment.provider, payment.id] = payment
 
     def _capture_payment(self, payment: Payment) -> None:
-        payment.ended = payment.ended or self._clock.now()
+        payment.captured_at = payment.captured_at or self._clock.now()
         payment.captured_minor, payment.reversed_minor = payment.amount_minor, 0
 
     def _execute_due(self, payment: Payment | None) -> Payment | None:
@@ -309,9 +315,9 @@ class PaymentBook:
         if payment is None or self._settings.settle_by_hand:
             return payment
         due_time = self._clock.now() - timedelta(seconds=self._settings.settle_seconds)
-        if payment.cancelled and payment.is_captured and payment.cancelled <= due_time:
+        if payment.cancel_requested_at and payment.is_captured and payment.cancel_requested_at <= due_time:
             self.move_payment(payment, "failed")
         for refund in payment.refunds:
-            if refund.state in payment.provider_words.accepted_states and refund.at <= due_time:
+            if refund.state in payment.provider_words.accepted_states and refund.accepted_at <= due_time:
                 refund.state = payment.provider_words.refund_state("completed")
         return payment

@@ -12,8 +12,8 @@ from console.sandbox.payments.ledger import Payment
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notice before it is sent. `manner` selects its encryption and signature, if the provider has any; `render`
-    makes the body from `data` and `manner`.
+    """One notice before it is sent. `signature_manner` selects its encryption and signature, if the provider has any;
+    `render` makes the body from `data` and `signature_manner`.
     """
 
     provider: str
@@ -21,14 +21,14 @@ class Notice:
     data: JsonObject
     render: Callable[[JsonObject, str], bytes]
     media_type: str
-    manner: str = "good"
+    signature_manner: str = "good"
 
     def with_changes(self, **changes: Any) -> "Notice":
         return replace(self, **changes)
 
     @property
     def body(self) -> bytes:
-        return self.render(self.data, self.manner)
+        return self.render(self.data, self.signature_manner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ def transaction_notice(payment: Payment) -> JsonObject:
         "store_id": "1",
         "pos_id": None,
         "order_id": payment.id,
-        "merchant_order_id": payment.number,
-        "authorized_at": _utc_text(payment.begun) if payment.state == "AUTHORIZED" else None,
+        "merchant_order_id": payment.merchant_payment_id,
+        "authorized_at": _utc_text(payment.begun_at) if payment.state == "AUTHORIZED" else None,
         "expires_at": None,
-        "paid_at": _utc_text(payment.ended) if has_times else None,
+        "paid_at": _utc_text(payment.captured_at) if has_times else None,
         "order_amount": str(payment.amount_minor),
         "state": payment.state,
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderWords:
+class ProviderStateWords:
     """The words of one provider for states. `payment_words` and `refund_words` map common words such as `paid` to the
     provider's words.
 
@@ -56,7 +56,7 @@ def _provider_word(word: str, words: dict[str, str]) -> str:
     raise ValueError(f"no state is called {word!r}: {', '.join(words)}")
 
 
-PAYPAY_WORDS = ProviderWords(
+PAYPAY_WORDS = ProviderStateWords(
     payment_words={
         "created": "CREATED", "authorized": "AUTHORIZED", "reauthorizing": "REAUTHORIZING", "paid": "COMPLETED",
         "failed": "FAILED", "reversed": "FAILED", "cancelled": "CANCELED", "expired": "EXPIRED", "gone": "GONE",
@@ -73,7 +73,7 @@ PAYPAY_WORDS = ProviderWords(
     id_digits=20,
 )  # fmt: skip
 
-ATOM_WORDS = ProviderWords(
+ATOM_WORDS = ProviderStateWords(
     payment_words={
         "created": "NONE", "opened": "OTS0301", "started": "OTS0351", "pending": "OTS0551", "timeout": "OTS0201",
         "paid": "OTS0000", "forced": "OTS0002", "cancelled": "OTS0101", "failed": "OTS0600", "reversed": "OTS0001",

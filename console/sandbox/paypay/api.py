@@ -12,7 +12,7 @@ from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject
 from console.sandbox.payments.ledger import Payment
 from console.sandbox.paypay.reconciliation_file import ReconFiles
 from console.sandbox.paypay.refunds import RefundIntake
-from console.sandbox.paypay.requests import ID_PATTERN, NewCode, read_code, read_refund
+from console.sandbox.paypay.requests import ID_PATTERN, CodeRequest, read_code, read_refund
 from console.sandbox.paypay.responses import code_data, payment_data, refund_data, result_refusal, result_reply
 from console.sandbox.paypay.state import PayPayState
 from console.sandbox.paypay.time_limits import cancel_last_second
@@ -21,12 +21,12 @@ PROVIDER_NAME = "paypay"
 RATE_LIMIT_REPLY = result_reply("RATE_LIMIT")
 
 
-class PayPay:
+class SimulatedPayPay:
     """Routes of the simulated PayPay. The payment book stores its payments."""
 
     def __init__(self, state: PayPayState) -> None:
         self._state = state
-        self._payment_book = state.payments
+        self._payment_ledger = state.payment_ledger
         self._refund_intake = RefundIntake(state)
         self.recon_files = ReconFiles(state)
 
@@ -49,16 +49,16 @@ class PayPay:
         new_code = read_code(request)
         return self._make_call("create", lambda: self._create_code(merchant, new_code), new_code.number)
 
-    def _create_code(self, merchant: str, new_code: NewCode) -> HttpReply:
-        with self._payment_book.lock:
-            payment = self._payment_book.find_payment(PROVIDER_NAME, new_code.number)
+    def _create_code(self, merchant: str, new_code: CodeRequest) -> HttpReply:
+        with self._payment_ledger.lock:
+            payment = self._payment_ledger.find_payment(PROVIDER_NAME, new_code.number)
             if payment is None:
-                payment = self._payment_book.add_payment(self._code_payment_of(merchant, new_code))
+                payment = self._payment_ledger.add_payment(self._code_payment_of(merchant, new_code))
             elif not self._state.settings.paypay_repeated_code or payment.merchant != merchant:
                 raise result_refusal("DUPLICATE_DYNAMIC_QR_REQUEST")
             return result_reply("SUCCESS", code_data(payment), status=201)
 
-    def _code_payment_of(self, merchant: str, new_code: NewCode) -> Payment:
+    def _code_payment_of(self, merchant: str, new_code: CodeRequest) -> Payment:
         now = self._state.clock.now()
         expires = now + timedelta(seconds=self._state.settings.paypay_code_seconds)
         details = new_code.details | {"codeId": f"04-{secrets.token_hex(8)}"}
@@ -69,19 +69,19 @@ class PayPay:
     def _delete_code_call(self, request: HttpRequest, match: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         payment = next(
-            (p for p in self._payment_book.payments(PROVIDER_NAME) if p.details.get("codeId") == match[1]), None
+            (p for p in self._payment_ledger.payments(PROVIDER_NAME) if p.details.get("codeId") == match[1]), None
         )
 
         def act() -> HttpReply:
-            with self._payment_book.lock:
+            with self._payment_ledger.lock:
                 if payment is None or payment.merchant != merchant or payment.state == "GONE":
                     raise result_refusal("DYNAMIC_QR_NOT_FOUND")
                 if payment.state != "CREATED":
                     raise result_refusal("DYNAMIC_QR_ALREADY_PAID")
-                self._payment_book.move_payment(payment, "gone")
+                self._payment_ledger.move_payment(payment, "gone")
             return result_reply("SUCCESS")
 
-        return self._make_call("delete_code", act, payment.number if payment else None)
+        return self._make_call("delete_code", act, payment.merchant_payment_id if payment else None)
 
     # -- payments
 
@@ -114,7 +114,7 @@ class PayPay:
         merchant = self._state.paypay_keys.require_merchant(request)
 
         def act() -> HttpReply:
-            with self._payment_book.lock:
+            with self._payment_ledger.lock:
                 payment = self._own_payment(merchant, match[1])
                 if payment is None:
                     raise result_refusal("RESOURCE_NOT_FOUND")
@@ -129,11 +129,12 @@ class PayPay:
         Raises `RequestRefused` if the time limit is over, or the payment has refunds or is in a state that can't be
         cancelled.
         """
-        if payment.cancelled:
+        if payment.cancel_requested_at:
             return
         now = self._state.clock.now()
         is_too_late = (
-            payment.ended is not None and now.timestamp() >= cancel_last_second(payment.ended).timestamp() + 1
+            payment.captured_at is not None
+            and now.timestamp() >= cancel_last_second(payment.captured_at).timestamp() + 1
         )
         if (
             payment.refunds
@@ -141,12 +142,12 @@ class PayPay:
             or payment.state not in ("CREATED", "AUTHORIZED", "REAUTHORIZING", "COMPLETED")
         ):
             raise result_refusal("ORDER_NOT_REVERSIBLE")
-        payment.cancelled = now
+        payment.cancel_requested_at = now
         if payment.state in ("AUTHORIZED", "REAUTHORIZING"):
-            self._payment_book.move_payment(payment, "failed")
+            self._payment_ledger.move_payment(payment, "failed")
 
     def _own_payment(self, merchant: str, number: str) -> Payment | None:
-        payment = self._payment_book.find_payment(PROVIDER_NAME, number)
+        payment = self._payment_ledger.find_payment(PROVIDER_NAME, number)
         return payment if payment and payment.merchant == merchant else None
 
     # -- refunds
@@ -154,8 +155,8 @@ class PayPay:
     def _refund_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant = self._state.paypay_keys.require_merchant(request)
         new_refund = read_refund(request)
-        payment = self._payment_book.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
-        number = payment.number if payment else None
+        payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+        number = payment.merchant_payment_id if payment else None
         return self._make_call(
             "refund", lambda: self._refund_intake.accept_refund(merchant, new_refund), new_refund.key, number
         )
@@ -165,7 +166,7 @@ class PayPay:
         payment_id = request.query.get("paymentId")
         if not payment_id:
             raise result_refusal("MISSING_REQUEST_PARAMS")
-        payment = self._payment_book.find_by_provider_id(PROVIDER_NAME, payment_id)
+        payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
 
         def act() -> HttpReply:
             refund = self._refund_intake.find_refund(merchant, match[1], payment_id)
@@ -173,7 +174,7 @@ class PayPay:
                 raise result_refusal("NO_SUCH_REFUND_ORDER")
             return result_reply("SUCCESS", refund_data(*refund))
 
-        return self._make_call("refund_details", act, match[1], payment.number if payment else None)
+        return self._make_call("refund_details", act, match[1], payment.merchant_payment_id if payment else None)
 
     # -- reconciliation file
 

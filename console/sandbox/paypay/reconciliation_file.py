@@ -73,7 +73,7 @@ class ReconFiles:
 
     def _sorted_rows(self, file: ReconFile) -> list[tuple[datetime, list[str]]]:
         rows = []
-        for payment in self._state.payments.payments("paypay"):
+        for payment in self._state.payment_ledger.payments("paypay"):
             if payment.merchant == file.merchant and payment.id is not None:
                 rows += _file_lines(payment, failures=self._state.settings.paypay_recon_failures)
         return [(at, row) for at, row in rows if at.astimezone(JST).date() == file.day]
@@ -84,18 +84,18 @@ class ReconFiles:
 
 def _file_lines(payment: Payment, *, failures: bool) -> list[tuple[datetime, list[str]]]:
     lines = []
-    if payment.ended:
-        lines.append((payment.ended, _row(payment, "取引完了", payment.ended, payment.captured_minor)))
-    elif failures and payment.state == "FAILED" and payment.begun:
-        lines.append((payment.begun, _row(payment, "取引失敗", payment.begun, payment.amount_minor)))
+    if payment.captured_at:
+        lines.append((payment.captured_at, _row(payment, "取引完了", payment.captured_at, payment.captured_minor)))
+    elif failures and payment.state == "FAILED" and payment.begun_at:
+        lines.append((payment.begun_at, _row(payment, "取引失敗", payment.begun_at, payment.amount_minor)))
     for refund in payment.refunds:
         word = {"REFUNDED": "返金完了", "REFUND_FAILED": "返金失敗"}.get(refund.state)
         if word:
-            lines.append((refund.at, _row(payment, word, refund.at, -refund.amount_minor)))
+            lines.append((refund.accepted_at, _row(payment, word, refund.accepted_at, -refund.amount_minor)))
     return lines
 
 
 def _row(payment: Payment, status: str, at: datetime, amount: int) -> list[str]:
     time_text = at.astimezone(JST).isoformat(timespec="seconds")
     return [str(payment.id), payment.merchant, "架空商店", "1", "架空本店", "", status, time_text, str(amount), "",
-            "PayPay残高", payment.number, ""]  # fmt: skip
+            "PayPay残高", payment.merchant_payment_id, ""]  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from console.sandbox.http.messages import HttpReply
 from console.sandbox.payments.ledger import Payment, Refund
-from console.sandbox.paypay.requests import NewRefund
+from console.sandbox.paypay.requests import RefundRequest
 from console.sandbox.paypay.responses import refund_data, result_refusal, result_reply
 from console.sandbox.paypay.state import PayPayState
 from console.sandbox.paypay.time_limits import refund_last_second
@@ -20,29 +20,29 @@ class RefundIntake:
 
     def __init__(self, state: PayPayState) -> None:
         self._state = state
-        self._payment_book = state.payments
+        self._payment_ledger = state.payment_ledger
 
     def find_refund(self, merchant: str, key: str, payment_id: str) -> tuple[Payment, Refund] | None:
         """Return the payment and refund with these three ids; None if they are unknown. The same refund id (`key`)
         with another payment is another refund.
         """
-        payment = self._payment_book.find_by_provider_id(PROVIDER_NAME, payment_id)
+        payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
         if payment is None or payment.merchant != merchant:
             return None
         return next(((payment, refund) for refund in payment.refunds if refund.key == key), None)
 
-    def accept_refund(self, merchant: str, new_refund: NewRefund) -> HttpReply:
+    def accept_refund(self, merchant: str, new_refund: RefundRequest) -> HttpReply:
         """Accept a refund and return the answer. If a refund with the same ids was accepted before, the answer has
         that refund in its current state.
 
         Raises `RequestRefused` with PayPay's result code if the payment is unknown or a rule is broken.
         """
-        with self._payment_book.lock:
+        with self._payment_ledger.lock:
             known_refund = self.find_refund(merchant, new_refund.key, new_refund.payment_id)
             if known_refund is None:
                 payment = self._require_payment(merchant, new_refund)
                 self._require_refundable(payment, new_refund)
-                refund = self._payment_book.accept_refund(
+                refund = self._payment_ledger.accept_refund(
                     payment,
                     new_refund.key,
                     new_refund.amount,
@@ -52,28 +52,29 @@ class RefundIntake:
                 known_refund = payment, refund
             return result_reply("SUCCESS", refund_data(*known_refund), charge=known_refund[1].serial)
 
-    def _require_payment(self, merchant: str, new_refund: NewRefund) -> Payment:
-        payment = self._payment_book.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
+    def _require_payment(self, merchant: str, new_refund: RefundRequest) -> Payment:
+        payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
         if payment is not None and payment.merchant == merchant:
             return payment
         # PayPay's real API gives this answer if the request has the merchant's id in place of the payment id.
-        if self._payment_book.find_payment(PROVIDER_NAME, new_refund.payment_id):
+        if self._payment_ledger.find_payment(PROVIDER_NAME, new_refund.payment_id):
             raise result_refusal("INTERNAL_SERVER_ERROR", "00200034")
         raise result_refusal("RESOURCE_NOT_FOUND")
 
-    def _require_refundable(self, payment: Payment, new_refund: NewRefund) -> None:
+    def _require_refundable(self, payment: Payment, new_refund: RefundRequest) -> None:
         """Raise `RequestRefused` for the first of PayPay's rules that the refund breaks."""
         settings, now = self._state.settings, self._state.clock.now()
-        if not payment.is_captured or payment.cancelled or payment.ended is None:
+        if not payment.is_captured or payment.cancel_requested_at or payment.captured_at is None:
             raise result_refusal("UNACCEPTABLE_OP")
-        if now.timestamp() >= refund_last_second(payment.ended).timestamp() + 1:
+        if now.timestamp() >= refund_last_second(payment.captured_at).timestamp() + 1:
             raise result_refusal("REFUND_WINDOW_EXCEED")
         if payment.refunds and not settings.paypay_multiple_refunds:
             raise result_refusal("MERCHANT_MULTIPLE_REFUND_REJECTED")
         if len(payment.refunds) >= settings.paypay_refund_limit:
             raise result_refusal("REFUND_LIMIT_EXCEEDED")
         if any(
-            _is_similar(refund, new_refund) and now - refund.at < SIMILAR_REFUND_WINDOW for refund in payment.refunds
+            _is_similar(refund, new_refund) and now - refund.accepted_at < SIMILAR_REFUND_WINDOW
+            for refund in payment.refunds
         ):
             raise result_refusal("THROTTLED_MULTIPLE_REFUND_REJECTED")
         if new_refund.amount > payment.remaining_minor and not settings.over_refunds:
@@ -81,6 +82,6 @@ class RefundIntake:
             raise result_refusal("UNACCEPTABLE_OP") if is_spent else result_refusal("INVALID_PARAMS", "00200015")
 
 
-def _is_similar(refund: Refund, new_refund: NewRefund) -> bool:
+def _is_similar(refund: Refund, new_refund: RefundRequest) -> bool:
     """Return True if the earlier refund `refund` has the same amount as the new one and isn't executed yet."""
     return refund.state == "CREATED" and refund.amount_minor == new_refund.amount

@@ -16,7 +16,7 @@ MAX_REASON_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
-class NewCode:
+class CodeRequest:
     """A request for a payment code. `number` is the merchant's payment id, `amount` is in yen."""
 
     number: str
@@ -25,7 +25,7 @@ class NewCode:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRefund:
+class RefundRequest:
     """A request for a refund. `key` is the merchant's refund id, `payment_id` is PayPay's payment id, `amount` is in
     yen, `requested_at` in seconds since 1970.
     """
@@ -37,7 +37,7 @@ class NewRefund:
     reason: str | None
 
 
-def read_code(request: HttpRequest) -> NewCode:
+def read_code(request: HttpRequest) -> CodeRequest:
     """Read a request for a payment code.
 
     Raises `RequestRefused` with PayPay's result code for an invalid request.
@@ -48,10 +48,10 @@ def read_code(request: HttpRequest) -> NewCode:
     stored_fields = ("codeType", "orderDescription", "requestedAt")
     details = {name: body[name] for name in stored_fields if name in body}
     details["isAuthorization"] = body.get("isAuthorization", False)
-    return NewCode(body["merchantPaymentId"], _require_yen(body["amount"], "DYNAMIC_QR_BAD_REQUEST"), details)
+    return CodeRequest(body["merchantPaymentId"], _require_yen(body["amount"], "DYNAMIC_QR_BAD_REQUEST"), details)
 
 
-def read_refund(request: HttpRequest) -> NewRefund:
+def read_refund(request: HttpRequest) -> RefundRequest:
     """Read a request for a refund.
 
     Raises `RequestRefused` with PayPay's result code for an invalid request.
@@ -67,7 +67,7 @@ def read_refund(request: HttpRequest) -> NewRefund:
     if not is_well_formed:
         raise result_refusal("INVALID_PARAMS")
     amount = _require_yen(body["amount"], "INVALID_PARAMS", "00200015")
-    return NewRefund(body["merchantRefundId"], body["paymentId"], amount, body["requestedAt"], reason)
+    return RefundRequest(body["merchantRefundId"], body["paymentId"], amount, body["requestedAt"], reason)
 
 
 def _read_body(request: HttpRequest, *required_fields: str) -> JsonObject:

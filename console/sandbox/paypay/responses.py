@@ -76,7 +76,7 @@ def result_reply(
         encode_json(envelope),
         headers=(("X-REQUEST-ID", str(uuid.uuid4())),),
         data=envelope,
-        charge=charge,
+        ledger_entry_id=charge,
     )
 
 
@@ -100,8 +100,8 @@ def code_data(payment: Payment) -> JsonObject:
     return payment.details | {
         "url": f"https://qr.paypay.example.invalid/{key}",
         "deeplink": f"paypay://payment?link_key={key}",
-        "expiryDate": epoch_seconds(payment.expires),
-        "merchantPaymentId": payment.number,
+        "expiryDate": epoch_seconds(payment.expires_at),
+        "merchantPaymentId": payment.merchant_payment_id,
         "amount": yen_amount(payment.amount_minor, payment.currency),
     }
 
@@ -117,15 +117,15 @@ def payment_data(payment: Payment) -> JsonObject:
     return {
         "paymentId": payment.id,
         "status": "REFUNDED" if refunded else payment.state,
-        "acceptedAt": epoch_seconds(payment.ended or payment.begun),
+        "acceptedAt": epoch_seconds(payment.captured_at or payment.begun_at),
         "refunds": {"data": refunds} if refunds else None,
         "captures": None,
         "revert": _revert_data(payment),
-        "merchantPaymentId": payment.number,
+        "merchantPaymentId": payment.merchant_payment_id,
         "amount": yen_amount(payment.amount_minor, payment.currency),
-        "requestedAt": payment.details.get("requestedAt", epoch_seconds(payment.created)),
+        "requestedAt": payment.details.get("requestedAt", epoch_seconds(payment.created_at)),
         "expiresAt": None,
-        "canceledAt": epoch_seconds(payment.cancelled) if payment.state == "CANCELED" else None,
+        "canceledAt": epoch_seconds(payment.cancel_requested_at) if payment.state == "CANCELED" else None,
         "storeId": None,
         "terminalId": None,
         "paymentMethods": [{"amount": yen_amount(payment.amount_minor, payment.currency), "type": "WALLET"}],
@@ -133,17 +133,17 @@ def payment_data(payment: Payment) -> JsonObject:
 
 
 def _revert_data(payment: Payment) -> JsonObject | None:
-    if payment.cancelled is None:
+    if payment.cancel_requested_at is None:
         return None
-    at = epoch_seconds(payment.cancelled)
-    return {"acceptedAt": at, "merchantRevertId": payment.number, "requestedAt": at, "reason": None}
+    at = epoch_seconds(payment.cancel_requested_at)
+    return {"acceptedAt": at, "merchantRevertId": payment.merchant_payment_id, "requestedAt": at, "reason": None}
 
 
 def refund_data(payment: Payment, refund: Refund) -> JsonObject:
     """Return the data of PayPay's answers to "refund" and "refund details"."""
     return {
         "status": refund.state,
-        "acceptedAt": epoch_seconds(refund.at),
+        "acceptedAt": epoch_seconds(refund.accepted_at),
         "merchantRefundId": refund.key,
         "paymentId": payment.id,
         "amount": yen_amount(refund.amount_minor, refund.currency),

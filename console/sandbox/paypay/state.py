@@ -4,7 +4,7 @@ from typing import Protocol
 
 from console.sandbox.environment.clock import SandboxClock
 from console.sandbox.environment.settings import SandboxSettings
-from console.sandbox.payments.ledger import PaymentBook
+from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.authentication import PayPayKeys
 
 
@@ -13,5 +13,5 @@ class PayPayState(Protocol):
 
     clock: SandboxClock
     settings: SandboxSettings
-    payments: PaymentBook
+    payment_ledger: PaymentLedger
     paypay_keys: PayPayKeys

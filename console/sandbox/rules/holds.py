@@ -19,7 +19,7 @@ class HoldEnding(Enum):
 
 
 @dataclass(slots=True)
-class HeldCall:
+class HeldBackCall:
     """One held call. `ending` is set before `end_event` is set."""
 
     id: int
@@ -41,13 +41,13 @@ class HeldCalls:
 
     def __init__(self) -> None:
         self._ids = count(1)
-        self._holds: dict[int, HeldCall] = {}
+        self._holds: dict[int, HeldBackCall] = {}
         self._closed = Event()
         self.change_condition = Condition()
 
     def hold_call(self, call: str, number: str | None, fault: str, seconds: float | None) -> HoldEnding:
         """Hold the calling thread for `seconds`, or until a release (None); return the event that ended the wait."""
-        hold = HeldCall(next(self._ids), call, number, fault)
+        hold = HeldBackCall(next(self._ids), call, number, fault)
         with self.change_condition:
             if self._closed.is_set():
                 return HoldEnding.DROPPED
@@ -72,7 +72,7 @@ class HeldCalls:
         self._closed.set()
         self.drop_calls()
 
-    def _end_calls(self, ending: HoldEnding, is_concerned: Callable[[HeldCall], bool]) -> int:
+    def _end_calls(self, ending: HoldEnding, is_concerned: Callable[[HeldBackCall], bool]) -> int:
         with self.change_condition:
             ended_holds = [hold for hold in self._holds.values() if is_concerned(hold)]
             for hold in ended_holds:

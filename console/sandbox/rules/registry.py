@@ -32,11 +32,11 @@ CALL_NAMES = (
 )
 
 
-PerformFault = Callable[[Any], None]
+FaultFunction = Callable[[Any], None]
 """Function that answers one provider call with a fault. Its argument is a `faults.exchange.Exchange`; the type isn't
 named here, because the module of Exchange imports this module.
 """
-P = TypeVar("P", bound=PerformFault)
+P = TypeVar("P", bound=FaultFunction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class FaultKind:
     calls: frozenset[str]
     argument_rule: ArgumentRule
     option_names: tuple[str, ...]
-    perform: PerformFault
+    apply: FaultFunction
 
 
 FAULTS: dict[str, FaultKind] = {}

@@ -31,7 +31,7 @@ class FaultInstruction:
     seconds: float | None = None
     size: int | None = None
     body: str | None = None
-    to: str | None = None
+    changed_value: str | None = None
     fields: JsonObject = field(default_factory=dict)
 
     @property
@@ -80,7 +80,7 @@ class FaultRule:
         self.actions = tuple(self.actions) or (self.action,)
         for action in self.actions:
             kind, _ = parse_action(action)
-            if self.call and not can_apply(kind, self.call) and self.call in CALL_NAMES:
+            if self.call and not can_apply_fault(kind, self.call) and self.call in CALL_NAMES:
                 allowed_calls = ", ".join(sorted(kind.calls)) or "what the sandbox is asked"
                 raise InvalidRule(f"{kind.name} does not apply to {self.call}, only to {allowed_calls}")
         self._require_valid()
@@ -97,10 +97,10 @@ class FaultRule:
         """Return True if the call fulfils the rule's conditions."""
         return (
             self.call in (None, call.name)
-            and self.number in (None, call.number)
+            and self.number in (None, call.subject_number)
             and self.payment in (None, call.payment)
-            and self.credit_check_id in (None, call.subject)
-            and (self.number_ends is None or (call.number or "").endswith(self.number_ends))
+            and self.credit_check_id in (None, call.credit_check_id)
+            and (self.number_ends is None or (call.subject_number or "").endswith(self.number_ends))
         )
 
     def make_instruction(self, action: str) -> FaultInstruction:
@@ -152,10 +152,10 @@ class FaultRulebook:
         if not candidates:
             return None
         rule.seen += 1
-        key = (rule.id, f"{call.name}:{call.number}" if rule.per_number or rule.mode == "random" else None)
+        key = (rule.id, f"{call.name}:{call.subject_number}" if rule.per_number or rule.mode == "random" else None)
         self._occurrences[key] += 1
         if rule.mode == "random":
-            return _draw_action(rule, f"{call.name}:{call.number}:{self._occurrences[key]}", candidates)
+            return _draw_action(rule, f"{call.name}:{call.subject_number}:{self._occurrences[key]}", candidates)
         turn = self._occurrences[key] - rule.nth
         is_in_turn = turn >= 0 and (rule.times is None or turn < rule.times)
         return candidates[turn % len(candidates)] if is_in_turn else None
@@ -177,10 +177,10 @@ def can_apply_action(action: str, call: ProviderCall) -> bool:
 
     Raises `InvalidRule` for an invalid action.
     """
-    return can_apply(parse_action(action)[0], call.name)
+    return can_apply_fault(parse_action(action)[0], call.name)
 
 
-def can_apply(kind: FaultKind, call: str) -> bool:
+def can_apply_fault(kind: FaultKind, call: str) -> bool:
     """Return True if this kind of fault can be applied to a call with the name `call`."""
     return call in kind.calls if kind.calls else call not in NOTICE_CALLS
 

@@ -12,7 +12,7 @@ from console.domain.error_details import NotAllowed
 from console.domain.error_reasons import NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import APPROVER, OPERATOR, WORKER
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.domain.service_results import AccountDone, AccountsApplied
 from console.domain.setting_problems import SettingProblem
 from console.services.access.account_file import ASKING_ROLES, AccountEntry, make_file_error, read_entries
@@ -324,7 +324,7 @@ def _explain_refusal(conn: Connection, act: Callable[[], None]) -> None:
         facts: NotAllowed = {
             "reason": NotAllowedReason.SCHEMA_RIGHTS,
             "needs_rights": list(_needed_rights(conn)),
-            "problem": Text(str(trouble.orig)),
+            "problem": ForeignText(str(trouble.orig)),
         }
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts) from trouble
 

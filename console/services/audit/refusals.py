@@ -32,8 +32,8 @@ def audit_refusals(
         try:
             yield
         except ConsoleError as refusal:
-            if refusal.exit_status == REFUSED_STATUS and not refusal.noted:
-                refusal.noted = True
+            if refusal.exit_status == REFUSED_STATUS and not refusal.is_audited:
+                refusal.is_audited = True
                 record = refusal.detail.get("record")
                 subject = record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
                 code = refusal.code

@@ -4,7 +4,7 @@ another person, or has changed), or the action is refused.
 
 from dataclasses import dataclass, replace
 
-from console.domain.bulk.records import Forecast, RowForecast
+from console.domain.bulk.records import ForecastKind, RowForecast
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import is_same_person
@@ -27,7 +27,7 @@ class Eligibility:
 
     def make_forecast(
         self, conn: Connection, run: BulkRun, row: BulkRow, person: Person | None, *, was_begun: bool = False
-    ) -> Forecast:
+    ) -> RowForecast:
         """Return the forecast of a row. `person` is the acting person; None if no name is set. `was_begun` is True if
         an earlier process ended while it executed this row, so that a change of the record may come from that
         process.
@@ -37,18 +37,20 @@ class Eligibility:
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
-            return Forecast(row, RowForecast.REFUSED, ErrorCode.NOT_FOUND)
+            return RowForecast(row, ForecastKind.REFUSED, ErrorCode.NOT_FOUND)
         return replace(_judge_row(run, row, facts, person, was_begun=was_begun), record=facts.record)
 
 
-def _judge_row(run: BulkRun, row: BulkRow, facts: ChoiceFacts, person: Person | None, *, was_begun: bool) -> Forecast:
+def _judge_row(
+    run: BulkRun, row: BulkRow, facts: ChoiceFacts, person: Person | None, *, was_begun: bool
+) -> RowForecast:
     has_changed = facts.record.version != row.expected_version
     if has_changed and was_begun and is_settled(run.action, facts):
-        return Forecast(row, RowForecast.SKIP, ALREADY_DONE_REASON)
+        return RowForecast(row, ForecastKind.SKIP, ALREADY_DONE_REASON)
     if (other := _find_other_person(facts, run, person)) is not None:
-        return Forecast(row, RowForecast.SKIP, InProgressReason.TAKEN, other)
+        return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN, other)
     if has_changed and not was_begun:
-        return Forecast(row, RowForecast.SKIP, "changed")
+        return RowForecast(row, ForecastKind.SKIP, "changed")
     return _judge_by_table(run, row, facts)
 
 
@@ -62,7 +64,7 @@ def is_settled(action: BulkAction, facts: ChoiceFacts) -> bool:
     return action is BulkAction.PROBE and getattr(record, "certainty", None) is Certainty.KNOWN
 
 
-def _judge_by_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> Forecast:
+def _judge_by_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> RowForecast:
     """Return the forecast of a row by the decision table. An action that the table does not have for this kind of
     record is refused.
     """
@@ -70,10 +72,10 @@ def _judge_by_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> Forecast:
     try:
         option = find_choice(facts, run.action.value)
     except KeyError:
-        return Forecast(row, RowForecast.REFUSED, "not_for_kind", provider=provider)
+        return RowForecast(row, ForecastKind.REFUSED, "not_for_kind", provider=provider)
     if option.allowed:
-        return Forecast(row, RowForecast.WOULD_RUN, provider=provider)
-    return Forecast(row, RowForecast.REFUSED, (option.reason or "").removeprefix("reason."), provider=provider)
+        return RowForecast(row, ForecastKind.WOULD_RUN, provider=provider)
+    return RowForecast(row, ForecastKind.REFUSED, (option.reason or "").removeprefix("reason."), provider=provider)
 
 
 def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:

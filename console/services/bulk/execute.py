@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from console.domain.audit_actions import AuditAction
-from console.domain.bulk.records import BulkProgress, Forecast, RowForecast, RowResult, join_reason
+from console.domain.bulk.records import BulkProgress, ForecastKind, RowForecast, RowResult, join_reason
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Person
@@ -158,9 +158,9 @@ class BulkExecutor:
         work.execution.progress(BulkProgress(sum(work.results.values()), work.run.most, dict(work.results)))
         return self._count_refusal(work, forecast, outcome)
 
-    def _perform_row(self, work: _ExecutedRun, forecast: Forecast, *, was_begun: bool) -> RowOutcome:
+    def _perform_row(self, work: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
         row, acts = forecast.row, self._actions
-        if forecast.verdict is not RowForecast.WOULD_RUN:
+        if forecast.verdict is not ForecastKind.WOULD_RUN:
             outcome = _outcome_of_forecast(forecast)
         elif acts.calls_provider(work.run.action):
             self._context.write(lambda tx: self._mark_begun(tx, work, row))
@@ -173,7 +173,7 @@ class BulkExecutor:
             )
         return self._context.write(lambda tx: self._keep_result(tx, work, row, outcome))
 
-    def _call_provider(self, work: _ExecutedRun, forecast: Forecast, *, was_begun: bool) -> RowOutcome:
+    def _call_provider(self, work: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
         try:
             return self._actions.run_provider_action(work.run, forecast.row, forecast.provider, was_begun=was_begun)
         except ConsoleError:
@@ -206,7 +206,7 @@ class BulkExecutor:
         if not leases.renew(tx.conn, work.lease, self._context.now(), self._context.heartbeat.lease_seconds):
             raise _LeaseLost
 
-    def _count_refusal(self, work: _ExecutedRun, forecast: Forecast, outcome: RowOutcome) -> bool:
+    def _count_refusal(self, work: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
         """Count the consecutive refusals of the row's provider. After MOST_REFUSALS_IN_A_ROW of them, pause the run
         and return False; otherwise return True.
         """
@@ -255,9 +255,9 @@ def _final_state(run: BulkRun) -> tuple[str, str | None]:
     return (bulk.DONE, None) if run.most >= run.size else (bulk.STOPPED, "most")
 
 
-def _outcome_of_forecast(forecast: Forecast) -> RowOutcome:
+def _outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
     """Return the result of a row whose action is not executed because of its forecast."""
     if forecast.reason == ALREADY_DONE_REASON:
         return RowOutcome(RowResult.DONE, ALREADY_DONE_REASON)
-    result = RowResult.SKIPPED if forecast.verdict is RowForecast.SKIP else RowResult.REFUSED
+    result = RowResult.SKIPPED if forecast.verdict is ForecastKind.SKIP else RowResult.REFUSED
     return RowOutcome(result, join_reason(forecast.reason or "", forecast.blocking_person))

@@ -11,7 +11,7 @@ from console.domain.bulk.records import (
     BulkLine,
     BulkPlan,
     BulkProgress,
-    Forecast,
+    RowForecast,
     RowResult,
     make_plan,
 )
@@ -114,7 +114,7 @@ class BulkRunViews:
         """
         run = self.read_run(run_id)
         person = self._context.person() if self._context.operator else None
-        forecasts: list[Forecast] = []
+        forecasts: list[RowForecast] = []
         for rows in self._open_pages(run):
             with self._context.database.read() as conn:
                 forecasts += [self._eligibility.make_forecast(conn, run, row, person) for row in rows]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from console.domain.audit_actions import AuditAction
 from console.domain.calendar_days import JST
-from console.domain.error_details import Answered, Holder
+from console.domain.error_details import Holder, ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -21,7 +21,7 @@ from console.domain.records import (
     WorkState,
 )
 from console.domain.retry_schedules import PURCHASE_PROBES, next_attempt_at
-from console.providers.credit_provider import CreditReader
+from console.providers.credit_provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
@@ -40,7 +40,7 @@ class CreditCheckProbes:
     """Probes credit checks. It can call the provider only to read, never to buy."""
 
     def __init__(
-        self, context: ServiceContext, recovery: PurchaseDecisions, reader: Callable[[], CreditReader]
+        self, context: ServiceContext, recovery: PurchaseDecisions, reader: Callable[[], CreditCheckReader]
     ) -> None:
         self._context = context
         self._recovery = recovery
@@ -174,7 +174,7 @@ class CreditCheckProbes:
         credit_checks.change_record(tx.conn, current, now, **credit_checks.work_values(work))
 
     def _make_still_unknown_error(self, record_id: int, outcome: Outcome[object], reason: str) -> ConsoleError:
-        detail: Answered = {
+        detail: ProviderAnswerFacts = {
             "record": check_records.read_current(self._context, record_id),
             "reason": reason,
             "status": outcome.status,

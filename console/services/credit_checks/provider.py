@@ -4,7 +4,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.providers.credit_provider import Capabilities, CreditReader, CreditVendor
+from console.providers.credit_provider import Capabilities, CreditCheckProvider, CreditCheckReader
 
 _NO_CAPABILITIES = Capabilities(by_number=False, verdict=False, pdf=False, finds_purchases=False)
 
@@ -14,12 +14,12 @@ class CreditVendorSource:
     `get_reader`.
     """
 
-    def __init__(self, make: Callable[[], CreditVendor]) -> None:
+    def __init__(self, make: Callable[[], CreditCheckProvider]) -> None:
         self._make = make
-        self._vendor: CreditVendor | None = None
+        self._vendor: CreditCheckProvider | None = None
         self._lock = Lock()
 
-    def get_vendor(self) -> CreditVendor:
+    def get_vendor(self) -> CreditCheckProvider:
         """Return the provider with all calls. Raises bad_profile if it is not configured."""
         with self._lock:
             if self._vendor is None:
@@ -37,6 +37,6 @@ class CreditVendorSource:
                 raise
             return _NO_CAPABILITIES
 
-    def get_reader(self) -> CreditReader:
+    def get_reader(self) -> CreditCheckReader:
         """Return the provider with only the calls that read. Raises bad_profile if it is not configured."""
-        return self.get_vendor().reader()
+        return self.get_vendor().make_reader()

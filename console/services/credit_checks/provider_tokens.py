@@ -1,6 +1,6 @@
 """The access and refresh token of the provider, and the minimum time between its calls, shared by all desks.
 
-The classes implement the interfaces TokenKeeper and RateGate of the provider adapters with the database.
+The classes implement the interfaces TokenStore and RateLimiter of the provider adapters with the database.
 """
 
 import json
@@ -12,7 +12,7 @@ from console.domain.audit_actions import AuditAction
 from console.domain.error_details import BadProfile
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
-from console.providers.credit_provider import Exchange, TokenPair, TokenRefused, TokenUnavailable
+from console.providers.credit_provider import CredentialsRefused, TokenExchange, TokenPair, TokenUnavailable
 from console.services.guarded.leases import acquire, keep_renewed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -29,7 +29,7 @@ _log = logging.getLogger("console.tokens")
 
 
 class StoredTokens:
-    """TokenKeeper that stores the tokens in the database. Only one desk at a time refreshes them, and a new pair of
+    """TokenStore that stores the tokens in the database. Only one desk at a time refreshes them, and a new pair of
     tokens is stored before it is used.
     """
 
@@ -51,17 +51,18 @@ class StoredTokens:
             stored = tokens.read_token(conn, self._provider)
         return self._decrypt_stored_pair(stored) if stored else None
 
-    def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
         """Return a pair newer than `stale`: the stored pair or, under the lease LEASE_NAME, a new pair from
         `exchange`.
 
-        Raises TokenRefused if the provider refuses all refresh tokens. Raises TokenUnavailable if the lease is not
-        free within WAIT_SECONDS, on a signal, and if another desk has stored a pair meanwhile that is missing now.
+        Raises CredentialsRefused if the provider refuses all refresh tokens. Raises TokenUnavailable if the lease is
+        not free within WAIT_SECONDS, on a signal, and if another desk has stored a pair meanwhile that is missing
+        now.
         """
         with keep_renewed(self._context, self._wait_for_lease()):
             return self._refresh(exchange, stale)
 
-    def _refresh(self, exchange: Exchange, stale: TokenPair | None) -> TokenPair:
+    def _refresh(self, exchange: TokenExchange, stale: TokenPair | None) -> TokenPair:
         with self._context.database.read() as conn:
             stored_token = tokens.read_token(conn, self._provider)
         pair = self._decrypt_stored_pair(stored_token) if stored_token else None
@@ -76,16 +77,16 @@ class StoredTokens:
                 return newer_pair
         return self._exchange_first_token(exchange, stored_token)
 
-    def _exchange_first_token(self, exchange: Exchange, stored_token: StoredToken | None) -> TokenPair:
-        """Exchange the configured refresh token and store the new pair. Raises TokenRefused if none is configured, if
-        it was used before, or if the provider refuses it.
+    def _exchange_first_token(self, exchange: TokenExchange, stored_token: StoredToken | None) -> TokenPair:
+        """Exchange the configured refresh token and store the new pair. Raises CredentialsRefused if none is
+        configured, if it was used before, or if the provider refuses it.
         """
         used_hashes = stored_token.used_first_hashes if stored_token else ()
         if self._first_refresh_token is None or self._hash_token(self._first_refresh_token) in used_hashes:
-            raise TokenRefused("authorise_again")
+            raise CredentialsRefused("authorise_again")
         new_pair = exchange(self._first_refresh_token)
         if new_pair is None:
-            raise TokenRefused("authorise_again")
+            raise CredentialsRefused("authorise_again")
         return self._store_pair(stored_token, new_pair, first_token=self._first_refresh_token)
 
     def _store_pair(
@@ -176,7 +177,7 @@ class StoredTokens:
 
 
 class RefusedCalls:
-    """RateGate and TokenKeeper for a desk at which a worker acts for the person. Such a desk may read the
+    """RateLimiter and TokenStore for a desk at which a worker acts for the person. Such a desk may read the
     capabilities of the provider, which needs no credentials, and calls no provider.
     """
 
@@ -188,14 +189,14 @@ class RefusedCalls:
         """Always raise worker_away, as `wait_turn` does."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
-    def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
         """Always raise worker_away, as `wait_turn` does."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
 
 class SpacedCalls:
-    """RateGate that stores in the database when the next call may start. At least `spacing_seconds` pass between the
-    starts of two calls, also if different desks call.
+    """RateLimiter that stores in the database when the next call may start. At least `spacing_seconds` pass between
+    the starts of two calls, also if different desks call.
     """
 
     def __init__(self, context: ServiceContext, name: str, spacing_seconds: float) -> None:

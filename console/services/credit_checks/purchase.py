@@ -11,13 +11,13 @@ from typing import TypeAlias
 from console.domain.audit_actions import AuditAction
 from console.domain.calendar_days import end_of_day
 from console.domain.corporation_number import InvalidCorporationNumber, parse_number
-from console.domain.error_details import AlreadyPurchased, Answered
+from console.domain.error_details import AlreadyPurchased, ProviderAnswerFacts
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.domain.service_results import PurchasePlan, RefetchResult
-from console.providers.credit_provider import CreditReader
+from console.providers.credit_provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.provider import CreditVendorSource
@@ -183,10 +183,10 @@ class _PurchaseAttempt:
         database_fitness.require_safe_settings(self._context, PROVIDER)
         vendor = self._vendor_source.get_vendor()
         if self._request.renew:
-            self._require_expired(vendor.reader())
+            self._require_expired(vendor.make_reader())
         self._checked_at = self._context.now()
 
-    def _require_expired(self, reader: CreditReader) -> None:
+    def _require_expired(self, reader: CreditCheckReader) -> None:
         """Ask the provider about the old credit check, and refuse a renewal unless the old one has expired there. A
         renewal costs money again, and the provider's id in the stored row is no proof of the old purchase: an account
         that may write records could store the id of another credit check there, or an id that doesn't exist.
@@ -213,7 +213,7 @@ class _PurchaseAttempt:
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
             if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
                 return
-            detail: Answered = {"record": live_check, "reason": outcome.reason, "status": outcome.status}
+            detail: ProviderAnswerFacts = {"record": live_check, "reason": outcome.reason, "status": outcome.status}
             raise error_of_outcome(find_part_error_code(outcome), detail)
         if report.corporation_number not in (None, live_check.corporation_number):
             raise error_of_outcome(

@@ -8,7 +8,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, Work, WorkReason, WorkState
 from console.domain.retry_schedules import INCOMPLETE_REFETCHES, next_attempt_at
-from console.providers.credit_provider import CreditReader, PdfAnswer
+from console.providers.credit_provider import CreditCheckReader, PdfAnswer
 from console.services.credit_checks import outcomes
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.process.context import ServiceContext
@@ -54,7 +54,7 @@ class ReadingResult:
 class CheckReadings:
     """Reads details and PDFs at the provider, and writes the results in the caller's transaction."""
 
-    def __init__(self, context: ServiceContext, reader: Callable[[], CreditReader]) -> None:
+    def __init__(self, context: ServiceContext, reader: Callable[[], CreditCheckReader]) -> None:
         self._context = context
         self._reader = reader
 

@@ -7,7 +7,7 @@ import logging
 
 from console.domain import interrupts
 from console.domain.audit_actions import AuditAction
-from console.domain.error_details import Answered, FailedPart
+from console.domain.error_details import FailedPart, ProviderAnswerFacts
 from console.domain.error_reasons import LockedProblem, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
@@ -212,7 +212,7 @@ class _RefetchAttempt:
                 record = credit_checks.find(conn, record_before.id) or record_before
                 documents = evidence.documents_of(conn, credit_checks.KIND, record.id, record.pdf_file_path)
         except ConsoleError as trouble:
-            facts: Answered = {
+            facts: ProviderAnswerFacts = {
                 "record": record_before,
                 "failed": _failed_part_facts(failed_parts),
                 "problem": trouble.detail.get("problem"),
@@ -272,7 +272,7 @@ def _failed_part_facts(failed_parts: list[ReadingResult]) -> list[FailedPart]:
     ]
 
 
-def _incomplete_error(code: ErrorCode, facts: Answered) -> ConsoleError:
+def _incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:
     """Return the error of a re-fetch that did not fetch all parts. Its exit status is 5 if the viewing period is
     over, 6 for a code of OWN_FAULT_CODES, otherwise that of the code.
     """

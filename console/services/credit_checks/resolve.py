@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from console.domain.audit_actions import AuditAction
-from console.domain.error_details import Answered
+from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import MismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState, WorkReason
 from console.domain.views.any_record import ResolveResult
-from console.providers.credit_provider import CreditReader
+from console.providers.credit_provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
@@ -38,7 +38,7 @@ class PurchaseDecisions:
     to buy.
     """
 
-    def __init__(self, context: ServiceContext, reader: Callable[[], CreditReader], purchases: Settler) -> None:
+    def __init__(self, context: ServiceContext, reader: Callable[[], CreditCheckReader], purchases: Settler) -> None:
         self._context = context
         self._reader = reader
         self._purchases = purchases
@@ -242,7 +242,7 @@ def make_unconfirmed_error(
     For a decision, only provider_unreachable and the codes of OWN_FAULT_CODES are kept; other failures become
     outcome_unknown. An answer "not found" always becomes evidence_mismatch.
     """
-    detail: Answered = {"record": record, "reason": outcome.reason, "status": outcome.status}
+    detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return error_of_outcome(ErrorCode.EVIDENCE_MISMATCH, detail)
     code = find_part_error_code(outcome)
@@ -260,7 +260,7 @@ def read_proof(proof: str | Path) -> bytes:
                 content = file.read(LARGEST_EVIDENCE_BYTES + 1)
         except OSError as trouble:
             raise ConsoleError(
-                ErrorCode.NO_EVIDENCE, {"file": str(proof), "problem": Text(str(trouble))}
+                ErrorCode.NO_EVIDENCE, {"file": str(proof), "problem": ForeignText(str(trouble))}
             ) from trouble
     else:
         content = proof.encode("utf-8", errors="replace")

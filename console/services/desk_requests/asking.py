@@ -15,8 +15,8 @@ from console.domain.desk_requests import (
     LARGEST_FILE_BYTES,
     LONGEST_ARGS_BYTES,
     PRESENCE_SECONDS,
-    REQUEST_KIND,
     WITHDRAW_ACTION,
+    WITHDRAWN_REQUEST_KIND,
     DeskRequestProgress,
     DeskRequestState,
     NewDeskRequest,
@@ -134,7 +134,7 @@ class AskingRequestIds(RequestIds):
         request = NewDeskRequest(
             id=new_request_id(),
             action=command,
-            args=text,
+            arguments_json=text,
             subject_kind=facts.kind,
             subject_id=facts.id,
             amount_minor=facts.amount_minor,
@@ -175,7 +175,7 @@ class AskingRequestIds(RequestIds):
         a worker has taken it or the database doesn't answer. A unique index admits only one of withdrawal and taking.
         """
         context = self._context
-        withdrawal = NewDeskRequest(new_request_id(), WITHDRAW_ACTION, "[]", REQUEST_KIND, request)
+        withdrawal = NewDeskRequest(new_request_id(), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request)
         try:
             context.write(lambda tx: requests.insert_request(tx, withdrawal, context.spool.desk_id))
         except (UniqueViolation, ConsoleError):
@@ -197,7 +197,7 @@ def _make_unanswered_error() -> ConsoleError:
     """Return the error outcome_unknown about a request whose answer the desk didn't get: a worker may still execute
     it.
     """
-    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED})
+    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING})
 
 
 def _read_content(path: Path) -> bytes:

@@ -18,7 +18,7 @@ from console.domain.desk_requests import (
     CONFIRMED_ACTIONS,
     PRESENCE_LEASE,
     PRESENCE_SECONDS,
-    SILENCE_SECONDS,
+    SILENT_WORKER_SECONDS,
     TakenDeskRequest,
 )
 from console.domain.error_reasons import InProgressReason, UnknownReason, UsageProblem
@@ -85,7 +85,7 @@ class RequestExecutor:
         worker renews its lease before the second call. `presence_seconds` is the length of a presence lease. This
         worker is a standby if another one that isn't silent has a lower token.
         """
-        context, silence = self._context, self.scale.lease_seconds(SILENCE_SECONDS)
+        context, silence = self._context, self.scale.lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
             silent_seconds = presence.silent_seconds(conn, presence_seconds)
         silent = frozenset(token for token, seconds in silent_seconds.items() if seconds > silence)
@@ -136,7 +136,9 @@ class RequestExecutor:
         try:
             self._store_answer(
                 taken,
-                self._make_answer(taken) if taken.fence <= MOST_EXECUTIONS else self._answer_given_up_request(taken),
+                self._make_answer(taken)
+                if taken.fencing_token <= MOST_EXECUTIONS
+                else self._answer_given_up_request(taken),
             )
         finally:
             heartbeat.remove(beat)
@@ -166,13 +168,13 @@ class RequestExecutor:
         """Write an audit entry, and return the answer outcome_unknown for a request that MOST_EXECUTIONS executions
         didn't end. The request possibly ends the process of each worker, and its effect is not known.
         """
-        _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fence - 1)
-        facts = {"action": taken.action, "request": taken.id, "executions": taken.fence - 1}
+        _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fencing_token - 1)
+        facts = {"action": taken.action, "request": taken.id, "executions": taken.fencing_token - 1}
         entry = NewAuditEntry(taken.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
         with execute_for(taken):
             self._context.write(lambda tx: self._context.audit.record_all(tx, (entry,)))
         return _answer_text(
-            CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.ASKED}))
+            CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING}))
         )
 
     def _write_audit(self, taken: TakenDeskRequest) -> None:
@@ -182,7 +184,7 @@ class RequestExecutor:
         """
         unreadable = NewAuditEntry(taken.person, AuditAction.REQUEST_UNREADABLE, result="refused")
         try:
-            entry = parse_entry(taken.person, taken.args)
+            entry = parse_entry(taken.person, taken.arguments_json)
         except ValueError:
             entry = unreadable
 
@@ -246,7 +248,7 @@ class RequestExecutor:
                 with self._context.database.read() as conn:
                     content = requests.read_file(conn, taken)
                 file = None if content is None else _write_file(stack, content)
-                arguments = read_arguments(taken.args, self._forms[taken.action].types, file)
+                arguments = read_arguments(taken.arguments_json, self._forms[taken.action].types, file)
             except (KeyError, ValueError) as malformed:
                 _log.info("desk request %s of %s is malformed: %s", taken.id, taken.person, malformed)
                 raise _make_malformed_error() from malformed
@@ -285,7 +287,7 @@ def _is_earlier_call_running(taken: TakenDeskRequest, answer: CallAnswer) -> boo
     """
     error = answer.error
     return (
-        taken.fence > 1
+        taken.fencing_token > 1
         and error is not None
         and error.code == ErrorCode.IN_PROGRESS
         and error.detail.get("reason") == InProgressReason.REQUEST_ID

@@ -18,7 +18,7 @@ from console.domain.calendar_days import instant_text
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import AUDITOR
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.domain.records import Document, EvidenceItem, Person
 from console.domain.timeline import EARLIEST_INSTANT, Event, TimelinePage
 from console.services.audit import refusals
@@ -90,7 +90,7 @@ class EvidencePacks:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
         except OSError as trouble:
             raise ConsoleError(
-                ErrorCode.STORAGE_FULL, {"file": str(path), "problem": Text(str(trouble))}
+                ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(trouble))}
             ) from trouble
 
     def _write(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> PackWritten:

@@ -26,7 +26,7 @@ from console.store.operations import journal
 from console.store.spool.spool import Head, Intent, Spool, SpoolEntry
 
 if TYPE_CHECKING:
-    from console.domain.error_details import WentBack
+    from console.domain.error_details import DatabaseWentBack
     from console.domain.tasks.records import Alert
 
 ALERT_RULE, KIND, SUBJECT = anchors.WENT_BACK_RULE, "database", 1
@@ -51,7 +51,7 @@ class RollbackFinding:
 
     def make_refusal(self) -> ConsoleError:
         """Return the error database_went_back; its detail contains the lost operations and the alert."""
-        facts: WentBack = {
+        facts: DatabaseWentBack = {
             "missing": [_intent_facts(intent) for intent in self.lost_operations[:_MOST_LISTED_OPERATIONS]]
         }
         facts |= {

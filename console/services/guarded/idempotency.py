@@ -13,7 +13,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from console.domain.error_details import Holder
-from console.domain.error_reasons import RepeatReason, UnknownReason
+from console.domain.error_reasons import PossibleRepeatReason, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import OperationState
 from console.services.process.context import ServiceContext
@@ -212,7 +212,8 @@ def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
     holder = Holder(operator=attempt.operator, desk=attempt.desk)
     if attempt.fingerprint != fingerprint:
         raise ConsoleError(
-            ErrorCode.POSSIBLE_REPEAT, {"operation_id": id, "since": since, "reason": RepeatReason.OTHER_FINGERPRINT}
+            ErrorCode.POSSIBLE_REPEAT,
+            {"operation_id": id, "since": since, "reason": PossibleRepeatReason.OTHER_FINGERPRINT},
         )
     if attempt.state is OperationState.CALLING and attempt.has_live_lease:
         raise ConsoleError(ErrorCode.IN_PROGRESS, {"operation_id": id, "since": since, "holder": holder})

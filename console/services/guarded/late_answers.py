@@ -5,7 +5,7 @@ record. The record stays unchanged, and a case describes the contradiction.
 import logging
 
 from console.domain.error_details import AlreadyDecided
-from console.domain.error_reasons import DecidedReason
+from console.domain.error_reasons import AlreadyDecidedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck, WorkReason
@@ -32,6 +32,6 @@ def make_already_decided_error(
         "record": record,
         "state": record.state.value,
         "case": case,
-        "reason": DecidedReason.LATE_ANSWER,
+        "reason": AlreadyDecidedReason.LATE_ANSWER,
     }
     return ConsoleError(ErrorCode.ALREADY_DECIDED, facts)

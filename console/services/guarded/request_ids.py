@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from console.domain import interrupts
 from console.domain.audit_actions import AuditAction
 from console.domain.error_details import InProgress, NotAllowed, PossibleRepeat
-from console.domain.error_reasons import InProgressReason, NotAllowedReason, RepeatReason, UsageProblem
+from console.domain.error_reasons import InProgressReason, NotAllowedReason, PossibleRepeatReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.permissions import APPROVER, OPERATOR, WORKER
@@ -229,7 +229,7 @@ class RequestIds:
                 "since": row.holder.since,
             }
             raise self._count_refusal(
-                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": RepeatReason.REQUEST_ID, **used})
+                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID, **used})
             )
         if running:
             self._refuse_running(request, row)
@@ -266,7 +266,7 @@ class RequestIds:
             if present is not None:
                 return present
             raise self._count_refusal(
-                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": RepeatReason.ANSWER_NOT_KEPT})
+                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
             ) from None
         if not _is_final(answer):
             return find_answer(row) or self._with_present_record(answer)

@@ -51,10 +51,10 @@ class CallbackHandler:
         future, and if the provider is not configured on this desk.
         """
         callback = self._read_callback(post.body)
-        if not callback.genuine:
-            raise NoticeRefused("callback_refused", callback.evidence, callback.hint)
+        if not callback.has_valid_signature:
+            raise NoticeRefused("callback_refused", callback.evidence, callback.merchant_payment_id)
         paid_at = callback.report.paid_at if callback.report else None
-        common.refuse_future_time(paid_at, self._context.now(), callback.evidence, callback.hint)
+        common.refuse_future_time(paid_at, self._context.now(), callback.evidence, callback.merchant_payment_id)
         return lambda: self._store_callback(callback)
 
     def _store_callback(self, callback: Callback) -> NoticeEffect:
@@ -80,7 +80,7 @@ class CallbackHandler:
         caller stores: `queued` if the payment exists, `unmatched` if it doesn't.
         """
         report, now = callback.report, self._context.now()
-        payment = payments.by_merchant_id(tx.conn, self._name, callback.hint or "")
+        payment = payments.by_merchant_id(tx.conn, self._name, callback.merchant_payment_id or "")
         amount = report.amount if report else None
         event = PaymentEvent(
             self._name,
@@ -89,7 +89,7 @@ class CallbackHandler:
             common.QUEUED if payment else common.UNMATCHED,
             callback.evidence,
             payment_id=payment.id if payment else None,
-            order_no=callback.hint,
+            order_no=callback.merchant_payment_id,
             amount_minor=amount.minor if amount else None,
             currency=amount.currency if amount else None,
             occurred_at=report.paid_at if report else None,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from console.domain.error_details import Answered, BadProfile, OutcomeUnknown
+from console.domain.error_details import BadProfile, OutcomeUnknown, ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason, UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.payments.states import PaymentState, RefundState
@@ -75,7 +75,7 @@ def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[A
     """Return our merchant id at the provider, which the daily files contain; `""` if this desk has no merchant id.
     May read the keyring.
     """
-    return context.settings.secret(f"{provider.upper()}_{files.merchant}") or ""
+    return context.settings.secret(f"{provider.upper()}_{files.merchant_id_credential}") or ""
 
 
 def encrypt_download_address(context: ServiceContext, url: str) -> str:
@@ -193,7 +193,7 @@ def _count_rows(files: DailyFiles[Any], content: bytes, merchant: str, day: date
     """
     row_count = paid_minor = refunded_minor = 0
     with closing(HistoryIndex()) as index:
-        for row in files.rows(io.BytesIO(content), merchant, day, index):
+        for row in files.read_rows(io.BytesIO(content), merchant, day, index):
             row_count += 1
             if isinstance(row, HistoryRow) and row.refund is RefundState.COMPLETED:
                 refunded_minor += row.amount.minor
@@ -207,7 +207,7 @@ _CODE_OF_STATUS = {401: ErrorCode.PROVIDER_AUTH, 429: ErrorCode.RATE_LIMITED}
 
 def _download_error(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleError:
     """Return the error for a download of a daily file that failed with `outcome`; `event` announced the file."""
-    facts: Answered = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
+    facts: ProviderAnswerFacts = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
     if outcome.reason == "address_not_allowed":
         detail: BadProfile = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
         variable, problem = f"{event.source}.recon_hosts", SettingProblem.HOST_NOT_ALLOWED

@@ -89,7 +89,7 @@ class HintHandler:
         file. The address is left out if the file belongs to another merchant id or if this desk has no store key.
         """
         kind, files = "ReconFileHint", self._plugin.daily_files
-        day = files.day_of(hint.url, find_merchant_id(self._context, self._name, files)) if files else None
+        day = files.find_day(hint.url, find_merchant_id(self._context, self._name, files)) if files else None
         if day is not None:
             with suppress(ConsoleError):  # Without a store key, nothing can be encrypted.
                 body = encrypt_download_address(self._context, hint.url)
@@ -173,4 +173,4 @@ class HintHandler:
         return is_completed and event.amount_minor in (None, payment.captured_minor)
 
     def _says_paid(self, event: PaymentEvent) -> bool:
-        return self._plugin.meaning(event.kind) is PaymentState.PAYMENT_SUCCESS
+        return self._plugin.find_payment_state(event.kind) is PaymentState.PAYMENT_SUCCESS

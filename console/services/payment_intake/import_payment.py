@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from console.domain.audit_actions import AuditAction
 from console.domain.calendar_days import IST
 from console.domain.corporation_number import parse_number
-from console.domain.error_details import Answered, InvalidAmount
+from console.domain.error_details import InvalidAmount, ProviderAnswerFacts
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.money import InvalidAmountText, Money, money_from_text
@@ -129,7 +129,7 @@ class PaymentImports:
         """Return the report in the provider's answer `outcome`. Raises provider_refused if the provider has no such
         payment, and the matching error if the answer contains no usable report.
         """
-        detail: Answered = {"reason": outcome.reason, "status": outcome.status}
+        detail: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
             raise error_of_outcome(ErrorCode.PROVIDER_REFUSED, detail)
         code = find_part_error_code(outcome)

@@ -50,4 +50,4 @@ def subtract_reversed(tx: Transaction, payment: Payment) -> None:
     """Subtract a reversed payment from its account: the paid amount without the part that was already refunded."""
     account = find_account(tx, payment)
     if account is not None:
-        accounts.subtract_from_balance(tx.conn, account.id, payment.left_minor)
+        accounts.subtract_from_balance(tx.conn, account.id, payment.refundable_minor)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from console.domain.audit_actions import AuditAction
-from console.domain.error_details import Answered, Holder
+from console.domain.error_details import Holder, ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.money import Money
@@ -108,7 +108,7 @@ class PaymentProbes:
         """Raise the matching error if the answer did not contain the payment's state, and outcome_unknown if the
         payment's outcome is still unknown.
         """
-        detail: Answered = {"record": payment, "reason": outcome.reason, "status": outcome.status}
+        detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if outcome.kind not in (*USABLE_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
             code = find_part_error_code(outcome)
             raise error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)

@@ -7,7 +7,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.states import PaymentState
 from console.providers import payment_plugin
 from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
-from console.providers.payment_provider import PaymentReader, PaymentVendor
+from console.providers.payment_provider import PaymentProvider, PaymentReader
 from console.services.credit_checks.provider_tokens import RefusedCalls, SpacedCalls
 from console.services.process.context import ServiceContext
 from console.settings.provider_access import S
@@ -33,15 +33,15 @@ class PaymentProviders:
     money uses `get_reader` only.
     """
 
-    def __init__(self, make: Callable[[str], PaymentVendor]) -> None:
+    def __init__(self, make: Callable[[str], PaymentProvider]) -> None:
         """`make` creates the adapter of the named provider. It raises not_found for an unknown name, and bad_profile
         for a provider that is not configured on this desk.
         """
         self._make = make
-        self._adapters: dict[str, PaymentVendor] = {}
+        self._adapters: dict[str, PaymentProvider] = {}
         self._lock = Lock()
 
-    def get_vendor(self, provider: str) -> PaymentVendor:
+    def get_vendor(self, provider: str) -> PaymentProvider:
         """Return the provider's adapter with all calls, including those that move money. Raises not_found and
         bad_profile.
         """
@@ -52,7 +52,7 @@ class PaymentProviders:
 
     def get_reader(self, provider: str) -> PaymentReader:
         """Return the provider's adapter with only the calls that read. Raises not_found and bad_profile."""
-        return self.get_vendor(provider).reader()
+        return self.get_vendor(provider).make_reader()
 
     def find_reader(self, provider: str) -> PaymentReader | None:
         """Return the provider's adapter with only the calls that read; None if the provider only sends notices or is
@@ -85,7 +85,7 @@ def find_state(provider: str, provider_word: str | None) -> PaymentState | None:
     """
     if provider_word is None:
         return None
-    plugin = payment_plugin.find(provider)
+    plugin = payment_plugin.find_plugin(provider)
     if plugin is not None:
-        return plugin.meaning(provider_word)
+        return plugin.find_payment_state(provider_word)
     return STATE_BY_NOTICE_TYPE.get(provider_word)

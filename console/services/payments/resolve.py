@@ -15,7 +15,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.domain.records import Certainty, OperationState
 from console.domain.recovery.decidable import path_of_decision, refusal_reason_of_decision
 from console.domain.views.any_record import ResolveResult
@@ -111,7 +111,7 @@ class PaymentDecisions:
         if not _confirms(fact.report, target):
             self._context.write(lambda tx: reports.store_answer(self._context, tx, payment, CALL_NAME, fact.answer))
             raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": Text(fact.report.provider_state)}
+                ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": ForeignText(fact.report.provider_state)}
             )
         self._context.write(lambda tx: self._write_read(tx, payment, target, proof, person, fact))
         return ResolveResult(self._payment_probes.read_payment(payment.id))

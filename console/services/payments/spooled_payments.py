@@ -3,7 +3,7 @@ payment number in the spool, and insert the payment again in the state that the 
 """
 
 from console.domain.audit_actions import AuditAction
-from console.domain.error_details import Answered
+from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode, error_of_outcome
 from console.domain.money import Money
@@ -57,7 +57,7 @@ class SpooledPayments:
     def _probe(self, intent: Intent, operation: Operation) -> Payment:
         context = self._context
         provider, _, number = (intent.provider_key or "").partition(":")
-        facts: Answered = {"record": operation, "about": "payment"}
+        facts: ProviderAnswerFacts = {"record": operation, "about": "payment"}
         if not number:
             raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.NUMBER_NOT_KEPT})
         reader = self._payment_providers.get_reader(provider)

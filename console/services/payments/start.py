@@ -11,7 +11,7 @@ from typing import TypeAlias
 from console.domain import log_events
 from console.domain.audit_actions import AuditAction
 from console.domain.corporation_number import InvalidCorporationNumber, parse_number
-from console.domain.error_details import Answered, OverLimit
+from console.domain.error_details import OverLimit, ProviderAnswerFacts
 from console.domain.error_reasons import AmountProblem, LimitReason, UnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.log_events import LogEvent
@@ -23,7 +23,7 @@ from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState
-from console.providers.payment_provider import PaymentVendor
+from console.providers.payment_provider import PaymentProvider
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
@@ -87,7 +87,7 @@ class _StartAttempt:
     ) -> None:
         self._context, self._payment_providers, self._payment_probes = context, payment_providers, payment_probes
         self._order_id, self._provider = order_id, provider
-        self._vendor: PaymentVendor
+        self._vendor: PaymentProvider
         self._request: PaymentRequest
 
     def prepare(self) -> StartResult | None:
@@ -185,8 +185,8 @@ class _StartAttempt:
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
         number = _find_corporation_number(order)
         account = accounts.find_by_corporation(conn, number, order.currency) if number else None
-        if account is not None and account.room_minor < order.total_minor:
-            sums = (account.limit_minor, account.room_minor, order.total_minor)
+        if account is not None and account.available_minor < order.total_minor:
+            sums = (account.limit_minor, account.available_minor, order.total_minor)
             limit, left, asked = (Money(minor, order.currency) for minor in sums)
             facts: OverLimit = {"reason": LimitReason.ACCOUNT, "limit": limit, "left": left, "asked": asked}
             raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
@@ -270,7 +270,7 @@ class _StartAttempt:
             if contradicts(payment, outcome.found):
                 raise late_answers.make_already_decided_error(self._context, KIND, payment)
             return StartResult(payment, outcome.found)
-        detail: Answered = {"record": payment, "reason": outcome.reason, "status": outcome.status}
+        detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if payment is not None and outcome.reason == "code_exists" and payment.certainty is Certainty.KNOWN:
             raise error_of_outcome(ErrorCode.ALREADY_DECIDED, {**detail, "state": payment.state.value})
         raise error_of_outcome(find_error_code(outcome), detail)

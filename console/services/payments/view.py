@@ -76,7 +76,7 @@ class PaymentViews:
                 record=record,
                 explanation=explain_payment(record, now, order=order, awaiting=awaiting),
                 sides=compare_sides(
-                    record, order, provider_meaning, now, source=history[-1].who if history else None
+                    record, order, provider_meaning, now, source=history[-1].actor if history else None
                 ),
                 money=money_parts(record, payment_refunds),
                 order=order,
@@ -109,7 +109,9 @@ class PaymentViews:
                 timeout_start.CANCELLED_ORDER_FACT in saga.record.facts for saga in order_sagas
             )
             is_stuck = any(saga.record.state is SagaState.STUCK for saga in order_sagas)
-            state_explanation = explain_order(record, context.now(), unpaid=is_cancelled_unpaid, stuck=is_stuck)
+            state_explanation = explain_order(
+                record, context.now(), unpaid=is_cancelled_unpaid, is_saga_stuck=is_stuck
+            )
             explanation, alert = _find_order_alert(context, conn, record, order_payments, state_explanation)
             view = OrderView(
                 record=record,
@@ -214,7 +216,7 @@ def _not_refundable(record: Payment) -> str | None:
         return "payment_unknown"
     if record.state not in PAID_STATES:
         return "payment_not_paid"
-    return None if record.left_minor or record.set_aside_minor else "payment_nothing_left"
+    return None if record.refundable_minor or record.set_aside_minor else "payment_nothing_left"
 
 
 def _not_movable(record: Payment, order: Order | None) -> str | None:

@@ -72,13 +72,13 @@ class RowApplication:
         difference; None if both sides agree.
         """
         finding, own_text = compare_row(payment, row), ours_text(payment)
-        if payment is None and finding.follow is Consequence.IMPORT:
+        if payment is None and finding.consequence is Consequence.IMPORT:
             payment_import = PaymentImport(provider, row.merchant_payment_id or "")
             imported_payment = self._imports.insert_missing_payment(tx, payment_import, fact)
             return Difference(row.key, Verdict.IMPORTED, imported_payment.id, None, theirs_text(row))
         if payment is None:
             return None
-        if finding.follow is Consequence.FACT and is_newer_report(
+        if finding.consequence is Consequence.FACT and is_newer_report(
             payment, fact.report, fact.true_at, fact.source_kind
         ):
             apply_report(self._context, tx, payment, fact, is_just_read=True)

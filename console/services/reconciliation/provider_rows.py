@@ -161,7 +161,9 @@ class _Batch:
     def _compare_payment(self, row: HistoryRow) -> None:
         payment, way = self._find_payment(row), self._history.source_kind
         finding = compare_row(payment, row)
-        if finding.follow is Consequence.IMPORT and (row.merchant_payment_id is None or way is ReportSource.NOTICE):
+        if finding.consequence is Consequence.IMPORT and (
+            row.merchant_payment_id is None or way is ReportSource.NOTICE
+        ):
             self._write_unbookable(row)
         elif finding == MATCHED_ROW and (payment is None or payment.id not in self._cases):
             self._run_journal.count_match(row.key)

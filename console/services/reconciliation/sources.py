@@ -96,7 +96,7 @@ class FileHistory:
         self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
 
     def _rows_of(self, day: date) -> Iterator[HistoryRow | RefusedRow]:
-        yield from self._daily_files.rows(io.BytesIO(self._files[day][1]()), self._merchant, day, self._index)
+        yield from self._daily_files.read_rows(io.BytesIO(self._files[day][1]()), self._merchant, day, self._index)
 
     def _read_all(self) -> None:
         if not self._is_read:

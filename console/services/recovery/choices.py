@@ -99,7 +99,7 @@ class Choices:
             record,
             now,
             person,
-            running=_is_running(conn, kind, record_id)
+            is_call_running=_is_running(conn, kind, record_id)
             or _is_running(conn, payments.KIND, probed_payment.id if probed_payment else 0),
             is_leased=probed_payment is not None
             and leases.holder_of(conn, _make_lease_name(record, probed_payment)) is not None,
@@ -122,7 +122,7 @@ class Choices:
             record,
             self._context.now(),
             person,
-            running=_is_running(conn, credit_checks.KIND, record.id),
+            is_call_running=_is_running(conn, credit_checks.KIND, record.id),
             is_leased=leases.holder_of(conn, refetch.lease_name(record.id)) is not None,
             can_ask=self._can_ask_check(),
             proposed=_find_open_proposal(conn, credit_checks.KIND, record.id),

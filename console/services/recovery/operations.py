@@ -14,7 +14,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, Operation, OperationState
 from console.domain.service_results import Explanation, NextStep, OperationView
 from console.domain.views.any_record import ResolveResult
-from console.providers.credit_provider import CreditReader
+from console.providers.credit_provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks.probe import CreditCheckProbes
@@ -59,7 +59,7 @@ class Operations:
         context: ServiceContext,
         recovery: PurchaseDecisions,
         check_probes: CreditCheckProbes,
-        reader: Callable[[], CreditReader],
+        reader: Callable[[], CreditCheckReader],
         recoveries: Mapping[str, RecordRecovery],
         forgotten: SpooledRefunds,
         started_payments: SpooledPayments,

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from console.domain.audit_actions import AuditAction
 from console.domain.clock import is_in_future
-from console.domain.error_details import Answered
+from console.domain.error_details import ProviderAnswerFacts
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
@@ -121,10 +121,10 @@ class RefundProbes:
         self, refund: Refund, outcome: Answer, capabilities: PaymentCapabilities
     ) -> dict[str, object]:
         """Return the new values of the columns that count the answers "not found". An answer counts only if it came
-        at least `first_after` seconds (of the provider's rule) after the sending; for any other answer, return no
-        values.
+        at least `first_answer_after_seconds` (of the provider's rule) after the sending; for any other answer, return
+        no values.
         """
-        margin = capabilities.not_found_rule.first_after if capabilities.not_found_rule else 0.0
+        margin = capabilities.not_found_rule.first_answer_after_seconds if capabilities.not_found_rule else 0.0
         if outcome.kind is not OutcomeClass.NOT_FOUND or not self._is_past(refund, margin):
             return {}
         first_at = refund.first_not_found_at or self._context.now()
@@ -139,7 +139,7 @@ class RefundProbes:
         rule = capabilities.not_found_rule
         if rule is None or not capabilities.keeps_idempotency_keys or not columns:
             return False
-        return refund.not_found + 1 >= rule.answers and self._is_past(refund, rule.last_after)
+        return refund.not_found + 1 >= rule.needed_answers and self._is_past(refund, rule.last_answer_after_seconds)
 
     def _is_too_early(self, refund: Refund, capabilities: PaymentCapabilities) -> bool:
         """True if the call that sent the refund may still be running, so that a probe would be too early.
@@ -203,7 +203,11 @@ class RefundProbes:
             if outcome is not None and outcome.kind is not OutcomeClass.NOT_FOUND
             else None
         )
-        facts: Answered = {"record": record, "reason": reason, "status": outcome.status if outcome else None}
+        facts: ProviderAnswerFacts = {
+            "record": record,
+            "reason": reason,
+            "status": outcome.status if outcome else None,
+        }
         return error_of_outcome(
             code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
         )
@@ -228,7 +232,11 @@ class RefundProbes:
             outcome = self._ask_and_compare(RefundWithPayment(earlier, pair.payment), automatic=False)
             if not _is_read(outcome):
                 code = find_part_error_code(outcome)
-                facts: Answered = {"record": pair.refund, "reason": outcome.reason, "status": outcome.status}
+                facts: ProviderAnswerFacts = {
+                    "record": pair.refund,
+                    "reason": outcome.reason,
+                    "status": outcome.status,
+                }
                 raise error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.PROVIDER_ANSWER_UNUSABLE, facts)
 
     def _ask_about_known(self, refund_id: int, *, automatic: bool) -> None:

@@ -7,7 +7,7 @@ unknown.
 from dataclasses import dataclass
 
 from console.domain.error_details import Holder
-from console.domain.error_reasons import BugProblem
+from console.domain.error_reasons import InternalErrorProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundOrder
@@ -35,7 +35,9 @@ class RefundWithPayment:
         """
         refund, payment = self.refund, self.payment
         if refund.created_at is None or refund.provider_refund_key is None or payment.provider_payment_id is None:
-            raise ConsoleError(ErrorCode.INTERNAL_ERROR, {"problem": BugProblem.REFUND_INCOMPLETE, "record": refund})
+            raise ConsoleError(
+                ErrorCode.INTERNAL_ERROR, {"problem": InternalErrorProblem.REFUND_INCOMPLETE, "record": refund}
+            )
         return RefundOrder(
             key=refund.provider_refund_key,
             merchant_payment_id=payment.merchant_payment_id,

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from console.domain.audit_actions import AuditAction
-from console.domain.error_details import Exceeds, InvalidAmount, PossibleRepeat
+from console.domain.error_details import ExceedsCaptured, InvalidAmount, PossibleRepeat
 from console.domain.error_reasons import (
+    AlreadyDecidedReason,
     AmountProblem,
-    DecidedReason,
     ExceedsReason,
     InProgressReason,
+    PossibleRepeatReason,
     RefundRule,
-    RepeatReason,
     UsageProblem,
     WindowReason,
 )
@@ -95,7 +95,7 @@ class RefundRequests:
             context.find_reading_person(conn)
             payment = refund_records.require_payment(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
-            minor = parse_amount(amount, payment) if amount is not None else payment.left_minor
+            minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
             hits = radar.find_signals(conn, refund_facts, minor) if minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
             checks, reason, facts = self._check_all(conn, refund_facts, minor)
@@ -105,21 +105,21 @@ class RefundRequests:
             money=money_parts(payment, refund_facts.refunds),
             limits=refund_facts.limits,
             today_minor=refund_facts.today_minor,
-            radar=hits,
+            risk_signals=hits,
             checks=checks,
             earlier=refund_facts.refunds,
             second_checker=minor > refund_facts.limits.second_checker_above,
             cooling_off_until=refund_rules.find_cooling_off_end(context, payment, minor, refund_facts.limits, now),
-            who_is_asked=approvers,
-            off=reason,
-            off_facts=facts,
+            approvers=approvers,
+            refusal_code=reason,
+            refusal_facts=facts,
             read_at=now,
         )
 
     def find_refusal_code(self, conn: Connection, payment: Payment) -> str | None:
         """Return the code of the reason why no refund of this payment can be requested now; None if one can."""
         refund_facts = refund_rules.read_facts(self._context, conn, payment, self._context.operator or "")
-        return self._check_all(conn, refund_facts, payment.left_minor)[1]
+        return self._check_all(conn, refund_facts, payment.refundable_minor)[1]
 
     def _check_all(
         self, conn: Connection, refund_facts: RefundFacts, minor: int
@@ -233,10 +233,10 @@ class RefundRequests:
             _refuse_proposed_before(refund_facts, request)
         hits = self._judge_request(tx.conn, refund_facts, valid, set_aside)
         if not payments.reserve_amount(tx.conn, payment.id, valid.minor, now, from_set_aside=set_aside is not None):
-            facts: Exceeds = {
+            facts: ExceedsCaptured = {
                 "record": payment,
                 "reason": ExceedsReason.LEFT,
-                "left": payment.left_minor,
+                "left": payment.refundable_minor,
                 "currency": payment.currency,
             }
             raise ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
@@ -275,7 +275,7 @@ class RefundRequests:
         if lookalike is not None and not valid.request.intended_repeat:
             facts: PossibleRepeat = {
                 "record": lookalike,
-                "reason": RepeatReason.EXACT_LOOKALIKE,
+                "reason": PossibleRepeatReason.EXACT_LOOKALIKE,
                 "maker": lookalike.maker,
                 "at": lookalike.created_at,
             }
@@ -350,7 +350,9 @@ def _find_set_aside(conn: Connection, request: RefundRequest, minor: int) -> Set
     if item is None or item.payment_id != request.payment_id:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": set_asides.KIND, "id": str(request.set_aside_id)})
     if item.state is not SetAsideState.OPEN:
-        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"reason": DecidedReason.SET_ASIDE, "refund": item.refund_id})
+        raise ConsoleError(
+            ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": item.refund_id}
+        )
     if item.amount_minor != minor:
         amount = decimal_text(Money(minor, item.currency))
         raise ConsoleError(
@@ -366,7 +368,9 @@ def _refuse_proposed_before(refund_facts: RefundFacts, request: RefundRequest) -
     """
     for earlier in refund_facts.refunds:
         if earlier.set_aside_id == request.set_aside_id:
-            raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"reason": DecidedReason.SET_ASIDE, "refund": earlier.id})
+            raise ConsoleError(
+                ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": earlier.id}
+            )
 
 
 def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
@@ -381,7 +385,7 @@ def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
 
 def _fits_smaller_amount(check: RuleCheck, payment: Payment) -> bool:
     """True if a smaller amount would satisfy this rule."""
-    return check.rule == ExceedsReason.LEFT and payment.left_minor > 0 and payment.state in PAID_STATES
+    return check.rule == ExceedsReason.LEFT and payment.refundable_minor > 0 and payment.state in PAID_STATES
 
 
 def _list_rule_names(hits: Sequence[RiskSignal]) -> list[str]:

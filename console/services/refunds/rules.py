@@ -128,7 +128,7 @@ def check_rules(
     """
     payment, limited, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
-    free_minor = payment.left_minor if aside is None else aside
+    free_minor = payment.refundable_minor if aside is None else aside
     results = [
         RuleCheck(
             ExceedsReason.PAID,

@@ -6,7 +6,7 @@ of the payment. The lost refund is not inserted again.
 """
 
 from console.domain.audit_actions import AuditAction
-from console.domain.error_details import Answered
+from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.money import Money
@@ -54,7 +54,7 @@ class SpooledRefunds:
                 self._context.spool.mark_ended(operation.id, holds_claim=False)
                 return False
             code = find_part_error_code(outcome) if outcome.kind is not OutcomeClass.NOT_FOUND else None
-            detail: Answered = {"record": operation, "reason": outcome.reason, "status": outcome.status}
+            detail: ProviderAnswerFacts = {"record": operation, "reason": outcome.reason, "status": outcome.status}
             raise error_of_outcome(
                 code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail
             )

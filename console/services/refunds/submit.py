@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from console.domain.audit_actions import AuditAction
-from console.domain.error_details import Answered
+from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.payments.provider_messages import RefundReport
@@ -16,7 +16,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, Work
-from console.providers.payment_provider import PaymentVendor
+from console.providers.payment_provider import PaymentProvider
 from console.services.guarded import database_fitness, idempotency, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import (
@@ -96,7 +96,7 @@ class _SubmissionAttempt:
         self._context, self._payment_providers, self._refund_probes = context, payment_providers, refund_probes
         self._id, self._is_just_read = refund_id, is_just_read
         self._pair: RefundWithPayment
-        self._vendor: PaymentVendor
+        self._vendor: PaymentProvider
         self._claimed_pair: RefundWithPayment
 
     def prepare(self) -> None:
@@ -200,7 +200,7 @@ class _SubmissionAttempt:
             raise late_answers.make_already_decided_error(self._context, KIND, refund)
         if outcome.kind in EFFECT_CLASSES or refund.state in (_R.SUBMITTED, _R.COMPLETED):
             return refund
-        detail: Answered = {"record": refund, "reason": outcome.reason, "status": outcome.status}
+        detail: ProviderAnswerFacts = {"record": refund, "reason": outcome.reason, "status": outcome.status}
         raise error_of_outcome(find_error_code(outcome), detail)
 
 
@@ -250,7 +250,7 @@ def _make_operation_key(conn: Connection, refund: Refund) -> str:
         repeat = (repeat or 1) + 1
 
 
-def _send_refund(pair: RefundWithPayment, vendor: PaymentVendor) -> Outcome[RefundReport]:
+def _send_refund(pair: RefundWithPayment, vendor: PaymentProvider) -> Outcome[RefundReport]:
     if pair.refund.error_code == THROTTLE_REASON or not vendor.capabilities.keeps_idempotency_keys:
         earlier = _find_earlier_attempt(pair, vendor)
         if earlier is not None:
@@ -258,11 +258,11 @@ def _send_refund(pair: RefundWithPayment, vendor: PaymentVendor) -> Outcome[Refu
     return vendor.refund(pair.order)
 
 
-def _find_earlier_attempt(pair: RefundWithPayment, vendor: PaymentVendor) -> Outcome[RefundReport] | None:
+def _find_earlier_attempt(pair: RefundWithPayment, vendor: PaymentProvider) -> Outcome[RefundReport] | None:
     """Ask the provider whether it has this refund from an earlier attempt. Return the outcome with which the
     submission ends; None if the provider doesn't have the refund, so that it must be sent.
     """
-    outcome = vendor.reader().read_refund(pair.order)
+    outcome = vendor.make_reader().read_refund(pair.order)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return None
     if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):

@@ -70,7 +70,7 @@ class LateTasks:
 
 
 def _observed_text(task: ScheduledTask) -> str:
-    if task.trouble is not None:
-        return f"{task.name}: failed {task.failures} times, {task.trouble}"
+    if task.error_code is not None:
+        return f"{task.name}: failed {task.failures} times, {task.error_code}"
     ended = instant_text(task.ended_at) if task.ended_at else "never"
     return f"{task.name}: ended {ended}"

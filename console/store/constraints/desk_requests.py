@@ -12,8 +12,8 @@ from console.domain.desk_requests import (
     LONGEST_ARGS_BYTES,
     LONGEST_FILE_PART_BYTES,
     LONGEST_WAIT_FOR_WORKER_SECONDS,
-    REQUEST_KIND,
     WITHDRAW_ACTION,
+    WITHDRAWN_REQUEST_KIND,
     DeskRequestState,
 )
 from console.domain.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
@@ -49,7 +49,7 @@ _AUDIT_REQUEST_DAYS = 3_650
 """Number of days after which a request for an audit entry lapses."""
 MAX_RESULT_CHARACTERS = 4 * 1024 * 1024
 _STATE_STEPS = {
-    DeskRequestState.ASKED: (DeskRequestState.TAKEN, DeskRequestState.LAPSED),
+    DeskRequestState.WAITING: (DeskRequestState.TAKEN, DeskRequestState.LAPSED),
     DeskRequestState.TAKEN: (DeskRequestState.ENDED,),
 }
 
@@ -111,7 +111,7 @@ _INSERT_RULES = (
         "too many requests of this person in an hour",
     ),
     Rule(
-        f"NEW.action <> '{WITHDRAW_ACTION}' OR (NEW.subject_kind = '{REQUEST_KIND}' AND "
+        f"NEW.action <> '{WITHDRAW_ACTION}' OR (NEW.subject_kind = '{WITHDRAWN_REQUEST_KIND}' AND "
         + exists_sql(
             f"requests r WHERE r.id = NEW.subject_id AND {equals_sql('NEW.subject_id', 'CAST(r.id AS BINARY)')}"
             f" AND CAST(r.who AS BINARY) = account AND r.action NOT IN ('{AUDIT_ACTION}', '{WITHDRAW_ACTION}')"

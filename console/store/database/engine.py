@@ -27,7 +27,7 @@ from console.store.database.sqlite_write_queue import WriteQueueLock
 from console.store.database.transaction import CommitUnproven, Transaction
 
 if TYPE_CHECKING:
-    from console.domain.error_details import BadProfile, Unreachable
+    from console.domain.error_details import BadProfile, DatabaseUnreachable
 
 __all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
 
@@ -266,7 +266,7 @@ class Database:
                     else deadline
                 )
                 if time.monotonic() >= time_limit:
-                    facts: Unreachable = {
+                    facts: DatabaseUnreachable = {
                         "problem": UnreachableProblem.COMMIT_UNANSWERED,
                         "cause": str(later_error.orig),
                     }

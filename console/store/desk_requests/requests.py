@@ -37,7 +37,7 @@ _NOW: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00'
 
 _t = requests.c
 _IS_LIVE = is_live(_t.lease_clock, _t.lease_expires)
-_IS_WAITING = and_(_t.state == DeskRequestState.ASKED, _t.expires_at > _NOW)
+_IS_WAITING = and_(_t.state == DeskRequestState.WAITING, _t.expires_at > _NOW)
 _IS_ABANDONED = and_(_t.state == DeskRequestState.TAKEN, not_(_IS_LIVE))
 _withdrawal = requests.alias("withdrawal")
 _IS_WITHDRAWN = (
@@ -47,7 +47,7 @@ _IS_WITHDRAWN = (
     .exists()
 )
 _IS_RUNNING = and_(_t.state == DeskRequestState.TAKEN, _IS_LIVE)
-_IS_ANY_OPEN_QUERY = select(_t.state).where(_t.state.in_((DeskRequestState.ASKED, DeskRequestState.TAKEN))).limit(1)
+_IS_ANY_OPEN_QUERY = select(_t.state).where(_t.state.in_((DeskRequestState.WAITING, DeskRequestState.TAKEN))).limit(1)
 """Query that returns a row if any request is open. It is the cheapest such read: an idle worker runs it 25 times a
 second.
 """
@@ -121,7 +121,7 @@ _END_REQUEST = (
     .where(_IS_TAKEN_HERE)
     .values(state=DeskRequestState.ENDED, result=bindparam("answer"), ended_at=_NOW, lease_expires=0)
 )
-_IS_LAPSED = and_(_t.state == DeskRequestState.ASKED, _t.expires_at <= _NOW)
+_IS_LAPSED = and_(_t.state == DeskRequestState.WAITING, _t.expires_at <= _NOW)
 # By its id: a search by state would wait for the transactions in which people insert requests.
 _MARK_LAPSED = (
     update(requests).where(_t.id == bindparam("of"), _IS_LAPSED).values(state=DeskRequestState.LAPSED, ended_at=_NOW)
@@ -133,7 +133,7 @@ _PROGRESS_QUERY = select(
     _o.state,
     _o.progress,
     _o.result,
-    and_(_o.state == DeskRequestState.ASKED, _o.expires_at <= _NOW).label("over"),
+    and_(_o.state == DeskRequestState.WAITING, _o.expires_at <= _NOW).label("over"),
     and_(_o.state == DeskRequestState.TAKEN, not_(_IS_OWN_LIVE)).label("abandoned"),
 ).where(_o.id == bindparam("of"))
 _IS_STORED_QUERY = locking_read(select(_o.id).where(_o.id == bindparam("of")))
@@ -151,7 +151,7 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
     values = {
         "id": request.id, "who": "", "at": _NOW, "expires_at": _NOW, "action": request.action,
         "subject_kind": request.subject_kind, "subject_id": request.subject_id,
-        "amount_minor": request.amount_minor, "proposed": request.proposed, "args": request.args,
+        "amount_minor": request.amount_minor, "proposed": request.proposed, "args": request.arguments_json,
         "evidence_sha256": request.evidence_sha256, "request_id": request.request_id, "desk": desk,
         "confirmed": request.confirmed,
     }  # fmt: skip
@@ -266,4 +266,4 @@ def store_answer(tx: Transaction, taken: TakenDeskRequest, answer: str) -> bool:
 
 
 def _own_parameters(taken: TakenDeskRequest) -> dict[str, object]:
-    return {"of": taken.id, "held": taken.fence}
+    return {"of": taken.id, "held": taken.fencing_token}

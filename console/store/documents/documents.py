@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from console.domain.error_reasons import FileReason, UnusableReason
+from console.domain.error_reasons import DocumentNotFoundReason, UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.database.engine import Database
 from console.store.documents.folder import Folder
@@ -75,15 +75,15 @@ class Documents:
         have the SHA-256 in the path.
         """
         if _PATH_PATTERN.fullmatch(path) is None:
-            raise _not_found_error(path, FileReason.NOT_OURS)
+            raise _not_found_error(path, DocumentNotFoundReason.NOT_OURS)
         try:
             content = self._storage.read(path)
         except FileNotFoundError:
-            raise _not_found_error(path, FileReason.MISSING) from None
+            raise _not_found_error(path, DocumentNotFoundReason.MISSING) from None
         except OSError as error:
-            raise _not_found_error(path, FileReason.UNREADABLE) from error
+            raise _not_found_error(path, DocumentNotFoundReason.UNREADABLE) from error
         if not matches_path(path, content):
-            raise _not_found_error(path, FileReason.DAMAGED)
+            raise _not_found_error(path, DocumentNotFoundReason.DAMAGED)
         return content
 
     def check_writable(self) -> None:
@@ -109,5 +109,5 @@ def _open_storage(url: str, has_documents: Callable[[], bool]) -> DocumentStorag
     return Bucket(url)
 
 
-def _not_found_error(path: str, reason: FileReason) -> ConsoleError:
+def _not_found_error(path: str, reason: DocumentNotFoundReason) -> ConsoleError:
     return ConsoleError(ErrorCode.NOT_FOUND, {"document": path, "reason": reason})

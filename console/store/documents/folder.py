@@ -16,9 +16,9 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from console.domain.error_reasons import PlaceReason
+from console.domain.error_reasons import DocumentsReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.store.documents.storage_protocol import LARGEST_BYTES, matches_path, unreachable_error
 from console.store.spool.sqlite_file import sync_folder
@@ -105,7 +105,7 @@ class Folder:
         probably a mount point whose share isn't mounted, and new documents would be lost.
         """
         if not _has_subfolders(self.root) and self._has_documents():
-            raise unreachable_error(self.location, PlaceReason.FOLDER_LOST)
+            raise unreachable_error(self.location, DocumentsReason.FOLDER_LOST)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -113,12 +113,12 @@ class Folder:
             yield
         except OSError as error:
             self._require_connected(error)
-            facts: StorageFull = {"folder": self.location, "problem": Text(error.strerror or str(error))}
+            facts: StorageFull = {"folder": self.location, "problem": ForeignText(error.strerror or str(error))}
             raise ConsoleError(ErrorCode.STORAGE_FULL, facts) from error
 
     def _require_connected(self, error: OSError) -> None:
         if error.errno in _DISCONNECTED_ERRORS:
-            raise unreachable_error(self.location, PlaceReason.NOT_CONNECTED, error.strerror) from error
+            raise unreachable_error(self.location, DocumentsReason.NOT_CONNECTED, error.strerror) from error
 
 
 def _root_folder(url: str) -> Path:

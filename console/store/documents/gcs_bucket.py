@@ -17,7 +17,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from console.domain.error_reasons import PlaceReason
+from console.domain.error_reasons import DocumentsReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.network_addresses import is_this_machine
 from console.domain.setting_problems import SettingProblem
@@ -63,7 +63,7 @@ class Bucket:
         if not self._has_content(path):
             self._rename_damaged(path)
             if not self._create_object(path, content) and not self._has_content(path):
-                raise unreachable_error(self.location, PlaceReason.CHANGING, path)
+                raise unreachable_error(self.location, DocumentsReason.CHANGING, path)
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises documents_unreachable,
@@ -84,10 +84,10 @@ class Bucket:
         try:
             answer = self._request("GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS)
         except FileNotFoundError:
-            raise unreachable_error(self.location, PlaceReason.NO_BUCKET) from None
+            raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
         missing = set(_NEEDED_PERMISSIONS) - set(json.loads(answer).get("permissions", ()))
         if missing:
-            raise unreachable_error(self.location, PlaceReason.DENIED, ", ".join(sorted(missing)))
+            raise unreachable_error(self.location, DocumentsReason.DENIED, ", ".join(sorted(missing)))
 
     def _create_object(self, path: str, content: bytes) -> bool:
         """Create the object. Return False if it exists already."""
@@ -112,7 +112,7 @@ class Bucket:
         except FileExistsError:
             return False
         except FileNotFoundError:
-            raise unreachable_error(self.location, PlaceReason.NO_BUCKET) from None
+            raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
         return True
 
     def _has_content(self, path: str) -> bool:
@@ -192,18 +192,18 @@ def _multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
     return boundary, head + tail
 
 
-def _failure_reason(error: Exception) -> PlaceReason:
+def _failure_reason(error: Exception) -> DocumentsReason:
     """Return the reason for a failed request, as shown to people."""
     from google.auth.exceptions import GoogleAuthError, TransportError
 
     status = str(getattr(error, "code", ""))
     if isinstance(error, TimeoutError):
-        return PlaceReason.TIMEOUT
+        return DocumentsReason.TIMEOUT
     if isinstance(error, GoogleAuthError) and not isinstance(error, TransportError):
-        return PlaceReason.DENIED
+        return DocumentsReason.DENIED
     if status == "401" or str(error).startswith("Forbidden"):
-        return PlaceReason.DENIED
-    return PlaceReason.REFUSED if status or isinstance(error, ValueError) else PlaceReason.NOT_CONNECTED
+        return DocumentsReason.DENIED
+    return DocumentsReason.REFUSED if status or isinstance(error, ValueError) else DocumentsReason.NOT_CONNECTED
 
 
 def _emulator_url() -> str:

@@ -21,7 +21,7 @@ from typing import IO, Any, BinaryIO, NoReturn
 from console.domain.error_reasons import UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.pdf_pages import PageHit, PageImage
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.resource_paths import resources_dir
 from console.store.documents import pdf_child_process
 
@@ -115,7 +115,7 @@ class PdfDocument:
             finally:
                 watch.stop()
         if "refused" in head:
-            _raise_unusable(Text(str(head["refused"])))
+            _raise_unusable(ForeignText(str(head["refused"])))
         return head, payload
 
     def _start_child(self) -> subprocess.Popen[bytes]:
@@ -255,5 +255,5 @@ def _child_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
 
 
-def _raise_unusable(reason: UnusableReason | Text) -> NoReturn:
+def _raise_unusable(reason: UnusableReason | ForeignText) -> NoReturn:
     raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": reason})

@@ -3,7 +3,7 @@
 from hashlib import sha256
 from typing import Protocol
 
-from console.domain.error_reasons import PlaceReason
+from console.domain.error_reasons import DocumentsReason
 from console.domain.errors import ConsoleError, ErrorCode
 
 LARGEST_BYTES = 32 * 1024 * 1024
@@ -34,6 +34,6 @@ def matches_path(path: str, content: bytes) -> bool:
     return sha256(content).hexdigest() == path[3:-4]
 
 
-def unreachable_error(place: str, reason: PlaceReason, problem: object = "") -> ConsoleError:
+def unreachable_error(place: str, reason: DocumentsReason, problem: object = "") -> ConsoleError:
     """Return the error documents_unreachable: this desk can't reach `place`, though its documents may exist."""
     return ConsoleError(ErrorCode.DOCUMENTS_UNREACHABLE, {"place": place, "reason": reason, "problem": str(problem)})

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.error_reasons import SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.settings.private_files import make_private_folder
 from console.store.database.engine import Database, RunAgain
 from console.store.migrations import upgrade_lock
@@ -198,7 +198,7 @@ def _make_folder(database: Database) -> None:
         try:
             make_private_folder(database.file.parent)
         except OSError as error:
-            raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": Text(str(error))}) from error
+            raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": ForeignText(str(error))}) from error
 
 
 def _read_version(conn: Connection) -> str | None:

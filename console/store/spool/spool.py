@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
-from console.domain.error_reasons import BugProblem
+from console.domain.error_reasons import InternalErrorProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import CheckReport
 from console.domain.setting_problems import SettingProblem
@@ -23,7 +23,7 @@ from console.store.spool.cipher import Cipher, DecryptionFailed
 from console.store.spool.sqlite_file import LocalJournal, Value
 
 if TYPE_CHECKING:  # commands that only read need no answer codec
-    from console.domain.error_details import Bug
+    from console.domain.error_details import InternalError
     from console.store.spool.answer_codec import Answer
 
 FILE_NAME = "desk.db"
@@ -212,7 +212,8 @@ class Spool:
         )
         if not stored:
             raise ConsoleError(
-                ErrorCode.INTERNAL_ERROR, {"problem": BugProblem.PREPARED_LATE, "operation_id": intent.operation_id}
+                ErrorCode.INTERNAL_ERROR,
+                {"problem": InternalErrorProblem.PREPARED_LATE, "operation_id": intent.operation_id},
             )
 
     def mark_calling(self, operation_id: str) -> bool:
@@ -268,7 +269,10 @@ class Spool:
             durable=True,
         )
         if not stored:
-            facts: Bug = {"problem": BugProblem.ANSWER_WITHOUT_INTENT, "operation_id": operation_id}
+            facts: InternalError = {
+                "problem": InternalErrorProblem.ANSWER_WITHOUT_INTENT,
+                "operation_id": operation_id,
+            }
             raise ConsoleError(ErrorCode.INTERNAL_ERROR, facts)
 
     def mark_ended(self, operation_id: str, *, holds_claim: bool, provider_id: int | None = None) -> None:

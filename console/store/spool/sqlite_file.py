@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.reason import Text
+from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
 from console.settings.private_files import make_private_file, make_private_folder
 
@@ -216,7 +216,9 @@ def _translate_errors(path: Path) -> Iterator[None]:
         if code in _LOCKED_CODES:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"file": str(path)}) from error
         if code in _STORAGE_FULL_CODES:
-            raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": Text(str(error))}) from error
+            raise ConsoleError(
+                ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(error))}
+            ) from error
         if code in _DAMAGED_CODES:
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE, {"file": str(path), "problem": SettingProblem.DAMAGED}
@@ -224,7 +226,7 @@ def _translate_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise ConsoleError(
-            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": Text(error.strerror or "") or None}
+            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(error.strerror or "") or None}
         ) from error
 
 

@@ -58,7 +58,7 @@ class AcknowledgeDialog(DialogFrame):
         if self.is_busy or not words:
             return
         self.set_busy(context.translate("dialog.busy"))
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.alerts.acknowledge(id, words, request_id=request_id),
             self._show_done,
             self._show_failure,

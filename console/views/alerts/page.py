@@ -12,7 +12,7 @@ from console.domain.tasks.records import AlertItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.permission_buttons import bind_right
-from console.views.pages.static_table import StaticTable, TableOrNothing
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import width_of_text
@@ -33,7 +33,7 @@ class AlertsPage(Page):
     the A key opens the dialog that acknowledges the alert.
     """
 
-    place = "alerts"
+    sidebar_key = "alerts"
     help_key = "help.alerts"
     hints = (
         (("↓", "↑"), "key.move"),
@@ -55,12 +55,12 @@ class AlertsPage(Page):
             _alert_columns(context),
             _alert_id,
             translate("screen.alerts"),
-            spare=spare,
+            hideable_columns=spare,
             group_of=self._group_of,
         )
-        self.list = TableOrNothing(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
-        self.settle = KeyButton("", "Enter", "primary", binds=False)
-        self.settle.clicked.connect(self._open_current)
+        self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
+        self.action_button = KeyButton("", "Enter", "primary", binds=False)
+        self.action_button.clicked.connect(self._open_current)
         self.acknowledge_button = bind_right(
             context, KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False), "note"
         )
@@ -69,16 +69,18 @@ class AlertsPage(Page):
         self._build_foot()
         self.table.opened.connect(self._open_record)
         self.table.current_changed.connect(self._show_alert)
-        self.table.rows.arrived.connect(self._go_to_first)
+        self.table.rows.page_applied.connect(self._go_to_first)
         self.bind_key("A", self.acknowledge_button.click)
-        set_tab_order(*self.head.stops, self.table, self.settle, self.acknowledge_button)
+        set_tab_order(*self.head.stops, self.table, self.action_button, self.acknowledge_button)
 
     def _build_foot(self) -> None:
         self.why_words = TextLabel("", "body", wrap=True, selectable=True)
         self.action_words = TextLabel("", "body", wrap=True)
         self.acknowledgement_words = TextLabel("", "small", "muted", wrap=True)
         foot = Surface(raised=True, edge="top")
-        buttons = make_row(self.settle, self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8)
+        buttons = make_row(
+            self.action_button, self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8
+        )
         foot.setLayout(
             make_column(
                 self.why_words,
@@ -152,8 +154,8 @@ class AlertsPage(Page):
         self.why_words.show_text(why_text)
         self.why_words.setVisible(bool(why_text))
         self.action_words.show_text(translate(f"alerts_screen.to_do.{action}"))
-        self.settle.show_text(translate(f"alerts_screen.action.{action}"))
-        self.settle.setVisible(item.action is not None)
+        self.action_button.show_text(translate(f"alerts_screen.action.{action}"))
+        self.action_button.setVisible(item.action is not None)
         self.acknowledge_button.setVisible(alert.acknowledged_by is None)
         acknowledgement = alert.acknowledged_by and translate(
             "alerts_screen.seen_note", who=alert.acknowledged_by, at=alert.acknowledged_at, note=alert.note or ""

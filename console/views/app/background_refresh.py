@@ -111,12 +111,12 @@ class BackgroundRefresh(QObject):
 
     def _show_lost_connection(self, failure: Failure) -> None:
         """Handle a failed reading of the change feed: store since when the database doesn't answer, so that the
-        window shows a bar; the rows on screen stay. If the database refuses the account in use, emit `entry_refused`
-        instead, so that the person signs in again.
+        window shows a bar; the rows on screen stay. If the database refuses the account in use, emit
+        `sign_in_refused` instead, so that the person signs in again.
         """
         self._running_kinds.discard("feed")
         if failure.detail.get("problem") == SettingProblem.ACCESS_DENIED:
-            self._context.entry_refused.emit(failure)
+            self._context.sign_in_refused.emit(failure)
         elif failure.code == ErrorCode.NOT_ALLOWED:  # the database answers, but this role may not read the feed
             self._context.update_connection_state(
                 service_seconds=round(self._context.monotonic() - self._read_began_at, 1), lost_since=None

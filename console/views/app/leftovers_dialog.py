@@ -50,7 +50,7 @@ class LeftoversDialog(DialogFrame):
     def _forget(self) -> None:
         context = self._context
         self.set_busy(context.translate("dialog.leftovers.title"))
-        context.run_act(
+        context.run_acting_call(
             lambda services, _: services.desk_status.forget_credentials(),
             self._show_done,
             self._show_refusal,

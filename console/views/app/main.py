@@ -107,7 +107,7 @@ class WindowOpening(QObject):
         self.context.language = self._language
         self.frame = Frame(self.window, self.context)
         self.context.language_changed.connect(self._rebuild_frame)
-        self.context.entry_refused.connect(self._sign_in_again)
+        self.context.sign_in_refused.connect(self._sign_in_again)
 
     @Slot()
     def _rebuild_frame(self) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QStackedWidget, QVBo
 from console.views.app.status_bar import StatusCells
 from console.views.pages.base import Page
 from console.views.pages.no_permission import NoRightPage, needed_right
-from console.views.pages.scroll_container import PageSheet
+from console.views.pages.scroll_container import PageScrollArea
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -61,7 +61,7 @@ class Frame(CoveredWindow):
         self.may_close: Callable[[], bool] = lambda: True
         self.make_page: Callable[[Route], Page] | None = None
         self._pages: dict[type, Page] = {}
-        self._scroll_areas: dict[Page, PageSheet] = {}
+        self._scroll_areas: dict[Page, PageScrollArea] = {}
         self._history: list[Route] = []
         self.toasts = Toasts(window)
         self.window_cover = WindowCover(window)
@@ -71,7 +71,7 @@ class Frame(CoveredWindow):
         self._build()
         window.installEventFilter(self)
         context.navigation_requested.connect(self.show_route)
-        context.replaced.connect(self.replace_route)
+        context.replacement_requested.connect(self.replace_route)
         context.back_requested.connect(self.go_back)
         context.toast_requested.connect(self._show_toast)
         context.work_counts_changed.connect(self._show_counts)
@@ -183,7 +183,7 @@ class Frame(CoveredWindow):
     def current_page(self) -> Page | None:
         """The visible page; None before the services are open."""
         sheet = self.stack.currentWidget()
-        page = sheet.widget() if isinstance(sheet, PageSheet) else None
+        page = sheet.widget() if isinstance(sheet, PageScrollArea) else None
         return page if isinstance(page, Page) else None
 
     def _show_page(self, route: Route) -> None:
@@ -192,7 +192,7 @@ class Frame(CoveredWindow):
             return
         self.stack.setCurrentWidget(self._scroll_areas[page])
         page.show_route(route)
-        self.side.show_current(page.place)
+        self.side.show_current(page.sidebar_key)
         page.take_focus()
 
     def _page_for(self, route: Route) -> Page | None:
@@ -200,7 +200,7 @@ class Frame(CoveredWindow):
         kind = NoRightPage if is_barred else type(route)
         if kind not in self._pages and self.make_page is not None:
             page = self._pages[kind] = NoRightPage(self.context) if is_barred else self.make_page(route)
-            self._scroll_areas[page] = PageSheet(page)
+            self._scroll_areas[page] = PageScrollArea(page)
             self.stack.addWidget(self._scroll_areas[page])
         return self._pages.get(kind)
 

@@ -12,7 +12,7 @@ from console.domain.records import LeaseHolder
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
 from console.views.app.main_window import Frame
-from console.views.pages.static_table import StaticTable, TableOrNothing
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
@@ -78,7 +78,7 @@ class UnfinishedDialog(DialogFrame):
         self._build_content(translate)
         for table in self._tables:
             table.opened.connect(self._open)
-            table.rows.arrived.connect(partial(self._focus_first, table))
+            table.rows.page_applied.connect(partial(self._focus_first, table))
             table.current_changed.connect(self._update_button)
         self.act_button.clicked.connect(self._open_current)
         self.tabs.currentChanged.connect(self._show_tab)
@@ -97,7 +97,8 @@ class UnfinishedDialog(DialogFrame):
             translate("dialog.holders.empty"),
         )
         self._lists = [
-            TableOrNothing(table, EmptyState(words)) for table, words in zip(self._tables, empty_texts, strict=True)
+            TableOrEmptyState(table, EmptyState(words))
+            for table, words in zip(self._tables, empty_texts, strict=True)
         ]
         self._stack = QStackedWidget()
         for table in self._lists:
@@ -321,4 +322,4 @@ def _holder_columns(context: WindowContext) -> list[Column]:
 def _table(
     context: WindowContext, columns: list[Column], key_of: Callable[[Any], Hashable], name: str
 ) -> StaticTable:
-    return StaticTable(context, columns, key_of, name, margin=12, spare=("since", "who", "desk"))
+    return StaticTable(context, columns, key_of, name, margin=12, hideable_columns=("since", "who", "desk"))

@@ -213,7 +213,7 @@ class WindowController(QObject):
         database has returned to an earlier state, such as a restored backup; no worker is present for this desk's
         requests; this desk has credentials that it doesn't need. Remove the bar if none holds.
         """
-        state, lost_count = self.context.connection_state, self.context.work_counts.lost_row_count
+        state, lost_count = self.context.connection_state, self.context.work_counts.lost_operation_count
         if state.lost_since is not None:
             self._show_state(("screen.offline", "screen.state.offline", state.lost_since))
         elif lost_count is not None:

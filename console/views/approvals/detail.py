@@ -41,12 +41,12 @@ class ApprovalView(QScrollArea):
     Signals:
     - end_reached: the end of the request has become visible.
     - probed: the person wants the program to ask the provider for the payment.
-    - case_requested(str, int): the person wants to open the record of a risk signal, given by kind and id.
+    - risk_signal_opened(str, int): the person wants to open the record of a risk signal, given by kind and id.
     """
 
     end_reached = Signal()
     probed = Signal()
-    case_requested = Signal(str, int)
+    risk_signal_opened = Signal(str, int)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
@@ -362,7 +362,7 @@ class ApprovalView(QScrollArea):
     @Slot()
     def _open_clicked_record(self) -> None:
         sender = self.sender()
-        self.case_requested.emit(str(sender.property("kind")), int(sender.property("case")))
+        self.risk_signal_opened.emit(str(sender.property("kind")), int(sender.property("case")))
 
 
 def approval_title(view: RefundView, context: WindowContext) -> str:

@@ -11,7 +11,7 @@ from console.views.approvals.detail import ApprovalView, approval_badges, approv
 from console.views.approvals.list import ApprovalList
 from console.views.pages.base import Page, set_tab_order
 from console.views.presenters import records as case_words
-from console.views.records.actions import RecordActs
+from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, route_to
 from console.views.theme.theme import current_appearance
@@ -32,7 +32,7 @@ class ApprovalsPage(Page):
     provider's last answer is recent.
     """
 
-    place = "approvals"
+    sidebar_key = "approvals"
     help_key = "help.approvals"
     hints = (
         (("↓", "↑"), "key.move"),
@@ -46,7 +46,7 @@ class ApprovalsPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self.acts = RecordActs(context, self, in_bar=True)
+        self.acts = RecordActionHandlers(context, self, in_bar=True)
         self.inbox = ApprovalInbox((), ())
         self.refund_id = 0
         self.list, self.view = ApprovalList(context), ApprovalView(context)
@@ -103,7 +103,7 @@ class ApprovalsPage(Page):
         self.list.refund_chosen.connect(self.show_refund)
         self.view.end_reached.connect(self._update_buttons)
         self.view.probed.connect(self.probe_payment)
-        self.view.case_requested.connect(self._open_case)
+        self.view.risk_signal_opened.connect(self._open_case)
         for key, button, act in (
             ("D", self.decline, self.open_rejection),
             ("A", self.approve, self.open_approval),

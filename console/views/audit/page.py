@@ -34,7 +34,7 @@ class AuditPage(Page):
     auditor sees all.
     """
 
-    place = "audit"
+    sidebar_key = "audit"
     help_key = "help.audit"
     hints = (
         (("↓", "↑"), "key.move"),
@@ -57,7 +57,7 @@ class AuditPage(Page):
         self.rows = PagedModel(_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
         self.table = RecordTable(self.rows, translate("screen.audit"))
         self.table.opened.connect(self._open_record)
-        self.rows.arrived.connect(self._show_rows)
+        self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
         margin = tokens().px("spacing", "page_margin")
         tools = Surface(edge="bottom")
@@ -142,7 +142,7 @@ class AuditPage(Page):
         def describe(rows: int) -> Toast:
             return Toast(context.translate("audit_screen.exported", rows=rows, file=file.name))
 
-        context.run_act(
+        context.run_acting_call(
             lambda services, _: services.audit.export_csv(file),
             lambda rows: context.toast_requested.emit(describe(rows)),
             self.show_reading_failure,

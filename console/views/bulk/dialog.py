@@ -7,7 +7,7 @@ The service stores the run, so the dialog may be closed at any time and opened a
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.bulk.records import BulkPlan, RowForecast
+from console.domain.bulk.records import BulkPlan, ForecastKind
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk import background_run
 from console.views.bulk.dialog_pages import PlanView
@@ -76,7 +76,7 @@ class BulkDialog(RunDialog):
                 False
             )  # the text is final; disabling the button would lose the focus otherwise
         self.set_busy(context.translate("bulk.freezing"))
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.bulk.freeze(action, source(services), words, request_id=request_id),
             self._show_frozen_run,
             self._show_freeze_failure,
@@ -133,7 +133,7 @@ class BulkDialog(RunDialog):
     def _show_plan(self, plan: BulkPlan) -> None:
         self.plan = PlanView(self._context, plan)
         self.plan.resized.connect(self._update_act)
-        self.plan.table.rows.arrived.connect(self.fit_size)
+        self.plan.table.rows.page_applied.connect(self.fit_size)
         self.show_parts(self.plan)
         self.show_act_button(" ", self._begin_run)
         self.cancel_button.setFocus()
@@ -148,7 +148,7 @@ class BulkDialog(RunDialog):
         if self.plan is None or self.run is None:
             return
         context, run = self._context, self.run
-        count = self.plan.part.totals.get(RowForecast.WOULD_RUN, 0)
+        count = self.plan.chosen_plan.row_counts.get(ForecastKind.WOULD_RUN, 0)
         frozen = context.translate("bulk.frozen", name=run.name, at=run.made_at)
         what = run.action.value
         title = f"bulk.title.{what}" if count else f"bulk.nothing.{what}"
@@ -166,7 +166,7 @@ class BulkDialog(RunDialog):
         if self.plan is None or self.run is None or self.is_busy:
             return
         run, most = self.run, self.plan.max_rows
-        self.task = background_run.begin_run(self._context, run, most, self.show_end, self.show_not_run)
+        self.task = background_run.begin_run(self._context, run, most, self.show_end, self.show_run_refusal)
         self.begun.emit()
         self.plan = None
         self.watch_run(run)
@@ -181,7 +181,7 @@ class BulkDialog(RunDialog):
         is_unconfirmed = self._request is not None and run is not None and run.state == "frozen" and self.task is None
         if is_unconfirmed and not self.is_busy and run is not None:
             run_id, context = run.id, self._context
-            context.run_act(
+            context.run_acting_call(
                 lambda services, request_id: services.bulk.discard(run_id, request_id=request_id),
                 _ignore_value,
                 _ignore_value,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.bulk.records import NOT_DONE_FILTER, BulkItem, BulkLine, BulkPlan, BulkProgress, Forecast
+from console.domain.bulk.records import NOT_DONE_FILTER, BulkItem, BulkLine, BulkPlan, BulkProgress, RowForecast
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_worker
@@ -49,7 +49,7 @@ class PlanView(QWidget):
         super().__init__()
         self._context, self._plan = context, plan
         translate, run = context.translate, plan.run
-        self.part = plan
+        self.chosen_plan = plan
         self.size_choice = Choice(translate("bulk.size"))
         for most in (len(plan.rows), *(size for size in PART_SIZES if size < len(plan.rows))):
             key = "bulk.size.first" if self.size_choice.count() else "bulk.size.all"
@@ -77,7 +77,7 @@ class PlanView(QWidget):
     @property
     def max_rows(self) -> int:
         """The position of the last row that will be executed; 0 if the plan has no rows."""
-        return self.part.rows[-1].row.position if self.part.rows else 0
+        return self.chosen_plan.rows[-1].row.position if self.chosen_plan.rows else 0
 
     def _read_page(self, cursor: object, limit: int) -> Page:
         begin = cursor if isinstance(cursor, int) else 0
@@ -87,10 +87,10 @@ class PlanView(QWidget):
     @Slot()
     def _show_part(self) -> None:
         context = self._context
-        self.part = self._plan.first_rows(int(self.size_choice.currentData() or 0))
-        self.totals.show_text(bulk_words.totals_text(self.part, context))
+        self.chosen_plan = self._plan.first_rows(int(self.size_choice.currentData() or 0))
+        self.totals.show_text(bulk_words.totals_text(self.chosen_plan, context))
         recheck_words = context.translate("bulk.checked_again")
-        self.time.show_text(f"{bulk_words.duration_text(self.part, context)} {recheck_words}")
+        self.time.show_text(f"{bulk_words.duration_text(self.chosen_plan, context)} {recheck_words}")
         self.resized.emit()
 
 
@@ -175,7 +175,7 @@ class OutcomeView(QWidget):
                 context.translate("act.refused"), context.failure_message(failure), "square_bang", "bad"
             )
 
-        context.run_act(
+        context.run_acting_call(
             lambda services, _: services.bulk.export_csv(run_id, file, only),
             lambda rows: context.toast_requested.emit(describe(rows)),
             show_refusal,
@@ -196,7 +196,9 @@ def _read_lines(services: "Console", cursor: object, limit: int, *, run_id: int,
 def _table(
     context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int
 ) -> FittedTable:
-    table = FittedTable(PagedModel(columns, key_of, context.runner), name, spare=_SPARE_COLUMN_NAMES, margin=12)
+    table = FittedTable(
+        PagedModel(columns, key_of, context.runner), name, hideable_columns=_SPARE_COLUMN_NAMES, margin=12
+    )
     table.rows.setParent(table)
     visible_rows = max(_MIN_TABLE_ROWS, min(rows, _MAX_TABLE_ROWS))
     table.setFixedHeight(
@@ -249,10 +251,10 @@ def _name_width() -> int:
 
 
 def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
-    def verdict(forecast: Forecast) -> StateCell:
+    def verdict(forecast: RowForecast) -> StateCell:
         return bulk_words.verdict_cell(forecast, action, context)
 
-    def why(forecast: Forecast) -> str:
+    def why(forecast: RowForecast) -> str:
         return bulk_words.reason_text(forecast.reason, forecast.blocking_person, context)
 
     longest = max(

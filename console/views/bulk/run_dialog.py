@@ -49,7 +49,7 @@ class RunDialog(DialogFrame):
         self.outcome: OutcomeView | None = None
         self.task: TaskHandle | None = None
         self._is_reading = self._is_act_delayed = False
-        self._shown_state, self._offers = "", 0
+        self._shown_state, self._button_text_number = "", 0
         self._timer = QTimer(self, interval=_READ_INTERVAL_MS)
         self._timer.timeout.connect(self._read_progress)
         self.act_button.clicked.connect(self._run_act)
@@ -92,11 +92,11 @@ class RunDialog(DialogFrame):
         self.act_button.setVisible(True)
         self.act_button.setEnabled(False)
 
-        self._offers += 1
-        number = self._offers
+        self._button_text_number += 1
+        number = self._button_text_number
 
         def allow() -> None:
-            if number != self._offers:
+            if number != self._button_text_number:
                 return  # the button has another meaning by now
             self._act_function, self._is_act_delayed = on_press, False
             if not self._disabled_reason and not self.is_busy:
@@ -210,7 +210,7 @@ class RunDialog(DialogFrame):
             return
         run_id = self.run.id
         self.act_button.set_busy(self._context.translate("bulk.stopping"))
-        self._context.run_act(
+        self._context.run_acting_call(
             lambda services, request_id: services.bulk.stop(run_id, request_id=request_id),
             lambda _run: None,
             self._show_refusal,
@@ -230,7 +230,7 @@ class RunDialog(DialogFrame):
         if self.run is None:
             return
         run_id = self.run.id
-        self._context.run_act(
+        self._context.run_acting_call(
             lambda services, request_id: services.bulk.discard(run_id, request_id=request_id),
             lambda _run: self._read_progress(),
             self._show_refusal,
@@ -251,7 +251,7 @@ class RunDialog(DialogFrame):
         if shiboken6.isValid(self):
             self._read_progress()
 
-    def show_not_run(self, failure: Failure) -> None:
+    def show_run_refusal(self, failure: Failure) -> None:
         """Show why this window couldn't execute the run: in the dialog or, if the dialog is closed, as a toast."""
         if shiboken6.isValid(self):
             self._show_refusal(failure)

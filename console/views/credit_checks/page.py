@@ -34,9 +34,9 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
 
     kind = "credit-check"
     tabs: CreditCheckTabs
-    verb_names = ("probe", "refetch", "resolve", "renew")
+    action_names = ("probe", "refetch", "resolve", "renew")
     help_key = "help.record"
-    hints = record_hints(*verb_names, "open_pdf")
+    hints = record_hints(*action_names, "open_pdf")
 
     def __init__(self, context: WindowContext) -> None:
         translate = context.translate
@@ -107,7 +107,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         self._difference = facts.difference_text(before.record, view.record, context)
         button = KeyButton(context.translate("action.show_difference"), kind="inline")
         button.clicked.connect(self._show_difference)
-        who = words.actor_name(last_entry.who, context)
+        who = words.actor_name(last_entry.actor, context)
         self.show_change_bar(context.translate("record.changed_by", who=who, at=last_entry.at, fields=fields), button)
 
     @Slot()
@@ -133,7 +133,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
                 self._open_pdf()
             case "successor":
                 successor = record.superseded_by or record.duplicate_of or record.id
-                self.context.navigate(RecordRoute(successor, (), self.place))
+                self.context.navigate(RecordRoute(successor, (), self.sidebar_key))
 
     @Slot()
     def _open_pdf(self) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.audit_actions import AuditAction
 from console.domain.records import Document, WorkState
 from console.domain.views.any_record import CreditCheckView
-from console.views.pages.static_table import StaticTable, TableOrNothing
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.records.columns import check_columns
 from console.views.records.tabs import RecordTab, RecordTabs, planned_lines
@@ -58,7 +58,7 @@ class CreditCheckTabs(RecordTabs):
             lambda record: record.id,
             context.translate("record.tab.history"),
         )
-        self._viewing_over_words = TableOrNothing(
+        self._viewing_over_words = TableOrEmptyState(
             self._history, EmptyState(context.translate("record.no_history"), shape="dash")
         )
         title = make_row(
@@ -72,7 +72,7 @@ class CreditCheckTabs(RecordTabs):
         )
         super().__init__(context, between, least_rows=_MIN_TABLE_ROWS)
         self._papers.opened.connect(self._open_paper)
-        self._history.opened.connect(self.case_requested)
+        self._history.opened.connect(self.related_record_requested)
 
     def show_view(self, view: CreditCheckView) -> None:
         """Replace the contents of all tabs; the visible tab stays."""

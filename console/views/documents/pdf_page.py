@@ -30,7 +30,7 @@ class PdfPage(Page):
     person leaves the page.
     """
 
-    place = "lookup"
+    sidebar_key = "lookup"
     help_key = "help.pdf"
     hints = (
         (("PgUp", "PgDown"), "key.pages"),

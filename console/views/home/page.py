@@ -49,7 +49,7 @@ _COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why"
 class HomePage(Page):
     """The home page: the counts of the queues and of the acting person's work. Pressing a count opens its queue."""
 
-    place = "home"
+    sidebar_key = "home"
     help_key = "help.home"
     hints = (
         (("Tab",), "key.next_panel"),
@@ -99,10 +99,10 @@ class HomePage(Page):
         self.rows = PagedModel(
             record_columns(context, _COLUMN_NAMES, _record_of, _waiting_since), _item_ref, context.runner, parent=self
         )
-        self.table = FittedTable(self.rows, context.translate("home.oldest"), spare=("amount", "name"))
+        self.table = FittedTable(self.rows, context.translate("home.oldest"), hideable_columns=("amount", "name"))
         self.table.opened.connect(self._open_item)
         self.rows.failed.connect(self.show_reading_failure)
-        self.rows.arrived.connect(self._show_rows)
+        self.rows.page_applied.connect(self._show_rows)
         self.list = QStackedWidget()
         self.list.addWidget(self.table)
         self.list.addWidget(self._make_empty_state())

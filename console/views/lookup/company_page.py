@@ -17,10 +17,10 @@ from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
 from console.views.pages.base import set_tab_order
 from console.views.pages.permission_buttons import bind_right
-from console.views.pages.static_table import StaticTable, TableOrNothing
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord, make_record_ref
-from console.views.records.actions import RecordActs
+from console.views.records.actions import RecordActionHandlers
 from console.views.records.columns import check_columns, record_columns, return_record
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
@@ -51,7 +51,7 @@ class CompanyView(QWidget):
     opened = Signal(object)
     counted = Signal(str)
 
-    def __init__(self, context: WindowContext, acts: RecordActs) -> None:
+    def __init__(self, context: WindowContext, acts: RecordActionHandlers) -> None:
         super().__init__()
         self._context, self._acts = context, acts
         self.number = ""
@@ -60,7 +60,11 @@ class CompanyView(QWidget):
         self.all_records: tuple[ShownRecord, ...] = ()
         self.open_items = OpenItemList(context)
         self.table = StaticTable(
-            context, _check_columns(context), _record_id, context.translate("lookup.checks"), spare=("age", "next")
+            context,
+            _check_columns(context),
+            _record_id,
+            context.translate("lookup.checks"),
+            hideable_columns=("age", "next"),
         )
         self.money = {name: self._money_table(name) for name in MONEY_LISTS}
         self.tabs = Tabs(context.translate("record.tabs"))
@@ -116,17 +120,17 @@ class CompanyView(QWidget):
         holder.setLayout(make_column(head, self.lists, gap=0))
         return holder
 
-    def _money_table(self, name: str) -> TableOrNothing:
+    def _money_table(self, name: str) -> TableOrEmptyState:
         table = money_table(self._context, name)
         table.opened.connect(self.opened)
         table.current_changed.connect(self._show_position)
-        table.rows.arrived.connect(partial(self._go_to_first, table))
-        return TableOrNothing(table, EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash"))
+        table.rows.page_applied.connect(partial(self._go_to_first, table))
+        return TableOrEmptyState(table, EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash"))
 
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_row)
         self.table.current_changed.connect(self._show_current)
-        self.table.rows.arrived.connect(self._go_to_first_check)
+        self.table.rows.page_applied.connect(self._go_to_first_check)
         self.open_items.opened.connect(self.opened)
         self.panel.opened.connect(self._open_id)
         self.panel.refetched.connect(self.refetch_current)
@@ -180,7 +184,7 @@ class CompanyView(QWidget):
 
     def _current_table(self) -> StaticTable:
         visible_list = self.lists.currentWidget()
-        return visible_list.table if isinstance(visible_list, TableOrNothing) else self.table
+        return visible_list.table if isinstance(visible_list, TableOrEmptyState) else self.table
 
     @Slot()
     def _show_position(self) -> None:
@@ -318,5 +322,9 @@ def money_table(context: WindowContext, name: str) -> StaticTable:
     kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
     columns = record_columns(context, MONEY_LISTS[name], return_record, kinds=kinds)
     return StaticTable(
-        context, columns, make_record_ref, context.translate(f"record.tab.{name}"), spare=("payer", "next", "age")
+        context,
+        columns,
+        make_record_ref,
+        context.translate(f"record.tab.{name}"),
+        hideable_columns=("payer", "next", "age"),
     )

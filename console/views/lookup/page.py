@@ -10,7 +10,7 @@ from console.views.pages.base import Page, PageHead
 from console.views.pages.corporation_number_field import NumberField
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.records.actions import RecordActs
+from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute
 from console.views.runtime.tasks import Failure
@@ -24,7 +24,7 @@ class LookupPage(Page):
     looked up.
     """
 
-    place = "lookup"
+    sidebar_key = "lookup"
     help_key = "help.lookup"
     hints = (
         (("Enter",), "key.open"),
@@ -39,7 +39,7 @@ class LookupPage(Page):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
-        self.acts = RecordActs(context, self)
+        self.acts = RecordActionHandlers(context, self)
         self.head = PageHead(context.translate("screen.lookup"), context.translate("lookup.sentence"))
         self.number = NumberField(context)
         self.company = CompanyView(context, self.acts)

@@ -25,30 +25,30 @@ M = TypeVar("M", bound=PaymentView | OrderView | RefundView)
 
 
 class MoneyPage(RecordPage[M]):
-    """Base class of the pages of payments, orders and refunds. `lists` are the names of the tabs with related
-    records. If `has_strips` is False, the page shows neither the amounts nor the record's sides (its state in each
-    system that knows it).
+    """Base class of the pages of payments, orders and refunds. `related_tab_names` are the names of the tabs with
+    related records. If `shows_sides_and_amounts` is False, the page shows neither the amounts nor the record's sides
+    (its state in each system that knows it).
     """
 
     tabs: MoneyTabs
-    lists: ClassVar[tuple[str, ...]] = ()
-    has_strips: ClassVar[bool] = True
+    related_tab_names: ClassVar[tuple[str, ...]] = ()
+    shows_sides_and_amounts: ClassVar[bool] = True
     help_key = "help.payment"
 
     def __init__(self, context: WindowContext, *below: QWidget) -> None:
         """`below` are the widgets between the explanation and the amounts."""
         self.money = MoneyPanel(context.translate("money.strip"))
-        self.aside_panel = QScrollArea()
-        self.aside_panel.setWidgetResizable(True)
-        self.aside_panel.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.aside_panel.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.aside_panel.setFixedWidth(tokens().px("layout", "preview_width"))
-        tabs = MoneyTabs(context, self.lists)
-        middle = make_row(tabs, self.aside_panel, gap=0)
+        self.facts_panel = QScrollArea()
+        self.facts_panel.setWidgetResizable(True)
+        self.facts_panel.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.facts_panel.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.facts_panel.setFixedWidth(tokens().px("layout", "preview_width"))
+        tabs = MoneyTabs(context, self.related_tab_names)
+        middle = make_row(tabs, self.facts_panel, gap=0)
         middle.setStretch(0, 1)
         super().__init__(context, tabs, (*below, self.money), middle)
-        self.strip.setVisible(self.has_strips)
-        self.money.setVisible(self.has_strips)
+        self.sides_strip.setVisible(self.shows_sides_and_amounts)
+        self.money.setVisible(self.shows_sides_and_amounts)
 
     def show_money(self, view: PaymentView | RefundView, provider: str, *tools: QWidget) -> None:
         """Show the sides of the record (its state in this database, at the payment provider, and in the order) and
@@ -64,13 +64,13 @@ class MoneyPage(RecordPage[M]):
         content = Surface(raised=True, edge="left")
         block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap=8)
         content.setLayout(make_column(block, None, gap=16, margins=(16, 12, 16, 12)))
-        self.aside_panel.setWidget(content)
+        self.facts_panel.setWidget(content)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self.has_strips and (around := self.parentWidget()) is not None:
-            self.strip.fit_width(around.width())
-        self.aside_panel.setVisible(self.width() >= _MIN_ASIDE_WIDTH_PX * current_appearance().scale)
+        if self.shows_sides_and_amounts and (around := self.parentWidget()) is not None:
+            self.sides_strip.fit_width(around.width())
+        self.facts_panel.setVisible(self.width() >= _MIN_ASIDE_WIDTH_PX * current_appearance().scale)
 
 
 def fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:

@@ -36,9 +36,9 @@ class OrderPage(MoneyPage[OrderView]):
     """
 
     kind = "order"
-    lists = ("payments", "refunds")
-    verb_names = ("open_payment",)
-    has_strips = False
+    related_tab_names = ("payments", "refunds")
+    action_names = ("open_payment",)
+    shows_sides_and_amounts = False
     hints = record_hints()
 
     def __init__(self, context: WindowContext) -> None:
@@ -96,7 +96,7 @@ class OrderPage(MoneyPage[OrderView]):
         if name == "open_payment" and view.payments:
             newest = max(payment.id for payment in view.payments)
             payment_id = view.alert.id if view.alert is not None and view.alert.kind == "payment" else newest
-            self.context.navigate(PaymentRoute(payment_id, (), self.place))
+            self.context.navigate(PaymentRoute(payment_id, (), self.sidebar_key))
 
 
 def step_line(step: SagaStep, language: str) -> StepLine:

@@ -31,9 +31,9 @@ class PaymentPage(MoneyPage[PaymentView]):
     """
 
     kind = "payment"
-    lists = ("refunds",)
-    verb_names = ("probe", "refund", "resolve", "move_order")
-    hints = record_hints(*verb_names)
+    related_tab_names = ("refunds",)
+    action_names = ("probe", "refund", "resolve", "move_order")
+    hints = record_hints(*action_names)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
@@ -86,14 +86,14 @@ class PaymentPage(MoneyPage[PaymentView]):
 
     @Slot()
     def _open_refund(self) -> None:
-        self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.place))
+        self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.sidebar_key))
 
     def _show_tools(self, view: PaymentView) -> None:
         """Show, in the provider's panel, the provider's number of the payment, and a link to the provider's stored
         answers, or a probe button if there are none. In the order's panel, show a link to the order.
         """
         if self._order_link.parent() is None:
-            self.strip.panels[money_facts.ORDER_SIDE].add_tool(self._order_link)
+            self.sides_strip.panels[money_facts.ORDER_SIDE].add_tool(self._order_link)
         number = view.record.provider_payment_id
         self._reference.setVisible(number is not None)
         self._reference.show_id(
@@ -165,7 +165,7 @@ class PaymentPage(MoneyPage[PaymentView]):
     @Slot()
     def _open_order(self) -> None:
         if self.view is not None and self.view.order is not None:
-            self.context.navigate(OrderRoute(self.view.order.id, (), self.place))
+            self.context.navigate(OrderRoute(self.view.order.id, (), self.sidebar_key))
 
 
 def _shorten_number(number: str | None) -> str:

@@ -26,8 +26,8 @@ class RefundPage(MoneyPage[RefundView]):
     """
 
     kind = "refund"
-    lists = ("refunds",)
-    verb_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval")
+    related_tab_names = ("refunds",)
+    action_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval")
     hints = record_hints("probe", "resolve", "withdraw")
 
     def read_view(self, services: "Console", id: int) -> RefundView:
@@ -121,6 +121,6 @@ class RefundPage(MoneyPage[RefundView]):
             case "withdraw":
                 self.acts.withdraw(view)
             case "open_payment":
-                self.context.navigate(PaymentRoute(view.payment.id, (), self.place))
+                self.context.navigate(PaymentRoute(view.payment.id, (), self.sidebar_key))
             case "open_approval":
                 self.context.navigate(ApprovalsRoute(view.record.id))

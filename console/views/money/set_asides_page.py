@@ -11,11 +11,11 @@ from console.domain.payments.records import SetAsideState
 from console.domain.payments.service_results import SetAsideItem
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.permission_buttons import bind_right
-from console.views.pages.static_table import StaticTable, TableOrNothing
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.columns import width_of_text
-from console.views.records.actions import RecordActs
+from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute, RefundRoute
 from console.views.tables.columns import Column, StateCell
@@ -36,7 +36,7 @@ _LOOKS: dict[SetAsideState, tuple[str, Tone]] = {
 class SetAsidesPage(Page):
     """The page of the money set aside. The R key opens the refund request for the current row."""
 
-    place = "approvals"
+    sidebar_key = "approvals"
     help_key = "help.set_asides"
     hints = (
         (("↓", "↑"), "key.move"),
@@ -48,14 +48,18 @@ class SetAsidesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts = RecordActs(context, self)
+        self.acts = RecordActionHandlers(context, self)
         reread_button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread_button.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.set_asides"), translate("set_asides.sentence"), reread_button)
         self.table = StaticTable(
-            context, _set_aside_columns(context), _set_aside_id, translate("screen.set_asides"), spare=("limit",)
+            context,
+            _set_aside_columns(context),
+            _set_aside_id,
+            translate("screen.set_asides"),
+            hideable_columns=("limit",),
         )
-        self.list = TableOrNothing(self.table, EmptyState(translate("set_asides.empty"), shape="check"))
+        self.list = TableOrEmptyState(self.table, EmptyState(translate("set_asides.empty"), shape="check"))
         self.request_button = bind_right(
             context, KeyButton(translate("set_asides.ask"), "R", "primary", binds=False), "refund_request"
         )
@@ -75,7 +79,7 @@ class SetAsidesPage(Page):
         self.add_hints()
         self.table.opened.connect(self._open_item)
         self.table.current_changed.connect(self._show_buttons)
-        self.table.rows.arrived.connect(self._select_first)
+        self.table.rows.page_applied.connect(self._select_first)
         self.bind_key("R", self.request_button.click)
         set_tab_order(*self.head.stops, self.table, self.request_button, self.open_refund)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from console.domain.payments.service_results import OrderView, PaymentView, RefundView
 from console.domain.records import TimelineEntry
-from console.views.pages.static_table import StaticTable, TableOrNothing
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.records import ShownRecord, make_record_ref
 from console.views.records.columns import record_columns, return_record
@@ -35,18 +35,18 @@ class MoneyTabs(RecordTabs):
         between = (RecordTab("attempts", self._attempts, (self._attempts,)), *related_tabs)
         super().__init__(context, between, least_rows=_MIN_TABLE_ROWS)
         for table_or_nothing in self._lists.values():
-            table_or_nothing.table.opened.connect(self.case_requested)
+            table_or_nothing.table.opened.connect(self.related_record_requested)
 
     @staticmethod
-    def _table(context: WindowContext, name: str) -> TableOrNothing:
+    def _table(context: WindowContext, name: str) -> TableOrEmptyState:
         table = StaticTable(
             context,
             record_columns(context, _COLUMNS_BY_LIST[name], return_record),
             make_record_ref,
             context.translate(f"record.tab.{name}"),
-            spare=("next", "people", "day", "provider"),
+            hideable_columns=("next", "people", "day", "provider"),
         )
-        return TableOrNothing(table, EmptyState(context.translate(f"record.no_{name}"), shape="dash"))
+        return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{name}"), shape="dash"))
 
     def show_view(self, view: PaymentView | OrderView | RefundView, **lists: Sequence[ShownRecord]) -> None:
         """Replace the contents of all tabs; the visible tab stays."""

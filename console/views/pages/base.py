@@ -110,19 +110,19 @@ class Page(QWidget):
     """Base class of the pages of the window.
 
     `refresh` reads the data of a visible page at once, and of a hidden page when it is next shown. It gets a reason,
-    a code such as "entered" or "changed". `place` is the key of the sidebar entry to which the page belongs. A
+    a code such as "entered" or "changed". `sidebar_key` is the key of the sidebar entry to which the page belongs. A
     subclass adds its widgets with `add_part` and implements `read_data`; if its route has values, such as an id, it
     also implements `show_route`.
     """
 
-    place = ""
+    sidebar_key = ""
     help_key = "screen.help"
     hints: Sequence[KeyHint] = ()
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self.context = context
-        self._has_pending_refresh = ""
+        self._pending_refresh_reason = ""
         self._named_bars: dict[str, Bar] = {}
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -187,10 +187,10 @@ class Page(QWidget):
             return
         if self.isVisible():
             log.debug("%s reads anew: %s", type(self).__name__, reason)
-            self._has_pending_refresh = ""
+            self._pending_refresh_reason = ""
             self.read_data(reason)
         else:
-            self._has_pending_refresh = reason
+            self._pending_refresh_reason = reason
 
     def read_data(self, reason: str) -> None:
         """Read the page's data from the services and show it. `reason` is the code that `refresh` got. Implemented by
@@ -205,8 +205,8 @@ class Page(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self._has_pending_refresh:
-            self.refresh(self._has_pending_refresh)
+        if self._pending_refresh_reason:
+            self.refresh(self._pending_refresh_reason)
 
     @Slot(object)
     def _refresh_on_changes(self, changes: frozenset[tuple[str, int]]) -> None:

@@ -20,8 +20,10 @@ class FittedTable(RecordTable):
     hidden first. Columns whose keys are in `hidden_keys` are always hidden.
     """
 
-    def __init__(self, rows: PagedModel, name: str, *, spare: Sequence[str] = (), margin: int | None = None) -> None:
-        self._spare_keys = tuple(spare)
+    def __init__(
+        self, rows: PagedModel, name: str, *, hideable_columns: Sequence[str] = (), margin: int | None = None
+    ) -> None:
+        self._hideable_keys = tuple(hideable_columns)
         self.hidden_keys: frozenset[str] = frozenset()
         super().__init__(rows, name, margin=margin)
 
@@ -49,7 +51,7 @@ class FittedTable(RecordTable):
         """
         widths = {column.key: self._column_width(place) for place, column in enumerate(self.rows.columns)}
         hidden = set(self.hidden_keys)
-        for key in self._spare_keys:
+        for key in self._hideable_keys:
             if sum(width for name, width in widths.items() if name not in hidden) <= self.viewport().width():
                 break
             hidden.add(key)

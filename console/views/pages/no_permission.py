@@ -50,7 +50,7 @@ class NoRightPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.place = "home"
+        self.sidebar_key = "home"
         self.route: Route = HomeRoute()
         self.head = PageHead(translate("screen.home"))
         self.reason_text = TextLabel("", bold=True, wrap=True, selectable=True)
@@ -74,8 +74,8 @@ class NoRightPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, Route):
-            self.route, self.place = route, place_of(route)
-            self.head.title.show_text(self.context.translate(f"screen.{self.place}"))
+            self.route, self.sidebar_key = route, place_of(route)
+            self.head.title.show_text(self.context.translate(f"screen.{self.sidebar_key}"))
             self.show_reason()
 
     @Slot()

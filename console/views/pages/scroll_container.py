@@ -7,7 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 
-class PageSheet(QScrollArea):
+class PageScrollArea(QScrollArea):
     """A scroll area that never shows its page smaller than the page's minimum size, whatever the text size and the
     window size.
 

@@ -20,17 +20,19 @@ class StaticTable(FittedTable):
     call of `show_rows`.
 
     Signals:
-    - caught_up: the mouse pointer has left the table, and the new rows, which had to wait for that, are now shown.
+    - held_back_rows_shown: the mouse pointer has left the table, and the new rows, which had to wait for that, are
+      now shown.
     """
 
-    caught_up = Signal()
+    held_back_rows_shown = Signal()
 
     def __init__(
         self, context: WindowContext, columns: Sequence[Column], key_of: Callable[[Any], Hashable], name: str, *,
-        margin: int | None = None, spare: Sequence[str] = (), group_of: Callable[[Any], Group] | None = None,
+        margin: int | None = None, hideable_columns: Sequence[str] = (),
+        group_of: Callable[[Any], Group] | None = None,
     ) -> None:  # fmt: skip
         self._model = PagedModel(columns, key_of, context.runner, group_of=group_of)
-        super().__init__(self._model, name, margin=margin, spare=spare)
+        super().__init__(self._model, name, margin=margin, hideable_columns=hideable_columns)
         self._model.setParent(self)
         self._rows: Sequence[Any] = ()
         self._has_read = False
@@ -85,7 +87,7 @@ class StaticTable(FittedTable):
         super().leaveEvent(event)
         if self._held_back_rows is not None:
             self.show_rows(self._held_back_rows)
-            self.caught_up.emit()
+            self.held_back_rows_shown.emit()
 
     @property
     def all_rows(self) -> Sequence[Any]:
@@ -96,7 +98,7 @@ class StaticTable(FittedTable):
         return current_appearance().row_height("header") + rows * current_appearance().row_height() + 2
 
 
-class TableOrNothing(QStackedWidget):
+class TableOrEmptyState(QStackedWidget):
     """Shows a table. If the table has no rows, shows an EmptyState instead, which says why."""
 
     def __init__(self, table: StaticTable, nothing: EmptyState) -> None:
@@ -105,7 +107,7 @@ class TableOrNothing(QStackedWidget):
         self.addWidget(table)
         self.addWidget(nothing)
         self.setFocusProxy(table)
-        table.caught_up.connect(self._show_table_or_nothing)
+        table.held_back_rows_shown.connect(self._show_table_or_nothing)
 
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
         """Show these rows; see StaticTable.show_rows."""

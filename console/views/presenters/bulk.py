@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from console.domain.bulk.records import DISCARDED_REASON, BulkItem, BulkPlan, Forecast, RowForecast, split_reason
+from console.domain.bulk.records import DISCARDED_REASON, BulkItem, BulkPlan, ForecastKind, RowForecast, split_reason
 from console.domain.recovery.records import RecoverableRecord
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.presenters import credit_checks as record_words
@@ -15,10 +15,10 @@ from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 
 _STILL_UNKNOWN, _LIMIT_REACHED = "still_unknown", "most"
-_VERDICT_LOOKS: Mapping[RowForecast, tuple[str, Tone]] = {
-    RowForecast.WOULD_RUN: ("arrow_right", "progress"),
-    RowForecast.SKIP: ("dash", "muted"),
-    RowForecast.REFUSED: ("ring_slash", "care"),
+_VERDICT_LOOKS: Mapping[ForecastKind, tuple[str, Tone]] = {
+    ForecastKind.WOULD_RUN: ("arrow_right", "progress"),
+    ForecastKind.SKIP: ("dash", "muted"),
+    ForecastKind.REFUSED: ("ring_slash", "care"),
 }
 _RESULT_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
@@ -45,10 +45,10 @@ class RunStatus(NamedTuple):
     tone: Tone
 
 
-def verdict_cell(forecast: Forecast, action: BulkAction, context: WindowContext) -> StateCell:
+def verdict_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
     """Return the table cell with the forecast of a row: the action would be done, skipped or refused."""
     shape, tone = _VERDICT_LOOKS[forecast.verdict]
-    is_planned = forecast.verdict is RowForecast.WOULD_RUN
+    is_planned = forecast.verdict is ForecastKind.WOULD_RUN
     key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.verdict.value}"
     return StateCell(context.translate(key), shape, tone)
 
@@ -99,7 +99,9 @@ def company_name(record: RecoverableRecord | None, context: WindowContext) -> st
 
 
 def totals_text(plan: BulkPlan, context: WindowContext) -> str:
-    return context.translate("bulk.totals", **{verdict.value: plan.totals.get(verdict, 0) for verdict in RowForecast})
+    return context.translate(
+        "bulk.totals", **{verdict.value: plan.row_counts.get(verdict, 0) for verdict in ForecastKind}
+    )
 
 
 def duration_text(plan: BulkPlan, context: WindowContext) -> str:

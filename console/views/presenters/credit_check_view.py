@@ -43,7 +43,7 @@ def _our_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
     record = view.record
     badge = words.state_cell(words.state_key(record, derived=False), context.language)
     since_instant = record.changed_at or record.created_at
-    changed_by = next((entry.who for entry in reversed(view.timeline) if not words.is_opening(entry)), None)
+    changed_by = next((entry.actor for entry in reversed(view.timeline) if not words.is_opening(entry)), None)
     version = context.translate("record.side.version", version=record.version)
     return SideFacts(
         context.translate("record.side.ours"),

@@ -155,7 +155,7 @@ def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Timelin
     today = wording.format_instant(entry.at, "day") == wording.format_instant(context.now(), "day")
     time = wording.format_instant(entry.at, "clock" if today else "short")
     words = wording.timeline_line(entry, context.language)
-    return TimelineLine(time, wording.format_instant(entry.at), shape, tone, actor_name(entry.who, context), words)
+    return TimelineLine(time, wording.format_instant(entry.at), shape, tone, actor_name(entry.actor, context), words)
 
 
 def event_timeline_line(event: Event, story: TimelinePage, context: WindowContext) -> TimelineLine:

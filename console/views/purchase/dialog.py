@@ -69,7 +69,7 @@ class PurchaseDialog(DialogFrame):
         self.show_title(context.translate("dialog.purchase.asking_title"), self._client_text())
         self.show_content(CallStepList(context, self._steps))
         self._close_timer.start()
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.credit_checks.purchase(request, report, request_id=request_id),
             self._show_purchase,
             self._show_failure,

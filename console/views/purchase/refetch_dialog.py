@@ -94,7 +94,7 @@ class RefetchDialog(DialogFrame):
         )
         self.show_content(CallStepList(context, self._steps))
         self._close_timer.start()
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.credit_checks.refetch(
                 record.id,
                 detail=detail,

@@ -14,12 +14,12 @@ from console.views.pages.base import Page
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.queues.selection_bar import QueueSelection
-from console.views.records.actions import RecordActs
-from console.views.records.collaboration_actions import CollaborationActs
+from console.views.records.actions import RecordActionHandlers
+from console.views.records.collaboration_actions import CollaborationActions
 from console.views.runtime.context import WindowContext
 
 
-class QueueActs(QObject):
+class QueuePageActions(QObject):
     """The actions of the queue page on its records. Before an action on several records, the bulk dialog makes a dry
     run, and the person confirms the action.
     """
@@ -29,8 +29,8 @@ class QueueActs(QObject):
     ) -> None:
         super().__init__(page)
         self._context, self._page, self._choice, self._current = context, page, choice, current
-        self.record_acts = RecordActs(context, page)
-        self.collaboration = CollaborationActs(context, self.record_acts, self.act_on_selection)
+        self.record_acts = RecordActionHandlers(context, page)
+        self.collaboration = CollaborationActions(context, self.record_acts, self.act_on_selection)
 
     def bind_shortcuts(self) -> None:
         """Connect the shortcuts of the page, and the buttons of the selection bar, to the actions."""
@@ -40,7 +40,7 @@ class QueueActs(QObject):
             "E": self.resolve_current,
             "Ctrl+C": self.copy_current,
             "Ctrl+A": self._choice.choose_all,
-            "Ctrl+D": self._choice.choose_none,
+            "Ctrl+D": self._choice.clear_selection,
         }
         for key, act in keys.items():
             self._page.bind_key(key, act)
@@ -62,7 +62,7 @@ class QueueActs(QObject):
         from console.views.bulk.dialog import BulkDialog
 
         dialog = BulkDialog(self._context, self._page.window(), self._choice.request_for(action))
-        dialog.begun.connect(self._choice.choose_none)
+        dialog.begun.connect(self._choice.clear_selection)
         dialog.open()
 
     def _begin_bulk_run_if_chosen(self, action: BulkAction) -> bool:

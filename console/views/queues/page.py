@@ -12,7 +12,7 @@ from console.views.pages.filter_bar import FilterLine
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
-from console.views.queues.actions import QueueActs
+from console.views.queues.actions import QueuePageActions
 from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QUEUE_NAMES, QueueRow
 from console.views.queues.selection_bar import QueueSelection
@@ -34,7 +34,7 @@ class QueuesPage(Page):
     moves by itself.
     """
 
-    place = "queues"
+    sidebar_key = "queues"
     help_key = "help.queues"
     hints = (
         (("↓", "↑"), "key.move"),
@@ -55,8 +55,8 @@ class QueuesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.queue = "review"
-        self.choice = QueueSelection(context, self)
-        self.queue_acts = QueueActs(context, self, self.choice, lambda: self.current_row)
+        self.selection = QueueSelection(context, self)
+        self.queue_acts = QueuePageActions(context, self, self.selection, lambda: self.current_row)
         self._build_head()
         self.add_bars()
         self.preview = RecordPreview(context)
@@ -64,13 +64,15 @@ class QueuesPage(Page):
         self.list = QStackedWidget()
         self.empty = QWidget()
         self.list.addWidget(self.empty)
-        self.news = QueueArrivals(context, self)
+        self.new_arrivals = QueueArrivals(context, self)
         list_pane = QWidget()
-        list_pane.setLayout(make_column(self.list, make_row(self.news.button, None, margins=(12, 0, 0, 0)), gap=0))
+        list_pane.setLayout(
+            make_column(self.list, make_row(self.new_arrivals.button, None, margins=(12, 0, 0, 0)), gap=0)
+        )
         middle = make_row(list_pane, self.preview, gap=0)
         middle.setStretch(0, 1)
         self.add_part(middle, 1)
-        self.add_part(self.choice.bar)
+        self.add_part(self.selection.bar)
         self.add_hints()
         self._connect_signals()
         self._show_counts()
@@ -97,8 +99,8 @@ class QueuesPage(Page):
         self.context.work_counts_changed.connect(self._show_counts)
         self.filter.changed.connect(self._read_list)
         self.filter.focus_released.connect(self.take_focus)
-        self.news.reload_requested.connect(self.show_new_records)
-        self.news.renewed.connect(self._show_renewed)
+        self.new_arrivals.reload_requested.connect(self.show_new_records)
+        self.new_arrivals.renewed.connect(self._show_renewed)
         self.preview.opened.connect(self.open_current_record)
         self.preview.copied.connect(self.queue_acts.record_acts.show_copied_toast)
         self.queue_acts.bind_shortcuts()
@@ -143,25 +145,29 @@ class QueuesPage(Page):
 
     def _make_table(self, queue: str) -> FittedTable:
         context = self.context
-        group = queue_rows.group_maker(context) if queue in queue_rows.GROUPED_QUEUES else None
+        group = queue_rows.make_heading_function(context) if queue in queue_rows.GROUPED_QUEUES else None
         columns = queue_rows.queue_columns(context, queue)
         model = PagedModel(columns, queue_rows.key_of, context.runner, group_of=group, parent=self)
-        table = FittedTable(model, context.translate(f"queue.{queue}.title"), spare=queue_rows.SPARE_COLUMN_NAMES)
+        table = FittedTable(
+            model, context.translate(f"queue.{queue}.title"), hideable_columns=queue_rows.SPARE_COLUMN_NAMES
+        )
         table.hidden_keys = self._hidden_columns()
         table.opened.connect(self.open_current_record)
         table.current_changed.connect(self._show_current)
-        model.arrived.connect(self._show_rows)
-        model.arrived.connect(partial(self.choice.select_arrived, model))
-        model.chosen_changed.connect(partial(self.choice.update_selection, model))
+        model.page_applied.connect(self._show_rows)
+        model.page_applied.connect(partial(self.selection.select_new_rows, model))
+        model.chosen_changed.connect(partial(self.selection.update_selection, model))
         model.failed.connect(self.show_reading_failure)
         self.list.addWidget(table)
-        set_tab_order(*self.head.stops, self.tabs, self.filter.edit, table, *self.choice.bar.stops, self.news.button)
+        set_tab_order(
+            *self.head.stops, self.tabs, self.filter.edit, table, *self.selection.bar.stops, self.new_arrivals.button
+        )
         return table
 
     @Slot(int)
     def _show_queue(self, number: int) -> None:
         self.queue = QUEUE_NAMES[number]
-        self.news.forget_arrivals()
+        self.new_arrivals.forget_arrivals()
         self._show_list()
 
     def _show_list(self) -> None:
@@ -174,7 +180,7 @@ class QueuesPage(Page):
     def _read_list(self) -> None:
         """Read the list of the chosen queue and the typed filter text from its beginning."""
         if self.context.is_ready:
-            self.choice.show_list(self.queue, self.filter.text, self.row_model)
+            self.selection.show_list(self.queue, self.filter.text, self.row_model)
             self.row_model.read_query(self.context.page_fetch(queue_rows.read_rows(self.queue, self.filter.text)))
 
     # -- reading
@@ -182,11 +188,11 @@ class QueuesPage(Page):
     def read_data(self, reason: str) -> None:
         if reason == "changed":
             if not self.filter.text:
-                self.news.compare_with_table(self.queue, self.table)
+                self.new_arrivals.compare_with_table(self.queue, self.table)
         elif reason in ("arrived", "person") or self.row_model.rowCount() == 0:
             self._show_list()
         else:
-            self.news.forget_arrivals()
+            self.new_arrivals.forget_arrivals()
             self.row_model.read_again()
 
     @Slot()
@@ -225,7 +231,7 @@ class QueuesPage(Page):
     @Slot()
     def show_new_records(self) -> None:
         """Read the list again, so that it contains the new items."""
-        self.news.forget_arrivals()
+        self.new_arrivals.forget_arrivals()
         self.row_model.read_again()
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 

@@ -85,7 +85,7 @@ def _check_of(row: QueueRow) -> CreditCheck:
     return record
 
 
-def group_maker(context: WindowContext) -> Callable[[QueueRow], Group]:
+def make_heading_function(context: WindowContext) -> Callable[[QueueRow], Group]:
     """Return a function that returns, for a row, the heading of the rows with the same work state."""
 
     def group(row: QueueRow) -> Group:

@@ -90,13 +90,13 @@ class QueueSelection(QObject):
         super().__init__(parent)
         self._context = context
         self.bar = SelectionBar(context)
-        self.is_everything = False
+        self.has_all_selected = False
         self._rows: PagedModel | None = None
         self._queue, self._text = "", ""
         self._selected: dict[Ref, ChosenRecord] = {}
         self.bar.action_requested.connect(self.action_requested)
         self.bar.all_requested.connect(self.choose_all)
-        self.bar.none_requested.connect(self.choose_none)
+        self.bar.none_requested.connect(self.clear_selection)
         for signal in (
             context.people_changed,
             context.person_changed,
@@ -108,48 +108,48 @@ class QueueSelection(QObject):
     def show_list(self, queue: str, text: str, rows: PagedModel) -> None:
         """Store which list is shown now (queue, filter text and rows), and clear the selection."""
         self._queue, self._text, self._rows = queue, text.strip(), rows
-        self.choose_none()
+        self.clear_selection()
 
     def __bool__(self) -> bool:
-        return self._rows is not None and bool(self._rows.chosen_keys)
+        return self._rows is not None and bool(self._rows.selected_keys)
 
     # -- selecting
 
     def update_selection(self, rows: PagedModel) -> None:
         """Update the bar after the person has changed the selection in the table."""
         if rows is self._rows:
-            self.is_everything = False
+            self.has_all_selected = False
             self.update_bar()
 
-    def select_arrived(self, rows: PagedModel) -> None:
+    def select_new_rows(self, rows: PagedModel) -> None:
         """If the person has selected all matching records, also select the rows that were just read."""
         if rows is not self._rows:
             return
-        if self.is_everything:
-            rows.choose_only(map(queue_rows.key_of, rows.loaded_rows()))
+        if self.has_all_selected:
+            rows.select_only(map(queue_rows.key_of, rows.loaded_rows()))
         self.update_bar()
 
     @Slot()
     def choose_all(self) -> None:
         """Select all matching records, including those whose rows are not read yet."""
         if self._rows is not None and self._rows.row_count:
-            self.is_everything = True
-            self._rows.choose_only(map(queue_rows.key_of, self._rows.loaded_rows()))
+            self.has_all_selected = True
+            self._rows.select_only(map(queue_rows.key_of, self._rows.loaded_rows()))
             self.update_bar()
 
     @Slot()
-    def choose_none(self) -> None:
+    def clear_selection(self) -> None:
         """Clear the selection."""
-        self.is_everything = False
+        self.has_all_selected = False
         if self._rows is not None:
-            self._rows.choose_only(())
+            self._rows.select_only(())
         self.update_bar()
 
     # -- selection
 
     def request_for(self, action: BulkAction) -> BulkRequest:
         """Return the request for a bulk run of this action on the selection."""
-        if self.is_everything:
+        if self.has_all_selected:
             return BulkRequest(action, _MatchingRecords(self._queue, self._text), self._matching_count()[0])
         chosen = self._selected_in_order()
         return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))
@@ -157,7 +157,7 @@ class QueueSelection(QObject):
     def _selected_in_order(self) -> list[ChosenRecord]:
         """Return the selected records in the order of the list. Records whose rows are no longer loaded come last."""
         self._store_versions()
-        keys = self._rows.chosen_keys if self._rows is not None else set()
+        keys = self._rows.selected_keys if self._rows is not None else set()
         return [chosen for key, chosen in self._selected.items() if key in keys]
 
     def _store_versions(self) -> None:
@@ -170,8 +170,8 @@ class QueueSelection(QObject):
         loaded = {
             queue_rows.key_of(row): _chosen_version(row) for row in rows.loaded_rows() if isinstance(row, QueueRow)
         }
-        order = [key for key in loaded if key in rows.chosen_keys]
-        order += [key for key in self._selected if key in rows.chosen_keys and key not in loaded]
+        order = [key for key in loaded if key in rows.selected_keys]
+        order += [key for key in self._selected if key in rows.selected_keys and key not in loaded]
         self._selected = {key: self._selected.get(key) or loaded[key] for key in order}
 
     def _matching_count(self) -> tuple[int, str]:
@@ -199,12 +199,12 @@ class QueueSelection(QObject):
         of = self._matching_count()[1]
         words = (
             translate("bulk.bar.all_chosen", of=of)
-            if self.is_everything
+            if self.has_all_selected
             else translate("bulk.bar.chosen", n=len(self._selected), of=of)
         )
         bar.count.show_text(words)
         bar.all.show_text(translate("bulk.bar.all", of=of))
-        bar.all.setVisible(not self.is_everything)
+        bar.all.setVisible(not self.has_all_selected)
         for action, button in bar.buttons.items():
             disabled_reason = self.find_disabled_reason(action)
             if disabled_reason and disabled_reason != button.reason:

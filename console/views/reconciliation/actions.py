@@ -14,7 +14,7 @@ IMPORT_RIGHT = "import"
 """The right that a person needs for a reconciliation, which imports payments."""
 
 
-class ReconcileActs(QObject):
+class ReconciliationActions(QObject):
     """The actions of one page on reconciliation runs. While the page resumes a run of a provider, it ignores another
     press of "resume" for the same provider. Other windows and processes are kept out by the lease that the service
     takes.
@@ -59,7 +59,7 @@ class ReconcileActs(QObject):
         self._page.show_bar(
             "act", Bar(lead, context.translate("reconcile.may_leave"), tone="progress", shape="circle_arrow")
         )
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(
                 provider, item.from_day, item.to_day, request_id=request_id
             ),

@@ -172,7 +172,7 @@ class ReconcileDialog(DialogFrame):
         label = context.translate(
             "dialog.reconcile.label", provider=provider_word(provider, context), days=period_text(first, last)
         )
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(
                 provider, first, last, dry_run=is_dry_run, request_id=request_id
             ),

@@ -10,9 +10,9 @@ from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.reconciliation import columns as reconcile_rows
-from console.views.reconciliation.actions import IMPORT_RIGHT, ReconcileActs
+from console.views.reconciliation.actions import IMPORT_RIGHT, ReconciliationActions
 from console.views.reconciliation.header import DifferenceFoot, RunHead, can_resume, run_bar
-from console.views.records.actions import RecordActs
+from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute
 from console.views.tables.paged_model import PagedModel
@@ -30,7 +30,7 @@ class ReconcilePage(Page):
     and the newer run. A person settles a difference on the page of its payment, not here.
     """
 
-    place = "reconcile"
+    sidebar_key = "reconcile"
     help_key = "help.reconcile"
     hints = (
         (("↓", "↑"), "key.move"),
@@ -46,7 +46,7 @@ class ReconcilePage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts, self.runs = RecordActs(context, self), ReconcileActs(context, self)
+        self.acts, self.runs = RecordActionHandlers(context, self), ReconciliationActions(context, self)
         self.view: RunView | None = None
         self.route = ReconcileRoute()
         self._shown_part: tuple[int, str] | None = None
@@ -85,7 +85,7 @@ class ReconcilePage(Page):
         columns = reconcile_rows.difference_columns(self.context)
         self.rows = PagedModel(columns, reconcile_rows.key_of, self.context.runner, parent=self)
         self.table = FittedTable(
-            self.rows, self.context.translate("screen.reconcile"), spare=reconcile_rows.SPARE_COLUMN_NAMES
+            self.rows, self.context.translate("screen.reconcile"), hideable_columns=reconcile_rows.SPARE_COLUMN_NAMES
         )
         self.list = QStackedWidget()
         self.nothing: QWidget = QWidget()
@@ -111,7 +111,7 @@ class ReconcilePage(Page):
         self.run_head.copied.connect(self.acts.show_copied_toast)
         self.table.opened.connect(self.open_current)
         self.table.current_changed.connect(self._show_current)
-        self.rows.arrived.connect(self._show_rows)
+        self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
         for button, act in (
             (self.begin, self._begin_run),
@@ -306,7 +306,7 @@ class ReconcilePage(Page):
         ]
         trail = tuple(dict.fromkeys(("payment", row.payment.id) for row in neighbour_rows if row.payment))
         if not self.route.run:  # "Back" then returns to this run, even if a newer one has begun
-            self.context.replaced.emit(ReconcileRoute(self.view.item.id))
+            self.context.replacement_requested.emit(ReconcileRoute(self.view.item.id))
         self.context.navigate(PaymentRoute(item.payment.id, trail, "reconcile"))
 
     @Slot()
@@ -344,4 +344,4 @@ class ReconcilePage(Page):
         view = self.view
         run_id = None if view is None else view.newer if step > 0 else view.older
         if run_id is not None:
-            self.context.replaced.emit(ReconcileRoute(run_id))
+            self.context.replacement_requested.emit(ReconcileRoute(run_id))

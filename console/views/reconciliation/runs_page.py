@@ -9,7 +9,7 @@ from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_right
 from console.views.presenters.records import provider_word
 from console.views.reconciliation import columns as reconcile_rows
-from console.views.reconciliation.actions import IMPORT_RIGHT, ReconcileActs
+from console.views.reconciliation.actions import IMPORT_RIGHT, ReconciliationActions
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReconcileRoute
 from console.views.tables.paged_model import PagedModel
@@ -23,7 +23,7 @@ from console.views.widgets.placeholders import EmptyState
 class ReconcileRunsPage(Page):
     """The page with the list of all reconciliation runs. Enter opens the differences of the current run."""
 
-    place = "reconcile"
+    sidebar_key = "reconcile"
     help_key = "help.reconcile"
     hints = (
         (("↓", "↑"), "key.move"),
@@ -36,7 +36,7 @@ class ReconcileRunsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts = ReconcileActs(context, self)
+        self.acts = ReconciliationActions(context, self)
         reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"), reread)
@@ -48,7 +48,7 @@ class ReconcileRunsPage(Page):
             reconcile_rows.run_columns(context), reconcile_rows.key_of, context.runner, parent=self
         )
         self.table = FittedTable(
-            self.rows, translate("screen.reconcile_runs"), spare=reconcile_rows.SPARE_RUN_COLUMN_NAMES
+            self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.SPARE_RUN_COLUMN_NAMES
         )
         self.nothing = EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
         self.list = QStackedWidget()
@@ -72,7 +72,7 @@ class ReconcileRunsPage(Page):
 
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_run)
-        self.rows.arrived.connect(self._show_rows)
+        self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
         self.begin.clicked.connect(self._begin_run)
         self.add_button_shortcut(self.begin)

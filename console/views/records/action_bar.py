@@ -33,7 +33,7 @@ _RIGHT_BY_ACTION = {
 }  # fmt: skip
 
 
-class RecordActions(QObject):
+class ActionButtons(QObject):
     """The action buttons of a record's page. The service's list of actions decides which buttons are enabled.
 
     Signals:
@@ -143,4 +143,4 @@ class RecordActions(QObject):
         if not view.awaiting:
             return None
         proposals = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
-        return proposals[-1].who if proposals else None
+        return proposals[-1].actor if proposals else None

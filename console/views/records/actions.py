@@ -21,7 +21,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
 
 
-class RecordActs(QObject):
+class RecordActionHandlers(QObject):
     """The actions that a page offers on its records. While a probe of a record runs, a second probe of that record is
     ignored. A refusal is shown in a bar of the page.
     """
@@ -59,7 +59,7 @@ class RecordActs(QObject):
             provider_name = record.provider if isinstance(record, Payment) else provider
         self._probed_subjects.add(subject)
         self._page.show_bar("act", Bar(translate("dialog.busy"), words, tone="progress", shape="circle_arrow"))
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.recovery.probe(kind, id, request_id=request_id),
             lambda record_after: self._show_probe_result(record, record_after),
             lambda failure: self._show_probe_failure(subject, failure),
@@ -221,7 +221,7 @@ class RecordActs(QObject):
         if self._is_moving_order or self.shows_missing_right("resolve"):
             return
         context, self._is_moving_order = self._context, True
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.payments.set_order_paid(payment.id, request_id=request_id),
             self._show_moved_order,
             self._show_move_failure,

@@ -9,7 +9,7 @@ from console.domain.permissions import is_same_person
 from console.domain.tasks.records import Note, Take
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters.credit_check_view import moment_text
-from console.views.records.actions import RecordActs
+from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.timeline import TimelineLine
@@ -21,10 +21,12 @@ SHORTCUT_HINTS = ((("T",), "key.take"), (("N",), "key.note"))
 _TAKE_BAR_NAME = "taken"
 
 
-class CollaborationActs(QObject):
+class CollaborationActions(QObject):
     """The actions `take` and `note` of one page. A refusal is shown by `acts` in a bar of the page."""
 
-    def __init__(self, context: WindowContext, acts: RecordActs, press_button: Callable[[str], None]) -> None:
+    def __init__(
+        self, context: WindowContext, acts: RecordActionHandlers, press_button: Callable[[str], None]
+    ) -> None:
         """`press_button(name)` is called when the person types the shortcut of an action; it must do the same as the
         button of that action.
         """
@@ -48,7 +50,7 @@ class CollaborationActs(QObject):
         nobody: it only shows the person's name to others.
         """
         context = self._context
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
             self._show_take,
             self._acts.show_refusal,

@@ -54,9 +54,10 @@ def record_columns(
     Raises KeyError for an unknown name.
     """
     start_of = since or (lambda item: record_of_row(item).changed_at)
-    table = _ColumnMaker(context, record_of_row, kinds)
+    table = _RecordColumnFactory(context, record_of_row, kinds)
     return [
-        columns.age_column(context, start_of) if name == "age" else _MAKER_BY_COLUMN[name](table) for name in names
+        columns.age_column(context, start_of) if name == "age" else _COLUMN_FACTORY_BY_NAME[name](table)
+        for name in names
     ]
 
 
@@ -71,7 +72,7 @@ def check_columns(
 
 
 @dataclass(frozen=True, slots=True)
-class _ColumnMaker:
+class _RecordColumnFactory:
     """Makes the columns of one table. `record_of` returns the record of a row; `kinds` are the groups of states that
     can occur.
     """
@@ -114,14 +115,14 @@ class _ColumnMaker:
         return words.longest_word(family, self.context.language, *states)
 
 
-def _corporation_column(table: _ColumnMaker) -> Column:
+def _corporation_column(table: _RecordColumnFactory) -> Column:
     def name(record: ShownRecord) -> str:
         return record.company_name or "" if isinstance(record, CreditCheck) else ""
 
     return table.make_column("corporation", 150 if table.has_only_checks else 120, name, stretches=True)
 
 
-def _company_column(table: _ColumnMaker) -> Column:
+def _company_column(table: _RecordColumnFactory) -> Column:
     """Return the column that shows the name of the record's company, or the corporation number if the name isn't
     known.
     """
@@ -134,11 +135,11 @@ def _company_column(table: _ColumnMaker) -> Column:
     return table.make_column("company", width, name, title="column.corporation", stretches=True)
 
 
-def _number_column(table: _ColumnMaker) -> Column:
+def _number_column(table: _RecordColumnFactory) -> Column:
     return columns.number_column(table.context, lambda item: case_words.number_of(table.record_of(item)))
 
 
-def _record_column(table: _ColumnMaker) -> Column:
+def _record_column(table: _RecordColumnFactory) -> Column:
     translate = table.context.translate
     return table.make_column(
         "record",
@@ -147,7 +148,7 @@ def _record_column(table: _ColumnMaker) -> Column:
     )
 
 
-def _name_column(table: _ColumnMaker) -> Column:
+def _name_column(table: _RecordColumnFactory) -> Column:
     """Return the column with the short name of the record: its order number, or its own id if it has none."""
     longest = round(
         current_appearance().font_metrics("data").horizontalAdvance("ORD-20261120-000123")
@@ -159,7 +160,7 @@ def _name_column(table: _ColumnMaker) -> Column:
     )
 
 
-def _kind_column(table: _ColumnMaker) -> Column:
+def _kind_column(table: _RecordColumnFactory) -> Column:
     translate = table.context.translate
     longest = max((translate(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len)
     return table.make_column(
@@ -169,7 +170,7 @@ def _kind_column(table: _ColumnMaker) -> Column:
     )
 
 
-def _client_column(table: _ColumnMaker) -> Column:
+def _client_column(table: _RecordColumnFactory) -> Column:
     def client(record: ShownRecord) -> str:
         return record.client_id if isinstance(record, CreditCheck) else ""
 
@@ -178,11 +179,11 @@ def _client_column(table: _ColumnMaker) -> Column:
     )
 
 
-def _provider_column(table: _ColumnMaker) -> Column:
+def _provider_column(table: _RecordColumnFactory) -> Column:
     return table.make_column("provider", 84, lambda record: case_words.provider_name(record, table.context))
 
 
-def _amount_column(table: _ColumnMaker) -> Column:
+def _amount_column(table: _RecordColumnFactory) -> Column:
     return table.make_column(
         "amount",
         max(min_column_width("amount"), width_of_text("−¥1,200,000", CELL_PADDING_PX)),
@@ -191,12 +192,12 @@ def _amount_column(table: _ColumnMaker) -> Column:
     )
 
 
-def _state_column(table: _ColumnMaker) -> Column:
+def _state_column(table: _RecordColumnFactory) -> Column:
     longest_words = (table.find_longest_word(*_STATE_NAMES_BY_KIND[kind]) for kind in table.kinds)
     return table.make_badge_column("state", max(longest_words, key=len), case_words.state_key)
 
 
-def _certainty_column(table: _ColumnMaker) -> Column:
+def _certainty_column(table: _RecordColumnFactory) -> Column:
     disagree = () if table.has_only_checks else ("sides_disagree",)
     longest = table.find_longest_word("certainty", "known", "unknown", *disagree)
     return table.make_badge_column(
@@ -204,30 +205,30 @@ def _certainty_column(table: _ColumnMaker) -> Column:
     )
 
 
-def _work_column(table: _ColumnMaker) -> Column:
+def _work_column(table: _RecordColumnFactory) -> Column:
     awaiting = () if table.has_only_checks else (case_words.AWAITING_BADGE_KEY,)
     longest = table.find_longest_word("work", "none", "scheduled", "needs_review", *awaiting)
     return table.make_badge_column("work", longest, case_words.work_key)
 
 
-def _cause_column(table: _ColumnMaker) -> Column:
+def _cause_column(table: _RecordColumnFactory) -> Column:
     width = min_column_width("cause") + (24 if table.has_only_checks else 0)
     return table.make_column("cause", width, lambda record: case_words.cause_text(record, table.context))
 
 
-def _why_column(table: _ColumnMaker) -> Column:
+def _why_column(table: _RecordColumnFactory) -> Column:
     width = 184 if table.has_only_checks else 150
     return table.make_column(
         "why", width, lambda record: case_words.cause_text(record, table.context), title="column.reason"
     )
 
 
-def _next_step_column(table: _ColumnMaker) -> Column:
+def _next_step_column(table: _RecordColumnFactory) -> Column:
     context, of = table.context, table.record_of
     return columns.next_step_column(context, lambda item: case_words.next_attempt_text(of(item), context.now()))
 
 
-def _day_column(table: _ColumnMaker) -> Column:
+def _day_column(table: _RecordColumnFactory) -> Column:
     style: wording.TimeStyle = "day" if table.has_only_checks else "short"
 
     def day(record: ShownRecord) -> str:
@@ -239,7 +240,7 @@ def _day_column(table: _ColumnMaker) -> Column:
     return table.make_column("day", min_column_width("day"), day, "data")
 
 
-def _people_column(table: _ColumnMaker) -> Column:
+def _people_column(table: _RecordColumnFactory) -> Column:
     """Return the column with the names of the maker and the checkers of a refund."""
 
     def people(record: ShownRecord) -> str:
@@ -250,21 +251,21 @@ def _people_column(table: _ColumnMaker) -> Column:
     return table.make_column("people", 160, people, stretches=True)
 
 
-def _payer_column(table: _ColumnMaker) -> Column:
+def _payer_column(table: _RecordColumnFactory) -> Column:
     def payer(record: ShownRecord) -> str:
         return case_words.masked_payer(record.payer) if isinstance(record, Payment) else ""
 
     return table.make_column("payer", 104, payer, "data", title="field.payer")
 
 
-def _result_column(table: _ColumnMaker) -> Column:
+def _result_column(table: _RecordColumnFactory) -> Column:
     def result(record: ShownRecord) -> str:
         return words.result_word(record, table.context) if isinstance(record, CreditCheck) else ""
 
     return table.make_column("result", 84, result)
 
 
-def _document_column(table: _ColumnMaker) -> Column:
+def _document_column(table: _RecordColumnFactory) -> Column:
     def document(record: ShownRecord) -> str:
         has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
         return table.context.translate("column.document.pdf") if has_pdf else ""
@@ -272,7 +273,7 @@ def _document_column(table: _ColumnMaker) -> Column:
     return table.make_column("document", 64, document)
 
 
-def _until_column(table: _ColumnMaker) -> Column:
+def _expiry_column(table: _RecordColumnFactory) -> Column:
     def until(record: ShownRecord) -> str:
         end = record.expired_at if isinstance(record, CreditCheck) else None
         return wording.format_instant(end, "until") if end else ""
@@ -280,7 +281,7 @@ def _until_column(table: _ColumnMaker) -> Column:
     return table.make_column("until", 104, until, "data", title="column.valid_until")
 
 
-_MAKER_BY_COLUMN: Mapping[str, Callable[[_ColumnMaker], Column]] = {
+_COLUMN_FACTORY_BY_NAME: Mapping[str, Callable[[_RecordColumnFactory], Column]] = {
     "corporation": _corporation_column,
     "company": _company_column,
     "number": _number_column,
@@ -301,5 +302,5 @@ _MAKER_BY_COLUMN: Mapping[str, Callable[[_ColumnMaker], Column]] = {
     "payer": _payer_column,
     "result": _result_column,
     "document": _document_column,
-    "until": _until_column,
+    "until": _expiry_column,
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 
-from console.views.records.actions import RecordActs
+from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.save_file import ask_for_path
@@ -27,12 +27,14 @@ The evidence pack contains all events.
 """
 
 
-class EvidenceActs(QObject):
+class EvidenceExportActions(QObject):
     """The actions `copy_story` (copy the timeline) and `evidence_pack` of one page. A refusal is shown by `acts` in a
     bar of the page.
     """
 
-    def __init__(self, context: WindowContext, acts: RecordActs, press_button: Callable[[str], None]) -> None:
+    def __init__(
+        self, context: WindowContext, acts: RecordActionHandlers, press_button: Callable[[str], None]
+    ) -> None:
         """`press_button(name)` is called when the person types the shortcut of an action; it must do the same as the
         button of that action.
         """
@@ -99,7 +101,7 @@ class EvidenceActs(QObject):
             self._records_in_progress.discard(subject)
             context.toast_requested.emit(_pack_toast(context, written))
 
-        context.run_act(
+        context.run_acting_call(
             lambda services, _: services.recovery.write_evidence_pack(kind, id, path),
             show_written,
             show_failure,

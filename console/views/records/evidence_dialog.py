@@ -108,7 +108,7 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         outcome, evidence, provider_id = form.outcome, form.evidence(), form.provider_id
         self.set_busy(context.translate("dialog.resolve.busy"))
         form.setEnabled(False)
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.recovery.resolve(
                 kind, id, outcome, evidence, provider_id, expected_version, request_id=request_id
             ),

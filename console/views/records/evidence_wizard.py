@@ -19,7 +19,7 @@ from console.wording import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
 _INDENT_PX = 24
-_PERSON_REASONS = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
+_REASONS_BY_PERSON = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
 """Codes of the reasons that exclude a result for this person, but not for another person."""
 
 
@@ -123,7 +123,7 @@ class EvidenceForm(QWidget):
     # -- choices
 
     @property
-    def kind(self) -> str:
+    def evidence_kind(self) -> str:
         return next((name for name, radio in self.kinds.items() if radio.isChecked()), "")
 
     @property
@@ -138,9 +138,9 @@ class EvidenceForm(QWidget):
 
     def evidence(self) -> str | Path:
         """Return the evidence that the person gives: the path of a file, or a text."""
-        if self.kind == FILE_EVIDENCE:
+        if self.evidence_kind == FILE_EVIDENCE:
             return Path(self.file.text().strip())
-        return self._written_statement() if self.kind == NUMBER_EVIDENCE else self.text.text().strip()
+        return self._written_statement() if self.evidence_kind == NUMBER_EVIDENCE else self.text.text().strip()
 
     def _written_statement(self) -> str:
         """Return the text that is stored as evidence if the evidence is the provider's number."""
@@ -156,7 +156,7 @@ class EvidenceForm(QWidget):
 
     def _has_evidence(self) -> bool:
         fields = {NUMBER_EVIDENCE: self.number, FILE_EVIDENCE: self.file, TEXT_EVIDENCE: self.text}
-        return bool(self.kind and fields[self.kind].text().strip())
+        return bool(self.evidence_kind and fields[self.evidence_kind].text().strip())
 
     # -- consequences
 
@@ -166,7 +166,7 @@ class EvidenceForm(QWidget):
         the reason.
         """
         for name, widget in self._inputs.items():
-            widget.setVisible(name == self.kind)
+            widget.setVisible(name == self.evidence_kind)
         missing_evidence = "" if self._has_evidence() else self._context.translate("dialog.resolve.needs_evidence")
         for name in self.outcomes:
             self._enable_result(
@@ -188,7 +188,7 @@ class EvidenceForm(QWidget):
         reasons that depend on the person come from `_find_outcome_disabled_reason`.
         """
         choice = self._choices.get(name)
-        if choice is None or choice.allowed or choice.reason is None or choice.reason in _PERSON_REASONS:
+        if choice is None or choice.allowed or choice.reason is None or choice.reason in _REASONS_BY_PERSON:
             return ""
         return self._context.translate(choice.reason, **choice.facts)
 

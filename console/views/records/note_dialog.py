@@ -60,7 +60,7 @@ class NoteDialog(DialogFrame):
             return
         context, kind, id, words = self._context, self._kind, self._id, self.words_field.text()
         self.set_busy(context.translate("dialog.busy"))
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.recovery.add_note(kind, id, words, request_id=request_id),
             self._show_stored,
             self._show_failure,

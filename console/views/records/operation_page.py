@@ -10,7 +10,7 @@ from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import moment_text
-from console.views.records.actions import RecordActs
+from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import explanation_form, show_explanation
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, route_to
@@ -36,14 +36,14 @@ _LOOK_BY_STATE = {
 class OperationPage(Page):
     """The page of one operation of the journal. Its parts stand in the same order as on the page of a record."""
 
-    place = "queues"
+    sidebar_key = "queues"
     help_key = "help.operation"
     hints = ((("P",), "key.probe"), (("E",), "key.resolve"), (("Esc",), "key.back"))
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.acts = RecordActs(context, self)
+        self.acts = RecordActionHandlers(context, self)
         self.route = OperationRoute("")
         self.view: OperationView | None = None
         self.title = TextLabel(translate("operation_screen.title"), "title")

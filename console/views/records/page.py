@@ -17,8 +17,8 @@ from console.views.presenters import records as case_words
 from console.views.presenters.records import RecordView, ShownRecord
 from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions as evidence_acts
-from console.views.records.action_bar import KEY_BY_ACTION, RecordActions
-from console.views.records.actions import RecordActs
+from console.views.records.action_bar import KEY_BY_ACTION, ActionButtons
+from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHead, explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
 from console.views.runtime.context import WindowContext
@@ -55,12 +55,12 @@ def record_hints(*names: str) -> tuple[KeyHint, ...]:
 class RecordPage(Page, Generic[V]):
     """Base class of the pages that show one record. From top to bottom, each page has: title, sides (the state of the
     record in each system that knows it), explanation, parts of this kind of record, tabs, actions. A subclass defines
-    `kind`, `verb_names` (its actions) and the tabs, and fills the parts from the view of the record.
+    `kind`, `action_names` (its actions) and the tabs, and fills the parts from the view of the record.
     """
 
     kind: ClassVar[str] = ""
-    verb_names: ClassVar[tuple[str, ...]] = ()
-    place = "lookup"
+    action_names: ClassVar[tuple[str, ...]] = ()
+    sidebar_key = "lookup"
 
     def __init__(
         self,
@@ -75,17 +75,17 @@ class RecordPage(Page, Generic[V]):
         super().__init__(context)
         self.route: RecordPageRoute = route_to(self.kind, 0)
         self.view: V | None = None
-        self.acts = RecordActs(context, self)
-        self.evidence = evidence_acts.EvidenceActs(context, self.acts, self._act_by_key)
-        self.collaboration = collaboration_actions.CollaborationActs(context, self.acts, self._act_by_key)
+        self.acts = RecordActionHandlers(context, self)
+        self.evidence = evidence_acts.EvidenceExportActions(context, self.acts, self._act_by_key)
+        self.collaboration = collaboration_actions.CollaborationActions(context, self.acts, self._act_by_key)
         self.head = RecordHead(context)
-        self.strip = SideStrip((), context.translate("record.sides"))
+        self.sides_strip = SideStrip((), context.translate("record.sides"))
         self.form = explanation_form(context)
         self.tabs = tabs
-        self.action_bar = RecordActions(context, self.verb_names)
+        self.action_bar = ActionButtons(context, self.action_names)
         self.answers = LinkButton(context.translate("action.open_raw"), chevron=True, role="small")
         self.add_part(self.head)
-        self.add_part(self.strip)
+        self.add_part(self.sides_strip)
         self.add_bars()
         for part in (self.form, *below):
             self.add_part(part)
@@ -97,10 +97,10 @@ class RecordPage(Page, Generic[V]):
         self.head.step_requested.connect(self._show_neighbour)
         self.head.copied.connect(self.acts.show_copied_toast)
         self.head.company_requested.connect(self._open_company)
-        self.tabs.case_requested.connect(self._open_case)
+        self.tabs.related_record_requested.connect(self._open_case)
         self.answers.clicked.connect(self.tabs.show_answers)
         self.action_bar.action_requested.connect(self.act_on_record)
-        for name in self.verb_names:
+        for name in self.action_names:
             if name in KEY_BY_ACTION:
                 self.bind_key(KEY_BY_ACTION[name], partial(self._act_by_key, name))
         self.bind_key("[", partial(self._show_neighbour, -1))
@@ -162,7 +162,7 @@ class RecordPage(Page, Generic[V]):
         if not isinstance(route, RecordPageRoute):
             return
         is_other_record = route.id != self.route.id
-        self.route, self.place = route, route.place
+        self.route, self.sidebar_key = route, route.place
         if is_other_record:
             self.view = None
             for name in self.bar_names():
@@ -230,11 +230,11 @@ class RecordPage(Page, Generic[V]):
         """Show the sides of the record (its state in each system that knows it). `tools` maps the index of a side to
         the buttons and links in the last line of its panel; a widget that is already there isn't added again.
         """
-        self.strip.show_sides(sides)
+        self.sides_strip.show_sides(sides)
         for place, widgets in tools.items():
             for widget in widgets:
                 if widget.parent() is None:
-                    self.strip.panels[place].add_tool(widget)
+                    self.sides_strip.panels[place].add_tool(widget)
 
     @Slot()
     def _update_actions(self) -> None:
@@ -247,7 +247,7 @@ class RecordPage(Page, Generic[V]):
         """
         set_tab_order(
             *self.head.focus_stops,
-            *(tool for panel in self.strip.panels for tool in panel.findChildren(PaintedButton)),
+            *(tool for panel in self.sides_strip.panels for tool in panel.findChildren(PaintedButton)),
             *self.form.findChildren(KeyButton),
             *self.focus_stops_below(),
             *self.tabs.focus_stops,
@@ -277,7 +277,7 @@ class RecordPage(Page, Generic[V]):
         if not self.has_changed(before, view):
             return
         last_entry = next((entry for entry in reversed(view.timeline) if not self.is_opening(entry)), None)
-        if last_entry is not None and last_entry.who != self.context.operator:
+        if last_entry is not None and last_entry.actor != self.context.operator:
             self.show_change(before, view, last_entry)
 
     def has_changed(self, before: V, view: V) -> bool:
@@ -290,7 +290,7 @@ class RecordPage(Page, Generic[V]):
     def show_change(self, before: V, view: V, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records."""
         words = wording.timeline_line(last_entry, self.context.language)
-        who = record_words.actor_name(last_entry.who, self.context)
+        who = record_words.actor_name(last_entry.actor, self.context)
         text = self.context.translate("case.changed_by", who=who, at=last_entry.at, what=words)
         self.show_change_bar(text, self.closing_button())
 
@@ -318,11 +318,11 @@ class RecordPage(Page, Generic[V]):
         """Open the previous (-1) or next (1) record of the list from which the page was opened."""
         route = neighbour_route(self.route, step)
         if route is not None:
-            self.context.replaced.emit(route)
+            self.context.replacement_requested.emit(route)
 
     @Slot(object)
     def _open_case(self, record: ShownRecord) -> None:
-        self.context.navigate(case_words.route_of(record, (), self.place))
+        self.context.navigate(case_words.route_of(record, (), self.sidebar_key))
 
     @Slot()
     def _open_company(self) -> None:

@@ -54,16 +54,18 @@ class ResolveForm(EvidenceForm):
     @property
     def provider_id(self) -> int | None:
         digits = self.number.text().strip()
-        return int(digits) if self.kind == NUMBER_EVIDENCE and digits.isascii() and digits.isdecimal() else None
+        return (
+            int(digits) if self.evidence_kind == NUMBER_EVIDENCE and digits.isascii() and digits.isdecimal() else None
+        )
 
     def _written_statement(self) -> str:
         return self._context.translate("dialog.resolve.number_statement", number=self.number.text().strip())
 
     def _has_evidence(self) -> bool:
-        return bool(self.provider_id) if self.kind == NUMBER_EVIDENCE else super()._has_evidence()
+        return bool(self.provider_id) if self.evidence_kind == NUMBER_EVIDENCE else super()._has_evidence()
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
-        by_number = self.kind == NUMBER_EVIDENCE
+        by_number = self.evidence_kind == NUMBER_EVIDENCE
         if name == "success":
             return "" if by_number else self._context.translate("dialog.resolve.needs_number")
         return (
@@ -104,7 +106,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     def __init__(
         self, context: WindowContext, record: CreditCheck | Operation, proposer: str | None, parent: QWidget
     ) -> None:
-        self._check, self._proposer = record, proposer
+        self._credit_check, self._proposer = record, proposer
         self._subtitle_line = _dialog_subtitle(context, record)
         super().__init__(
             context,
@@ -149,8 +151,8 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         """
         context, stored_record = self._context, failure.detail.get("record")
         parts: list[QWidget] = [self._refusal_bar(failure)]
-        if isinstance(stored_record, CreditCheck) and isinstance(self._check, CreditCheck):
-            difference = record_facts.difference_text(self._check, stored_record, context)
+        if isinstance(stored_record, CreditCheck) and isinstance(self._credit_check, CreditCheck):
+            difference = record_facts.difference_text(self._credit_check, stored_record, context)
             parts += [
                 badge_row(context, stored_record),
                 TextLabel(difference or context.translate("record.changed_nothing"), wrap=True),
@@ -167,7 +169,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     @Slot()
     def _open_record(self) -> None:
         self.accept()
-        record = self._check
+        record = self._credit_check
         id = record.id if isinstance(record, CreditCheck) else record.subject_id
         if id is not None:
             self._context.navigate(RecordRoute(int(id)))

@@ -39,7 +39,7 @@ class ResolveMoneyForm(EvidenceForm):
         super().__init__(
             context, proposer, Field(translate("dialog.resolve_money.number"), role="data"), kinds, outcomes
         )
-        self._record_kind, self._before = (
+        self._record_kind, self._state_before = (
             record_kind,
             "submitting" if isinstance(record, Operation) else record.state.value,
         )
@@ -55,7 +55,7 @@ class ResolveMoneyForm(EvidenceForm):
     @property
     def _needs_number(self) -> bool:
         """True if the person must give the provider's number although the evidence is a file or a text."""
-        return self._record_kind == "refund" and self.outcome == "completed" and self.kind != NUMBER_EVIDENCE
+        return self._record_kind == "refund" and self.outcome == "completed" and self.evidence_kind != NUMBER_EVIDENCE
 
     @property
     def provider_id(self) -> str | None:
@@ -64,7 +64,7 @@ class ResolveMoneyForm(EvidenceForm):
         """
         field = self.completed_number if self._needs_number else self.number
         typed = field.text().strip()
-        return typed if typed and (self._needs_number or self.kind == NUMBER_EVIDENCE) else None
+        return typed if typed and (self._needs_number or self.evidence_kind == NUMBER_EVIDENCE) else None
 
     def find_disabled_reason(self) -> str:
         is_number_missing = self._needs_number and self.provider_id is None
@@ -76,7 +76,7 @@ class ResolveMoneyForm(EvidenceForm):
         return self._context.translate("dialog.resolve_money.number_statement", number=self.number.text().strip())
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
-        if self.kind != NUMBER_EVIDENCE:
+        if self.evidence_kind != NUMBER_EVIDENCE:
             return self._find_second_person_refusal()
         return "" if name == "completed" else self._context.translate("dialog.resolve_money.number_proves")
 
@@ -87,9 +87,9 @@ class ResolveMoneyForm(EvidenceForm):
             self.effect.show_text(translate("dialog.resolve.no_effect"))
             self.second_person_text.show_text("")
             return
-        before, after = (translate(f"state.{self._record_kind}.{state}") for state in (self._before, outcome))
+        before, after = (translate(f"state.{self._record_kind}.{state}") for state in (self._state_before, outcome))
         self.effect.show_text(translate("dialog.resolve_money.effect", before=before, after=after))
-        is_one_person = self.kind == NUMBER_EVIDENCE
+        is_one_person = self.evidence_kind == NUMBER_EVIDENCE
         is_second_person = self._proposer is not None and not is_same_person(
             self._proposer, self._context.operator or ""
         )
@@ -122,7 +122,7 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
         )
 
     def _act_key(self) -> str:
-        return "dialog.resolve.act_now" if self.form.kind == NUMBER_EVIDENCE else "dialog.resolve.act"
+        return "dialog.resolve.act_now" if self.form.evidence_kind == NUMBER_EVIDENCE else "dialog.resolve.act"
 
     def _hint_key(self) -> str:
         return "dialog.resolve.nothing_yet"

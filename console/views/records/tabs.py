@@ -41,12 +41,12 @@ class RecordTabs(QWidget):
     table rows.
 
     Signals:
-    - case_requested(object): the person opens this related record.
+    - related_record_requested(object): the person opens this related record.
     """
 
-    case_requested = Signal(object)
+    related_record_requested = Signal(object)
 
-    def __init__(self, context: WindowContext, between: Sequence[RecordTab], *, least_rows: int) -> None:
+    def __init__(self, context: WindowContext, kind_tabs: Sequence[RecordTab], *, least_rows: int) -> None:
         super().__init__()
         translate = context.translate
         self._context = context
@@ -59,7 +59,7 @@ class RecordTabs(QWidget):
         self._evidence, self._audit = EvidenceView(context), audit_table(context)
         self._tabs = (
             RecordTab("timeline", self._timeline, (self._timeline,)),
-            *between,
+            *kind_tabs,
             RecordTab("notes", self._notes, (self._notes,)),
             RecordTab("evidence", self._evidence, self._evidence.focus_stops),
             RecordTab("audit", self._audit, (self._audit,)),
@@ -140,7 +140,7 @@ def audit_table(context: WindowContext) -> StaticTable:
         Column(
             "when", translate("column.when"), 190, lambda item: wording.format_instant(entry(item).at)[:-4], "data"
         ),
-        Column("who", translate("column.who"), 104, lambda item: words.actor_name(entry(item).who, context)),
+        Column("who", translate("column.who"), 104, lambda item: words.actor_name(entry(item).actor, context)),
         Column(
             "what",
             translate("column.what"),
@@ -187,7 +187,7 @@ class EvidenceView(QWidget):
         self._text.setAccessibleName(translate("record.answer_text"))
         self._context = context
         self._table.current_changed.connect(self._show_item)
-        self._table.rows.arrived.connect(self._select_first)
+        self._table.rows.page_applied.connect(self._select_first)
         text = Surface(edge="left")
         box = QVBoxLayout(text)
         box.setContentsMargins(12, 8, 12, 8)

@@ -14,8 +14,8 @@ from console.views.pages.dialog_badges import badge_row
 from console.views.pages.permission_buttons import bind_worker
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
-from console.views.refunds.request_review import LastDigits
-from console.views.runtime.context import Act, Toast, WindowContext, with_password
+from console.views.refunds.request_review import OrderNumberCheck
+from console.views.runtime.context import ActingCall, Toast, WindowContext, with_password
 from console.views.runtime.routes import RefundRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
@@ -65,7 +65,7 @@ class _DecisionDialog(DialogFrame):
         """Return the reason that the person has typed; "" for a decision that needs none."""
         return ""
 
-    def _decision_call(self) -> Act[Refund]:
+    def _decision_call(self) -> ActingCall[Refund]:
         raise AssertionError(self.name)
 
     @Slot()
@@ -81,12 +81,12 @@ class _DecisionDialog(DialogFrame):
         if not self.is_busy and not self._find_disabled_reason():
             self._send_call(self._decision_call())
 
-    def _send_call(self, call: Act[Refund]) -> None:
+    def _send_call(self, call: ActingCall[Refund]) -> None:
         context, id = self._context, self._view.record.id
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
         self._close_timer.start()
-        context.run_act(
+        context.run_acting_call(
             call,
             self._show_decision,
             self._show_failure,
@@ -154,7 +154,7 @@ class ApproveDialog(_DecisionDialog):
         )
         self.password.line_edit.textChanged.connect(self._update_act)
         order = self._view.order
-        self.digits = LastDigits(
+        self.digits = OrderNumberCheck(
             self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
         )
         self.digits.changed.connect(self._update_act)
@@ -209,7 +209,7 @@ class ApproveDialog(_DecisionDialog):
         is_password_missing = self.needs_password and not self.password.text()
         return self._context.translate("dialog.approve.needs_password") if is_password_missing else ""
 
-    def _decision_call(self) -> Act[Refund]:
+    def _decision_call(self) -> ActingCall[Refund]:
         id, expected_version = self._view.record.id, self._view.record.version
         return lambda services, request_id: services.refunds.approve(id, expected_version, request_id=request_id)
 
@@ -277,7 +277,7 @@ class DeclineDialog(_DecisionDialog):
     def _reason_words(self) -> str:
         return self.words.text().strip()
 
-    def _decision_call(self) -> Act[Refund]:
+    def _decision_call(self) -> ActingCall[Refund]:
         id, expected_version, words = self._view.record.id, self._view.record.version, self._reason_words()
         return lambda services, request_id: services.refunds.reject(
             id, words, expected_version, request_id=request_id
@@ -297,7 +297,7 @@ class WithdrawDialog(_DecisionDialog):
         content.setLayout(make_column(bar))
         return content
 
-    def _decision_call(self) -> Act[Refund]:
+    def _decision_call(self) -> ActingCall[Refund]:
         id = self._view.record.id
         return lambda services, request_id: services.refunds.withdraw(id, request_id=request_id)
 

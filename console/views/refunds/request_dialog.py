@@ -50,7 +50,7 @@ class RefundDialog(DialogFrame):
         self.form = RefundForm(context, plan, set_aside)
         self.form.changed.connect(self._update_act)
         self.form.amount_changed.connect(self._read_plan)
-        self.form.case_requested.connect(self._open_case)
+        self.form.risk_signal_opened.connect(self._open_case)
         self._is_probing = False
         self.probe_button = KeyButton(translate("action.probe"), kind="inline")
         self.probe_button.clicked.connect(self._probe_payment)
@@ -78,8 +78,12 @@ class RefundDialog(DialogFrame):
     def _refusal_reason(self) -> str:
         """Return why no person can request a refund of this payment now; "" if this is possible."""
         plan = self.plan
-        set_aside = self.set_aside is not None and plan.off == "refund_nothing_left"
-        return self._context.translate(f"reason.{plan.off}", **plan.off_facts) if plan.off and not set_aside else ""
+        set_aside = self.set_aside is not None and plan.refusal_code == "refund_nothing_left"
+        return (
+            self._context.translate(f"reason.{plan.refusal_code}", **plan.refusal_facts)
+            if plan.refusal_code and not set_aside
+            else ""
+        )
 
     @property
     def is_answer_old(self) -> bool:
@@ -116,7 +120,7 @@ class RefundDialog(DialogFrame):
         self._update_act()
         self._context.run_read(
             lambda services: services.refunds.make_plan(payment, amount),
-            self._take_plan,
+            self._handle_plan,
             self._show_plan_failure,
             owner=self,
             key=("refund-plan", payment),
@@ -130,7 +134,7 @@ class RefundDialog(DialogFrame):
         context, payment, self._is_probing = self._context, self.plan.payment, True
         self.probe_button.set_busy(context.translate("dialog.busy"))
         title = case_words.title(payment, context)
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.recovery.probe("payment", payment.id, request_id=request_id),
             self._take_probe,
             self._show_probe_failure,
@@ -153,7 +157,7 @@ class RefundDialog(DialogFrame):
         self.probe_button.enable_button()
         self._old_answer_bar.show_text("", self._context.failure_message(failure))
 
-    def _take_plan(self, plan: RefundPlan) -> None:
+    def _handle_plan(self, plan: RefundPlan) -> None:
         self._is_reading_plan = False
         self.plan = plan
         self.form.show_plan(plan)
@@ -206,7 +210,7 @@ class RefundDialog(DialogFrame):
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
         self._close_timer.start()
-        context.run_act(
+        context.run_acting_call(
             lambda services, request_id: services.refunds.request(request, request_id=request_id),
             self._show_request,
             self._show_failure,
@@ -283,7 +287,7 @@ def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) ->
     translate = context.translate
     bar = Bar(
         translate("dialog.refund.asked_lead"),
-        translate("dialog.refund.asked", people=plan.who_is_asked),
+        translate("dialog.refund.asked", people=plan.approvers),
         tone="progress",
         shape="hourglass",
     )

@@ -43,20 +43,20 @@ class RefundForm(QWidget):
     Signals:
     - changed: an input has changed; `find_disabled_reason` may now return another reason.
     - amount_changed(str): the person has typed another amount (decimal text), so the plan must be read for it.
-    - case_requested(str, int): the person opens the record of a risk signal, given by kind and id.
+    - risk_signal_opened(str, int): the person opens the record of a risk signal, given by kind and id.
     """
 
     changed = Signal()
     amount_changed = Signal(str)
-    case_requested = Signal(str, int)
+    risk_signal_opened = Signal(str, int)
 
     def __init__(self, context: WindowContext, plan: RefundPlan, set_aside: SetAside | None) -> None:
         super().__init__()
         self._context, self.plan, self._set_aside = context, plan, set_aside
         self._answers: dict[str, Field] = {}
-        self.intended = CheckBox(context.translate("dialog.refund.intended"))
+        self.intended_repeat_box = CheckBox(context.translate("dialog.refund.intended"))
         self._make_inputs()
-        self._radar = QWidget()
+        self._risk_signals = QWidget()
         self._rules = QWidget()
         self._timer = QTimer(self, singleShot=True, interval=_PLAN_DELAY_MS)
         self._timer.timeout.connect(self._request_plan)
@@ -109,7 +109,7 @@ class RefundForm(QWidget):
         reason = with_label(translate("field.reason"), self.reason)
         second_row = refund_words.side_by_side(reason, self.words, self.ticket, stretched=self.words)
         self.ticket.setFixedWidth(round(112 * current_appearance().scale))
-        return make_column(first_row, second_row, self._radar, self._rules, gap=12)
+        return make_column(first_row, second_row, self._risk_signals, self._rules, gap=12)
 
     def _connect_signals(self) -> None:
         self.amount_edit.textChanged.connect(self._check_amount)
@@ -117,7 +117,7 @@ class RefundForm(QWidget):
         for edit in (self.words_edit, self.ticket_edit):
             edit.textChanged.connect(self.changed)
         self.reason.currentIndexChanged.connect(self.changed)
-        self.intended.checkStateChanged.connect(self.changed)
+        self.intended_repeat_box.checkStateChanged.connect(self.changed)
 
     # -- plan for the present amount
 
@@ -127,9 +127,9 @@ class RefundForm(QWidget):
         """
         self.plan = plan
         answers = {rule: field.text() for rule, field in self._answers.items()}
-        self.intended.setParent(self)  # its parent is deleted with the old risk signals
-        self.intended.hide()
-        self._replace_part("_radar", self._risk_signal_box(answers))
+        self.intended_repeat_box.setParent(self)  # its parent is deleted with the old risk signals
+        self.intended_repeat_box.hide()
+        self._replace_part("_risk_signals", self._risk_signal_box(answers))
         self._replace_part("_rules", self._rule_lines())
         self._show_after()
         self.changed.emit()
@@ -145,7 +145,7 @@ class RefundForm(QWidget):
         """Return a box with the risk signals, each with a link to its record and a field for the maker's answer.
         `answers` are the texts typed so far, by rule.
         """
-        translate, hits = self._context.translate, self.plan.radar
+        translate, hits = self._context.translate, self.plan.risk_signals
         self._answers = {}
         holder = QWidget()
         if not hits:
@@ -186,7 +186,7 @@ class RefundForm(QWidget):
         edit.setText(answer)
         edit.textChanged.connect(self.changed)
         self._answers[rule] = field
-        checkboxes = [self.intended] if rule == LOOK_ALIKE_RULE else []
+        checkboxes = [self.intended_repeat_box] if rule == LOOK_ALIKE_RULE else []
         for box in checkboxes:
             box.show()
         line.setLayout(make_column(*heads, field, *checkboxes, gap=4, margins=(12, 8, 12, 8)))
@@ -200,7 +200,7 @@ class RefundForm(QWidget):
         )
         link = refund_words.risk_signal_link(hit, self._context)
         if link is not None:
-            link.clicked.connect(self._open_hit)
+            link.clicked.connect(self._open_risk_signal)
             head.addWidget(link)
         holder = QWidget()
         holder.setLayout(head)
@@ -255,7 +255,7 @@ class RefundForm(QWidget):
             self.plan.payment.id,
             decimal_text(money) if money is not None else "",
             self.reason_words(),
-            intended_repeat=LOOK_ALIKE_RULE in self._answers and self.intended.isChecked(),
+            intended_repeat=LOOK_ALIKE_RULE in self._answers and self.intended_repeat_box.isChecked(),
             ticket=self.ticket_edit.text().strip() or None,
             set_aside_id=self._set_aside.id if self._set_aside else None,
             saw=self.plan.payment.version,
@@ -276,7 +276,7 @@ class RefundForm(QWidget):
             return translate("dialog.refund.needs_words")
         if any(not words for _, words in self.answers()):
             return translate("dialog.refund.needs_answers")
-        if LOOK_ALIKE_RULE in self._answers and not self.intended.isChecked():
+        if LOOK_ALIKE_RULE in self._answers and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")
         broken_check = next((check for check in self._checks() if not check.holds), None)
         return (
@@ -352,9 +352,9 @@ class RefundForm(QWidget):
         return self._timer.isActive()
 
     @Slot()
-    def _open_hit(self) -> None:
+    def _open_risk_signal(self) -> None:
         sender = self.sender()
-        self.case_requested.emit(str(sender.property("kind")), int(sender.property("case")))
+        self.risk_signal_opened.emit(str(sender.property("kind")), int(sender.property("case")))
 
     def _amount_text(self, minor: int) -> str:
         return wording.format_amount(minor, self.plan.payment.currency)

@@ -34,9 +34,11 @@ class RefundReview(QWidget):
         self._context, self._plan = context, plan
         money = form.entered_money
         self._minor = money.minor if money is not None else 0
-        self.digits = LastDigits(context, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id)
-        self.digits.changed.connect(self.changed)
-        self.digits.setVisible(self.needs_digits)
+        self.order_number_check = OrderNumberCheck(
+            context, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id
+        )
+        self.order_number_check.changed.connect(self.changed)
+        self.order_number_check.setVisible(self.needs_digits)
         translate, provider = context.translate, case_words.provider_word(plan.payment.provider, context)
         lead = translate("dialog.refund.nothing_sent_lead")
         no_effect_bar = Bar(
@@ -50,7 +52,14 @@ class RefundReview(QWidget):
         strip.show_parts([part for part in rows if not part.quiet], rest)
         money_after = make_titled_panel(translate("dialog.refund.money_after"), strip)
         self.setLayout(
-            make_column(no_effect_bar, self._request_facts(form), money_after, self._changes(), self.digits, gap=12)
+            make_column(
+                no_effect_bar,
+                self._request_facts(form),
+                money_after,
+                self._changes(),
+                self.order_number_check,
+                gap=12,
+            )
         )
 
     @property
@@ -61,7 +70,7 @@ class RefundReview(QWidget):
         return self._plan.second_checker
 
     def find_disabled_reason(self) -> str:
-        return self.digits.find_disabled_reason() if self.needs_digits else ""
+        return self.order_number_check.find_disabled_reason() if self.needs_digits else ""
 
     def _request_facts(self, form: RefundForm) -> FactList:
         context, plan = self._context, self._plan
@@ -76,7 +85,7 @@ class RefundReview(QWidget):
         ]
         answers = dict(form.answers())
         labelled_facts += [
-            (refund_words.risk_signal_sentence(hit, context), answers.get(hit.rule, "")) for hit in plan.radar
+            (refund_words.risk_signal_sentence(hit, context), answers.get(hit.rule, "")) for hit in plan.risk_signals
         ]
         for label, value in labelled_facts[:4]:
             facts.add_fact(label, TextLabel(value, wrap=True, selectable=True))
@@ -106,7 +115,7 @@ class RefundReview(QWidget):
         return facts
 
 
-class LastDigits(QWidget):
+class OrderNumberCheck(QWidget):
     """An input field for the last four characters of the order number. Typing them makes the person check the order
     before confirming a large amount.
 

@@ -104,5 +104,5 @@ def checkers_text(plan: RefundPlan, context: WindowContext) -> str:
     needs two of them.
     """
     if plan.second_checker:
-        return context.translate("dialog.refund.asked_two", people=plan.who_is_asked)
-    return context.translate("dialog.refund.asked_one", people=plan.who_is_asked)
+        return context.translate("dialog.refund.asked_two", people=plan.approvers)
+    return context.translate("dialog.refund.asked_one", people=plan.approvers)

@@ -39,11 +39,11 @@ __all__ = ["Toast", "ConnectionState", "WindowContext", "WorkCounts", "Visit"]
 
 T = TypeVar("T")
 Call = Callable[["Console"], T]
-Act = Callable[["Console", str], T]
+ActingCall = Callable[["Console", str], T]
 """An acting call: a function that writes or sends a request to a provider. Its arguments are the services and the
 request id that it must pass to the service.
 """
-LongAct = Callable[["Console", str, Report], T]
+LongActingCall = Callable[["Console", str, Report], T]
 _MAX_VISITS = 20
 _PASSWORD_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
 ALARMBOX = "alarmbox"
@@ -56,7 +56,7 @@ class WindowContext(QObject):
     Signals:
     - services_opened: the services are open.
     - navigation_requested(object): the frame must open this Route.
-    - replaced(object): the frame must open this Route in place of the current one in the history.
+    - replacement_requested(object): the frame must open this Route in place of the current one in the history.
     - back_requested: the frame must open the previous route.
     - toast_requested(object): the frame must show this Toast.
     - changed(object): records have changed; a frozenset of (kind, id).
@@ -64,12 +64,12 @@ class WindowContext(QObject):
       a new value. connection_state_changed also signals a new time of the last due tasks (`due_at`).
     - person_changed: another person acts from now on. people_changed: the list of operators has been read.
     - language_changed: `language` is new, and every text must be set again.
-    - entry_refused(object): the database has refused the account in use; carries the Failure.
+    - sign_in_refused(object): the database has refused the account in use; carries the Failure.
     """
 
     services_opened = Signal()
     navigation_requested = Signal(object)
-    replaced = Signal(object)
+    replacement_requested = Signal(object)
     back_requested = Signal()
     toast_requested = Signal(object)
     changed = Signal(object)
@@ -79,7 +79,7 @@ class WindowContext(QObject):
     person_changed = Signal()
     people_changed = Signal()
     language_changed = Signal()
-    entry_refused = Signal(object)
+    sign_in_refused = Signal(object)
 
     def __init__(self, settings: "Settings", runner: Runner, clock: Clock, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -91,14 +91,14 @@ class WindowContext(QObject):
         self.theme: ThemeName | None = None
         self.operator = settings.operator
         self.people: tuple[Person, ...] = ()
-        self.people_known = False
+        self.are_people_read = False
         self.due_at: datetime | None = None
         self.work_counts = WorkCounts()
         self.connection_state = ConnectionState()
         self.visits: list[Visit] = []
         self.ask_password: Callable[[PasswordRequest], None] | None = None
         """A function that asks the person for the password of a decision; the WindowController sets it."""
-        self._running_acts: list[TaskHandle] = []
+        self._running_acting_calls: list[TaskHandle] = []
         self._attempts = AttemptIds()
 
     # -- services
@@ -146,9 +146,9 @@ class WindowContext(QObject):
             self.bind_services(call), on_done, on_failed, owner=owner, key=key, lane="quick", cancellable=True
         )
 
-    def run_act(
+    def run_acting_call(
         self,
-        call: Act[T],
+        call: ActingCall[T],
         on_done: Callable[[T], None],
         on_failed: Callable[[Failure], None],
         *,
@@ -198,7 +198,7 @@ class WindowContext(QObject):
         def run_again(password: str) -> None:
             run(with_password(call, password))
 
-        def run(attempted_call: Act[T]) -> TaskHandle:
+        def run(attempted_call: ActingCall[T]) -> TaskHandle:
             work = self.bind_services(lambda services: attempted_call(services, request_id))
             return self._track_act(
                 self.runner.run(work, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow")
@@ -210,14 +210,16 @@ class WindowContext(QObject):
         """Add the handle of an acting call to the running ones, unless the call has already ended; return the
         handle.
         """
-        self._running_acts = [act for act in self._running_acts if act.state in ("waiting", "running")]
+        self._running_acting_calls = [
+            act for act in self._running_acting_calls if act.state in ("waiting", "running")
+        ]
         if handle.state in ("waiting", "running"):
-            self._running_acts.append(handle)
+            self._running_acting_calls.append(handle)
         return handle
 
     def run_long_act(
         self,
-        call: LongAct[T],
+        call: LongActingCall[T],
         on_done: Callable[[T], None],
         on_failed: Callable[[Failure], None],
         *,
@@ -226,8 +228,8 @@ class WindowContext(QObject):
         key: Hashable,
     ) -> TaskHandle:
         """Run an acting call that takes minutes, in the lane `long` of the TaskRunner, with a request id as in
-        `run_act`. The call continues when its page or dialog is destroyed. When the window closes, the call's Report
-        is cancelled.
+        `run_acting_call`. The call continues when its page or dialog is destroyed. When the window closes, the call's
+        Report is cancelled.
         """
         request_id = self._attempts.id_of(attempt)
 
@@ -249,7 +251,7 @@ class WindowContext(QObject):
     @property
     def running_acts(self) -> tuple[TaskHandle, ...]:
         """Handles of the acting calls that are waiting or running."""
-        return tuple(act for act in self._running_acts if act.state in ("waiting", "running"))
+        return tuple(act for act in self._running_acting_calls if act.state in ("waiting", "running"))
 
     def page_fetch(self, call: Callable[["Console", Any, int], Page]) -> FetchPage:
         """Return a function that reads one page of a list for a PagedModel. Each time, the function runs
@@ -329,7 +331,11 @@ class WindowContext(QObject):
         read yet. The connection to the database is not considered.
         """
         person = self.current_person
-        if not self.people_known or self.has_unrestricted_people or (person is not None and has_right(person, right)):
+        if (
+            not self.are_people_read
+            or self.has_unrestricted_people
+            or (person is not None and has_right(person, right))
+        ):
             return ""
         if person is None:
             return self.translate("reason.unknown_person", name=self.operator or self.translate("person.nobody"))
@@ -394,7 +400,7 @@ class WindowContext(QObject):
         """Store the list of operators that was read from the database; the list is empty if the database registers
         none.
         """
-        self.people, self.people_known = people, True
+        self.people, self.are_people_read = people, True
         self.people_changed.emit()
 
     def store_due_run(self) -> None:
@@ -402,9 +408,9 @@ class WindowContext(QObject):
         self.due_at = self.now()
         self.connection_state_changed.emit()
 
-    def store_work_counts(self, standing: WorkCounts) -> None:
+    def store_work_counts(self, work_counts: WorkCounts) -> None:
         """Store the new counts (of queues, alerts, unfinished work) and emit `work_counts_changed`."""
-        self.work_counts = standing
+        self.work_counts = work_counts
         self.work_counts_changed.emit()
 
     def update_connection_state(self, **facts: Any) -> None:
@@ -448,7 +454,7 @@ class WindowContext(QObject):
             self.update_connection_state(gateways=tuple(gateways[name] for name in sorted(gateways)))
 
 
-def with_password(call: Act[T], password: str) -> Act[T]:
+def with_password(call: ActingCall[T], password: str) -> ActingCall[T]:
     """Return a function that runs `call` with the typed password. The password is forgotten as soon as the call reads
     it, at the latest when the call ends.
     """

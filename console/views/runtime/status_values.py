@@ -32,8 +32,8 @@ class WorkCounts:
 
     `counts` are the queues with their numbers of records; `unfinished` the unfinished operations; `decision_count`
     the refunds that the acting person may decide; `alert_count` the unacknowledged alerts; `unfinished_run_count` the
-    unfinished bulk runs. `lost_row_count` is the number of operations that the database is known to lack after its
-    return to an earlier state; None if it has not returned to one.
+    unfinished bulk runs. `lost_operation_count` is the number of operations that the database is known to lack after
+    its return to an earlier state; None if it has not returned to one.
     """
 
     counts: tuple[QueueCount, ...] = ()
@@ -42,7 +42,7 @@ class WorkCounts:
     decision_count: int = 0
     alert_count: int = 0
     unfinished_run_count: int = 0
-    lost_row_count: int | None = None
+    lost_operation_count: int | None = None
 
     def find_count(self, queue: str) -> QueueCount | None:
         """Return the count of the queue with this name; None if that queue wasn't counted."""

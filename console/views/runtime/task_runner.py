@@ -13,7 +13,7 @@ import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from console.views.runtime.tasks import Report, Runner, Task, TaskHandle, failure_of
-from console.views.runtime.worker_threads import ThreadCrew
+from console.views.runtime.worker_threads import ThreadPool
 
 
 class TaskRunner(QObject, Runner):
@@ -34,12 +34,12 @@ class TaskRunner(QObject, Runner):
     def __init__(self, parent: QObject | None = None, *, quick: int = 2, slow: int = 4, long: int = 2) -> None:
         super().__init__(parent)
         self._crews = {
-            "quick": ThreadCrew("quick", quick),
-            "slow": ThreadCrew("slow", slow),
-            "long": ThreadCrew("long", long),
+            "quick": ThreadPool("quick", quick),
+            "slow": ThreadPool("slow", slow),
+            "long": ThreadPool("long", long),
         }
         self._waiting_tasks: dict[Hashable, deque[Task]] = {}
-        self._running_keys: set[Task] = set()
+        self._running_tasks: set[Task] = set()
         self._callbacks: deque[Callable[[], None]] = deque()
         self._is_closed = False
         # The signal has no value: it makes the GUI thread run `_run_callbacks`.
@@ -48,18 +48,18 @@ class TaskRunner(QObject, Runner):
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of the running calls, as their callers have given them."""
-        return tuple(task.label for task in self._running_keys)
+        return tuple(task.label for task in self._running_tasks)
 
     def is_idle(self) -> bool:
         """Return True if no call is waiting or running and no callback is pending."""
-        return not self._running_keys and not self._waiting_tasks and not self._callbacks
+        return not self._running_tasks and not self._waiting_tasks and not self._callbacks
 
     def wait_idle(self, timeout: float) -> tuple[str, ...]:
         """Wait at most `timeout` seconds until the running calls end, and run their callbacks. Return the labels of
         the calls that still run.
         """
         deadline = time.monotonic() + timeout
-        while self._running_keys and ThreadCrew.wait(self._crews.values(), deadline - time.monotonic()):
+        while self._running_tasks and ThreadPool.wait(self._crews.values(), deadline - time.monotonic()):
             self._run_callbacks()
         self._run_callbacks()
         return self.labels
@@ -72,7 +72,7 @@ class TaskRunner(QObject, Runner):
         for queue in self._waiting_tasks.values():
             for task in queue:
                 task.cancel()
-        for task in self._running_keys:
+        for task in self._running_tasks:
             task.cancel()
         unfinished = self.wait_idle(timeout)
         for crew in self._crews.values():
@@ -93,7 +93,7 @@ class TaskRunner(QObject, Runner):
     def _begin_task(self, task: Task) -> None:
         task.state = "running"
         task.report = Report(lambda value: self._post_callback(lambda: self._show_progress(task, value)))
-        self._running_keys.add(task)
+        self._running_tasks.add(task)
         context = contextvars.copy_context()
         self._crews[task.lane].submit(lambda: context.run(self._run_task, task))
 
@@ -130,7 +130,7 @@ class TaskRunner(QObject, Runner):
             task.on_progress(value)
 
     def _finish_task(self, task: Task, call_back: Callable[[], None]) -> None:
-        self._running_keys.discard(task)
+        self._running_tasks.discard(task)
         self._begin_next(task.key)
         can_deliver = task.state == "running" and shiboken6.isValid(task.owner)
         if task.state == "running":

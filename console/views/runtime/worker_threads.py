@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 
-class ThreadCrew:
+class ThreadPool:
     """A pool of at most `size` threads. The threads begin the jobs in the order of submission.
 
     They are daemon threads: a hanging call must not keep the process alive after its window has closed.
@@ -38,7 +38,7 @@ class ThreadCrew:
         self._threads.clear()
 
     @classmethod
-    def wait(cls, crews: "Iterable[ThreadCrew]", timeout: float) -> bool:
+    def wait(cls, crews: "Iterable[ThreadPool]", timeout: float) -> bool:
         """Wait at most `timeout` seconds until a job of one of these pools ends. Return True if one has ended or none
         was running, otherwise False.
         """

@@ -26,7 +26,7 @@ CHANGED_ROLES = [_Role.DisplayRole, _Role.ToolTipRole, _Role.AccessibleTextRole,
 
 
 class PageCacheModel(QAbstractTableModel):
-    """The model of a table: rows, headings, placeholders, and the keys of the selected rows (`chosen_keys`).
+    """The model of a table: rows, headings, placeholders, and the keys of the selected rows (`selected_keys`).
 
     Signals:
     - chosen_changed: the person has selected or deselected rows.
@@ -43,7 +43,7 @@ class PageCacheModel(QAbstractTableModel):
     ) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
-        self.chosen_keys: set[Hashable] = set()
+        self.selected_keys: set[Hashable] = set()
         self.is_skeleton = False  # True if placeholders are drawn as grey bars, False if they are blank
         self.key_of = key_of
         self._page_cache = PageCache(key_of, group_of)
@@ -73,16 +73,16 @@ class PageCacheModel(QAbstractTableModel):
             return
         key = self.key_of(item)
         if chosen is None:
-            chosen = key not in self.chosen_keys
-        (self.chosen_keys.add if chosen else self.chosen_keys.discard)(key)
+            chosen = key not in self.selected_keys
+        (self.selected_keys.add if chosen else self.selected_keys.discard)(key)
         self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
         self.chosen_changed.emit()
 
-    def choose_only(self, keys: Iterable[Hashable]) -> None:
+    def select_only(self, keys: Iterable[Hashable]) -> None:
         """Select exactly the rows with these keys. `chosen_changed` isn't emitted, because it only signals a
         selection by the person.
         """
-        self.chosen_keys = set(keys)
+        self.selected_keys = set(keys)
         if len(self._page_cache):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))
 
@@ -97,10 +97,10 @@ class PageCacheModel(QAbstractTableModel):
 
     def is_chosen(self, row: int) -> bool:
         """Return True if the row is selected."""
-        if not self.chosen_keys:
+        if not self.selected_keys:
             return False
         item = self.row_at(row)
-        return item is not None and self.key_of(item) in self.chosen_keys
+        return item is not None and self.key_of(item) in self.selected_keys
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self._page_cache)
@@ -151,5 +151,5 @@ class PageCacheModel(QAbstractTableModel):
         return self._page_cache.entry(row) if 0 <= row < len(self._page_cache) else None
 
     def _check_state(self, entry: Any) -> Qt.CheckState:
-        chosen = self.key_of(entry) in self.chosen_keys
+        chosen = self.key_of(entry) in self.selected_keys
         return Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked

@@ -8,12 +8,12 @@ from PySide6.QtCore import QModelIndex
 
 from console.views.runtime.page_fetch import Page
 from console.views.tables.model import CHANGED_ROLES, PageCacheModel
-from console.views.tables.page_cache import RowChange, Slot, row_changes
+from console.views.tables.page_cache import CachedPage, RowChange, row_changes
 
 _NEXT_PAGE_PLACEHOLDERS = 3
 
 
-class ChangingModel(PageCacheModel):
+class PageUpdateModel(PageCacheModel):
     """A table model whose rows are changed by newly read pages. The subclass PagedModel reads the pages."""
 
     def _apply_page(self, number: int, page: Page) -> None:
@@ -36,7 +36,7 @@ class ChangingModel(PageCacheModel):
                 slots[number].entries = []
         start, last_use = slots[first].start, max(slot.last_use for slot in slots[first : last + 1])
         old_entries = [entry for slot in slots[first : last + 1] for entry in slot.entries or ()]
-        slots[first : last + 1] = [Slot(start, len(old_entries), old_entries, last_use)]
+        slots[first : last + 1] = [CachedPage(start, len(old_entries), old_entries, last_use)]
         self._page_cache.recompute_row_positions()
         new_entries = self._page_cache.add_group_headings(first, [row for page in pages for row in page.rows])
         for change in row_changes(old_entries, new_entries, self._page_cache.entry_key):
@@ -44,20 +44,20 @@ class ChangingModel(PageCacheModel):
         slots[first : first + 1] = self._split_slot(slots[first], pages)
         self._page_cache.recompute_row_positions()
 
-    def _split_slot(self, slot: Slot, pages: Sequence[Page]) -> list[Slot]:
+    def _split_slot(self, slot: CachedPage, pages: Sequence[Page]) -> list[CachedPage]:
         """Split a slot (the stored page of a list) that contains the rows of several pages into one slot per page. A
         heading goes to the page of the row below it.
         """
-        parts: list[Slot] = []
+        parts: list[CachedPage] = []
         entries, start, group_of = slot.entries or [], slot.start, self._page_cache.group_of
         for page in pages:
             entry_count = self._page_cache.count_entries_of_rows(entries, len(page.rows))
             last_group = group_of(page.rows[-1]).key if group_of and page.rows else None
-            parts.append(Slot(start, entry_count, entries[:entry_count], slot.last_use, last_group))
+            parts.append(CachedPage(start, entry_count, entries[:entry_count], slot.last_use, last_group))
             entries, start = entries[entry_count:], page.next
         return parts
 
-    def _resize(self, slot: Slot, first_row: int, old_count: int, new_count: int) -> None:
+    def _resize(self, slot: CachedPage, first_row: int, old_count: int, new_count: int) -> None:
         """Change the number of placeholders of a slot (the stored page of a list) from `old_count` to `new_count`.
         `first_row` is the position of the slot's first row in the list.
         """
@@ -103,7 +103,7 @@ class ChangingModel(PageCacheModel):
         """Add placeholders for the next page, which begins at the cursor `start` and whose length is unknown."""
         row = len(self._page_cache)
         self.beginInsertRows(QModelIndex(), row, row + _NEXT_PAGE_PLACEHOLDERS - 1)
-        self._page_cache.slots.append(Slot(start, _NEXT_PAGE_PLACEHOLDERS))
+        self._page_cache.slots.append(CachedPage(start, _NEXT_PAGE_PLACEHOLDERS))
         self._page_cache.recompute_row_positions()
         self.endInsertRows()
 

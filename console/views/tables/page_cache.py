@@ -16,7 +16,7 @@ Entry = Any  # a row as the service returned it, or a Group
 
 
 @dataclass(slots=True)
-class Slot:
+class CachedPage:
     """One stored page of a list. `start` is the cursor at which it starts; `count` the number of its rows and
     headings, or of its placeholders; `entries` its rows and headings, None while it isn't loaded; `last_use` the
     value of a counter at its last use (0: never used); `last_group` the key of the group of its last row.
@@ -51,12 +51,12 @@ class PageCache:
 
     key_of: Callable[[Any], Hashable]
     group_of: Callable[[Any], Group] | None
-    slots: list[Slot] = field(default_factory=list)
+    slots: list[CachedPage] = field(default_factory=list)
     _end_rows: list[int] = field(default_factory=list)
 
     def reset_slots(self, placeholders: int) -> None:
         """Forget all pages and start with one page of `placeholders` placeholder rows."""
-        self.slots = [Slot(None, placeholders)]
+        self.slots = [CachedPage(None, placeholders)]
         self.recompute_row_positions()
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from console.views.runtime.page_fetch import FetchPage, Page
 from console.views.runtime.tasks import Failure, Runner
 from console.views.tables.columns import Column, Group
-from console.views.tables.model_updates import ChangingModel
+from console.views.tables.model_updates import PageUpdateModel
 from console.views.tables.page_cache import RowChange
 from console.views.theme.design_tokens import tokens
 
@@ -19,7 +19,7 @@ _FIRST_PLACEHOLDERS = 8
 
 
 @dataclass(slots=True)
-class _Reread:
+class _PageRangeRead:
     """A range of pages, `first` to `last`, that is being read again; `pages` are the pages of the range that have
     arrived so far.
     """
@@ -36,19 +36,19 @@ class _Reread:
         return page.next is None or len(self.pages) > self.last - self.first
 
 
-class PagedModel(ChangingModel):
+class PagedModel(PageUpdateModel):
     """A list of any length that is read page by page. Until a row's page is read, a placeholder is shown; `data()`
     never waits for a page.
 
     Signals:
     - about_to_change, changed: before and after every change of rows, so that a view can restore its position.
-    - arrived: a page was read and its rows are in the model.
+    - page_applied: a page was read and its rows are in the model.
     - failed(Failure): a page could not be read. The shown rows stay; `read_again` tries again.
     """
 
     about_to_change = Signal()
     changed = Signal()
-    arrived = Signal()
+    page_applied = Signal()
     failed = Signal(object)
 
     def __init__(
@@ -70,7 +70,7 @@ class PagedModel(ChangingModel):
         self._fetch: FetchPage | None = None
         self._query_number = 0
         self._pending_page: int | None = None
-        self._reread: _Reread | None = None
+        self._reread: _PageRangeRead | None = None
         self._visible_rows = (0, 0)
         self._missed_row: int | None = None  # a requested row that isn't visible
         self._use_count = 0
@@ -89,7 +89,7 @@ class PagedModel(ChangingModel):
         self._query_number += 1
         self._fetch, self._pending_page, self._reread, self._has_failed = fetch, None, None, False
         self._visible_rows, self._missed_row = (0, 0), None
-        self.chosen_keys.clear()
+        self.selected_keys.clear()
         self._page_cache.reset_slots(_FIRST_PLACEHOLDERS)
         self.endResetModel()
         self._read_next_page()
@@ -106,7 +106,7 @@ class PagedModel(ChangingModel):
         for number, page in enumerate(self._page_cache.slots):
             if not first_page <= number <= last_page:
                 page.entries = None  # read again when it is scrolled into view
-        self._reread = None if self.is_loading else _Reread(first_page, last_page, [])
+        self._reread = None if self.is_loading else _PageRangeRead(first_page, last_page, [])
         self._read_next_page()
 
     def replace_row(self, row: Any) -> bool:
@@ -242,7 +242,7 @@ class PagedModel(ChangingModel):
         self._update_following(last_number, page)
         self._page_cache.limit_loaded_pages(MAX_KEPT_PAGES)
         self.changed.emit()
-        self.arrived.emit()
+        self.page_applied.emit()
 
     def _update_following(self, number: int, page: Page) -> None:
         """Update the pages after page `number` by the cursor of the next page: remove them at the end of the list,
@@ -257,7 +257,7 @@ class PagedModel(ChangingModel):
         elif next_slot.start != page.next:
             next_slot.start = page.next
             if next_slot.entries is not None:  # the loaded pages overlap or lack rows between them: read them again
-                self._reread = _Reread(number, self._last_loaded(number), [])
+                self._reread = _PageRangeRead(number, self._last_loaded(number), [])
 
     def _last_loaded(self, number: int) -> int:
         """Return the number of the last page in the series of loaded pages that begins with page `number`."""

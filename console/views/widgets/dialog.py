@@ -19,7 +19,7 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_scroll_area
 from console.views.widgets.buttons import IconButton, KeyButton
-from console.views.widgets.overlay import Veil
+from console.views.widgets.overlay import OverlayLayer
 
 _MARGIN_PX = 20
 _MIN_CONTENT_HEIGHT_PX = 96
@@ -54,7 +54,7 @@ class DialogFrame(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)  # only for the rounded corners
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._veil = Veil(parent.window()) if parent is not None else None
+        self._veil = OverlayLayer(parent.window()) if parent is not None else None
         self.finished.connect(self._remove_veil)
         self._title = TextLabel("", "dialog_title")
         self._subtitle = TextLabel("", "small", "muted", wrap=True)

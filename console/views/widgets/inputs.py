@@ -30,7 +30,7 @@ class Edit(QLineEdit):
     focus_ring: int | None = None
 
 
-class Area(QPlainTextEdit):
+class MultiLineEdit(QPlainTextEdit):
     """A multi-line text input; the Tab key moves to the next control."""
 
     focus_ring: int | None = None
@@ -57,7 +57,7 @@ class Field(QWidget):
     ) -> None:
         super().__init__(parent)
         self._role: TypeRoleName = role
-        self.edit: Edit | Area = Area() if area else Edit()
+        self.edit: Edit | MultiLineEdit = MultiLineEdit() if area else Edit()
         self.edit.setAccessibleName(label)
         self.edit.setFont(current_appearance().font(role))
         if right and isinstance(self.edit, Edit):

@@ -5,7 +5,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QWidget
 
 
-class Veil(QFrame):
+class OverlayLayer(QFrame):
     """A translucent layer that covers a window while a search box or dialog is open above it.
 
     Signals:

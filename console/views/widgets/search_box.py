@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
-from console.views.widgets.overlay import Veil
+from console.views.widgets.overlay import OverlayLayer
 from console.views.widgets.search_results import OmniGroup, OmniList
 from console.views.widgets.window_bars import HintBar
 
@@ -59,7 +59,7 @@ class Omnibox(QObject):
         super().__init__(window)
         self._window = window
         self._previous_focus: QWidget | None = None
-        self.veil = Veil(window)
+        self.veil = OverlayLayer(window)
         self.veil.clicked.connect(self.close)
         self.frame = OmniboxFrame(window)
         self.frame.setAccessibleName(name)

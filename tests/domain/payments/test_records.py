@@ -43,7 +43,7 @@ def test_what_could_still_be_refunded(reserved: int, refunded: int, aside: int, 
     shows it.
     """
     payment = replace(PAYMENT, reserved_minor=reserved, refunded_minor=refunded, set_aside_minor=aside)
-    assert payment.left_minor == left
+    assert payment.refundable_minor == left
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_could_still_be_refunded(reserved: int, refunded: int, aside: int, 
 )
 def test_an_accounts_room(balance: int, reserved: int, room: int) -> None:
     """Below its limit; an account that is over it has none, and never less."""
-    assert Account(1, "1180301018771", "JPY", 1000, balance, reserved, 1).room_minor == room
+    assert Account(1, "1180301018771", "JPY", 1000, balance, reserved, 1).available_minor == room
 
 
 @pytest.mark.parametrize(

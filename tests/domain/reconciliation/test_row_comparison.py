@@ -66,7 +66,7 @@ def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str 
 def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: Verdict, follow: Consequence) -> None:
     """Both sides as they are: what is said, and what follows."""
     found = compare_row(ours, told)
-    assert (found.verdict, found.follow) == (verdict, follow)
+    assert (found.verdict, found.consequence) == (verdict, follow)
 
 
 def report(minor: int = 3300) -> PaymentReport:

@@ -191,7 +191,7 @@ def test_whoever_lacks_a_role_is_told_which(what: str) -> None:
 @pytest.mark.parametrize("held", [True, False])
 def test_an_unknown_one_is_asked_about_by_one_at_a_time(certainty: Certainty, running: bool, held: bool) -> None:
     """A known one is compared beside whatever else is done, unless it is being sent."""
-    facts = ChoiceFacts(replace(CHECK, certainty=certainty), NOW, OPERATORS, running=running, is_leased=held)
+    facts = ChoiceFacts(replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=running, is_leased=held)
     busy = running or (held and certainty is Certainty.UNKNOWN)
     assert find_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
 

@@ -71,7 +71,7 @@ def test_a_run_that_does_not_end_is_overdue() -> None:
 
 def test_failing_again_and_again_is_overdue() -> None:
     """However far it is put off."""
-    assert [is_overdue(task(failures=n, trouble="x"), AT - HOUR, REAL) for n in range(4)] == [
+    assert [is_overdue(task(failures=n, error_code="x"), AT - HOUR, REAL) for n in range(4)] == [
         False,
         False,
         False,

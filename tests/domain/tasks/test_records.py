@@ -21,7 +21,7 @@ DAY = date(2026, 11, 19)
 
 def test_a_new_task_has_never_run_nor_failed() -> None:
     task = ScheduledTask("probes", timedelta(seconds=30), NOW)
-    assert (task.taken, task.failures, task.trouble, task.position, task.version) == (0, 0, None, None, 1)
+    assert (task.record_count, task.failures, task.error_code, task.position, task.version) == (0, 0, None, None, 1)
     assert (task.begun_at, task.ended_at) == (None, None)
 
 

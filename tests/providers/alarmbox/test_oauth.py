@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from console.providers.alarmbox.oauth import AlarmBoxConfig
-from console.providers.credit_provider import TokenPair, TokenRefused, TokenUnavailable
+from console.providers.credit_provider import CredentialsRefused, TokenPair, TokenUnavailable
 from tests.providers.parts import CLOCK, PAIR_ANSWER, alarmbox, pair
 from tests.providers.raw_server import says, serving
 
@@ -22,7 +22,7 @@ OVER = says(400, {"error": "invalid_grant"})
 def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> None:
     """Counted from when we asked; what can't be a number of seconds is not known."""
     with serving(says(200, PAIR_ANSWER | answer)) as server:
-        found = alarmbox(server.url).oauth.exchange("rt-1")
+        found = alarmbox(server.url).oauth_calls.exchange("rt-1")
     assert found is not None
     assert found.expires_at == (None if lives is None else CLOCK.now() + timedelta(seconds=lives))
 
@@ -30,13 +30,13 @@ def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> 
 def test_a_refresh_token_that_does_not_rotate_goes_on() -> None:
     """OAuth lets a server leave it out; then the old one stays valid."""
     with serving(says(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
-        assert alarmbox(server.url).oauth.exchange("rt-1") == TokenPair("at-2", "rt-1", None)
+        assert alarmbox(server.url).oauth_calls.exchange("rt-1") == TokenPair("at-2", "rt-1", None)
 
 
 def test_the_first_authorisation() -> None:
     """The address to open, then the code that was shown there, exchanged once."""
     with serving(NEW) as server:
-        oauth = alarmbox(server.url).oauth
+        oauth = alarmbox(server.url).oauth_calls
         address = urlsplit(oauth.authorize_url(state="x y"))
         assert f"{address.scheme}://{address.netloc}{address.path}" == f"{server.url}/oauth/authorize"
         assert parse_qs(address.query) == {
@@ -55,12 +55,12 @@ def test_a_code_is_exchanged_once_only() -> None:
     """A code serves once: no retry after a lost answer, and a refused one says so."""
     with serving(says(500)) as server:
         with pytest.raises(TokenUnavailable):
-            alarmbox(server.url).oauth.exchange_code("code-1")
+            alarmbox(server.url).oauth_calls.exchange_code("code-1")
         assert len(server.requests) == 1
     with serving(says(200, {"access_token": "at-2"})) as server, pytest.raises(TokenUnavailable):
-        alarmbox(server.url).oauth.exchange_code("code-1")
-    with serving(OVER) as server, pytest.raises(TokenRefused):
-        alarmbox(server.url).oauth.exchange_code("code-1")
+        alarmbox(server.url).oauth_calls.exchange_code("code-1")
+    with serving(OVER) as server, pytest.raises(CredentialsRefused):
+        alarmbox(server.url).oauth_calls.exchange_code("code-1")
 
 
 def test_secrets_hide() -> None:
@@ -71,5 +71,5 @@ def test_secrets_hide() -> None:
     assert "rt-1" not in repr(pair())
     with serving(says(500, "s3cret-of-client")) as server:
         with pytest.raises(TokenUnavailable) as caught:
-            alarmbox(server.url).oauth.exchange("rt-1")
+            alarmbox(server.url).oauth_calls.exchange("rt-1")
         assert "s3cret" not in repr(caught.value)

@@ -11,7 +11,7 @@ import pytest
 
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
-from console.providers.alarmbox.responses import judge_detail, judge_pdf
+from console.providers.alarmbox.responses import make_detail_converter, make_pdf_converter
 from console.providers.credit_provider import PdfAnswer
 from console.providers.http.transport import HttpAnswer
 from tests.providers.parts import CHECK, alarmbox
@@ -22,7 +22,7 @@ TEXT = b64encode(PDF).decode()
 
 
 def judged(body: bytes) -> Outcome[PdfAnswer]:
-    return judge_pdf(12345)(HttpAnswer(200, {}, body, "hash"))
+    return make_pdf_converter(12345)(HttpAnswer(200, {}, body, "hash"))
 
 
 def answer(text: object) -> bytes:
@@ -158,7 +158,7 @@ def test_evidence_holds_no_file() -> None:
 
 def test_a_file_does_not_disturb_the_detail() -> None:
     """A file that came without being asked for, even a broken one, leaves the report readable."""
-    outcome = judge_detail(12345)(HttpAnswer(200, {}, answer("not base64!!"), "hash"))
+    outcome = make_detail_converter(12345)(HttpAnswer(200, {}, answer("not base64!!"), "hash"))
     assert outcome.kind is OutcomeClass.SUCCEEDED
 
 

@@ -10,7 +10,7 @@ from console.domain.provider_outcome import OutcomeClass, Sent
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox import client as module
 from console.providers.alarmbox.client import AlarmBox
-from console.providers.credit_provider import Capabilities, CreditReader, CreditVendor
+from console.providers.credit_provider import Capabilities, CreditCheckProvider, CreditCheckReader
 from console.providers.http.transport import HttpTransport
 from tests.providers.parts import BOUGHT, NUMBER, REQUEST, Turns, alarmbox
 from tests.providers.raw_server import says, serving
@@ -42,7 +42,7 @@ def test_what_was_not_given_is_not_sent() -> None:
 def test_what_reads_send() -> None:
     """Detail, file and list ask at the documented addresses."""
     with serving(says(500)) as server:
-        reader = alarmbox(server.url, finds=True).reader()
+        reader = alarmbox(server.url, finds=True).make_reader()
         reader.read_detail(12345)
         reader.read_pdf(12345)
         reader.find_purchases(NUMBER)
@@ -56,8 +56,8 @@ def test_what_reads_send() -> None:
 
 def test_the_protocols_fit() -> None:
     """AlarmBox is a vendor, its reader a reader, and both say what AlarmBox can do."""
-    vendor: CreditVendor = alarmbox("https://api.alarmbox.jp")
-    reader: CreditReader = vendor.reader()
+    vendor: CreditCheckProvider = alarmbox("https://api.alarmbox.jp")
+    reader: CreditCheckReader = vendor.make_reader()
     assert reader.name == vendor.name == "alarmbox"
     assert reader.capabilities == vendor.capabilities
     assert vendor.capabilities == Capabilities(True, True, True, finds_purchases=False)
@@ -102,7 +102,7 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
 
         return judge
 
-    monkeypatch.setattr(module, "judge_purchase", broken_judge)
+    monkeypatch.setattr(module, "make_purchase_converter", broken_judge)
     with serving(says(200, BOUGHT)) as server:
         outcome = alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "internal_error")

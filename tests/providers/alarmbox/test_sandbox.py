@@ -8,7 +8,7 @@ import pytest
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import PurchaseRequest
-from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, open_alarmbox
+from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, make_alarmbox_adapter
 from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SandboxControl
 from console.sandbox.rules.registry import FAULTS
 from tests.providers.parts import MemoryTokens, Turns
@@ -26,7 +26,7 @@ def tokens() -> MemoryTokens:
 def vendor(url: str, tokens: MemoryTokens, *, scale: float = 1.0, finds: bool = False) -> AlarmBox:
     config = AlarmBoxConfig(url, CLIENT_ID, CLIENT_SECRET, find_purchases=finds)
     clock = SystemClock()
-    return open_alarmbox(config, tokens=tokens, gate=Turns(), clock=clock, scale=TimeScale(scale))
+    return make_alarmbox_adapter(config, tokens=tokens, gate=Turns(), clock=clock, scale=TimeScale(scale))
 
 
 def bought(outcome: Outcome[object]) -> None:
@@ -122,7 +122,7 @@ def test_a_revoked_authorisation_asks_for_a_person(control: SandboxControl, toke
     control.revoke_tokens()
     outcome = box.buy_check(REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
-    tokens.pair = box.oauth.exchange_code(_code(box))
+    tokens.pair = box.oauth_calls.exchange_code(_code(box))
     bought(box.buy_check(REQUEST))
 
 
@@ -131,7 +131,7 @@ def _code(box: AlarmBox) -> str:
     import json
     from urllib.request import Request, urlopen
 
-    with urlopen(Request(box.oauth.authorize_url(), headers={"Accept": "application/json"})) as page:
+    with urlopen(Request(box.oauth_calls.authorize_url(), headers={"Accept": "application/json"})) as page:
         return str(json.load(page)["code"])
 
 

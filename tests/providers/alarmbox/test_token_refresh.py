@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import OutcomeClass, Sent
-from console.providers.credit_provider import Exchange, TokenPair
+from console.providers.credit_provider import TokenExchange, TokenPair
 from tests.providers.parts import BOUGHT, CLOCK, PAIR_ANSWER, REQUEST, MemoryTokens, Turns, alarmbox, pair
 from tests.providers.raw_server import Script, hangs, resets, says, sends, serving
 
@@ -91,7 +91,7 @@ def test_somebody_else_has_refreshed() -> None:
     """A pair that became newer meanwhile is used without asking for another."""
 
     class Overtaken(MemoryTokens):
-        def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+        def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
             self.pair = pair(n=7)
             return super().refresh(exchange, stale=stale)
 
@@ -228,7 +228,7 @@ class Broken(MemoryTokens):
             raise self._reading
         return super().current()
 
-    def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
         if self._refreshing:
             raise self._refreshing
         return super().refresh(exchange, stale=stale)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from console.domain.calendar_days import JST
 from console.domain.money import Money
-from console.providers.atom.aes import DecryptionFailed, decrypt_padded, derive_key, seal, unseal
+from console.providers.atom.aes import DecryptionFailed, decrypt_padded, decrypt_text, derive_key, encrypt_text
 from console.providers.atom.signing import (
     AmountFormat,
     are_signatures_equal,
@@ -31,8 +31,8 @@ def test_sealed_vectors(vector: dict[str, Any]) -> None:
     """Key and sealed text are the published ones, and back; the key's text is never decoded."""
     key = derive_key(vector["password"], vector["salt"])
     assert key.hex() == vector["derived_key_hex"]
-    assert seal(vector["plaintext"], key) == vector["expected_hex"]
-    assert unseal(vector["expected_hex"], key) == vector["plaintext"]
+    assert encrypt_text(vector["plaintext"], key) == vector["expected_hex"]
+    assert decrypt_text(vector["expected_hex"], key) == vector["plaintext"]
 
 
 @pytest.mark.parametrize("vector", BROKEN, ids=[v["id"] for v in BROKEN])
@@ -40,44 +40,44 @@ def test_broken_vectors(vector: dict[str, Any]) -> None:
     """The text, or one error that says nothing."""
     key = derive_key(vector["password"], vector["salt"])
     if vector["expected"] != "DECRYPT_ERROR":
-        assert unseal(vector["hex"], key) == vector["expected"]
+        assert decrypt_text(vector["hex"], key) == vector["expected"]
         return
     with pytest.raises(DecryptionFailed) as caught:
-        unseal(vector["hex"], key)
+        decrypt_text(vector["hex"], key)
     assert (caught.value.args, str(caught.value)) == ((), "")
 
 
 @given(st.text(max_size=200))
 def test_sealing_and_back(text: str) -> None:
     """Whatever text goes in comes out, in upper-case hex on the way and read in either case."""
-    sealed = seal(text, KEY)
+    sealed = encrypt_text(text, KEY)
     assert sealed == sealed.upper()
     assert len(sealed) % 32 == 0
-    assert unseal(sealed, KEY) == text == unseal(sealed.lower(), KEY)
+    assert decrypt_text(sealed, KEY) == text == decrypt_text(sealed.lower(), KEY)
 
 
 @given(st.text(max_size=100), st.data())
 def test_a_flipped_bit_never_opens_to_the_same(text: str, data: st.DataObject) -> None:
     """What was changed on the way opens to something else or to nothing."""
-    sealed = bytearray(unhexlify(seal(text, KEY)))
+    sealed = bytearray(unhexlify(encrypt_text(text, KEY)))
     place = data.draw(st.integers(0, len(sealed) * 8 - 1))
     sealed[place // 8] ^= 1 << place % 8
     try:
-        assert unseal(sealed.hex(), KEY) != text
+        assert decrypt_text(sealed.hex(), KEY) != text
     except DecryptionFailed:
         pass
 
 
-@given(st.text(max_size=100).map(lambda text: seal(text, KEY)), st.data())
+@given(st.text(max_size=100).map(lambda text: encrypt_text(text, KEY)), st.data())
 def test_what_is_cut_never_opens_to_the_whole(sealed: str, data: st.DataObject) -> None:
     """A cut at any place is noticed: at a block's end by the padding, elsewhere by the length."""
     cut = data.draw(st.integers(0, len(sealed) - 1))
     try:
-        opened = unseal(sealed[:cut], KEY)
+        opened = decrypt_text(sealed[:cut], KEY)
     except DecryptionFailed:
         return
     assert cut % 32 == 0
-    assert opened != unseal(sealed, KEY)
+    assert opened != decrypt_text(sealed, KEY)
 
 
 @given(st.binary(max_size=64) | st.text(max_size=64))
@@ -85,7 +85,7 @@ def test_garbage_is_never_an_accident(garbage: bytes | str) -> None:
     """Any bytes or text at all: a text or SealBroken, no other error."""
     given_text = garbage.hex() if isinstance(garbage, bytes) else garbage
     try:
-        unseal(given_text, KEY)
+        decrypt_text(given_text, KEY)
     except DecryptionFailed:
         pass
 
@@ -97,7 +97,7 @@ NO_HEX = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "980564D2B236
 def test_what_is_no_hex(text: str) -> None:
     """Blanks, prefixes and other digits are no hex."""
     with pytest.raises(DecryptionFailed):
-        unseal(text, KEY)
+        decrypt_text(text, KEY)
 
 
 def test_paddings_that_are_none() -> None:
@@ -134,7 +134,7 @@ def test_threads_do_not_mix_their_texts() -> None:
     """What is remembered of a key holds nothing of a text."""
     texts = [f"{number}-" * (number % 50) for number in range(400)]
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda text: unseal(seal(text, KEY), KEY), texts)) == texts
+        assert list(pool.map(lambda text: decrypt_text(encrypt_text(text, KEY), KEY), texts)) == texts
 
 
 def test_salt_and_key_may_differ() -> None:

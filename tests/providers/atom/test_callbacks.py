@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from console.domain.money import Money
 from console.domain.provider_outcome import OutcomeClass
-from console.providers.atom.aes import derive_key, seal
-from console.providers.atom.callbacks import LARGEST_CALLBACK_BYTES, open_callback
+from console.providers.atom.aes import derive_key, encrypt_text
+from console.providers.atom.callbacks import LARGEST_CALLBACK_BYTES, parse_callback
 from console.providers.atom.signing import compute_signature
 from console.providers.payment_notices import Callback
 from tests.providers.payment_parts import MERCHANT, REQUEST_KEY, VECTORS, atom, response_key
@@ -23,11 +23,11 @@ BODY = CALLBACKS[0]["form_body"].encode()
 
 
 def opened(body: bytes) -> Callback:
-    return open_callback(body, MERCHANT)
+    return parse_callback(body, MERCHANT)
 
 
 def form(text: str, key: bytes | None = None) -> bytes:
-    return f"merchId=317157&encData={seal(text, key or response_key())}".encode()
+    return f"merchId=317157&encData={encrypt_text(text, key or response_key())}".encode()
 
 
 def changed(change: dict[str, Any], where: str = "payDetails") -> dict[str, Any]:
@@ -60,7 +60,7 @@ def signed(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes
 def refused(found: Callback) -> bool:
     """Refused, and in the one way: all that is seen from outside is the same for every cause."""
     same = (False, "", OutcomeClass.UNKNOWN, "callback_refused", None)
-    return (found.genuine, found.event_id, found.kind, found.reason, found.report) == same
+    return (found.has_valid_signature, found.event_id, found.kind, found.reason, found.report) == same
 
 
 @pytest.mark.parametrize("vector", CALLBACKS, ids=[v["id"] for v in CALLBACKS])
@@ -68,9 +68,9 @@ def test_vectors(vector: dict[str, Any]) -> None:
     """Every published callback is believed or refused as it says, with its class."""
     keys = {"response_key": vector["res_key"], "response_salt": vector["res_salt"]}
     merchant = replace(MERCHANT, **keys, response_hash_key=vector["res_hash_key"])
-    found = open_callback(vector["form_body"].encode(), merchant)
+    found = parse_callback(vector["form_body"].encode(), merchant)
     expected = vector["expected"]
-    assert found.genuine == expected["signature_ok"] == expected["accept"]
+    assert found.has_valid_signature == expected["signature_ok"] == expected["accept"]
     assert found.kind == expected["class"]
     assert refused(found) is not expected["accept"]
 
@@ -79,7 +79,7 @@ def test_a_good_callback_is_read_whole() -> None:
     """Order, payment, both sums and the time; the payer's account stays out of the evidence."""
     found = atom("http://127.0.0.1:1").parse_callback(BODY)
     assert found.report is not None
-    assert (found.hint, found.report.provider_payment_id) == ("ORD20261120000123", "11000000615892")
+    assert (found.merchant_payment_id, found.report.provider_payment_id) == ("ORD20261120000123", "11000000615892")
     assert (found.report.amount, found.report.total) == (Money(50_000, "INR"), Money(51_767, "INR"))
     assert found.report.paid_at == datetime(2026, 11, 20, 6, 52, 10, tzinfo=UTC)
     assert "213232323" not in found.evidence
@@ -108,7 +108,13 @@ def test_every_flipped_bit_refuses() -> None:
 def told(found: Callback) -> tuple[object, ...]:
     """What of a callback the signature covers."""
     assert found.report is not None
-    return found.event_id, found.hint, found.report.total, found.report.method, found.report.bank_reference
+    return (
+        found.event_id,
+        found.merchant_payment_id,
+        found.report.total,
+        found.report.method,
+        found.report.bank_reference,
+    )
 
 
 def test_a_good_callback_that_is_too_large_is_refused_unopened() -> None:
@@ -116,7 +122,7 @@ def test_a_good_callback_that_is_too_large_is_refused_unopened() -> None:
     large = form(TEXT + " " * (LARGEST_CALLBACK_BYTES // 2))
     found = opened(large)
     assert refused(found)
-    assert (found.hint, found.evidence) == (None, f"{len(large)} bytes")
+    assert (found.merchant_payment_id, found.evidence) == (None, f"{len(large)} bytes")
 
 
 def test_every_cut_refuses() -> None:
@@ -129,7 +135,7 @@ def test_a_text_that_lost_its_padding_refuses() -> None:
     """A whole message without the block of padding behind it is not one."""
     text = TEXT + " " * (-len(TEXT.encode()) % 16)
     whole = form(text)
-    assert opened(whole).genuine
+    assert opened(whole).has_valid_signature
     assert refused(opened(whole[:-32]))
 
 
@@ -176,8 +182,8 @@ def test_what_is_not_signed_for_is_refused(body: bytes) -> None:
 
 def test_a_refused_callback_may_name_an_order_to_ask_about() -> None:
     """A notice without a signature can't be believed, but its order can be asked about."""
-    assert opened(UNSIGNED["no signature"]).hint == "ORD20261120000123"
-    assert opened(HOSTILE["no hex"]).hint is None
+    assert opened(UNSIGNED["no signature"]).merchant_payment_id == "ORD20261120000123"
+    assert opened(HOSTILE["no hex"]).merchant_payment_id is None
 
 
 def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
@@ -185,7 +191,7 @@ def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
     seen = set()
     for body in (*HOSTILE.values(), *UNSIGNED.values()):
         found = opened(body)
-        told_apart = {"hint", "evidence", "sha256"}
+        told_apart = {"merchant_payment_id", "evidence", "sha256"}
         seen.add(tuple(getattr(found, field.name) for field in fields(found) if field.name not in told_apart))
     assert len(seen) == 1
 
@@ -209,7 +215,7 @@ def test_odd_fields_are_refused_without_a_word(change: dict[str, Any], where: st
 def test_a_null_bank_number_counts_as_empty() -> None:
     """What the bank has not numbered contributes nothing to the signature."""
     found = opened(signed(changed({"bankDetails": {"bankTxnId": None}}, "payModeSpecificData")))
-    assert found.genuine
+    assert found.has_valid_signature
     assert found.report is not None
     assert found.report.bank_reference is None
 
@@ -227,7 +233,7 @@ def test_a_null_bank_number_counts_as_empty() -> None:
 def test_genuine_and_not_understood(change: dict[str, Any], where: str, kind: str, reason: str) -> None:
     """The provider said it, but nobody knows what: unknown, never false."""
     found = opened(signed(changed(change, where)))
-    assert found.genuine
+    assert found.has_valid_signature
     assert (found.kind, found.reason, found.report) == (kind, reason, None)
 
 

@@ -9,8 +9,8 @@ import pytest
 from console.domain.clock import TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
-from console.providers.atom.aes import derive_key, unseal
-from console.providers.atom.client import AtomConfig, AtomUrls, open_atom
+from console.providers.atom.aes import decrypt_text, derive_key
+from console.providers.atom.client import AtomConfig, AtomUrls, make_atom_adapter
 from console.providers.atom.request_bodies import (
     Verification,
     make_auth_text,
@@ -103,7 +103,7 @@ def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
     assert kinds == {"application/x-www-form-urlencoded"}
     assert {form["merchId"][0] for form in forms} == {"317157"}
     key = derive_key(REQUEST_KEY, REQUEST_KEY)
-    opened = [unseal(form["encData"][0], key) for form in forms]
+    opened = [decrypt_text(form["encData"][0], key) for form in forms]
     assert opened[0] == PLAIN["ndps-c-auth"]
     assert opened[2:] == [PLAIN["ndps-c-refund"], PLAIN["ndps-c-status-req"]]
 
@@ -125,7 +125,7 @@ def test_an_unfit_address_is_refused_at_once(url: str) -> None:
     """An address that is none, plain http, or one that hides more than a path."""
     config = AtomConfig(replace(AtomUrls.from_origin("http://127.0.0.1:1"), refund=url), MERCHANT)
     with pytest.raises(ConsoleError) as caught:
-        open_atom(config, gate=Turns(), clock=CLOCK, scale=TimeScale())
+        make_atom_adapter(config, gate=Turns(), clock=CLOCK, scale=TimeScale())
     assert caught.value.code == "bad_profile"
 
 

@@ -12,8 +12,21 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
 from console.domain.provider_outcome import OutcomeClass as Kind
-from console.providers.atom.responses import make_judge, read_payment, read_refund, read_refund_status, read_token
-from console.providers.atom.status_codes import CODES, PAYMENTS, REMARKS, Call, FailureCause, find_failure_cause
+from console.providers.atom.responses import (
+    make_atom_converter,
+    read_payment,
+    read_refund,
+    read_refund_status,
+    read_token,
+)
+from console.providers.atom.status_codes import (
+    PAYMENT_CODES,
+    REFUND_REMARKS,
+    VERDICTS_BY_CALL,
+    AtomCall,
+    FailureCause,
+    find_failure_cause,
+)
 from console.wording.catalogue import sentences_by_key
 from tests.providers.payment_parts import (
     ATOM_ORDER,
@@ -34,11 +47,11 @@ ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "ndps"]
 STATES = [v for v in VECTORS["states"] if v["domain"].startswith("ndps")]
 ORDER = ATOM_ORDER
 Fields = dict[str, Any]
-READERS: dict[Call, Callable[[Any], Any]] = {
-    Call.AUTH: read_token(ATOM_REQUEST),
-    Call.PAYMENT: read_payment("317157", ATOM_QUESTION),
-    Call.REFUND: read_refund(ORDER),
-    Call.REFUND_STATUS: read_refund_status(ORDER),
+READERS: dict[AtomCall, Callable[[Any], Any]] = {
+    AtomCall.AUTH: read_token(ATOM_REQUEST),
+    AtomCall.PAYMENT: read_payment("317157", ATOM_QUESTION),
+    AtomCall.REFUND: read_refund(ORDER),
+    AtomCall.REFUND_STATUS: read_refund_status(ORDER),
 }
 F, U, N, A, L, P, S = (
     Kind.FAILED_DEFINITE,
@@ -51,11 +64,11 @@ F, U, N, A, L, P, S = (
 )
 
 
-def heard(call: Call, status: int, body: bytes) -> Outcome[Any]:
-    return make_judge(call, response_key(), READERS[call])(answer(status, body))
+def heard(call: AtomCall, status: int, body: bytes) -> Outcome[Any]:
+    return make_atom_converter(call, response_key(), READERS[call])(answer(status, body))
 
 
-def told(call: Call, said: object, status: int = 200) -> Outcome[Any]:
+def told(call: AtomCall, said: object, status: int = 200) -> Outcome[Any]:
     return heard(call, status, sealed(said))
 
 
@@ -82,7 +95,9 @@ def attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | Non
 
 def verified(*attempts: Fields, question: PaymentQuestion = ATOM_QUESTION) -> Outcome[PaymentReport]:
     read = read_payment("317157", question)
-    return make_judge(Call.PAYMENT, response_key(), read)(answer(200, sealed({"payInstrument": list(attempts)})))
+    return make_atom_converter(AtomCall.PAYMENT, response_key(), read)(
+        answer(200, sealed({"payInstrument": list(attempts)}))
+    )
 
 
 # ---- published answers
@@ -117,9 +132,9 @@ def test_states(vector: dict[str, Any]) -> None:
     """Every published state has its business word, whether it is final, and its label."""
     word = vector["provider_state"]
     if vector["domain"] == "ndps-payment":
-        assert (PAYMENTS[word].state, PAYMENTS[word].final) == (vector["business_state"], vector["final"])
+        assert (PAYMENT_CODES[word].state, PAYMENT_CODES[word].final) == (vector["business_state"], vector["final"])
     else:
-        state = REMARKS[word][1]
+        state = REFUND_REMARKS[word][1]
         assert (state, state is not RefundState.SUBMITTED) == (vector["business_state"], vector["final"])
     key = f"provider_state.{vector['domain'].replace('ndps', 'atom')}.{word.replace(' ', '_')}"
     assert sentences_by_key("ja")[key] == vector["label_ja"]
@@ -156,25 +171,30 @@ AUTH_ROWS = {
     "OTS0600": F,
     **{f"OTS{n:04}": F for n in range(601, 642)},
 }
-ROWS = {Call.PAYMENT: PAYMENT_ROWS, Call.REFUND_STATUS: READ_ROWS, Call.REFUND: REFUND_ROWS, Call.AUTH: AUTH_ROWS}
+ROWS = {
+    AtomCall.PAYMENT: PAYMENT_ROWS,
+    AtomCall.REFUND_STATUS: READ_ROWS,
+    AtomCall.REFUND: REFUND_ROWS,
+    AtomCall.AUTH: AUTH_ROWS,
+}
 UNLISTED = ("OTS9999", "OTS0404", "OTS0405", "OTS0408", "OTS0701", "OTS", "0000", "SUCCESS")
 
 
-def coded(call: Call, code: str) -> Outcome[Any]:
-    if call is Call.AUTH:
+def coded(call: AtomCall, code: str) -> Outcome[Any]:
+    if call is AtomCall.AUTH:
         return told(call, {"responseDetails": {"txnStatusCode": code}})
     return told(call, {"payInstrument": details(code)})
 
 
-@pytest.mark.parametrize("call", Call)
-def test_every_code(call: Call) -> None:
+@pytest.mark.parametrize("call", AtomCall)
+def test_every_code(call: AtomCall) -> None:
     """Each row of each table: its class. The tables hold nothing else."""
-    assert set(CODES[call]) == set(ROWS[call])
+    assert set(VERDICTS_BY_CALL[call]) == set(ROWS[call])
     assert {code: coded(call, code).kind for code in ROWS[call]} == ROWS[call]
 
 
-@pytest.mark.parametrize("call", Call)
-def test_unlisted_codes(call: Call) -> None:
+@pytest.mark.parametrize("call", AtomCall)
+def test_unlisted_codes(call: AtomCall) -> None:
     """A code that no row names settles nothing, nor does one that an earlier revision gave another meaning."""
     assert {coded(call, code).kind for code in UNLISTED} == {U}
     listed_elsewhere = set().union(*ROWS.values()) - set(ROWS[call]) - {"OTS0000"}
@@ -182,15 +202,15 @@ def test_unlisted_codes(call: Call) -> None:
 
 
 STATUS_ROWS = {
-    Call.AUTH: {400: F, 401: A, 402: F, 403: A},
-    Call.REFUND: {401: A, 403: A},
-    Call.PAYMENT: {401: A, 403: A, 429: L},
-    Call.REFUND_STATUS: {401: A, 403: A, 429: L},
+    AtomCall.AUTH: {400: F, 401: A, 402: F, 403: A},
+    AtomCall.REFUND: {401: A, 403: A},
+    AtomCall.PAYMENT: {401: A, 403: A, 429: L},
+    AtomCall.REFUND_STATUS: {401: A, 403: A, 429: L},
 }
 
 
-@pytest.mark.parametrize("call", Call)
-def test_every_status(call: Call) -> None:
+@pytest.mark.parametrize("call", AtomCall)
+def test_every_status(call: AtomCall) -> None:
     """Without success the status decides, whatever the body says; an unlisted one is UNKNOWN. A 429 is refused for
     speed where its body says nothing.
     """
@@ -230,9 +250,9 @@ UNOPENED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("call", Call)
+@pytest.mark.parametrize("call", AtomCall)
 @pytest.mark.parametrize("body", UNOPENED.values(), ids=UNOPENED)
-def test_what_cannot_be_opened_is_unknown(call: Call, body: bytes) -> None:
+def test_what_cannot_be_opened_is_unknown(call: AtomCall, body: bytes) -> None:
     """Nothing sealed, nothing whole, or two of them: no answer, and no sealed text is kept."""
     outcome = heard(call, 200, body)
     assert (outcome.kind, outcome.reason, outcome.found) == (U, "not_opened", None)
@@ -249,7 +269,7 @@ NO_MESSAGES = [
 @pytest.mark.parametrize("text", NO_MESSAGES)
 def test_opened_and_unreadable_is_unknown(text: str) -> None:
     """An opened text that is no message settles nothing."""
-    for call in Call:
+    for call in AtomCall:
         outcome = told(call, text)
         assert (outcome.kind, outcome.reason) == (U, "unreadable")
 
@@ -259,7 +279,7 @@ def test_the_form_may_also_be_json_or_lower_case() -> None:
     hexed = sealed(PAID).partition(b"encData=")[2]
     lower = b"encData=" + hexed.lower() + b"\n"
     for body in (b'{"encData":"' + hexed + b'"}', lower, b"encData=" + hexed + b"&merchId=1"):
-        assert heard(Call.PAYMENT, 200, body).kind is S
+        assert heard(AtomCall.PAYMENT, 200, body).kind is S
 
 
 # ---- payments
@@ -285,7 +305,7 @@ def test_evidence_names_no_payer() -> None:
         assert word not in outcome.evidence
     for word in ("OTS0000", "11000000615892", "500.0", "517.67", "ORD20261120000123"):
         assert word in outcome.evidence
-    token = told(Call.AUTH, {"atomTokenId": 15000000033303, "responseDetails": {"txnStatusCode": "OTS0000"}})
+    token = told(AtomCall.AUTH, {"atomTokenId": 15000000033303, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert "15000000033303" not in token.evidence
     assert "payer@" not in repr(outcome)
 
@@ -382,7 +402,7 @@ def test_one_sum_in_many_forms(amount: object) -> None:
 
 def test_a_success_that_says_nothing_else() -> None:
     """Bare codes are published too: known to be paid, and not bookable."""
-    outcome = told(Call.PAYMENT, {"payInstrument": details("OTS0000")})
+    outcome = told(AtomCall.PAYMENT, {"payInstrument": details("OTS0000")})
     assert outcome.kind is S
     assert not got(outcome).bookable
 
@@ -401,7 +421,7 @@ def initiated(change: Fields | None = None, pay: Fields | None = None) -> Outcom
     }
     fields = {"atomTxnId": 11000000615892, "txnCurrency": "INR", "totalRefundAmount": 150.50}
     fields = fields | {"prodDetails": [product | (change or {})]} | (pay or {})
-    return told(Call.REFUND, {"payInstrument": {"payDetails": fields, **details("OTS0000")}})
+    return told(AtomCall.REFUND, {"payInstrument": {"payDetails": fields, **details("OTS0000")}})
 
 
 def test_a_refund_is_accepted_by_its_product() -> None:
@@ -456,7 +476,7 @@ def listed(*refunds: Fields, shape: str = "object") -> Outcome[RefundReport]:
     product = [{"prodName": "NSE", "refundStatus": [ours | change for change in refunds]}]
     status = {"object": {"refundDetails": product}, "list": product, "nested": [{"refundDetails": product}]}[shape]
     fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": status, **details("OTS0000")}
-    return told(Call.REFUND_STATUS, {"payInstrument": fields})
+    return told(AtomCall.REFUND_STATUS, {"payInstrument": fields})
 
 
 @pytest.mark.parametrize("shape", ["object", "list", "nested"])
@@ -467,7 +487,7 @@ def test_every_remark_in_every_shape(shape: str) -> None:
         " refund processed\n": S, "REFUNDED": U, "": U, "SUCCESS": U,
     }  # fmt: skip
     assert {word: listed({"remarks": word}, shape=shape).kind for word in kinds} == kinds
-    assert set(REMARKS) < set(kinds)
+    assert set(REFUND_REMARKS) < set(kinds)
 
 
 def test_our_refund_is_found_among_others() -> None:
@@ -498,10 +518,10 @@ def test_what_of_a_listing_settles_nothing() -> None:
     assert listed({}, {}).kind is S
     assert (listed({"prodRefundId": None}).kind, listed({"prodRefundId": None}).reason) == (U, "no_id")
     other = {"payDetails": {"atomTxnId": 5}, "refundStatusDetails": [], **details("OTS0000")}
-    assert told(Call.REFUND_STATUS, {"payInstrument": other}).reason == "other_payment"
+    assert told(AtomCall.REFUND_STATUS, {"payInstrument": other}).reason == "other_payment"
     for said in (None, "none", 5, [5], {"x": 1}):
         fields = {"refundStatusDetails": said, **details("OTS0000")}
-        assert told(Call.REFUND_STATUS, {"payInstrument": fields}).reason == "unreadable"
+        assert told(AtomCall.REFUND_STATUS, {"payInstrument": fields}).reason == "unreadable"
 
 
 # ---- tokens
@@ -510,7 +530,7 @@ def test_what_of_a_listing_settles_nothing() -> None:
 @pytest.mark.parametrize("token", [15000000033303, "15000000033303"])
 def test_a_token(token: object) -> None:
     """A token opens the page; it is no payment."""
-    outcome = told(Call.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
+    outcome = told(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert (outcome.kind, got(outcome).handle) == (S, "15000000033303")
 
 
@@ -520,5 +540,5 @@ NO_TOKENS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "b
 @pytest.mark.parametrize(("token", "why"), NO_TOKENS)
 def test_no_token(token: object, why: str) -> None:
     """A success without a token is none."""
-    outcome = told(Call.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
+    outcome = told(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert (outcome.kind, outcome.reason) == (U, why)

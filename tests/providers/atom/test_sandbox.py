@@ -33,8 +33,8 @@ def test_atom_from_token_to_refund(control: SandboxControl) -> None:
 
     paid_id = control.payments_control.move_payment("atom", ATOM_NUMBER, "paid", surcharge_minor=1767)["id"]
     callback = vendor.parse_callback(control.payments_control.compose_notice("atom", ATOM_NUMBER)[1])
-    assert callback.genuine
-    assert (callback.kind, callback.hint) == (OutcomeClass.SUCCEEDED, ATOM_NUMBER)
+    assert callback.has_valid_signature
+    assert (callback.kind, callback.merchant_payment_id) == (OutcomeClass.SUCCEEDED, ATOM_NUMBER)
     verified = vendor.read_payment(question)
     assert verified.kind is OutcomeClass.SUCCEEDED
     for report in (callback.report, verified.found):
@@ -95,7 +95,7 @@ def test_atom_states_by_question_and_by_callback(control: SandboxControl, state:
     control.payments_control.move_payment("atom", ATOM_ORDER, state)
     callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER)[1])
     asked = meeting.atom.read_payment(meeting.atom_question)
-    assert callback.genuine
+    assert callback.has_valid_signature
     assert asked.kind is callback.kind is ATOM_STATES[state]
     assert callback.report is not None
     assert got(asked).state is callback.report.state
@@ -212,7 +212,7 @@ def test_atom_callbacks_that_are_not_genuine(control: SandboxControl, manner: st
     meeting = Meeting(control)
     callback = meeting.atom.parse_callback(notice(control, manner=manner))
     assert _nothing(callback)
-    assert callback.hint == (None if manner == "other_seal" else ATOM_ORDER)
+    assert callback.merchant_payment_id == (None if manner == "other_seal" else ATOM_ORDER)
 
 
 def test_atom_callbacks_that_were_changed(control: SandboxControl) -> None:
@@ -220,7 +220,7 @@ def test_atom_callbacks_that_were_changed(control: SandboxControl) -> None:
     meeting = Meeting(control)
     good = notice(control)
     callback = meeting.atom.parse_callback(good)
-    assert callback.genuine
+    assert callback.has_valid_signature
     assert meeting.atom.parse_callback(good).event_id == callback.event_id
     another_digit = b"1" if good.endswith(b"0") else b"0"
     for changed in (good[:-32], good[:-1] + another_digit, b"", b"encData=", good + b"&encData=00"):
@@ -231,4 +231,4 @@ def test_atom_callbacks_that_were_changed(control: SandboxControl) -> None:
 
 def _nothing(callback: Callback) -> bool:
     refused = (callback.kind, callback.reason) == (OutcomeClass.UNKNOWN, "callback_refused")
-    return refused and not callback.genuine and callback.report is None and callback.event_id == ""
+    return refused and not callback.has_valid_signature and callback.report is None and callback.event_id == ""

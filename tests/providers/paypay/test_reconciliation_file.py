@@ -13,7 +13,7 @@ from console.domain.money import Money
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-from console.providers.paypay.reconciliation_file import NoReconFile, ReconReader, fetch_recon, parse_file_name
+from console.providers.paypay.reconciliation_file import InvalidReconFile, ReconReader, fetch_recon, parse_file_name
 from console.store.reconciliation.row_index import HistoryIndex
 from tests.providers.parts import CLOCK, Turns
 from tests.providers.raw_server import Script, says, serving
@@ -127,7 +127,7 @@ def test_a_refused_line_names_its_payment_where_it_can() -> None:
 )  # fmt: skip
 def test_what_is_no_file(content: bytes) -> None:
     """Without its columns it is nothing."""
-    with pytest.raises(NoReconFile):
+    with pytest.raises(InvalidReconFile):
         rows(content)
 
 

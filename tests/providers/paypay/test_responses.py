@@ -13,14 +13,20 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
 from console.domain.provider_outcome import OutcomeClass as Kind
-from console.providers.paypay.responses import make_judge, read_nothing, read_payment, read_refund, read_started
+from console.providers.paypay.responses import (
+    make_paypay_converter,
+    read_nothing,
+    read_payment,
+    read_refund,
+    read_started,
+)
 from console.providers.paypay.result_codes import (
     CALL_VERDICTS,
     COMMON_VERDICTS,
     PAYMENT_STATES,
     READ_CALLS,
     REFUND_STATES,
-    Call,
+    PayPayCall,
 )
 from console.wording.catalogue import sentences_by_key
 from tests.providers.payment_parts import (
@@ -40,13 +46,13 @@ from tests.providers.raw_server import says, serving
 ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "paypay"]
 STATES = [v for v in VECTORS["states"] if v["domain"].startswith("paypay")]
 ORDER, PAID = PAYPAY_ORDER, "04212345678901234567"
-READERS: dict[Call, Callable[[Any], Any]] = {
-    Call.CREATE_CODE: read_started(PAYPAY_REQUEST),
-    Call.DELETE_CODE: read_nothing,
-    Call.PAYMENT: read_payment(PAYPAY_QUESTION),
-    Call.CANCEL: read_nothing,
-    Call.REFUND: read_refund(ORDER),
-    Call.REFUND_STATUS: read_refund(ORDER),
+READERS: dict[PayPayCall, Callable[[Any], Any]] = {
+    PayPayCall.CREATE_CODE: read_started(PAYPAY_REQUEST),
+    PayPayCall.DELETE_CODE: read_nothing,
+    PayPayCall.PAYMENT: read_payment(PAYPAY_QUESTION),
+    PayPayCall.CANCEL: read_nothing,
+    PayPayCall.REFUND: read_refund(ORDER),
+    PayPayCall.REFUND_STATUS: read_refund(ORDER),
 }
 PAYMENT: dict[str, Any] = {
     "paymentId": PAID,
@@ -81,8 +87,8 @@ CODE: dict[str, Any] = {
 }
 
 
-def told(call: Call, status: int, body: object = b"") -> Outcome[Any]:
-    return make_judge(call, READERS[call])(answer(status, body))
+def told(call: PayPayCall, status: int, body: object = b"") -> Outcome[Any]:
+    return make_paypay_converter(call, READERS[call])(answer(status, body))
 
 
 # ---- published answers
@@ -140,30 +146,30 @@ COMMON_ROWS: list[tuple[int, str, Kind, Kind]] = [
     (500, "TRANSACTION_FAILED", F, U),
     (503, "MAINTENANCE_MODE", U, U),
 ]
-OWN_ROWS: list[tuple[Call, int, str, Kind]] = [
-    (Call.REFUND, 400, "UNACCEPTABLE_OP", F),
-    (Call.REFUND, 400, "CANCELED_USER", F),
-    (Call.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED", L),
-    (Call.REFUND, 400, "REFUND_LIMIT_EXCEEDED", F),
-    (Call.REFUND, 400, "REFUND_WINDOW_EXCEED", F),
-    (Call.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE", F),
-    (Call.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE", F),
-    (Call.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED", F),
-    (Call.REFUND, 404, "RESOURCE_NOT_FOUND", F),
-    (Call.REFUND, 404, "NO_SUCH_REFUND_ORDER", F),
-    (Call.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER", N),
-    (Call.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE", U),
-    (Call.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND", N),
-    (Call.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST", U),
-    (Call.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE", U),
-    (Call.CANCEL, 400, "ORDER_NOT_REVERSIBLE", F),
-    (Call.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE", F),
-    (Call.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST", U),
-    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT", F),
-    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE", F),
-    (Call.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST", F),
-    (Call.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID", F),
-    (Call.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND", F),
+OWN_ROWS: list[tuple[PayPayCall, int, str, Kind]] = [
+    (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP", F),
+    (PayPayCall.REFUND, 400, "CANCELED_USER", F),
+    (PayPayCall.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED", L),
+    (PayPayCall.REFUND, 400, "REFUND_LIMIT_EXCEEDED", F),
+    (PayPayCall.REFUND, 400, "REFUND_WINDOW_EXCEED", F),
+    (PayPayCall.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE", F),
+    (PayPayCall.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE", F),
+    (PayPayCall.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED", F),
+    (PayPayCall.REFUND, 404, "RESOURCE_NOT_FOUND", F),
+    (PayPayCall.REFUND, 404, "NO_SUCH_REFUND_ORDER", F),
+    (PayPayCall.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER", N),
+    (PayPayCall.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE", U),
+    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND", N),
+    (PayPayCall.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST", U),
+    (PayPayCall.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE", U),
+    (PayPayCall.CANCEL, 400, "ORDER_NOT_REVERSIBLE", F),
+    (PayPayCall.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE", F),
+    (PayPayCall.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST", U),
+    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT", F),
+    (PayPayCall.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE", F),
+    (PayPayCall.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST", F),
+    (PayPayCall.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID", F),
+    (PayPayCall.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND", F),
 ]
 
 
@@ -177,13 +183,13 @@ def test_the_rows_below_are_all_rows() -> None:
 def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
     """A refusal is definite for what has an effect; a question that was refused has taught nothing."""
     status, code, acts, reads = row
-    for call in Call:
+    for call in PayPayCall:
         outcome = told(call, status, envelope(code))
         assert (outcome.kind, outcome.status) == (reads if call in READ_CALLS else acts, status)
 
 
 @pytest.mark.parametrize("row", OWN_ROWS, ids=[f"{row[0]} {row[1]} {row[2]}" for row in OWN_ROWS])
-def test_own_rows(row: tuple[Call, int, str, Kind]) -> None:
+def test_own_rows(row: tuple[PayPayCall, int, str, Kind]) -> None:
     """Each row: its class; under another status the same code is unlisted."""
     call, status, code, kind = row
     assert told(call, status, envelope(code)).kind is kind
@@ -193,8 +199,8 @@ def test_own_rows(row: tuple[Call, int, str, Kind]) -> None:
 STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 512), 599)
 
 
-@pytest.mark.parametrize("call", Call)
-def test_nothing_unlisted_is_taken_for_anything(call: Call) -> None:
+@pytest.mark.parametrize("call", PayPayCall)
+def test_nothing_unlisted_is_taken_for_anything(call: PayPayCall) -> None:
     """An unlisted code, and any answer without a readable one, is UNKNOWN; a code-less 404 is no "not found". But a
     429 that says nothing at all is what it says.
     """
@@ -203,8 +209,8 @@ def test_nothing_unlisted_is_taken_for_anything(call: Call) -> None:
     assert {told(call, status, body).kind for status in others for body in codeless} == {Kind.UNKNOWN}
     kinds = {status: told(call, status, envelope("SOMETHING_NEW")).kind for status in STATUSES}
     settled = {status for status, kind in kinds.items() if kind is not Kind.UNKNOWN}
-    assert settled == ({404} if call is Call.PAYMENT else set())
-    assert kinds[404] is (Kind.NOT_FOUND if call is Call.PAYMENT else Kind.UNKNOWN)
+    assert settled == ({404} if call is PayPayCall.PAYMENT else set())
+    assert kinds[404] is (Kind.NOT_FOUND if call is PayPayCall.PAYMENT else Kind.UNKNOWN)
 
 
 BARE: dict[str, tuple[bytes, Kind]] = {
@@ -223,19 +229,19 @@ BARE: dict[str, tuple[bytes, Kind]] = {
 }
 
 
-@pytest.mark.parametrize("call", Call)
+@pytest.mark.parametrize("call", PayPayCall)
 @pytest.mark.parametrize(("body", "kind"), BARE.values(), ids=BARE)
-def test_a_bare_429_was_not_taken_on(call: Call, body: bytes, kind: Kind) -> None:
+def test_a_bare_429_was_not_taken_on(call: PayPayCall, body: bytes, kind: Kind) -> None:
     """Refused for speed, unless anything in the body says, or may have said, that it was taken on."""
     outcome = told(call, 429, body)
     assert outcome.kind is kind
     assert kind is not L or (outcome.reason, outcome.found) == ("rate_limited", None)
 
 
-@pytest.mark.parametrize("call", Call)
-def test_success_counts_only_under_its_status(call: Call) -> None:
+@pytest.mark.parametrize("call", PayPayCall)
+def test_success_counts_only_under_its_status(call: PayPayCall) -> None:
     """The word SUCCESS under another status is no success."""
-    data = {Call.PAYMENT: PAYMENT, Call.CREATE_CODE: CODE}.get(call, REFUND)
+    data = {PayPayCall.PAYMENT: PAYMENT, PayPayCall.CREATE_CODE: CODE}.get(call, REFUND)
     for status in (100, 202, 203, 204, 206, 302, 400, 401, 404, 500):
         assert told(call, status, envelope("SUCCESS", data)).kind in (Kind.UNKNOWN, Kind.NOT_FOUND)
 
@@ -243,7 +249,7 @@ def test_success_counts_only_under_its_status(call: Call) -> None:
 # ---- refunds
 
 
-@pytest.mark.parametrize("call", [Call.REFUND, Call.REFUND_STATUS])
+@pytest.mark.parametrize("call", [PayPayCall.REFUND, PayPayCall.REFUND_STATUS])
 @pytest.mark.parametrize(
     ("state", "kind", "business"),
     [
@@ -252,7 +258,7 @@ def test_success_counts_only_under_its_status(call: Call) -> None:
         ("REFUNDED", Kind.SUCCEEDED, RefundState.COMPLETED),
     ],
 )
-def test_refund_states(call: Call, state: str, kind: Kind, business: RefundState) -> None:
+def test_refund_states(call: PayPayCall, state: str, kind: Kind, business: RefundState) -> None:
     """Accepted is not done, and a refund that PayPay tries again has not failed."""
     outcome = told(call, 200, envelope("SUCCESS", REFUND | {"status": state}))
     accepted = datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)
@@ -289,10 +295,10 @@ WRONG_REFUNDS: dict[str, tuple[dict[str, object], str]] = {
 }
 
 
-@pytest.mark.parametrize("call", [Call.REFUND, Call.REFUND_STATUS])
+@pytest.mark.parametrize("call", [PayPayCall.REFUND, PayPayCall.REFUND_STATUS])
 @pytest.mark.parametrize("state", ["CREATED", "REFUNDED"])
 @pytest.mark.parametrize(("change", "why"), WRONG_REFUNDS.values(), ids=WRONG_REFUNDS)
-def test_a_refund_that_is_not_ours(call: Call, state: str, change: dict[str, object], why: str) -> None:
+def test_a_refund_that_is_not_ours(call: PayPayCall, state: str, change: dict[str, object], why: str) -> None:
     """Key, payment, sum and currency come back as they were sent, or nobody knows."""
     outcome = told(call, 200, envelope("SUCCESS", REFUND | {"status": state} | change))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
@@ -315,9 +321,11 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize("call", [Call.REFUND, Call.REFUND_STATUS, Call.PAYMENT, Call.CREATE_CODE])
+@pytest.mark.parametrize(
+    "call", [PayPayCall.REFUND, PayPayCall.REFUND_STATUS, PayPayCall.PAYMENT, PayPayCall.CREATE_CODE]
+)
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-def test_unreadable_is_unknown(call: Call, body: bytes) -> None:
+def test_unreadable_is_unknown(call: PayPayCall, body: bytes) -> None:
     """What can't be read in exactly one way answers nothing."""
     outcome = told(call, 200, body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "unreadable", None)
@@ -327,7 +335,9 @@ def test_unreadable_is_unknown(call: Call, body: bytes) -> None:
 
 
 def payment(change: dict[str, object], question: PaymentQuestion = PAYPAY_QUESTION) -> Outcome[PaymentReport]:
-    return make_judge(Call.PAYMENT, read_payment(question))(answer(200, envelope("SUCCESS", PAYMENT | change)))
+    return make_paypay_converter(PayPayCall.PAYMENT, read_payment(question))(
+        answer(200, envelope("SUCCESS", PAYMENT | change))
+    )
 
 
 def test_a_payment_as_it_is_told() -> None:
@@ -352,7 +362,9 @@ def test_payment_states(state: str) -> None:
 
 def test_an_unpaid_code_has_no_ids() -> None:
     """An unpaid code, expired or not, is not paid yet; 0 is no time."""
-    outcome = told(Call.PAYMENT, 200, envelope("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}))
+    outcome = told(
+        PayPayCall.PAYMENT, 200, envelope("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0})
+    )
     assert outcome.kind is P
     assert outcome.found is not None
     assert (outcome.found.paid_at, outcome.found.amount, outcome.found.bookable) == (None, None, False)
@@ -431,7 +443,7 @@ def test_a_time_that_is_none(said: object) -> None:
 
 def test_a_code_as_it_is_told() -> None:
     """The code, its links, and when it ends."""
-    outcome = told(Call.CREATE_CODE, 201, envelope("SUCCESS", CODE))
+    outcome = told(PayPayCall.CREATE_CODE, 201, envelope("SUCCESS", CODE))
     assert outcome.kind is Kind.SUCCEEDED
     assert (got(outcome).handle, got(outcome).url) == (CODE["codeId"], CODE["url"])
     assert got(outcome).expires_at == datetime(2026, 11, 20, 8, 5, tzinfo=UTC)
@@ -450,7 +462,7 @@ def test_a_code_as_it_is_told() -> None:
 )
 def test_a_code_for_something_else(change: dict[str, object], why: str) -> None:
     """A code that asks the payer for another sum or order is not handed on."""
-    outcome = told(Call.CREATE_CODE, 201, envelope("SUCCESS", CODE | change))
+    outcome = told(PayPayCall.CREATE_CODE, 201, envelope("SUCCESS", CODE | change))
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
@@ -460,12 +472,12 @@ LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n", 5, "h
 @pytest.mark.parametrize("url", LINKS)
 def test_a_link_that_is_none(url: object) -> None:
     """A strange link is left out; the code stands."""
-    assert got(told(Call.CREATE_CODE, 201, envelope("SUCCESS", CODE | {"url": url}))).url is None
+    assert got(told(PayPayCall.CREATE_CODE, 201, envelope("SUCCESS", CODE | {"url": url}))).url is None
 
 
 def test_a_deleted_code_needs_no_data() -> None:
     """Deleting answers with nothing but its code."""
-    assert told(Call.DELETE_CODE, 200, envelope("SUCCESS")).kind is Kind.SUCCEEDED
+    assert told(PayPayCall.DELETE_CODE, 200, envelope("SUCCESS")).kind is Kind.SUCCEEDED
 
 
 # ---- evidence
@@ -473,7 +485,7 @@ def test_a_deleted_code_needs_no_data() -> None:
 
 def test_evidence_is_the_answer_with_its_number() -> None:
     """The result stays readable, under the number that PayPay's support asks for."""
-    outcome = told(Call.REFUND, 400, envelope("UNACCEPTABLE_OP"))
+    outcome = told(PayPayCall.REFUND, 400, envelope("UNACCEPTABLE_OP"))
     assert outcome.evidence.startswith("X-REQUEST-ID: REQ-1\n")
     assert '"code": "UNACCEPTABLE_OP"' in outcome.evidence
     assert len(outcome.sha256) == 64

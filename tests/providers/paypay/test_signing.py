@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from console.domain.clock import TimeScale
-from console.providers.paypay.client import PayPayConfig, open_paypay
+from console.providers.paypay.client import PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey, compute_body_hash, make_authorization, make_string_to_sign
 from tests.providers.parts import CLOCK, Turns
 from tests.providers.payment_parts import (
@@ -112,7 +112,7 @@ def test_a_key_that_fits_into_no_header_sends_nothing(key: str) -> None:
     """A key that was pasted wrongly is found before anything leaves."""
     with serving(says(200)) as server:
         config = PayPayConfig(server.url, PayPayKey(key, "s"), "1")
-        vendor = open_paypay(config, gate=Turns(), clock=CLOCK, scale=TimeScale())
+        vendor = make_paypay_adapter(config, gate=Turns(), clock=CLOCK, scale=TimeScale())
         outcome = vendor.refund(PAYPAY_ORDER)
         assert (outcome.kind, outcome.reason, outcome.sent) == ("FAILED_DEFINITE", "not_prepared", "no")
         assert server.connections == 0

@@ -64,8 +64,8 @@ def test_bomb_is_small_and_inflates() -> None:
 def test_filler_has_the_length_it_says() -> None:
     """Whatever the size, the announced length is the true one and the file begins and ends like a PDF."""
     for size in (0, 27, 28, 1000, pdf.BLOCK_BYTES * 2 + 5):
-        text = b"".join(pdf.filler_base64(size))
-        assert len(text) == pdf.filler_base64_length(size)
+        text = b"".join(pdf.make_large_pdf_base64(size))
+        assert len(text) == pdf.large_pdf_base64_length(size)
         file = base64.b64decode(text, validate=True)
         assert file.startswith(b"%PDF-")
         assert file.endswith(b"%%EOF\n")

@@ -9,7 +9,7 @@ from console.sandbox import SandboxControl
 from console.sandbox.control.client import SandboxError
 from console.sandbox.environment.clock import SandboxClock
 from console.sandbox.environment.settings import SandboxSettings
-from console.sandbox.payments.ledger import Payment, PaymentBook
+from console.sandbox.payments.ledger import Payment, PaymentLedger
 from console.sandbox.payments.states import WORDS_BY_PROVIDER
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -21,7 +21,7 @@ class Till:
     def __init__(self, provider: str, seed: int) -> None:
         self.chance = random.Random(seed)
         self.settings = SandboxSettings(settle_by_hand=True)
-        self.book = PaymentBook(SandboxClock(lambda: NOW), self.settings, lambda: None)
+        self.book = PaymentLedger(SandboxClock(lambda: NOW), self.settings, lambda: None)
         provider_words = WORDS_BY_PROVIDER[provider]
         self.payment = self.book.add_payment(
             Payment(

@@ -277,9 +277,9 @@ def test_reconciliation_file(sandbox: Sandbox, control: SandboxControl, receiver
     control.payments_control.register_payment("paypay", "DAY", 3300, at="2026-11-20T12:20:01+09:00")
     control.payments_control.register_payment("paypay", "NEXT", 99, at="2026-11-21T00:00:00+09:00")
     control.payments_control.register_payment("paypay", "BAD", 50, "failed")
-    payment = sandbox.payments.find_payment("paypay", "DAY")
+    payment = sandbox.payment_ledger.find_payment("paypay", "DAY")
     assert payment is not None
-    sandbox.payments.accept_refund(payment, "R-1", 1000)
+    sandbox.payment_ledger.accept_refund(payment, "R-1", 1000)
     url = control.payments_control.publish_recon_file("2026-11-20", must_notify=True)
     assert control.wait_until_reached(notices=1)
     told = receiver.told[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console
-from console.domain.bulk.records import NOT_DONE_FILTER, BulkProgress, ChosenRecord, RowForecast
+from console.domain.bulk.records import NOT_DONE_FILTER, BulkProgress, ChosenRecord, ForecastKind
 from console.domain.errors import ConsoleError
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Certainty, Person
@@ -92,15 +92,15 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
     plan = console.bulk.dry_run(run.id)
     told = [(row.verdict, row.reason) for row in plan.rows]
     assert told == [
-        (RowForecast.WOULD_RUN, None),
-        (RowForecast.SKIP, "changed"),
-        (RowForecast.SKIP, "taken"),
-        (RowForecast.WOULD_RUN, None),
-        (RowForecast.REFUSED, "not_found"),
-        (RowForecast.REFUSED, "not_found"),
+        (ForecastKind.WOULD_RUN, None),
+        (ForecastKind.SKIP, "changed"),
+        (ForecastKind.SKIP, "taken"),
+        (ForecastKind.WOULD_RUN, None),
+        (ForecastKind.REFUSED, "not_found"),
+        (ForecastKind.REFUSED, "not_found"),
     ]
     assert plan.rows[2].blocking_person == place.named("lead-b")
-    assert plan.totals == {RowForecast.WOULD_RUN: 2, RowForecast.SKIP: 2, RowForecast.REFUSED: 2}
+    assert plan.row_counts == {ForecastKind.WOULD_RUN: 2, ForecastKind.SKIP: 2, ForecastKind.REFUSED: 2}
     assert vendor.asked == asked
     assert results(console, run.id) == [(None, None)] * 6
 

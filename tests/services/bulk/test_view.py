@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.app import Console
-from console.domain.bulk.records import NOT_DONE_FILTER, BulkProgress, ChosenRecord, RowForecast
+from console.domain.bulk.records import NOT_DONE_FILTER, BulkProgress, ChosenRecord, ForecastKind
 from console.domain.records import CreditCheck
 from console.services.process.context import WORKER, act_as
 from tests.services.bulk.test_runs import refusal
@@ -36,8 +36,8 @@ def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
     heard: list[int] = []
     run = console.bulk.freeze("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     plan = console.bulk.dry_run(run.id, heard.append)
-    assert plan.totals == {RowForecast.WOULD_RUN: 3, RowForecast.SKIP: 1, RowForecast.REFUSED: 1}
-    assert plan.first_rows(2).totals == {RowForecast.WOULD_RUN: 2}
+    assert plan.row_counts == {ForecastKind.WOULD_RUN: 3, ForecastKind.SKIP: 1, ForecastKind.REFUSED: 1}
+    assert plan.first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
     assert [row.record.id if row.record else None for row in plan.rows] == [*(one.id for one in chosen), None]
     assert heard == [5]
 

@@ -140,7 +140,7 @@ def test_nothing_but_a_purchase_buys(place: Place) -> None:
                 console.credit_checks.refetch(bought.id, detail=detail, pdf=pdf)
         _try_everything(console, clock, ONE, renew=False)
         assert vendor.asked["check"] == 1
-        assert not hasattr(vendor.reader(), "buy_check")
+        assert not hasattr(vendor.make_reader(), "buy_check")
 
 
 def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:

@@ -439,12 +439,12 @@ class _Overtaken(LedgerVendor):
         super().__init__(today=world.today, finds=True, charges=world.charges)
         self._meanwhile = meanwhile
 
-    def reader(self) -> "_Overtaken":  # type: ignore[override]  # as a reader it is used
+    def make_reader(self) -> "_Overtaken":  # type: ignore[override]  # as a reader it is used
         return self
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         self._meanwhile()
-        return super().reader().find_purchases(corporation_number)
+        return super().make_reader().find_purchases(corporation_number)
 
 
 def _deliver(console: Console, record: CreditCheck, answer: Outcome[CheckReport]) -> None:

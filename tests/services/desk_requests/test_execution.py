@@ -69,7 +69,7 @@ def test_a_worker_takes_over(place: Place, people: tuple[Console, Console, Conso
     place.sql("UPDATE requests SET lease_expires = 1")
     again = take(second)
     assert again is not None
-    assert (again.id, again.fence) == (request, left.fence + 1)
+    assert (again.id, again.fencing_token) == (request, left.fencing_token + 1)
     assert not first._context.write(lambda tx: requests.store_answer(tx, left, "mine"))
     assert state(desk, request) is DeskRequestState.TAKEN
     assert second._context.write(lambda tx: requests.store_answer(tx, again, "done"))

@@ -43,7 +43,7 @@ def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
         assert scene.payments.receive_notice(scene.bank(f"ev-{turn}", f"ORD-{turn}")).done == "booked"
     second = scene.of_number("bank", "ORD-2")
     assert second is not None
-    assert (second.captured_minor, second.set_aside_minor, second.left_minor) == (3300, 1600, 1700)
+    assert (second.captured_minor, second.set_aside_minor, second.refundable_minor) == (3300, 1600, 1700)
     assert second.work.reason == "set_aside"
     (item,) = scene.payments.list_set_asides()
     assert (item.record.amount_minor, item.payment.id, item.account.balance_minor) == (1600, second.id, 5000)

@@ -112,7 +112,7 @@ def test_asked_approved_sent_and_followed_to_its_end(desks: Desks, control: Sand
     assert desks.agree(payment).refunded_minor == 1_000
     rest = desks.ask(payment, "2300", by="lead-c")
     assert desks.approve(rest).state is _R.SUBMITTED
-    assert desks.agree(payment).left_minor == 0
+    assert desks.agree(payment).refundable_minor == 0
 
 
 def test_two_checkers_for_a_large_one(desks: Desks) -> None:
@@ -155,7 +155,7 @@ def test_declined_withdrawn_and_expired(desks: Desks) -> None:
     desks.of("owner").sql(f"UPDATE refunds SET decide_by = '2026-01-01 00:00:00' WHERE id = {late.id}")
     assert code_of(lambda: desks.approve(late)) == "already_decided"
     assert desks.now(late).state is _R.EXPIRED
-    assert desks.agree(payment).left_minor == 3_300
+    assert desks.agree(payment).refundable_minor == 3_300
 
 
 def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None:

@@ -14,7 +14,7 @@ import pytest
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CheckState, PurchaseRequest
-from console.providers.atom.aes import derive_key, seal
+from console.providers.atom.aes import derive_key, encrypt_text
 from console.providers.http.failure_classes import TransportFailure, classify_exception
 from console.providers.http.transport import HttpAnswer, HttpTransport
 from console.sandbox.environment import credentials
@@ -76,7 +76,7 @@ class Line:
         body = text.encode()
         if said["provider"] == "ndps" and text:
             key = derive_key(credentials.ATOM_RESPONSE_KEY, credentials.ATOM_RESPONSE_SALT)
-            body = f"merchId={credentials.ATOM_MERCH_ID}&encData={seal(text, key)}".encode()
+            body = f"merchId={credentials.ATOM_MERCH_ID}&encData={encrypt_text(text, key)}".encode()
         return HttpAnswer(said["http_status"], {}, body, hashlib.sha256(body).hexdigest())
 
 

@@ -222,7 +222,7 @@ def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: s
     payment, refund = sent(desk, "atom")
     control.payments_control.move_refund(refund.provider_refund_key or "", word)
     assert desk.probe(refund).state is _R.FAILED
-    assert desk.agree(payment).left_minor == 50_000
+    assert desk.agree(payment).refundable_minor == 50_000
 
 
 def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: SandboxControl) -> None:
@@ -247,7 +247,7 @@ def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: San
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["contradicted"]
     refusal = refusal_of(lambda: desk.ask(payment, "500"))
     assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
-    assert desk.refunds.make_plan(payment.id).off == "refund_contradicted"
+    assert desk.refunds.make_plan(payment.id).refusal_code == "refund_contradicted"
     assert len(desk.keys_at(payment)) == 1
 
 

@@ -24,7 +24,7 @@ def test_a_request_reserves_its_sum_and_sends_nothing(desk: RefundDesk, control:
     refund = desk.ask(payment, "1000", ticket="T-1")
     ours = desk.agree(payment)
     assert (refund.state, refund.maker, refund.amount_minor) == (RefundState.REQUESTED, "op-a", 1000)
-    assert (ours.reserved_minor, ours.left_minor) == (1000, 2300)
+    assert (ours.reserved_minor, ours.refundable_minor) == (1000, 2300)
     assert control.read_requests(call="paypay_refund") == []
     with desk.context.database.read() as conn:
         kept = refunds.request_facts(conn, refund.id)
@@ -151,7 +151,7 @@ def test_outside_the_window(desk: RefundDesk, control: SandboxControl) -> None:
     payment = desk.paid()
     desk.clock.offset += timedelta(days=367)
     assert refusal_of(lambda: desk.ask(payment)).detail["reason"] == "window"
-    assert desk.refunds.make_plan(payment.id).off == "refund_window_over"
+    assert desk.refunds.make_plan(payment.id).refusal_code == "refund_window_over"
     assert control.read_requests(call="paypay_refund") == []
 
 
@@ -166,7 +166,7 @@ def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) ->
         desk.approve(desk.ask(payment, "1000"))
         refusal = refusal_of(lambda: desk.ask(payment, "500"))
         assert (refusal.code, refusal.detail["reason"]) == ("outside_window", "repeated")
-        assert desk.refunds.make_plan(payment.id).off == "refund_repeated"
+        assert desk.refunds.make_plan(payment.id).refusal_code == "refund_repeated"
 
 
 def test_what_changed_since_it_was_seen(desk: RefundDesk) -> None:
@@ -207,7 +207,7 @@ def test_a_plan_says_why_not(desk: RefundDesk, spoil: Callable[[RefundDesk, Paym
     """Why no refund can be asked for now, in one word; a request says no too."""
     payment = desk.paid()
     spoil(desk, payment)
-    assert desk.refunds.make_plan(payment.id).off == off
+    assert desk.refunds.make_plan(payment.id).refusal_code == off
     assert code_of(lambda: desk.ask(payment, "700")) in ("exceeds_captured", "in_progress")
 
 
@@ -217,8 +217,8 @@ def test_a_plan_shows_what_counts(desk: RefundDesk) -> None:
     payment = desk.paid(minor=900_000)
     with desk.console.acting_as("lead-d"):
         plan = desk.refunds.make_plan(payment.id, "600000")
-    assert (plan.off, plan.money.refundable, plan.second_checker) == (None, 900_000, True)
-    assert plan.who_is_asked == ("lead-b", "lead-c"), "never the one who asks"
+    assert (plan.refusal_code, plan.money.refundable, plan.second_checker) == (None, 900_000, True)
+    assert plan.approvers == ("lead-b", "lead-c"), "never the one who asks"
     assert plan.cooling_off_until is not None
     assert not [check for check in plan.checks if not check.holds]
     assert code_of(lambda: desk.refunds.make_plan(payment.id, "many")) == "invalid_amount"
@@ -232,7 +232,7 @@ def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
         object.__setattr__(desk.context.settings, "provider_urls", urls)
         refusal = refusal_of(lambda: desk.ask(payment))
         assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "sqlite_refund")
-        assert desk.refunds.make_plan(payment.id).off == "refund_sqlite"
+        assert desk.refunds.make_plan(payment.id).refusal_code == "refund_sqlite"
 
 
 def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> None:
@@ -250,7 +250,7 @@ def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> No
         "desk",
         "op-lost",
     )
-    assert desk.refunds.make_plan(payment.id).off == "refund_only_desk_knows"
+    assert desk.refunds.make_plan(payment.id).refusal_code == "refund_only_desk_knows"
     desk.context.spool.mark_ended("op-lost", holds_claim=False)
     assert desk.ask(payment).state is RefundState.REQUESTED
 
@@ -292,7 +292,7 @@ def test_the_radar_is_kept_with_the_makers_words(desk: RefundDesk) -> None:
     twin = desk.paid("ORD-1b", order=False)
     desk.sql("UPDATE payments SET order_id = :o, version = version + 1 WHERE id = :i", o=payment.order_id, i=twin.id)
     desk.approve(desk.ask(payment, "1000"))
-    hits = {hit.rule: hit for hit in desk.refunds.make_plan(payment.id, "1005").radar}
+    hits = {hit.rule: hit for hit in desk.refunds.make_plan(payment.id, "1005").risk_signals}
     assert {"double_charge", "similar_amount"} <= set(hits)
     assert (hits["double_charge"].kind, hits["double_charge"].id) == ("payment", twin.id)
     request = RefundRequest(payment.id, "1005", "paid twice", answers=(("double_charge", "the shop confirms it"),))

@@ -134,7 +134,7 @@ def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) 
     failed = failed_to_send(desk, desk.ask(payment), "provider_refused")
     assert (failed.state, failed.certainty, failed.work.state) == (_R.FAILED, Certainty.KNOWN, WorkState.NONE)
     assert failed.error_code
-    assert desk.agree(payment).left_minor == 3300
+    assert desk.agree(payment).refundable_minor == 3300
     again = desk.approve(desk.ask(payment))
     assert again.state is _R.SUBMITTED
     assert again.provider_refund_key != failed.provider_refund_key
@@ -194,7 +194,7 @@ def test_several_partial_refunds_up_to_the_last_yen(desk: RefundDesk) -> None:
         desk.later(seconds=31)
         desk.due()
     ours = desk.agree(payment)
-    assert (ours.refunded_minor, ours.left_minor, len(set(desk.keys_at(payment)))) == (3300, 0, 3)
+    assert (ours.refunded_minor, ours.refundable_minor, len(set(desk.keys_at(payment)))) == (3300, 0, 3)
     keys = {row[0] for row in desk.sql("SELECT idempotency_key FROM operations WHERE action = 'refund.submit'")}
     assert f"idempotent:refund:{payment.id}:op-a:1000:2" in keys
     assert code_of(lambda: desk.ask(payment, "1")) == "exceeds_captured"

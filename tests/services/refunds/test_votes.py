@@ -73,7 +73,7 @@ def test_until_it_is_sent_the_maker_may_withdraw(desk: RefundDesk) -> None:
     assert refund.state is _R.APPROVED
     assert refusal_of(lambda: desk.withdraw(refund, by="op-e")).detail["reason"] == "not_maker"
     assert desk.withdraw(refund).state is _R.WITHDRAWN
-    assert desk.agree(payment).left_minor == 900_000
+    assert desk.agree(payment).refundable_minor == 900_000
     sent = desk.approve(desk.ask(payment, "1000"))
     assert code_of(lambda: desk.withdraw(sent)) == "already_decided"
     desk.later(minutes=20)
@@ -100,7 +100,7 @@ def test_rejected_with_words(desk: RefundDesk) -> None:
     assert code_of(lambda: desk.reject(refund, reason=" ")) == "usage"
     ended = desk.reject(refund)
     assert (ended.state, ended.declined_because) == (_R.REJECTED, "paid out in cash")
-    assert desk.agree(payment).left_minor == 3300
+    assert desk.agree(payment).refundable_minor == 3300
     for again in (lambda: desk.reject(refund), lambda: desk.approve(refund), lambda: desk.withdraw(refund)):
         assert code_of(again) == "already_decided"
     assert desk.ask(payment).state is _R.REQUESTED, "a rejected one is nobody's look-alike"
@@ -143,7 +143,7 @@ def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
     assert desk.keys_at(payment) == []
     desk.later(hours=72)
     assert desk.due()["refund_expiry"] == 2
-    assert (desk.now(cooling).state, desk.agree(payment).left_minor) == (_R.EXPIRED, 900_000)
+    assert (desk.now(cooling).state, desk.agree(payment).refundable_minor) == (_R.EXPIRED, 900_000)
 
 
 def test_nobody_decided_in_time(desk: RefundDesk) -> None:
@@ -155,7 +155,7 @@ def test_nobody_decided_in_time(desk: RefundDesk) -> None:
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "expired")
     assert desk.due()["refund_expiry"] == 1
     assert (desk.now(refund).state, desk.now(other).state) == (_R.EXPIRED, _R.EXPIRED)
-    assert (desk.agree(payment).left_minor, desk.agree(second).left_minor) == (3300, 3300)
+    assert (desk.agree(payment).refundable_minor, desk.agree(second).refundable_minor) == (3300, 3300)
 
 
 def test_limits_are_looked_at_again(desk: RefundDesk) -> None:

@@ -88,8 +88,8 @@ def late_effects(count: int, seed: int = 0) -> Counter[str]:
             refund = _unknown(world, "paypay", f"LATE{number}", "silent_before")
             order, seconds = world.last, chance.uniform(-1.0, 1.0)
             assert order is not None
-            for after in (rule.first_after, rule.last_after):
-                if after == rule.last_after and seconds <= 0:
+            for after in (rule.first_answer_after_seconds, rule.last_answer_after_seconds):
+                if after == rule.last_answer_after_seconds and seconds <= 0:
                     world.clock.at = sent_at + scale.scaled_delta(timedelta(seconds=after + seconds))
                     world.take_effect(order)
                 world.clock.at = max(world.clock.at, sent_at + scale.scaled_delta(timedelta(seconds=after)))

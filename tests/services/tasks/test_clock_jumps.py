@@ -57,7 +57,7 @@ def test_nothing_is_lost_or_done_twice(
         assert [charge.number for charge in vendor.charges] == list(NUMBERS)
         assert [(found[i].state, found[i].certainty) for i in (0, 2)] == [("success", "known")] * 2
         assert found[1].certainty == "known" or found[1].work.state is WorkState.NEEDS_REVIEW
-        assert {task.trouble for task in console.scheduler.read_states()} == {None}
+        assert {task.error_code for task in console.scheduler.read_states()} == {None}
         assert all(task.next_at <= hand_clock.at + timedelta(hours=1) for task in console.scheduler.read_states())
         console.audit.verify_chains()
 

@@ -90,7 +90,7 @@ def test_what_is_due_runs_and_then_waits(tasks: Tasks, hand_clock: HandClock) ->
     assert tasks.scheduler.run_due() == (TaskRun("probes", 0),)
     probes = tasks.probes
     assert (probes.begun_at, probes.ended_at, probes.next_at) == (hand_clock.at, hand_clock.at, hand_clock.at + EVERY)
-    assert (probes.taken, probes.trouble, probes.failures) == (0, None, 0)
+    assert (probes.record_count, probes.error_code, probes.failures) == (0, None, 0)
     assert tasks.held() == set()
 
 
@@ -165,10 +165,10 @@ def test_a_task_that_fails_is_put_off(tasks: Tasks, hand_clock: HandClock) -> No
         hand_clock.at = tasks.probes.next_at
     assert waits[:3] == [EVERY * 2, EVERY * 4, EVERY * 8]
     assert waits[-1] == timedelta(minutes=15)
-    assert (tasks.probes.trouble, tasks.probes.failures) == ("provider_unreachable", 12)
+    assert (tasks.probes.error_code, tasks.probes.failures) == ("provider_unreachable", 12)
     tasks.act = lambda: 3
     assert TaskRun("probes", 3) in tasks.scheduler.run_due()
-    assert (tasks.probes.trouble, tasks.probes.failures) == (None, 0)
+    assert (tasks.probes.error_code, tasks.probes.failures) == (None, 0)
     assert "refetches" in tasks.runs
 
 
@@ -183,7 +183,7 @@ def test_once_tells_what_failed_after_the_others_ran(tasks: Tasks) -> None:
     tasks.fail(ValueError("a bug of ours"))
     with pytest.raises(ValueError, match="bug"):
         tasks.scheduler.run_all()
-    assert tasks.probes.trouble == "internal_error"
+    assert tasks.probes.error_code == "internal_error"
     assert tasks.held() == set()
 
 
@@ -227,7 +227,7 @@ def test_who_lost_the_lease_ends_between_two_records(tasks: Tasks, hand_clock: H
     tasks.act = slow
     tasks.scheduler.run_due()
     assert done == [0, 1]
-    assert tasks.probes.taken == 7
+    assert tasks.probes.record_count == 7
 
 
 def test_a_task_may_write_how_far_it_came(tasks: Tasks) -> None:
@@ -239,7 +239,7 @@ def test_a_task_may_write_how_far_it_came(tasks: Tasks) -> None:
 
     tasks.act = sweep
     tasks.scheduler.run_due()
-    assert (tasks.probes.position, tasks.probes.taken, tasks.probes.failures) == ("page 7", 5, 0)
+    assert (tasks.probes.position, tasks.probes.record_count, tasks.probes.failures) == ("page 7", 5, 0)
     assert tasks.probes.next_at == tasks.context.now() + EVERY
     assert tasks.held() == set()
 

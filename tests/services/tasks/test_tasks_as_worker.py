@@ -78,7 +78,9 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {half.id}")
         for step in (OVER, OVER, OVER):
             later(step)
-        assert {task.name: task.trouble for task in worker.scheduler.read_states()} == dict.fromkeys(INTERVAL_OF_TASK)
+        assert {task.name: task.error_code for task in worker.scheduler.read_states()} == dict.fromkeys(
+            INTERVAL_OF_TASK
+        )
         assert {name for name, count in took.items() if count} >= BUSY
         assert scene.order_now("ORD-2").state == "cancelled"
         assert place.sql("SELECT status FROM stock_reservations") == [("released",)]

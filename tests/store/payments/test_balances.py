@@ -69,7 +69,7 @@ _MOVES: dict[str, Callable[[Connection, int, int], bool]] = {
 
 def sums_of(conn: Connection, payment_id: int) -> Sums:
     one = again(conn, payment_id)
-    assert one.left_minor >= 0
+    assert one.refundable_minor >= 0
     return Sums(one.captured_minor, one.reserved_minor, one.refunded_minor, one.set_aside_minor)
 
 

@@ -51,7 +51,7 @@ def test_room_for_payments_that_begin(rows: Connection) -> None:
     assert accounts.release_amount(rows, account.id, 6_000)
     assert not accounts.release_amount(rows, account.id, 4_001)
     assert not accounts.release_amount(rows, account.id, -1)
-    assert (now(rows, account.id).reserved_minor, now(rows, account.id).room_minor) == (4_000, 6_000)
+    assert (now(rows, account.id).reserved_minor, now(rows, account.id).available_minor) == (4_000, 6_000)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_limit_that_was_lowered(rows: Connection) -> None:
     assert accounts.book_amount(rows, now(rows, account.id), 100) == 0
     assert not accounts.subtract_from_balance(rows, account.id, 9_001)
     assert accounts.subtract_from_balance(rows, account.id, 4_500)
-    assert now(rows, account.id).room_minor == 500
+    assert now(rows, account.id).available_minor == 500
 
 
 def test_one_account_of_a_currency(rows: Connection) -> None:

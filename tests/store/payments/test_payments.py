@@ -25,7 +25,7 @@ def test_found_by_every_id(rows: Connection) -> None:
         rows, order_id=71, corporation_number=NUMBER, provider_payment_id="0421", payer="payer-7", work=work,
         account_minor=300, begun_at=NOW, expires_at=SOON, operation_id="op-1", by_code=False,
     )  # fmt: skip
-    assert (payment.asked_minor, payment.left_minor, payment.state) == (3_300, 0, _P.INITIALIZING)
+    assert (payment.asked_minor, payment.refundable_minor, payment.state) == (3_300, 0, _P.INITIALIZING)
     assert (payment.payer, payment.work, payment.account_minor) == ("payer-7", work, 300)
     assert (payment.begun_at, payment.expires_at, payment.by_code) == (NOW, SOON, False)
     assert payments.by_merchant_id(rows, "paypay", "ORD-1") == payment

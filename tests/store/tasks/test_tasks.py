@@ -34,7 +34,7 @@ def test_a_run(own_rows: Connection) -> None:
     assert tasks.due_tasks(own_rows, NOW) == (begun,)
     ended = tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + 2 * MINUTE, position="id 9")
     assert named(own_rows, "probes") == ended
-    assert (ended.begun_at, ended.ended_at, ended.taken, ended.position) == (NOW, NOW + MINUTE, 7, "id 9")
+    assert (ended.begun_at, ended.ended_at, ended.record_count, ended.position) == (NOW, NOW + MINUTE, 7, "id 9")
     assert tasks.due_tasks(own_rows, NOW + MINUTE) == ()
     assert tasks.due_tasks(own_rows, NOW + 2 * MINUTE) == (ended,)
 
@@ -44,10 +44,10 @@ def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
     task = tasks.find_or_insert(own_rows, "probes", 60, NOW)
     for failures, trouble in enumerate(("provider_down", "busy"), 1):
         task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 0, trouble, NOW)
-        assert (task.failures, task.trouble) == (failures, trouble)
+        assert (task.failures, task.error_code) == (failures, trouble)
     task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 3, None, NOW)
     assert named(own_rows, "probes") == task
-    assert (task.failures, task.trouble) == (0, None)
+    assert (task.failures, task.error_code) == (0, None)
 
 
 def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:

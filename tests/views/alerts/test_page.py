@@ -77,7 +77,7 @@ def test_what_to_do_with_the_current_one(the_look: object) -> None:
     """One action; who has seen it, with the note; nothing to press where nothing can be done."""
     page = page_of(LATE)
     page._show_alert(LATE)
-    assert page.settle.text().startswith("Go and ask for the refund")
+    assert page.action_button.text().startswith("Go and ask for the refund")
     assert page.acknowledgement_words.plain == "Nobody has seen it yet."
     assert not page.acknowledge_button.isHidden()
     acknowledged = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
@@ -85,7 +85,7 @@ def test_what_to_do_with_the_current_one(the_look: object) -> None:
     assert page.acknowledge_button.isHidden()
     assert page.acknowledgement_words.plain.endswith("asked the shop")
     page._show_alert(TASK)
-    assert page.settle.isHidden()
+    assert page.action_button.isHidden()
 
 
 def test_no_alerts_say_so(the_look: object) -> None:

@@ -13,7 +13,7 @@ from console.domain.service_results import AllowedAction
 from console.views.approvals.detail import ApprovalView
 from console.views.approvals.page import ApprovalsPage
 from console.views.money.set_asides_page import SetAsidesPage
-from console.views.pages.scroll_container import PageSheet
+from console.views.pages.scroll_container import PageScrollArea
 from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from tests.views.invented_checks import window_context
@@ -126,7 +126,7 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
     context = window_context()
     context.operator = "lead-b"
     page = ApprovalsPage(context)
-    sheet = PageSheet(page)
+    sheet = PageScrollArea(page)
     sheet.resize(wide, high)
     sheet.show()
     broken = RuleCheck(NotAllowedReason.MAKER_ACTIVE, False, {"maker": "op-a"})

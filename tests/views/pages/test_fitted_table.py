@@ -19,7 +19,7 @@ def test_what_is_hidden_leaves_no_room(the_look: object, qtbot: QtBot, room: int
     columns = [
         Column(name, name, wide, lambda line: str(line), is_stretched=name == "next") for name, wide in WIDTHS.items()
     ]
-    table = StaticTable(window_context(), columns, lambda line: line, "Lines", spare=("since", "who"))
+    table = StaticTable(window_context(), columns, lambda line: line, "Lines", hideable_columns=("since", "who"))
     qtbot.addWidget(table)
     table.resize(room, 200)
     table.show()

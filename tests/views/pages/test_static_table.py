@@ -9,7 +9,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from console.views.pages.static_table import StaticTable, TableOrNothing
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.tables.columns import Column, Group
 from console.views.widgets.placeholders import EmptyState
 from tests.views.invented_checks import window_context
@@ -21,19 +21,19 @@ class Line:
     version: int = 1
 
 
-Make = Callable[..., TableOrNothing]
+Make = Callable[..., TableOrEmptyState]
 
 
 @pytest.fixture
 def show_ids(the_look: object, qtbot: QtBot) -> Make:
-    def make(*ids: int, grouped: bool = False) -> TableOrNothing:
+    def make(*ids: int, grouped: bool = False) -> TableOrEmptyState:
         columns = [
             Column("id", "Number", 90, lambda line: str(line.id), "data"),
             Column("version", "Version", 90, lambda line: str(line.version), "data", is_stretched=True),
         ]
         group = (lambda line: Group(line.id // 10, f"From {line.id // 10}0")) if grouped else None
         table = StaticTable(window_context(), columns, lambda line: line.id, "Lines", group_of=group)
-        both = TableOrNothing(table, EmptyState("nothing"))
+        both = TableOrEmptyState(table, EmptyState("nothing"))
         qtbot.addWidget(both)
         both.resize(400, 300)
         both.show()

@@ -3,7 +3,7 @@
 import pytest
 
 from console.domain.records import Work, WorkState
-from console.views.queues.rows import group_maker, queue_columns, read_rows
+from console.views.queues.rows import make_heading_function, queue_columns, read_rows
 from tests.views.invented_checks import QueueServices, check, window_context
 
 PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
@@ -13,7 +13,7 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     """The heading says how many; while there is more to read it says nothing."""
     services = QueueServices([check(1, work=PERSON), check(2, work=PERSON), check(3, work=ITSELF)])
     page = read_rows("unknown", "")(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
-    group = group_maker(window_context())
+    group = make_heading_function(window_context())
     assert [(group(row).word, group(row).count) for row in page.rows] == [
         ("Needs a person", "2"),
         ("Needs a person", "2"),

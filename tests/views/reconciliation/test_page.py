@@ -119,7 +119,7 @@ def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
     """With the others of the list to walk along; the way back leads to this run, whatever began meanwhile."""
     page = show_page(view())
     routes, replaced = requested_routes(page.context), list[Route]()
-    page.context.replaced.connect(replaced.append)
+    page.context.replacement_requested.connect(replaced.append)
     page.table.go_to(0)
     page.foot.open_button.click()
     assert routes == [PaymentRoute(1, (("payment", 1), ("payment", 2)), "reconcile")]
@@ -218,7 +218,7 @@ def test_walking_along_the_runs(show_page: Show) -> None:
     page = show_page(view(), view(run(2), older=None, newer=3), route=ReconcileRoute(2))
     assert (page.view and page.view.item.id, page.older.isHidden(), page.newer.isHidden()) == (2, True, False)
     replaced = list[Route]()
-    page.context.replaced.connect(replaced.append)
+    page.context.replacement_requested.connect(replaced.append)
     page.newer.click()
     page.older.click()
     assert replaced == [ReconcileRoute(3)]

@@ -14,7 +14,7 @@ from console.domain.payments.records import Refund, RefundRequest
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.refunds.request_form import LOOK_ALIKE_RULE, RefundForm
-from console.views.refunds.request_review import LastDigits
+from console.views.refunds.request_review import OrderNumberCheck
 from console.views.runtime.context import WindowContext
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, window_context
@@ -99,7 +99,7 @@ def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
     made = form(SAME)
     made._answers[LOOK_ALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == "Mark the look-alike as intended first."
-    made.intended.setChecked(True)
+    made.intended_repeat_box.setChecked(True)
     assert made.find_disabled_reason() == ""
     assert made.request().intended_repeat
 
@@ -166,7 +166,7 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
 
 def test_a_form_that_is_off_says_why(parent: QWidget, qtbot: QtBot) -> None:
     """While one refund has no known result."""
-    dialog, _, _ = open_dialog(parent, qtbot, plan(off="refund_unknown", off_facts={"refund": 9}))
+    dialog, _, _ = open_dialog(parent, qtbot, plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}))
     assert dialog.hint.plain == "Refund R-9 has no known result yet. Probe it first."
     assert not dialog.form.isEnabled()
     assert not dialog.act_button.isEnabled()
@@ -179,7 +179,7 @@ def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
     assert dialog.is_answer_old
     assert dialog.probe_button.isVisible()
     assert dialog.hint.plain == "The gateway's answer is old. Probe it before asking for a refund."
-    dialog._take_plan(plan())
+    dialog._handle_plan(plan())
     assert not dialog.probe_button.isVisible()
     qtbot.waitUntil(dialog.act_button.isEnabled)
 
@@ -192,7 +192,7 @@ def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> No
     assert not dialog.act_button.isEnabled()
     review = dialog.review
     assert review is not None
-    review.digits.field.edit.setText("0442")  # type: ignore[union-attr]  # a line
+    review.order_number_check.field.edit.setText("0442")  # type: ignore[union-attr]  # a line
     assert dialog.act_button.isEnabled()
     assert desk.requests == []
-    assert LastDigits(window_context(), "A-1").find_disabled_reason() != ""
+    assert OrderNumberCheck(window_context(), "A-1").find_disabled_reason() != ""

@@ -28,10 +28,10 @@ from console.views.pages.base import Page
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.selection_bar import _SelectedRecords
-from console.views.reconciliation.actions import ReconcileActs
+from console.views.reconciliation.actions import ReconciliationActions
 from console.views.reconciliation.dialog import ReconcileDialog
-from console.views.records.actions import RecordActs
-from console.views.records.collaboration_actions import CollaborationActs
+from console.views.records.actions import RecordActionHandlers
+from console.views.records.collaboration_actions import CollaborationActions
 from console.views.records.evidence_wizard import NUMBER_EVIDENCE as NUMBER_GIVEN
 from console.views.records.evidence_wizard import TEXT_EVIDENCE
 from console.views.records.note_dialog import NoteDialog
@@ -104,7 +104,7 @@ class Seat:
     context: WindowContext
     parent: QWidget
     page: Page
-    acts: RecordActs
+    acts: RecordActionHandlers
     failures: list[Failure] = field(default_factory=list)
 
     def buy_check(self, fault: str = "", call: str = "purchase") -> CreditCheck:
@@ -193,7 +193,7 @@ def note(at: Seat) -> Click:
 
 
 def take(at: Seat) -> Click:
-    record, collaboration = at.buy_check(), CollaborationActs(at.context, at.acts, lambda _name: None)
+    record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
     return lambda: collaboration.take_record("credit-check", record.id)
 
 
@@ -335,7 +335,7 @@ def reconcile_on(at: Seat) -> Click:
     day = (datetime.now(UTC) - timedelta(days=2)).date()
     now = datetime.now(UTC)
     item = RunItem(1, "paypay", day, day, RunState.RUNNING, 0, 0, 0, 0, 0, "op-a", now, now)
-    acts = ReconcileActs(at.context, at.page)
+    acts = ReconciliationActions(at.context, at.page)
     return lambda: acts.resume_run(item)
 
 
@@ -388,7 +388,7 @@ def sit(payment_stage: Stage, qtbot: Any, the_look: object) -> Callable[[str], S
         context.store_people(desk.people.list_people())
         page = Page(context)
         page.setParent(parent)
-        return Seat(payment_stage, desk, lossy, context, parent, page, RecordActs(context, page))
+        return Seat(payment_stage, desk, lossy, context, parent, page, RecordActionHandlers(context, page))
 
     return down
 

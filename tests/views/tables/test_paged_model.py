@@ -170,11 +170,11 @@ def test_chosen_rows_are_chosen_by_key(watched_model: MakeModel) -> None:
     list_model.model.choose_row(5)
     del list_model.store.rows[0]
     list_model.model.read_again()
-    assert list_model.model.chosen_keys == {4}
+    assert list_model.model.selected_keys == {4}
     assert list_model.model.is_chosen(3)
     assert list_model.model.index(3, 0).data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
     list_model.model.read_query(list_model.store.fetch)
-    assert list_model.model.chosen_keys == set()
+    assert list_model.model.selected_keys == set()
 
 
 def test_a_row_is_read_out_whole(watched_model: MakeModel) -> None:
@@ -196,7 +196,7 @@ def test_headings_stand_where_a_group_begins(watched_model: MakeModel) -> None:
     assert model.flags(model.index(0, 0)) == Qt.ItemFlag.NoItemFlags
     assert model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) == "Needs a person 3"
     model.choose_row(0)
-    assert model.chosen_keys == set()
+    assert model.selected_keys == set()
 
 
 def test_a_group_over_two_pages_has_one_heading(watched_model: MakeModel) -> None:

@@ -62,7 +62,7 @@ def test_enter_opens_and_space_chooses(table: MakeTable, qtbot: QtBot) -> None:
         QTest.keyClick(view, Qt.Key.Key_Return)
     assert opened.args == [Row(1)]
     QTest.keyClick(view, Qt.Key.Key_Space)
-    assert view.rows.chosen_keys == {1}
+    assert view.rows.selected_keys == {1}
 
 
 def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
@@ -72,14 +72,14 @@ def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
     for expected in ({0, 1}, {0, 1, 2}):
         QTest.keyClick(view, Qt.Key.Key_Shift)
         QTest.keyClick(view, Qt.Key.Key_Down, shift)
-        assert view.rows.chosen_keys == expected
+        assert view.rows.selected_keys == expected
     QTest.keyClick(view, Qt.Key.Key_Up, shift)
-    assert view.rows.chosen_keys == {0, 1}
+    assert view.rows.selected_keys == {0, 1}
     QTest.keyClick(view, Qt.Key.Key_Down)
     QTest.keyClick(view, Qt.Key.Key_Down)
     assert view.current_item == Row(3)
     QTest.keyClick(view, Qt.Key.Key_Down, shift)
-    assert view.rows.chosen_keys == {0, 1, 3, 4}
+    assert view.rows.selected_keys == {0, 1, 3, 4}
 
 
 def test_letters_are_the_pages_keys(table: MakeTable, qtbot: QtBot) -> None:
@@ -95,7 +95,7 @@ def test_the_box_is_ticked_by_mouse(table: MakeTable, qtbot: QtBot) -> None:
     middle = view.rowViewportPosition(2) + 16
     plain = Qt.KeyboardModifier.NoModifier
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, plain, QPoint(18, middle))
-    assert view.rows.chosen_keys == {2}
+    assert view.rows.selected_keys == {2}
     with qtbot.waitSignal(view.opened) as opened:
         QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, plain, QPoint(200, middle))
     assert opened.args == [Row(2)]
