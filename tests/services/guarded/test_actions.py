@@ -330,7 +330,7 @@ def test_every_declared_action_is_registered(console: Console) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}]
+    "wrong", [{"has_effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}]
 )
 def test_a_declaration_that_contradicts_itself_is_refused(shop: Shop, wrong: dict[str, object]) -> None:
     """An action that costs money can't be declared as a reading, or without what settles it later."""

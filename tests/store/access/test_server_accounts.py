@@ -75,8 +75,8 @@ def test_the_locked_hold_nothing(maria: bool) -> None:
 def test_who_only_asks_is_bounded(maria: bool) -> None:
     """The number of connections, and on MariaDB the time of a statement."""
     limits = f" WITH MAX_USER_CONNECTIONS {MOST_CONNECTIONS} "
-    assert limits in statements(maria=maria, is_bounded=True)[1]
-    assert ("MAX_STATEMENT_TIME 60" in statements(maria=maria, is_bounded=True)[1]) == maria
+    assert limits in statements(maria=maria, has_limits=True)[1]
+    assert ("MAX_STATEMENT_TIME 60" in statements(maria=maria, has_limits=True)[1]) == maria
 
 
 def test_role_names_fit_every_server() -> None:

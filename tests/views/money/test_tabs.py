@@ -23,7 +23,7 @@ def test_the_timeline_tells_of_the_records_it_belongs_to(the_look: object) -> No
     """Newest first; what happened to another record names it; own events don't."""
     at = window_context()
     tabs = MoneyTabs(at, ())
-    payment_view = view(story=STORY)
+    payment_view = view(newest_events=STORY)
     tabs.show_view(payment_view)
     lines = [tabs._timeline.line_at(row) for row in range(tabs._timeline.model().rowCount())]
     assert [line.actor_text for line in lines] == ["lead-b", record_words.actor_name("worker", at), "op-a"]
