@@ -77,7 +77,7 @@ class QueueServices:
     def recovery(self) -> "QueueServices":
         return self
 
-    def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
+    def read_queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
         self.reads += 1
         begin = int(after or 0)
         end = begin + limit
