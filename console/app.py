@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from console.services.credit_checks.pdf import Pdfs
     from console.services.desk_requests.desk_status import DeskStatus
     from console.services.desk_requests.execution import RequestExecutor
+    from console.services.desk_requests.own_requests import OwnRequests
     from console.services.guarded.idempotency import Idempotency
     from console.services.guarded.request_ids import RequestIds
     from console.services.lookup import Lookup
@@ -203,6 +204,12 @@ class Console:
         from console.services.desk_requests.desk_status import DeskStatus
 
         return DeskStatus(self._context)
+
+    @cached_property
+    def own_requests(self) -> "OwnRequests":
+        from console.services.desk_requests.own_requests import OwnRequests
+
+        return OwnRequests(self._context)
 
     @cached_property
     def lock_watch(self) -> "LockWatch":

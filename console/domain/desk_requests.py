@@ -8,7 +8,10 @@ import os
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from console.domain.errors import ConsoleError
 
 LONGEST_WAIT_FOR_WORKER_SECONDS = 60
 """Seconds for which a desk request waits for a worker. After this time no worker executes the request."""
@@ -101,7 +104,8 @@ class TakenDeskRequest:
 class DeskRequestProgress:
     """State of a desk request as its desk reads it. `result` is the answer of an ended request. `is_lapsed`: no
     worker took the request in time, by the server's clock, so no worker will execute it. `is_abandoned`: the worker
-    that took the request has ended or hangs, and no other worker has taken it over.
+    that took the request has ended or hangs, and no other worker has taken it over. `is_withdrawn`: the person has
+    withdrawn the request, so no worker will execute it.
     """
 
     state: DeskRequestState
@@ -109,6 +113,55 @@ class DeskRequestProgress:
     result: str | None
     is_lapsed: bool
     is_abandoned: bool
+    is_withdrawn: bool
+
+
+class OwnRequestState(StrEnum):
+    """States of a request as its person sees them. The last three are final."""
+
+    WAITING = "waiting"
+    TAKEN = "taken"
+    ENDED = "ended"
+    LAPSED = "lapsed"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """A row of a person's own requests. `result` is the answer of an ended request as JSON; None if it is too long
+    for a list, or if the request has not ended.
+    """
+
+    id: str
+    at: datetime
+    action: str
+    subject_kind: str | None
+    subject_id: str | None
+    state: OwnRequestState
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRequest:
+    """One of the person's own requests. An ended one has the stored answer: `value`, or the `error` that the command
+    raised; both are None if the answer is too long for a list. `is_unanswered`: this desk has asked and never got
+    the answer, because its process has ended or has stopped waiting.
+    """
+
+    id: str
+    at: datetime
+    action: str
+    subject_kind: str | None
+    subject_id: str | None
+    state: OwnRequestState
+    value: object = None
+    error: ConsoleError | None = None
+    is_unanswered: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """True if the request waits for a worker, or a worker executes it."""
+        return self.state in (OwnRequestState.WAITING, OwnRequestState.TAKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +188,23 @@ def new_request_id() -> str:
     """Return a new UUID of version 7 (RFC 9562) as text. Its first 48 bits are the time in milliseconds, so new rows
     are added at the end of the database index.
     """
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    return _make_id(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+
+
+def oldest_request_id(age_seconds: float) -> str:
+    """Return the smallest id that a request of at most this age can have, by the clock of `new_request_id`."""
+    return _make_id(time.time_ns() // 1_000_000 - int(age_seconds * 1000), 0)
+
+
+def withdrawal_id(request: str) -> str:
+    """Return the id of the request that withdraws this one. It follows from the request's id, so that a repeated
+    withdrawal is the same row, and the desk that waits finds it by the primary key.
+    """
+    return str(uuid.UUID(int=uuid.UUID(request).int ^ 1))
+
+
+def _make_id(milliseconds: int, low_bits: int) -> str:
+    value = milliseconds << 80 | low_bits
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))

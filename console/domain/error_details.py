@@ -448,7 +448,7 @@ class StorageFull(TypedDict, total=False):
 class Interrupted(_Shared, total=False):
     """Facts of the error `interrupted`: the process was stopped before it sent the request."""
 
-    reason: Literal["told_not_sent"]
+    reason: Literal["told_not_sent", "withdrawn"]
     operation_id: str
 
 

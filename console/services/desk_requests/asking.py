@@ -15,16 +15,17 @@ from console.domain.desk_requests import (
     LARGEST_FILE_BYTES,
     LONGEST_ARGS_BYTES,
     PRESENCE_SECONDS,
-    WITHDRAW_ACTION,
-    WITHDRAWN_REQUEST_KIND,
     DeskRequestProgress,
     DeskRequestState,
     NewDeskRequest,
     new_request_id,
+    oldest_request_id,
 )
 from console.domain.error_reasons import NotAllowedReason, UnknownReason, UnreachableProblem, UsageProblem
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.services.desk_requests.commands import FILE_KEY, CommandForm
+from console.services.desk_requests.own_requests import LISTED_SECONDS, read_answer, withdraw
+from console.services.desk_requests.waiting import current_wait
 from console.services.guarded import answer_serialization
 from console.services.guarded.operation import Progress
 from console.services.guarded.request_ids import (
@@ -36,8 +37,8 @@ from console.services.guarded.request_ids import (
 )
 from console.services.process.context import ServiceContext
 from console.services.process.passwords import connected_with, typed_password
+from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
-from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import presence, requests
 from console.store.operations.idempotency_cache import NoCache
 
@@ -99,10 +100,16 @@ class AskingRequestIds(RequestIds):
         """Store the request and return or raise its answer. With `password`, the request is stored over a connection
         that is opened with this password.
         """
+        context = self._context
         with interrupts.defer_signals():  # the worker executes the request even if this desk doesn't wait
             interrupts.raise_if_pending()
+            with log_and_suppress("remembering a desk request"):
+                context.spool.store_asked(request.id, context.database_id, oldest_request_id(LISTED_SECONDS))
             self._store_request(request, file, password)
-            return _parse_answer(self._await_answer(request.id, progress))
+            text = self._await_answer(request.id, progress)
+            with log_and_suppress("forgetting a desk request"):
+                context.spool.forget_asked(request.id)
+            return _answer_of(text)
 
     def _store_request(self, request: NewDeskRequest, file: bytes | None, password: str | None) -> None:
         context = self._context
@@ -145,21 +152,26 @@ class AskingRequestIds(RequestIds):
         return request, file
 
     def _await_answer(self, request: str, progress: Progress | None) -> str:
-        """Wait until the request has ended, and return its answer. Raises worker_away if the request has lapsed, and
+        """Wait until the request has ended, and return its answer. Raises worker_away if the request has lapsed,
+        interrupted (reason `withdrawn`) if the person has withdrawn it elsewhere, such as in the window, and
         outcome_unknown if the database or the request's worker gives no sign of life for GIVE_UP_SECONDS. A signal
         ends the wait: then raises Interrupted if the request could be withdrawn, otherwise outcome_unknown.
         """
-        clock, pause, last_step = self._context.clock, POLL_SECONDS, None
+        clock, pause, last_step, wait = self._context.clock, POLL_SECONDS, None, current_wait()
         heard_at = clock.monotonic()
         while not interrupts.is_pending():
             stored = self._read_progress(request)
             if stored is not None and not stored.is_abandoned:
                 heard_at = clock.monotonic()
+            if stored is not None and wait is not None:
+                wait.request, wait.is_taken = request, stored.state is not DeskRequestState.WAITING
             if stored is not None and progress is not None and stored.progress not in (None, last_step):
                 last_step = stored.progress
                 progress(str(last_step))
             if stored is not None and stored.state is DeskRequestState.ENDED:
                 return stored.result or ""
+            if stored is not None and stored.is_withdrawn:
+                raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "withdrawn"})
             if stored is not None and (stored.is_lapsed or stored.state is DeskRequestState.LAPSED):
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
             if clock.monotonic() - heard_at > self._context.scale.scaled_seconds(GIVE_UP_SECONDS):
@@ -171,16 +183,11 @@ class AskingRequestIds(RequestIds):
         raise _make_unanswered_error()
 
     def _withdraw(self, request: str) -> bool:
-        """Withdraw the request. Return True if no worker can take it any more, so that nothing is sent, and False if
-        a worker has taken it or the database doesn't answer. A unique index admits only one of withdrawal and taking.
-        """
-        context = self._context
-        withdrawal = NewDeskRequest(new_request_id(), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request)
+        """Withdraw the request. Return False if a worker has taken it, or if the database doesn't answer."""
         try:
-            context.write(lambda tx: requests.insert_request(tx, withdrawal, context.spool.desk_id))
-        except (UniqueViolation, ConsoleError):
+            return withdraw(self._context, request)
+        except ConsoleError:
             return False
-        return True
 
     def _read_progress(self, request: str) -> DeskRequestProgress | None:
         """Return the present state of the request; None if the database doesn't answer."""
@@ -211,13 +218,12 @@ def _read_content(path: Path) -> bytes:
     return content
 
 
-def _parse_answer(text: str) -> Any:
+def _answer_of(text: str) -> Any:
     """Return the value of a stored answer, or raise its error. If the worker marked the answer as that of an earlier
     call, call `mark_repetition`.
     """
-    content = json.loads(text)
-    answer = answer_serialization.from_text(content["answer"])
-    if content["repeated"]:
+    answer, is_repetition = read_answer(text)
+    if is_repetition:
         mark_repetition()
     if answer.error is not None:
         raise answer.error

@@ -9,17 +9,34 @@ import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, and_, bindparam, func, insert, literal_column, not_, or_, select, update
+from sqlalchemy import (
+    Connection,
+    MetaData,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.desk_requests import (
     AUDIT_ACTION,
     LONGEST_FILE_PART_BYTES,
+    WITHDRAWN_REQUEST_KIND,
     WITHDRAW_ACTION,
     DeskRequestProgress,
     DeskRequestState,
     NewDeskRequest,
+    OwnRequestState,
+    StoredRequest,
     TakenDeskRequest,
+    withdrawal_id,
 )
 from console.store.access.people_views import OWN_REQUESTS
 from console.store.database.engine import Transaction
@@ -129,13 +146,37 @@ _MARK_LAPSED = (
 _LAPSED_QUERY = select(_t.id).where(_IS_LAPSED).limit(bindparam("most"))
 _o = requests.to_metadata(MetaData(), name=OWN_REQUESTS).c
 _IS_OWN_LIVE = is_live(_o.lease_clock, _o.lease_expires)
+_IS_OWN_OVER = and_(_o.state == DeskRequestState.WAITING, _o.expires_at <= _NOW)
+_w = requests.to_metadata(MetaData(), name=OWN_REQUESTS).alias("own_withdrawal").c
 _PROGRESS_QUERY = select(
     _o.state,
     _o.progress,
     _o.result,
-    and_(_o.state == DeskRequestState.WAITING, _o.expires_at <= _NOW).label("over"),
+    _IS_OWN_OVER.label("over"),
     and_(_o.state == DeskRequestState.TAKEN, not_(_IS_OWN_LIVE)).label("abandoned"),
+    select(_w.id)
+    .where(_w.id == bindparam("withdrawal"), _w.action == WITHDRAW_ACTION, _w.subject_id == bindparam("of"))
+    .exists()
+    .label("withdrawn"),
 ).where(_o.id == bindparam("of"))
+_LONGEST_LISTED_RESULT = 64 * 1024
+"""Length (bytes) of the longest answer that a list of requests reads."""
+_OWN_QUERY = (
+    select(
+        _o.id,
+        _o.at,
+        _o.action,
+        _o.subject_kind,
+        _o.subject_id,
+        _o.state,
+        _IS_OWN_OVER.label("over"),
+        case((func.octet_length(_o.result) <= _LONGEST_LISTED_RESULT, _o.result)).label("result"),
+    )
+    .where(_o.id >= bindparam("first"), _o.action.not_in((AUDIT_ACTION, WITHDRAW_ACTION)))
+    .order_by(_o.id.desc())
+    .limit(bindparam("most"))
+)
+_OWN_WITHDRAWN_QUERY = select(_o.subject_id).where(_o.id >= bindparam("first"), _o.action == WITHDRAW_ACTION)
 _IS_STORED_QUERY = locking_read(select(_o.id).where(_o.id == bindparam("of")))
 _PARTS_QUERY = (
     select(request_files.c.content).where(request_files.c.request == bindparam("of")).order_by(request_files.c.part)
@@ -166,15 +207,49 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
     tx.prove_by(lambda conn: conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None)
 
 
+def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:
+    """Withdraw a request of the same person. Raises UniqueViolation if a worker has taken it."""
+    insert_request(tx, NewDeskRequest(withdrawal_id(request), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request), desk)
+
+
 def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
-    """Return the progress of a request that the connected account has sent; None if it isn't stored. Costs one read
+    """Return the progress of a request that the connected account has sent; None if it isn't stored. Costs two reads
     by the primary key.
     """
-    row = conn.execute(_PROGRESS_QUERY, {"of": request}).first()
+    row = conn.execute(_PROGRESS_QUERY, {"of": request, "withdrawal": withdrawal_id(request)}).first()
     if row is None:
         return None
-    state, progress, result, is_over, is_abandoned = row
-    return DeskRequestProgress(DeskRequestState(state), progress, result, bool(is_over), bool(is_abandoned))
+    state, progress, result, is_over, is_abandoned, is_withdrawn = row
+    return DeskRequestProgress(
+        DeskRequestState(state), progress, result, bool(is_over), bool(is_abandoned), bool(is_withdrawn)
+    )
+
+
+def list_own(conn: Connection, first: str, most: int) -> tuple[StoredRequest, ...]:
+    """Return the requests of the connected account from the id `first` on, newest first and at most `most`, without
+    those for audit entries and the withdrawals.
+    """
+    withdrawn = set(conn.execute(_OWN_WITHDRAWN_QUERY, {"first": first}).scalars())
+    return tuple(
+        StoredRequest(
+            row.id, row.at, row.action, row.subject_kind, row.subject_id,
+            _own_state(row.state, is_over=bool(row.over), is_withdrawn=row.id in withdrawn), row.result,
+        )
+        for row in conn.execute(_OWN_QUERY, {"first": first, "most": most})
+    )  # fmt: skip
+
+
+def _own_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestState:
+    """Return the state that the person sees. A withdrawn row stays asked until a worker marks it as lapsed."""
+    match DeskRequestState(state):
+        case DeskRequestState.TAKEN:
+            return OwnRequestState.TAKEN
+        case DeskRequestState.ENDED:
+            return OwnRequestState.ENDED
+    if is_withdrawn:
+        return OwnRequestState.WITHDRAWN
+    is_lapsed = is_over or state == DeskRequestState.LAPSED
+    return OwnRequestState.LAPSED if is_lapsed else OwnRequestState.WAITING
 
 
 def count_waiting(conn: Connection) -> int:

@@ -49,6 +49,8 @@ VERSION_4_SQL: tuple[str, ...] = ()
 """Statements that upgrade a file of version 3 to version 4: none. Only the states `prepared` and `void` are new. An
 older program doesn't know them and refuses the file because of its version.
 """
+VERSION_5_SQL = ("CREATE TABLE asked_requests(id TEXT PRIMARY KEY, database_id TEXT NOT NULL) WITHOUT ROWID",)
+"""Version 5 of the file: the desk requests whose answer no process of this desk has got."""
 _TABLES = (
     "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE intents(
@@ -65,6 +67,7 @@ _TABLES = (
         database_id TEXT NOT NULL, chain TEXT NOT NULL, seq INTEGER NOT NULL, row_id INTEGER NOT NULL,
         hash TEXT NOT NULL, PRIMARY KEY(database_id, chain, seq, row_id)) WITHOUT ROWID""",
     *VERSION_3_SQL,
+    *VERSION_5_SQL,
 )
 _INTENT_COLUMNS = (
     "operation_id, database_id, action, client_id, corporation_number, record_id, operator, desk_id, at,"
@@ -166,7 +169,9 @@ class Spool:
 
     def __init__(self, home: Path, cipher: Cipher | None) -> None:
         self.home = home
-        self._file = LocalJournal(home / FILE_NAME, _TABLES, (VERSION_2_SQL, VERSION_3_SQL, VERSION_4_SQL))
+        self._file = LocalJournal(
+            home / FILE_NAME, _TABLES, (VERSION_2_SQL, VERSION_3_SQL, VERSION_4_SQL, VERSION_5_SQL)
+        )
         self._cipher = cipher
 
     def unlock(self, cipher: Cipher) -> None:
@@ -381,6 +386,24 @@ class Spool:
             [(database_id, head.chain, head.seq, head.row_id) for head in heads],
             durable=True,
         )
+
+    # Desk requests whose answer hasn't come
+
+    def store_asked(self, request: str, database_id: str, forgotten_before: str) -> None:
+        """Store that this desk asks a worker. Delete the requests with an id smaller than `forgotten_before`. The
+        writes aren't synced to the disk: they survive the process, not a power cut.
+        """
+        self._file.write("DELETE FROM asked_requests WHERE id < ?", (forgotten_before,), durable=False)
+        self._file.write("INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (request, database_id), durable=False)
+
+    def forget_asked(self, request: str) -> None:
+        """Delete a request whose answer has come."""
+        self._file.write("DELETE FROM asked_requests WHERE id = ?", (request,), durable=False)
+
+    def asked_requests(self, database_id: str) -> frozenset[str]:
+        """Return the ids of the requests whose answer no process of this desk has got."""
+        rows = self._file.read("SELECT id FROM asked_requests WHERE database_id = ?", (database_id,))
+        return frozenset(str(id) for (id,) in rows)
 
     def read_value(self, name: str) -> str | None:
         """Return the value that this desk stored under `name`; None if there is none."""

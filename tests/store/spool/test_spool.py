@@ -368,8 +368,19 @@ def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: S
     begin(spool, intent("old"))
     spool.close()
     with sqlite3.connect(tmp_path / "desk.db") as file:
+        file.execute("DROP TABLE asked_requests")
         file.execute("PRAGMA user_version=3")
     file.close()
     spool.store_intent(intent("new"))
     assert [entry.intent.operation_id for entry in spool.entries(DATABASE)] == ["old"]
-    assert spool._file.read("PRAGMA user_version") == [(4,)]
+    assert spool._file.read("PRAGMA user_version") == [(5,)]
+
+
+def test_asked_requests_are_forgotten_once_they_are_old_or_answered(spool: Spool) -> None:
+    """Each database has its own; a repeated one is one."""
+    for request in ("a", "b", "c", "c"):
+        spool.store_asked(request, DATABASE, "")
+    spool.store_asked("d", "another", "b")
+    spool.forget_asked("c")
+    assert sorted(spool.asked_requests(DATABASE)) == ["b"]
+    assert sorted(spool.asked_requests("another")) == ["d"]

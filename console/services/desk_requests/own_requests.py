@@ -1,0 +1,65 @@
+"""The requests of the person who asks: the list of the last day with their answers, and the withdrawal."""
+
+import json
+
+from console.domain.desk_requests import OwnRequest, OwnRequestState, StoredRequest, oldest_request_id
+from console.services.guarded import answer_serialization
+from console.services.guarded.answer_serialization import Answer
+from console.services.process.context import ServiceContext
+from console.store.database.sqlalchemy_names import UniqueViolation
+from console.store.desk_requests import requests
+
+LISTED_SECONDS = 24 * 3600.0
+"""Age of the oldest request in the list. A request id gets its answer for as long."""
+MOST_LISTED = 200
+
+
+def withdraw(context: ServiceContext, request: str) -> bool:
+    """Withdraw a request of the person. Return True if no worker can take it any more, so that nothing is sent, and
+    False if a worker has taken it. A unique index decides between the two.
+
+    Raises not_allowed for a request of another person, and database_unreachable and similar codes: then nobody knows
+    yet, and the same call again withdraws it if that is still possible.
+    """
+    try:
+        context.write(lambda tx: requests.insert_withdrawal(tx, request, context.spool.desk_id))
+    except UniqueViolation:
+        return False
+    return True
+
+
+def read_answer(text: str) -> tuple[Answer, bool]:
+    """Return a stored answer, and whether it is that of an earlier call. Raises ValueError for any other text."""
+    content = json.loads(text)
+    return answer_serialization.from_text(content["answer"]), bool(content["repeated"])
+
+
+class OwnRequests:
+    """The requests of the connected account. Only a desk that asks has any."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+
+    def list_recent(self) -> tuple[OwnRequest, ...]:
+        """Return the requests of the last 24 hours, newest first, at most MOST_LISTED; none at a desk that acts."""
+        context = self._context
+        if not context.asks:
+            return ()
+        asked_here = context.spool.asked_requests(context.database_id)
+        with context.database.read() as conn:
+            rows = requests.list_own(conn, oldest_request_id(LISTED_SECONDS), MOST_LISTED)
+        return tuple(_with_answer(row, is_asked_here=row.id in asked_here) for row in rows)
+
+    def withdraw(self, request: str) -> bool:
+        """Withdraw a request; see `withdraw`."""
+        return withdraw(self._context, request)
+
+
+def _with_answer(row: StoredRequest, *, is_asked_here: bool) -> OwnRequest:
+    try:
+        answer = Answer() if row.result is None else read_answer(row.result)[0]
+    except ValueError:  # a worker of another version wrote it
+        answer = Answer()
+    is_unanswered = is_asked_here and row.state is OwnRequestState.ENDED
+    facts = (row.id, row.at, row.action, row.subject_kind, row.subject_id, row.state)
+    return OwnRequest(*facts, answer.value, answer.error, is_unanswered)

@@ -1,0 +1,160 @@
+"""The list of the person's own requests, and what whoever waits for one learns of its withdrawal."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from console.app import Console
+from console.domain.desk_requests import (
+    AUDIT_ACTION,
+    NewDeskRequest,
+    OwnRequest,
+    OwnRequestState,
+    new_request_id,
+    oldest_request_id,
+    withdrawal_id,
+)
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.services.desk_requests.own_requests import LISTED_SECONDS
+from console.services.desk_requests.waiting import RequestWait, reporting_to
+from console.store.desk_requests import requests
+from tests.services.desk_requests.test_execution import ask, take
+from tests.support.asking import ask_only, executing
+from tests.support.invented import numbers
+from tests.support.places import Place
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def people(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
+    """A desk, a worker, and somebody else's desk; on Galera each at a node of its own."""
+    ask_only(place, "op-a", "lead-b")
+    with ExitStack() as stack:
+        desk = stack.enter_context(place.opened(sandbox))
+        worker = stack.enter_context(place.opened(sandbox, person="worker", desk=1))
+        other = stack.enter_context(place.opened(sandbox, person="lead-b", desk=2))
+        yield desk, worker, other
+
+
+def listed(desk: Console) -> dict[str, OwnRequest]:
+    return {request.id: request for request in desk.own_requests.list_recent()}
+
+
+def test_each_state_is_listed(place: Place, people: tuple[Console, Console, Console]) -> None:
+    """The newest first, of this person alone; neither audit entries nor withdrawals nor what is older than a day."""
+    desk, worker, other = people
+    old = NewDeskRequest(oldest_request_id(LISTED_SECONDS + 60), "probe", "[]")
+    entry = NewDeskRequest(new_request_id(), AUDIT_ACTION, "{}")
+    for more in (old, entry):
+        desk._context.write(lambda tx, more=more: requests.insert_request(tx, more, "desk"))  # type: ignore[misc]  # bound
+    lapsed, withdrawn, taken, waiting = (ask(desk, subject=str(number)) for number in range(4))
+    place.sql(f"UPDATE requests SET expires_at = expires_at - INTERVAL 2 MINUTE WHERE id IN ('{lapsed}', '{old.id}')")
+    assert desk.own_requests.withdraw(withdrawn)
+    row = take(worker)
+    assert row is not None
+    assert row.id == taken
+    ask(other)
+    states = {id: request.state for id, request in listed(desk).items()}
+    assert states == {
+        waiting: OwnRequestState.WAITING,
+        taken: OwnRequestState.TAKEN,
+        withdrawn: OwnRequestState.WITHDRAWN,
+        lapsed: OwnRequestState.LAPSED,
+    }
+    assert list(states) == [waiting, taken, withdrawn, lapsed]
+    assert not desk.own_requests.withdraw(taken)
+    assert listed(desk)[taken].state is OwnRequestState.TAKEN
+
+
+def test_a_withdrawal_is_one_however_often(place: Place, people: tuple[Console, Console, Console]) -> None:
+    """The answer to its COMMIT was lost, say: the same call again is the same row, and true again."""
+    desk, worker, other = people
+    request = ask(desk)
+    assert desk.own_requests.withdraw(request)
+    assert desk.own_requests.withdraw(request)
+    assert place.sql("SELECT id, subject_id FROM requests WHERE action = 'withdraw'") == [
+        (withdrawal_id(request), request)
+    ]
+    assert take(worker) is None
+    with pytest.raises(ConsoleError) as refused:
+        other.own_requests.withdraw(ask(desk))
+    assert refused.value.code == "not_allowed"
+
+
+def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Console, Console, Console]) -> None:
+    """Whoever withdraws it, another window of the person, say: nothing was sent, for certain, and it is told at once.
+    The same request id may be used again.
+    """
+    desk, worker, _ = people
+    (number,) = numbers(1, seed=41)
+    wait = RequestWait()
+    worker.desk_requests.announce()
+
+    def buy() -> CreditCheck:
+        with reporting_to(wait):
+            return desk.credit_checks.purchase(PurchaseRequest(number, "1"), request_id="mine")
+
+    with ThreadPoolExecutor(1) as thread:
+        bought = thread.submit(buy)
+        until(lambda: wait.request is not None, "the request")
+        assert wait.request is not None
+        assert not wait.is_taken
+        assert desk.own_requests.withdraw(wait.request)
+        with pytest.raises(ConsoleError) as told:
+            bought.result(30)
+    assert (told.value.code, told.value.detail["reason"]) == ("interrupted", "withdrawn")
+    assert wait.is_over
+    assert not sandbox.ledger.charges_of_number(number)
+    with executing(worker):
+        assert buy().corporation_number == number
+    assert len(sandbox.ledger.charges_of_number(number)) == 1
+    assert not desk._context.spool.asked_requests(desk._context.database_id) - {wait.request, *listed(desk)}
+
+
+def test_the_answer_for_a_killed_desk_is_marked(
+    place: Place, sandbox: Sandbox, people: tuple[Console, Console, Console]
+) -> None:
+    """kill -9 while the worker acts: the next process of this desk lists the request with its answer and says that
+    it never came; one that was answered isn't marked. Another desk of the person can't know.
+    """
+    _, worker, _ = people
+    first, second = numbers(2, seed=43)
+    with executing(worker), place.opened(sandbox, desk=5) as desk:
+        desk.credit_checks.purchase(PurchaseRequest(first, "1"))
+    sandbox.control.add_fault("hang", call="purchase", number=second)
+    command = [sys.executable, "-m", "console", "--json", "purchase", second, "--client", "1"]
+    with executing(worker):
+        child = subprocess.Popen(command, env=place.told(sandbox.url, "op-a", 5), stdout=subprocess.PIPE)
+        try:
+            assert sandbox.control.wait_until_reached(held=1)
+        finally:
+            child.kill()
+            child.communicate()
+        sandbox.control.release_calls()
+        with place.opened(sandbox, desk=5) as desk, place.opened(sandbox, desk=6) as elsewhere:
+            until(lambda: all(not one.is_open for one in desk.own_requests.list_recent()), "the answer")
+            here, there = desk.own_requests.list_recent(), elsewhere.own_requests.list_recent()
+    assert [(one.is_unanswered, _number(one)) for one in here] == [(True, second), (False, first)]
+    assert [one.is_unanswered for one in there] == [False, False]
+
+
+def test_an_error_is_listed_as_it_was_told(people: tuple[Console, Console, Console]) -> None:
+    """A desk that acts has no such list."""
+    desk, worker, _ = people
+    with executing(worker), pytest.raises(ConsoleError) as told:
+        desk.recovery.probe("credit-check", "4711")
+    (request,) = desk.own_requests.list_recent()
+    assert request.error is not None
+    assert (request.error.code, request.error.detail) == (told.value.code, told.value.detail)
+    assert (request.action, request.subject_kind, request.subject_id) == ("probe", "credit-check", "4711")
+    assert worker.own_requests.list_recent() == ()
+
+
+def _number(request: OwnRequest) -> str | None:
+    return request.value.corporation_number if isinstance(request.value, CreditCheck) else None
