@@ -168,7 +168,8 @@ class AskingSeats(Seats):
         super().__init__(bot, clock)
         self._folder, self._url, self._facts, self._database = folder, sandbox.url, dict(facts), database
         self._desks: dict[str, Console] = {}
-        self._closing.enter_context(executing(self.desk(_WORKER)))
+        self._executing = self._closing.enter_context(ExitStack())
+        self._executing.enter_context(executing(self.desk(_WORKER)))
 
     @property
     def acting_desk(self) -> Console:
@@ -179,6 +180,17 @@ class AskingSeats(Seats):
             settings = Settings.load(self._told(name))
             self._desks[name] = self._closing.enter_context(open_console(settings, self._clock))
         return self._desks[name]
+
+    @contextmanager
+    def idle_worker(self) -> Iterator[Console]:
+        """The worker, which is there and takes no request until the end of the block."""
+        worker = self.desk(_WORKER)
+        self._executing.close()
+        worker.desk_requests.announce()
+        try:
+            yield worker
+        finally:
+            self._executing.enter_context(executing(worker))
 
     def _told(self, name: str) -> dict[str, str]:
         where = {"DATABASE_URL": self._database.url(name), "DOCUMENTS_URL": (self._folder / "documents").as_uri()}

@@ -97,7 +97,7 @@ def unfinished(stage: Stage) -> None:
     """Runs of every state, who holds what, and what is begun."""
     _runs(stage)
     dialog = open_unfinished(stage.frame)
-    for name in dialog.TAB_NAMES:
+    for name in dialog.TAB_NAMES[: dialog.tabs.count()]:
         dialog.show_tab(name)
         stage.shoot(f"unfinished-{name}")
     dialog.reject()

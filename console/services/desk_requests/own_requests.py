@@ -4,7 +4,7 @@ import json
 
 from console.domain.desk_requests import OwnRequest, OwnRequestState, StoredRequest, oldest_request_id
 from console.services.guarded import answer_serialization
-from console.services.guarded.answer_serialization import Answer
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
@@ -28,7 +28,7 @@ def withdraw(context: ServiceContext, request: str) -> bool:
     return True
 
 
-def read_answer(text: str) -> tuple[Answer, bool]:
+def read_answer(text: str) -> tuple[CallAnswer, bool]:
     """Return a stored answer, and whether it is that of an earlier call. Raises ValueError for any other text."""
     content = json.loads(text)
     return answer_serialization.from_text(content["answer"]), bool(content["repeated"])
@@ -43,7 +43,7 @@ class OwnRequests:
     def list_recent(self) -> tuple[OwnRequest, ...]:
         """Return the requests of the last 24 hours, newest first, at most MOST_LISTED; none at a desk that acts."""
         context = self._context
-        if not context.asks:
+        if not context.asks_worker:
             return ()
         asked_here = context.spool.asked_requests(context.database_id)
         with context.database.read() as conn:
@@ -57,9 +57,9 @@ class OwnRequests:
 
 def _with_answer(row: StoredRequest, *, is_asked_here: bool) -> OwnRequest:
     try:
-        answer = Answer() if row.result is None else read_answer(row.result)[0]
+        answer = CallAnswer() if row.result is None else read_answer(row.result)[0]
     except ValueError:  # a worker of another version wrote it
-        answer = Answer()
+        answer = CallAnswer()
     is_unanswered = is_asked_here and row.state is OwnRequestState.ENDED
     facts = (row.id, row.at, row.action, row.subject_kind, row.subject_id, row.state)
     return OwnRequest(*facts, answer.value, answer.error, is_unanswered)

@@ -28,8 +28,8 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.desk_requests import (
     AUDIT_ACTION,
     LONGEST_FILE_PART_BYTES,
-    WITHDRAWN_REQUEST_KIND,
     WITHDRAW_ACTION,
+    WITHDRAWN_REQUEST_KIND,
     DeskRequestProgress,
     DeskRequestState,
     NewDeskRequest,
@@ -209,7 +209,9 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
 
 def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:
     """Withdraw a request of the same person. Raises UniqueViolation if a worker has taken it."""
-    insert_request(tx, NewDeskRequest(withdrawal_id(request), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request), desk)
+    insert_request(
+        tx, NewDeskRequest(withdrawal_id(request), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request), desk
+    )
 
 
 def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:

@@ -1,13 +1,16 @@
-"""The dialog of unfinished work: operations that haven't ended, bulk runs, leases and takes."""
+"""The dialog of unfinished work: operations that haven't ended, bulk runs, leases and takes, and the person's own
+requests at a desk that asks a worker.
+"""
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.bulk.records import BulkItem
+from console.domain.desk_requests import OwnRequest, OwnRequestState
 from console.domain.records import LeaseHolder
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
@@ -15,13 +18,16 @@ from console.views.app.main_window import Frame
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters import credit_checks as words
+from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
 from console.views.presenters.columns import width_of_text
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, route_to
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
-from console.views.widgets.base import make_column
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.placeholders import EmptyState
@@ -33,24 +39,29 @@ if TYPE_CHECKING:
 
 _MAX_WIDTH_PX = 1080
 _VISIBLE_ROWS = 9
+_READ_REQUESTS_MS = 1_000
 Holder = LeaseHolder | Take
 
 
 class UnfinishedLists(NamedTuple):
-    """The rows of the three tabs of the dialog: unfinished operations; bulk runs; leases and takes."""
+    """The rows of the tabs of the dialog: unfinished operations; bulk runs; leases and takes; the person's own
+    requests.
+    """
 
     works: tuple[UnfinishedWork, ...]
     runs: tuple[BulkItem, ...]
     holders: tuple[Holder, ...]
+    requests: tuple[OwnRequest, ...]
 
 
 class UnfinishedDialog(DialogFrame):
-    """Lists unfinished work in three tabs (operations, bulk runs, leases with takes); the acting person's own work
-    comes first. The person can open the record of an operation but can't discard the operation here; a bulk run is
-    stopped, resumed or discarded in its own dialog.
+    """Lists unfinished work in tabs (operations, bulk runs, leases with takes); the acting person's own work comes
+    first. The person can open the record of an operation but can't discard the operation here; a bulk run is stopped,
+    resumed or discarded in its own dialog. A desk that asks has a fourth tab: the person's own requests of the last
+    24 hours, which the person can withdraw until a worker takes them.
     """
 
-    TAB_NAMES = ("works", "runs", "held")
+    TAB_NAMES = ("works", "runs", "held", "requests")
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
         translate = context.translate
@@ -68,13 +79,18 @@ class UnfinishedDialog(DialogFrame):
             translate("dialog.unfinished.works"),
             translate("dialog.unfinished.runs"),
             translate("dialog.holders.title"),
+            *((translate("dialog.unfinished.requests"),) if context.asks_worker else ()),
         )
         self.tabs = Tabs(translate("dialog.unfinished.title"), margin=12)
-        for name, title in zip(self.TAB_NAMES, titles, strict=True):
+        for name, title in zip(self.TAB_NAMES, titles, strict=False):
             self.tabs.add(title, data=name)
         self.works = _table(context, _work_columns(context), lambda work: work.operation.id, titles[0])
         self.runs = _table(context, _run_columns(context), lambda item: item.run.id, titles[1])
         self.holders = _table(context, _holder_columns(context), _holder_key, titles[2])
+        self.requests: StaticTable | None = None
+        if context.asks_worker:
+            self.requests = _table(context, _request_columns(context), lambda request: request.id, titles[3])
+        self._tables = (self.works, self.runs, self.holders, *((self.requests,) if self.requests else ()))
         self._build_content(translate)
         for table in self._tables:
             table.opened.connect(self._open)
@@ -86,29 +102,38 @@ class UnfinishedDialog(DialogFrame):
         context.changed.connect(self._read_if_changed)
         self.read()
 
-    @property
-    def _tables(self) -> tuple[StaticTable, StaticTable, StaticTable]:
-        return self.works, self.runs, self.holders
-
     def _build_content(self, translate: Callable[[str], str]) -> None:
         empty_texts = (
             translate("dialog.unfinished.empty"),
             translate("dialog.unfinished.runs_empty"),
             translate("dialog.holders.empty"),
+            translate("dialog.unfinished.requests_empty"),
         )
         self._lists = [
             TableOrEmptyState(table, EmptyState(words))
-            for table, words in zip(self._tables, empty_texts, strict=True)
+            for table, words in zip(self._tables, empty_texts, strict=False)
         ]
         self._stack = QStackedWidget()
         for table in self._lists:
             table.setFixedHeight(self.works.height_for(_VISIBLE_ROWS))
             self._stack.addWidget(table)
         self._bars = QVBoxLayout()
+        self.answer = TextLabel("", "small", wrap=True, selectable=True)
+        self.answer.setMinimumHeight(2 * current_appearance().line_height("small"))
+        self.answer.hide()
         content = QWidget()
-        content.setLayout(make_column(self._bars, self.tabs, self._stack, gap=8))
+        content.setLayout(make_column(self._bars, self.tabs, self._stack, self.answer, gap=8))
         self.show_content(content)
         self.disable_act_button(translate("dialog.unfinished.open_off"))
+        self.withdraw_button = KeyButton(translate("action.withdraw_request"))
+        self.withdraw_reason = TextLabel("", "small", "muted", wrap=True)
+        self.withdraw_button.reason_changed.connect(self.withdraw_reason.show_text)
+        self.withdraw_button.clicked.connect(self._withdraw_current)
+        self.withdraw_button.hide()
+        self.withdraw_reason.hide()
+        self.show_in_footer(self.withdraw_button, self.withdraw_reason)
+        self._requests_timer = QTimer(self, interval=_READ_REQUESTS_MS)
+        self._requests_timer.timeout.connect(self._read_requests)
 
     # -- reading
 
@@ -121,7 +146,8 @@ class UnfinishedDialog(DialogFrame):
     def read(self) -> None:
         def read(services: "Console") -> UnfinishedLists:
             holders: tuple[Holder, ...] = (*services.recovery.list_lease_holders(), *services.recovery.list_takes())
-            return UnfinishedLists(services.recovery.list_unfinished(), services.bulk.list_overview(), holders)
+            works, runs = services.recovery.list_unfinished(), services.bulk.list_overview()
+            return UnfinishedLists(works, runs, holders, services.own_requests.list_recent())
 
         self._context.run_read(read, self._show_lists, self._show_refusal, owner=self, key=self)
 
@@ -133,6 +159,32 @@ class UnfinishedDialog(DialogFrame):
             self._lists[number].show_rows(rows, is_automatic=True)
             self.tabs.set_count(number, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
+        self._show_requests(work_lists.requests)
+        self._update_button()
+
+    @Slot()
+    def _read_requests(self) -> None:
+        self._context.run_read(
+            lambda services: services.own_requests.list_recent(),
+            self._show_requests,
+            self._show_refusal,
+            owner=self,
+            key=self,
+        )
+
+    def _show_requests(self, own_requests: tuple[OwnRequest, ...]) -> None:
+        """Show the requests: first the open ones and those whose answer this desk never got, which are counted. Read
+        again every second while one is open.
+        """
+        if self.requests is None:
+            return
+        number, is_done = self._tables.index(self.requests), lambda request: not _needs_a_look(request)
+        self._lists[number].show_rows(sorted(own_requests, key=is_done), is_automatic=True)
+        self.tabs.set_count(number, str(sum(_needs_a_look(request) for request in own_requests)))
+        if any(request.is_open for request in own_requests):
+            self._requests_timer.start()
+        else:
+            self._requests_timer.stop()
         self._update_button()
 
     def _focus_first(self, table: StaticTable) -> None:
@@ -154,26 +206,75 @@ class UnfinishedDialog(DialogFrame):
     @Slot(int)
     def _show_tab(self, number: int) -> None:
         self._stack.setCurrentIndex(number)
-        hints = ("dialog.unfinished.hint", "dialog.unfinished.runs_hint", "dialog.holders.hint")
+        hints = (
+            "dialog.unfinished.hint",
+            "dialog.unfinished.runs_hint",
+            "dialog.holders.hint",
+            "dialog.unfinished.requests_hint",
+        )
         self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[number]))
         self._update_button()
 
     @Slot()
     def _update_button(self) -> None:
-        """Enable the button "open" if the visible table has a current row, otherwise disable it. Hide the button
-        while the tab of leases is visible.
+        """Enable the button "open" if the visible table has a current row that can be opened, otherwise disable it.
+        Hide the button while the tab of leases is visible.
         """
         number = self.tabs.currentIndex()
-        self.act_button.setVisible(self._tables[number] is not self.holders)
-        if (
-            self._lists[number].currentWidget() is self._tables[number]
-            and self._tables[number].current_item is not None
-        ):
-            self.enable_act_button()
+        table, translate = self._tables[number], self._context.translate
+        has_rows = self._lists[number].currentWidget() is table
+        item = table.current_item if has_rows else None
+        self.act_button.setVisible(table is not self.holders)
+        if table is self.holders:
+            self.disable_act_button("")
+        elif item is None:
+            self.disable_act_button(translate("dialog.unfinished.open_off"))
+        elif isinstance(item, OwnRequest) and not _can_be_opened(item):
+            self.disable_act_button(translate("reason.request_no_record"))
         else:
-            self.disable_act_button(
-                "" if self._tables[number] is self.holders else self._context.translate("dialog.unfinished.open_off")
-            )
+            self.enable_act_button()
+        self._update_request(item if isinstance(item, OwnRequest) else None)
+
+    def _update_request(self, request: OwnRequest | None) -> None:
+        """Show the whole answer of the current request, and whether it can be withdrawn; nothing on other tabs."""
+        is_shown, translate = self.tabs.currentIndex() == self.TAB_NAMES.index("requests"), self._context.translate
+        for widget in (self.answer, self.withdraw_button, self.withdraw_reason):
+            widget.setVisible(is_shown)
+        self.answer.show_text("" if request is None else request_words.answer_text(request, self._context))
+        if request is None:
+            self.withdraw_button.disable_with_reason(translate("reason.request_choose"))
+        elif request.state is OwnRequestState.WAITING:
+            self.withdraw_button.enable_button()
+        elif request.state is OwnRequestState.TAKEN:
+            self.withdraw_button.disable_with_reason(translate("reason.request_taken"))
+        else:
+            self.withdraw_button.disable_with_reason(translate("reason.request_over"))
+
+    # -- withdrawing
+
+    @Slot()
+    def _withdraw_current(self) -> None:
+        request = self.requests.current_item if self.requests is not None else None
+        if not isinstance(request, OwnRequest) or request.state is not OwnRequestState.WAITING:
+            return
+        work = self._context.bind_services(lambda services: services.own_requests.withdraw(request.id))
+        self._context.runner.run(work, self._show_withdrawal, self._show_withdrawal_failure, owner=self)
+
+    def _show_withdrawal(self, is_withdrawn: bool) -> None:
+        """Tell whether the request is withdrawn or was taken meanwhile, and read the list again."""
+        if is_withdrawn:
+            self._context.show_toast(self._context.translate("request.withdrawn"), "", "arrow_back", "text")
+        else:
+            self._context.show_toast(self._context.translate("reason.request_taken"), "", "half_disc", "progress")
+        self._read_requests()
+
+    def _show_withdrawal_failure(self, failure: Failure) -> None:
+        self._context.show_toast(
+            self._context.translate("request.not_withdrawn"),
+            self._context.failure_message(failure),
+            "square_bang",
+            "bad",
+        )
 
     # -- opening
 
@@ -192,9 +293,29 @@ class UnfinishedDialog(DialogFrame):
 
             self.accept()
             BulkDialog(self._context, self._parent_window, item.run).open()
+        elif isinstance(item, OwnRequest):
+            self._open_request(item)
         elif isinstance(item, Take) and item.kind in ("credit-check", "payment", "order", "refund"):
             self.accept()
             self._context.navigate(route_to(item.kind, item.subject_id))
+
+    def _open_request(self, request: OwnRequest) -> None:
+        """Open the page of the request's record. Bulk runs are in a tab of this dialog."""
+        route = request_words.route_of(request)
+        if route is not None:
+            self.accept()
+            self._context.navigate(route)
+        elif request_words.is_about_bulk_run(request):
+            self.show_tab("runs")
+
+
+def _needs_a_look(request: OwnRequest) -> bool:
+    """Return True if the request is open, or if this desk never got its answer."""
+    return request.is_open or request.is_unanswered
+
+
+def _can_be_opened(request: OwnRequest) -> bool:
+    return request_words.route_of(request) is not None or request_words.is_about_bulk_run(request)
 
 
 def open_unfinished(frame: Frame) -> UnfinishedDialog:
@@ -315,6 +436,35 @@ def _holder_columns(context: WindowContext) -> list[Column]:
             96,
             lambda holder: wording.format_instant(holder.until, "clock"),
             "data",
+        ),
+    ]
+
+
+def _request_columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+
+    def time_text(request: OwnRequest) -> str:
+        return wording.format_instant(request.at, "short")
+
+    return [
+        Column("since", translate("column.when"), 112, time_text, "data"),
+        Column("what", translate("column.what"), 150, lambda request: request_words.action_text(request, context)),
+        Column(
+            "record", translate("column.record"), 150, lambda request: request_words.record_text(request, context)
+        ),
+        Column(
+            "state",
+            translate("column.state"),
+            128,
+            lambda request: request_words.state_cell(request, context),
+            "state",
+        ),
+        Column(
+            "answer",
+            translate("column.answer"),
+            300,
+            lambda request: request_words.answer_text(request, context),
+            is_stretched=True,
         ),
     ]
 

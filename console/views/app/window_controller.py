@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 
+from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.main_window import Frame
 from console.views.pages.base import Page
@@ -35,6 +36,7 @@ from console.views.runtime.routes import (
 from console.views.runtime.status_values import PasswordRequest
 from console.views.sign_in.idle_lock import IdleLock
 from console.views.widgets.buttons import KeyButton
+from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.focus_ring import install_focus_ring
 from console.views.widgets.notification_bars import Bar
 
@@ -101,6 +103,7 @@ class WindowController(QObject):
         self.context.language_changed.connect(self._apply_language)
         self.context.person_changed.connect(self._show_person)
         self.context.ask_password = self._ask_password
+        self.context.acting_call_began.connect(self._offer_withdrawal)
         self._connect_bars()
 
     def _make_page(self, route: Route) -> Page:
@@ -170,6 +173,15 @@ class WindowController(QObject):
         from console.views.sign_in.password_dialog import open_password_dialog
 
         open_password_dialog(self.context, request, self.frame.window)
+
+    @Slot(object, object)
+    def _offer_withdrawal(self, owner: QObject, wait: RequestWait) -> None:
+        """Put the button that withdraws a desk request into the dialog that waits for its answer."""
+        if isinstance(owner, DialogFrame):
+            from console.views.pages.withdrawal import WithdrawButton
+
+            button = WithdrawButton(self.context, wait)
+            owner.show_in_footer(button, button.words)
 
     @Slot()
     def _open_search(self) -> None:

@@ -8,6 +8,7 @@ from console.domain.records import CreditCheck, Operation
 from console.domain.service_results import PurchasePlan
 from console.views.pages.call_steps import CallStepList, CloseTimer, ReachedSteps
 from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.purchase import outcome
 from console.views.purchase.form import PurchaseForm
 from console.views.runtime.context import Toast, WindowContext
@@ -99,6 +100,8 @@ class PurchaseDialog(DialogFrame):
             content = outcome.unknown_content(context, self._plan, record, self._steps, failure)
             self._show_end(context.translate("dialog.purchase.unknown_title"), content, record)
             self.hint.show_text(context.translate("dialog.purchase.no_list_call"))
+        elif is_withdrawn(failure):
+            self._show_end(context.translate("dialog.withdraw.done"), withdrawn_bar(context, failure), None)
         else:
             content = outcome.refusal_content(context, record, failure)
             self._show_end(context.translate("dialog.purchase.refused_title"), content, record)

@@ -10,6 +10,7 @@ from console.domain.records import CreditCheck
 from console.domain.service_results import RefetchResult
 from console.views.pages.call_steps import CallStepList, CloseTimer, ReachedSteps
 from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import Toast, WindowContext
@@ -125,6 +126,10 @@ class RefetchDialog(DialogFrame):
 
     def _show_failure(self, failure: Failure) -> None:
         context = self._context
+        if is_withdrawn(failure):
+            bar = withdrawn_bar(context, failure)
+            self._show_end(context.translate("dialog.withdraw.done"), bar, offer_pdf=False)
+            return
         title = (
             context.translate("dialog.stale.title")
             if failure.code == ErrorCode.STALE_VIEW

@@ -10,7 +10,9 @@ from console.domain.payments.records import Order, Payment, Refund, SetAside
 from console.domain.payments.service_results import RefundPlan, RefundView
 from console.domain.records import Certainty, CreditCheck, Operation
 from console.domain.service_results import PurchasePlan
+from console.services.desk_requests.waiting import RequestWait
 from console.views.pages.base import Page
+from console.views.pages.withdrawal import WithdrawButton, is_withdrawn
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
@@ -58,7 +60,17 @@ class RecordActionHandlers(QObject):
             words, label = translate("act.probing_case", title=title), translate("act.probe_case", title=title)
             provider_name = record.provider if isinstance(record, Payment) else provider
         self._probed_subjects.add(subject)
-        self._page.show_bar("act", Bar(translate("dialog.busy"), words, tone="progress", shape="circle_arrow"))
+        wait = RequestWait()
+        withdraw = WithdrawButton(context, wait)
+        bar = Bar(
+            translate("dialog.busy"),
+            words,
+            tone="progress",
+            shape="circle_arrow",
+            button=withdraw,
+            second=withdraw.words,
+        )
+        self._page.show_bar("act", bar)
         context.run_acting_call(
             lambda services, request_id: services.recovery.probe(kind, id, request_id=request_id),
             lambda record_after: self._show_probe_result(record, record_after),
@@ -69,6 +81,7 @@ class RecordActionHandlers(QObject):
             attempt=("probe", kind, id),
             key=subject,
             provider=provider_name,
+            wait=wait,
         )
 
     def _show_probe_result(self, before: ShownRecord | Operation, after: ShownRecord | Operation) -> None:
@@ -90,10 +103,13 @@ class RecordActionHandlers(QObject):
     def show_refusal(self, failure: Failure) -> None:
         """Show why an action was refused, in a bar of the page that stays until the person closes it."""
         context = self._context
-        is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
-        lead = context.translate("dialog.probe.still_unknown") if is_unknown else context.translate("act.refused")
-        tone: Tone = "unknown" if is_unknown else "bad"
-        shape = "question" if is_unknown else "square_bang"
+        tone: Tone
+        if failure.code == ErrorCode.OUTCOME_UNKNOWN:
+            lead, tone, shape = context.translate("dialog.probe.still_unknown"), "unknown", "question"
+        elif is_withdrawn(failure):
+            lead, tone, shape = context.translate("dialog.withdraw.done"), "text", "arrow_back"
+        else:
+            lead, tone, shape = context.translate("act.refused"), "bad", "square_bang"
         bar = Bar(lead, context.failure_message(failure), tone=tone, shape=shape, button=self._make_close_button())
         self._page.show_bar("act", bar)
 

@@ -12,6 +12,7 @@ from console.domain.records import CreditCheck, Operation
 from console.domain.views.any_record import ResolveResult
 from console.views.pages.dialog_badges import badge_row
 from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.presenters import records as case_words
 from console.views.records.evidence_wizard import EvidenceForm, read_choices
 from console.views.runtime.context import Toast, WindowContext
@@ -128,6 +129,10 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         self._show_end(toast.words, self._with_badges(result.record, bar))
 
     def _show_failure(self, failure: Failure) -> None:
+        if is_withdrawn(failure):
+            bar = withdrawn_bar(self._context, failure)
+            self._show_end(self._context.translate("dialog.withdraw.done"), self._with_badges(None, bar))
+            return
         is_stale = failure.code == ErrorCode.STALE_VIEW
         title = self._context.translate("dialog.stale.title" if is_stale else "act.refused")
         self._show_end(title, self._with_badges(failure.detail.get("record"), self._refusal_bar(failure)))

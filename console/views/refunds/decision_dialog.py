@@ -12,6 +12,7 @@ from console.domain.payments.states import RefundState
 from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
 from console.views.pages.dialog_badges import badge_row
 from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.refunds.request_review import OrderNumberCheck
@@ -115,6 +116,10 @@ class _DecisionDialog(DialogFrame):
 
     def _show_failure(self, failure: Failure) -> None:
         context, stored_record = self._context, failure.detail.get("record")
+        if is_withdrawn(failure):
+            content = decision_content(context, None, withdrawn_bar(context, failure))
+            self._show_end(context.translate("dialog.withdraw.done"), content)
+            return
         is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
         tone, shape = ("unknown", "question") if is_unknown else ("bad", "square_bang")
         bar = Bar("", context.failure_message(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone

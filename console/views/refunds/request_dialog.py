@@ -11,6 +11,7 @@ from console.domain.payments.service_results import RefundPlan
 from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
 from console.views.pages.dialog_badges import badge_row
 from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.refunds.request_form import RefundForm
@@ -248,6 +249,9 @@ class RefundDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         """Show why the service has refused the request, and the next step. No refund was requested."""
         context = self._context
+        if is_withdrawn(failure):
+            self._show_end(context.translate("dialog.withdraw.done"), withdrawn_bar(context, failure))
+            return
         title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
         bar = Bar("", context.failure_message(failure), tone="bad", shape="square_bang")

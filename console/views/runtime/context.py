@@ -15,6 +15,7 @@ from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
 from console.domain.records import CreditCheck, Person
+from console.services.desk_requests.waiting import RequestWait, reporting_to
 from console.services.process.passwords import passwords_from
 from console.views.runtime.page_fetch import FetchPage, Page
 from console.views.runtime.request_id import AttemptIds
@@ -65,6 +66,7 @@ class WindowContext(QObject):
     - person_changed: another person acts from now on. people_changed: the list of operators has been read.
     - language_changed: `language` is new, and every text must be set again.
     - sign_in_refused(object): the database has refused the account in use; carries the Failure.
+    - acting_call_began(object, object): an acting call has begun; carries its owner and its RequestWait.
     """
 
     services_opened = Signal()
@@ -80,6 +82,7 @@ class WindowContext(QObject):
     people_changed = Signal()
     language_changed = Signal()
     sign_in_refused = Signal(object)
+    acting_call_began = Signal(object, object)
 
     def __init__(self, settings: "Settings", runner: Runner, clock: Clock, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -112,6 +115,11 @@ class WindowContext(QObject):
         """Store the opened services and emit `services_opened`."""
         self._services = services
         self.services_opened.emit()
+
+    @property
+    def asks_worker(self) -> bool:
+        """True if a worker acts for the person of this desk."""
+        return self._services is not None and self._services.desk_status.asks_worker
 
     def bind_services(self, call: Call[T], operator: str | None = None) -> Callable[[], T]:
         """Return a function without arguments, for a worker thread. It runs `call` with the services as `operator`,
@@ -158,6 +166,7 @@ class WindowContext(QObject):
         attempt: Hashable,
         key: Hashable | None = None,
         provider: str = ALARMBOX,
+        wait: RequestWait | None = None,
     ) -> TaskHandle:
         """Run an acting call (it writes or sends a request to a provider) in the lane `slow` of the TaskRunner, and
         return its handle. If `owner` is destroyed before the call ends, the call continues; a toast is then shown in
@@ -166,7 +175,8 @@ class WindowContext(QObject):
 
         `attempt` is the command with its arguments. The call gets the attempt's request id, which stays the same
         until the attempt is answered (see AttemptIds). If the call is refused because it needs the person's password,
-        the context asks the person for it and runs the call again with the password.
+        the context asks the person for it and runs the call again with the password. `wait` gets the desk request for
+        which the call waits; the owner passes one if it shows that in a place of its own.
         """
 
         began_at, request_id = self.monotonic(), self._attempts.id_of(attempt)
@@ -196,15 +206,20 @@ class WindowContext(QObject):
                 self.toast_requested.emit(Toast(label, self.failure_message(failure), "square_bang", "bad"))
 
         def run_again(password: str) -> None:
-            run(with_password(call, password))
+            run(with_password(call, password), RequestWait())
 
-        def run(attempted_call: ActingCall[T]) -> TaskHandle:
-            work = self.bind_services(lambda services: attempted_call(services, request_id))
+        def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> TaskHandle:
+            def watched_call(services: "Console") -> T:
+                with reporting_to(run_wait):
+                    return attempted_call(services, request_id)
+
+            work = self.bind_services(watched_call)
+            self.acting_call_began.emit(owner, run_wait)
             return self._track_act(
                 self.runner.run(work, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow")
             )
 
-        return run(call)
+        return run(call, wait or RequestWait())
 
     def _track_act(self, handle: TaskHandle) -> TaskHandle:
         """Add the handle of an acting call to the running ones, unless the call has already ended; return the

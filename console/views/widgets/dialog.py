@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 from console.views.theme.design_tokens import tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, make_column, make_scroll_area
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.overlay import OverlayLayer
 
@@ -62,6 +62,7 @@ class DialogFrame(QDialog):
         self._is_busy = False
         self._ready = False
         self._disabled_reason = ""
+        self._footer_widgets: tuple[QWidget, ...] = ()
         self.cancel_button = KeyButton(cancel_text, "Esc", binds=False)
         self.cancel_button.setDefault(True)
         self.cancel_button.setAutoDefault(True)
@@ -100,7 +101,10 @@ class DialogFrame(QDialog):
         box = QHBoxLayout(footer)
         box.setContentsMargins(_MARGIN_PX, 12, _MARGIN_PX, 12)
         box.setSpacing(tokens().px("spacing", "before_acting_button"))
-        box.addLayout(make_column(self.hint, self._block_words, gap=2), 1)
+        self._footer_words = make_column(self.hint, self._block_words, gap=2)
+        self._footer_buttons = make_row(gap=box.spacing())
+        box.addLayout(self._footer_words, 1)
+        box.addLayout(self._footer_buttons)
         box.addWidget(self.cancel_button)
         box.addWidget(self.act_button)
         layout = QVBoxLayout(self)
@@ -131,8 +135,12 @@ class DialogFrame(QDialog):
         self.fit_size()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Fit the dialog's height to the content after the layout of the content has changed."""
-        if event.type() == QEvent.Type.LayoutRequest and watched is self._area.widget():
+        """Fit the dialog's height after the layout of the content has changed, or words in the footer have been shown
+        or hidden.
+        """
+        is_content = event.type() == QEvent.Type.LayoutRequest and watched is self._area.widget()
+        is_footer = event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
+        if is_content or (is_footer and watched in self._footer_widgets):
             QTimer.singleShot(0, self, self.fit_size)
         return super().eventFilter(watched, event)
 
@@ -157,6 +165,20 @@ class DialogFrame(QDialog):
         self._area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, room)))
         box.activate()
         self.resize(self.width(), frame_height + self._area.height())
+
+    def show_in_footer(self, button: KeyButton, words: TextLabel) -> None:
+        """Put a further button before Cancel, and its words at the left, in place of earlier ones."""
+        self._clear_footer()
+        self._footer_widgets = (button, words)
+        words.installEventFilter(self)
+        self._footer_buttons.addWidget(button)
+        self._footer_words.addWidget(words)
+
+    def _clear_footer(self) -> None:
+        for widget in self._footer_widgets:
+            widget.hide()
+            widget.deleteLater()
+        self._footer_widgets = ()
 
     def disable_act_button(self, reason: str) -> None:
         """Disable the acting button and show the reason at the left of the footer."""
@@ -203,11 +225,12 @@ class DialogFrame(QDialog):
     def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
         """Show the result of the dialog's call: a new title and content, and new texts for the Cancel button
         (`close`) and the acting button (`act`; "" hides it). The acting button loses its action; the caller connects
-        the next one.
+        the next one. A further button in the footer is removed.
         """
         self._is_busy = False
         self.show_title(title, subtitle)
         self.show_content(content)
+        self._clear_footer()
         self.cancel_button.show_text(close)
         self.cancel_button.setEnabled(True)
         self.act_button.clicked.disconnect()

@@ -25,6 +25,7 @@ WITHOUT = {
     "desk_status": {"is_worker_away", "unneeded_credentials", "forget_credentials"},  # the keyring is no record
     "health": {"run_all_checks"},
     "lookup": {"find_records", "suggest_records", "find_similar_numbers"},
+    "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "list_set_asides"},
     "pdfs": {"open_pages"},
     "people": {"list_people"},

@@ -1,0 +1,89 @@
+"""The button that withdraws the desk request for which a call of this window waits."""
+
+from PySide6.QtCore import QTimer, Slot
+
+from console.domain.errors import ErrorCode
+from console.services.desk_requests.waiting import RequestWait
+from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.notification_bars import Bar
+
+_REFRESH_MS = 200
+_SHOWN_AFTER_SECONDS = 0.4
+
+
+class WithdrawButton(KeyButton):
+    """Hidden, except while a call waits for the answer of a worker. Enabled until a worker has taken the request.
+
+    The call itself ends with the failure `interrupted` once the request is withdrawn; the button only withdraws. Its
+    label `words` tells for what the call waits, or why the request can't be withdrawn any more.
+    """
+
+    def __init__(self, context: WindowContext, wait: RequestWait) -> None:
+        super().__init__(context.translate("action.withdraw_request"))
+        self.words = TextLabel("", "small", "muted", wrap=True)
+        self._context, self._wait = context, wait
+        self._withdrawn_request: str | None = None
+        self._began_at = context.monotonic()
+        self.clicked.connect(self._withdraw)
+        self._timer = QTimer(self, interval=_REFRESH_MS)
+        self._timer.timeout.connect(self._show_state)
+        self._timer.start()
+        self.hide()
+        self.words.hide()
+
+    @Slot()
+    def _show_state(self) -> None:
+        """Show whether the request waits for a worker or is taken. The first moments show nothing: most requests are
+        answered in them.
+        """
+        wait, is_early = self._wait, self._context.monotonic() - self._began_at < _SHOWN_AFTER_SECONDS
+        if wait.is_over:
+            self._timer.stop()
+        is_shown = wait.request is not None and not wait.is_over and not is_early
+        if is_shown and wait.is_taken:
+            self.show_text(self._context.translate("action.withdraw_request"))
+            self.disable_with_reason(self._context.translate("reason.request_taken"))
+            self.words.show_text(self.shown_reason)
+        elif is_shown and self._withdrawn_request != wait.request:
+            self.enable_button()
+            self.words.show_text(self._context.translate("request.waits"))
+        self.setVisible(is_shown)
+        self.words.setVisible(is_shown)
+
+    @Slot()
+    def _withdraw(self) -> None:
+        request = self._wait.request
+        if request is None or self._wait.is_taken:
+            return
+        self._withdrawn_request = request
+        self.set_busy(self._context.translate("request.withdrawing"))
+        work = self._context.bind_services(lambda services: services.own_requests.withdraw(request))
+        self._context.runner.run(work, self._ignore_answer, self._show_failure, owner=self)
+
+    def _ignore_answer(self, _is_withdrawn: bool) -> None:
+        """Do nothing: the call that waits sees in the database whether its request is withdrawn or taken."""
+
+    def _show_failure(self, failure: Failure) -> None:
+        """Offer the withdrawal again: the database did not answer, so nobody knows whether the request is
+        withdrawn.
+        """
+        self._withdrawn_request = None
+        self._context.show_toast(
+            self._context.translate("request.not_withdrawn"),
+            self._context.failure_message(failure),
+            "square_bang",
+            "bad",
+        )
+
+
+def is_withdrawn(failure: Failure) -> bool:
+    """Return True if the call ended because the person has withdrawn its request: nothing was sent."""
+    return failure.code == ErrorCode.INTERRUPTED and failure.detail.get("reason") == "withdrawn"
+
+
+def withdrawn_bar(context: WindowContext, failure: Failure) -> Bar:
+    """Return the bar that tells that the request is withdrawn."""
+    return Bar("", context.failure_message(failure), tone="text", shape="arrow_back")

@@ -1,0 +1,121 @@
+"""Words, signs and routes of the person's own desk requests."""
+
+from console.domain.desk_requests import OwnRequest, OwnRequestState
+from console.domain.errors import EXIT_STATUS, ErrorCode
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.records import CreditCheck, Operation
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import records as case_words
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import (
+    AlertsRoute,
+    AuditRoute,
+    LookupRoute,
+    OperationRoute,
+    ReconcileRunsRoute,
+    Route,
+    route_to,
+)
+from console.views.runtime.tasks import Failure
+from console.views.tables.columns import StateCell
+from console.wording import catalogue as wording
+
+_RECORD_KINDS = ("credit-check", "order", "payment", "refund")
+_ROUTES_BY_ACTION: dict[str, Route] = {
+    "alerts ack": AlertsRoute(),
+    "audit verify": AuditRoute(),
+    "reconcile": ReconcileRunsRoute(),
+}
+_UNKNOWN_STATUS = EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]
+
+
+def action_text(request: OwnRequest, context: WindowContext) -> str:
+    """Return what the person has asked for; the command's name if there is no text for it."""
+    key = f"request.action.{request.action.replace(' ', '_')}"
+    return context.translate(key) if wording.has_sentence(key) else request.action
+
+
+def record_text(request: OwnRequest, context: WindowContext) -> str:
+    """Return the record that the request is about; "" if it is about none."""
+    record, kind, id = _record_of(request), request.subject_kind, request.subject_id
+    if record is not None and not isinstance(record, Operation):
+        return case_words.short_title(record, context)
+    if kind is None or id is None:
+        return ""
+    if kind == "company":
+        return wording.format_number(id)
+    key = f"kind.{kind}"
+    return f"{context.translate(key)} {case_words.shorten_text(id)}" if wording.has_sentence(key) else ""
+
+
+def state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
+    """Return the state; of an ended request how it has ended."""
+    match request.state:
+        case OwnRequestState.WAITING:
+            name, shape, tone = "waiting", "hourglass", "progress"
+        case OwnRequestState.TAKEN:
+            name, shape, tone = "taken", "half_disc", "progress"
+        case OwnRequestState.LAPSED:
+            name, shape, tone = "lapsed", "ring_slash", "muted"
+        case OwnRequestState.WITHDRAWN:
+            name, shape, tone = "withdrawn", "arrow_back", "muted"
+        case _ if request.error is None:
+            name, shape, tone = "done", "check", "good"
+        case _ if request.error.exit_status == _UNKNOWN_STATUS:
+            name, shape, tone = "unknown", "question", "unknown"
+        case _:
+            name, shape, tone = "not_done", "cross", "bad"
+    return StateCell(context.translate(f"request.state.{name}"), shape, tone)  # type: ignore[arg-type]  # a tone
+
+
+def answer_text(request: OwnRequest, context: WindowContext) -> str:
+    """Return the stored answer, or for what the request waits. The answer that this desk never got says so."""
+    match request.state:
+        case OwnRequestState.WAITING:
+            return context.translate("request.waits")
+        case OwnRequestState.TAKEN:
+            return context.translate("reason.request_taken")
+        case OwnRequestState.LAPSED:
+            return context.translate("request.lapsed")
+        case OwnRequestState.WITHDRAWN:
+            return context.translate("error.interrupted.withdrawn")
+    answer = _ending_text(request, context)
+    return context.translate("request.unanswered", answer=answer) if request.is_unanswered else answer
+
+
+def _ending_text(request: OwnRequest, context: WindowContext) -> str:
+    if request.error is not None:
+        return context.failure_message(Failure(request.error.code, request.error.detail))
+    record = _record_of(request)
+    if record is None or isinstance(record, Operation):
+        return context.translate("request.done")
+    state = record_words.state_cell(case_words.state_key(record), context.language).word
+    return context.translate("request.done_record", title=case_words.title(record, context), state=state)
+
+
+def route_of(request: OwnRequest) -> Route | None:
+    """Return the page of the record, or of what the request has changed; None if there is no such page."""
+    record, kind, id = _record_of(request), request.subject_kind, request.subject_id
+    if isinstance(record, Operation):
+        return OperationRoute(record.id)
+    if record is not None:
+        return case_words.route_of(record)
+    if kind == "company" and id is not None:
+        return LookupRoute(id)
+    if kind == "operation" and id is not None:
+        return OperationRoute(id)
+    if kind in _RECORD_KINDS and id is not None and id.isdecimal():
+        return route_to(kind, int(id))
+    return _ROUTES_BY_ACTION.get(request.action)
+
+
+def is_about_bulk_run(request: OwnRequest) -> bool:
+    """Return True if the request is about a bulk run, which has no page of its own."""
+    return request.action.startswith("bulk ")
+
+
+def _record_of(request: OwnRequest) -> case_words.ShownRecord | Operation | None:
+    """Return the record in the stored answer; None if the answer has none."""
+    value = request.value if request.error is None else request.error.detail
+    record = value.get("record") if isinstance(value, dict) else getattr(value, "record", value)
+    return record if isinstance(record, CreditCheck | Order | Payment | Refund | Operation) else None

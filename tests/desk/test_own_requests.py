@@ -1,0 +1,193 @@
+"""The person's own requests: withdrawn while they wait for a worker, and listed in unfinished work."""
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtWidgets import QWidget
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.pages.withdrawal import WithdrawButton
+from console.views.purchase.dialog import PurchaseDialog
+from console.views.runtime.routes import RecordRoute
+from console.views.widgets.base import TextLabel
+from console.views.widgets.notification_bars import Bar
+from tests.desk.conftest import buy_without_pdf
+from tests.desk.hands import Person
+from tests.desk.seats import AskingSeats, Seats
+from tests.desk.test_purchase import open_purchase
+from tests.services.desk_requests.test_execution import take
+from tests.support.desks import NUMBERS
+
+Sit = Callable[..., Person]
+through_a_worker = pytest.mark.parametrize(
+    "database_of_desks", [True], ids=["worker"], indirect=True, scope="session"
+)
+
+
+@pytest.fixture
+def facts() -> dict[str, str]:
+    return {"TIME_SCALE": "1"}
+
+
+def asking(seats: Seats) -> AskingSeats:
+    assert isinstance(seats, AskingSeats)
+    return seats
+
+
+def waiting_purchase(person: Person) -> tuple[PurchaseDialog, WithdrawButton]:
+    """The dialog of a purchase whose request waits for a worker, and its button to withdraw it."""
+    dialog = open_purchase(person, "1")
+    dialog.act_button.click()
+    return dialog, offered(person, dialog)
+
+
+def offers(place: QWidget) -> list[WithdrawButton]:
+    """The buttons to withdraw that are in sight there."""
+    return [button for button in place.findChildren(WithdrawButton) if button.isVisible()]
+
+
+def offered(person: Person, place: QWidget) -> WithdrawButton:
+    person.until(lambda: bool(offers(place)))
+    return offers(place)[0]
+
+
+def texts(place: QWidget) -> str:
+    bars = [bar.accessibleName() for bar in place.findChildren(Bar) if bar.isVisible()]
+    return "\n".join([*bars, *(label.plain for label in place.findChildren(TextLabel) if label.isVisible())])
+
+
+@through_a_worker
+def test_a_waiting_purchase_is_withdrawn(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+    """The dialog tells that nothing was sent, and no worker sends anything later."""
+    person = sit()
+    with asking(seats).idle_worker() as worker:
+        dialog, button = waiting_purchase(person)
+        assert button.isEnabled()
+        assert "Waiting for a worker" in texts(dialog)
+        button.click()
+        person.until(lambda: not dialog.is_busy)
+        assert dialog.windowTitle() == "Withdrawn"
+        assert "Nothing was sent" in texts(dialog)
+        assert not offers(dialog)
+        assert worker.desk_requests.count_waiting() == 0
+    person.rest()
+    assert not sandbox.ledger.charges_of_number(NUMBERS[0])
+
+
+@through_a_worker
+def test_a_taken_purchase_goes_on(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+    """Once a worker has taken the request, the button is off with its reason, and the answer comes."""
+    sandbox.control.add_fault("hang", call="purchase")
+    person = sit()
+    dialog, button = waiting_purchase(person)
+    assert sandbox.control.wait_until_reached(held=1)
+    person.until(lambda: not button.isEnabled())
+    assert "can't be withdrawn" in button.shown_reason
+    assert button.shown_reason in texts(dialog)
+    sandbox.control.release_calls()
+    person.until(lambda: not dialog.is_busy)
+    assert dialog.windowTitle() != "Withdrawn"
+    assert len(sandbox.ledger.charges_of_number(NUMBERS[0])) == 1
+    assert not offers(dialog)
+
+
+@through_a_worker
+def test_a_request_taken_at_the_same_moment_goes_on(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+    """The person presses the button after a worker has taken the request, before the window knows it."""
+    person = sit()
+    with asking(seats).idle_worker() as worker:
+        dialog, button = waiting_purchase(person)
+        assert take(worker, 0.001) is not None
+        button.click()
+        person.until(lambda: "can't be withdrawn" in button.shown_reason)
+        assert (button.isEnabled(), button.text()) == (False, "Withdraw")
+        assert dialog.is_busy
+    person.until(lambda: dialog.windowTitle() == "Bought")
+    assert len(sandbox.ledger.charges_of_number(NUMBERS[0])) == 1
+
+
+@through_a_worker
+def test_a_probe_on_a_page_is_withdrawn(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The bar that shows its progress offers it too; afterwards the page says what became of it."""
+    record = buy_without_pdf(console, sandbox, NUMBERS[0])
+    person = sit()
+    person.frame.show_route(RecordRoute(record.id))
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None)
+    with asking(seats).idle_worker():
+        page.acts.probe(record)
+        offered(person, page).click()
+        person.until(lambda: "was withdrawn before a worker took it" in texts(page))
+
+
+@pytest.mark.both_ways
+def test_only_a_desk_that_asks_lists_requests(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """What was asked, for which record, how it ended, and a way to the record. A desk that acts has no such tab."""
+    record = buy_without_pdf(console, sandbox, NUMBERS[0])
+    person = sit()
+    dialog = open_unfinished(person.frame)
+    assert (dialog.requests is not None) == (dialog.tabs.count() == 4) == isinstance(seats, AskingSeats)
+    if dialog.requests is None:
+        return
+    dialog.show_tab("requests")
+    person.until(lambda: current(dialog) != "")
+    assert current(dialog).split(", ", 1)[1].startswith(f"Purchase, Check {record.id}, Done")
+    assert f"Credit check {record.id}" in dialog.answer.plain
+    assert not dialog.withdraw_button.isEnabled()
+    assert dialog.withdraw_button.shown_reason in texts(dialog)
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    assert person.page(CreditCheckPage) is not None
+
+
+@through_a_worker
+def test_any_waiting_request_is_withdrawn_in_the_list(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+    """Also one whose dialog was left; whoever waits for it is told. A taken one is not withdrawn."""
+    person = sit()
+    with asking(seats).idle_worker() as worker:
+        purchase, _ = waiting_purchase(person)
+        purchase.allow_closing("Close", "")
+        purchase.reject()
+        person.no_dialog()
+        dialog = open_unfinished(person.frame)
+        dialog.show_tab("requests")
+        assert dialog.requests is not None
+        person.until(lambda: current(dialog) != "")
+        assert "Waiting" in current(dialog)
+        assert dialog.tabs.accessibleTabName(3) == "My requests 1"
+        person.until(dialog.withdraw_button.isEnabled)
+        dialog.withdraw_button.click()
+        person.until(lambda: "Withdrawn" in current(dialog))
+        assert not dialog.withdraw_button.isEnabled()
+        person.until(lambda: dialog.tabs.accessibleTabName(3) == "My requests 0")
+        person.until(lambda: not person.opening.context.running_acts)
+        assert worker.desk_requests.count_waiting() == 0
+    assert not sandbox.ledger.charges_of_number(NUMBERS[0])
+
+
+@through_a_worker
+def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, console: Console) -> None:
+    """The desk stopped waiting (its process was killed, say), and the worker answered later."""
+    person = sit()
+    with asking(seats).idle_worker():
+        purchase, button = waiting_purchase(person)
+        asked = button._wait.request
+        assert asked is not None
+    person.until(lambda: purchase.windowTitle() == "Bought")
+    spool = console._context.spool
+    assert spool.asked_requests(console._context.database_id) == frozenset()
+    spool.store_asked(asked, console._context.database_id, "")
+    purchase.reject()
+    dialog = open_unfinished(person.frame)
+    dialog.show_tab("requests")
+    person.until(lambda: "This desk ended before the answer came" in current(dialog))
+    assert dialog.tabs.accessibleTabName(3) == "My requests 1"
+
+
+def current(dialog: UnfinishedDialog) -> str:
+    """What a screen reader says of the current request; "" without one."""
+    table = dialog.requests
+    return "" if table is None or table.current_item is None else table.rows.spoken_text(table.current_item)
