@@ -72,9 +72,26 @@ class RefundDecisions:
                 return refund
             try:
                 interrupts.raise_if_pending()
-                return self._submissions.submit_refund(refund_id, progress, is_just_read=is_just_read)
+                return self._submit_approved(refund_id, progress, is_just_read=is_just_read)
             except interrupts.Interrupted:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
+
+    def _submit_approved(self, refund_id: int, progress: Progress | None, *, is_just_read: bool) -> Refund:
+        """Send the approved refund. If a due task has sent it since the approval, return it without sending. Raises
+        the other errors of `submit_refund`.
+        """
+        try:
+            return self._submissions.submit_refund(refund_id, progress, is_just_read=is_just_read)
+        except ConsoleError as refusal:
+            refund = refusal.detail.get("record")
+            if (
+                refusal.code == ErrorCode.ALREADY_DECIDED
+                and "case" not in refusal.detail
+                and isinstance(refund, Refund)
+                and refund.state in (_R.SUBMITTED, _R.COMPLETED)
+            ):
+                return refund
+            raise
 
     def _approve(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
         """Store the person's approval. Return the refund, and True if the provider has just answered a question about

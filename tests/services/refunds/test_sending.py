@@ -7,6 +7,7 @@ from console.domain.payments.records import OrderState, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.sandbox import SandboxControl
+from console.services.process.failpoints import Failpoints
 from console.store.operations import journal
 from console.store.payments import orders
 from tests.support.gone import Gone, going_away
@@ -47,6 +48,29 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     key = sent.provider_refund_key or ""
     assert len(key) <= 64
     assert key.replace("-", "").isalnum()
+
+
+class DueTasksBetween(Failpoints):
+    """Runs the due tasks between the approval and its sending, as a worker beside may."""
+
+    def __init__(self, desk: RefundDesk) -> None:
+        super().__init__(None)
+        self._desk, self._is_over = desk, False
+
+    def reach(self, name: str) -> None:
+        if name == "before_tx1" and not self._is_over:
+            self._is_over = True
+            self._desk.later(minutes=1)
+            self._desk.due()
+
+
+def test_a_due_task_sends_what_was_just_approved(desk: RefundDesk, control: SandboxControl) -> None:
+    """The approver is told of the refund that was sent, not that somebody else has decided; it is sent once."""
+    refund = desk.ask(desk.paid())
+    desk.context.failpoints = DueTasksBetween(desk)
+    approved = desk.approve(refund)
+    assert (approved.state, approved.checkers) == (_R.SUBMITTED, ("lead-b",))
+    assert len(control.read_requests(call="paypay_refund")) == 1
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
