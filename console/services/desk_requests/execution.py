@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from console.domain import interrupts
 from console.domain.audit_actions import AuditAction
 from console.domain.desk_requests import (
     AUDIT_ACTION,
@@ -117,8 +118,8 @@ class RequestExecutor:
                 self._context.write(partial(_write_step, taken=taken, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
-        """Take the next request and execute it. Return False if no request waited. With `only_first_of_person`, take
-        no request of a person for whom another request is being executed.
+        """Take the next request and execute it. Return False if no request waited, or if this process is asked to
+        end. With `only_first_of_person`, take no request of a person for whom another request is being executed.
         """
         context, heartbeat = self._context, self._context.heartbeat
         taken = context.write(
@@ -134,14 +135,24 @@ class RequestExecutor:
         beat = f"desk request {taken.id}"
         heartbeat.add(beat, lambda: self._renew_lease(taken))
         try:
-            self._store_answer(
-                taken,
-                self._make_answer(taken)
-                if taken.fencing_token <= MOST_EXECUTIONS
-                else self._answer_given_up_request(taken),
-            )
+            with interrupts.defer_signals():  # the answer is stored before the end of this process
+                return self._execute(taken)
         finally:
             heartbeat.remove(beat)
+
+    def _execute(self, taken: TakenDeskRequest) -> bool:
+        """Execute a request and store its answer. If this process is asked to end before the command has begun,
+        release the request, so that another worker takes it immediately, and return False.
+        """
+        try:
+            if taken.fencing_token <= MOST_EXECUTIONS:
+                answer = self._make_answer(taken)
+            else:
+                answer = self._answer_given_up_request(taken)
+        except interrupts.Interrupted:
+            self._context.write(lambda tx: requests.end_lease(tx.conn, taken))
+            return False
+        self._store_answer(taken, answer)
         return True
 
     def _make_holder(self) -> Holder:
@@ -207,11 +218,12 @@ class RequestExecutor:
 
     def _make_answer(self, taken: TakenDeskRequest) -> str:
         """Run the command and return its answer as JSON. An exception other than ConsoleError is logged and answered
-        as internal_error.
+        as internal_error. Raises Interrupted if this process is asked to end before the command has begun.
         """
         with execute_for(taken), watch_repeats() as repeats:
             answer = self._attempt_request(taken)
             while _is_earlier_call_running(taken, answer):
+                interrupts.raise_if_pending()
                 self.clock.sleep(self.scale.scaled_seconds(RETRY_SECONDS))
                 answer = self._attempt_request(taken)
         return _answer_text(answer, is_repetition=repeats.is_repetition)

@@ -132,6 +132,7 @@ _TAKEN_BY_QUERY = select(_t.id, _t.worker).where(
     _IS_LIVE,
 )
 _END_LEASE = update(requests).where(_t.id == bindparam("of"), _t.worker == bindparam("token")).values(lease_expires=0)
+_END_OWN_LEASE = update(requests).where(_IS_TAKEN_HERE).values(lease_expires=0)
 _WRITE_PROGRESS = update(requests).where(_IS_TAKEN_HERE).values(progress=bindparam("step"))
 _END_REQUEST = (
     update(requests)
@@ -330,6 +331,11 @@ def renew_lease(conn: Connection, taken: TakenDeskRequest, seconds: float) -> bo
     meanwhile.
     """
     return conn.execute(_RENEW_LEASE, _own_parameters(taken) | {"lease_ms": int(seconds * 1000)}).rowcount == 1
+
+
+def end_lease(conn: Connection, taken: TakenDeskRequest) -> None:
+    """End the lease of a taken request that its worker doesn't execute, so that another worker can take it."""
+    conn.execute(_END_OWN_LEASE, _own_parameters(taken))
 
 
 def write_progress(conn: Connection, taken: TakenDeskRequest, step: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from console.app import Console
 from console.domain.desk_requests import DeskRequestState, NewDeskRequest, TakenDeskRequest, new_request_id
+from console.domain.interrupts import Interrupted
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.store.desk_requests import requests
@@ -74,6 +75,21 @@ def test_a_worker_takes_over(place: Place, people: tuple[Console, Console, Conso
     assert state(desk, request) is DeskRequestState.TAKEN
     assert second._context.write(lambda tx: requests.store_answer(tx, again, "done"))
     assert state(desk, request) is DeskRequestState.ENDED
+
+
+def test_a_worker_that_is_told_to_end_gives_its_request_back(people: tuple[Console, Console, Console]) -> None:
+    """Nothing was written or sent, so another worker may take it at once, long before the lease ends."""
+    desk, first, second = people
+
+    def interrupted(_call: object) -> object:
+        raise Interrupted
+
+    first.desk_requests._commands = {"probe": interrupted}
+    request = ask(desk)
+    assert not first.desk_requests.execute_next()
+    taken = take(second)
+    assert taken is not None
+    assert (taken.id, taken.fencing_token) == (request, 2)
 
 
 def test_a_request_that_waited_too_long_is_never_run(place: Place, people: tuple[Console, Console, Console]) -> None:
