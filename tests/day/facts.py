@@ -24,6 +24,7 @@ _TABLES: Mapping[str, str] = {
     "operations": "id, action, state, subject_kind, subject_id",
     "payment_events": "id, source, payment_id, kind, done",
     "tasks": "name, next_at, trouble, failures",
+    "requests": "id, who, action, subject_kind, subject_id, state, fence",
 }
 RULES = frozenset("ABC")
 

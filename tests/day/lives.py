@@ -30,15 +30,15 @@ class Lives:
 
     def __init__(self, town: Town) -> None:
         self.diary = Diary()
-        self._shop, self._payers, self._operators = Shop(town, self.diary), Payers(town), Operators(town)
+        self._shop, self._payers, self._operators = Shop(town, self.diary), Payers(town), Operators(town, self.diary)
 
     def all(self, lives: Sequence[Life]) -> Iterator[tuple[str, Alive]]:
         for life in lives:
             yield f"{life.number} ({life.story.name})", self._life(life)
 
-    def evening(self) -> None:
-        """When nobody buys any more."""
-        self._operators.ask_about_refunds()
+    def evening(self, *, is_closed: bool = False) -> None:
+        """When nobody buys any more; `is_closed`: and no worker is there either."""
+        self._operators.ask_about_refunds(is_closed=is_closed)
 
     def _life(self, life: Life) -> Alive:
         purse = yield from self._begin(life)

@@ -16,6 +16,7 @@ _ENDED = {
     "refunds": frozenset({"completed", "failed", "rejected", "withdrawn", "expired"}),
     "orders": frozenset({"paid", "cancelled", "shipped", "delivered", "refunded"}),
 }
+_ENDED_REQUESTS = frozenset({"ended", "lapsed"})
 _KIND = {"payments": "payment", "refunds": "refund", "orders": "order"}
 
 
@@ -70,6 +71,9 @@ class _Stuck:
             if row["published_at"] is None and not self._to_come(row["next_at"])
         )
         yield from (f"stuck: operation {dict(row)}" for row in self._facts["operations"] if row["state"] == "calling")
+        yield from (
+            f"stuck: request {dict(row)}" for row in self._facts["requests"] if row["state"] not in _ENDED_REQUESTS
+        )
         yield from (f"stuck: notice {dict(row)}" for row in self._facts["payment_events"] if row["done"] == "queued")
         yield from (
             f"stuck: task {dict(row)}"

@@ -10,10 +10,13 @@ from uuid import uuid4
 
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
+from console.services.process.passwords import passwords_from
 from tests.day.plan import Life
 from tests.day.street import Seen
-from tests.day.town import Town, patiently
+from tests.day.town import AWAY, Town, patiently
+from tests.support.asking import is_no_answer
 from tests.support.half_with_ids import HalfWithIds
+from tests.support.waiting import until
 
 _NOW = "UTC_TIMESTAMP(6)"
 _SEEN = (
@@ -44,12 +47,15 @@ class Purse:
 
 @dataclass
 class Diary:
-    """What really was done: orders with their stock, and what was planted. Written by many threads."""
+    """What really was done: orders with their stock, and what was planted. Written by many threads. `unanswered`:
+    acts that had no answer at their desk and were asked for again under the same request id.
+    """
 
     orders: dict[str, tuple[str, int]] = field(default_factory=dict)
     planted: dict[str, str] = field(default_factory=dict)
     mended: set[str] = field(default_factory=set)
     given_up: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
 
 
 class Shop:
@@ -121,10 +127,29 @@ _MARGIN_SECONDS = 2.0
 
 
 class Operators:
-    """An operator and an approver."""
+    """An operator and an approver. Where they ask, each act has one request id, under which it is asked for again
+    until there is an answer.
+    """
 
-    def __init__(self, town: Town) -> None:
-        self._town = town
+    def __init__(self, town: Town, diary: Diary) -> None:
+        self._town, self._diary = town, diary
+
+    def _act(self, what: str, act: Callable[[str | None], _T]) -> _T:
+        if not self._town.day.asks:
+            return _with_ids(what, act)
+        answers: list[_T] = []
+
+        def is_answered() -> bool:
+            try:
+                answers.append(HalfWithIds(what, always=True)(act))
+            except ConsoleError as refusal:
+                if refusal.exit_status != AWAY and not is_no_answer(refusal):
+                    raise
+                self._diary.unanswered.append(f"{what}: {refusal.code}")
+            return bool(answers)
+
+        until(is_answered, f"an answer: {what}", self._town.day.patience)
+        return answers[0]
 
     def ask(self, purse: Purse, minor: int) -> int:
         """A refund that is asked for: its id."""
@@ -132,19 +157,22 @@ class Operators:
         wanted = RefundRequest(purse.payment, text, "sent back")
         try:
             asked = self._town.operator.refunds.request
-            return _with_ids(f"ask {purse.order}", lambda id: asked(wanted, request_id=id)).id
+            return self._act(f"ask {purse.order}", lambda id: asked(wanted, request_id=id)).id
         except ConsoleError as refusal:
-            if refusal.code not in ("in_progress", "possible_repeat"):  # an earlier try had arrived
-                raise
+            if self._town.day.asks or refusal.code not in ("in_progress", "possible_repeat"):
+                raise  # an earlier try had arrived, without a request id
         (row,) = self._town.all.sql(f"SELECT id FROM refunds WHERE payment_id = {purse.payment}")
         return int(row[0])
 
     def approve(self, refund: int) -> bool:
         """Whether it is decided; how its sending ended is the console's to find out."""
         try:
-            HalfWithIds(f"approve {refund} {uuid4()}")(
-                lambda id: self._town.approver.refunds.approve(refund, request_id=id)
-            )
+            approve = self._town.approver.refunds.approve
+            if self._town.day.asks:
+                with passwords_from(lambda: self._town.approvers_password):
+                    self._act(f"approve {refund}", lambda id: approve(refund, request_id=id))
+            else:
+                HalfWithIds(f"approve {refund} {uuid4()}")(lambda id: approve(refund, request_id=id))
         except ConsoleError as refusal:
             if refusal.code == _DECIDED:
                 return True
@@ -152,19 +180,23 @@ class Operators:
             return str(rows[0][0]) != "requested"
         return True
 
-    def ask_about_refunds(self) -> None:
-        """In the evening: those that a provider took on and that are asked about by themselves in an hour only."""
+    def ask_about_refunds(self, *, is_closed: bool = False) -> None:
+        """In the evening: those that a provider took on and that are asked about by themselves in an hour only.
+        `is_closed`: no worker is there any more, and nobody asks one; the till's account acts.
+        """
+        town = self._town
+        probe = (town.till if is_closed and town.day.asks else town.operator).refunds.probe
         for (refund,) in self._town.all.sql("SELECT id FROM refunds WHERE status = 'submitted'"):
             with suppress(ConsoleError):
-                self._town.operator.refunds.probe(int(refund))
+                probe(int(refund))
 
     def move_order(self, purse: Purse) -> None:
         """By hand, because an alert says so."""
         try:
             moved = self._town.operator.payments.set_order_paid
-            _with_ids(f"move {purse.order}", lambda id: moved(purse.payment, request_id=id))
+            self._act(f"move {purse.order}", lambda id: moved(purse.payment, request_id=id))
         except ConsoleError as refusal:
-            if refusal.code != "nothing_to_resolve":  # an earlier try had arrived
+            if self._town.day.asks or refusal.code != "nothing_to_resolve":  # an earlier try had arrived
                 raise
 
 

@@ -83,7 +83,7 @@ class Life:
 class Day:
     """How long, how fast and how hard. Seconds are real ones; `scale` is what the product divides its waits by,
     `patience` how long anything is waited for before it counts as not having come, and after `closes` nothing is sold
-    any more.
+    any more. `asks`: the accounts of operator and approver may only read and ask, and the workers act for them.
     """
 
     orders: int
@@ -97,6 +97,7 @@ class Day:
     database_kills: int = 1
     patience: float = 120.0
     closes: float = 3_000.0
+    asks: bool = False
 
     @property
     def grace(self) -> float:

@@ -52,7 +52,9 @@ def run(day: Day, folder: Path, say: Say = lambda _: None) -> Ended:
         quiet = _quiet(place, lives, say)
         say(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
         assert [worker.ended() for worker in place.workers] == [0] * len(place.workers)
-        lives.evening()  # a worker may have sent a refund since the last question, and nobody sends one from now on
+        lives.evening(
+            is_closed=True
+        )  # a worker may have sent a refund since the last question, and nobody sends one from now on
         ended = facts.read(place, lives.diary)
         tally = _counted(place, ended, trouble, lives.diary)
     tally["seconds"] = round(time.monotonic() - began)
@@ -111,13 +113,16 @@ def _counted(place: Town, ended: Facts, trouble: TroubleMaker, diary: Diary) -> 
     tally = Counter(trouble.told)
     tally.update(
         orders=len(ended["orders"]), payments=len(ended["payments"]), refunds=len(ended["refunds"]),
-        given_up=len(diary.given_up), notices=told["notices"], lost=told["lost"], doubled=told["doubled"],
-        late=told["late"], deliveries=sum(n for name, n in told.items() if name.startswith("answered")),
+        given_up=len(diary.given_up), unanswered=len(diary.unanswered),
+        taken_over=sum(int(row["fence"]) > 1 for row in ended["requests"]),
+        notices=told["notices"], lost=told["lost"], doubled=told["doubled"], late=told["late"],
+        deliveries=sum(n for name, n in told.items() if name.startswith("answered")),
         not_taken=told["answered 503"] + told["answered 0"], refused=told["answered 400"],
         planted=scored.planted, raised=scored.raised, right=scored.right,
         messages=len(ended.messages), events=len(ended["outbox"]), audit_rows=ended.audit_rows,
     )  # fmt: skip
-    for table, name in (("orders", "status"), ("payments", "status"), ("refunds", "status"), ("alerts", "rule_id")):
+    names = {"orders": "status", "payments": "status", "refunds": "status", "alerts": "rule_id", "requests": "state"}
+    for table, name in names.items():
         tally.update(f"{table} {row[name]}" for row in ended[table])
     return tally
 

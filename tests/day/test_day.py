@@ -105,6 +105,10 @@ ALTERED: Mapping[str, tuple[Alter, str]] = {
     "a wrong rule": (lambda facts: _changed(facts, "alerts", _is_alert, rule_id="D"), "alert missing: "),
     "unknown without a probe": (_unknown_for_ever, "stuck: payment "),
     "an overdue step": (_overdue, "stuck: refund "),
+    "a request without an answer": (
+        lambda facts: _with(facts, "requests", {"id": "a", "action": "refund approve", "state": "taken", "fence": 1}),
+        "stuck: request ",
+    ),
     "a saga that hangs": (lambda facts: _changed(facts, "sagas", bool, ended_at=None, next_at=None), "stuck: saga "),
     "an event that never left": (
         lambda facts: _changed(facts, "outbox", bool, published_at=None, next_at=None),

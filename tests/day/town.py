@@ -34,7 +34,7 @@ _MEMBERS = {
     "till": ("worker",),
 }
 _PAUSE = 0.2
-_AWAY = 6
+AWAY = 6
 """The exit status of what can't be reached."""
 _T = TypeVar("_T")
 
@@ -82,6 +82,7 @@ class Town:
     till: Console
     operator: Console
     approver: Console
+    approvers_password: str
     auditor: Console
     shop: Books
     all: Books
@@ -97,7 +98,7 @@ def patiently(act: Callable[[], _T], again: Callable[[], None] = lambda: None, s
         except (pymysql.OperationalError, pymysql.InterfaceError, OSError) as trouble:
             away: Exception = trouble
         except ConsoleError as refusal:
-            if EXIT_STATUS[refusal.code] != _AWAY:
+            if EXIT_STATUS[refusal.code] != AWAY:
                 raise
             away = refusal
         again()
@@ -112,7 +113,7 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
     with servers.mariadb() as server, ExitStack() as stack:
         providers = programs.sandbox(server.run, folder)
         providers.begin()
-        team = teams.team_on(server, _MEMBERS)
+        team = teams.team_on(server, _MEMBERS, asks=day.asks)
         told = stack.enter_context(receiving())
         told.answers = _taken_mostly
         providers.wait_ready()
@@ -143,7 +144,7 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
         _raise_limits(everything)
         yield Town(
             day, folder, server, control, workers, postman, told, desks["till"], desks["op-a"], desks["lead-b"],
-            desks["aud-e"], shop, everything,
+            team.password_of("lead-b"), desks["aud-e"], shop, everything,
         )  # fmt: skip
 
 

@@ -12,7 +12,6 @@ from multiprocessing.synchronize import Barrier
 from threading import Event, Thread
 
 from console.app import Console, open_console
-from console.domain.error_reasons import InProgressReason, UnknownReason
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
@@ -20,7 +19,7 @@ from console.settings.settings import Settings
 from console.store.audit.hash_chain import verify_chains
 from tests.races.buyers import CLIENT, CUT_OFF, FAULTS, Ending, check_answers, first_of
 from tests.support import truth
-from tests.support.asking import ask_only
+from tests.support.asking import ask_only, is_no_answer
 from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
 from tests.support.places import Place
 from tests.support.waiting import until
@@ -109,7 +108,7 @@ def _attempt(console: Console, number: str, request_id: str) -> Ending | None:
     try:
         record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT), request_id=request_id)
     except ConsoleError as refusal:
-        if _is_no_answer(refusal):
+        if is_no_answer(refusal):
             return None
         is_clear = refusal.code in CUT_OFF or "record" in refusal.detail
         unclear = f"unhandled: {refusal.code} without the record: {refusal.detail}"
@@ -117,16 +116,6 @@ def _attempt(console: Console, number: str, request_id: str) -> Ending | None:
     except Exception as bug:
         return Ending(number, f"unhandled {bug!r}")
     return Ending(number, "bought", record.credit_check_id)
-
-
-def _is_no_answer(refusal: ConsoleError) -> bool:
-    """True if the desk doesn't know what became of its request, or no worker was there to take it."""
-    reason = refusal.detail.get("reason")
-    return (
-        refusal.code in ("worker_away", "database_unreachable", "database_locked")
-        or (refusal.code == "outcome_unknown" and reason == UnknownReason.WORKER_ANSWER_MISSING)
-        or (refusal.code == "in_progress" and reason == InProgressReason.REQUEST_ID)
-    )
 
 
 def _race(race: AskingRace, place: Place, provider: str) -> list[Ending]:

@@ -6,6 +6,8 @@ from threading import Event
 from urllib.parse import unquote, urlsplit
 
 from console.app import Console
+from console.domain.error_reasons import InProgressReason, UnknownReason
+from console.domain.errors import ConsoleError
 from console.services.process.passwords import passwords_from
 from console.worker.request_threads import RequestThreads
 from tests.support.places import Place, ServerPlace
@@ -39,6 +41,16 @@ def password_of(place: Place, person: str) -> str:
 def typing(place: Place, person: str) -> AbstractContextManager[None]:
     """This person types the own password whenever a decision needs it, until the end of the block."""
     return passwords_from(lambda: password_of(place, person))
+
+
+def is_no_answer(refusal: ConsoleError) -> bool:
+    """True if the desk doesn't know what became of its request, or no worker was there to take it."""
+    reason = refusal.detail.get("reason")
+    return (
+        refusal.code in ("worker_away", "database_unreachable", "database_locked")
+        or (refusal.code == "outcome_unknown" and reason == UnknownReason.WORKER_ANSWER_MISSING)
+        or (refusal.code == "in_progress" and reason == InProgressReason.REQUEST_ID)
+    )
 
 
 @contextmanager

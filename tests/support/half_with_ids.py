@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from console.domain.errors import ConsoleError
 from console.services.guarded import request_ids
+from tests.support.asking import is_no_answer
 
 T = TypeVar("T")
 _AWAY = 6
@@ -24,22 +25,23 @@ class Repeated(AssertionError):
 
 
 class HalfWithIds:
-    """Calls of one caller, drawn by its name alone."""
+    """Calls of one caller, drawn by its name alone. `always`: all of them carry a request id."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, always: bool = False) -> None:
+        self._always = always
         self._chance, self._ids = random.Random(f"ids of {name}"), count(1)
         self._name = "".join(letter if letter.isalnum() else "-" for letter in name)[-48:]
 
     def __call__(self, act: Callable[[str | None], T]) -> T:
         """Do it; the answer, or what it raises, of the first call."""
-        if self._chance.random() < 0.5:
+        if self._chance.random() < 0.5 and not self._always:
             return act(None)
         request_id = f"{self._name}-{next(self._ids)}"
         twice = self._chance.random() < 0.5
         try:
             answer = act(request_id)
         except ConsoleError as refusal:
-            if twice and refusal.exit_status not in _FREE:
+            if twice and refusal.exit_status not in _FREE and not is_no_answer(refusal):
                 _again(act, request_id, refusal)
             raise
         if twice:
@@ -48,13 +50,15 @@ class HalfWithIds:
 
 
 def _again(act: Callable[[str | None], T], request_id: str, first: object) -> None:
-    """The same call: told as before, and that it is a repeat; a database that is away says nothing."""
+    """The same call: told as before, and that it is a repeat; a database or a worker that is away says nothing."""
     with request_ids.watch_repeats() as watch:
         try:
             second: object = act(request_id)
         except ConsoleError as refusal:
             second = refusal
-    if isinstance(second, ConsoleError) and (second.exit_status == _AWAY or second.code == "in_progress"):
+    if isinstance(second, ConsoleError) and (
+        second.exit_status == _AWAY or second.code == "in_progress" or is_no_answer(second)
+    ):
         return
     if not watch.is_repetition or not _fits(first, second):
         raise Repeated(f"{request_id}: first {first!r}, then {second!r} (a repeat: {watch.is_repetition})")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from console.app import open_console
 from console.settings.settings import Settings
@@ -49,6 +49,9 @@ class Team:
     @property
     def database(self) -> str:
         return self.owner.rpartition("/")[2]
+
+    def password_of(self, who: str) -> str:
+        return unquote(urlsplit(self.urls[who]).password or "")
 
     def holder(self, who: str) -> str:
         """Who holds a person's roles: on MariaDB a role of their own, on MySQL the account."""
