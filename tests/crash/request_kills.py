@@ -26,7 +26,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "approve": (*REQUEST_NAMES, "before_vote", "after_vote", *_CALL),
 }
 _NOTHING_WRITTEN = ("before_request_id", "after_request_id", "before_tx1", "before_request", "before_vote")
-_PREPARED = "after_tx1"
+PREPARED = "after_tx1"
 _UNKNOWN = ("after_intent", "before_send", "after_send", "before_tx2")
 
 
@@ -45,7 +45,7 @@ class Case:
         """What the same call is told once the leases have run out."""
         if self.action == "approve" and self.step == "before_tx1":
             return "repeated"  # the vote was written: it stands, and the worker sends
-        if self.step in (*_NOTHING_WRITTEN, _PREPARED):
+        if self.step in (*_NOTHING_WRITTEN, PREPARED):
             return "acted"  # of the last its desk can prove that nothing was sent
         return "outcome_unknown" if self.step in _UNKNOWN else "repeated"
 
@@ -55,7 +55,7 @@ def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Count
     with Sandbox() as sandbox, place.opened(sandbox, **providers(sandbox.url)) as console:
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
-            Case(action, step, number, _subject(action, number, console, sandbox), str(i))
+            Case(action, step, number, make_subject(action, number, console, sandbox), str(i))
             for i, (step, number) in enumerate(zip(steps, numbers(len(steps), seed), strict=True), 1)
         ]
         who, both = "lead-b" if action == "approve" else PERSON, providers(sandbox.url)
@@ -72,7 +72,7 @@ def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Count
             return Counter(_asked_again(case, caller, sandbox, *over[case]) for case in cases)
 
 
-def _subject(action: str, number: str, console: Console, sandbox: Sandbox) -> str:
+def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -> str:
     if action == "purchase":
         return number
     payment = paid(console, sandbox, f"ORD-{number}")
@@ -98,11 +98,11 @@ def call(console: Console, case: Case) -> CreditCheck | Refund:
 
 def _asked_until_over(case: Case, console: Console, sandbox: Sandbox) -> tuple[str, int]:
     """In progress until the leases have run out, then what became of it; how often it was sent before."""
-    before = _sent(case, sandbox)
+    before = count_sent(case, sandbox)
     told = ["in_progress"]
 
     def ended() -> bool:
-        told[0] = _told(case, console)
+        told[0] = tell(case, console)
         return told[0] != "in_progress"
 
     until(ended, f"{case.action} at {case.step}: the leases to run out", 60)
@@ -111,17 +111,17 @@ def _asked_until_over(case: Case, console: Console, sandbox: Sandbox) -> tuple[s
 
 def _asked_again(case: Case, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
     """What it comes to; and never sent a second time."""
-    if case.step == _PREPARED and told == "outcome_unknown":
-        told = _told(case, console)
+    if case.step == PREPARED and told == "outcome_unknown":
+        told = tell(case, console)
     assert told == case.expected, (case, told)
-    assert _sent(case, sandbox) == before + (told == "acted" and case.action != "request"), case
-    assert _sent(case, sandbox) <= 1, case
+    assert count_sent(case, sandbox) == before + (told == "acted" and case.action != "request"), case
+    assert count_sent(case, sandbox) <= 1, case
     if told == "acted":
-        assert _told(case, console) == "repeated", case
+        assert tell(case, console) == "repeated", case
     return told
 
 
-def _told(case: Case, console: Console) -> str:
+def tell(case: Case, console: Console) -> str:
     with request_ids.watch_repeats() as watch:
         try:
             call(console, case)
@@ -130,7 +130,7 @@ def _told(case: Case, console: Console) -> str:
     return "repeated" if watch.is_repetition else "acted"
 
 
-def _sent(case: Case, sandbox: Sandbox) -> int:
+def count_sent(case: Case, sandbox: Sandbox) -> int:
     """How often the provider has done it."""
     if case.action == "purchase":
         return sandbox.control.count_charges(case.number)

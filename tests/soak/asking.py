@@ -1,9 +1,16 @@
-"""Sixteen desks ask about 200 numbers each, and two workers act for them. One is killed every five seconds."""
+"""Desks that ask, at full count. A race: sixteen desks ask about 200 numbers each, two workers act for them, and one
+is killed every five seconds. Crashes: a worker ends at every step of what a desk has asked for, or any of its
+statements fails.
+"""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 
+from tests.crash import asked_kills, asked_statements
 from tests.races.asking_desks import AskingRace, run
 from tests.soak.shards import Demand
 from tests.support import pooled_databases
@@ -35,6 +42,30 @@ def ask(engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: i
     return tally
 
 
+def end(shard: int, folder: Path) -> Counter[str]:
+    """Every step of one action, by one end of the worker; then another worker goes on, or the same one."""
+    (action, how), again = list(product(product(asked_kills.STEPS, asked_kills.ENDS), (False, True)))[shard]
+    with _own_place(folder) as place:
+        tally = asked_kills.run(place, action, how, shard, again=again)
+    assert tally["ends"] == len(asked_kills.STEPS[action]), tally
+    return tally
+
+
+def fail(shard: int, folder: Path) -> Counter[str]:
+    """Every statement of one action, by one trouble."""
+    action, trouble = list(product(asked_statements.ACTIONS, asked_statements.TROUBLES))[shard]
+    with _own_place(folder) as place, asked_statements.stage(place) as on:
+        return asked_statements.run_all(on, action, trouble)
+
+
+@contextmanager
+def _own_place(folder: Path) -> Iterator[ServerPlace]:
+    """A database whose accounts' rights are changed."""
+    with own_run():
+        yield ServerPlace("mariadb", folder, PooledDatabase(nodes_of("mariadb")))
+    pooled_databases.forget_all()
+
+
 _FIGURE = (
     f"{{numbers}} numbers × {DESKS} desks that ask, {{kills}} workers killed: {{charged}} charged, 0 doubles,"
     " {calls} answers, {lapsed} requests lapsed"
@@ -42,4 +73,17 @@ _FIGURE = (
 DEMANDS = (
     Demand("asking mariadb", 2, partial(ask, "mariadb"), _FIGURE, seconds=3_600),
     Demand("asking galera", 2, partial(ask, "galera"), _FIGURE, seconds=3_600),
+    Demand(
+        "asked, a worker ends",
+        len(asked_kills.STEPS) * len(asked_kills.ENDS) * 2,
+        end,
+        "{ends} workers killed or told to end at every step of a request: 0 twice, 0 lost, 0 untrue answers",
+    ),
+    Demand(
+        "asked, a statement fails",
+        len(asked_statements.ACTIONS) * len(asked_statements.TROUBLES),
+        fail,
+        "{places} failing statements of a worker that executes a request: 0 twice, 0 untrue answers",
+        seconds=3_600,
+    ),
 )

@@ -1,0 +1,201 @@
+"""kill -9 and SIGTERM of the worker at every named step of what a desk has asked for: what the desk is told when
+another worker, or the same one begun again, goes on.
+"""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from console.app import Console, open_console
+from console.domain import interrupts
+from console.domain.errors import EXIT_STATUS, ConsoleError
+from console.domain.failpoint_names import REQUEST_NAMES
+from console.sandbox.server import Sandbox
+from console.services.guarded import request_ids
+from console.services.process.context import executed_request
+from console.services.process.failpoints import Failpoints
+from console.settings.settings import Settings
+from console.worker.main import run_worker
+from tests.crash import kills, request_kills
+from tests.crash.request_kills import Case, call, count_sent
+from tests.support import money_truth, truth
+from tests.support.asking import ask_only, is_no_answer, typing
+from tests.support.children import PATIENCE_SECONDS, Child, Pipe, crowd
+from tests.support.invented import numbers
+from tests.support.money_desks import providers
+from tests.support.places import Place
+from tests.support.waiting import until
+
+ASKERS = {"purchase": "op-a", "approve": "lead-b"}
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "purchase": (*REQUEST_NAMES, *kills.BUYING),
+    "approve": request_kills.STEPS["approve"],
+}
+End = Literal["killed", "told to end", "told twice"]
+ENDS: Mapping[End, int] = {"killed": kills.KILLED, "told to end": 0, "told twice": 0}
+"""How the worker ends at the step, and its exit status."""
+_DESK, _FIRST, _SECOND = 1, 2, 3
+_NOT_SENT = (3, 6, 130)
+_UNENDED = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
+
+
+class EndsAt(Failpoints):
+    """Ends this process at one step of what a desk has asked for. Due tasks pass unharmed, but send nothing: they
+    would take an approved refund out of the request's hands.
+    """
+
+    def __init__(self, step: str, end: End) -> None:
+        super().__init__(None)
+        self._step, self._end = step, end
+
+    def reach(self, name: str) -> None:
+        if executed_request() is None:
+            while name == "before_tx1" and not interrupts.is_pending():
+                time.sleep(0.02)  # house: until this process has ended
+            return
+        if name != self._step:
+            return
+        self._step = ""
+        if self._end == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._end == "told twice" and not interrupts.is_pending():
+            assert time.monotonic() < deadline, "the second SIGTERM cuts nothing off"
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.02)  # house: the first signal must have been handled before the next one
+
+
+def work(pipe: Pipe, told: Mapping[str, str], step: str, end: End) -> None:
+    """A worker process, which ends at a step (if one is named)."""
+    with open_console(Settings.load(dict(told))) as console:
+        console._context.failpoints = EndsAt(step, end) if step else Failpoints(None)
+        run_worker(console, lambda _: pipe.send("ready"))
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """`asker` asks, `observer` acts at a desk of its own and looks at everything."""
+
+    place: Place
+    sandbox: Sandbox
+    asker: Console
+    observer: Console
+
+    @contextmanager
+    def worker(self, desk: int, step: str = "", end: End = "killed") -> Iterator[Child]:
+        told = self.place.told(self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **providers(self.sandbox.url))
+        with crowd(work, [(told, step, end)]) as (child,):
+            assert child.report() == "ready"
+            yield child
+
+
+def run(
+    place: Place, action: str, end: End, seed: int = 0, only: Sequence[str] = (), again: bool = False
+) -> Counter[str]:
+    """End the worker at each step of the action (of `only`). `again`: the same worker, with its spool, goes on, in
+    place of another one. What the desks were told, counted.
+    """
+    ask_only(place, *ASKERS.values())
+    with Sandbox() as sandbox, _scene(place, sandbox, ASKERS[action]) as scene:
+        steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
+        cases = [
+            Case(action, step, number, request_kills.make_subject(action, number, scene.observer, sandbox), str(i))
+            for i, (step, number) in enumerate(zip(steps, numbers(len(steps), seed), strict=True), 1)
+        ]
+        told = Counter(_end_and_go_on(case, scene, end, again=again) for case in cases)
+        _judge(scene)
+    return told + Counter(ends=len(cases))
+
+
+@contextmanager
+def _scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
+    both = providers(sandbox.url)
+    with (
+        place.opened(sandbox, person=asker, desk=_DESK, **both) as console,
+        place.opened(sandbox, person="op-b", **both) as observer,
+    ):
+        yield _Scene(place, sandbox, console, observer)
+
+
+def _end_and_go_on(case: Case, scene: _Scene, end: End, *, again: bool) -> str:
+    """What the desk is told that waits meanwhile; then the same id is asked for once more."""
+    with ThreadPoolExecutor(1) as thread:
+        with scene.worker(_FIRST, case.step, end) as first:
+            answer = thread.submit(_ask, case, scene)
+            assert first.ended() == ENDS[end], f"{case}: {end}"
+        with scene.worker(_FIRST if again else _SECOND):
+            told = answer.result()
+            sent = count_sent(case, scene.sandbox)
+            _check_answer(case, end, told, sent, again=again)
+            _check_repetition(case, scene, told, sent)
+    return told
+
+
+def _check_answer(case: Case, end: End, told: str, sent: int, *, again: bool) -> None:
+    """Told is what is true: sent once, not at all, or unknown."""
+    where = f"{case}, {end}: told {told}, sent {sent} times"
+    assert sent <= 1, where
+    if end == "killed":
+        prepared = case.step == request_kills.PREPARED
+        expected = {case.expected, "outcome_unknown"} if prepared and again else {case.expected}
+        assert told in ({"outcome_unknown"} if prepared and not again else expected), where
+    elif end == "told to end":
+        assert told == "acted", where
+    if told in ("acted", "repeated"):
+        assert sent == 1 or case.step == "before_tx1", where  # due tasks send what was approved
+    else:
+        assert told == "outcome_unknown" or (EXIT_STATUS[told] in _NOT_SENT and not sent), where
+
+
+def _check_repetition(case: Case, scene: _Scene, told: str, sent: int) -> None:
+    """The same id is told the same, and acts only if nothing was sent."""
+    repeated = _ask(case, scene)
+    where = f"{case}: told {told}, then {repeated}"
+    if told in ("acted", "repeated"):
+        assert repeated == "repeated", where
+    elif told == "outcome_unknown":
+        assert repeated in ("outcome_unknown", "repeated") or (repeated == "acted" and not sent), where
+    else:
+        has_vote = case.action == "approve" and scene.place.sql(
+            f"SELECT 1 FROM approvals WHERE subject_id = {case.subject}"
+        )
+        assert repeated == "acted" or (has_vote and repeated in ("already_decided", "in_progress")), where
+    assert count_sent(case, scene.sandbox) <= 1, where
+
+
+def _ask(case: Case, scene: _Scene) -> str:
+    """Ask as a person does: with the same id again while nothing is known."""
+    told: list[str] = []
+
+    def is_answered() -> bool:
+        with typing(scene.place, ASKERS[case.action]), request_ids.watch_repeats() as watch:
+            try:
+                call(scene.asker, case)
+            except ConsoleError as refusal:
+                told.extend([] if is_no_answer(refusal) else [str(refusal.code)])
+            else:
+                told.append("repeated" if watch.is_repetition else "acted")
+        return bool(told)
+
+    until(is_answered, f"an answer about {case}", PATIENCE_SECONDS)
+    return told[0]
+
+
+def _judge(scene: _Scene) -> None:
+    """Nothing is lost: each charge has its record and each refund its row, and what is unknown is in its queue."""
+    place, console = scene.place, scene.observer
+    with scene.worker(_FIRST):  # its spool may know what others don't
+        until(lambda: not place.sql(_UNENDED) and not truth.still_calling(console.database), "all to end", 60)
+    found = truth.rows(console.database)
+    truth.check_claims(found)
+    truth.check_charges(found, scene.sandbox.ledger.count_by_number())
+    truth.check_queues(console)
+    money_truth.check(console, scene.sandbox)
+    console.audit.verify_chains()

@@ -1,0 +1,176 @@
+"""The n-th statement of a worker fails while it executes what a desk has asked for: what must hold at whatever n."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import EXIT_STATUS, ConsoleError
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.domain.records import PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.store.database import boot_clock
+from tests.crash import statements
+from tests.crash.broken_statements import Trouble, failing
+from tests.support import truth
+from tests.support.asking import ask_only, executing, is_no_answer, typing
+from tests.support.children import PATIENCE_SECONDS
+from tests.support.desks import MovedClock
+from tests.support.each_place import at_each_place
+from tests.support.invented import numbers
+from tests.support.money_stage import ActionTarget, Stage, open_console_of
+from tests.support.places import Place
+from tests.support.waiting import until
+
+ACTIONS = ("purchase", "approve")
+TROUBLES: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.ON_SERVERS)
+_USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "approve": 125, "commit_lost": 11, "desk_full": 4}
+_R = RefundState
+_ASKERS = {"purchase": "op-a", "approve": "lead-b"}
+_ASKED = "SELECT id FROM requests WHERE state = 'asked'"
+_UNENDED = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
+
+
+@dataclass
+class AskedStage(Stage):
+    """`maker` and `checker` act at sound desks; the people of `_ASKERS` ask. The desk that is disturbed is the
+    worker's.
+    """
+
+    def who(self, action: str) -> str:
+        return "worker"
+
+    def number(self, target: ActionTarget) -> str:
+        """The company of a purchase."""
+        return numbers(1, seed=self.made)[0] if target.action == "purchase" else ""
+
+
+@contextmanager
+def stage(place: Place) -> Iterator[AskedStage]:
+    """Around an empty database, whose accounts' rights are changed."""
+    ask_only(place, *_ASKERS.values())
+    clock, uptime = MovedClock(), boot_clock.uptime_ms
+    with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
+        patch.setattr(boot_clock, "uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
+        with (
+            open_console_of(place, sandbox, clock, "op-b") as maker,
+            open_console_of(place, sandbox, clock, "lead-c") as checker,
+        ):
+            yield AskedStage(place, sandbox, clock, maker, checker)
+
+
+def run_all(on: AskedStage, action: str, trouble: Trouble) -> Counter[str]:
+    """Every place there is, once failing for a moment and once until the worker gives the request up."""
+    tally: Counter[str] = Counter()
+    for lasting in (False, True):
+        tally += at_each_place(partial(fails_at, on, action, trouble, lasting=lasting))
+    on.checked()
+    return tally
+
+
+def run_some(on: AskedStage, action: str, seed: int, places: int) -> Counter[str]:
+    """Drawn troubles at drawn places, every second one lasting."""
+    chance = random.Random(f"asked {action}{seed}")
+    tally: Counter[str] = Counter()
+    for i in range(places):
+        trouble = chance.choice(TROUBLES)
+        nth = chance.randint(1, _USUAL_PLACES.get(trouble, _USUAL_PLACES[action]))
+        ended = fails_at(on, action, trouble, nth, lasting=(seed + i) % 2 == 0)
+        tally.update({ended or "undisturbed": 1})
+    on.checked()
+    return tally
+
+
+def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
+    """What the desk was told whose request met the trouble at its n-th statement; None when it has no such one. The
+    worker goes on soundly afterwards.
+    """
+    where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
+    target = _prepared(on, action)
+    with (
+        open_console_of(on.place, on.sandbox, on.clock, _ASKERS[action]) as desk,
+        on.desk(action) as worker,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        worker.desk_requests.announce()
+        answer = thread.submit(_ask, on, desk, target, where)
+        until(lambda: bool(on.place.sql(_ASKED)) or answer.done(), "the request")
+        with failing(worker, nth, trouble, lasting=lasting) as countdown:
+            with suppress(ConsoleError):  # logged by the thread of a worker
+                worker.desk_requests.execute_next()
+            fired = countdown.fired
+        with executing(worker):
+            code = answer.result()
+    assert on.place.sql(_UNENDED) == [], where
+    if action == "purchase":
+        _check_purchase(on, on.number(target), code, where)
+    else:
+        _check_approval(on, target, code, where)
+    return code if fired else None
+
+
+def _prepared(on: AskedStage, action: str) -> ActionTarget:
+    if action != "purchase":
+        return on.prepared(action)
+    on.made += 1
+    return ActionTarget(action, f"ORD-{on.made}")
+
+
+def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str:
+    """Ask as a person does: with the same id again while nothing is known. How it ended."""
+    request_id, person = f"{target.action}-{on.made}", _ASKERS[target.action]
+    acts: Mapping[str, Callable[[], object]] = {
+        "purchase": lambda: desk.credit_checks.purchase(
+            PurchaseRequest(on.number(target), "1"), request_id=request_id
+        ),
+        "approve": lambda: desk.refunds.approve(target.refund, request_id=request_id),
+    }
+    codes: list[str] = []
+
+    def is_answered() -> bool:
+        with typing(on.place, person):
+            try:
+                answer = acts[target.action]()
+            except ConsoleError as refusal:
+                codes.extend([] if is_no_answer(refusal) else [str(refusal.code)])
+            else:
+                codes.append("approved" if isinstance(answer, Refund) and answer.state is _R.APPROVED else "done")
+        return bool(codes)
+
+    until(is_answered, f"an answer: {where}", PATIENCE_SECONDS)
+    return codes[0]
+
+
+def _check_approval(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:
+    """As at a desk that acts. Under a request id there is one more true answer: approved, and to be sent yet."""
+    if code == "approved":
+        assert on.there(target.number) <= 1, where
+    else:
+        on.check_ending(target, code, where)
+    on.settled(target, "done" if code == "approved" else code, where)
+
+
+def _check_purchase(on: AskedStage, number: str, code: str, where: str) -> None:
+    """One charge at most, a named ending that tells the truth, and after the next due tasks nothing that hangs."""
+    charged = len(on.sandbox.ledger.charges_of_number(number))
+    assert charged <= 1, f"{charged} charges: {where}"
+    assert code in statements.NAMED | {"done"}, f"{code}: {where}"
+    assert code != "done" or charged == 1, f"done, but not charged: {where}"
+    assert EXIT_STATUS.get(code) != 6 or not charged, f"{code}, but charged: {where}"
+    on.later(timedelta(minutes=5))
+    with on.desk("due") as fresh:
+        fresh.recovery.run_due()
+        found = truth.rows(fresh.database)
+        truth.check_claims(found)
+        truth.check_charges(found, on.sandbox.ledger.count_by_number())
+        truth.check_queues(fresh)
+        assert truth.still_calling(fresh.database) == 0, where
+    assert len(on.sandbox.ledger.charges_of_number(number)) == charged, f"bought again by due tasks: {where}"

@@ -1,0 +1,50 @@
+"""A worker ends in the middle of what a desk has asked for, or its statements fail: the desk is told the truth by
+whoever goes on.
+"""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.crash import asked_kills, asked_statements
+from tests.support.places import Place, ServerPlace, shared_nodes
+from tests.support.pooled_databases import PooledDatabase
+from tests.support.quick_desks import quick_folder
+
+
+@pytest.fixture(scope="module")
+def team_database() -> Iterator[PooledDatabase]:
+    """A team of its own, because its rights are changed."""
+    with shared_nodes("mariadb") as nodes:
+        database = PooledDatabase(nodes)
+        yield database
+        database.drop()
+
+
+@pytest.fixture
+def place(team_database: PooledDatabase) -> Iterator[Place]:
+    team_database.empty()
+    with quick_folder() as folder:
+        yield ServerPlace("mariadb", folder, team_database)
+
+
+@pytest.mark.expects_log("what lapsed is told")
+def test_a_worker_ends_in_the_middle(place: Place, seed: int) -> None:
+    """At one drawn step; `make soak` has all. Never two charges or refunds, nothing lost, and a true answer."""
+    chance = random.Random(f"a worker ends {seed}")
+    action, end = chance.choice(tuple(asked_kills.STEPS)), chance.choice(tuple(asked_kills.ENDS))
+    step, again = chance.choice(asked_kills.STEPS[action]), chance.random() < 0.5
+    told = asked_kills.run(place, action, end, seed, [step], again=again)
+    print(f"asked: {action}, the worker {end} at {step}: {dict(told)}, 0 twice, 0 lost")
+    assert told["ends"] == 1
+
+
+@pytest.mark.expects_log("every kind of trouble")
+def test_a_statement_of_the_worker_fails(place: Place, seed: int) -> None:
+    """However far it got: what holds for desks that act, and every request has ended."""
+    action = random.Random(f"a statement fails {seed}").choice(asked_statements.ACTIONS)
+    with asked_statements.stage(place) as on:
+        tally = asked_statements.run_some(on, action, seed, places=1)
+    print(f"asked: {action}, a statement of the worker fails: {dict(tally)}: 0 twice, 0 untrue answers")
+    assert tally.total() == 1
