@@ -33,7 +33,7 @@ class NotesAlone:
     def acting_as(self, _name: str | None) -> Any:
         return nullcontext()
 
-    def note(self, kind: str, id: int, words: str, *, request_id: str) -> Note:
+    def add_note(self, kind: str, id: int, words: str, *, request_id: str) -> Note:
         self.ids.append(request_id)
         if self.failing:
             raise self.failing.pop(0)
