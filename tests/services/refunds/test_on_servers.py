@@ -158,6 +158,17 @@ def test_declined_withdrawn_and_expired(desks: Desks) -> None:
     assert desks.agree(payment).refundable_minor == 3_300
 
 
+def test_a_wrong_clock_of_a_machine_expires_nothing(desks: Desks) -> None:
+    """The server set `decide_by` and says whether it has passed: desk and worker are 80 hours ahead of it."""
+    refund, left = desks.ask(desks.paid()), desks.ask(desks.paid())
+    worker = desks.of("worker")
+    desks.of("lead-b")
+    desks.later(hours=80)
+    assert worker.due()["refund_expiry"] == 0
+    assert desks.now(left).state is _R.REQUESTED
+    assert desks.approve(refund).state is _R.SUBMITTED
+
+
 def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None:
     """Back to approved on the answer, or on two that know nothing of it; then out under its one key."""
     payment = desks.paid()
