@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import event, text
 
-from console.store.database.engine import Database
+from console.store.database.engine import Database, Transaction
 from console.store.operations import leases
-from console.store.operations.leases import Holder
+from console.store.operations.leases import Holder, Lease
 from tests.faults.scene import as_owner, buy, scene
 from tests.support import server_fixtures
 from tests.support.invented import numbers
@@ -48,6 +49,10 @@ def newest(place: ServerPlace) -> int:
     return int(as_owner(place, "SELECT coalesce(max(id), 0) FROM audit_log")[0][0])
 
 
+def _acquire(name: str, holder: Holder, at: datetime, tx: Transaction) -> Lease | None:
+    return leases.acquire(tx, name, holder, at, 30)
+
+
 @pytest.mark.parametrize("forged", [False, True])
 def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
     """A lease lasts as long as the server says, whatever the clocks of those who want it."""
@@ -61,9 +66,9 @@ def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
     for turn in range(40):
         name = f"clock-{forged}-{turn}"
         skew, more = SKEWS[turn % len(SKEWS)], SKEWS[(turn + 2) % len(SKEWS)]
-        taken = with_truth.write(lambda tx, name=name, at=now + skew: leases.acquire(tx, name, me, at, 30))  # type: ignore[misc]
+        taken = with_truth.write(partial(_acquire, name, me, now + skew))
         assert taken is not None
-        again = liar.write(lambda tx, name=name, at=now + more: leases.acquire(tx, name, other, at, 30))  # type: ignore[misc]
+        again = liar.write(partial(_acquire, name, other, now + more))
         early += again is not None
     as_owner(abroad, f"UPDATE leases SET lease_expires = lease_expires - 31000 WHERE name LIKE 'clock-{forged}-%'")
     late = liar.write(lambda tx: leases.acquire(tx, f"clock-{forged}-0", other, now - SKEWS[1], 30))

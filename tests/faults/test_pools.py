@@ -68,7 +68,8 @@ def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    out = [engine.pool.checkedout() for engine in (database.engine, database._reader)]  # type: ignore[attr-defined]
+    pools: list[Any] = [engine.pool for engine in (database.engine, database._reader)]
+    out = [pool.checkedout() for pool in pools]
     assert out == [0, 0]
     assert len(sessions(place)) <= 4 * POOL_SIZE
     database.close()

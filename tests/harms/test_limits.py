@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pymysql
 import pytest
@@ -87,12 +88,12 @@ def test_nobody_changes_it_alone(bench: Bench) -> None:
     [{"value": NEW + 1}, {"old": 7}, {"confirmed": 0}, {"action": "probe"}, {"proposed": None}],
     ids=["another value", "from another value", "without a password", "another command", "no value"],
 )
-def test_both_ask_for_this_very_change(bench: Bench, more: dict[str, object]) -> None:
+def test_both_ask_for_this_very_change(bench: Bench, more: dict[str, Any]) -> None:
     """Neither the first nor the second request counts for another change, or without the password."""
     old = present(bench)
-    bench.refuses("worker", *asks(bench, "adm-f", **more), proposal("adm_f", old))  # type: ignore[arg-type]
+    bench.refuses("worker", *asks(bench, "adm-f", **more), proposal("adm_f", old))
     bench.run("worker", *asks(bench, "adm-f"), proposal("adm_f", old))
-    bench.refuses("worker", *asks(bench, "adm-g", **more), SET)  # type: ignore[arg-type]
+    bench.refuses("worker", *asks(bench, "adm-g", **more), SET)
     assert present(bench) == old
 
 
