@@ -76,7 +76,8 @@ def texts_of(one: metadata.Distribution) -> Iterator[Path]:
 def write(folder: Path, extras: Sequence[str] = ()) -> None:
     """Write the notices of a build: an index, each package's own texts, and those that are shared."""
     shutil.copytree(_SHARED, folder / "licenses")
-    shutil.copy(ROOT / "resources" / "fonts" / "OFL.txt", folder / "licenses" / "OFL-1.1-BIZ-UDGothic.txt")
+    for name, font in (("OFL.txt", "BIZ-UDGothic"), ("OFL-NotoSans.txt", "NotoSans")):
+        shutil.copy(ROOT / "resources" / "fonts" / name, folder / "licenses" / f"OFL-1.1-{font}.txt")
     loader = "PyInstaller's boot loader: GPL-2.0, with its exception\n"
     lines = [_HEAD, f"Python {sys.version.split()[0]}: PSF-2.0\n", loader]
     python = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"

@@ -160,7 +160,7 @@ def test_the_terms_of_everything_are_in_it(program: Path) -> None:
     packages = [one for one in folder.iterdir() if one.is_dir() and one.name != "licenses"]
     assert len(packages) > 25
     assert [one.name for one in packages if f"{one.name}: " not in index or not (one / "TERMS.txt").is_file()] == []
-    for name in ("LGPL-3", "LGPL-2.1", "GPL-3", "Apache-2.0", "OFL-1.1-BIZ-UDGothic.txt"):
+    for name in ("LGPL-3", "LGPL-2.1", "GPL-3", "Apache-2.0", "OFL-1.1-BIZ-UDGothic.txt", "OFL-1.1-NotoSans.txt"):
         assert (folder / "licenses" / name).stat().st_size > 1_000
     assert {one.name.rpartition("-")[0] for one in packages} >= {"PySide6_Essentials", "shiboken6", "python-stdnum"}
 

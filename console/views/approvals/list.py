@@ -15,7 +15,7 @@ from console.domain.permissions import is_same_person
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_text, runs_width, split_runs
+from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_runs, runs_width, split_runs
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row, set_property
@@ -81,7 +81,7 @@ class RequestCard(PaintedButton):
         width_px = runs_width(runs)
         painter.setPen(colour("text" if is_bold else "muted"))
         draw_runs(painter, self.width() - _PAD_PX - width_px, baseline, runs)
-        draw_runs(painter, _PAD_PX, baseline, split_runs(elide_text(text, self.width() - 2 * _PAD_PX - width_px - 8)))
+        draw_runs(painter, _PAD_PX, baseline, elide_runs(split_runs(text), self.width() - 2 * _PAD_PX - width_px - 8))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.tables.delegates import word_tone
 from console.views.theme.design_tokens import Tone, TypeRoleName
-from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_text, runs_width, split_runs
+from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_runs, runs_width, split_runs
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
@@ -99,10 +99,7 @@ class LineButton(PaintedButton):
             )
             x += side + 8
         painter.setPen(current_appearance().colour(word_tone(line.tone)))
-        if runs_width(split_runs(line.word)) > right_x - x - 12:
-            draw_runs(painter, x, baseline, ((elide_text(line.word, right_x - x - 12), False),))
-        else:
-            draw_runs(painter, x, baseline, split_runs(line.word))
+        draw_runs(painter, x, baseline, elide_runs(split_runs(line.word), right_x - x - 12))
         runs = split_runs(line.detail)
         detail_x = (
             min(right_x, box.right() - _PADDING_PX - 48 * current_appearance().scale) - 12 - runs_width(runs, "small")

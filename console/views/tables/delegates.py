@@ -10,12 +10,14 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from console.views.tables.columns import AgeCell, Cell, Column, Group, StateCell
 from console.views.tables.painted_table import PaintedTable
-from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
+from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
     amount_runs,
     baseline_in,
     draw_runs,
+    elide_runs,
     elide_text,
+    identifier_runs,
     runs_width,
     split_runs,
 )
@@ -69,16 +71,10 @@ class CellDelegate(QStyledItemDelegate):
     def _draw_words(self, painter: QPainter, box: CellBox, text: str) -> None:
         appearance = current_appearance()
         painter.setPen(appearance.colour("muted" if self._column.is_muted else "text"))
-        runs = split_runs(text)
-        if self._column.kind == "data" or len(runs) == 1:
-            role: TypeRoleName = "data" if self._column.kind == "data" or runs[0][1] else "body"
-            painter.setFont(appearance.font(role))
-            painter.drawText(box.left, box.baseline, elide_text(text, box.width, role))
-        elif runs_width(runs) > box.width:
-            painter.setFont(appearance.font("body"))
-            painter.drawText(box.left, box.baseline, elide_text(text, box.width))
-        else:
-            draw_runs(painter, box.left, box.baseline, runs)
+        draw_runs(painter, box.left, box.baseline, elide_runs(self._runs(text), box.width))
+
+    def _runs(self, text: str) -> tuple[tuple[str, bool], ...]:
+        return identifier_runs(text) if self._column.kind == "data" else split_runs(text)
 
     def _draw_nothing(self, painter: QPainter, box: CellBox) -> None:
         painter.setPen(current_appearance().colour("muted"))
@@ -104,7 +100,7 @@ class CellDelegate(QStyledItemDelegate):
 
     def width_of(self, cell: Cell) -> float:
         """Return the width of the cell's contents, in px."""
-        return runs_width(split_runs(str(cell)))
+        return runs_width(self._runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         cell = self._table.rows.cell(index.row(), index.column())

@@ -15,6 +15,7 @@ ThemeName = Literal["light", "dark", "high_contrast"]
 Tone = Literal["text", "muted", "good", "progress", "unknown", "care", "bad", "accent"]
 Density = Literal["comfortable", "compact"]
 Language = Literal["ja", "en"]
+FontPurpose = Literal["text", "figures"]
 TypeRoleName = Literal[
     "title",
     "dialog_title",
@@ -35,7 +36,7 @@ class TypeRole(NamedTuple):
     px, and the weight (400 or 700).
     """
 
-    font: Literal["text", "figures"]
+    font: FontPurpose
     px: int
     line: int
     weight: int
@@ -68,9 +69,11 @@ class Tokens:
         colours: Mapping[str, str] = self._raw["colours"][theme]
         return colours
 
-    def family(self, purpose: Literal["text", "figures"]) -> str:
-        """Return the name of the font family for texts or for figures."""
-        return str(self._raw["fonts"][purpose])
+    def families(self, purpose: FontPurpose) -> list[str]:
+        """Return the names of the font families for texts or for figures; a later one has the letters that the
+        earlier ones lack.
+        """
+        return list(self._raw["fonts"][purpose])
 
     def px(self, section: str, name: str) -> int:
         """Return a size in px, such as `px("radii", "control")`. A dotted name such as "omnibox.width" names an entry

@@ -1,26 +1,37 @@
 """Text in two fonts: words in the text font; amounts, times, identifiers and keys in the figures font."""
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter
 
-from console.views.theme.design_tokens import TypeRoleName, tokens
+from console.views.theme.design_tokens import FontPurpose, TypeRoleName, tokens
+from console.views.theme.fonts import font_families
 from console.views.theme.theme import current_appearance
 
 _FIGURE_PATTERN = re.compile(
-    r"[−-]?[¥₹]\s?\d[\d,]*(?:\.\d+)?"  # amounts
-    r"|\d{4}-\d{2}-\d{2}(?:\s\d{1,2}:\d{2}(?::\d{2})?)?(?:\sJST)?"  # days and instants
-    r"|(?:\d{2}-\d{2}\s)?\d{1,2}:\d{2}(?::\d{2})?(?:\s(?:JST|IST))?"
-    r"|\b\d(?:\s\d{4}){3}\b"  # corporation numbers
-    r"|\b[A-Z]{1,3}-[0-9A-Z]+\b"  # record numbers, support codes
+    r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?"  # amounts
+    r"|\d{4}-\d{2}-\d{2}(?:[ \xa0]\d{1,2}:\d{2}(?::\d{2})?)?(?:[ \xa0]JST)?"  # days and instants
+    r"|(?:\d{2}-\d{2}[ \xa0])?\d{1,2}:\d{2}(?::\d{2})?(?:[ \xa0](?:JST|IST))?"
+    r"|\b\d(?:[ \xa0]\d{4}){3}\b"  # corporation numbers
+    r"|\b[A-Z]{1,4}-[0-9A-Z]+(?:-[0-9A-Z]+)*\b|\b[A-Z]{2,4}\d{4,}\b"  # record numbers, support codes
     r"|\b[0-9a-f]{3,}…[0-9a-f]{3,}\b|…[0-9a-f]{3,}\b"  # shortened keys
     r"|\b\d{1,3}(?:,\d{3})+\b|\b\d{5,}\b"  # long numbers
-    r"|\bv\d+\b|\b[a-z]{2,}-[a-z0-9]\b"  # versions, operators
+    r"|\bv\d+\b",  # versions
+    re.ASCII,  # a figure also ends where kana or kanji follow without a space
 )
-_COMMA_PATTERN = re.compile(r"(,)")
+_DIGITS_PATTERN = re.compile(r"(\d+)")
+_IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)", re.ASCII)  # lead-b
+_WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b)", re.ASCII)
+ELLIPSIS = ("…", False)
+_AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|\d{1,3},\d")
+# Spaces at which a line must not end: inside a number, and between a number and its unit.
+_NUMBER_SPACE_PATTERN = re.compile(
+    r"(?<=[\d¥₹/])\s(?=\d|(?:ms|s|min|h|d|KB|MB|JST|IST)\b|[/秒分時日週月年件回人枚行])", re.ASCII
+)
 
 
 @lru_cache(maxsize=4096)
@@ -31,7 +42,8 @@ def split_runs(text: str) -> tuple[tuple[str, bool], ...]:
     for match in _FIGURE_PATTERN.finditer(text):
         if match.start() > end:
             pieces.append((text[end : match.start()], False))
-        pieces.append((match.group(), True))
+        is_amount = _AMOUNT_PATTERN.match(match.group()) is not None
+        pieces += amount_runs(match.group()) if is_amount else ((match.group(), True),)
         end = match.end()
     if end < len(text) or not pieces:
         pieces.append((text[end:], False))
@@ -40,10 +52,20 @@ def split_runs(text: str) -> tuple[tuple[str, bool], ...]:
 
 @lru_cache(maxsize=4096)
 def amount_runs(text: str) -> tuple[tuple[str, bool], ...]:
-    """Split an amount into pieces (text, uses the figures font): digits use the figures font, commas the text font,
-    in which a comma leaves no gap.
+    """Split an amount into pieces (text, uses the figures font): digits use the figures font; sign, currency, comma
+    and point use the text font, in which a comma leaves no gap.
     """
-    return tuple((piece, piece != ",") for piece in _COMMA_PATTERN.split(text) if piece)
+    return tuple((piece, piece.isdigit()) for piece in _DIGITS_PATTERN.split(text) if piece)
+
+
+@lru_cache(maxsize=4096)
+def identifier_runs(text: str) -> tuple[tuple[str, bool], ...]:
+    """Split an identifier into pieces (text, uses the figures font): everything but whole words such as "Check" and
+    people's names uses the figures font.
+    """
+    if "…" in text:
+        return ((text, True),)
+    return tuple((piece, _WORD_PATTERN.fullmatch(piece) is None) for piece in _WORD_PATTERN.split(text) if piece)
 
 
 def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False) -> str:
@@ -51,19 +73,33 @@ def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False
     without such pieces and without line breaks is returned unchanged.
 
     With `sentences`, the line height of the role is set for a text that wraps, because the own line height of the
-    bundled fonts is too small.
+    bundled fonts is too small; and no line ends inside a number, an identifier or between a number and its unit.
     """
-    pieces = split_runs(text)
+    pieces = split_runs(keep_numbers_whole(text) if sentences else text)
     line_px = current_appearance().line_height(role) if sentences and text else 0
     if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
-    family = tokens().family("figures")
-    spans = (
-        f"<span style=\"font-family:'{family}'\">{escape(piece)}</span>" if figures else escape(piece)
-        for piece, figures in pieces
-    )
+    own = tokens().type[role].font
+    spans = (escape(piece) if (font == own) else _span(piece, font) for piece, font in _with_fonts(pieces))
     style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
+
+
+def _with_fonts(pieces: tuple[tuple[str, bool], ...]) -> Iterator[tuple[str, FontPurpose]]:
+    return ((piece, "figures" if figures else "text") for piece, figures in pieces)
+
+
+def _span(piece: str, font: FontPurpose) -> str:
+    families = ",".join(f"'{family}'" for family in font_families(font))
+    return f'<span style="font-family:{families}">{escape(piece)}</span>'
+
+
+def keep_numbers_whole(text: str) -> str:
+    """Return the text with no-break spaces inside numbers and before their units, so that a label which wraps breaks
+    its lines elsewhere. An identifier with a hyphen before a letter, such as lead-b, gets a word joiner there.
+    """
+    text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
+    return _IDENTIFIER_HYPHEN_PATTERN.sub("-\N{WORD JOINER}", text)
 
 
 def tooltip_text(text: str) -> str:
@@ -110,9 +146,32 @@ def baseline_in(top: float, height: float, role: TypeRoleName = "body") -> float
     return round(top + (height + metrics.ascent() - metrics.descent()) / 2)
 
 
+def elide_runs(
+    runs: tuple[tuple[str, bool], ...], width: float, role: TypeRoleName = "body", *, bold: bool = False
+) -> tuple[tuple[str, bool], ...]:
+    """Return the pieces of a text; if they are wider than `width` px, their end is replaced by "…". What
+    remains keeps its fonts.
+    """
+    if runs_width(runs, role, bold=bold) <= width:
+        return runs
+    shown: list[tuple[str, bool]] = []
+    room = width - runs_width((ELLIPSIS,), role, bold=bold)
+    for piece, figures in runs:
+        length = _fitting_length(piece, room, role, bold, figures)
+        shown.append((piece[:length], figures))
+        if length < len(piece):
+            break
+        room -= _piece_width(piece, role, bold, figures, current_appearance().scale)
+    return (*((piece, figures) for piece, figures in shown if piece), ELLIPSIS)
+
+
+def _fitting_length(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:
+    """Return how many letters at the beginning of a piece have room in `room` px."""
+    metrics = current_appearance().font_metrics(role, bold=bold, figures=figures)
+    return bisect_right(range(1, len(piece) + 1), room, key=lambda end: metrics.horizontalAdvance(piece[:end]))
+
+
 def elide_text(text: str, width: float, role: TypeRoleName = "body", *, bold: bool = False) -> str:
-    """Return the text; if it is wider than `width` px, its end is replaced by "…"."""
+    """Return the text of one font; if it is wider than `width` px, its end is replaced by "…"."""
     figures = tokens().type[role].font == "figures"
-    if _piece_width(text, role, bold, figures, current_appearance().scale) <= width:
-        return text
-    return current_appearance().font_metrics(role, bold=bold).elidedText(text, Qt.TextElideMode.ElideRight, width)
+    return "".join(piece for piece, _ in elide_runs(((text, figures),), width, role, bold=bold))

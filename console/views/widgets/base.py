@@ -1,5 +1,6 @@
 """Base classes and layout helpers of the other widgets: painted widgets, surfaces, labels."""
 
+from math import ceil
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QSize, Qt
@@ -7,7 +8,15 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, TypeRoleName
-from console.views.theme.mixed_font_text import elide_text, rich_text, tooltip_text
+from console.views.theme.mixed_font_text import (
+    baseline_in,
+    draw_runs,
+    elide_runs,
+    rich_text,
+    runs_width,
+    split_runs,
+    tooltip_text,
+)
 from console.views.theme.painting import draw_cached_shape
 from console.views.theme.theme import current_appearance
 
@@ -131,18 +140,17 @@ class ElidedLabel(PaintedWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        width = current_appearance().font_metrics(self._role, bold=self._bold).horizontalAdvance(self.plain)
-        return QSize(round(width) + 1, current_appearance().line_height(self._role))
+        width = runs_width(split_runs(self.plain), self._role, bold=self._bold)
+        return QSize(ceil(width) + 1, current_appearance().line_height(self._role))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(min(48, self.sizeHint().width()), current_appearance().line_height(self._role))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setFont(current_appearance().font(self._role, bold=self._bold))
         painter.setPen(current_appearance().colour(self._tone))
-        elided_text = elide_text(self.plain, self.width(), self._role, bold=self._bold)
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, elided_text)
+        runs = elide_runs(split_runs(self.plain), self.width(), self._role, bold=self._bold)
+        draw_runs(painter, 0, baseline_in(0, self.height(), self._role), runs, self._role, bold=self._bold)
 
 
 class ShapeIcon(PaintedWidget):

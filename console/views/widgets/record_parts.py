@@ -60,7 +60,7 @@ class SidePanel(Surface):
         self._name = TextLabel("", "small", "muted")
         self._sign = ShapeIcon("dash", "muted")
         self._word = TextLabel("", "section")
-        self._own = ElidedLabel("", "small_data", "muted")
+        self._own = ElidedLabel("", "small", "muted")
         self._amount = TextLabel("", "figure", bold=True)
         self._fact = TextLabel("", "small", "muted", wrap=True)
         self._source = TextLabel("", "small", "muted")

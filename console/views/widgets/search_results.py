@@ -15,7 +15,7 @@ from console.views.theme.mixed_font_text import (
     amount_runs,
     baseline_in,
     draw_runs,
-    elide_text,
+    elide_runs,
     runs_width,
     split_runs,
 )
@@ -187,8 +187,8 @@ class _EntryDelegate(QStyledItemDelegate):
         painter.setPen(colour("muted" if is_off else "text"))
         x, detail = rect.left() + _TITLE_X * scale, rect.left() + _DETAIL_X * scale
         title_width = (detail - x - 8) if entry.detail or is_off or entry.amount else rect.width() * 0.6
-        title = elide_text(entry.title, title_width, bold=is_current)
-        draw_runs(painter, x, baseline, split_runs(title), bold=is_current)
+        title = elide_runs(split_runs(entry.title), title_width, bold=is_current)
+        draw_runs(painter, x, baseline, title, bold=is_current)
         painter.setPen(colour("muted"))
         draw_runs(painter, detail, baseline, split_runs(entry.disabled_reason or entry.detail))
         self._draw_figures(painter, rect, entry, baseline)

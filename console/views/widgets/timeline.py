@@ -12,8 +12,7 @@ from console.views.theme.design_tokens import Tone
 from console.views.theme.mixed_font_text import (
     baseline_in,
     draw_runs,
-    elide_text,
-    runs_width,
+    elide_runs,
     split_runs,
     tooltip_text,
 )
@@ -129,8 +128,7 @@ class _LineDelegate(QStyledItemDelegate):
         self._draw_sign(painter, rect, x, item, is_last=index.row() == self._view.model().rowCount() - 1)
         x += round((_SIGN_PX + 4) * scale)
         painter.setPen(colour("muted"))
-        who = elide_text(item.actor_text, _WHO_PX * scale - 8)
-        draw_runs(painter, x, baseline, split_runs(who))
+        draw_runs(painter, x, baseline, elide_runs(split_runs(item.actor_text), _WHO_PX * scale - 8))
         x += round(_WHO_PX * scale) if item.actor_text else 4
         self._draw_words(painter, rect, x, baseline, item)
         if index.row() == self._view.currentIndex().row() and self._view.hasFocus():
@@ -148,12 +146,10 @@ class _LineDelegate(QStyledItemDelegate):
     @staticmethod
     def _draw_words(painter: QPainter, rect: QRect, x: int, baseline: float, item: TimelineLine) -> None:
         text_width = rect.right() - 12 - x
-        runs = split_runs(item.action_text)
-        if runs_width(runs) > text_width:
-            runs = split_runs(elide_text(item.action_text, text_width))
+        runs = elide_runs(split_runs(item.action_text), text_width)
         painter.setPen(current_appearance().colour("text"))
         text_right = draw_runs(painter, x, baseline, runs)
         detail_width = rect.right() - 12 - text_right - 8
         if item.detail and detail_width > 40:
             painter.setPen(current_appearance().colour("muted"))
-            draw_runs(painter, text_right + 8, baseline, split_runs(elide_text(item.detail, detail_width)))
+            draw_runs(painter, text_right + 8, baseline, elide_runs(split_runs(item.detail), detail_width))

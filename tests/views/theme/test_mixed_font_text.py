@@ -1,8 +1,19 @@
 """Which parts of a sentence are set in the figures font."""
 
 import pytest
+from PySide6.QtGui import QTextLayout
 
-from console.views.theme.mixed_font_text import amount_runs, rich_text, split_runs, tooltip_text
+from console.views.theme.mixed_font_text import (
+    ELLIPSIS,
+    amount_runs,
+    elide_runs,
+    keep_numbers_whole,
+    rich_text,
+    runs_width,
+    split_runs,
+    tooltip_text,
+)
+from console.views.theme.theme import current_appearance
 
 
 @pytest.mark.parametrize(
@@ -10,11 +21,12 @@ from console.views.theme.mixed_font_text import amount_runs, rich_text, split_ru
     [
         ("14:52:10 に読取(12 分前)", ["14:52:10"]),
         ("2026-11-20 15:04:05 JST", ["2026-11-20 15:04:05 JST"]),
-        ("番号 A-10442、返金 −¥500", ["A-10442", "−¥500"]),
+        ("番号 A-10442、返金 −¥500", ["A-10442", "500"]),
         ("2 0104 0190 7731 の与信", ["2 0104 0190 7731"]),
-        ("lead-b が状態を変更", ["lead-b"]),
+        ("lead-b が状態を変更", []),
         ("Re-fetch the PDF", []),
         ("操作番号 7f3c…d2a1", ["7f3c…d2a1"]),
+        ("決済 ORD20261114000026 の返金", ["ORD20261114000026"]),
         ("", []),
     ],
 )
@@ -27,7 +39,42 @@ def test_figures_are_found(text: str, figures: list[str]) -> None:
 
 def test_a_comma_is_no_figure() -> None:
     """The comma of an amount is drawn in the text font."""
-    assert amount_runs("¥12,000") == (("¥12", True), (",", False), ("000", True))
+    parts = (("¥", False), ("12", True), (",", False), ("000", True))
+    assert amount_runs("¥12,000") == parts
+    assert split_runs("残り ¥12,000") == (("残り ", False), *parts)
+
+
+def test_what_is_elided_keeps_its_fonts() -> None:
+    """The beginning of an elided text is drawn in the same fonts as before, and no wider than the room."""
+    runs = split_runs("11-20 08:49 購入を送信しました")
+    for width in range(20, round(runs_width(runs)), 7):
+        *begin, end = elide_runs(runs, width)
+        assert end == ELLIPSIS
+        assert runs_width((*begin, end)) <= width
+        assert all(
+            runs[place][0].startswith(text) and runs[place][1] == font for place, (text, font) in enumerate(begin)
+        )
+    assert elide_runs(runs, runs_width(runs)) == runs
+
+
+@pytest.mark.parametrize(
+    "text", ["¥1,23,456.00", "1 9938 3111 5170", "2026-11-20 15:04:05 JST", "lead-b", "14 min", "3 件", "16 / 24"]
+)
+@pytest.mark.parametrize("width", range(8, 60, 12))
+def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
+    """However narrow a label is, a number stays on one line, with its unit."""
+    layout = QTextLayout(keep_numbers_whole(text), current_appearance().font("body"))
+    layout.beginLayout()
+    layout.createLine().setLineWidth(width)
+    rest = layout.createLine()
+    layout.endLayout()
+    assert not rest.isValid()
+
+
+def test_a_number_that_is_kept_whole_keeps_its_font() -> None:
+    """The no-break spaces in it are no reason to set its parts in another font."""
+    for text in ("2026-11-20 15:04:05 JST", "1 9938 3111 5170", "11-20 10:49"):
+        assert len(split_runs(keep_numbers_whole(text))) == 1
 
 
 def test_text_of_others_is_never_markup() -> None:

@@ -1,10 +1,10 @@
 """Theme, text size and fonts of the whole application."""
 
 import pytest
-from PySide6.QtGui import QFontInfo, QPalette
+from PySide6.QtGui import QFont, QFontInfo, QPalette, QTextLayout
 from PySide6.QtWidgets import QApplication
 
-from console.views.theme.design_tokens import ThemeName, tokens
+from console.views.theme.design_tokens import ThemeName, TypeRoleName, tokens
 from console.views.theme.style_sheet import style_sheet
 from console.views.theme.theme import Appearance, parse_colour
 
@@ -25,10 +25,35 @@ def test_the_sheet_leaves_no_gap() -> None:
 
 
 def test_the_bundled_fonts_are_used(the_look: Appearance) -> None:
-    """Words are set in BIZ UDPGothic, figures in BIZ UDGothic, at the pixel size of their role."""
-    assert QFontInfo(the_look.font("body")).family() == "BIZ UDPGothic"
+    """Latin words are set in Noto Sans, kana and kanji in BIZ UDPGothic, figures in BIZ UDGothic, at the pixel size
+    of their role. The rupee sign comes from a bundled font too.
+    """
+    assert QFontInfo(the_look.font("body")).family() == "Noto Sans"
+    assert drawn_families("返金 ₹", the_look.font("body")) == {"BIZ UDPGothic", "Noto Sans"}
     assert QFontInfo(the_look.font("data")).family() == "BIZ UDGothic"
     assert the_look.font("title").pixelSize() == tokens().type["title"].px
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
+@pytest.mark.parametrize("role", tokens().type)
+def test_a_line_has_room_for_every_letter(the_look: Appearance, role: TypeRoleName, scale: float) -> None:
+    """The ink of descenders, of capitals with an accent, of kana with a voicing mark and of currency signs lies
+    inside the line, and a descender is long enough to be told from a letter that was cut.
+    """
+    the_look.set_scale(scale)
+    ink = the_look.font_metrics(role).tightBoundingRect("ÅÄĝpgyjQ,;()¥₹ゔぷ鬱｜")
+    assert ink.height() <= the_look.line_height(role)
+    if tokens().type[role].font == "text":
+        assert the_look.font_metrics(role).tightBoundingRect("p").bottom() >= 0.2 * the_look.font(role).pixelSize()
+
+
+def drawn_families(text: str, font: QFont) -> set[str]:
+    """The families whose letters Qt takes for a text."""
+    layout = QTextLayout(text, font)
+    layout.beginLayout()
+    layout.createLine()
+    layout.endLayout()
+    return {run.rawFont().familyName() for run in layout.glyphRuns()}
 
 
 def test_larger_text_makes_rows_and_controls_higher(the_look: Appearance) -> None:
