@@ -10,6 +10,7 @@ from console.views.app.status_bar import StatusCells
 from console.views.pages.base import Page
 from console.views.pages.no_permission import NoRightPage, needed_right
 from console.views.pages.scroll_container import PageScrollArea
+from console.views.runtime.announcer import Announcer
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import (
     AlertsRoute,
@@ -63,8 +64,10 @@ class Frame(CoveredWindow):
         self._pages: dict[type, Page] = {}
         self._scroll_areas: dict[Page, PageScrollArea] = {}
         self._history: list[Route] = []
-        self.toasts = Toasts(window)
         self.window_cover = WindowCover(window)
+        self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
+        self.toasts = Toasts(window, find_lower_bars=self._find_lower_bars)
+        self.window_cover.cover_removed.connect(self.announcer.announce_waiting)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
         self._covered_toasts: list[Toast] = []
         window.setMinimumSize(*_MIN_SIZE_PX)
@@ -77,6 +80,7 @@ class Frame(CoveredWindow):
         context.work_counts_changed.connect(self._show_counts)
         context.people_changed.connect(self._check_rights)
         context.person_changed.connect(self._check_rights)
+        context.person_changed.connect(self.announcer.forget)
         self._clock_timer = QTimer(self, interval=1_000)
         self._clock_timer.timeout.connect(self._show_clock)
         self._clock_timer.start()
@@ -254,7 +258,13 @@ class Frame(CoveredWindow):
             self._covered_toasts.append(toast)
             return
         close = self.context.translate("action.close")
-        self.toasts.show_toast(ToastFrame(toast.words, toast.detail, shape=toast.shape, tone=toast.tone, close=close))
+        self.toasts.show_toast(
+            ToastFrame(toast.words, toast.detail, shape=toast.shape, tone=toast.tone, close=close, route=toast.route)
+        )
+
+    def _find_lower_bars(self) -> list[QWidget]:
+        """Return the bars that toasts must not cover: those of the visible page, and the status bar."""
+        return [self.status, *(self.current_page.lower_bars if self.current_page is not None else [])]
 
     @Slot()
     def _show_covered_toasts(self) -> None:

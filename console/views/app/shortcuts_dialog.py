@@ -14,6 +14,7 @@ _GLOBAL_HINTS: Sequence[KeyHint] = (
     (("Ctrl+K",), "key.search"),
     (("Alt+1", "…", "Alt+7"), "key.screens"),
     (("F5",), "key.reread"),
+    (("Ctrl+Shift+N",), "key.notices"),
     (("Ctrl+L",), "key.lock"),
     (("F1",), "key.help"),
     (("Ctrl+/",), "key.list"),

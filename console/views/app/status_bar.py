@@ -43,7 +43,7 @@ class StatusCells(QObject):
         unfinished = context.translate(
             "status.unfinished", count=len(context.work_counts.unfinished) + context.work_counts.unfinished_run_count
         )
-        cells = [Status(unfinished, key="unfinished")]
+        cells = [Status(context.translate("status.notices"), key="notices"), Status(unfinished, key="unfinished")]
         if context.due_at is not None and current_appearance().scale < LARGE_TEXT_SCALE:
             cells.insert(0, Status(context.translate("status.due_tasks", at=context.due_at), tone="muted"))
         lost_since = context.connection_state.lost_since

@@ -97,7 +97,7 @@ class WindowController(QObject):
         self.context.services_opened.connect(self._open_first_page)
         self._rollback_bar: Bar | None = None
         self._shown_state: object = None
-        self._hides_leftovers = False
+        self._hides_leftovers = self._was_lost = self._was_away = False
         self.context.connection_state_changed.connect(self._show_connection)
         self.context.work_counts_changed.connect(self._show_connection)
         self.context.language_changed.connect(self._apply_language)
@@ -149,6 +149,7 @@ class WindowController(QObject):
             "F5": self.frame.read_page_again,
             "F1": self._open_help,
             "Ctrl+/": self._open_shortcuts,
+            "Ctrl+Shift+N": self._open_notices,
             "Ctrl+L": self.idle_lock.lock_window,
             "Ctrl+Q": self.frame.window.close,
         }
@@ -199,11 +200,20 @@ class WindowController(QObject):
 
         open_help_dialog(self.frame, self.frame.current_page)
 
+    @Slot()
+    def _open_notices(self) -> None:
+        from console.views.app.notices_dialog import open_notices
+
+        open_notices(self.frame)
+
     @Slot(str)
-    def _open_status_link(self, _key: str) -> None:
+    def _open_status_link(self, key: str) -> None:
         from console.views.app.unfinished_dialog import open_unfinished
 
-        open_unfinished(self.frame)
+        if key == "notices":
+            self._open_notices()
+        else:
+            open_unfinished(self.frame)
 
     @Slot()
     def _apply_language(self) -> None:
@@ -225,6 +235,7 @@ class WindowController(QObject):
         database has returned to an earlier state, such as a restored backup; no worker is present for this desk's
         requests; this desk has credentials that it doesn't need. Remove the bar if none holds.
         """
+        self._show_return()
         state, lost_count = self.context.connection_state, self.context.work_counts.lost_operation_count
         if state.lost_since is not None:
             self._show_state(("screen.offline", "screen.state.offline", state.lost_since))
@@ -234,6 +245,16 @@ class WindowController(QObject):
             self._show_state(("screen.worker_away", "screen.worker_away.words", state.worker_away_since))
         else:
             self._show_leftovers()
+
+    def _show_return(self) -> None:
+        """Show a toast when the database answers again, or when a worker is present again."""
+        state = self.context.connection_state
+        was_lost, was_away = self._was_lost, self._was_away
+        self._was_lost, self._was_away = state.lost_since is not None, state.worker_away_since is not None
+        if was_lost and not self._was_lost:
+            self.context.show_toast(self.context.translate("status.connected_again", at=self.context.now()))
+        elif was_away and not self._was_away and not self._was_lost:
+            self.context.show_toast(self.context.translate("status.worker_again", at=self.context.now()))
 
     def _show_state(self, state: tuple[str, str, datetime]) -> None:
         """Show a bar about a state of the connection. `state` contains the wording key of the bar's bold text, the

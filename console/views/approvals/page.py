@@ -125,6 +125,10 @@ class ApprovalsPage(Page):
         self._timer.timeout.connect(self._check_answer_age)
         self._timer.start()
 
+    @property
+    def lower_bars(self) -> list[QWidget]:
+        return [self.foot, *super().lower_bars]
+
     # -- reading
 
     def show_route(self, route: object) -> None:

@@ -124,6 +124,7 @@ class Page(QWidget):
         self.context = context
         self._pending_refresh_reason = ""
         self._named_bars: dict[str, Bar] = {}
+        self._lower_parts: list[QWidget] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
@@ -144,13 +145,24 @@ class Page(QWidget):
             self._layout.addLayout(part, stretch)
         else:
             self._layout.addWidget(part, stretch)
+            if not stretch:
+                self._lower_parts.append(part)
+        if stretch:
+            self._lower_parts = []
 
     def add_bars(self) -> None:
         """Add, at the bottom of the parts so far, the place in which `show_bar` shows bars."""
         self._layout.addLayout(self._bars)
 
     def add_hints(self) -> None:
-        self._layout.addWidget(self.hint_bar)
+        self.add_part(self.hint_bar)
+
+    @property
+    def lower_bars(self) -> list[QWidget]:
+        """The bars with actions or shortcuts below the content; toasts are shown above them. By default, the parts
+        below the part that takes the free height.
+        """
+        return self._lower_parts
 
     def bind_key(self, keys: str, act: Callable[[], object]) -> None:
         """Run `act` when this shortcut is pressed while a widget of the page has the focus. A focused text field
@@ -224,12 +236,24 @@ class Page(QWidget):
     # -- bars
 
     def show_bar(self, name: str, bar: Bar) -> None:
-        """Show a bar with a message on the page. It replaces the bar that was shown with the same name."""
+        """Show a bar with a message on the page, and announce it. It replaces the bar that was shown with the same
+        name.
+        """
         self.hide_bar(name)
         margin = tokens().px("spacing", "page_margin")
         self._bars.setContentsMargins(margin, 8, margin, 8)
         self._named_bars[name] = bar
         self._bars.addWidget(bar)
+
+    def show_state_bar(self, name: str, bar: Bar | None) -> None:
+        """Show a bar about a state of what the page shows; None removes it. If the bar of this name has the same
+        sentence already, leave that one, so that reading the page again doesn't announce it again.
+        """
+        shown = self._named_bars.get(name)
+        if bar is None:
+            self.hide_bar(name)
+        elif shown is None or shown.sentence != bar.sentence:
+            self.show_bar(name, bar)
 
     def hide_bar(self, name: str) -> None:
         """Remove the bar of this name; do nothing if there is none."""

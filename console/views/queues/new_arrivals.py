@@ -11,6 +11,7 @@ from console.domain.views.any_record import QueueItem
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.records import make_record_ref
 from console.views.queues.rows import QueueRow
+from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
 from console.views.runtime.tasks import Failure
@@ -73,8 +74,12 @@ class QueueArrivals(QObject):
         if table.rows.row_count == 0 and self._new_refs:
             self.reload_requested.emit()  # the table is empty, so no row can move
             return
-        self.button.show_text(self._context.translate("queue.new_arrivals_show", n=len(self._new_refs)))
+        words = self._context.translate("queue.new_arrivals_show", n=len(self._new_refs))
+        is_news = bool(self._new_refs) and (self.button.isHidden() or words != self.button.text())
+        self.button.show_text(words)
         self.button.setVisible(bool(self._new_refs))
+        if is_news:
+            announce(self.button, words, tone="progress")
 
     @staticmethod
     def _update_row(table: FittedTable, place: int, item: QueueItem) -> None:

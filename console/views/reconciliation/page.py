@@ -188,9 +188,7 @@ class ReconcilePage(Page):
         for number, part in enumerate(VERDICTS_OF_PART):
             self.tabs.set_count(number, wording.format_count(view.count(part)))
         self._show_parts(visible=True)
-        self.hide_bar("run")
-        if (bar := run_bar(view, self.context)) is not None:
-            self.show_bar("run", bar)
+        self.show_state_bar("run", run_bar(view, self.context))
         self._read_rows(view)
         self._set_tab_order()
 

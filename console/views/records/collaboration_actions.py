@@ -79,13 +79,14 @@ class CollaborationActions(QObject):
     def show_taken(self, taken: Take | None) -> None:
         """Show a bar that names the person who has taken the record; hide the bar if nobody has (None)."""
         page, context = self._acts.page, self._context
-        page.hide_bar(_TAKE_BAR_NAME)
         if taken is None:
+            page.hide_bar(_TAKE_BAR_NAME)
             return
         is_own = is_same_person(taken.person, context.operator or "")
         key = "record.taken_by_you" if is_own else "record.taken_by"
         words = context.translate(key, who=record_words.actor_name(taken.person, context), until=taken.until)
-        page.show_bar(_TAKE_BAR_NAME, Bar("", words, tone="progress", shape="person"))
+        bar = Bar("", words, tone="progress", shape="person", is_announced=not is_own)  # the own take has its toast
+        page.show_state_bar(_TAKE_BAR_NAME, bar)
 
 
 def note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[TimelineLine]:

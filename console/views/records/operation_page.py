@@ -108,7 +108,7 @@ class OperationPage(Page):
         self.timeline.show_lines([words.entry_timeline_line(entry, context) for entry in reversed(view.timeline)])
         if operation.source == "desk":
             lead, text = context.translate("record.blocked"), context.translate("record.blocked_until")
-            self.show_bar("blocked", Bar(lead, text, tone="unknown", shape="lock"))
+            self.show_state_bar("blocked", Bar(lead, text, tone="unknown", shape="lock"))
 
     def _show_badges(self, view: OperationView) -> None:
         while item := self.badges.takeAt(0):

@@ -21,6 +21,7 @@ from console.views.records.action_bar import KEY_BY_ACTION, ActionButtons
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHead, explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
+from console.views.runtime.announcer import announce, spoken_text
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, RecordPageRoute, neighbour_route, route_to
 from console.views.runtime.tasks import Failure
@@ -75,6 +76,7 @@ class RecordPage(Page, Generic[V]):
         super().__init__(context)
         self.route: RecordPageRoute = route_to(self.kind, 0)
         self.view: V | None = None
+        self._shown_state: tuple[str, ...] = ()
         self.acts = RecordActionHandlers(context, self)
         self.evidence = evidence_acts.EvidenceExportActions(context, self.acts, self._act_by_key)
         self.collaboration = collaboration_actions.CollaborationActions(context, self.acts, self._act_by_key)
@@ -164,7 +166,7 @@ class RecordPage(Page, Generic[V]):
         is_other_record = route.id != self.route.id
         self.route, self.sidebar_key = route, route.place
         if is_other_record:
-            self.view = None
+            self.view, self._shown_state = None, ()
             for name in self.bar_names():
                 self.hide_bar(name)
             self.head.show_reading(self.reading_title(route.id), str(route.id))
@@ -221,10 +223,18 @@ class RecordPage(Page, Generic[V]):
         self.head.title.show_id(case_words.title(view.record, self.context), self.name(view))
         self.fill_header(view)
         show_explanation(self.form, view.explanation, self.context)
+        self._announce_change()
         self._update_actions()
         self._show_holder(view.holder if not isinstance(view, OrderView) else None)
         self.collaboration.show_taken(view.taken)
         self._set_tab_order()
+
+    def _announce_change(self) -> None:
+        """Announce title, badges and verdict if one of them differs from what was shown of the same record before."""
+        title, badges = self.head.title.short_form, [badge.word for badge in self.head.badges]
+        shown_before, self._shown_state = self._shown_state, (title, *badges, self.form.verdict)
+        if shown_before[:1] == self._shown_state[:1] and shown_before != self._shown_state:
+            announce(self, spoken_text(title, ", ".join(badges), self.form.verdict))
 
     def show_sides(self, sides: Sequence[SideFacts], tools: Mapping[int, Sequence[QWidget]]) -> None:
         """Show the sides of the record (its state in each system that knows it). `tools` maps the index of a side to
@@ -261,12 +271,10 @@ class RecordPage(Page, Generic[V]):
     def _show_holder(self, holder: LeaseHolder | None) -> None:
         if holder is None:
             self.hide_bar("holder")
-        elif "holder" not in self.bar_names():
-            sentence = self.context.translate("record.working", holder=holder, since=holder.since)
-            self.show_bar(
-                "holder",
-                Bar(self.context.translate("record.working_lead"), sentence, tone="progress", shape="person"),
-            )
+            return
+        sentence = self.context.translate("record.working", holder=holder, since=holder.since)
+        bar = Bar(self.context.translate("record.working_lead"), sentence, tone="progress", shape="person")
+        self.show_state_bar("holder", bar)
 
     # -- changes by other people
 

@@ -105,7 +105,14 @@ class RecordPreview(Surface):
         if block_keys:
             lead, text_key = block_keys
             box.addWidget(
-                Bar(context.translate(lead), context.translate(text_key), tone="unknown", shape="lock", narrow=True)
+                Bar(
+                    context.translate(lead),
+                    context.translate(text_key),
+                    tone="unknown",
+                    shape="lock",
+                    narrow=True,
+                    is_announced=False,  # the row that the person moves to says it
+                )
             )
         _, why, next_step = words.explanation_sentences(item.explanation, context)
         box.addWidget(

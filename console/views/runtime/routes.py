@@ -150,7 +150,7 @@ def position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
     """Return the index of the route's record in its trail, from 0, and the trail's length. Return None if the trail
     doesn't contain the record or contains only it.
     """
-    own_ref, trail = _ref_of(route), _refs(route)
+    own_ref, trail = ref_of(route), _refs(route)
     return (trail.index(own_ref), len(trail)) if own_ref in trail and len(trail) > 1 else None
 
 
@@ -163,7 +163,8 @@ def neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None
     return route_to(kind, id, route.trail, route.place)
 
 
-def _ref_of(route: RecordPageRoute) -> Ref:
+def ref_of(route: RecordPageRoute) -> Ref:
+    """Return the kind and id of the record that the route opens."""
     kind = next(kind for kind, route_class in _ROUTE_CLASSES.items() if route_class is type(route))
     return kind, route.id
 

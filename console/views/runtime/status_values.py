@@ -11,19 +11,22 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.domain.service_results import QueueCount
 from console.domain.views.any_record import UnfinishedWork
+from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 
 
 @dataclass(frozen=True, slots=True)
 class Toast:
     """The contents of a short message that the window shows for some seconds: text (`words`), secondary text
-    (`detail`), icon shape and colour tone.
+    (`detail`), icon shape and colour tone. `route` is the record that the message is about; None means the record of
+    the visible page, if that page shows one.
     """
 
     words: str
     detail: str = ""
     shape: str = "check"
     tone: Tone = "good"
+    route: RecordPageRoute | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeySequence, QPainter, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
+from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import TypeRoleName
 from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, key_cap_size
 from console.views.theme.theme import current_appearance
@@ -125,9 +126,10 @@ class KeyButton(PaintedButton):
         self._show_reason()
 
     def set_busy(self, text: str) -> None:
-        """Disable the button while its call runs, and show `text`, such as "Asking…", in place of the button's own
-        text.
+        """Disable the button while its call runs; show and announce `text`, such as "Asking…", in place of the
+        button's own text.
         """
+        announce(self, text, tone="progress")
         self.setText(text)
         self.setAccessibleName(text)
         self.setEnabled(False)

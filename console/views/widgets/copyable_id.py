@@ -52,7 +52,7 @@ class CopyableId(QWidget):
 
     def show_id(self, short_form: str, plain: str) -> None:
         """Show another identifier: `short_form` is shown, `plain` is copied."""
-        self.plain = plain
+        self.plain, self.short_form = plain, short_form
         self._label.show_text(short_form)
         self.setAccessibleName(f"{self._name} {short_form}")
 

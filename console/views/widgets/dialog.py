@@ -14,15 +14,18 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from console.views.theme.design_tokens import tokens
+from console.views.runtime.announcer import announce, spoken_text
+from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import IconButton, KeyButton
+from console.views.widgets.notification_bars import Bar
 from console.views.widgets.overlay import OverlayLayer
 
 _MARGIN_PX = 20
 _MIN_CONTENT_HEIGHT_PX = 96
+_PLAIN_TONE: Tone = "text"
 
 
 class DialogFrame(QDialog):
@@ -116,7 +119,14 @@ class DialogFrame(QDialog):
         QWidget.setTabOrder(self.cancel_button, self.act_button)
 
     def show_title(self, title: str, subtitle: str = "") -> None:
-        """Set title and subtitle; the title is also the accessible name."""
+        """Set title and subtitle; the title is also the accessible name. A new title of an open dialog is
+        announced.
+        """
+        if self.isVisible() and title != self.windowTitle():
+            announce(self, spoken_text(title, subtitle))
+        self._set_title(title, subtitle)
+
+    def _set_title(self, title: str, subtitle: str) -> None:
         self.setWindowTitle(title)
         self.setAccessibleName(title)
         self._title.show_text(title)
@@ -207,8 +217,8 @@ class DialogFrame(QDialog):
             self.act_button.enable_button()
 
     def set_busy(self, words: str) -> None:
-        """Disable both buttons and show `words` because a call runs. The dialog stays open until `show_outcome` or
-        `allow_closing` is called.
+        """Disable both buttons, show and announce `words` because a call runs. The dialog stays open until
+        `show_outcome` or `allow_closing` is called.
         """
         self._is_busy = True
         self.act_button.set_busy(words)
@@ -221,14 +231,16 @@ class DialogFrame(QDialog):
         self.cancel_button.setEnabled(True)
         self.cancel_button.setFocus()
         self.hint.show_text(hint)
+        announce(self, hint)
 
     def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
         """Show the result of the dialog's call: a new title and content, and new texts for the Cancel button
         (`close`) and the acting button (`act`; "" hides it). The acting button loses its action; the caller connects
-        the next one. A further button in the footer is removed.
+        the next one. A further button in the footer is removed. Title and bars are announced as one sentence.
         """
         self._is_busy = False
-        self.show_title(title, subtitle)
+        self._announce_outcome(title, content)
+        self._set_title(title, subtitle)
         self.show_content(content)
         self._clear_footer()
         self.cancel_button.show_text(close)
@@ -240,6 +252,14 @@ class DialogFrame(QDialog):
         self.act_button.setVisible(bool(act))
         self.hint.show_text("")
         self.cancel_button.setFocus()
+
+    def _announce_outcome(self, title: str, content: QWidget) -> None:
+        """Announce the title of a result together with the bars in its content; the first bar says how it ended."""
+        bars = [content] if isinstance(content, Bar) else content.findChildren(Bar)
+        for bar in bars:
+            bar.mark_announced()
+        shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _PLAIN_TONE)
+        announce(self, spoken_text(title, *(bar.sentence for bar in bars)), shape=shape, tone=tone)
 
     @property
     def is_busy(self) -> bool:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
 from console.views.theme.painting import draw_cached_shape, draw_check_box, draw_frame, draw_radio
 from console.views.theme.theme import current_appearance
@@ -57,6 +58,7 @@ class Field(QWidget):
     ) -> None:
         super().__init__(parent)
         self._role: TypeRoleName = role
+        self._announced_error = ""
         self.edit: Edit | MultiLineEdit = MultiLineEdit() if area else Edit()
         self.edit.setAccessibleName(label)
         self.edit.setFont(current_appearance().font(role))
@@ -83,10 +85,15 @@ class Field(QWidget):
         return self.edit.text() if isinstance(self.edit, Edit) else self.edit.toPlainText()
 
     def show_error(self, words: str) -> None:
-        """Show below the input an error with the way to correct it; "" removes it."""
+        """Show below the input an error with the way to correct it, and announce it; "" removes it. The same error
+        is announced once, because a field that is checked at every key shows it many times.
+        """
         self._mark_error(has_error=bool(words))
         self._show_message(words, "bad")
         self.edit.setAccessibleDescription(words)
+        if words and words != self._announced_error:
+            self._announced_error = words
+            announce(self, words, shape="square_bang", tone="bad")
 
     def show_hint(self, words: str) -> None:
         """Show a hint below the input, without an error mark; "" removes it."""

@@ -1,10 +1,15 @@
 """Messages of a window: bars above the content, and toasts at the bottom right."""
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QShowEvent
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent, QWindow
 from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
+from console.views.runtime.announcer import announce, spoken_text
+from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
 from console.views.widgets.buttons import IconButton, KeyButton
 
@@ -16,7 +21,8 @@ class Bar(QFrame):
     """A message about the whole page: icon, bold text (`lead`), text (`words`) and at most two buttons, in the
     colours of a tone.
 
-    The bar stands above the content and never covers it. Screen readers announce the bar when it appears.
+    The bar stands above the content and never covers it. It is announced once when it appears, and again when its
+    text changes. A bar that appears together with its window is a part of that window's text, and isn't announced.
     """
 
     def __init__(
@@ -29,15 +35,20 @@ class Bar(QFrame):
         button: KeyButton | None = None,
         second: QWidget | None = None,
         narrow: bool = False,
+        is_announced: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         """`second` is the second button. With `narrow`, the text stands below the bold text, for use in a narrow
-        panel.
+        panel. With `is_announced` False, a screen reader reads the bar only where the person goes to it, because the
+        same fact is announced elsewhere.
         """
         super().__init__(parent)
         self.setProperty("tone", tone)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.button = button
+        self.tone: Tone = tone
+        self.shape = shape
+        self._is_announced, self._announced_sentence = is_announced, ""
         self._lead = TextLabel(lead, bold=True)
         self._words = TextLabel(words, wrap=True)
         self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -57,13 +68,31 @@ class Bar(QFrame):
         self._lead.show_text(lead)
         self._words.show_text(words)
         self._set_accessible_name()
+        if self.isVisible():
+            self._announce()
+
+    @property
+    def sentence(self) -> str:
+        """The bold text and the text, as a screen reader says them."""
+        return spoken_text(self._lead.plain, self._words.plain)
+
+    def mark_announced(self) -> None:
+        """Don't announce the present text: something else has announced it already."""
+        self._announced_sentence = self.sentence
 
     def _set_accessible_name(self) -> None:
-        self.setAccessibleName(f"{self._lead.plain} {self._words.plain}".strip())
+        self.setAccessibleName(self.sentence)
+
+    def _announce(self) -> None:
+        if self._is_announced and self.sentence != self._announced_sentence:
+            self.mark_announced()
+            announce(self, self.sentence, shape=self.shape, tone=self.tone)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
+        if _is_appearing(self.window()):
+            self.mark_announced()
+        self._announce()
 
 
 class ToastFrame(QFrame):
@@ -76,11 +105,21 @@ class ToastFrame(QFrame):
     closed = Signal()
 
     def __init__(
-        self, words: str, detail: str = "", *, shape: str = "check", tone: Tone = "good", close: str = "Close"
+        self,
+        words: str,
+        detail: str = "",
+        *,
+        shape: str = "check",
+        tone: Tone = "good",
+        close: str = "Close",
+        route: RecordPageRoute | None = None,
     ) -> None:
+        """`route` is the record that the message is about; None means the record of the visible page, if any."""
         super().__init__()
-        self.setFixedWidth(_TOAST_WIDTH_PX)
-        self.setAccessibleName(f"{words} {detail}".strip())
+        self.shape, self.route = shape, route
+        self.tone: Tone = tone
+        self.setFixedWidth(round(_TOAST_WIDTH_PX * current_appearance().scale))
+        self.setAccessibleName(spoken_text(words, detail))
         texts = make_column(TextLabel(words, wrap=True), gap=0)
         if detail:
             texts.addWidget(TextLabel(detail, "small", "muted", wrap=True))
@@ -92,16 +131,30 @@ class ToastFrame(QFrame):
         box.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self.setLayout(box)
 
+    def fit_height(self) -> None:
+        """Set the height that the texts need at the width of the toast."""
+        layout = self.layout()
+        if layout is not None:
+            self.setFixedHeight(layout.totalHeightForWidth(self.width()))
+
 
 class Toasts(QObject):
     """The toasts (short messages) at the bottom right of a window. At most three are shown; a fourth replaces the
     oldest.
     """
 
-    def __init__(self, window: QWidget, *, above: int = 28, seconds: float = 4.0) -> None:
-        """`above` is the height in px that stays free below the toasts; each toast is shown for `seconds`."""
+    def __init__(
+        self,
+        window: QWidget,
+        *,
+        find_lower_bars: Callable[[], list[QWidget]] = list,
+        seconds: float = 4.0,
+    ) -> None:
+        """`find_lower_bars` returns the bars at the bottom of the window that the toasts must not cover; each toast
+        is shown for `seconds`.
+        """
         super().__init__(window)
-        self._window, self._free_px, self._seconds = window, above, seconds
+        self._window, self._find_lower_bars, self._seconds = window, find_lower_bars, seconds
         self._toasts: list[ToastFrame] = []
         window.installEventFilter(self)
 
@@ -113,9 +166,9 @@ class Toasts(QObject):
         toast.closed.connect(self._remove_sender)
         QTimer.singleShot(round(self._seconds * 1000), toast, toast.closed.emit)
         self._toasts.append(toast)
-        self._place_toasts()
+        self.place_toasts()
         toast.show()
-        QAccessible.updateAccessibility(QAccessibleEvent(toast, QAccessible.Event.Alert))
+        announce(toast, toast.accessibleName(), shape=toast.shape, tone=toast.tone, route=toast.route)
 
     @property
     def visible_toasts(self) -> tuple[ToastFrame, ...]:
@@ -126,17 +179,20 @@ class Toasts(QObject):
         toast = self.sender()
         if isinstance(toast, ToastFrame) and toast in self._toasts:
             self._remove_toast(toast)
-            self._place_toasts()
+            self.place_toasts()
 
     def _remove_toast(self, toast: ToastFrame) -> None:
         self._toasts.remove(toast)
         toast.hide()
         toast.deleteLater()
 
-    def _place_toasts(self) -> None:
-        bottom = self._window.height() - self._free_px - 16
+    @Slot()
+    def place_toasts(self) -> None:
+        """Place the toasts above the bars at the bottom of the window."""
+        tops = [bar.mapTo(self._window, QPoint(0, 0)).y() for bar in self._find_lower_bars() if bar.isVisible()]
+        bottom = min([self._window.height(), *tops]) - 16
         for toast in reversed(self._toasts):
-            toast.adjustSize()
+            toast.fit_height()
             bottom -= toast.height()
             toast.move(self._window.width() - toast.width() - 16, bottom)
             toast.raise_()
@@ -144,5 +200,11 @@ class Toasts(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() == QEvent.Type.Resize:
-            self._place_toasts()
+            self.place_toasts()
         return False
+
+
+def _is_appearing(window: QWidget) -> bool:
+    """Return True while Qt shows this window for the first time, or again after it was hidden."""
+    handle: QWindow | None = window.windowHandle()
+    return handle is None or not handle.isVisible()

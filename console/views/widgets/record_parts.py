@@ -223,6 +223,10 @@ class FactForm(QWidget):
         self._why.show_text(why)
         self._next.show_text(following)
 
+    @property
+    def verdict(self) -> str:
+        return self._verdict.plain
+
     def set_actions(self, *widgets: QWidget) -> None:
         """Replace the widgets of the line "you can". A button's ReasonLabel must follow the button in `widgets`."""
         while item := self._actions.takeAt(0):

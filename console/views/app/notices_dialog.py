@@ -1,0 +1,109 @@
+"""The dialog that lists what the window has said: the sentences of toasts, bars and dialog results."""
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QWidget
+
+from console.views.app.main_window import Frame
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
+from console.views.runtime.announcer import Announcer, Notice
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import ref_of
+from console.views.tables.columns import Column, StateCell
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
+
+_MAX_WIDTH_PX = 960
+_VISIBLE_ROWS = 10
+
+
+class NoticesDialog(DialogFrame):
+    """Lists the notices of the window, the newest first, with the whole sentence of the current one below the list.
+    The person can open the record that a notice is about.
+    """
+
+    def __init__(self, context: WindowContext, announcer: Announcer, parent: QWidget) -> None:
+        translate = context.translate
+        super().__init__(
+            translate("dialog.notices.title"),
+            translate("dialog.notices.what"),
+            cancel_text=translate("action.close"),
+            act_text=translate("action.open"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        self._context, self._announcer = context, announcer
+        self.setFixedWidth(min(_MAX_WIDTH_PX, parent.window().width() - 96))
+        self.table = StaticTable(context, _columns(context), lambda notice: notice, translate("dialog.notices.title"))
+        self._list = TableOrEmptyState(self.table, EmptyState(translate("dialog.notices.empty")))
+        self._list.setFixedHeight(self.table.height_for(_VISIBLE_ROWS))
+        self.sentence = TextLabel("", wrap=True, selectable=True)
+        self.sentence.setMinimumHeight(2 * current_appearance().line_height("body"))
+        content = QWidget()
+        content.setLayout(make_column(self._list, self.sentence, gap=8))
+        self.show_content(content)
+        self.table.opened.connect(self._open)
+        self.table.current_changed.connect(self._show_current)
+        self.table.rows.page_applied.connect(self._focus_first)
+        self.act_button.clicked.connect(self._open_current)
+        announcer.announced.connect(self.show_notices)
+        self.show_notices()
+
+    @Slot()
+    def show_notices(self) -> None:
+        self._list.show_rows(self._announcer.notices, is_automatic=True)
+        self._show_current()
+
+    @Slot()
+    def _focus_first(self) -> None:
+        if self.table.current_item is None:
+            self.table.go_to_first()
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._show_current()
+
+    @Slot()
+    def _show_current(self) -> None:
+        notice = self.table.current_item
+        self.sentence.show_text(notice.sentence if isinstance(notice, Notice) else "")
+        if isinstance(notice, Notice) and notice.route is not None:
+            self.enable_act_button()
+        else:
+            self.disable_act_button(self._context.translate("dialog.notices.open_off"))
+
+    @Slot()
+    def _open_current(self) -> None:
+        self._open(self.table.current_item)
+
+    @Slot(object)
+    def _open(self, notice: object) -> None:
+        if isinstance(notice, Notice) and notice.route is not None:
+            self.accept()
+            self._context.navigate(notice.route)
+
+
+def _columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+
+    def time_text(notice: Notice) -> str:
+        return wording.format_instant(notice.at, "short")
+
+    def sentence_cell(notice: Notice) -> StateCell:
+        return StateCell(notice.sentence, notice.shape or "dash", notice.tone)
+
+    def record_text(notice: Notice) -> str:
+        return translate(f"kind.{ref_of(notice.route)[0]}") if notice.route is not None else ""
+
+    return [
+        Column("when", translate("column.when"), 112, time_text, "data"),
+        Column("sentence", translate("column.what"), 480, sentence_cell, "state", is_stretched=True),
+        Column("record", translate("column.record"), 120, record_text),
+    ]
+
+
+def open_notices(frame: Frame) -> NoticesDialog:
+    """Open the list of notices over the window and return the dialog."""
+    dialog = NoticesDialog(frame.context, frame.announcer, frame.window)
+    dialog.open()
+    return dialog

@@ -1,0 +1,148 @@
+"""Say to screen readers what the window shows, and keep the list of what was said.
+
+Every bar, toast and dialog result calls `announce` with the sentence that it shows. Nothing else sends announcements.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+from console.views.runtime.routes import RecordPageRoute, Route
+from console.views.theme.design_tokens import Tone
+
+_MAX_NOTICES = 200
+_REFUSAL_SHAPES = ("square_bang", "cross")
+_END_MARKS = (".", "…", "?", "!", ":", "。", "：", "？")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence that the window has shown and said: text, icon (shape and tone), instant, and the route to the
+    record that it is about (None if it is about no record).
+    """
+
+    sentence: str
+    shape: str
+    tone: Tone
+    at: datetime
+    route: RecordPageRoute | None = None
+
+
+class Announcer(QObject):
+    """Announces the sentences of one main window and keeps the last 200 of them in `notices`, the newest first.
+
+    While `find_cover` returns a widget (the lock or the sign-in form hides the window), only sentences on this cover
+    are announced at once, and they aren't kept. The others wait until `announce_waiting` is called.
+
+    Signals:
+    - announced(object): a screen reader was told this Notice.
+    """
+
+    announced = Signal(object)
+
+    def __init__(
+        self,
+        window: QWidget,
+        now: Callable[[], datetime],
+        find_cover: Callable[[], QWidget | None],
+        find_route: Callable[[], Route | None],
+    ) -> None:
+        """`find_route` returns the route of the visible page: a sentence without a route of its own is about the
+        record of that page.
+        """
+        super().__init__(window)
+        self._window, self._now, self._find_cover, self._find_route = window, now, find_cover, find_route
+        self._waiting: list[Notice] = []
+        self.notices: tuple[Notice, ...] = ()
+
+    def announce(
+        self, widget: QWidget, sentence: str, *, shape: str, tone: Tone, route: RecordPageRoute | None
+    ) -> None:
+        """Announce the sentence that `widget` shows, and keep it."""
+        page_route, cover = self._find_route(), self._find_cover()
+        if route is None and isinstance(page_route, RecordPageRoute):
+            route = page_route
+        notice = Notice(sentence, shape, tone, self._now(), route)
+        if cover is None:
+            self._announce_and_keep(notice)
+        elif cover is widget or cover.isAncestorOf(widget):
+            self._speak(notice)
+        else:
+            self._waiting.append(notice)
+
+    def announce_waiting(self) -> None:
+        """Announce the sentences that came while the window was covered."""
+        waiting, self._waiting = self._waiting, []
+        for notice in waiting:
+            self._announce_and_keep(notice)
+
+    def forget(self) -> None:
+        """Forget all sentences, because another person acts from now on."""
+        self._waiting, self.notices = [], ()
+
+    def _announce_and_keep(self, notice: Notice) -> None:
+        self.notices = (notice, *self.notices[: _MAX_NOTICES - 1])
+        self._speak(notice)
+
+    def _speak(self, notice: Notice) -> None:
+        active = QApplication.activeWindow()
+        is_ours = active is not None and _main_window_of(active) is self._window
+        _speak(active if active is not None and is_ours else self._window, notice.sentence, notice.tone, notice.shape)
+        self.announced.emit(notice)
+
+
+def announce(
+    widget: QWidget, sentence: str, *, shape: str = "", tone: Tone = "text", route: RecordPageRoute | None = None
+) -> None:
+    """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window.
+
+    A refusal (by its tone or its icon shape) is said at once, everything else after the sentence that is being said.
+    `route` is the record that the sentence is about, by default that of the visible page.
+    """
+    if not sentence:
+        return
+    announcer = find_announcer(widget)
+    if announcer is not None:
+        announcer.announce(widget, sentence, shape=shape, tone=tone, route=route)
+    else:
+        _speak(widget, sentence, tone, shape)
+
+
+def find_announcer(widget: QWidget) -> Announcer | None:
+    """Return the Announcer of the main window to which the widget belongs; None if that window has none."""
+    return _main_window_of(widget).findChild(Announcer, options=Qt.FindChildOption.FindDirectChildrenOnly)
+
+
+def is_refusal(shape: str, tone: Tone) -> bool:
+    """Return True if a message with this icon and tone says that something was refused or has failed."""
+    return tone == "bad" or shape in _REFUSAL_SHAPES
+
+
+def spoken_text(*parts: str) -> str:
+    """Return the texts as one text to be spoken, each ended by a full stop if it has no end mark."""
+    texts = [part.strip() for part in parts if part.strip()]
+    return " ".join(text if text.endswith(_END_MARKS) else text + _full_stop_of(text) for text in texts[:-1]) + (
+        (" " if len(texts) > 1 else "") + texts[-1] if texts else ""
+    )
+
+
+def _full_stop_of(text: str) -> str:
+    return "。" if ord(text[-1]) >= 0x3000 else "."
+
+
+def _main_window_of(widget: QWidget) -> QWidget:
+    window = widget.window()
+    while (parent := window.parentWidget()) is not None:
+        window = parent.window()
+    return window
+
+
+def _speak(widget: QWidget, sentence: str, tone: Tone, shape: str) -> None:
+    event = QAccessibleAnnouncementEvent(widget, sentence)
+    politeness = QAccessible.AnnouncementPoliteness
+    event.setPoliteness(politeness.Assertive if is_refusal(shape, tone) else politeness.Polite)
+    QAccessible.updateAccessibility(event)

@@ -1,0 +1,60 @@
+"""What the window has said can be read again, and leads to its record."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from console.app import Console
+from console.views.app.notices_dialog import NoticesDialog
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.runtime.routes import RecordRoute
+from tests.desk.conftest import Sit, buy
+from tests.support.desks import NUMBERS
+from tests.support.hearing import Heard, listening
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Heard]]:
+    with listening() as sentences:
+        yield sentences
+
+
+def test_a_message_that_has_gone_is_read_again(sit: Sit, console: Console) -> None:
+    """By key and from the status bar; Enter opens the record, from wherever one is."""
+    record = buy(console, NUMBERS[0])
+    person = sit()
+    person.frame.show_route(RecordRoute(record.id))
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    person.press("Ctrl+C")
+    for toast in person.frame.toasts.visible_toasts:
+        toast.closed.emit()
+    assert person.frame.toasts.visible_toasts == ()
+    person.press("Alt+1")
+    person.control("Notices").press()
+    person.dialog(NoticesDialog).reject()
+    person.no_dialog()
+    person.press("Ctrl+Shift+N")
+    dialog = person.dialog(NoticesDialog)
+    person.until(lambda: dialog.table.current_item is not None and dialog.table.hasFocus())
+    assert dialog.sentence.plain == f"Copied {NUMBERS[0]}."
+    person.press("Return")
+    assert person.page(CreditCheckPage).id == record.id
+
+
+def test_a_lost_and_regained_connection_is_heard(sit: Sit, heard: list[Heard]) -> None:
+    person = sit()
+    context = person.opening.context
+    context.update_connection_state(lost_since=context.now())
+    person.until(lambda: any(one.sentence.startswith("Not connected. Not connected since") for one in heard))
+    context.update_connection_state(lost_since=None)
+    person.until(lambda: any(one.sentence.startswith("Connected again at") for one in heard))
+
+
+def test_another_person_does_not_read_the_notices_of_the_first(sit: Sit) -> None:
+    person = sit()
+    person.opening.context.show_toast("Copied 42")
+    assert [notice.sentence for notice in person.frame.announcer.notices] == ["Copied 42"]
+    person.opening.context.change_operator("lead-b")
+    assert person.frame.announcer.notices == ()

@@ -1,0 +1,32 @@
+"""What a screen reader hears: the announcements that a window sends, in the order in which they are sent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from unittest import mock
+
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One announcement: its sentence, and True if it interrupts what is being said."""
+
+    sentence: str
+    is_urgent: bool
+
+
+@contextmanager
+def listening() -> Iterator[list[Heard]]:
+    """Return the list to which every announcement of this process is added until the end of the block."""
+    heard: list[Heard] = []
+    send = QAccessible.updateAccessibility
+
+    def listen(event: QAccessibleEvent) -> None:
+        if isinstance(event, QAccessibleAnnouncementEvent):
+            urgent = QAccessible.AnnouncementPoliteness.Assertive
+            heard.append(Heard(event.message(), event.politeness() == urgent))
+        send(event)
+
+    with mock.patch.object(QAccessible, "updateAccessibility", listen):
+        yield heard

@@ -1,0 +1,216 @@
+"""What is announced, once and when it is shown; what is kept, and what waits while the window is covered."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.runtime.announcer import Announcer, spoken_text
+from console.views.runtime.routes import HomeRoute, PaymentRoute, Route
+from console.views.theme.design_tokens import Tone
+from console.views.theme.theme import Appearance
+from console.views.widgets.base import TextLabel
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.inputs import Field
+from console.views.widgets.notification_bars import Bar, ToastFrame, Toasts
+from tests.support.hearing import Heard, listening
+
+AT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+VIEWS = Path(__file__).parents[3] / "console" / "views"
+MakeWindow = Callable[[], QWidget]
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Heard]]:
+    with listening() as sentences:
+        yield sentences
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> QWidget:
+    made = QWidget()
+    made.resize(800, 600)
+    QVBoxLayout(made)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def put(window: QWidget, widget: QWidget) -> None:
+    layout = window.layout()
+    assert layout is not None
+    layout.addWidget(widget)
+    QApplication.processEvents()  # Qt shows what is added to a visible window in the next turn
+
+
+def keep(window: QWidget, cover: list[QWidget], route: Route | None = None) -> Announcer:
+    """An announcer of this window, which is covered by the last widget of the list."""
+    return Announcer(window, lambda: AT, lambda: cover[-1] if cover else None, lambda: route)
+
+
+@pytest.mark.parametrize(
+    ("parts", "spoken"),
+    [
+        (
+            ("Not done", "What was paid does not cover the order."),
+            "Not done. What was paid does not cover the order.",
+        ),
+        (("未接続", "表示は古い内容です。"), "未接続。 表示は古い内容です。"),
+        (("", "Only this."), "Only this."),
+        (("Done", ""), "Done"),
+        (("Why?", "Because."), "Why? Because."),
+        ((), ""),
+    ],
+)
+def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> None:
+    assert spoken_text(*parts) == spoken
+
+
+@pytest.mark.parametrize(
+    ("tone", "shape", "is_urgent"),
+    [
+        ("good", "check", False),
+        ("progress", "circle_arrow", False),
+        ("unknown", "question", False),
+        ("care", "square_bang", True),
+        ("bad", "warning", True),
+        ("bad", "cross", True),
+    ],
+)
+def test_a_refusal_interrupts(window: QWidget, heard: list[Heard], tone: Tone, shape: str, is_urgent: bool) -> None:
+    put(window, Bar("Not done", "Why.", tone=tone, shape=shape))
+    assert heard == [Heard("Not done. Why.", is_urgent)]
+
+
+def test_a_bar_is_announced_once(window: QWidget, heard: list[Heard]) -> None:
+    """Hidden and shown again it says nothing; a new text is said."""
+    bar = Bar("Changed", "By lead-b.")
+    put(window, bar)
+    bar.hide()
+    bar.show()
+    assert [one.sentence for one in heard] == ["Changed. By lead-b."]
+    bar.show_text("Changed", "By lead-b.")
+    bar.show_text("Changed", "By op-c.")
+    assert [one.sentence for one in heard] == ["Changed. By lead-b.", "Changed. By op-c."]
+
+
+def test_a_bar_of_an_opening_window_is_read_with_the_window(window: QWidget, heard: list[Heard]) -> None:
+    dialog = DialogFrame("Buy?", act_text="Buy", parent=window)
+    dialog.show_content(Bar("This costs money", "¥300."))
+    dialog.open()
+    assert heard == []
+    dialog.close()
+
+
+def test_a_result_is_one_sentence(window: QWidget, heard: list[Heard]) -> None:
+    """Title and bar are said together, so that an urgent bar doesn't cut the title off."""
+    dialog = DialogFrame("Buy?", act_text="Buy", parent=window)
+    dialog.show_content(QWidget())
+    dialog.open()
+    dialog.set_busy("Asking…")
+    content = QWidget()
+    QVBoxLayout(content).addWidget(Bar("", "The provider refused.", tone="bad", shape="cross"))
+    dialog.act_button.clicked.connect(dialog.accept)
+    dialog.show_outcome("Not bought", "", content, close="Close")
+    assert heard == [Heard("Asking…", False), Heard("Not bought. The provider refused.", True)]
+    dialog.close()
+
+
+def test_a_new_title_of_an_open_dialog_is_said(window: QWidget, heard: list[Heard]) -> None:
+    dialog = DialogFrame("Refund", parent=window)
+    dialog.show_content(QWidget())
+    dialog.open()
+    dialog.show_title("Ask for refund of ¥500?", "Order A-1")
+    dialog.show_title("Ask for refund of ¥500?", "Order A-1")
+    assert [one.sentence for one in heard] == ["Ask for refund of ¥500? Order A-1"]
+    dialog.close()
+
+
+def test_the_same_error_of_a_field_is_said_once(window: QWidget, heard: list[Heard]) -> None:
+    """A field that is checked at every key shows its error at every key."""
+    field = Field("Corporation number")
+    put(window, field)
+    for words in ("Wrong digit.", "", "Wrong digit.", "Too long."):
+        field.show_error(words)
+    assert heard == [Heard("Wrong digit.", True), Heard("Too long.", True)]
+
+
+def test_busy_words_of_a_button_are_said(window: QWidget, heard: list[Heard]) -> None:
+    button = KeyButton("Verify")
+    put(window, button)
+    button.set_busy("Verifying…")
+    assert heard == [Heard("Verifying…", False)]
+
+
+def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Heard]) -> None:
+    """The newest first; a toast may be about another record than the page."""
+    announcer = keep(window, [], PaymentRoute(7))
+    put(window, Bar("Not done", "Why.", tone="bad"))
+    Toasts(window).show_toast(ToastFrame("Sent", "R-3", route=PaymentRoute(9)))
+    assert [(notice.sentence, notice.at, notice.route) for notice in announcer.notices] == [
+        ("Sent. R-3", AT, PaymentRoute(9)),
+        ("Not done. Why.", AT, PaymentRoute(7)),
+    ]
+    assert [one.sentence for one in heard] == ["Not done. Why.", "Sent. R-3"]
+    for number in range(250):
+        Toasts(window).show_toast(ToastFrame(f"Copied {number}"))
+    assert len(announcer.notices) == 200
+    assert announcer.notices[0].sentence == "Copied 249"
+    announcer.forget()
+    assert [*announcer.notices] == []
+
+
+def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
+    announcer = keep(window, [], HomeRoute())
+    put(window, Bar("Not connected", ""))
+    assert announcer.notices[0].route is None
+
+
+def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> None:
+    """While the window is locked, only the lock speaks, and that isn't kept; the rest is said afterwards."""
+    cover: list[QWidget] = []
+    announcer = keep(window, cover)
+    lock = QWidget(window)
+    QVBoxLayout(lock)
+    lock.show()
+    cover.append(lock)
+    put(window, Bar("Changed", "By lead-b."))
+    put(lock, Bar("Not unlocked", "Wrong password.", tone="bad"))
+    assert heard == [Heard("Not unlocked. Wrong password.", True)]
+    assert [*announcer.notices] == []
+    cover.clear()
+    announcer.announce_waiting()
+    assert [one.sentence for one in heard[1:]] == ["Changed. By lead-b."]
+    assert [notice.sentence for notice in announcer.notices] == ["Changed. By lead-b."]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_toasts_stand_whole_above_the_lower_bars(window: QWidget, the_look: Appearance, scale: float) -> None:
+    """No toast covers a button, and none is too low for its text."""
+    the_look.set_scale(scale)
+    lower = QWidget(window)
+    lower.setGeometry(0, 520, 800, 80)
+    lower.show()
+    toasts = Toasts(window, find_lower_bars=lambda: [lower])
+    toast = ToastFrame("Reconciliation of PayPay, 2026-11-01 to 2026-11-19 is done", "12 compared, 3 differ. " * 3)
+    toasts.show_toast(toast)
+    assert toast.geometry().bottom() < lower.geometry().top()
+    assert window.rect().contains(toast.geometry())
+    for label in toast.findChildren(TextLabel):
+        assert label.height() >= label.heightForWidth(label.width())
+
+
+def test_nobody_else_sends_announcements() -> None:
+    """One module makes the events, so nothing is said twice or past the list."""
+    makers = {
+        path.relative_to(VIEWS).as_posix()
+        for path in VIEWS.rglob("*.py")
+        if re.search(r"QAccessible(Announcement)?Event|updateAccessibility", path.read_text(encoding="utf-8"))
+    }
+    assert makers == {"runtime/announcer.py"}
