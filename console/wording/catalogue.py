@@ -10,11 +10,11 @@ are joined by the separator of the language.
 import json
 import logging
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from console.domain.errors import ConsoleError
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS, Money
@@ -33,6 +33,7 @@ from console.wording.formats import (
     format_number,
     shorten_id,
 )
+from console.wording.japanese import join_around_fact
 
 __all__ = [
     "LANGUAGES", "translate", "has_sentence", "error_message", "format_amounts", "state_word", "badge_word",
@@ -214,6 +215,17 @@ class _SentenceFormatter(string.Formatter):
 
     def __init__(self, language: str) -> None:
         self._language = language
+
+    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        if self._language != "ja":
+            return super().vformat(format_string, args, kwargs)
+        text = ""
+        for literal, name, spec, _ in self.parse(format_string):
+            text = join_around_fact(text, literal)
+            if name is not None:
+                value, _ = self.get_field(name, args, kwargs)
+                text = join_around_fact(text, self.format_field(value, spec or ""))
+        return text
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
         return kwargs.get(str(key))

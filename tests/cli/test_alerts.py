@@ -72,4 +72,4 @@ def test_in_words(desk: PayingTerminal, language: str) -> None:
     told = desk("alerts", "list", LANGUAGE=language).out.decode()
     assert ORDER in told
     assert "→ refund|compensation" in told
-    assert {"ja": "取消のあとの入金", "en": "Paid after expiry"}[language] in told
+    assert {"ja": "期限切れ・失敗・取消後の入金", "en": "Paid after expiry"}[language] in told

@@ -161,7 +161,7 @@ def bars() -> QWidget:
             "15:03:40、問合せ番号 E-7Q2K。前の内容を表示しています。",
             tone="bad",
             shape="cross",
-            button=inline("もう一度読む"),
+            button=inline("再読込"),
         ),
         Bar("未接続", "15:02 から。15:01:58 の内容を表示しています。閲覧だけできます。", shape="offline"),
         Bar(
@@ -177,7 +177,7 @@ def bars() -> QWidget:
             "lead-b が 15:03 に状態を変更しました。",
             tone="care",
             shape="person",
-            button=inline("違いを表示"),
+            button=inline("差分を表示"),
         ),
         Bar("再購入禁止", "料金が発生した可能性があります。", tone="unknown", shape="lock"),
     )
@@ -194,7 +194,7 @@ def toasts() -> QWidget:
             "まだ応答がありません", "監視を続けています。閉じても構いません", shape="question", tone="unknown"
         ),
         ToastFrame(
-            "実行しませんでした: 更新あり", "v8 に変わっています。違いを表示", shape="square_bang", tone="bad"
+            "実行しませんでした: 更新あり", "v8 に変わっています。差分を表示", shape="square_bang", tone="bad"
         ),
     )
     holder = QWidget()
@@ -256,7 +256,7 @@ def chrome() -> QWidget:
         Place("home", "home", "ホーム", "Alt+1"),
         Place("queues", "list", "対応一覧", "Alt+2", "12"),
         Place("lookup", "search", "検索", "Alt+3"),
-        Place("alerts", "warning", "警告", "Alt+6", "1"),
+        Place("alerts", "warning", "アラート", "Alt+6", "1"),
         Place("audit", "audit", "監査", "Alt+7"),
     ]
     side = SideBar(places, "画面")
@@ -274,7 +274,7 @@ def chrome() -> QWidget:
                 source="v7・自動確認による",
             ),
             SideFacts(
-                "決済会社(PayPay)",
+                "決済会社（PayPay）",
                 "成功",
                 "disc",
                 "good",
@@ -296,19 +296,19 @@ def chrome() -> QWidget:
                 "不一致",
             ),
         ],
-        "三つの立場",
+        "当社・決済会社・注文",
     )
-    form = FactForm(("判定", "理由", "次回", "できること"))
+    form = FactForm(("判定", "理由", "次の対応", "可能な操作"))
     form.show_facts(
-        "不一致: 決済会社では支払済みですが、注文は未入金のままです。",
+        "不一致: 決済会社では支払い済みですが、注文は未入金のままです。",
         "支払いは 14:58:03 に確認済みです。14:58:05 にデータベースへ接続できず、注文へ反映できませんでした。",
-        "15:09 に自動で反映します(6回中2回目)。お客様への返金や再請求は不要です。",
+        "15:09 に自動で反映します（6 回中 2 回目）。お客様への返金や再請求は不要です。",
         shape="not_equal",
         tone="bad",
     )
     form.set_actions(KeyButton("注文へ反映", "M", "primary"), KeyButton("状態確認", "P"))
     tabs = Tabs("内訳")
-    for word, count in (("時系列", "8"), ("試行", "2"), ("返金", "0"), ("応答原文(伏せ字)", "3")):
+    for word, count in (("時系列", "8"), ("試行", "2"), ("返金", "0"), ("応答の控え（伏せ字）", "3")):
         tabs.add(word, count)
     off = KeyButton("証跡付きで解決…", "E")
     off.disable_with_reason("必要な権限: 承認者 lead-b、lead-c")
@@ -355,7 +355,7 @@ def timeline() -> QWidget:
 
 
 def documents() -> QWidget:
-    button = KeyButton("PDFを開く", icon="document")
+    button = KeyButton("PDF を開く", icon="document")
     button.disable_with_reason("まだ保存されていません")
     tail = QWidget()
     tail.setLayout(make_column(button, ReasonLabel(button), gap=4))
@@ -364,9 +364,7 @@ def documents() -> QWidget:
             DocumentPart("詳細", "check", "good", "揃っています", "14:58:04 に取得"),
             DocumentPart("結果", "check", "good", "保留", "値 hold"),
             DocumentPart("期日", "check", "good", "2027-11-20 まで", "2026-11-20 に購入"),
-            DocumentPart(
-                "PDF", "cross", "bad", "応答が途中で切断", "次回 15:58", is_missing=True, missing_word="なし"
-            ),
+            DocumentPart("PDF", "cross", "bad", "応答の途中切断", "次回 15:58", is_missing=True, missing_word="なし"),
         ],
         "書類",
         tail,

@@ -196,10 +196,13 @@ def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
     """Instants in Japan, numbers in groups, codes as words, lists joined as the language does."""
     facts = {"at": NOW, "of": 5, "attempt": 2}
     assert translate("next.refetch_scheduled", "ja", **facts).startswith(
-        "11-20 15:04 に自動で再取得します（5回中2回目）"
+        "11-20 15:04 に自動的に再取得します（5 回中 2 回目）"
     )
     assert "at 11-20 15:04 (attempt 2 of 5)" in translate("next.refetch_scheduled", "en", **facts)
-    assert translate("verdict.incomplete", "ja", missing=("name", "pdf")) == "購入済みです。会社名、PDFがありません。"
+    assert (
+        translate("verdict.incomplete", "ja", missing=("name", "pdf"))
+        == "購入済みです。会社名、PDF が不足しています。"
+    )
     assert translate("verdict.incomplete", "en", missing=("name", "pdf")).endswith("Missing: company name, PDF.")
     assert "7 1234 5678 9012" in translate("next.resolve", "ja", number="7123456789012")
     assert translate("search.open_queue", "en", queue="unknown") == "Open the queue Unknown"

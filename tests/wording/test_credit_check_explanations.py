@@ -84,8 +84,8 @@ def test_a_proposal_waits_for_the_second_person(language: str) -> None:
 @pytest.mark.parametrize(
     ("situation", "part", "japanese", "english"),
     [
-        ("incomplete, fetched again", 2, "5回中2回目", "attempt 2 of 5"),
-        ("unknown, asked again", 2, "8回中3回目", "attempt 3 of 8"),
+        ("incomplete, fetched again", 2, "5 回中 2 回目", "attempt 2 of 5"),
+        ("unknown, asked again", 2, "8 回中 3 回目", "attempt 3 of 8"),
         ("incomplete, all of it", 0, "会社名、結果、期限、PDF", "company name, result, dates, PDF"),
         ("unknown, a person decides", 1, "時間切れ", "no answer in time"),
         ("unknown, a person decides", 2, "1 1803 0101 8771", "1 1803 0101 8771"),
@@ -114,8 +114,8 @@ def test_an_unknown_purchase_is_never_called_failed(situation: str) -> None:
 def test_an_unknown_record_is_refused_as_unknown() -> None:
     """A re-fetch of an unknown purchase doesn't say that the purchase is still running."""
     error = ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": UNKNOWN, "state": "pending"})
-    assert "結果が分からない" in error_message(error, "ja")
-    assert "途中" in error_message(
+    assert "結果が不明" in error_message(error, "ja")
+    assert "処理中" in error_message(
         ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": PENDING, "state": "pending"}), "ja"
     )
 

@@ -121,22 +121,22 @@ def _find_state(provider_word: str) -> PaymentState | None:
 
 _WORDS = {
     "dialog.reconcile.about.atom": {
-        "ja": "Atom にはファイルがないため、その日に始まった決済を 1 件ずつ状態確認します。日はインドの日です。",
+        "ja": "Atom にはファイルがないため、対象日に開始した決済を 1 件ずつ状態確認します。日付はインド時間です。",
         "en": "Atom has no file: each payment that began on these days is asked about. Days are days of India.",
     },
     "provider.atom": {"ja": "Atom", "en": "Atom"},
     "provider_state.atom-payment.OTS0000": {"ja": "支払い完了", "en": "paid"},
     "provider_state.atom-payment.OTS0001": {"ja": "自動取消", "en": "reversed automatically"},
-    "provider_state.atom-payment.OTS0002": {"ja": "支払い完了（強制確定）", "en": "paid (forced)"},
-    "provider_state.atom-payment.OTS0101": {"ja": "利用者取消", "en": "cancelled by the payer"},
-    "provider_state.atom-payment.OTS0201": {"ja": "タイムアウト（未確定）", "en": "timed out (not final)"},
+    "provider_state.atom-payment.OTS0002": {"ja": "支払い完了、強制確定", "en": "paid (forced)"},
+    "provider_state.atom-payment.OTS0101": {"ja": "支払者による取消", "en": "cancelled by the payer"},
+    "provider_state.atom-payment.OTS0201": {"ja": "時間切れ、未確定", "en": "timed out (not final)"},
     "provider_state.atom-payment.OTS0301": {"ja": "開始前", "en": "not begun"},
     "provider_state.atom-payment.OTS0351": {"ja": "支払い手続き中", "en": "payer is paying"},
     "provider_state.atom-payment.OTS0551": {"ja": "銀行確認待ち", "en": "pending at the bank"},
     "provider_state.atom-payment.OTS0600": {"ja": "失敗", "en": "failed"},
     "provider_state.atom-refund.REFUND_FAILED": {"ja": "返金失敗", "en": "refund failed"},
     "provider_state.atom-refund.REFUND_INITIATED": {
-        "ja": "返金受付済み（処理中）",
+        "ja": "返金受付済み、処理中",
         "en": "refund accepted, in progress",
     },
     "provider_state.atom-refund.REFUND_PENDING": {"ja": "返金処理中", "en": "refund in progress"},

@@ -116,7 +116,7 @@ def _read_rows(stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> "
 
 _WORDS = {
     "dialog.reconcile.about.paypay": {
-        "ja": "PayPay が通知した日次ファイルを読みます。日は日本の日です。通知がない日は照合できません。",
+        "ja": "PayPay が通知した日次ファイルを読み取ります。日付は日本時間です。通知がない日は照合できません。",
         "en": "Reads the daily file that PayPay announced. Days are days of Japan. "
         "A day that was not announced can't be reconciled.",
     },
@@ -124,15 +124,15 @@ _WORDS = {
     "provider_state.paypay-payment.AUTHORIZED": {"ja": "与信確保済み", "en": "authorised, not captured"},
     "provider_state.paypay-payment.CANCELED": {"ja": "与信取消", "en": "authorisation cancelled"},
     "provider_state.paypay-payment.COMPLETED": {"ja": "支払い完了", "en": "paid"},
-    "provider_state.paypay-payment.CREATED": {"ja": "未払い（コード発行済み）", "en": "not paid yet (code made)"},
+    "provider_state.paypay-payment.CREATED": {"ja": "未払い、コード発行済み", "en": "not paid yet (code made)"},
     "provider_state.paypay-payment.EXPIRED": {"ja": "与信期限切れ", "en": "authorisation expired"},
     "provider_state.paypay-payment.FAILED": {"ja": "失敗または取消済み", "en": "failed or cancelled"},
     "provider_state.paypay-payment.REAUTHORIZING": {"ja": "与信変更中", "en": "authorisation changing"},
-    "provider_state.paypay-payment.REFUNDED": {"ja": "支払い完了（返金あり）", "en": "paid (with a refund)"},
-    "provider_state.paypay-refund.CREATED": {"ja": "返金受付済み（処理中）", "en": "refund accepted, in progress"},
+    "provider_state.paypay-payment.REFUNDED": {"ja": "支払い完了、返金あり", "en": "paid (with a refund)"},
+    "provider_state.paypay-refund.CREATED": {"ja": "返金受付済み、処理中", "en": "refund accepted, in progress"},
     "provider_state.paypay-refund.REFUNDED": {"ja": "返金完了", "en": "refunded"},
     "provider_state.paypay-refund.REFUND_FAILED": {
-        "ja": "返金処理中（PayPay側で再試行中）",
+        "ja": "返金処理中、PayPay 側で再試行中",
         "en": "refund in progress (PayPay is trying again)",
     },
 }
