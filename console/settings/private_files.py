@@ -2,7 +2,11 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from console.domain.errors import ConsoleError, ErrorCode
 
 GROUP_AND_OTHERS_MODE = stat.S_IRWXG | stat.S_IRWXO
 
@@ -45,3 +49,23 @@ def is_open_to_others(path: Path) -> bool:
         return os.name != "nt" and bool(path.stat().st_mode & GROUP_AND_OTHERS_MODE)
     except OSError:
         return False
+
+
+@contextmanager
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock among the processes of the desk during the block. The system releases it if the process
+    ends. `path` is the file of the lock. Raises storage_full.
+    """
+    import sqlite3
+
+    try:
+        make_private_folder(path.parent)
+        make_private_file(path)
+        lock_file = sqlite3.connect(path, timeout=30, isolation_level=None)
+        lock_file.execute("BEGIN EXCLUSIVE")
+    except (OSError, sqlite3.Error) as cause:
+        raise ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(path), "reason": "not_writable"}) from cause
+    try:
+        yield
+    finally:
+        lock_file.close()

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, Protocol, Self
 
-from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
-from console.settings.private_files import make_private_file, make_private_folder
+from console.settings.private_files import exclusive_lock
 from console.settings.value_parsers import bad_profile_error
 
 MIN_STORE_KEY_LENGTH = 16
@@ -179,7 +178,7 @@ class SecretStore(HiddenSecrets):
 
         if self._require_keyring(STORE_KEY_NAME) is None:
             return None
-        with _exclusive_lock(self._home / "store-key.lock"):
+        with exclusive_lock(self._home / "store-key.lock"):
             key = self._read_from_keyring(STORE_KEY_NAME)
             if key is None:
                 self.store_entry(STORE_KEY_NAME, secrets.token_urlsafe(32), STORE_KEY_NAME)
@@ -195,23 +194,3 @@ def _keyring_errors(variable: str) -> Iterator[None]:
         yield
     except Exception as cause:  # the type of the exception depends on the backend
         raise bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.KEYRING_FAILED) from cause
-
-
-@contextmanager
-def _exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock among the processes of the desk during the block. The system releases it if the process
-    ends. Raises storage_full.
-    """
-    import sqlite3
-
-    try:
-        make_private_folder(path.parent)
-        make_private_file(path)
-        lock_file = sqlite3.connect(path, timeout=30, isolation_level=None)
-        lock_file.execute("BEGIN EXCLUSIVE")
-    except (OSError, sqlite3.Error) as cause:
-        raise ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(path), "reason": "not_writable"}) from cause
-    try:
-        yield
-    finally:
-        lock_file.close()

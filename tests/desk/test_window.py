@@ -335,8 +335,12 @@ def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> Non
         app = QApplication(sys.argv[:1])
         from console.views.app.main import WindowOpening
 
+        class SignIn:
+            is_server = False
+
         @dataclass
         class Told:
+            sign_in = SignIn()
             home: Path = Path(sys.argv[1])
             language: str = "en"
             operator: str = "op-a"

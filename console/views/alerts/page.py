@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt, Slot
 from console.domain.tasks.records import AlertItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import alerts as alert_words
@@ -58,6 +59,7 @@ class AlertsPage(Page):
             hideable_columns=spare,
             group_of=self._group_of,
         )
+        ColumnPreferences(context, self.table, "alerts")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
         self.action_button = KeyButton("", "Enter", "primary", binds=False)
         self.action_button.clicked.connect(self._open_current)

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from console.domain.corporation_number import InvalidCorporationNumber, parse_number
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
+from console.views.app.appearance_choices import choose_density, choose_theme
 from console.views.app.main_window import Frame
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.app.unfinished_dialog import open_unfinished
@@ -222,11 +223,10 @@ class CommandPalette(QObject):
         self._context.change_language("en" if self._context.language == "ja" else "ja")
 
     def _switch_theme(self) -> None:
-        self._context.theme = "light" if current_appearance().theme == "dark" else "dark"
-        current_appearance().choose_theme(self._context.theme)
+        choose_theme(self._context, "light" if current_appearance().theme == "dark" else "dark")
 
     def _switch_density(self) -> None:
-        current_appearance().set_density("comfortable" if current_appearance().density == "compact" else "compact")
+        choose_density(self._context, "comfortable" if current_appearance().density == "compact" else "compact")
 
 
 def _company_entry(finder: CommandPalette, number: str, records: Sequence[ShownRecord]) -> OmniEntry:

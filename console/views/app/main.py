@@ -5,6 +5,7 @@ The first frame is painted only after this module's imports, so most imports are
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
@@ -12,8 +13,11 @@ from PySide6.QtWidgets import QApplication
 
 from console.domain import interrupts
 from console.domain.errors import ErrorCode
+from console.settings.entries_file import StoredEntries
+from console.settings.person_files import read_preferences
 from console.views.app.garbage_collection import GarbageCollectionTimer
 from console.views.app.signal_handlers import EndRequestTimer
+from console.views.app.window_geometry import WindowGeometry, restore_geometry
 from console.views.splash_window import FirstWindow
 
 if TYPE_CHECKING:
@@ -63,13 +67,21 @@ class WindowOpening(QObject):
         self.controller: WindowController | None = None
         self._open_services, self._clock = open_services, clock
         self._language = settings.language
+        self._person = None if settings.sign_in.is_server else settings.operator or ""
+        """The person of the first page, if it is known before the services are open."""
+        self._stored = StoredEntries() if self._person is None else read_preferences(settings.home, self._person)
+        self._set_aside_file: Path | None = None
         self._pending_step = self._failure_text = ""
         self._retry_timer = QTimer(self, interval=RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.open_services)
         self.window = self._first_window()
 
     def _first_window(self) -> FirstWindow:
-        window = FirstWindow(self.settings.environment)
+        values = self._stored.values
+        theme = values.get("theme")
+        first_theme = theme if theme in ("light", "dark", "high_contrast") else None
+        window = FirstWindow(self.settings.environment, first_theme)
+        restore_geometry(window, values.get("window"))
         window.painted.connect(self._begin_opening)
         return window
 
@@ -105,9 +117,51 @@ class WindowOpening(QObject):
             install_appearance(app)
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
         self.context.language = self._language
+        self.context.preferences.loaded.connect(self._apply_preferences)
+        self.context.preferences.set_aside.connect(self._keep_set_aside_file)
+        self.context.preferences.write_failed.connect(self._show_unwritten)
+        self.context.person_changed.connect(self._load_preferences)
+        if self._person is not None and not is_rebuilt:
+            self.context.preferences.use(self._person, self._stored)
         self.frame = Frame(self.window, self.context)
+        WindowGeometry(self.window, self.context.preferences)
         self.context.language_changed.connect(self._rebuild_frame)
         self.context.sign_in_refused.connect(self._sign_in_again)
+
+    # -- preferences
+
+    @Slot()
+    def _apply_preferences(self) -> None:
+        """Apply the preferences that were just read. The window of a person who had to sign in moves to its kept
+        place; the window of a person who follows another one at the same window stays where it is.
+        """
+        from console.views.app.appearance_choices import apply_preferences
+
+        apply_preferences(self.context)
+        if self._person is None:
+            restore_geometry(self.window, self.context.preferences.text("window"))
+            self._person = self.context.preferences.person
+
+    @Slot(object)
+    def _keep_set_aside_file(self, path: Path) -> None:
+        self._set_aside_file = path
+        if self.controller is not None:
+            self._show_set_aside()
+
+    def _show_set_aside(self) -> None:
+        """Tell the person that the file of preferences could not be used, and where it is now."""
+        if self._set_aside_file is not None:
+            words = self.context.translate("preferences.set_aside")
+            self.context.show_toast(words, str(self._set_aside_file), "warning", "care")
+            self._set_aside_file = None
+
+    @Slot()
+    def _show_unwritten(self) -> None:
+        self.context.show_toast(self.context.translate("preferences.unwritten"), "", "warning", "care")
+
+    @Slot()
+    def _load_preferences(self) -> None:
+        self.context.preferences.load(self.context.operator or "")
 
     @Slot()
     def _rebuild_frame(self) -> None:
@@ -128,7 +182,9 @@ class WindowOpening(QObject):
         account = self.settings.sign_in.user_if_readable() if self.settings.sign_in.is_server else None
         if account is not None:
             self.context.change_operator(account)
+        self._load_preferences()
         self.context.use_services(services)
+        self._show_set_aside()
 
     # -- services that can't be opened
 
@@ -197,6 +253,9 @@ class WindowOpening(QObject):
         """Replace the window by a new first window after a sign-out; the objects of the old window are destroyed."""
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()
+        self.context.preferences.write_changes()
+        self._person = None  # the next person is known after the sign-in
+        self._stored = StoredEntries()
         self.frame.window_cover.forget_cover()
         self.controller, self._pending_step = None, ""
         self.window = self._first_window()
@@ -216,6 +275,7 @@ class WindowOpening(QObject):
         import shiboken6
 
         if hasattr(self, "runner"):
+            self.context.preferences.write_changes()
             unfinished = self.runner.close(MAX_CLOSING_SECONDS)
             if unfinished:
                 interrupts.end_calls(MAX_RECORDING_SECONDS)

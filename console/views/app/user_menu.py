@@ -2,19 +2,26 @@
 the window and signs out.
 """
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QObject, QPoint, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu
 
 from console.domain.records import Person
+from console.views.app.appearance_choices import (
+    DENSITIES,
+    SYSTEM_THEME,
+    TEXT_SIZES_PERCENT,
+    THEMES,
+    choose_density,
+    choose_text_size,
+    choose_theme,
+)
 from console.views.app.main_window import Frame
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.wording import catalogue as wording
-
-_TEXT_SIZES_PERCENT = (100, 125, 150, 200)
-_THEMES = ("system", "light", "dark", "high_contrast")
-_DENSITIES = ("comfortable", "compact")
 
 
 class PersonMenu(QObject):
@@ -49,11 +56,11 @@ class PersonMenu(QObject):
             self._add_choices(menu, translate("menu.person"), names, self._context.operator or "", "person")
         languages = [(code, translate(f"language.{code}")) for code in wording.LANGUAGES]
         self._add_choices(menu, translate("field.language"), languages, self._context.language, "language")
-        themes = [(name, translate(f"theme.{name}")) for name in _THEMES]
-        self._add_choices(menu, translate("menu.theme"), themes, self._context.theme or "system", "theme")
-        densities = [(name, translate(f"density.{name}")) for name in _DENSITIES]
+        themes = [(name, translate(f"theme.{name}")) for name in THEMES]
+        self._add_choices(menu, translate("menu.theme"), themes, self._context.theme or SYSTEM_THEME, "theme")
+        densities = [(name, translate(f"density.{name}")) for name in DENSITIES]
         self._add_choices(menu, translate("menu.density"), densities, current_appearance().density, "density")
-        sizes = [(str(size), translate("menu.percent", percent=size)) for size in _TEXT_SIZES_PERCENT]
+        sizes = [(str(size), translate("menu.percent", percent=size)) for size in TEXT_SIZES_PERCENT]
         self._add_choices(
             menu, translate("menu.text_size"), sizes, str(round(current_appearance().scale * 100)), "size"
         )
@@ -68,7 +75,9 @@ class PersonMenu(QObject):
                 sign_out_action.setText(translate("menu.sign_out.busy"))
         return menu
 
-    def _add_choices(self, menu: QMenu, title: str, choices: list[tuple[str, str]], current: str, kind: str) -> None:
+    def _add_choices(
+        self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current: str, kind: str
+    ) -> None:
         menu.addSection(title)
         heading = QAction(title, menu)
         heading.setEnabled(False)
@@ -90,12 +99,11 @@ class PersonMenu(QObject):
             case "language":
                 self._context.change_language(value)
             case "theme":
-                self._context.theme = None if value == "system" else value
-                current_appearance().choose_theme(self._context.theme)
+                choose_theme(self._context, value)
             case "density":
-                current_appearance().set_density(value)
+                choose_density(self._context, value)
             case "size":
-                current_appearance().set_scale(int(value) / 100)
+                choose_text_size(self._context, int(value))
 
 
 def _person_words(context: WindowContext, person: Person) -> str:

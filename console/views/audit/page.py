@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Slot
 from console.domain.errors import ErrorCode
 from console.domain.records import AuditEntry, TimelineEntry
 from console.views.pages.base import Page, PageHead
+from console.views.pages.column_preferences import ColumnPreferences
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.page_fetch import Page as Rows
@@ -56,6 +57,7 @@ class AuditPage(Page):
         self.export.clicked.connect(self._choose_file)
         self.rows = PagedModel(_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
         self.table = RecordTable(self.rows, translate("screen.audit"))
+        ColumnPreferences(context, self.table, "audit")
         self.table.opened.connect(self._open_record)
         self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)

@@ -15,6 +15,7 @@ from console.views.app.status_bar import gateway_cell, provider_cell, service_ce
 from console.views.home.count_panels import CountLine, CountPanel
 from console.views.home.recent_records import RecentPanel
 from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
@@ -100,6 +101,7 @@ class HomePage(Page):
             record_columns(context, _COLUMN_NAMES, _record_of, _waiting_since), _item_ref, context.runner, parent=self
         )
         self.table = FittedTable(self.rows, context.translate("home.oldest"), hideable_columns=("amount", "name"))
+        ColumnPreferences(context, self.table, "home")
         self.table.opened.connect(self._open_item)
         self.rows.failed.connect(self.show_reading_failure)
         self.rows.page_applied.connect(self._show_rows)

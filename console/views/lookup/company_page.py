@@ -16,6 +16,7 @@ from console.domain.views.any_record import LookupResult
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
 from console.views.pages.base import set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import records as case_words
@@ -66,6 +67,7 @@ class CompanyView(QWidget):
             context.translate("lookup.checks"),
             hideable_columns=("age", "next"),
         )
+        ColumnPreferences(context, self.table, "company.checks")
         self.money = {name: self._money_table(name) for name in MONEY_LISTS}
         self.tabs = Tabs(context.translate("record.tabs"))
         self.panel = LiveCheckPanel(context)
@@ -321,10 +323,12 @@ def money_table(context: WindowContext, name: str) -> StaticTable:
     """Return the table for one kind of record; `name` is "payments", "refunds" or "orders"."""
     kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
     columns = record_columns(context, MONEY_LISTS[name], return_record, kinds=kinds)
-    return StaticTable(
+    table = StaticTable(
         context,
         columns,
         make_record_ref,
         context.translate(f"record.tab.{name}"),
         hideable_columns=("payer", "next", "age"),
     )
+    ColumnPreferences(context, table, f"company.{name}")
+    return table

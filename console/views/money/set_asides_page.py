@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, Slot
 from console.domain.payments.records import SetAsideState
 from console.domain.payments.service_results import SetAsideItem
 from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
@@ -59,6 +60,7 @@ class SetAsidesPage(Page):
             translate("screen.set_asides"),
             hideable_columns=("limit",),
         )
+        ColumnPreferences(context, self.table, "set_asides")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("set_asides.empty"), shape="check"))
         self.request_button = bind_right(
             context, KeyButton(translate("set_asides.ask"), "R", "primary", binds=False), "refund_request"

@@ -1,6 +1,6 @@
 """A table that hides less important columns in a narrow window, so that the others stay readable."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtGui import QResizeEvent
@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QHeaderView
 
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
-from console.views.theme.theme import current_appearance
 
 MAX_TRAIL_LENGTH = 200
 """Largest number of rows before, and of rows after, the opened record of a list to which the record's page can step.
@@ -49,7 +48,7 @@ class FittedTable(RecordTable):
         """Hide columns of `spare`, one after the other, until the remaining columns fit into the width of the
         table.
         """
-        widths = {column.key: self._column_width(place) for place, column in enumerate(self.rows.columns)}
+        widths = {column.key: self.column_width(place) for place, column in enumerate(self.rows.columns)}
         hidden = set(self.hidden_keys)
         for key in self._hideable_keys:
             if sum(width for name, width in widths.items() if name not in hidden) <= self.viewport().width():
@@ -62,6 +61,9 @@ class FittedTable(RecordTable):
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
+            is_fixed = self.horizontalHeader().sectionResizeMode(place) == QHeaderView.ResizeMode.Interactive
+            if is_fixed and column.key not in hidden and self.columnWidth(place) != self.column_width(place):
+                self.setColumnWidth(place, self.column_width(place))
 
     def _set_stretch(self, place: int, *, is_too_narrow: bool) -> None:
         """Stretch the column. If the table is too narrow, give the column its own width instead, so that the table
@@ -70,12 +72,11 @@ class FittedTable(RecordTable):
         mode = QHeaderView.ResizeMode.Interactive if is_too_narrow else QHeaderView.ResizeMode.Stretch
         if self.horizontalHeader().sectionResizeMode(place) != mode:
             self.horizontalHeader().setSectionResizeMode(place, mode)
-            self.setColumnWidth(place, self._column_width(place))
+            self.setColumnWidth(place, self.column_width(place))
 
-    def _column_width(self, place: int) -> int:
-        """Return the width of a column at the present text size, in px; a stretched column may become wider."""
-        column = self.rows.columns[place]
-        return round(column.width * current_appearance().scale)
+    def use_widths(self, widths: Mapping[str, float]) -> None:
+        super().use_widths(widths)
+        self.fit_columns()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.views.any_record import QueueItem
 from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.filter_bar import FilterLine
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.presenters import records as case_words
@@ -152,6 +153,7 @@ class QueuesPage(Page):
             model, context.translate(f"queue.{queue}.title"), hideable_columns=queue_rows.SPARE_COLUMN_NAMES
         )
         table.hidden_keys = self._hidden_columns()
+        ColumnPreferences(context, table, f"queues.{queue}")
         table.opened.connect(self.open_current_record)
         table.current_changed.connect(self._show_current)
         model.page_applied.connect(self._show_rows)

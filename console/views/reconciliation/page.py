@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART, DifferenceItem, RunState, RunView
 from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.reconciliation import columns as reconcile_rows
@@ -87,6 +88,7 @@ class ReconcilePage(Page):
         self.table = FittedTable(
             self.rows, self.context.translate("screen.reconcile"), hideable_columns=reconcile_rows.SPARE_COLUMN_NAMES
         )
+        ColumnPreferences(self.context, self.table, "reconcile")
         self.list = QStackedWidget()
         self.nothing: QWidget = QWidget()
         self.list.addWidget(self.table)

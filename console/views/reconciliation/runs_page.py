@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QStackedWidget
 
 from console.domain.reconciliation.service_results import RunItem
 from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_right
 from console.views.presenters.records import provider_word
@@ -50,6 +51,7 @@ class ReconcileRunsPage(Page):
         self.table = FittedTable(
             self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.SPARE_RUN_COLUMN_NAMES
         )
+        ColumnPreferences(context, self.table, "reconcile_runs")
         self.nothing = EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
         self.list = QStackedWidget()
         self.list.addWidget(self.table)

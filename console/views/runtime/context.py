@@ -18,6 +18,7 @@ from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, reporting_to
 from console.services.process.passwords import passwords_from
 from console.views.runtime.page_fetch import FetchPage, Page
+from console.views.runtime.preferences import Preferences
 from console.views.runtime.request_id import AttemptIds
 from console.views.runtime.routes import Route
 from console.views.runtime.status_values import (
@@ -88,6 +89,7 @@ class WindowContext(QObject):
         super().__init__(parent)
         self.settings = settings
         self.runner = runner
+        self.preferences = Preferences(settings.home, runner, self)
         self._clock = clock
         self._services: Console | None = None
         self.language: Language = settings.language
@@ -306,7 +308,8 @@ class WindowContext(QObject):
         return wording.format_age(wording.age_since(at, self.now()), self.language)
 
     def change_language(self, language: Language) -> None:
-        """Switch the window to this language and emit `language_changed`."""
+        """Switch the window to this language, keep it as the person's preference, and emit `language_changed`."""
+        self.preferences.store("language", language)
         if language != self.language:
             self.language = language
             self.language_changed.emit()

@@ -19,10 +19,10 @@ from console.views.runtime.worker_threads import ThreadPool
 class TaskRunner(QObject, Runner):
     """Runs service calls in worker threads. Calls with the same key run one after another, others in parallel.
 
-    Three groups of threads (lanes) keep slow calls from delaying the lists: `quick` for reads of the store, `slow`
-    for calls that reach a provider, `long` for calls that take minutes. Callbacks run in the GUI thread and are
-    skipped if their owner was destroyed. A call runs with the context variables of its caller (operator, correlation
-    id).
+    Groups of threads (lanes) keep slow calls from delaying the lists: `quick` for reads of the store, `slow` for
+    calls that reach a provider, `long` for calls that take minutes. The lane `files` has one thread, which reads and
+    writes the person's own files one after another. Callbacks run in the GUI thread and are skipped if their owner
+    was destroyed. A call runs with the context variables of its caller (operator, correlation id).
 
     Signals:
     - idle: no call is waiting or running any more.
@@ -37,6 +37,7 @@ class TaskRunner(QObject, Runner):
             "quick": ThreadPool("quick", quick),
             "slow": ThreadPool("slow", slow),
             "long": ThreadPool("long", long),
+            "files": ThreadPool("files", 1),
         }
         self._waiting_tasks: dict[Hashable, deque[Task]] = {}
         self._running_tasks: set[Task] = set()

@@ -18,7 +18,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 
 log = logging.getLogger("console.views")
 T = TypeVar("T")
-TaskLane = Literal["quick", "slow", "long"]
+TaskLane = Literal["quick", "slow", "long", "files"]
 _PROGRESS_INTERVAL_SECONDS = 0.1  # seconds: at most ten reports a second
 
 

@@ -2,6 +2,8 @@
 of the page, so they don't search in the table.
 """
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import (
     QEvent,
     QItemSelectionModel,
@@ -31,10 +33,12 @@ class RecordTable(PaintedTable):
     Signals:
     - opened(object): the person opens this row; it is a value as the service returned it.
     - current_changed(object): this row is now the current one; None if no row is.
+    - widths_changed: the person has changed `preferred_widths`.
     """
 
     opened = Signal(object)
     current_changed = Signal(object)
+    widths_changed = Signal()
 
     def __init__(
         self, rows: PagedModel, name: str, *, margin: int | None = None, parent: QWidget | None = None
@@ -46,6 +50,8 @@ class RecordTable(PaintedTable):
         self.rows = rows
         self.margin = tokens().px("spacing", "page_margin") if margin is None else margin
         self.current_row = self.hover_row = self.ring_row = -1
+        self.preferred_widths: dict[str, float] = {}
+        """The widths that the person has given to columns, by the column's key, in px at text size 1."""
         self._selection_start = -1  # the row where a selection with Shift and an arrow key began; -1: none
         self._headings: list[int] = []
         self._marks: dict[object, Tone] = {}
@@ -53,7 +59,9 @@ class RecordTable(PaintedTable):
         self.setAccessibleName(name)
         self.delegates = [DELEGATES[column.kind](self, column) for column in rows.columns]
         self._painter = RowPainter(self, self.delegates)
-        self.setHorizontalHeader(TableHeader(self, self.delegates))
+        self._header = TableHeader(self, self.delegates)
+        self.setHorizontalHeader(self._header)
+        self._header.sectionResized.connect(self._store_width)
         self.setModel(rows)
         self._set_up_view()
         self._set_column_widths()
@@ -89,9 +97,29 @@ class RecordTable(PaintedTable):
         for number, column in enumerate(self.rows.columns):
             mode = QHeaderView.ResizeMode.Stretch if column.is_stretched else QHeaderView.ResizeMode.Interactive
             header.setSectionResizeMode(number, mode)
-            self.setColumnWidth(number, round(column.width * current_appearance().scale))
+            self.setColumnWidth(number, self.column_width(number))
+
+    def column_width(self, number: int) -> int:
+        """Return the width of a column at the present text size, in px: the preferred one, or the column's own. A
+        stretched column may become wider.
+        """
+        column = self.rows.columns[number]
+        return round(self.preferred_widths.get(column.key, column.width) * current_appearance().scale)
+
+    @Slot(int, int, int)
+    def _store_width(self, number: int, _old: int, width: int) -> None:
+        """Keep the width that the person gives to a column with the mouse."""
+        is_fixed = self._header.sectionResizeMode(number) == QHeaderView.ResizeMode.Interactive
+        if self._header.is_pressed and width > 0 and is_fixed:
+            self.preferred_widths[self.rows.columns[number].key] = round(width / current_appearance().scale, 1)
+            self.widths_changed.emit()
 
     # -- called by the page
+
+    def use_widths(self, widths: Mapping[str, float]) -> None:
+        """Use these preferred widths, by the column's key, in px at text size 1."""
+        self.preferred_widths = dict(widths)
+        self._set_column_widths()
 
     @property
     def current_item(self) -> object | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import QHeaderView
 
 from console.views.tables.columns import Column, Group
@@ -103,8 +103,17 @@ class TableHeader(QHeaderView):
     def __init__(self, table: PaintedTable, delegates: Sequence[CellDelegate]) -> None:
         super().__init__(Qt.Orientation.Horizontal, table)
         self._table, self._delegates = table, delegates
+        self.is_pressed = False
         self.setHighlightSections(False)
         self.setSectionsClickable(False)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.is_pressed = True
+        super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        self.is_pressed = False
 
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
         colour, column = current_appearance().colour, self._table.rows.columns[section]

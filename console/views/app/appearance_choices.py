@@ -1,0 +1,61 @@
+"""The acting person's choices of language, theme, density and text size: applied to the window and kept as
+preferences.
+"""
+
+from typing import cast
+
+from console.views.runtime.context import WindowContext
+from console.views.runtime.preferences import Preferences
+from console.views.theme.design_tokens import Density, Language, ThemeName
+from console.views.theme.theme import current_appearance
+from console.wording import catalogue as wording
+
+SYSTEM_THEME = "system"
+THEMES = (SYSTEM_THEME, "light", "dark", "high_contrast")
+DENSITIES: tuple[Density, ...] = ("comfortable", "compact")
+TEXT_SIZES_PERCENT = (100, 125, 150, 200)
+
+
+def choose_theme(context: WindowContext, name: str) -> None:
+    """Use a theme, one of THEMES; "system" follows the system."""
+    context.preferences.store("theme", name)
+    context.theme = theme_of(context.preferences)
+    current_appearance().choose_theme(context.theme)
+
+
+def choose_density(context: WindowContext, density: Density) -> None:
+    context.preferences.store("density", density)
+    current_appearance().set_density(density)
+
+
+def choose_text_size(context: WindowContext, percent: int) -> None:
+    context.preferences.store("text_size", percent)
+    current_appearance().set_scale(percent / 100)
+
+
+def theme_of(preferences: Preferences) -> ThemeName | None:
+    """Return the preferred theme; None means the theme of the system."""
+    name = preferences.text("theme", THEMES)
+    return None if name in (None, SYSTEM_THEME) else cast("ThemeName", name)
+
+
+def language_of(preferences: Preferences) -> Language | None:
+    """Return the preferred language; None if the person has chosen none."""
+    return cast("Language | None", preferences.text("language", tuple(wording.LANGUAGES)))
+
+
+def apply_preferences(context: WindowContext) -> None:
+    """Apply what the acting person has chosen earlier. What this person never chose stays as it is."""
+    preferences, appearance = context.preferences, current_appearance()
+    percent = preferences.number("text_size", 100, 200)
+    if percent is not None and percent / 100 != appearance.scale:
+        appearance.set_scale(percent / 100)
+    density = preferences.text("density", DENSITIES)
+    if density is not None and density != appearance.density:
+        appearance.set_density(cast("Density", density))
+    if preferences.text("theme", THEMES) is not None and theme_of(preferences) != context.theme:
+        context.theme = theme_of(preferences)
+        appearance.choose_theme(context.theme)
+    language = language_of(preferences)
+    if language is not None:
+        context.change_language(language)

@@ -1,0 +1,40 @@
+"""The position and size of the window as a preference of the person."""
+
+import binascii
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, QEvent, QObject
+from PySide6.QtWidgets import QWidget
+
+if TYPE_CHECKING:
+    from console.views.runtime.preferences import Preferences
+
+_NAME = "window"
+_MAX_TEXT_LENGTH = 2_000
+
+
+class WindowGeometry(QObject):
+    """Keeps position, size and maximized state of a window while the person changes them."""
+
+    def __init__(self, window: QWidget, preferences: "Preferences") -> None:
+        super().__init__(window)
+        self._window, self._preferences = window, preferences
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        changes = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.WindowStateChange)
+        if event.type() in changes and self._window.isVisible():
+            geometry = self._window.saveGeometry()
+            self._preferences.store(_NAME, b64encode(geometry.data()).decode("ascii"))
+        return False
+
+
+def restore_geometry(window: QWidget, value: object) -> None:
+    """Give the window the kept geometry, which Qt fits to the screens of now. Do nothing if the value isn't one."""
+    if isinstance(value, str) and len(value) <= _MAX_TEXT_LENGTH:
+        try:
+            geometry = b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            return
+        window.restoreGeometry(QByteArray(geometry))

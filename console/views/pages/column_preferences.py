@@ -1,0 +1,31 @@
+"""The widths of a table's columns as preferences of the acting person."""
+
+from PySide6.QtCore import QObject, Slot
+
+from console.views.runtime.context import WindowContext
+from console.views.tables.record_table import RecordTable
+
+_MIN_PX, _MAX_PX = 24, 4_000
+
+
+class ColumnPreferences(QObject):
+    """Gives a table the column widths that the person gave it earlier, and keeps the new ones. `name` is the table's
+    name in the preferences, which is the same in every language.
+    """
+
+    def __init__(self, context: WindowContext, table: RecordTable, name: str) -> None:
+        super().__init__(table)
+        self._preferences, self._table, self._name = context.preferences, table, f"columns.{name}"
+        table.widths_changed.connect(self._store_widths)
+        context.preferences.loaded.connect(self._use_widths)
+        self._use_widths()
+
+    @Slot()
+    def _use_widths(self) -> None:
+        widths = self._preferences.numbers(self._name, _MIN_PX, _MAX_PX)
+        if widths != self._table.preferred_widths:
+            self._table.use_widths(widths)
+
+    @Slot()
+    def _store_widths(self) -> None:
+        self._preferences.store(self._name, dict(self._table.preferred_widths))

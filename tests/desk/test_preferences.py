@@ -1,0 +1,225 @@
+"""What a person chose is there again: in the next window, after a crash, and for nobody else."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from console.app import Console
+from console.settings.person_files import preferences_file
+from console.views.app.appearance_choices import choose_density, choose_text_size, choose_theme
+from console.views.queues.page import QueuesPage
+from console.views.runtime.preferences import Preferences
+from console.views.runtime.routes import QueuesRoute
+from console.views.theme.theme import current_appearance, install_appearance
+from tests.desk.conftest import Sit
+from tests.desk.hands import Person
+
+pytestmark = pytest.mark.usefixtures("embedded", "the_default_look")
+
+
+@pytest.fixture
+def the_default_look(qapp: QApplication) -> Iterator[None]:
+    yield
+    install_appearance(qapp, theme="light")
+
+
+def choose_everything(person: Person) -> None:
+    context = person.opening.context
+    choose_theme(context, "dark")
+    choose_density(context, "compact")
+    choose_text_size(context, 125)
+    context.change_language("ja" if context.language == "en" else "en")
+    person.window.resize(1180, 790)
+
+
+def written(person: Person) -> None:
+    """Until every change is in the file."""
+    preferences: Preferences = person.opening.context.preferences
+    person.until(lambda: not preferences._changes and person.opening.runner.is_idle())
+
+
+def forget_the_look(qapp: QApplication) -> None:
+    """As at the start of another process."""
+    install_appearance(qapp, theme="light")
+
+
+def test_the_next_window_looks_like_the_last(sit: Sit, qapp: QApplication) -> None:
+    person = sit()
+    choose_everything(person)
+    language = person.opening.context.language
+    person.close()
+    forget_the_look(qapp)
+    again = sit()
+    appearance = current_appearance()
+    assert (appearance.theme, appearance.density, appearance.scale) == ("dark", "compact", 1.25)
+    assert again.opening.context.language == language
+    assert again.opening.context.theme == "dark"
+
+
+def test_the_window_comes_back_where_it_was(console: Console, sit: Sit) -> None:
+    from console.views.app.main import WindowOpening
+
+    person = sit()
+    person.window.resize(1180, 690)
+    person.close()
+    opening = WindowOpening(console.settings, lambda: console)
+    assert opening.window.height() == 690  # Qt fits the width to the narrow screen of the tests
+    opening.window.deleteLater()
+
+
+def test_a_change_is_written_while_the_window_is_open(console: Console, sit: Sit) -> None:
+    """What a kill -9 a moment later finds in the file."""
+    person = sit()
+    choose_everything(person)
+    written(person)
+    values = preferences_file(console.settings.home, "op-a").read().values
+    assert (values["theme"], values["density"], values["text_size"]) == ("dark", "compact", 125)
+    assert values["language"] == person.opening.context.language
+
+
+def drag_column(page: QueuesPage, key: str, by: int) -> int:
+    """Drag the right edge of a column; return its new width."""
+    header = page.table.horizontalHeader()
+    number = next(place for place, column in enumerate(page.row_model.columns) if column.key == key)
+    edge = QPoint(header.sectionViewportPosition(number) + header.sectionSize(number) - 1, header.height() // 2)
+    QTest.mousePress(header.viewport(), Qt.MouseButton.LeftButton, pos=edge)
+    for step in (edge + QPoint(by // 2, 0), edge + QPoint(by, 0)):
+        QTest.mouseMove(header.viewport(), step)
+    QTest.mouseRelease(header.viewport(), Qt.MouseButton.LeftButton, pos=edge + QPoint(by, 0))
+    return header.sectionSize(number)
+
+
+def test_a_dragged_column_keeps_its_width(sit: Sit) -> None:
+    person = sit()
+    person.opening.context.navigate(QueuesRoute("review"))
+    page = person.page(QueuesPage)
+    person.rest()
+    before = page.table.column_width(2)
+    key = page.row_model.columns[2].key
+    width = drag_column(page, key, 41)
+    assert width == before + 41
+    person.close()
+    again = sit()
+    again.opening.context.navigate(QueuesRoute("review"))
+    page = again.page(QueuesPage)
+    again.rest()
+    assert page.table.columnWidth(2) == width
+    assert page._lists["review"].preferred_widths == {key: width}
+
+
+def test_each_person_has_their_own(console: Console, sit: Sit, qapp: QApplication) -> None:
+    """Another person at the same desk gets the defaults, and the first one's choices stay."""
+    person = sit()
+    choose_everything(person)
+    person.close()
+    forget_the_look(qapp)
+    other = sit("lead-b")
+    assert current_appearance().density == "compact", "what lead-b never chose stays as op-a's window had it"
+    choose_density(other.opening.context, "comfortable")
+    written(other)
+    home = console.settings.home
+    assert preferences_file(home, "lead-b").read().values["density"] == "comfortable"
+    assert "theme" not in preferences_file(home, "lead-b").read().values
+    assert preferences_file(home, "op-a").read().values["density"] == "compact"
+    other.opening.context.change_operator("op-a")
+    other.until(lambda: current_appearance().density == "compact")
+
+
+def test_two_windows_of_one_person_keep_both_changes(console: Console, sit: Sit) -> None:
+    one, other = sit(), sit()
+    choose_theme(one.opening.context, "high_contrast")
+    choose_density(other.opening.context, "compact")
+    written(one)
+    written(other)
+    values = preferences_file(console.settings.home, "op-a").read().values
+    assert (values["theme"], values["density"]) == ("high_contrast", "compact")
+
+
+def test_a_broken_file_is_told_and_set_aside(console: Console, sit: Sit) -> None:
+    """A newer program's file too: the window opens with the defaults and says where the old file is."""
+    file = preferences_file(console.settings.home, "op-a")
+    file.change({"theme": "dark"})
+    file.path.write_text(json.dumps({"version": 99, "values": {"theme": "dark"}}))
+    person = sit()
+    assert current_appearance().theme == "light"
+    assert any(file.path.name in toast.accessibleName() for toast in person.frame.toasts.visible_toasts)
+    assert file.path.with_name(file.path.name + ".set-aside").exists()
+
+
+NONSENSE = {
+    "language": "xx",
+    "theme": 7,
+    "density": "tiny",
+    "text_size": 1e9,
+    "window": "@@@",
+    "columns.queues.review": {"age": -5, "company": "wide", "name": 1e300},
+    "columns.home": "none",
+}
+
+
+def test_a_value_that_makes_no_sense_is_no_choice(console: Console, sit: Sit) -> None:
+    preferences_file(console.settings.home, "op-a").change(NONSENSE)
+    person = sit()
+    appearance = current_appearance()
+    assert (appearance.theme, appearance.density, appearance.scale) == ("light", "comfortable", 1.0)
+    person.opening.context.navigate(QueuesRoute("review"))
+    assert person.page(QueuesPage).table.preferred_widths == {}
+
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from PySide6.QtWidgets import QApplication
+from console.settings.settings import Settings
+from console.views.app.appearance_choices import choose_theme, choose_text_size
+from console.views.app.main import WindowOpening
+from console.app import open_console
+app = QApplication([])
+settings = Settings.load()
+opening = WindowOpening(settings, lambda: open_console(settings))
+opening.window.show()
+def choose():
+    choose_theme(opening.context, "dark")
+    choose_text_size(opening.context, 150)
+    print("chosen", flush=True)
+from PySide6.QtCore import QTimer
+timer = QTimer()
+def look():
+    if opening.controller is not None:
+        timer.stop()
+        choose()
+timer.timeout.connect(look)
+timer.start(20)
+app.exec()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such signal there")
+def test_they_are_there_after_a_kill(tmp_path: Path) -> None:
+    """kill -9 after the change was written: no closing, no flush."""
+    from tests.support.desks import environment
+
+    told = environment(tmp_path / "desk", "http://127.0.0.1:9") | {
+        "PATH": os.environ["PATH"],
+        "QT_QPA_PLATFORM": "offscreen",
+        "CONSOLE_OPERATOR": "op-a",
+    }
+    home = Path(told["CONSOLE_HOME"])
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], env=told, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "chosen\n"
+        file = preferences_file(home, "op-a")
+        while file.read().values.get("text_size") != 150:
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    values = file.read().values
+    assert (values["theme"], values["text_size"]) == ("dark", 150)

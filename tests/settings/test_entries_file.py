@@ -1,0 +1,148 @@
+"""A person's file: last writer of a value wins, nobody sees half of it, and what can't be used is set aside."""
+
+import json
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.settings.entries_file import MAX_FILE_BYTES, EntriesFile, Unreadable
+from console.settings.person_files import person_file, preferences_file, read_preferences
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> EntriesFile:
+    return preferences_file(tmp_path, "op-a")
+
+
+def test_values_come_back_and_others_stay(file: EntriesFile) -> None:
+    assert file.read().values == {}
+    file.change({"language": "en", "columns.audit": {"who": 120.5}})
+    assert file.change({"theme": "dark", "language": None}).values == {
+        "columns.audit": {"who": 120.5},
+        "theme": "dark",
+    }
+    assert file.read().values == {"columns.audit": {"who": 120.5}, "theme": "dark"}
+    assert {one.suffix for one in file.path.parent.iterdir()} == {".json", ".lock"}
+
+
+def test_two_windows_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    """Each reads its own old copy first; only the values that it changes are written."""
+    one, other = preferences_file(tmp_path, "op-a"), preferences_file(tmp_path, "op-a")
+    one.change({"theme": "dark", "density": "compact"})
+    other.change({"theme": "light"})
+    one.change({"text_size": 150})
+    assert other.read().values == {"theme": "light", "density": "compact", "text_size": 150}
+
+
+def _write_many(home: Path, name: str) -> None:
+    file = preferences_file(home, "op-a")
+    for number in range(40):
+        file.change({name: number, "both": name * 1000})
+
+
+def test_processes_that_write_at_once_corrupt_nothing(tmp_path: Path) -> None:
+    processes = [
+        multiprocessing.get_context("spawn").Process(target=_write_many, args=(tmp_path, name)) for name in "ab"
+    ]
+    for process in processes:
+        process.start()
+    file = preferences_file(tmp_path, "op-a")
+    while any(process.is_alive() for process in processes):
+        assert file.read().set_aside is None
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    values = file.read().values
+    assert (values["a"], values["b"]) == (39, 39)
+    assert values["both"] in ("a" * 1000, "b" * 1000)
+
+
+BROKEN = {
+    "half": b'{"version": 1, "values": {"the',
+    "empty": b"",
+    "no table": b"[]",
+    "no values": b'{"version": 1}',
+    "values of another kind": b'{"version": 1, "values": []}',
+    "newer": b'{"version": 2, "values": {"theme": "dark"}}',
+    "no text": b"\xff\xfe\x00",
+    "deep": b"[" * 100_000,
+    "long number": b'{"version": 1, "values": {"x": ' + b"9" * 5_000 + b"}}",
+    "large": b" " * (MAX_FILE_BYTES + 1),
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_what_cant_be_used_is_set_aside(file: EntriesFile, content: bytes) -> None:
+    file.change({"theme": "dark"})
+    file.path.write_bytes(content)
+    stored = file.read()
+    assert stored.values == {}
+    assert stored.set_aside is not None
+    assert stored.set_aside.read_bytes() == content
+    assert not file.path.exists()
+    assert file.read().set_aside is None, "told once"
+    file.path.write_bytes(content)
+    assert file.change({"theme": "light"}).set_aside is not None
+    assert file.read().values == {"theme": "light"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
+def test_only_its_person_can_read_or_change_it(file: EntriesFile) -> None:
+    before = os.umask(0)
+    try:
+        file.change({"theme": "dark"})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
+    file.path.chmod(0o666)
+    assert file.read().set_aside is not None, "anybody could have written that"
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one(file: EntriesFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that dies before the file is replaced leaves the old values, and no half of the new ones."""
+    file.change({"theme": "dark"})
+
+    def die(self: Path, target: Path) -> Path:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", die)
+        with pytest.raises(KeyboardInterrupt):
+            file.change({"theme": "light"})
+    assert file.read().values == {"theme": "dark"}
+    assert not [one for one in file.path.parent.iterdir() if one.suffix == ".new"]
+
+
+@pytest.mark.expects_log("the window opens without preferences, and the log says why")
+def test_a_place_that_cant_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "people").write_text("a file where the folder belongs")
+    with pytest.raises(ConsoleError) as caught:
+        preferences_file(tmp_path, "op-a").change({"theme": "dark"})
+    assert caught.value.code == ErrorCode.STORAGE_FULL
+    assert read_preferences(tmp_path, "op-a").values == {}, "a window opens without preferences"
+
+
+def test_each_person_has_a_file_of_a_harmless_name(tmp_path: Path) -> None:
+    names = ["op-a", "op-b", "", "../../etc/passwd", "佐藤", "con", "a" * 500]
+    paths = {person_file(tmp_path, name, ".preferences.json") for name in names}
+    assert len(paths) == len(names)
+    assert {path.parent for path in paths} == {tmp_path / "people"}
+    assert all(path.name.removesuffix(".preferences.json").isalnum() for path in paths)
+
+
+def test_the_bytes_can_be_encrypted(tmp_path: Path) -> None:
+    def decode(content: bytes) -> bytes:
+        if not content.startswith(b"sealed"):
+            raise Unreadable
+        return content.removeprefix(b"sealed")
+
+    file = EntriesFile(tmp_path / "x", lambda content: b"sealed" + content, decode)
+    file.change({"a": 1})
+    assert file.read().values == {"a": 1}
+    file.path.write_text(json.dumps({"version": 1, "values": {"a": 2}}))
+    assert file.read().set_aside is not None
