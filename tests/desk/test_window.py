@@ -125,6 +125,39 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
     person.until(lambda: lookup.company.number == NUMBER)
 
 
+def test_the_title_names_page_and_environment(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Whoever switches between windows hears which one it is: page, what matters most there, program, environment."""
+    bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
+    person = sit()
+    routes: list[Route] = [
+        RecordRoute(bought.id),
+        RecordRoute(unknown.id),
+        QueuesRoute("unknown"),
+        PdfRoute(bought.id),
+    ]
+    titles: dict[str, list[str]] = {}
+    for language in ("en", "ja"):
+        person.opening.context.change_language(language)
+        titles[language] = []
+        for route in routes:
+            person.frame.show_route(route)
+            person.rest()
+            titles[language].append(person.window.windowTitle())
+    assert titles["en"] == [
+        "Credit check 1 · Bought · Support console (TEST)",
+        "Credit check 2 · Unknown · Support console (TEST)",
+        "Queues · Support console (TEST)",
+        "PDF of credit check 1 · Support console (TEST)",
+    ]
+    assert titles["ja"] == [
+        "与信チェック 1 · 購入済 · サポートコンソール（テスト）",
+        "与信チェック 2 · 結果不明 · サポートコンソール（テスト）",
+        "対応一覧 · サポートコンソール（テスト）",
+        titles["ja"][3],
+    ]
+    assert titles["ja"][3].endswith(" · サポートコンソール（テスト）")
+
+
 def test_what_spoke_the_other_language_is_gone(sit: Sit, console: Console) -> None:
     """Pages of the old language don't live on behind the window, reading and counting."""
     buy(console, NUMBER)
@@ -156,7 +189,7 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
     title = ["Record Credit check 1", "Corporation number 1 1803 0101 8771", "Corporation"]
     sides = [f"AlarmBox's number no. {record.credit_check_id}", "Raw answer"]
     offered = ["Open PDF", "Probe", "Open PDF"]
-    content = ["Timeline 4", "Timeline"]
+    content = ["Contents of the record", "Timeline"]
     verbs = ["Probe", "Re-fetch...", "Take", "Note", "Copy the story", "Evidence pack", "Search or command"]
     assert names == [*title, *sides, *offered, *content, *verbs]
 

@@ -6,12 +6,14 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from console.views.theme.theme import Appearance, current_appearance, install_appearance
+from console.views.widgets.accessibility import install_accessibility
 from console.views.widgets.focus_ring import install_focus_ring
 
 
 @pytest.fixture(scope="session")
 def dressed(qapp: QApplication) -> QApplication:
     install_appearance(qapp, theme="light")
+    install_accessibility(qapp)
     install_focus_ring()
     return qapp
 

@@ -111,10 +111,12 @@ class WindowOpening(QObject):
         from console.views.app.main_window import Frame
         from console.views.runtime.context import WindowContext
         from console.views.theme.theme import install_appearance
+        from console.views.widgets.accessibility import install_accessibility
 
         app = QApplication.instance()
         if isinstance(app, QApplication) and not is_rebuilt:
             install_appearance(app)
+            install_accessibility(app)
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
         self.context.language = self._language
         self.context.preferences.loaded.connect(self._apply_preferences)

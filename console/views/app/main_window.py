@@ -114,7 +114,7 @@ class Frame(CoveredWindow):
         frame.inside.addLayout(middle, 1)
         frame.inside.addWidget(self.status)
         self.window.setCentralWidget(frame)
-        self.window.setWindowTitle(context.translate("app.name"))
+        self._show_title()
         self._show_waiting()
         StatusCells(context, self.status)
         self._show_clock()
@@ -196,6 +196,7 @@ class Frame(CoveredWindow):
             return
         self.stack.setCurrentWidget(self._scroll_areas[page])
         page.show_route(route)
+        self._show_title()
         self.side.show_current(page.sidebar_key)
         page.take_focus()
 
@@ -205,6 +206,7 @@ class Frame(CoveredWindow):
         if kind not in self._pages and self.make_page is not None:
             page = self._pages[kind] = NoRightPage(self.context) if is_barred else self.make_page(route)
             self._scroll_areas[page] = PageScrollArea(page)
+            page.renamed.connect(self._show_title)
             self.stack.addWidget(self._scroll_areas[page])
         return self._pages.get(kind)
 
@@ -227,6 +229,15 @@ class Frame(CoveredWindow):
             self.current_page.refresh("asked")
 
     # -- bars around the pages
+
+    @Slot()
+    def _show_title(self) -> None:
+        """Name the window by its page, the program and the environment."""
+        translate = self.context.translate
+        environment = translate(f"environment.{self.context.settings.environment}")
+        program = translate("app.window_title", environment=environment)
+        page_name = self.current_page.page_name if self.current_page is not None else ""
+        self.window.setWindowTitle(" · ".join(part for part in (page_name, program) if part))
 
     @Slot()
     def _show_clock(self) -> None:

@@ -96,6 +96,7 @@ class ApprovalsPage(Page):
         right.setLayout(bars)
         self._middle = make_row(self.list, right, gap=0)
         self._middle.setStretch(1, 1)
+        self.rename(self.context.translate("screen.approvals"))
         self.add_part(self._middle, 1)
         self.add_hints()
 

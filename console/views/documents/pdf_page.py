@@ -116,6 +116,7 @@ class PdfPage(Page):
             self._close_document()
             self.route = route
             self.title.show_text(self.context.translate("pdf.title", id=route.record))
+            self.rename(self.title.plain)
             self.refresh("entered")
 
     def take_focus(self) -> None:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, Qt, Slot
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtGui import QAccessible, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.runtime.context import WindowContext
@@ -107,22 +107,28 @@ class PageHead(Surface):
 
 
 class Page(QWidget):
-    """Base class of the pages of the window.
+    """Base class of the pages of the window. Its name is in the title of the window and is read by screen readers;
+    a page with a PageHead is named by its title.
 
     `refresh` reads the data of a visible page at once, and of a hidden page when it is next shown. It gets a reason,
     a code such as "entered" or "changed". `sidebar_key` is the key of the sidebar entry to which the page belongs. A
     subclass adds its widgets with `add_part` and implements `read_data`; if its route has values, such as an id, it
     also implements `show_route`.
+
+    Signals:
+    - renamed: `page_name` is new.
     """
 
+    renamed = Signal()
     sidebar_key = ""
     help_key = "screen.help"
     hints: Sequence[KeyHint] = ()
+    accessible_role = QAccessible.Role.Pane
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self.context = context
-        self._pending_refresh_reason = ""
+        self.page_name = self._pending_refresh_reason = ""
         self._named_bars: dict[str, Bar] = {}
         self._lower_parts: list[QWidget] = []
         self._layout = QVBoxLayout(self)
@@ -145,6 +151,8 @@ class Page(QWidget):
             self._layout.addLayout(part, stretch)
         else:
             self._layout.addWidget(part, stretch)
+            if isinstance(part, PageHead):
+                self.rename(part.title.plain)
             if not stretch:
                 self._lower_parts.append(part)
         if stretch:
@@ -180,6 +188,14 @@ class Page(QWidget):
         self.bind_key(button.key, button.click)
 
     # -- display
+
+    def rename(self, *parts: str) -> None:
+        """Name the page by what it shows now, such as a record and its state, and emit `renamed`."""
+        name = " · ".join(part for part in parts if part)
+        if name != self.page_name:
+            self.page_name = name
+            self.setAccessibleName(name)
+            self.renamed.emit()
 
     def show_route(self, route: Route) -> None:
         """Show the content for a route of this page. The page is kept when the person leaves it, so its route may now

@@ -71,6 +71,7 @@ class EvidenceForm(QWidget):
         for number, (name, content) in enumerate(parts.items()):
             line, title = Surface(edge="top"), Surface(edge="top")
             line.setLayout(content)
+            line.setAccessibleName(self._context.translate(f"dialog.resolve.step_{name}"))
             title.setMinimumWidth(round(124 * current_appearance().scale))
             words = TextLabel(self._context.translate(f"dialog.resolve.step_{name}"), bold=True)
             title.setLayout(

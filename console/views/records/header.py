@@ -46,6 +46,7 @@ class RecordHead(Surface):
         for copyable in (self.title, self.number):
             copyable.copied.connect(self.copied)
         self.badges: list[Badge] = []
+        self._notable_word = ""
         self._badge_box = QHBoxLayout()
         self._badge_box.setSpacing(8)
         self._identity = self._build_identity()
@@ -160,7 +161,15 @@ class RecordHead(Surface):
         self._show_badges(badges)
         self._fit_parts()
 
+    @property
+    def notable_word(self) -> str:
+        """The word of the badge that matters most: certainty unless the outcome is simply known, otherwise state."""
+        return self._notable_word
+
     def _show_badges(self, keys: tuple[str, ...]) -> None:
+        state, certainty = keys[:2]
+        notable_key = state if certainty == "certainty.known" else certainty
+        self._notable_word = tokens().badges[notable_key].word(self._context.language)
         for badge in self.badges:
             self._badge_box.removeWidget(badge)
             badge.hide()

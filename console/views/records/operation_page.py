@@ -101,6 +101,7 @@ class OperationPage(Page):
         self.hide_reading_failure()
         operation, context = view.record, self.context
         self.id.show_id(wording.shorten_id(operation.id), operation.id)
+        self.rename(f"{self.title.plain} {self.id.short_form}")
         self._show_badges(view)
         show_explanation(self.form, view.explanation, context)
         self.form.set_actions(*self._buttons(view))

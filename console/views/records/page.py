@@ -170,6 +170,7 @@ class RecordPage(Page, Generic[V]):
             for name in self.bar_names():
                 self.hide_bar(name)
             self.head.show_reading(self.reading_title(route.id), str(route.id))
+            self.rename(self.head.title.short_form)
         self.head.show_place(route)
         self.refresh("entered")
 
@@ -232,6 +233,7 @@ class RecordPage(Page, Generic[V]):
     def _announce_change(self) -> None:
         """Announce title, badges and verdict if one of them differs from what was shown of the same record before."""
         title, badges = self.head.title.short_form, [badge.word for badge in self.head.badges]
+        self.rename(title, self.head.notable_word)
         shown_before, self._shown_state = self._shown_state, (title, *badges, self.form.verdict)
         if shown_before[:1] == self._shown_state[:1] and shown_before != self._shown_state:
             announce(self, spoken_text(title, ", ".join(badges), self.form.verdict))

@@ -102,6 +102,7 @@ class RefundForm(QWidget):
         )
         narrow_widget.setFixedWidth(round(168 * current_appearance().scale))
         choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap=16)
+        choice.setAccessibleName(translate("dialog.refund.extent"))
         extent = with_label(translate("dialog.refund.extent"), choice)
         self.after.setMinimumHeight(current_appearance().control_height("input"))
         after = with_label("", self.after)

@@ -60,18 +60,25 @@ class Announcer(QObject):
         self.notices: tuple[Notice, ...] = ()
 
     def announce(
-        self, widget: QWidget, sentence: str, *, shape: str, tone: Tone, route: RecordPageRoute | None
+        self,
+        widget: QWidget,
+        sentence: str,
+        *,
+        shape: str,
+        tone: Tone,
+        route: RecordPageRoute | None,
+        is_kept: bool,
     ) -> None:
-        """Announce the sentence that `widget` shows, and keep it."""
+        """Announce the sentence that `widget` shows, and keep it if `is_kept`."""
         page_route, cover = self._find_route(), self._find_cover()
         if route is None and isinstance(page_route, RecordPageRoute):
             route = page_route
         notice = Notice(sentence, shape, tone, self._now(), route)
-        if cover is None:
+        if cover is None and is_kept:
             self._announce_and_keep(notice)
-        elif cover is widget or cover.isAncestorOf(widget):
+        elif cover is None or cover is widget or cover.isAncestorOf(widget):
             self._speak(notice)
-        else:
+        elif is_kept:
             self._waiting.append(notice)
 
     def announce_waiting(self) -> None:
@@ -96,18 +103,25 @@ class Announcer(QObject):
 
 
 def announce(
-    widget: QWidget, sentence: str, *, shape: str = "", tone: Tone = "text", route: RecordPageRoute | None = None
+    widget: QWidget,
+    sentence: str,
+    *,
+    shape: str = "",
+    tone: Tone = "text",
+    route: RecordPageRoute | None = None,
+    is_kept: bool = True,
 ) -> None:
     """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window.
 
     A refusal (by its tone or its icon shape) is said at once, everything else after the sentence that is being said.
-    `route` is the record that the sentence is about, by default that of the visible page.
+    `route` is the record that the sentence is about, by default that of the visible page. With `is_kept` False, the
+    sentence isn't kept, because it only follows the keys, such as the current entry of the search box.
     """
     if not sentence:
         return
     announcer = find_announcer(widget)
     if announcer is not None:
-        announcer.announce(widget, sentence, shape=shape, tone=tone, route=route)
+        announcer.announce(widget, sentence, shape=shape, tone=tone, route=route, is_kept=is_kept)
     else:
         _speak(widget, sentence, tone, shape)
 

@@ -1,11 +1,13 @@
 """Definitions of a table's columns, and the types of their cells."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from console.views.theme.design_tokens import Language, Tone, tokens
 
+_BARE_NUMBER = re.compile(r"[\d ,./:-]*\d[\d ,./:-]*")
 Kind = Literal["text", "data", "amount", "age", "state", "check"]
 
 
@@ -73,8 +75,11 @@ class Column:
         return plain_text(self.cell(row))
 
     def spoken_row(self, row: Any) -> str:
-        """Return the text that a screen reader reads for this column of a row."""
-        return self.spoken(row) if self.spoken else self.text(row)
+        """Return the text that a screen reader reads for this column of a row. A bare number has its title before
+        it, such as "Client 2".
+        """
+        words = self.spoken(row) if self.spoken else self.text(row)
+        return f"{self.title} {words}" if self.title and _BARE_NUMBER.fullmatch(words) else words
 
 
 @dataclass(frozen=True, slots=True)

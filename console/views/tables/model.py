@@ -121,7 +121,7 @@ class PageCacheModel(QAbstractTableModel):
             return entry.text() if role != _Role.ToolTipRole else None
         column = self.columns[index.column()]
         if role == _Role.AccessibleTextRole:
-            return self.spoken_text(entry)
+            return self.spoken_text(entry) if index.column() == 0 else column.spoken_row(entry)
         if role == _Role.CheckStateRole:
             return self._check_state(entry) if column.kind == "check" else None
         return tooltip_text(column.spoken_row(entry)) if role == _Role.ToolTipRole else column.text(entry)
@@ -143,8 +143,10 @@ class PageCacheModel(QAbstractTableModel):
         return self.columns[column].cell(entry)
 
     def spoken_text(self, entry: Any) -> str:
-        """Return the text that a screen reader reads for a row or heading."""
-        return ", ".join(words for column in self.columns if (words := column.spoken_row(entry)))
+        """Return the text that a screen reader reads for a row: the name of its first cell. A text that stands in
+        several columns is read once.
+        """
+        return ", ".join(dict.fromkeys(words for column in self.columns if (words := column.spoken_row(entry))))
 
     def entry(self, row: int) -> Any | None:
         """Return the row or heading at this position; None for a placeholder."""

@@ -1,7 +1,7 @@
 """Two small widgets: the badge (a state as icon shape, word and colour) and the key cap (the picture of a key)."""
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Language, Tone, tokens
@@ -18,6 +18,8 @@ class Badge(PaintedWidget):
     """The badge of one state beside a title: icon and word, 24 px high, with a border of 1 px and a tinted
     background.
     """
+
+    accessible_role = QAccessible.Role.StaticText
 
     def __init__(self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None) -> None:
         """`axis` is the word for the kind of state, such as "Certainty"; only the accessible name (for screen
@@ -76,6 +78,8 @@ class Badge(PaintedWidget):
 
 class KeyCap(PaintedWidget):
     """A small widget that shows the name of a key, such as "Esc", in a frame like a key."""
+
+    accessible_role = QAccessible.Role.StaticText
 
     def __init__(self, key: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)

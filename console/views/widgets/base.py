@@ -4,7 +4,7 @@ from math import ceil
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, TypeRoleName
@@ -20,6 +20,7 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_shape
 from console.views.theme.theme import current_appearance
 
+_HEADING_ROLES: tuple[TypeRoleName, ...] = ("title", "dialog_title", "panel_title")
 Edge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
@@ -56,8 +57,11 @@ class ToneBox(QFrame):
 
 class TextLabel(QLabel):
     """A label with the font of one text role and the colour of one tone. Amounts, times and identifiers in its text
-    use the figures font.
+    use the figures font. Screen readers find the labels of titles as headings.
     """
+
+    accessible_role: QAccessible.Role | None = None
+    is_decoration = False
 
     def __init__(
         self,
@@ -73,6 +77,8 @@ class TextLabel(QLabel):
         super().__init__(parent)
         self._role: TypeRoleName = role
         self._bold = bold
+        if role in _HEADING_ROLES:
+            self.accessible_role = QAccessible.Role.Heading
         self.setWordWrap(wrap)
         if wrap:  # without this, a layout gives a sentence the width of its longest word
             self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -116,6 +122,8 @@ class ElidedLabel(PaintedWidget):
     name still have the whole text.
     """
 
+    accessible_role = QAccessible.Role.StaticText
+
     def __init__(
         self,
         text: str = "",
@@ -157,6 +165,8 @@ class ShapeIcon(PaintedWidget):
     """Shows an icon shape in the colour of a tone. A label beside it always has the same meaning, so the icon has no
     accessible name.
     """
+
+    is_decoration = True
 
     def __init__(self, shape: str, tone: Tone = "text", px: int = 16, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,7 +1,7 @@
 """A widget that shows an identifier in groups of digits and copies it without spaces."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, TypeRoleName
@@ -19,6 +19,7 @@ class CopyableId(QWidget):
 
     copied = Signal(str)
     focus_ring = 2
+    accessible_role = QAccessible.Role.StaticText
 
     def __init__(
         self,
@@ -37,9 +38,12 @@ class CopyableId(QWidget):
         super().__init__(parent)
         self.plain = plain
         self._name = name
+        if role == "title":
+            self.accessible_role = QAccessible.Role.Heading
         self.setAccessibleDescription(f"Ctrl+C {copy_word}")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._label = TextLabel(short_form, role, tone)
+        self._label.is_decoration = True  # the name of this widget contains it
         self._button = IconButton("copy", f"{copy_word}: {name}")
         self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._button.clicked.connect(self.copy_id)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QAccessible, QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
@@ -38,6 +38,8 @@ class MoneyBar(PaintedWidget):
     """A bar of 8 px height that shows the parts of an amount side by side. The parts differ in pattern, not only in
     colour.
     """
+
+    accessible_role = QAccessible.Role.Graphic
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,6 +101,8 @@ def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
 
 class Swatch(PaintedWidget):
     """A small square with the fill pattern of a part, beside the name of the part: the legend of the MoneyBar."""
+
+    is_decoration = True
 
     def __init__(self, part: MoneyPart) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QShowEvent, QWindow
+from PySide6.QtGui import QAccessible, QShowEvent, QWindow
 from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce, spoken_text
@@ -24,6 +24,8 @@ class Bar(QFrame):
     The bar stands above the content and never covers it. It is announced once when it appears, and again when its
     text changes. A bar that appears together with its window is a part of that window's text, and isn't announced.
     """
+
+    accessible_role = QAccessible.Role.Notification
 
     def __init__(
         self,
@@ -103,6 +105,7 @@ class ToastFrame(QFrame):
     """
 
     closed = Signal()
+    accessible_role = QAccessible.Role.Notification
 
     def __init__(
         self,

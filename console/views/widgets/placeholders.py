@@ -47,6 +47,8 @@ class SkeletonRows(PaintedWidget):
     quick reading shows none.
     """
 
+    is_decoration = True
+
     def __init__(self, rows: int = 3, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows = rows

@@ -8,6 +8,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from console.views.runtime.announcer import announce
+from console.views.runtime.parked_current import ParkedCurrent
 from console.views.tables.columns import StateCell
 from console.views.tables.delegates import draw_state
 from console.views.theme.design_tokens import tokens
@@ -89,7 +91,7 @@ class _ResultModel(QAbstractListModel):
         self.endResetModel()
 
 
-class OmniList(QListView):
+class OmniList(ParkedCurrent, QListView):
     """The list of results in the search box: entries under headings. The arrow keys skip headings and entries that
     can't be picked.
 
@@ -130,6 +132,12 @@ class OmniList(QListView):
         same_key_rows = [row for row in rows if key is not None and self._key_of(row) == key]
         for row in (same_key_rows or rows)[:1]:
             self.setCurrentIndex(self._answers.index(row))
+
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        """Say the current entry: the input keeps the focus, so a screen reader doesn't hear of it from Qt."""
+        super().currentChanged(current, previous)
+        if current.isValid() and self.isVisible():
+            announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_kept=False)
 
     def _key_of(self, row: int) -> object:
         line = self._answers.lines[row]

@@ -17,6 +17,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QPainter, QShortcut
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from console.views.runtime.parked_current import ParkedCurrent
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import baseline_in
 from console.views.theme.painting import draw_cached_shape, draw_frame
@@ -53,7 +54,7 @@ class _PlaceModel(QAbstractListModel):
         return None
 
 
-class SideBar(QListView):
+class SideBar(ParkedCurrent, QListView):
     """The list of main pages. The arrow keys change the current entry; Enter, a click or the shortcut opens its page.
 
     Signals:

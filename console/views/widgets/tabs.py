@@ -1,13 +1,14 @@
 """A bar of tabs with counts, and a line of 2 px in the accent colour under the current tab."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
 from PySide6.QtWidgets import QTabBar, QWidget
 
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import baseline_in
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
+from console.views.widgets.accessibility import TabNode
 
 _GAP_PX = 22  # px between two tabs, half of it on each side
 _COUNT_GAP_PX = 6
@@ -18,9 +19,12 @@ class Tabs(QTabBar):
     number.
     """
 
+    accessible_role = QAccessible.Role.PageTabList
+
     def __init__(self, name: str, *, margin: int | None = None, parent: QWidget | None = None) -> None:
         """`margin` is the space in px before the first word; None is the page's margin."""
         super().__init__(parent)
+        self._nodes: list[TabNode] = []
         self._margin = tokens().px("spacing", "page_margin") if margin is None else margin
         self.setAccessibleName(name)
         self.setDrawBase(False)
@@ -34,6 +38,8 @@ class Tabs(QTabBar):
         `data` is any value, which the method `data` returns later.
         """
         number = self.addTab(word)
+        self._nodes.append(TabNode(self, number))
+        self._nodes[-1].show()
         self.setTabData(number, (word, count, data))
         self._set_name(number)
         return number
@@ -50,7 +56,13 @@ class Tabs(QTabBar):
     def _set_name(self, number: int) -> None:
         word, count, _ = self.tabData(number)
         self.setAccessibleTabName(number, f"{word} {count}".strip())
+        self._nodes[number].setAccessibleName(f"{word} {count}".strip())
         self.setTabText(number, f"{word} {count}".strip())  # makes Qt measure the tab again
+
+    def tabLayoutChange(self) -> None:
+        super().tabLayoutChange()
+        for node in self._nodes:
+            node.setGeometry(self.tabRect(node.number))
 
     def tabSizeHint(self, index: int) -> QSize:
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QSize, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QAccessible, QResizeEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, tokens
@@ -69,6 +69,7 @@ class TopBar(Surface):
 
     search_requested = Signal()
     operator_requested = Signal()
+    accessible_role = QAccessible.Role.ToolBar
 
     def __init__(
         self,
@@ -145,6 +146,7 @@ class StatusBar(Surface):
     """
 
     link_pressed = Signal(str)
+    accessible_role = QAccessible.Role.StatusBar
 
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, raised=True, edge="top")

@@ -92,7 +92,9 @@ def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
     QTest.keyClicks(form.password.line_edit, "wrong")
     enter(form)
     form.show_failure(DENIED)
-    assert notice_of(form) == "Not signed in Name or password is not right, or the account may not use this database."
+    assert (
+        notice_of(form) == "Not signed in. Name or password is not right, or the account may not use this database."
+    )
     assert (form.user.text(), form.password.text()) == ("op-a", "")
     assert form.focusWidget() is form.password.line_edit
     assert form.button.isEnabled()
@@ -104,7 +106,7 @@ def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
     QTest.keyClicks(form.password.line_edit, "right")
     enter(form)
     form.show_failure(AWAY)
-    assert notice_of(form).startswith("No answer The database does not answer.")
+    assert notice_of(form).startswith("No answer. The database does not answer.")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert sent.args[0].password == "right"
@@ -180,7 +182,7 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
         enter(form)
     assert sent.args == ["wrong"]
     form.show_failure(None)
-    assert notice_of(form).startswith("Not unlocked The password is not right.")
+    assert notice_of(form).startswith("Not unlocked. The password is not right.")
     assert form.password.text() == ""
     form.show_failure(AWAY)
     assert "stays locked" in notice_of(form)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPersistentModelIndex, Qt
 from console.domain.errors import ConsoleError, ErrorCode
 from console.views.runtime.page_fetch import Page
 from console.views.runtime.tasks import Failure
-from console.views.tables.columns import Group
+from console.views.tables.columns import Column, Group
 from console.views.tables.paged_model import MAX_KEPT_PAGES, PagedModel
 from tests.views.tables.conftest import PAGE, Row, WatchedModel
 
@@ -178,9 +178,20 @@ def test_chosen_rows_are_chosen_by_key(watched_model: MakeModel) -> None:
 
 
 def test_a_row_is_read_out_whole(watched_model: MakeModel) -> None:
-    """A screen reader gets the row as one sentence, with the amount in words and the state named."""
-    index = watched_model(3).model.index(1, 2)
-    assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "1 min, A-1, 12,000 yen, Bought v1"
+    """The first cell is the row as one sentence, amount in words and state included; the others are cells."""
+    model = watched_model(3).model
+    names = [model.index(1, column).data(Qt.ItemDataRole.AccessibleTextRole) for column in range(model.columnCount())]
+    assert names[0] == "1 min, A-1, 12,000 yen, Bought v1"
+    assert "A-1" in names[1:]
+    assert "12,000 yen" in names[1:]
+
+
+def test_a_bare_number_is_read_with_its_title() -> None:
+    """ "2" alone says nothing; "Client 2" does. A word or an amount needs no title."""
+    spoken = [
+        Column("client", "Client", 80, lambda row: row).spoken_row(text) for text in ("2", "–", "¥500", "Bought")
+    ]
+    assert spoken == ["Client 2", "–", "¥500", "Bought"]
 
 
 def by_parity(row: Row) -> Group:

@@ -1,0 +1,180 @@
+"""The tree that a screen reader walks: what is on the screen, in reading order, each with a role and a name."""
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.widgets.badge import Badge, KeyCap
+from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.copyable_id import CopyableId
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.sidebar import Place, SideBar
+from console.views.widgets.tabs import Tabs
+from console.views.widgets.timeline import TimelineLine, TimelineList
+from console.views.widgets.window_bars import EnvironmentLabel
+
+Role = QAccessible.Role
+
+
+def node(widget: QWidget) -> QAccessibleInterface:
+    return QAccessible.queryAccessibleInterface(widget)
+
+
+def children(of: QAccessibleInterface) -> Iterator[QAccessibleInterface]:
+    for place in range(of.childCount()):
+        yield of.child(place)
+
+
+def names(of: QAccessibleInterface) -> list[str]:
+    return [child.text(QAccessible.Text.Name) for child in children(of)]
+
+
+def show(qtbot: QtBot, widget: QWidget) -> None:
+    qtbot.addWidget(widget)
+    widget.resize(640, 400)
+    widget.show()
+    widget.activateWindow()
+    qtbot.waitUntil(widget.isActiveWindow)
+    QApplication.processEvents()
+
+
+@pytest.mark.parametrize(
+    ("widget", "role", "name"),
+    [
+        (lambda: Badge("Unknown", "question", "unknown", axis="Certainty"), Role.StaticText, "Certainty: Unknown"),
+        (lambda: KeyCap("Esc"), Role.StaticText, "Esc"),
+        (lambda: EnvironmentLabel("TRAINING", "training"), Role.StaticText, "TRAINING"),
+        (lambda: ElidedLabel("Sakura Shoji"), Role.StaticText, "Sakura Shoji"),
+        (lambda: CopyableId("1 2", "12", "Number"), Role.StaticText, "Number 1 2"),
+        (lambda: CopyableId("Payment A", "A", "Record", role="title"), Role.Heading, "Record Payment A"),
+        (lambda: TextLabel("Queues", "title"), Role.Heading, "Queues"),
+        (lambda: TextLabel("Recent", "panel_title"), Role.Heading, "Recent"),
+        (lambda: TextLabel("words"), Role.StaticText, "words"),
+        (lambda: Bar("Not done", "Why."), Role.Notification, "Not done. Why."),
+    ],
+)
+def test_painted_words_are_text(qtbot: QtBot, widget: object, role: QAccessible.Role, name: str) -> None:
+    made: QWidget = widget()  # type: ignore[operator]  # it makes one
+    qtbot.addWidget(made)
+    assert (node(made).role(), node(made).text(QAccessible.Text.Name)) == (role, name)
+
+
+def test_a_named_container_is_a_group(qtbot: QtBot) -> None:
+    plain, named = Surface(), Surface()
+    named.setAccessibleName("What it consists of")
+    for widget in (plain, named):
+        qtbot.addWidget(widget)
+    assert (node(plain).role(), node(named).role()) == (Role.Client, Role.Grouping)
+
+
+def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
+    """Icons beside their word, empty labels and hidden parts aren't read; lines go from top to bottom."""
+    window = QWidget()
+    last, second, first = TextLabel("last"), TextLabel("second"), TextLabel("first")
+    hidden = TextLabel("hidden")
+    top = make_row(first, ShapeIcon("check"), second, TextLabel(""), None)
+    layout = make_column(hidden, gap=8)
+    layout.addLayout(top)
+    layout.addWidget(last)
+    for widget in (last, second, first):
+        widget.setParent(window)  # made in another order than they are read
+    window.setLayout(layout)
+    hidden.hide()
+    show(qtbot, window)
+    assert names(node(window)) == ["first", "second", "last"]
+    assert node(window).indexOfChild(node(last)) == 2
+    assert node(window).indexOfChild(node(hidden)) == -1
+    hidden.show()
+    QApplication.processEvents()
+    assert names(node(window)) == ["hidden", "first", "second", "last"]
+
+
+def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
+    pages = QStackedWidget()
+    for name in ("left", "shown"):
+        page = QWidget()
+        page.setLayout(make_column(TextLabel(name)))
+        pages.addWidget(page)
+    pages.setCurrentIndex(1)
+    show(qtbot, pages)
+    assert [names(page) for page in children(node(pages))] == [["shown"]]
+
+
+def test_a_tab_says_whether_it_is_selected_and_is_pressed(qtbot: QtBot) -> None:
+    """Only the current tab of a tab bar with the keyboard has the focus."""
+    window, tabs, button = QWidget(), Tabs("Contents"), KeyButton("Open")
+    for word in ("Timeline", "Notes"):
+        tabs.add(word, "2")
+    window.setLayout(make_column(tabs, button))
+    show(qtbot, window)
+    button.setFocus()
+    assert (node(tabs).role(), node(tabs).text(QAccessible.Text.Name)) == (Role.PageTabList, "Contents")
+    assert names(node(tabs)) == ["Timeline 2", "Notes 2"]
+    first, second = children(node(tabs))
+    assert [tab.role() for tab in (first, second)] == [Role.PageTab] * 2
+    assert [(tab.state().selected, tab.state().focused) for tab in (first, second)] == [(True, False), (False, False)]
+    actions = second.actionInterface()
+    assert actions is not None
+    actions.doAction("Press")
+    tabs.setFocus()
+    assert tabs.currentIndex() == 1
+    assert [(tab.state().selected, tab.state().focused) for tab in (first, second)] == [(False, False), (True, True)]
+    tabs.set_count(0, "3")
+    assert names(node(tabs)) == ["Timeline 3", "Notes 2"]
+
+
+def focused(of: QAccessibleInterface) -> list[str]:
+    return [child.text(QAccessible.Text.Name) for child in children(of) if child.state().focused]
+
+
+def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> None:
+    """Each list remembers its item, goes on from there, and paints it."""
+    window, timeline = QWidget(), TimelineList("Timeline")
+    bar = SideBar([Place("home", "home", "Home"), Place("queues", "list", "Queues"), Place("a", "list", "A")], "S")
+    timeline.show_lines([TimelineLine("1", "1", "check", "good", "", word) for word in ("a", "b", "c")])
+    window.setLayout(make_row(bar, timeline))
+    show(qtbot, window)
+    bar.show_current("queues")
+    timeline.setFocus()
+    QTest.keyClick(timeline, Qt.Key.Key_Down)
+    assert (focused(node(bar)), focused(node(timeline))) == ([], ["1, b"])
+    bar.setFocus()
+    assert (focused(node(bar)), focused(node(timeline))) == (["Queues"], [])
+    assert timeline.currentIndex().row() == 1
+    QTest.keyClick(bar, Qt.Key.Key_Down)
+    assert (bar.currentIndex().row(), focused(node(bar))) == (2, ["A"])
+    timeline.setFocus()
+    QTest.keyClick(timeline, Qt.Key.Key_Down)
+    assert (focused(node(bar)), focused(node(timeline))) == ([], ["1, c"])
+    bar.show_current("home")
+    assert bar.currentIndex().row() == 0
+    timeline.show_lines([])
+    assert timeline.currentIndex().row() == -1
+
+
+def test_nodes_go_with_their_widgets(qtbot: QtBot) -> None:
+    """Thousands of widgets come and go under the eyes of a screen reader."""
+    window = QWidget()
+    window.setLayout(make_column())
+    show(qtbot, window)
+    layout = window.layout()
+    assert layout is not None
+    for _ in range(300):
+        badge, tabs = Badge("Unknown", "question", "unknown"), Tabs("Tabs")
+        tabs.add("one")
+        layout.addWidget(badge)
+        layout.addWidget(tabs)
+        badge.show()
+        tabs.show()
+        assert names(node(window)) == ["Unknown", "Tabs"] or names(node(window)) == ["Tabs", "Unknown"]
+        assert names(node(tabs)) == ["one"]
+        badge.deleteLater()
+        tabs.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert names(node(window)) == []
