@@ -118,6 +118,10 @@ class CreditCheck:
     version: int
     created_at: datetime | None = None
     changed_at: datetime | None = None
+    state_since: datetime | None = None
+    """The instant at which state or certainty last changed; None if nobody knows it."""
+    sent_at: datetime | None = None
+    """The instant at which the purchase was sent; None for a row that another application wrote."""
     error_code: str | None = None
     viewing_over: bool = False
     duplicate_of: int | None = None

@@ -56,13 +56,14 @@ SELECT i, 1 + n % 3, digit || base,
   CASE WHEN earlier AND NOT failed THEN i + 1 END,
   CASE WHEN later AND i % 100 <> 99 THEN i - 1 END,
   '00000000-0000-4000-8000-' || substr('000000000000' || i, -12),
-  '2026-04-01 03:00:00.000000', '2026-04-01 03:00:00.000000', '2026-04-01 03:00:02.000000', 2
+  '2026-04-01 03:00:00.000000', '2026-04-01 03:00:00.000000', '2026-04-01 03:00:02.000000', {filling_money.SINCE}, 2
 FROM summed
 """
 _INTO = f"""INSERT INTO {TABLE} (
   id, client_id, corporation_number, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path,
   status, certainty, work_state, work_at, work_reason, work_attempts, error_code, viewing_over,
-  superseded_at, superseded_by, renews, operation_id, asked_at, created_at, changed_at, version)
+  superseded_at, superseded_by, renews, operation_id, asked_at, created_at, changed_at, state_since,
+  version)
 """
 _INDEXES = """SELECT INDEX_NAME, NON_UNIQUE, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX)
   FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{}' AND INDEX_NAME <> 'PRIMARY'

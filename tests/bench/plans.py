@@ -42,7 +42,12 @@ def _count_of(name: str, lapsed: queues.LapsedIds) -> Ask:
     return lambda conn: queues.count_queue(conn, name, lapsed)
 
 
-PLACES = {"first page": None, "later page": ("needs_review", 7), "last page": ("scheduled", 7)}
+_SINCE = datetime(2026, 4, 15, 3)  # noqa: DTZ001  # without a zone, as columns store it
+PLACES: dict[str, QueueKey | None] = {
+    "first page": None,
+    "later page": ("needs_review", _SINCE, 7),
+    "last page": ("scheduled", _SINCE, 7),
+}
 PARTS = {f"{part.kind} {name}": (part, name) for part in queue_tables.TABLES for name in part.queues}
 _ASKED = {
     f"{queue} {place}{' beside lapsed calls' if lapsed else ''}": (part, name, _page_of(part, name, after, lapsed))

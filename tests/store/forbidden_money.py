@@ -62,6 +62,7 @@ DATED = "the time of the server"
 FILLED = "are filled once"
 OTHERS = "of somebody else who still may act"
 LEFT = "captured is what is left"
+SINCE = "changes with the state alone"
 
 REFUND_CASES: Sequence[Forbidden] = (
     _f("refund: ask in another's name", reserve(), refund_row(maker="'{other}'"), words=IN_NAME),
@@ -72,6 +73,9 @@ REFUND_CASES: Sequence[Forbidden] = (
     _f("refund: begin with a key", reserve(), refund_row(provider_refund_key="'RFD-1'"), words=BEGINS),
     _f("refund: begin as sent", reserve(), refund_row(sent_count="1"), words=BEGINS),
     _f("refund: begin as unknown", reserve(), refund_row(certainty="'unknown'"), words=BEGINS),
+    _f("refund: date its state back", changed("refunds", ASKED, state_since="'2020-01-01'"), words=SINCE),
+    _f("payment: date its state back", changed("payments", FREE, state_since="'2020-01-01'"), words=SINCE),
+    _f("order: date its state back", changed("orders", UNPAID, state_since="'2020-01-01'"), words=SINCE),
     _f("refund: of nothing", refund_row(minor=0), words="one minor unit"),
     _f("refund: of less than nothing", refund_row(minor=-5), words="one minor unit"),
     _f("refund: of less than nothing, all checks off", *CHECKS_OFF, refund_row(minor=-5), words="one minor unit"),

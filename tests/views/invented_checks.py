@@ -63,7 +63,7 @@ def check(id: int = 17, **other: Any) -> CreditCheck:
 
 
 def item(record: CreditCheck) -> QueueItem:
-    return QueueItem(record, explain(record, NOW), record.changed_at)
+    return QueueItem(record, explain(record, NOW), record.state_since)
 
 
 class QueueServices:

@@ -21,7 +21,19 @@ from tests.views.invented_checks import NOW
 
 STRIP = MoneyParts("JPY", 12_000, 0, 0, 0, 0, 0, 12_000)
 LIMITS = Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
-ORDER = Order(3, "A-10442", "2010401907731", OrderState.PAID, "JPY", 12_000, (5,), 2, created_at=NOW, changed_at=NOW)
+ORDER = Order(
+    3,
+    "A-10442",
+    "2010401907731",
+    OrderState.PAID,
+    "JPY",
+    12_000,
+    (5,),
+    2,
+    created_at=NOW,
+    changed_at=NOW,
+    state_since=NOW,
+)
 ASIDE = SetAside(4, 5, 1, 6_000, "JPY", SetAsideState.OPEN, None, 1, NOW)
 
 
@@ -30,7 +42,7 @@ def payment(**other: Any) -> Payment:
     record = Payment(
         5, 3, "paypay", "A-10442", "0473888821990011", "2010401907731", "PAYER-1234", PaymentState.COMPLETED,
         Certainty.KNOWN, Work(), "JPY", 12_000, 12_000, 0, 0, 0, 7, paid_at=NOW, created_at=NOW, changed_at=NOW,
-        provider_state="COMPLETED", told_at=NOW,
+        state_since=NOW, provider_state="COMPLETED", told_at=NOW,
     )  # fmt: skip
     return replace(record, **other)
 
@@ -39,7 +51,7 @@ def refund(**other: Any) -> Refund:
     """Asked for by op-a, not decided."""
     record = Refund(
         9, 5, 3, 8_500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
-        reason="ordered twice", created_at=NOW - timedelta(minutes=24), changed_at=NOW,
+        reason="ordered twice", created_at=NOW - timedelta(minutes=24), changed_at=NOW, state_since=NOW,
     )  # fmt: skip
     return replace(record, **other)
 

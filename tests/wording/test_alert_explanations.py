@@ -20,7 +20,10 @@ AGO = NOW - timedelta(hours=2)
 PAID = replace(PAYMENT, paid_at=AGO)
 BROKEN: Mapping[str, tuple[Order, Payment]] = {
     "A": (replace(ORDER, state=OrderState.PENDING), PAID),
-    "B": (replace(ORDER, changed_at=AGO), replace(PAYMENT, state=PaymentState.PAYMENT_FAILED, captured_minor=0)),
+    "B": (
+        replace(ORDER, changed_at=AGO, state_since=AGO),
+        replace(PAYMENT, state=PaymentState.PAYMENT_FAILED, captured_minor=0),
+    ),
     "C after": (ORDER, replace(PAID, late_after=PaymentState.EXPIRED, refunded_minor=2_000)),
     "C cancelled": (replace(ORDER, state=OrderState.CANCELLED), PAID),
 }

@@ -25,13 +25,25 @@ LATER = NOW + timedelta(minutes=5)
 PERSON, ITSELF = WorkState.NEEDS_REVIEW, WorkState.SCHEDULED
 PAYMENT = Payment(
     5, 3, "paypay", "A-10442", "0473888821", "2010401907731", "****1234", PaymentState.COMPLETED, Certainty.KNOWN,
-    Work(), "JPY", 12_000, 12_000, 0, 0, 0, 7, paid_at=NOW, created_at=NOW, changed_at=NOW,
+    Work(), "JPY", 12_000, 12_000, 0, 0, 0, 7, paid_at=NOW, created_at=NOW, changed_at=NOW, state_since=NOW,
     expires_at=LATER, provider_minor=11_500,
 )  # fmt: skip
-ORDER = Order(3, "A-10442", "2010401907731", OrderState.PAID, "JPY", 12_000, (5,), 2, created_at=NOW, changed_at=NOW)
+ORDER = Order(
+    3,
+    "A-10442",
+    "2010401907731",
+    OrderState.PAID,
+    "JPY",
+    12_000,
+    (5,),
+    2,
+    created_at=NOW,
+    changed_at=NOW,
+    state_since=NOW,
+)
 REFUND = Refund(
     9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
-    decide_by=NOW + timedelta(hours=72), created_at=NOW, changed_at=NOW, last_sent_at=NOW,
+    decide_by=NOW + timedelta(hours=72), created_at=NOW, changed_at=NOW, state_since=NOW, last_sent_at=NOW,
 )  # fmt: skip
 UNKNOWN = replace(
     PAYMENT,

@@ -32,21 +32,21 @@ KIND_BY_TYPE: Mapping[type, str] = {
 _FIELD_NAMES_BY_TYPE: Mapping[type, str] = {
     CreditCheck: """
         id corporation_number client_id state certainty work credit_check_id company_name result purchased_at
-        expired_at pdf_file_path incomplete superseded_by operation_id version created_at changed_at error_code
-        viewing_over duplicate_of""",
+        expired_at pdf_file_path incomplete superseded_by operation_id version created_at changed_at state_since
+        sent_at error_code viewing_over duplicate_of""",
     Order: """
         id merch_txn_id corporation_number state currency total_minor payment_ids version work payment_method
-        atom_token_id atom_txn_id created_at changed_at""",
+        atom_token_id atom_txn_id created_at changed_at state_since""",
     Payment: """
         id order_id provider merchant_payment_id provider_payment_id corporation_number payer state certainty work
         currency captured_minor reserved_minor refunded_minor version asked_minor set_aside_minor left_minor url
         expires_at begun_at paid_at provider_state provider_minor provider_refunded_minor told_at error_code
-        operation_id created_at changed_at""",
+        operation_id created_at changed_at state_since""",
     Refund: """
         id payment_id amount_minor currency state certainty work maker checkers provider_refund_key
         provider_refund_id version order_id reason ticket intended_repeat checkers_needed declined_because
         sends_after decide_by first_sent_at last_sent_at sent_count provider_state told_at error_code operation_id
-        created_at changed_at""",
+        created_at changed_at state_since""",
     Operation: """
         id action subject state operator desk started_at ended_at corporation_number client_id outcome_class reason
         source""",

@@ -9,9 +9,16 @@ from datetime import datetime, timedelta
 from console.demo.samples import payment_writer as money_writer
 from console.demo.samples.credit_check_factory import CheckSample, SampleEvent
 from console.demo.samples.payment_factory import PaymentSample
-from console.demo.samples.record_rows import ColumnValues, answer_row, case_row, insert_rows, operation_row
+from console.demo.samples.record_rows import (
+    ColumnValues,
+    answer_row,
+    case_row,
+    entered_at,
+    insert_rows,
+    operation_row,
+)
 from console.domain.calendar_days import end_of_day, start_of_day
-from console.domain.records import CheckReport, Person, WorkReason
+from console.domain.records import Certainty, CheckReport, Person, WorkReason
 from console.services.process.context import ServiceContext
 from console.store.access import operators as people
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash, hashed_instant_text
@@ -107,6 +114,7 @@ def _check_row(
 ) -> ColumnValues:
     stored = reports.get(sample.id, [])
     changed_at = max((event.at for event in sample.events), default=sample.begun_at)
+    is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
     row = (
         _DEFAULT_COLUMNS
         | _foreign_row(sample)
@@ -117,6 +125,9 @@ def _check_row(
             "asked_at": to_naive_utc(sample.begun_at),
             "created_at": to_naive_utc(sample.begun_at),
             "changed_at": to_naive_utc(changed_at),
+            "state_since": to_naive_utc(
+                entered_at("credit-check", sample.status, sample.events, sample.begun_at, is_unknown=is_unknown)
+            ),
             "version": len(sample.events) + 1,
             "renews": renewed_ids.get(sample.id),
         }

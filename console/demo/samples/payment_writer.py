@@ -4,7 +4,8 @@ audit events.
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, REFUN
 from console.demo.samples.record_rows import ColumnValues
 from console.domain.payments.records import Payment, SetAsideState
 from console.domain.payments.states import PaymentState, RefundState, payment_path
+from console.domain.records import Certainty
 from console.domain.tasks.saga_progress import DONE_FACT
 from console.domain.tasks.states import SagaState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
@@ -95,7 +97,9 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
         sample.provider,
         sample.order_status,
     )
-    sample.order_id = orders.insert_order(conn, new_order, sample.at)
+    events = [event for kind, event in sample.events if kind == ORDER_KIND]
+    entered_at = rows.entered_at(ORDER_KIND, sample.order_status, events, sample.at)
+    sample.order_id = orders.insert_order(conn, replace(new_order, state_since=entered_at), sample.at)
     work = {name: value for name, value in sample.order_values.items() if name.startswith("work_")}
     order = orders.find(conn, sample.order_id)
     if work and order is not None:
@@ -115,14 +119,21 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
         values["provider_payment_id"] = sample.provider_payment_id
     first_state = _PaymentState.COMPLETED if sample.status is _PaymentState.REVERSED else sample.status
     path = payment_path(_PaymentState.INITIALIZING, first_state)
-    payments.follow_path(conn, _read_payment(conn, sample), path, sample.latest_event_at, **values)
+    payments.follow_path(conn, _read_payment(conn, sample), path, _entered_at(sample, first_state), **values)
     if sample.captured_minor:
         payments.capture_amount(conn, sample.id, sample.captured_minor, sample.latest_event_at)
         _book_on_account(conn, sample)
     if sample.status is _PaymentState.REVERSED:
-        payments.follow_path(conn, _read_payment(conn, sample), (_PaymentState.REVERSED,), sample.latest_event_at)
+        payment, entered_at = _read_payment(conn, sample), _entered_at(sample, sample.status)
+        payments.follow_path(conn, payment, (_PaymentState.REVERSED,), entered_at)
     if sample.status is _PaymentState.EXPIRED:
         _write_saga(conn, sample)
+
+
+def _entered_at(sample: PaymentSample, state: PaymentState) -> datetime:
+    events = [event for kind, event in sample.events if kind == PAYMENT_KIND]
+    is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
+    return rows.entered_at(PAYMENT_KIND, state, events, sample.at, is_unknown=is_unknown)
 
 
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:

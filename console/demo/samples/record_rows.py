@@ -1,12 +1,14 @@
 """Make rows that samples of every kind need: operations, evidence and cases."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Table, insert
 
-from console.demo.samples.credit_check_factory import JournalState, SampleAnswer
+from console.demo.samples.credit_check_factory import JournalState, SampleAnswer, SampleEvent
+from console.domain.transitions.entries import ENTERING_ACTIONS, UNKNOWN
 from console.services.process.context import ServiceContext
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
@@ -60,6 +62,16 @@ def operation_row(
         "lease_clock": boot_clock.boot_id(),
         "lease_expires": 0,
     }
+
+
+def entered_at(
+    kind: str, state: str, events: Iterable[SampleEvent], begun_at: datetime, *, is_unknown: bool = False
+) -> datetime:
+    """Return the time of the newest event that reports that the record entered this state, or that its outcome became
+    unknown; `begun_at` if there is no such event.
+    """
+    actions = ENTERING_ACTIONS[kind].get(UNKNOWN if is_unknown else state, ())
+    return max((event.at for event in events if event.action in actions), default=begun_at)
 
 
 def answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> ColumnValues:

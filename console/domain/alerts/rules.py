@@ -89,7 +89,7 @@ def find_broken_rule(
     ):
         return BrokenRule(Rule.PAID_UNNOTICED, paid[-1].id, _observed_text(order, paid), f"order={_O.PAID}")
     if _has_no_successful_payment(order, payments) and grace.has_passed(
-        Rule.PAID_WITHOUT_PAYMENT, _order_changed_at(order)
+        Rule.PAID_WITHOUT_PAYMENT, _order_state_since(order)
     ):
         by_id = sorted(payments, key=lambda payment: payment.id)
         return BrokenRule(
@@ -107,8 +107,8 @@ def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> boo
     )
 
 
-def _order_changed_at(order: Order) -> datetime:
-    return order.changed_at or order.created_at or _EARLIEST_INSTANT
+def _order_state_since(order: Order) -> datetime:
+    return order.state_since or order.created_at or _EARLIEST_INSTANT
 
 
 def _payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Sequence[Payment]:
@@ -132,7 +132,7 @@ def _payment_known_since(payment: Payment) -> datetime:
     """Return the instant at which the console learned that the payment was paid. If this instant isn't stored, return
     the time of the payment.
     """
-    return payment.booked_at or payment.paid_at or payment.changed_at or _EARLIEST_INSTANT
+    return payment.booked_at or payment.paid_at or payment.state_since or _EARLIEST_INSTANT
 
 
 @dataclass(frozen=True, slots=True)

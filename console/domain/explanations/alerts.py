@@ -51,8 +51,8 @@ def _facts(
     """Return the facts of the explanation. `age` is the time since the payment was paid or, for a paid order without
     a paid payment, since the order's state changed.
     """
-    paid = payment.paid_at or payment.booked_at or payment.changed_at
-    since = order.changed_at or order.created_at if finding.rule is Rule.PAID_WITHOUT_PAYMENT else paid
+    paid = payment.paid_at or payment.booked_at or payment.state_since
+    since = order.state_since or order.created_at if finding.rule is Rule.PAID_WITHOUT_PAYMENT else paid
     return {
         "id": order.id,
         "order": order.merch_txn_id,

@@ -112,8 +112,8 @@ def explain_order(record: Order, now: datetime, *, unpaid: bool = False, is_saga
         "id": record.id,
         "total": _money(record.total_minor, record.currency),
         "n": len(record.payment_ids),
-        "since": record.changed_at or record.created_at,
-        "age": now - record.changed_at if record.changed_at else None,
+        "since": record.state_since,
+        "age": now - record.state_since if record.state_since else None,
         "reason": record.work.reason,
     }
     if record.work.state is WorkState.NONE and is_saga_stuck:
@@ -164,7 +164,7 @@ def _payment_facts(record: Payment, order: Order | None) -> Facts:
         "refunded": _money(record.refunded_minor, record.currency),
         "left": _money(record.refundable_minor, record.currency),
         "aside": _money(record.set_aside_minor, record.currency),
-        "since": record.changed_at or record.created_at,
+        "since": record.state_since,
         "paid_at": record.paid_at,
         "expires_at": record.expires_at,
         "at": record.work.at,

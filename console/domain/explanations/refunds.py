@@ -66,7 +66,7 @@ def _facts(record: Refund) -> Facts:
         "checkers": record.checkers,
         "given": len(record.checkers),
         "needed": record.checkers_needed,
-        "since": record.changed_at or record.created_at,
+        "since": record.state_since,
         "asked_at": record.created_at,
         "sent_at": record.last_sent_at,
         "sends_after": record.sends_after,
@@ -118,7 +118,7 @@ def _explain_approved(record: Refund, facts: Facts, now: datetime) -> Explanatio
 
 
 def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanation:
-    since = record.last_sent_at or record.changed_at
+    since = record.last_sent_at or record.state_since
     is_long = since is not None and now - since > _SLOW_AFTER
     reason = "why.refund_submitted_long" if is_long else "why.refund_submitted"
     step = NextStep("next.refund_poll", facts, _probe_command(record))

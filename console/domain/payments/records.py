@@ -52,6 +52,8 @@ class Order:
     created_at: datetime | None = None
     changed_at: datetime | None = None
     work: Work = field(default_factory=Work)
+    state_since: datetime | None = None
+    """The instant at which the state last changed; None if nobody knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Payment:
     operation_id: str | None = None
     created_at: datetime | None = None
     changed_at: datetime | None = None
+    state_since: datetime | None = None
+    """The instant at which state or certainty last changed; None if nobody knows it."""
     account_minor: int = 0
     """Amount in minor units that the payment reserves on the corporation's account until the payment is captured or
     has ended.
@@ -154,6 +158,8 @@ class Refund:
     operation_id: str | None = None
     created_at: datetime | None = None
     changed_at: datetime | None = None
+    state_since: datetime | None = None
+    """The instant at which state or certainty last changed; None if nobody knows it."""
 
 
 @dataclass(frozen=True, slots=True)

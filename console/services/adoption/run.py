@@ -272,6 +272,8 @@ class AdoptionRun:
     # End
 
     def _finish_adoption(self, tx: Transaction) -> Tally:
+        if not self._database.is_server:
+            migrate.renew_file_constraints(tx.conn)
         if migrate.mark_adopted(tx.conn):
             self._context.record_audit(
                 tx, AuditAction.DATABASE_ADOPTED, None, {"zone": self._zone, **self._tally}, kind="database"

@@ -1,6 +1,7 @@
 """Read the queues of waiting records: pages and counts of the queues, unfinished operations, and leases in force."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from console.domain.desk_requests import PRESENCE_LEASE
@@ -25,6 +26,7 @@ from console.store.records import assignments as takes
 from console.store.refunds import approvals
 
 MOST_ROWS_PER_PAGE = 1_000
+_CURSOR_TIME = "%Y%m%dT%H%M%S%f"
 
 
 class Queues:
@@ -36,7 +38,8 @@ class Queues:
         self._context = context
 
     def read_page(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
-        """Return one page of the queue `name`; the records that need a person come first. `limit` is at most
+        """Return one page of the queue `name`; the records that need a person come first, and then the oldest.
+        `limit` is at most
         MOST_ROWS_PER_PAGE; `after` is the cursor that the previous page contains, None for the first page. Raises
         usage for an unknown queue or cursor.
         """
@@ -58,7 +61,7 @@ class Queues:
 
     def _make_queue_item(self, record: QueuedRecord, awaited_ids: frozenset[str]) -> QueueItem:
         awaiting = "second_person" if str(record.id) in awaited_ids else None
-        return QueueItem(record, _make_explanation(record, self._context.now(), awaiting), record.changed_at)
+        return QueueItem(record, _make_explanation(record, self._context.now(), awaiting), record.state_since)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most COUNT_CAP) and the time since which its oldest
@@ -164,19 +167,16 @@ def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
 
 
 def _format_cursor(place: QueuePosition) -> str:
-    return f"{place.work_state}.{place.kind}.{place.id}"
+    return f"{place.work_state}.{place.since:{_CURSOR_TIME}}.{place.kind}.{place.id}"
 
 
 def _read_cursor(text: str | None) -> QueuePosition | None:
     if text is None:
         return None
-    work, kind, number = (*text.split("."), "", "")[:3]
-    if (
-        text.count(".") != 2
-        or work not in list(WorkState)
-        or kind not in queues.KINDS
-        or not (number.isascii() and number.isdecimal())
-        or len(number) > 18
-    ):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR})
-    return queues.position_of(work, kind, int(number))
+    work, at, kind, number = (*text.split("."), "", "", "")[:4]
+    with suppress(ValueError):
+        since = datetime.strptime(at, _CURSOR_TIME)  # noqa: DTZ007  # without a zone, as the column stores it
+        is_number = number.isascii() and number.isdecimal() and len(number) <= 18
+        if text.count(".") == 3 and work in list(WorkState) and kind in queues.KINDS and is_number:
+            return queues.position_of(work, since, kind, int(number))
+    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR})

@@ -54,7 +54,8 @@ _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     _CREDIT_CHECKS_TABLE: (
         "corporation_number", "credit_check_id", "company_name", "purchased_at", "expired_at", "result",
         "pdf_file_path", "status", "certainty", "work_state", "work_at", "work_reason", "work_attempts", "error_code",
-        "viewing_over", "superseded_at", "superseded_by", "duplicate_of", "changed_at", "version",
+        "viewing_over", "superseded_at", "superseded_by", "duplicate_of", "changed_at", "state_since",
+        "version",
     ),
     "accounts": ("balance_minor", "reserved_minor", "version"),
     "alerts": ("resolved_at", "acknowledged_by", "acknowledged_at", "note"),
@@ -72,7 +73,7 @@ _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "orders": (
         "status", "updated_at", "atom_token_id", "atom_txn_id", "payment_method", "work_state", "work_at",
-        "work_reason", "work_attempts", "version",
+        "work_reason", "work_attempts", "state_since", "version",
     ),
     "outbox": ("next_at", "attempts", "trouble", "published_at"),
     "payment_events": ("payment_id", "done"),
@@ -81,7 +82,7 @@ _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "work_at", "work_reason", "work_attempts", "captured_minor", "reserved_minor", "refunded_minor",
         "set_aside_minor", "account_minor", "by_code", "handle", "url", "payment_expires_at", "begun_at", "paid_at",
         "provider_state", "provider_minor", "provider_refunded_minor", "told_at", "payment_last_event_id",
-        "error_code", "operation_id", "changed_at", "version", "booked_at", "late_after",
+        "error_code", "operation_id", "changed_at", "state_since", "version", "booked_at", "late_after",
     ),
     "provider_tokens": ("sealed", "expires_at", "version", "used_first", "changed_at"),
     "reconciliation_rows": ("case_opened",),
@@ -92,7 +93,8 @@ _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "refunds": (
         "refund_txn_id", "status", "certainty", "work_state", "work_at", "work_reason", "work_attempts",
         "declined_because", "provider_refund_key", "provider_state", "told_at", "first_sent_at", "last_sent_at",
-        "sent_count", "not_found", "first_not_found_at", "error_code", "operation_id", "changed_at", "version",
+        "sent_count", "not_found", "first_not_found_at", "error_code", "operation_id", "changed_at",
+        "state_since", "version",
     ),
     "request_ids": (
         "command", "fingerprint", "state", "begun_ms", "subject_kind", "subject_id", "operation_id", "answer", "desk",

@@ -8,6 +8,7 @@ that aren't in service. Only the schema account may adopt rows.
 from console.domain.permissions import APPROVER, OPERATOR
 from console.domain.records import Certainty, CheckState, WorkState
 from console.domain.transitions.tables import CREDIT_CHECK_TRANSITIONS
+from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
     UTC_NOW,
     Rule,
@@ -39,7 +40,7 @@ _FIXED_COLUMNS = ("id", "client_id", "renews", "operation_id", "asked_at", "crea
 _OWN_COLUMNS = (
     "certainty", "work_state", "work_at", "work_reason", "work_attempts", "error_code", "viewing_over",
     "incomplete_accepted", "superseded_at", "superseded_by", "renews", "duplicate_of", "operation_id", "asked_at",
-    "created_at", "changed_at", "version",
+    "created_at", "changed_at", "state_since", "version",
 )  # fmt: skip
 _PENDING, _SUCCESS, _ERROR = (
     f"'{state.value}'" for state in (CheckState.PENDING, CheckState.SUCCESS, CheckState.ERROR)
@@ -120,6 +121,7 @@ PEOPLE_UPDATE_RULES = (
     Rule(unchanged_sql(*_FIXED_COLUMNS), "whose credit check it is never changes"),
     Rule("NEW.version = OLD.version + 1", "each change raises the version by one"),
     Rule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
+    state_since.server_rule("status", "certainty"),
     Rule(
         f"{unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS})",
         "what was bought stays bought",

@@ -9,6 +9,7 @@ from console.domain.payments.provider_registry import ProviderTraits, registered
 from console.domain.payments.records import OrderState
 from console.domain.records import WorkState
 from console.domain.transitions.tables import ORDER_TRANSITIONS
+from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
     VERSION_RULE,
     WORK_STATE_RULE,
@@ -27,7 +28,7 @@ from console.store.constraints.sql_expressions import (
 from console.store.schema.payments import orders
 
 TABLE = orders.name
-_OWN_COLUMNS = ("work_state", "work_at", "work_reason", "work_attempts", "version")
+_OWN_COLUMNS = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
 _OWN_PAYMENTS = "payments p WHERE p.order_id = OLD.id"
 _CANNOT_BE_PAID = not_exists_sql(
     f"{_OWN_PAYMENTS} AND (p.status IN {state_list_sql(WAITING_STATES | PAID_STATES)} OR p.certainty = 'unknown')"
@@ -83,6 +84,7 @@ PEOPLE_UPDATE_RULES = (
     ),
     *_FILL_RULES,
     _STATE_RULE,
+    state_since.server_rule("status"),
     WORK_STATE_RULE,
     Rule(
         implies_sql(

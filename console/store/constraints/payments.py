@@ -16,6 +16,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
 from console.domain.transitions.tables import HOLDING_REFUND_STATES, SET_ASIDE_TRANSITIONS
 from console.store.constraints import limits as limit_rules
+from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
     CERTAINTY_RULE,
     NEVER_TRUE,
@@ -158,6 +159,7 @@ _PAYMENT_UPDATE_RULES = (
         "a payer's time is never made shorter",
     ),
     Rule(is_allowed_step_sql(PAYMENT_STEPS, "status"), "no such step of a payment"),
+    state_since.server_rule("status", "certainty"),
     CERTAINTY_RULE,
     WORK_STATE_RULE,
     _LATE_AFTER_RULE,

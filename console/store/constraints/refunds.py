@@ -18,7 +18,7 @@ from console.domain.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
 from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES, REFUND_TRANSITIONS
-from console.store.constraints import limits
+from console.store.constraints import limits, state_since
 from console.store.constraints.sql_expressions import (
     CERTAINTY_RULE,
     FOR_SCHEMA_ACCOUNT_TOO,
@@ -332,6 +332,7 @@ UPDATE_RULES = (
     VERSION_RULE,
     _SAME_REQUEST_RULE,
     _STATE_RULE,
+    state_since.server_rule("status", "certainty"),
     _ENDED_RULE,
     WORK_STATE_RULE,
     *_DECISION_RULES,

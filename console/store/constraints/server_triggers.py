@@ -21,7 +21,7 @@ from console.store.access.grants import (
 )
 from console.store.access.people_views import NAME_WITHOUT_HOST
 from console.store.constraints import credit_checks as checks
-from console.store.constraints import desk_requests, orders, row_counters, server_rules
+from console.store.constraints import desk_requests, orders, row_counters, server_rules, state_since
 from console.store.constraints import payments as payment_rules
 from console.store.constraints import refunds as refund_rules
 from console.store.constraints import worker as worker_rules
@@ -179,14 +179,20 @@ def _triggers_of_credit_checks() -> Iterator[Trigger]:
     )
     for event, people, by_others_rules in by_both:
         operation = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
-        yield Trigger(checks.TABLE, event, _trigger_body(people, by_others_rules, operation))
+        last = state_since.server_assignment(checks.TABLE, event)
+        yield Trigger(checks.TABLE, event, _trigger_body(people, by_others_rules, operation, last=last))
 
 
 def _triggers_of_orders() -> Iterator[Trigger]:
     by_others = (*orders.OTHERS_INSERT_RULES, *row_counters.id_rules_for_others(orders.TABLE))
-    yield Trigger(orders.TABLE, "INSERT", _trigger_body(orders.PEOPLE_INSERT_RULES, by_others))
-    yield Trigger(orders.TABLE, "UPDATE", _trigger_body(orders.PEOPLE_UPDATE_RULES, orders.OTHERS_UPDATE_RULES))
-    yield Trigger(orders.TABLE, "DELETE", _trigger_body(orders.PEOPLE_DELETE_RULES, orders.OTHERS_DELETE_RULES))
+    by_both: Sequence[tuple[Event, Sequence[Rule], Sequence[Rule]]] = (
+        ("INSERT", orders.PEOPLE_INSERT_RULES, by_others),
+        ("UPDATE", orders.PEOPLE_UPDATE_RULES, orders.OTHERS_UPDATE_RULES),
+        ("DELETE", orders.PEOPLE_DELETE_RULES, orders.OTHERS_DELETE_RULES),
+    )
+    for event, people, by_others_rules in by_both:
+        last = state_since.server_assignment(orders.TABLE, event)
+        yield Trigger(orders.TABLE, event, _trigger_body(people, by_others_rules, last=last))
 
 
 def _triggers_of_stock() -> Iterator[Trigger]:
@@ -217,12 +223,14 @@ def _trigger_body(
     rules_of_others: Sequence[Rule] | None = None,
     more_declarations: str = "",
     person_declaration: str = _PERSON_DECLARATION,
+    last: str = "",
 ) -> str:
     """Return the SQL body of a trigger. Rules with `binds_schema_account` bind every account. The other rules bind
     every account but the trigger's owner.
 
     If `rules_of_others` is given, accounts that aren't operators are bound by these rules instead of the other rules.
-    `person_declaration` declares the variable `me`; `more_declarations` is SQL that follows it.
+    `person_declaration` declares the variable `me`; `more_declarations` is SQL that follows it. `last` is the
+    trigger's last statement.
     """
     lines = [*_ACCOUNT_DECLARATIONS, person_declaration, *([more_declarations] if more_declarations else [])]
     lines += [_refusal_sql(rule) for rule in rules if rule.binds_schema_account]
@@ -232,7 +240,8 @@ def _trigger_body(
         lines += people
     else:
         lines += [f"IF {is_operator_sql()} THEN", *people, "ELSE", *map(_refusal_sql, rules_of_others), "END IF;"]
-    return "\n".join((*lines, "END IF;", "END")).replace("IF me <> owner THEN\nEND IF;\n", "")
+    lines += ["END IF;", *([last] if last else []), "END"]
+    return "\n".join(lines).replace("IF me <> owner THEN\nEND IF;\n", "")
 
 
 def _refusal_sql(rule: Rule) -> str:

@@ -18,7 +18,7 @@ from console.domain.transitions.tables import (
     REFUND_TRANSITIONS,
     SET_ASIDE_TRANSITIONS,
 )
-from console.store.constraints import sqlite_worker
+from console.store.constraints import sqlite_worker, state_since
 from console.store.constraints.payments import INITIAL_STATES
 from console.store.constraints.sql_expressions import VERSION_RULE, Rule, exists_sql, state_list_sql
 from console.store.constraints.sqlite_expressions import (
@@ -35,15 +35,19 @@ _SUM_COLUMNS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside
 
 def renew_triggers(conn: Connection) -> None:
     """Drop and create again all triggers of the console, in the caller's transaction."""
-    for constraint in CONSTRAINTS:
-        conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {constraint.name}")
-        conn.exec_driver_sql(constraint.sql)
+    for trigger in _required_triggers(conn):
+        conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {trigger.name}")
+        conn.exec_driver_sql(trigger.sql)
 
 
 def missing_triggers(conn: Connection) -> tuple[str, ...]:
     """Return the names of the triggers that are missing or altered."""
     existing = {str(name): str(sql) for name, sql in conn.exec_driver_sql(_TRIGGERS_QUERY)}
-    return tuple(constraint.name for constraint in CONSTRAINTS if existing.get(constraint.name) != constraint.sql)
+    return tuple(trigger.name for trigger in _required_triggers(conn) if existing.get(trigger.name) != trigger.sql)
+
+
+def _required_triggers(conn: Connection) -> tuple[Constraint | state_since.FileTrigger, ...]:
+    return (*CONSTRAINTS, *state_since.file_triggers(conn))
 
 
 def _refund_sum(states: Collection[RefundState], payment: str) -> str:
@@ -98,6 +102,7 @@ _REFUND_UPDATE_RULES: Rules = (
     Rule(f"NOT {_IS_SENT} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"),
     Rule(f"{unchanged_sql('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"),
     Rule("NEW.status <> 'completed' OR length(trim(NEW.refund_txn_id)) > 0", "completed with the provider's number"),
+    state_since.file_rule("status", "certainty"),
 )  # fmt: skip
 _PAYMENT_INSERT_RULES: Rules = (
     no_replacement_rule("payments"),
@@ -119,6 +124,7 @@ _PAYMENT_UPDATE_RULES: Rules = (
         "the provider's number is set once",
     ),
     Rule(is_allowed_step_sql(PAYMENT_STEPS), "no such step of a payment"),
+    state_since.file_rule("status", "certainty"),
     Rule(
         f"min({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)}) >= 0 AND NEW.captured_minor <= {LARGEST_MINOR}"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",

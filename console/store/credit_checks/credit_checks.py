@@ -240,6 +240,7 @@ def insert_pending(
         "asked_at": at,
         "created_at": at,
         "changed_at": at,
+        "state_since": at,
     }
     if given_id is not None:
         row["id"] = given_id
@@ -261,6 +262,8 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
         states.require_check_transition(record.state, CheckState(str(target)))
         values["status"] = CheckState(str(target)).value
     values |= _dates_in_zone(record.dates_zone, values)
+    if target not in (None, record.state) or values.get("certainty", record.certainty) != record.certainty:
+        values["state_since"] = to_naive_utc(now)
     values |= {"version": record.version + 1, "changed_at": to_naive_utc(now)}
     which = {"of": record.id, "as_read": record.version}
     if conn.execute(_update_of(tuple(values)), values | which).rowcount != 1:

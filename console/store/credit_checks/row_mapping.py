@@ -9,7 +9,7 @@ from typing import Any
 from console.domain.calendar_days import to_utc
 from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
-from console.store.database.instants import to_aware_utc
+from console.store.database.instants import known_instant, to_aware_utc
 from console.store.schema.core import credit_checks
 
 _t = credit_checks.c
@@ -18,6 +18,7 @@ COLUMNS = (
     _t.work_at, _t.work_reason, _t.work_attempts, _t.credit_check_id, _t.company_name, _t.result, _t.purchased_at,
     _t.expired_at, _t.pdf_file_path, _t.superseded_by, _t.operation_id, _t.version, _t.created_at, _t.changed_at,
     _t.error_code, _t.viewing_over, _t.duplicate_of, _t.work_state, _t.dates_zone,
+    _t.state_since, _t.asked_at,
 )  # fmt: skip
 
 
@@ -52,6 +53,8 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         duplicate_of,
         own_work,
         dates_zone,
+        since,
+        sent,
     ) = row
     state = CheckState(status)
     work = Work(WorkState(work_state), _in_utc(work_at), work_reason, attempts)
@@ -83,6 +86,8 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         version=version,
         created_at=_in_utc(created),
         changed_at=_in_utc(changed),
+        state_since=known_instant(since),
+        sent_at=_in_utc(sent),
         error_code=error_code,
         viewing_over=bool(viewing_over),
         duplicate_of=duplicate_of,

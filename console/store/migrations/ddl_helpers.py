@@ -44,6 +44,37 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
         op.add_column(table, column)
 
 
+def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
+    """Add a column as `add_column` does. In an adopted table it is hidden as the adoption hides the console's
+    columns,
+    from `SELECT *` and from an INSERT without a list of columns.
+    """
+    if is_on_server() and _is_hidden(table, "work_state") and column.name not in _columns(table):
+        ddl = sa.schema.CreateColumn(column).compile(dialect=op.get_bind().dialect)
+        op.execute(f"ALTER TABLE {table} ADD COLUMN {ddl} INVISIBLE")
+    else:
+        add_column(table, column)
+
+
+def replace_index(name: str, table: str, columns: list[str]) -> None:
+    """Give an index other columns, by dropping and creating it, unless it has these columns."""
+    present = {str(index["name"]): index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
+    if name in present and present[name] != columns:
+        op.drop_index(name, table)
+    create_index(name, table, columns, unique=False)
+
+
+def _is_hidden(table: str, column: str) -> bool:
+    extra = op.get_bind().scalar(
+        sa.text(
+            "SELECT extra FROM information_schema.columns"
+            " WHERE table_schema = DATABASE() AND table_name = :name AND column_name = :of"
+        ),
+        {"name": table, "of": column},
+    )
+    return "INVISIBLE" in str(extra).upper()
+
+
 def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> None:
     """Give a derived column another expression, by dropping and adding the column. First drops `index`, which
     contains the column; the caller creates it again.

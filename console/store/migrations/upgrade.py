@@ -160,7 +160,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
                 _run_alembic(tx.conn)
                 _store_database_id(tx.conn)
             if not database.is_server:
-                _renew_file_constraints(tx.conn)
+                renew_file_constraints(tx.conn)
         if database.is_server:
             renew_constraints(database)
     return before, SCHEMA_VERSION
@@ -185,8 +185,8 @@ def renew_constraints(database: Database) -> None:
         grants.renew_role_rights(conn)
 
 
-def _renew_file_constraints(conn: Connection) -> None:
-    """Create missing and altered triggers of an SQLite database, in the upgrade's transaction."""
+def renew_file_constraints(conn: Connection) -> None:
+    """Create missing and altered triggers of an SQLite database, in the caller's transaction."""
     from console.store.constraints import sqlite_money
 
     if sqlite_money.missing_triggers(conn):

@@ -19,7 +19,7 @@ from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.compare_and_swap import work_values as work_values
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import known_instant, to_naive_utc
 from console.store.payments.row_mapping import in_utc
 from console.store.schema.payments import orders, payments
 
@@ -28,7 +28,7 @@ _t, _p = orders.c, payments.c
 COLUMNS = (
     _t.id, _t.merch_txn_id, _t.corporation_number, _t.number_key, _t.status, _t.currency, _t.total_amount, _t.version,
     _t.payment_method, _t.created_at, _t.updated_at, _t.work_state, _t.work_at, _t.work_reason, _t.work_attempts,
-    _t.atom_token_id, _t.atom_txn_id,
+    _t.atom_token_id, _t.atom_txn_id, _t.state_since,
 )  # fmt: skip
 UNREADABLE_STATE_REASON = WorkReason.STATE_UNREADABLE
 """Work reason of an order whose stored state isn't an `OrderState`."""
@@ -58,6 +58,8 @@ class NewOrder:
     user_id: str | None = None
     payment_method: str | None = None
     state: OrderState = OrderState.PENDING
+    state_since: datetime | None = None
+    """The instant since which the order has this state; None: since it is inserted."""
 
 
 def find(conn: Connection, order_id: int) -> Order | None:
@@ -103,7 +105,7 @@ def to_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
     """
     (
         order_id, number, raw_corporation, corporation, status, currency, total, version, method, created, updated,
-        work_state, work_at, work_reason, attempts, token, transaction,
+        work_state, work_at, work_reason, attempts, token, transaction, since,
     ) = row  # fmt: skip
     work = Work(WorkState(work_state), in_utc(work_at), work_reason, attempts)
     if status not in _KNOWN_STATES:
@@ -122,6 +124,7 @@ def to_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         atom_txn_id=transaction,
         created_at=in_utc(created),
         changed_at=in_utc(updated),
+        state_since=known_instant(since),
         work=work,
     )
 
@@ -150,6 +153,7 @@ def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
         "status": new.state.value,
         "created_at": to_naive_utc(now),
         "updated_at": to_naive_utc(now),
+        "state_since": to_naive_utc(new.state_since or now),
     }
     return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
 
@@ -165,6 +169,8 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
         values["status"] = target = OrderState(str(values["status"]))
         states.require_transition(states.ORDER_TRANSITIONS, order.state, target)
     written = {**values, "updated_at": now}
+    if values.get("status", order.state) is not order.state:
+        written["state_since"] = now
     compare_and_swap.update_if_unchanged(conn, orders, (order.id, order.version), written, status=order.state)
     compare_and_swap.announce_change(conn, KIND, order.id, now)
 

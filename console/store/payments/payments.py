@@ -166,6 +166,7 @@ def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
         "operation_id": new.operation_id,
         "created_at": to_naive_utc(now),
         "changed_at": to_naive_utc(now),
+        "state_since": to_naive_utc(now),
         "booked_at": to_naive_utc(now) if new.state in PAID_STATES else None,
     } | compare_and_swap.id_column(new.given_id)
     return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
@@ -196,6 +197,8 @@ def follow_path(
         compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {"status": step})
         version += 1
     last = {"status": path[-1], **_columns_when_paid(payment, path, now)} if path else {}
+    if path or values.get("certainty", payment.certainty) != payment.certainty:
+        last["state_since"] = now
     compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {**values, **last, "changed_at": now})
     compare_and_swap.announce_change(conn, KIND, payment.id, now)
 

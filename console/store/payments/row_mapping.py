@@ -9,7 +9,7 @@ from typing import Any
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
-from console.store.database.instants import to_aware_utc
+from console.store.database.instants import known_instant, to_aware_utc
 from console.store.schema.payments import payments
 
 _t = payments.c
@@ -20,6 +20,7 @@ COLUMNS = (
     _t.by_code, _t.handle, _t.url, _t.payment_expires_at, _t.begun_at, _t.paid_at, _t.provider_state,
     _t.provider_minor, _t.provider_refunded_minor, _t.told_at, _t.payment_last_event_id, _t.error_code,
     _t.operation_id, _t.created_at, _t.changed_at, _t.account_minor, _t.booked_at, _t.late_after,
+    _t.state_since,
 )  # fmt: skip
 LAPSED_WORK = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
 """Work of a record that is shown while its operation has lapsed (its process crashed or froze), until a due task
@@ -35,7 +36,7 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
         payment_id, order_id, provider, merchant_id, provider_id, number, payer, status, certainty, work_state,
         work_at, work_reason, attempts, currency, asked_minor, captured, reserved, refunded, set_aside, version,
         by_code, handle, url, expires, begun, paid, word, word_minor, word_refunded, told_at, event, error, operation,
-        created, changed, account, booked, late_after,
+        created, changed, account, booked, late_after, since,
     ) = row  # fmt: skip
     record = Payment(
         id=payment_id,
@@ -70,6 +71,7 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
         operation_id=operation,
         created_at=in_utc(created),
         changed_at=in_utc(changed),
+        state_since=known_instant(since),
         account_minor=account,
         booked_at=in_utc(booked),
         late_after=PaymentState(late_after) if late_after else None,

@@ -63,7 +63,7 @@ REFUND_QUERIES = TableQueries(
     kind=refunds.KIND,
     id=_r.id,
     work_state=_r.work_state,
-    changed_at=_r.changed_at,
+    state_since=_r.state_since,
     rows=refunds.all_records(),
     read=refunds.read_refunds,
     queues={
@@ -80,7 +80,7 @@ PAYMENT_QUERIES = TableQueries(
     kind=payments.KIND,
     id=_p.id,
     work_state=_p.work_state,
-    changed_at=_p.changed_at,
+    state_since=_p.state_since,
     rows=payments.all_records(),
     read=lambda _, rows, lapsed: [payment_rows.to_record(row, lapsed) for row in rows],
     queues={
@@ -95,7 +95,7 @@ ORDER_QUERIES = TableQueries(
     kind=orders.KIND,
     id=_o.id,
     work_state=_o.work_state,
-    changed_at=_o.updated_at,
+    state_since=_o.state_since,
     rows=orders.all_records(),
     read=lambda conn, rows, _: orders.read_orders(conn, rows),
     queues={
@@ -107,7 +107,7 @@ CREDIT_CHECK_QUERIES = TableQueries(
     kind=credit_checks.KIND,
     id=_c.id,
     work_state=_c.seen_work,
-    changed_at=_c.changed_at,
+    state_since=_c.state_since,
     rows=credit_checks.all_records(),
     read=lambda _, rows, lapsed: [to_record(row, lapsed) for row in rows],
     queues={
@@ -120,6 +120,7 @@ CREDIT_CHECK_QUERIES = TableQueries(
     may_be_lapsed=PENDING_CHECK,
 )
 TABLES = (REFUND_QUERIES, PAYMENT_QUERIES, ORDER_QUERIES, CREDIT_CHECK_QUERIES)
-"""Queries of all tables with queues. A page shows the records of one work state in this order: refunds, payments,
-orders, credit checks.
+"""Queries of all tables with queues. A page shows the records of one work state by age, whatever their kind; records
+of
+the same instant stand in this order: refunds, payments, orders, credit checks.
 """

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import CompoundSelect, Connection, Row, and_, or_, select, union_all
 
-from console.domain.records import CreditCheck, WorkReason, WorkState
+from console.domain.records import CreditCheck, WorkReason
 from console.store.credit_checks import credit_checks
 from console.store.database.instants import to_aware_utc
 from console.store.queues.definitions import PENDING_CHECK, TABLES
@@ -26,11 +26,12 @@ _t = table.c
 
 
 class QueuePosition(NamedTuple):
-    """Position of a record in a queue: its stored work state, the index of its kind in `KINDS`, and its id. Queues
-    are sorted by these three values.
+    """Position of a record in a queue: its stored work state, the instant since which its state holds (naive, UTC;
+    EPOCH_START if nobody knows it), the index of its kind in `KINDS`, and its id. Queues are sorted by these values.
     """
 
     work_state: str
+    since: datetime
     kind_index: int
     id: int
 
@@ -40,26 +41,24 @@ class QueuePosition(NamedTuple):
         return KINDS[self.kind_index]
 
 
-def position_of(work_state: str, kind: str, record_id: int) -> QueuePosition:
-    """Return the position of a record with this stored work state, kind and id."""
-    return QueuePosition(work_state, KINDS.index(kind), record_id)
+def position_of(work_state: str, since: datetime, kind: str, record_id: int) -> QueuePosition:
+    """Return the position of a record with this stored work state, instant, kind and id."""
+    return QueuePosition(work_state, since, KINDS.index(kind), record_id)
 
 
 def queue_page(
     conn: Connection, name: str, after: QueuePosition | None, limit: int, lapsed: LapsedIds
 ) -> tuple[tuple[QueuePosition, QueuedRecord], ...]:
     """Return at most `limit` records of the queue `name` with their positions, sorted by work state (needs_review
-    first), then by kind, then by id. `after` is the last position of the previous page; None for the first page.
+    first), then by age over all kinds, the oldest first. `after` is the last position of the previous page; None for
+    the first page.
     """
-    first = after.work_state if after else WorkState.NEEDS_REVIEW
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, part in enumerate(TABLES):
         if name in part.queues:
             rows = part.page(conn, name, _key_after(after, rank), limit, _lapsed_of_table(part, lapsed))
-            entries += [(QueuePosition(work, rank, row_id), row) for (work, row_id), row in rows]
-            entries.sort(key=_position_of_entry)
-            if entries[limit - 1 : limit] and entries[limit - 1][0].work_state == first:
-                break  # the records of the other kinds come later
+            entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
+    entries.sort(key=_position_of_entry)
     return tuple(_read_entries(conn, entries[:limit], lapsed))
 
 
@@ -87,18 +86,18 @@ def _lapsed_of_table(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
 
 
 def _key_after(after: QueuePosition | None, kind_index: int) -> QueueKey | None:
-    """Return the key (work state, id) after which the page continues in the table of the kind `kind_index`. Tables of
-    a lower rank have no more rows in the work state of `after`; tables of a higher rank have all of them left.
+    """Return the key after which the page continues in the table of the kind `kind_index`. Tables of a lower rank
+    have no more rows of the work state and instant of `after`; tables of a higher rank have all of them left.
     """
     if after is None:
         return None
     last = after.id if kind_index == after.kind_index else (_LARGEST_ID if kind_index < after.kind_index else 0)
-    return after.work_state, last
+    return after.work_state, after.since, last
 
 
 def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, datetime | None]:
-    """Return the number of records in the queue, at most COUNT_CAP + 1, and the time of the oldest record's last
-    change (None if the queue is empty).
+    """Return the number of records in the queue, at most COUNT_CAP + 1, and since when the oldest of the counted
+    records is as it is. None if the queue is empty, or if nobody knows the age of any record.
     """
     values: dict[str, object] = {"most": COUNT_CAP + 1}
     for part in TABLES:

@@ -1,12 +1,13 @@
-"""Queries of the queues over one table: pages that continue after a key (work state, id), and counts.
+"""Queries of the queues over one table: pages that continue after a key (work state, since when, id), and counts.
 
-A queue consists of several ranges of an index, each sorted by work state and id. Each range has a condition of its
-own. With one condition for several states a database would read and sort all their rows.
+A queue consists of several ranges of an index, each sorted by work state, `state_since` and id. Each range has a
+condition of its own. With one condition for several states a database would read and sort all their rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     func,
     select,
     union_all,
@@ -27,10 +29,13 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
+from console.store.schema.column_types import EPOCH_START, Instant
 
 QueuedRecord = CreditCheck | Order | Payment | Refund
-QueueKey = tuple[str, int]
-"""Key of a row in a queue, within one table: the stored work state, and the id. The queue is sorted by this key."""
+QueueKey = tuple[str, datetime, int]
+"""Key of a row in a queue, within one table: the stored work state, `state_since` as stored, and the id. The queue is
+sorted by this key: within a work state the oldest row comes first.
+"""
 
 RowReader = Callable[[Connection, Sequence[Row[Any]], AbstractSet[int]], Sequence[QueuedRecord]]
 QUEUES_JOINED_BY_LAPSE = ("unknown", "review")
@@ -40,7 +45,8 @@ few such rows, because a due task soon writes their new state.
 
 _QUEUE_LEFT_BY_LAPSE = "pending"
 # Without a start value a server sorts all rows if they have the same work state.
-_START_KEYS = {"review": ("needs_review", 0)}
+_START_KEYS = {"review": ("needs_review", EPOCH_START, 0)}
+_SINCE_PARAMETER: BindParameter[datetime] = bindparam("since", type_=Instant)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 
 
@@ -48,7 +54,7 @@ _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 class TableQueries:
     """Queries of the queues over one table.
 
-    - `work_state`, `changed_at`: the columns of the work state and of the last change
+    - `work_state`, `state_since`: the columns of the work state and of the instant since which the state holds
     - `rows`: the query of all columns that `read` converts into records
     - `queues`: for each queue its conditions, one per range of an index
     - `may_be_lapsed`: the condition of rows that wait for a call, whose process may have crashed or frozen
@@ -57,7 +63,7 @@ class TableQueries:
     kind: str
     id: Column[Any]
     work_state: Column[Any]
-    changed_at: Column[Any]
+    state_since: Column[Any]
     rows: Select[Any]
     read: RowReader
     queues: Mapping[str, Sequence[ColumnElement[bool]]]
@@ -78,28 +84,33 @@ class TableQueries:
     def _rows_after(
         self, conn: Connection, name: str, after: QueueKey | None, limit: int, lapsed: AbstractSet[int]
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return at most `limit` rows with keys above `after`: first those with the same work state, then those with
-        later work states.
+        """Return at most `limit` rows with keys above `after`: first those with the same work state and instant, then
+        those with the same work state and later instants, then those with later work states.
         """
         statements = _page_queries(self, name, beside_lapsed=bool(lapsed))
         if after is None:
             return self._read_rows(conn, statements.first_rows, lapsed, most=limit)
-        work, last = after
-        rows = self._read_rows(conn, statements.same_state_rows, lapsed, most=limit, work=work, last=last)
-        if len(rows) < limit:
-            rows += self._read_rows(conn, statements.later_state_rows, lapsed, most=limit - len(rows), work=work)
+        work, since, last = after
+        rows: list[tuple[QueueKey, Row[Any]]] = []
+        for query, values in (
+            (statements.same_instant_rows, {"work": work, "since": since, "last": last}),
+            (statements.later_instant_rows, {"work": work, "since": since}),
+            (statements.later_state_rows, {"work": work}),
+        ):
+            if len(rows) < limit:
+                rows += self._read_rows(conn, query, lapsed, most=limit - len(rows), **values)
         return rows
 
     def _read_rows(
         self, conn: Connection, query: Select[Any], lapsed: AbstractSet[int], **values: object
     ) -> list[tuple[QueueKey, Row[Any]]]:
         rows = conn.execute(query, {**self.parameters(lapsed), **values})
-        return [((getattr(row, self.work_state.name), row.id), row) for row in rows]
+        return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
     def count_queries(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
         """Return the counting queries of a queue, one per index range. Each counts the rows, up to the parameter
-        `most`, and reads the time of the last change of the row with the smallest id. `beside_lapsed`: some rows are
-        lapsed now.
+        `most`, and reads since when the oldest of the counted rows is as it is. `beside_lapsed`: some rows are lapsed
+        now.
         """
         queries = [self._range_count_query(rows) for rows in self.range_conditions(name, beside_lapsed=beside_lapsed)]
         if name in QUEUES_JOINED_BY_LAPSE and beside_lapsed and self.may_be_lapsed is not None:
@@ -112,13 +123,13 @@ class TableQueries:
         return queries
 
     def _range_count_query(self, rows: ColumnElement[bool]) -> Select[Any]:
-        """Return the counting query of one index range; `rows` is its condition. The row with the smallest id counts
-        as the oldest. The index contains the id, so the database reads only this row of the table.
+        """Return the counting query of one index range; `rows` is its condition. The index contains `state_since`, so
+        the database reads no row of the table.
         """
-        ids = select(self.id).where(rows).limit(_LIMIT_PARAMETER).subquery()
-        counted = select(func.count().label("total"), func.min(ids.c.id).label("first")).select_from(ids).subquery()
-        oldest = select(self.changed_at).where(self.id == counted.c.first).scalar_subquery()
-        return select(counted.c.total, oldest.label("oldest"))
+        counted = select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
+        oldest = func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
+        columns: list[ColumnElement[Any]] = [func.count().label("total"), oldest.label("oldest")]
+        return select(*columns).select_from(counted)
 
     def range_conditions(self, name: str, *, beside_lapsed: bool) -> Sequence[ColumnElement[bool]]:
         """Return the conditions of a queue, one per index range. With `beside_lapsed`, lapsed rows are excluded from
@@ -166,26 +177,31 @@ class _PageQueries:
     """Queries of the pages of one queue.
 
     - `first_rows`: the first rows of the queue
-    - `same_state_rows`: the rows after an id that have the same work state
+    - `same_instant_rows`: the rows after an id that have the same work state and the same instant `state_since`
+    - `later_instant_rows`: the rows with the same work state and later instants
     - `later_state_rows`: the rows with later work states
     """
 
     first_rows: Select[Any]
-    same_state_rows: Select[Any]
+    same_instant_rows: Select[Any]
+    later_instant_rows: Select[Any]
     later_state_rows: Select[Any]
 
 
 @cache
 def _page_queries(part: TableQueries, name: str, *, beside_lapsed: bool) -> _PageQueries:
-    """Return the page queries of a queue; they are built only once. The rows with the same work state and those with
-    later ones have separate queries: with one comparison for both, SQLite reads the index from its start and MariaDB
-    reads the table.
+    """Return the page queries of a queue; they are built only once. The rows with the same work state, or the same
+    instant, and those with later ones have separate queries: with one comparison for all, SQLite reads the index from
+    its start and MariaDB reads the table.
     """
     stretches = part.range_conditions(name, beside_lapsed=beside_lapsed)
-    rest = (part.work_state == bindparam("work"), part.id > bindparam("last"))
-    place = (part.work_state, part.id)
+    place = (part.work_state, part.state_since, part.id)
+    same_state, since = part.work_state == bindparam("work"), _SINCE_PARAMETER
     return _PageQueries(
         part.first_rows_query(stretches, by=place),
-        part.first_rows_query(stretches, *rest, by=(part.id,)),
+        part.first_rows_query(
+            stretches, same_state, part.state_since == since, part.id > bindparam("last"), by=(part.id,)
+        ),
+        part.first_rows_query(stretches, same_state, part.state_since > since, by=place[1:]),
         part.first_rows_query(stretches, part.work_state > bindparam("work"), by=place),
     )

@@ -251,6 +251,7 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         "sends_after": compare_and_swap.storable_value(new.sends_after),
         "decide_by": to_naive_utc(new.decide_by),
         "changed_at": to_naive_utc(now),
+        "state_since": to_naive_utc(now),
     } | compare_and_swap.id_column(new.given_id)
     if uses_server_time:
         return compare_and_swap.insert_announced(conn, KIND, _INSERT_DATED, row, now)
@@ -272,6 +273,9 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
         states.require_transition(states.REFUND_TRANSITIONS, refund.state, target)
         if target is RefundState.COMPLETED and not values.get("refund_txn_id", refund.provider_refund_id):
             raise states.ForbiddenTransition("a completed refund has the provider's id")
+    as_read = {"status": refund.state, "certainty": refund.certainty}
+    if any(values.get(column, value) != value for column, value in as_read.items()):
+        values["state_since"] = now
     compare_and_swap.update_if_unchanged(conn, refunds, (refund.id, refund.version), {**values, "changed_at": now})
     compare_and_swap.announce_change(conn, KIND, refund.id, now)
 

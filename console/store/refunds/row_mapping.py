@@ -8,6 +8,7 @@ from typing import Any
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Work, WorkState
+from console.store.database.instants import known_instant
 from console.store.payments.row_mapping import LAPSED_WORK, in_utc
 from console.store.schema.payments import refunds
 
@@ -17,7 +18,7 @@ COLUMNS = (
     _t.work_at, _t.work_reason, _t.work_attempts, _t.maker, _t.provider_refund_key, _t.refund_txn_id, _t.version,
     _t.reason, _t.ticket, _t.intended_repeat, _t.set_aside_id, _t.checkers_needed, _t.sends_after, _t.decide_by,
     _t.declined_because, _t.first_sent_at, _t.last_sent_at, _t.sent_count, _t.not_found, _t.first_not_found_at,
-    _t.provider_state, _t.told_at, _t.error_code, _t.operation_id, _t.created_at, _t.changed_at,
+    _t.provider_state, _t.told_at, _t.error_code, _t.operation_id, _t.created_at, _t.changed_at, _t.state_since,
 )  # fmt: skip
 
 
@@ -29,7 +30,7 @@ def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstract
         refund_id, payment_id, order_id, amount, currency, status, certainty, work_state, work_at, work_reason,
         attempts, maker, key, provider_id, version, reason, ticket, repeat, set_aside_id, needed, sends_after,
         decide_by, declined, first_sent, last_sent, sent_count, not_found, first_not_found, word, told_at, error,
-        operation, created, changed,
+        operation, created, changed, since,
     ) = row  # fmt: skip
     record = Refund(
         id=refund_id,
@@ -64,6 +65,7 @@ def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstract
         operation_id=operation,
         created_at=in_utc(created),
         changed_at=in_utc(changed),
+        state_since=known_instant(since),
     )
     if refund_id in lapsed and record.state is RefundState.SUBMITTING and record.certainty is Certainty.KNOWN:
         return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED_WORK)

@@ -17,9 +17,9 @@ from sqlalchemy import (
 
 from console.domain.desk_requests import WITHDRAW_ACTION
 from console.store.schema import claim_columns as claim_sql
-from console.store.schema.column_types import ForeignInstant, Id, Instant, LongText
+from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, ForeignInstant, Id, Instant, LongText
 
-SCHEMA_VERSION = "0014"
+SCHEMA_VERSION = "0015"
 """Revision of the database schema that this program needs; it refuses a database with another revision. A test
 compares this value with the newest migration.
 """
@@ -79,6 +79,8 @@ credit_checks = Table(
     Column("asked_at", Instant),
     Column("created_at", Instant),
     Column("changed_at", Instant),
+    # Instant of the last change of state or certainty; a trigger writes it when another application changes the row.
+    Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL),
     Column("version", Integer, nullable=False, server_default="1"),
     # Time zone of purchased_at and expired_at; NULL is UTC. Adoption gives the column a default, so that new rows of
     # the other applications carry their zone, too.
@@ -94,11 +96,11 @@ credit_checks = Table(
     Column("missing", Integer, Computed(claim_sql.IS_INCOMPLETE_SQL, persisted=False)),
     Index("uq_credit_checks_claim", "client_id", "claim_number", unique=True),
     Index("ix_credit_checks_number", "number_key", "id"),
-    Index("ix_credit_checks_status", "seen_status", "certainty", "seen_work", "id"),
-    Index("ix_credit_checks_certainty", "certainty", "seen_work", "id"),
-    Index("ix_credit_checks_work", "seen_work", "id"),
+    Index("ix_credit_checks_status", "seen_status", "certainty", "seen_work", "state_since", "id"),
+    Index("ix_credit_checks_certainty", "certainty", "seen_work", "state_since", "id"),
+    Index("ix_credit_checks_work", "seen_work", "state_since", "id"),
     Index("ix_credit_checks_due", "work_state", "work_at"),
-    Index("ix_credit_checks_missing", "missing", "seen_work", "id"),
+    Index("ix_credit_checks_missing", "missing", "seen_work", "state_since", "id"),
     Index("ix_credit_checks_name", "company_name"),
     Index("ix_credit_checks_provider_id", "credit_check_id"),
     sqlite_autoincrement=True,

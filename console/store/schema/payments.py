@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, St
 
 from console.domain.transitions.tables import OPEN_REFUND_STATES
 from console.store.schema import claim_columns as claim_sql
-from console.store.schema.column_types import Id, Instant, LongText
+from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText
 from console.store.schema.core import metadata as metadata
 
 _OPEN_STATES_SQL = ", ".join(sorted(repr(state.value) for state in OPEN_REFUND_STATES))
@@ -34,13 +34,14 @@ orders = Table(
     Column("work_at", Instant),
     Column("work_reason", String(64)),
     Column("work_attempts", Integer, nullable=False, server_default="0"),
+    Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY_SQL["sqlite"], persisted=False)),
     Index("uq_orders_number", "merch_txn_id", unique=True),
     Index("ix_orders_corporation", "number_key", "id"),
     Index("ix_orders_atom", "atom_txn_id"),
-    Index("ix_orders_status", "status", "work_state", "id"),
-    Index("ix_orders_work", "work_state", "id"),
+    Index("ix_orders_status", "status", "work_state", "state_since", "id"),
+    Index("ix_orders_work", "work_state", "state_since", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -82,6 +83,7 @@ payments = Table(
     Column("operation_id", String(36)),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
+    Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("booked_at", Instant),  # when the console learned that it was paid
     Column("late_after", String(20)),  # the final state (expired or failed) before a late payment
@@ -92,9 +94,9 @@ payments = Table(
     Index("ix_payments_merchant", "merchant_payment_id"),
     Index("ix_payments_provider", "provider_payment_id"),
     Index("ix_payments_payer", "payer_ref"),
-    Index("ix_payments_status", "status", "certainty", "work_state", "id"),
-    Index("ix_payments_certainty", "certainty", "work_state", "id"),
-    Index("ix_payments_work", "work_state", "id"),
+    Index("ix_payments_status", "status", "certainty", "work_state", "state_since", "id"),
+    Index("ix_payments_certainty", "certainty", "work_state", "state_since", "id"),
+    Index("ix_payments_work", "work_state", "state_since", "id"),
     Index("ix_payments_due", "work_state", "work_at"),
     Index("ix_payments_over", "status", "certainty", "payment_expires_at"),
     Index("ix_payments_paid", "provider", "paid_at"),
@@ -164,15 +166,16 @@ refunds = Table(
     Column("operation_id", String(36)),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
+    Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("open_payment", BigInteger, Computed(OPEN_PAYMENT_SQL, persisted=False)),
     Index("uq_refunds_open", "open_payment", unique=True),
     Index("uq_refunds_key", "provider_refund_key", unique=True),
     Index("ix_refunds_payment", "payment_id", "id"),
     Index("ix_refunds_order", "order_id"),
-    Index("ix_refunds_status", "status", "certainty", "work_state", "id"),
-    Index("ix_refunds_certainty", "certainty", "work_state", "id"),
-    Index("ix_refunds_work", "work_state", "id"),
+    Index("ix_refunds_status", "status", "certainty", "work_state", "state_since", "id"),
+    Index("ix_refunds_certainty", "certainty", "work_state", "state_since", "id"),
+    Index("ix_refunds_work", "work_state", "state_since", "id"),
     Index("ix_refunds_due", "work_state", "work_at"),
     Index("ix_refunds_maker", "maker", "created_at"),
     Index("ix_refunds_sent", "first_sent_at"),

@@ -42,7 +42,7 @@ def compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[SideF
 def _our_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
     record = view.record
     badge = words.state_cell(words.state_key(record, derived=False), context.language)
-    since_instant = record.changed_at or record.created_at
+    since_instant = record.state_since
     changed_by = next((entry.actor for entry in reversed(view.timeline) if not words.is_opening(entry)), None)
     version = context.translate("record.side.version", version=record.version)
     return SideFacts(
@@ -144,7 +144,7 @@ def _detail_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
     name = context.translate("record.document.detail")
     if {"name", "detail"} & set(view.record.incomplete):
         return _missing_part(view, name, context)
-    stored_at = _last_event_at(view, AuditAction.CREDIT_CHECK_DETAIL_STORED) or view.record.changed_at
+    stored_at = _last_event_at(view, AuditAction.CREDIT_CHECK_DETAIL_STORED) or view.record.state_since
     detail = context.translate("record.document.fetched_at", at=moment_text(stored_at, context)) if stored_at else ""
     return DocumentPart(name, "check", "good", context.translate("record.document.complete"), detail)
 

@@ -48,12 +48,12 @@ def record_columns(
     kinds: Sequence[str] = ALL_KINDS,
 ) -> list[Column]:
     """Return the columns of a table of records, in the order of `names`. `record_of_row` returns the record of a row.
-    `since` returns the instant from which the age of a row is counted; by default, the last change of its record.
-    `kinds` are the groups of states (keys of _STATE_NAMES_BY_KIND) that can occur in the table.
+    `since` returns the instant from which the age of a row is counted; by default, since when the state of its record
+    holds. `kinds` are the groups of states (keys of _STATE_NAMES_BY_KIND) that can occur in the table.
 
     Raises KeyError for an unknown name.
     """
-    start_of = since or (lambda item: record_of_row(item).changed_at)
+    start_of = since or (lambda item: record_of_row(item).state_since)
     table = _RecordColumnFactory(context, record_of_row, kinds)
     return [
         columns.age_column(context, start_of) if name == "age" else _COLUMN_FACTORY_BY_NAME[name](table)

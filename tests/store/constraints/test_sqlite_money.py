@@ -101,6 +101,12 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
     ("send what nobody approved", changed("refunds", ASKED, status="'submitting'"), "no such step"),
     ("another key", changed("refunds", ENDED, provider_refund_key="'x'"), "for life"),
     ("completed becomes failed", changed("refunds", ENDED, status="'failed'"), "no such step"),
+    (
+        "date a state back",
+        changed("refunds", ASKED, state_since="'2020-01-01 00:00:00.000000'"),
+        "with the state alone",
+    ),
+    ("date a payment back", changed("payments", OTHER, state_since="'2020-01-01 00:00:00.000000'"), "with the state"),
     ("decided: another number", changed("refunds", ENDED, refund_txn_id="'x'"), "stays as it was decided"),
     ("without raising the version", "UPDATE refunds SET work_reason = 'x' WHERE id = 1", "raises the version"),
     ("delete a refund", "DELETE FROM refunds", "never deleted"),

@@ -98,11 +98,12 @@ def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
 
 @pytest.mark.parametrize("queue", PARTS)
 def test_a_later_page_begins_where_it_begins(on_sqlite: Database, queue: str) -> None:
-    """The index is entered at the last row seen, by work state and id, not at the queue's beginning."""
+    """The index is entered at the last row seen, by work state, age and id, not at the queue's beginning."""
     steps = plans.steps(on_sqlite, _later(queue))
     part, name = PARTS[queue]
-    entered = [step for step in steps if f"{part.work_state.name}=? AND id>?" in step]
-    assert len(entered) == len(part.queues[name]), steps
+    for rest in ("state_since=? AND id>?", "state_since>?"):
+        entered = [step for step in steps if f"{part.work_state.name}=? AND {rest}" in step]
+        assert len(entered) == len(part.queues[name]), steps
 
 
 @pytest.mark.parametrize("queue", PARTS)

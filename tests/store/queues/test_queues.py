@@ -18,10 +18,12 @@ from console.store.queues.queues import QueuePosition
 from console.store.queues.table_queries import QueuedRecord
 from console.store.records import any_record
 from console.store.schema import payments as payment_schema
+from console.store.schema.column_types import EPOCH_START
 from console.store.schema.core import credit_checks as table
 from tests.support.places import Engine, fresh_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+EPOCH = EPOCH_START.replace(tzinfo=UTC)
 NONE: queues.LapsedIds = {}
 LAPSED: queues.LapsedIds = {
     "credit-check": frozenset({2, 7, 8, 30, 31, 55}),
@@ -33,8 +35,13 @@ EACH = pytest.mark.parametrize("name", queues.QUEUE_NAMES)
 WORKS = ("none", "scheduled", "needs_review")
 
 
+def hour_of(number: int) -> datetime:
+    """Ages that don't follow the ids, and that records of all kinds share. Every eleventh isn't known."""
+    return EPOCH_START if number % 11 == 0 else to_naive_utc(NOW + timedelta(hours=number * 7 % 31))
+
+
 def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
-    """A record that is `number` hours younger than the first; every one of a company of its own."""
+    """A record of a company of its own. Its state holds since `hour_of(number)`."""
     bought = status == "success"
     return {
         "id": number,
@@ -49,19 +56,21 @@ def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -
         "status": status,
         "certainty": certainty,
         "work_state": work,
-        "changed_at": to_naive_utc(NOW + timedelta(hours=number)),
+        "changed_at": to_naive_utc(NOW),
+        "state_since": hour_of(number),
     }
 
 
 def order(number: int, status: str, work: str) -> dict[str, object]:
-    """An order of its own number, as all others that many hours younger than the first."""
+    """An order of its own number."""
     return {
         "id": number,
         "merch_txn_id": f"ORD-{number}",
         "total_amount": 3_300,
         "status": status,
         "work_state": work,
-        "updated_at": to_naive_utc(NOW + timedelta(hours=number)),
+        "updated_at": to_naive_utc(NOW),
+        "state_since": hour_of(number),
     }
 
 
@@ -71,7 +80,7 @@ def payment(number: int, status: str, certainty: str, work: str, **more: object)
     return known | more | {
         "id": number, "provider": "paypay", "merchant_payment_id": f"P-{number}", "currency": "JPY",
         "asked_minor": 3_300, "status": status, "certainty": certainty, "work_state": work, "created_at": at,
-        "changed_at": at,
+        "changed_at": at, "state_since": hour_of(number),
     }  # fmt: skip
 
 
@@ -81,6 +90,7 @@ def refund(number: int, status: str, certainty: str, work: str, of: int | None =
         "id": number, "payment_id": of or 1_000 + number, "refund_amount": 100, "currency": "JPY", "status": status,
         "certainty": certainty, "work_state": work, "maker": "op-a", "reason": "", "saw": "", "radar": "",
         "checkers_needed": 1, "decide_by": at, "created_at": at, "changed_at": at,
+        "state_since": hour_of(number),
     }  # fmt: skip
 
 
@@ -220,7 +230,7 @@ def kind_of(one: QueuedRecord) -> str:
 @EACH
 def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """In pages of 1, 3, 7 or all: the same rows, once each, as everybody sees them; by work state (that of a lapsed
-    call as it stands in the table), then by kind, then by age.
+    call as it stands in the table), then by age over all kinds, those of unknown age first.
     """
     with database.read() as conn:
         wanted = {(kind_of(one), one.id): one for one in everything(conn, lapsed) if belongs(one, name)}
@@ -230,6 +240,8 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
             assert [place for place, _ in found] == sorted(place for place, _ in found), limit
             assert len(found) == len(wanted), limit
             assert {(place.kind, place.id): one for place, one in found} == wanted, limit
+            ages = [(place.work_state, one.state_since or EPOCH) for place, one in found]
+            assert ages == sorted(ages), limit
         assert all(place.work_state == one.work.state for place, one in found if one.work.reason != "lapsed")
 
 
@@ -239,7 +251,10 @@ def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: que
     """As many as the queue has, and the oldest of them."""
     with database.read() as conn:
         rows = [one for _, one in walk(conn, name, 1_000, lapsed)]
-        assert queues.count_queue(conn, name, lapsed) == (len(rows), min(one.changed_at or NOW for one in rows))
+        assert queues.count_queue(conn, name, lapsed) == (
+            len(rows),
+            min(one.state_since for one in rows if one.state_since),
+        )
 
 
 def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,12 +88,12 @@ def _for_server(part: Any) -> Any:
 
 
 def renew_file_constraints() -> None:
-    """Create the triggers of SQLite again, except those of tables that a later migration creates."""
+    """Create the triggers of SQLite again, except those of tables and columns that a later migration creates."""
     if on_server():
         return
     bind = op.get_bind()
     tables = sa.inspect(bind).get_table_names()
     for constraint in CONSTRAINTS:
-        if constraint.table in tables:
+        if constraint.table in tables and "state_since" not in constraint.sql:
             bind.exec_driver_sql(f"DROP TRIGGER IF EXISTS {constraint.name}")
             bind.exec_driver_sql(constraint.sql)

@@ -1,0 +1,85 @@
+"""Keeps the column `state_since` true: the instant at which a record's state or certainty last changed.
+
+The console writes the column itself, in the one function of each table that changes rows. Other applications write
+orders and credit checks by plain SQL and don't know the column. Only the database sees such a write, so a trigger
+dates it. (A reader could notice a changed state later, but not when it changed.) The console increments `version`
+with each change and other applications never do, so an UPDATE with the same version comes from one of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from console.store.constraints.sql_expressions import UTC_NOW, Rule
+from console.store.constraints.sql_expressions import unchanged_sql as unchanged_on_server_sql
+from console.store.constraints.sqlite_expressions import unchanged_sql as unchanged_in_file_sql
+from console.store.schema.column_types import UNKNOWN_INSTANT_SQL
+from console.store.schema.core import credit_checks
+from console.store.schema.payments import orders
+
+_MESSAGE = "since when a state holds changes with the state alone"
+_NOW_IN_FILE = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+_BOUGHT_SINCE = (
+    "CASE WHEN {0}.status = 'pending' AND {0}.credit_check_id IS NOT NULL THEN 'success' ELSE {0}.status END"
+)
+_SEEN_STATES: Mapping[str, str] = {credit_checks.name: _BOUGHT_SINCE, orders.name: "{0}.status"}
+"""For each table that other applications write, SQL of the state as it is read. `{0}` is OLD or NEW."""
+
+
+def server_rule(*columns: str) -> Rule:
+    """Return the rule of a server: `state_since` changes only together with one of these columns of the state."""
+    return Rule(f"{unchanged_on_server_sql('state_since')} OR NOT ({unchanged_on_server_sql(*columns)})", _MESSAGE)
+
+
+def file_rule(*columns: str) -> Rule:
+    """Return the same rule for SQLite."""
+    return Rule(f"{unchanged_in_file_sql('state_since')} OR NOT ({unchanged_in_file_sql(*columns)})", _MESSAGE)
+
+
+def server_assignment(table: str, event: str) -> str:
+    """Return the statement with which a server's trigger ends: it dates an inserted row without `state_since`, and a
+    state that another application has changed. Return "" for another table or event.
+    """
+    if table not in _SEEN_STATES or event == "DELETE":
+        return ""
+    condition = f"NEW.state_since = '{UNKNOWN_INSTANT_SQL}'"
+    if event == "UPDATE":
+        old, new = (_SEEN_STATES[table].format(row) for row in ("OLD", "NEW"))
+        condition = f"NEW.version <=> OLD.version AND NOT ({old} <=> {new})"
+    return f"IF {condition} THEN SET NEW.state_since = {UTC_NOW}; END IF;"
+
+
+@dataclass(frozen=True, slots=True)
+class FileTrigger:
+    """An SQLite trigger that does after `event` (INSERT or UPDATE) on `table` what `server_assignment` does."""
+
+    table: str
+    event: str
+
+    @property
+    def name(self) -> str:
+        """The trigger's name, made of the table and the event."""
+        return f"state_since_{self.table}_{self.event.lower()}"
+
+    @property
+    def sql(self) -> str:
+        """The statement that creates the trigger."""
+        condition = f"NEW.state_since = '{UNKNOWN_INSTANT_SQL}'"
+        if self.event == "UPDATE":
+            old, new = (_SEEN_STATES[self.table].format(row) for row in ("OLD", "NEW"))
+            condition = f"NEW.version IS OLD.version AND {old} IS NOT {new}"
+        return (
+            f"CREATE TRIGGER {self.name} AFTER {self.event} ON {self.table} WHEN {condition} BEGIN\n"
+            f"UPDATE {self.table} SET state_since = {_NOW_IN_FILE} WHERE id = NEW.id; END"  # constants
+        )
+
+
+def file_triggers(conn: Connection) -> Iterator[FileTrigger]:
+    """Yield the triggers that an SQLite database must have: those of the tables that have the column `state_since`.
+    The table of credit checks gets the column with its adoption.
+    """
+    for table in _SEEN_STATES:
+        columns = {row.name for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({table})")}
+        if "state_since" in columns:
+            yield from (FileTrigger(table, event) for event in ("INSERT", "UPDATE"))

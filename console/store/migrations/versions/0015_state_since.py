@@ -1,0 +1,78 @@
+"""Add the column `state_since`: the instant at which a record's state or certainty last changed. The indexes of the
+queues get it before the id, so that a queue is read in the order of age.
+
+Existing rows get the time of the newest audit entry about their present state. Without such an entry it is the time
+of their last change. Rows of credit checks that another application wrote keep the value that says: nobody knows.
+"""
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from alembic import op
+
+from console.domain.transitions.entries import ENTERING_ACTIONS, UNKNOWN
+from console.store.migrations.ddl_helpers import (
+    LEGACY_TABLE,
+    add_hidden_column,
+    is_on_server,
+    replace_index,
+    waits_for_adoption,
+)
+from console.store.schema.column_types import EPOCH_START, UNKNOWN_INSTANT_SQL, Instant
+from console.store.schema.core import audit_log, credit_checks
+from console.store.schema.payments import orders, payments, refunds
+
+revision = "0015"
+down_revision = "0014"
+
+_TABLES = {"credit-check": credit_checks, "order": orders, "payment": payments, "refund": refunds}
+_WRITTEN_AT = {"order": "updated_at"}
+"""Column of the last change, where it isn't `changed_at`."""
+
+
+def upgrade() -> None:
+    for kind, table in _TABLES.items():
+        if waits_for_adoption(table.name):
+            continue
+        if not is_on_server():  # they refuse the update below; the upgrade creates them again
+            op.execute(f"DROP TRIGGER IF EXISTS guard_{table.name}_update")
+        add_hidden_column(
+            table.name, sa.Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL)
+        )
+        for statement in _backfill(kind, table):
+            op.execute(statement)
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            if "state_since" in index.columns:
+                replace_index(str(index.name), table.name, index.columns.keys())
+
+
+def _backfill(kind: str, table: sa.Table) -> Iterator[sa.Update]:
+    """Yield the updates of rows whose `state_since` isn't known: by audit entries, then by the times of the row."""
+    columns, entries = table.c, audit_log.c
+    is_undated = columns.state_since == EPOCH_START
+    if table.name == LEGACY_TABLE:
+        is_undated = sa.and_(is_undated, columns.operation_id.is_not(None))
+    for state, actions in ENTERING_ACTIONS[kind].items():
+        entered_at = (
+            sa.select(sa.func.max(entries.at))
+            .where(
+                entries.subject_kind == kind,
+                entries.subject_id == sa.cast(columns.id, sa.String(40)),
+                entries.what.in_(actions),
+            )
+            .scalar_subquery()
+        )
+        is_in_state = columns.certainty == UNKNOWN if state == UNKNOWN else columns.status == state
+        if state != UNKNOWN and "certainty" in columns:
+            is_in_state = sa.and_(is_in_state, columns.certainty != UNKNOWN)
+        yield (
+            sa.update(table)
+            .where(is_undated, is_in_state)
+            .values(state_since=sa.func.coalesce(entered_at, columns.state_since))
+        )
+    written_at = columns[_WRITTEN_AT.get(kind, "changed_at")]
+    yield (
+        sa.update(table)
+        .where(is_undated)
+        .values(state_since=sa.func.coalesce(written_at, columns.created_at, columns.state_since))
+    )

@@ -1,0 +1,204 @@
+"""Since when a record is as it is: moved by a change of state or certainty alone, whoever writes it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from console.domain.audit_actions import AuditAction
+from console.domain.payments.records import Order, OrderState
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, CreditCheck, Work, WorkState
+from console.store.credit_checks import credit_checks
+from console.store.database.engine import Database
+from console.store.database.instants import known_instant
+from console.store.migrations import upgrade as migrate
+from console.store.payments import balances, orders, payments
+from console.store.refunds import refunds
+from tests.store.migrations.test_old_chain import empty, make_old
+from tests.store.money_rows import NOW, again, anew, asked, begun, paid
+from tests.support.places import CHECKS, Engine, Place
+
+SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+PLANNED = {"work_state": WorkState.SCHEDULED, "work_at": LATER, "work_reason": "unknown"}
+
+
+def check_of(conn: Connection, record_id: int) -> CreditCheck:
+    record = credit_checks.find(conn, record_id)
+    assert record is not None
+    return record
+
+
+def order_of(conn: Connection, order_id: int) -> Order:
+    order = orders.find(conn, order_id)
+    assert order is not None
+    return order
+
+
+def test_a_payment_is_dated_by_its_state(rows: Connection) -> None:
+    """Neither work, a probe's answer nor a reservation counts; a state and an unknown outcome do."""
+    payment = begun(rows)
+    assert payment.state_since == NOW
+    payments.change_payment(rows, payment, SOON, **PLANNED, provider_state="CREATED", told_at=SOON)
+    assert (again(rows, payment.id).state_since, again(rows, payment.id).changed_at) == (NOW, SOON)
+    payments.change_payment(rows, again(rows, payment.id), SOON, certainty=Certainty.UNKNOWN)
+    assert again(rows, payment.id).state_since == SOON
+    payments.change_payment(rows, again(rows, payment.id), LATER, certainty=Certainty.UNKNOWN)
+    assert again(rows, payment.id).state_since == SOON
+    payments.change_payment(rows, again(rows, payment.id), LATER, status=PaymentState.TOKEN_GENERATED)
+    assert again(rows, payment.id).state_since == LATER
+    done = paid(rows, "ORD-2")
+    assert balances.reserve_amount(rows, done.id, 500, LATER)
+    assert (again(rows, done.id).state_since, again(rows, done.id).changed_at) == (NOW, LATER)
+
+
+def test_a_lapsed_call_is_unknown_since_it_began(rows: Connection) -> None:
+    """Before and after the lapse is written down."""
+    payment = begun(rows)
+    seen = payments.find(rows, payment.id, frozenset({payment.id}))
+    assert seen is not None
+    assert (seen.certainty, seen.state_since) == (Certainty.UNKNOWN, NOW)
+    payments.change_payment(rows, seen, SOON, certainty=Certainty.UNKNOWN)
+    assert again(rows, payment.id).state_since == NOW
+
+
+def test_a_refund_is_dated_by_its_state(rows: Connection) -> None:
+    """A vote, a schedule and a second unknown answer leave it."""
+    refund = asked(rows, paid(rows))
+    assert refund.state_since == NOW
+    refunds.change_refund(rows, refund, SOON, **PLANNED)
+    assert (anew(rows, refund.id).state_since, anew(rows, refund.id).changed_at) == (NOW, SOON)
+    refunds.change_refund(rows, anew(rows, refund.id), LATER, status=RefundState.WITHDRAWN)
+    assert anew(rows, refund.id).state_since == LATER
+
+
+def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
+    """What was sent keeps the time of its sending."""
+    record_id = credit_checks.insert_pending(rows, "1", "1180301018771", "op-1", NOW, None)
+    record = check_of(rows, record_id)
+    assert (record.state_since, record.sent_at) == (NOW, NOW)
+    credit_checks.change_record(rows, record, SOON, certainty="unknown", **credit_checks.work_values(Work()))
+    assert check_of(rows, record_id).state_since == SOON
+    credit_checks.change_record(rows, check_of(rows, record_id), LATER, error_code="read_timeout")
+    credit_checks.raise_version(rows, check_of(rows, record_id), LATER)
+    record = check_of(rows, record_id)
+    assert (record.state_since, record.sent_at, record.changed_at) == (SOON, NOW, LATER)
+
+
+def test_an_order_is_dated_by_its_state(rows: Connection) -> None:
+    """Planned work and filled columns leave it."""
+    order_id = orders.insert_order(rows, orders.NewOrder("ORD-9", 3_300), NOW)
+    orders.plan_work(rows, order_of(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))
+    orders.fill_empty_columns(rows, order_of(rows, order_id), SOON, {"payment_method": "paypay"})
+    orders.change_order(rows, order_of(rows, order_id), SOON, work_reason="unknown")
+    assert order_of(rows, order_id).state_since == NOW
+    orders.change_order(rows, order_of(rows, order_id), LATER, status=OrderState.PAID)
+    assert order_of(rows, order_id).state_since == LATER
+
+
+ROWS_OF_OTHERS = {
+    CHECKS: (
+        f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (1, '1180301018771')",
+        f"UPDATE {CHECKS} SET company_name = '架空'",
+        f"UPDATE {CHECKS} SET credit_check_id = 77",
+    ),
+    "orders": (
+        "INSERT INTO orders (merch_txn_id, total_amount) VALUES ('ORD-1', 3300)",
+        "UPDATE orders SET user_id = 'u-1', updated_at = '2026-01-01 00:00:00'",
+        "UPDATE orders SET status = 'cancelled'",
+    ),
+}
+
+
+@pytest.mark.parametrize("table", ROWS_OF_OTHERS)
+def test_plain_sql_of_others_is_dated_by_the_database(place: Place, table: str) -> None:
+    """By an application that knows nothing of the column: its new row, and a state that it changes."""
+    with closing(Database(place.url(""))) as database:
+        migrate.upgrade(database)
+        insert, touch, change = ROWS_OF_OTHERS[table]
+        before = datetime.now(UTC) - timedelta(seconds=2)
+        write = place.shop if table == CHECKS else place.sql
+        write(insert)
+        first = since_of(database, table)
+        assert first is not None
+        assert before <= first <= datetime.now(UTC) + timedelta(seconds=2)
+        write(touch)
+        assert since_of(database, table) == first
+        write(change)
+        second = since_of(database, table)
+        assert second is not None
+        assert second > first
+
+
+def since_of(database: Database, table: str) -> datetime | None:
+    with database.read() as conn:
+        return instant_of(conn.exec_driver_sql(f"SELECT state_since FROM {table}").scalar_one())
+
+
+def instant_of(stored: str | datetime) -> datetime | None:
+    return known_instant(datetime.fromisoformat(stored) if isinstance(stored, str) else stored)
+
+
+OLD_ROWS = f"""INSERT INTO payments (id, provider, merchant_payment_id, status, certainty, currency, asked_minor,
+    created_at, changed_at) VALUES (1, 'paypay', 'P-1', 'completed', 'known', 'JPY', 100, '{{begun}}', '{{written}}'),
+    (2, 'paypay', 'P-2', 'initializing', 'unknown', 'JPY', 100, '{{begun}}', '{{written}}'),
+    (3, 'paypay', 'P-3', 'expired', 'known', 'JPY', 100, '{{begun}}', '{{written}}');
+INSERT INTO orders (id, merch_txn_id, total_amount, status, created_at, updated_at)
+    VALUES (1, 'ORD-1', 100, 'pending', '{{begun}}', '{{written}}'), (2, 'ORD-2', 100, 'paid', NULL, NULL);
+INSERT INTO {CHECKS} (id, client_id, corporation_number, status, operation_id, changed_at)
+    VALUES (1, 1, '7010001065142', 'error', 'op-1', '{{written}}'), (2, 2, '7010001065142', 'pending', NULL, NULL)"""
+ENTRY = """INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id, result, detail,
+    prev_hash, hash) VALUES ('s', {seq}, '2026-10-0{day} 03:00:00.000000', 'op-a', 'd', '{what}', '{kind}',
+    '{subject}', 'done', '{{}}', '', '')"""
+ENTRIES = (
+    ("payment", "1", AuditAction.PAYMENT_BOOKED),
+    ("payment", "1", AuditAction.PAYMENT_PROBED),
+    ("payment", "2", AuditAction.PAYMENT_BOOKED),
+    ("payment", "2", AuditAction.PAYMENT_UNKNOWN),
+    ("credit-check", "1", AuditAction.CREDIT_CHECK_NOT_BOUGHT),
+    ("order", "2", AuditAction.ORDER_PAID),
+)
+BEGUN, WRITTEN = "2026-10-01 03:00:00.000000", "2026-10-09 03:00:00.000000"
+EXPECTED = {
+    "payments": {1: "2026-10-02", 2: "2026-10-05", 3: "2026-10-09"},
+    "orders": {1: "2026-10-09", 2: "2026-10-07"},
+    CHECKS: {1: "2026-10-06", 2: None},
+}
+
+
+@pytest.fixture(params=["0006", "0011"])
+def upgraded(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A database of an older version with records and their trail, after two upgrades."""
+    with empty(engine, tmp_path / "old") as old:
+        make_old(old, request.param)
+        with old.write_once() as tx:
+            unguard(tx.conn)
+            for statement in OLD_ROWS.format(begun=BEGUN, written=WRITTEN).split(";"):
+                tx.conn.exec_driver_sql(statement)
+            for seq, (kind, subject, what) in enumerate(ENTRIES):
+                values = {"seq": seq, "day": seq + 2, "what": what, "kind": kind, "subject": subject}
+                tx.conn.exec_driver_sql(ENTRY.format(**values))
+        migrate.upgrade(old)
+        migrate.upgrade(old)
+        yield old
+
+
+def unguard(conn: Connection) -> None:
+    """These rows have no history. (A server of the old chain has no triggers yet.)"""
+    if conn.dialect.name == "sqlite":
+        for name in conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
+            conn.exec_driver_sql(f"DROP TRIGGER {name}")
+
+
+@pytest.mark.parametrize("table", EXPECTED)
+def test_old_rows_are_dated_by_the_trail(upgraded: Database, table: str) -> None:
+    """By the newest entry about their present state; without one by their last write. Of another application's row
+    nobody knows.
+    """
+    with upgraded.read() as conn:
+        rows = conn.exec_driver_sql(f"SELECT id, state_since FROM {table} ORDER BY id").all()
+    dates = {number: instant_of(stored) for number, stored in rows}
+    assert {number: str(at.date()) if at else None for number, at in dates.items()} == EXPECTED[table]
