@@ -16,7 +16,7 @@ BOUGHT = CreditCheck(
     id=17, corporation_number="1180301018771", client_id="42", state=CheckState.SUCCESS, certainty=Certainty.KNOWN,
     work=Work(), credit_check_id=12345, company_name="架空商事株式会社", result="ok", purchased_at=NOW,
     expired_at=NOW + timedelta(days=365), pdf_file_path="ab/abcdef.pdf", incomplete=(), superseded_by=None,
-    operation_id="7f3c", version=3, created_at=NOW, changed_at=NOW, state_since=NOW,
+    operation_id="7f3c", version=3, created_at=NOW, changed_at=NOW, state_since=NOW, sent_at=NOW,
 )  # fmt: skip
 LATER = NOW + timedelta(minutes=5)
 PENDING = replace(

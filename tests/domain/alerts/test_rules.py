@@ -25,15 +25,15 @@ UNPAID = [state for state in PaymentState if state not in PAID_STATES]
 _O, _P = OrderState, PaymentState
 
 
-def order(state: OrderState, changed_at: datetime | None = LONG_AGO) -> Order:
-    return Order(3, "ORD-1", None, state, "JPY", 3300, (5,), 1, changed_at=changed_at)
+def order(state: OrderState, state_since: datetime | None = LONG_AGO) -> Order:
+    return Order(3, "ORD-1", None, state, "JPY", 3300, (5,), 1, state_since=state_since)
 
 
 def payment(state: PaymentState, id: int = 5, **facts: object) -> Payment:
     paid = state in PAID_STATES
     made = Payment(
         id, 3, "paypay", f"ORD-1-{id}", None, None, None, state, Certainty.KNOWN, Work(), "JPY", 3300,
-        3300 if paid else 0, 0, 0, 0, 1, changed_at=LONG_AGO, booked_at=LONG_AGO if paid else None,
+        3300 if paid else 0, 0, 0, 0, 1, state_since=LONG_AGO, booked_at=LONG_AGO if paid else None,
     )  # fmt: skip
     return replace(made, **facts)  # type: ignore[arg-type]  # of each test
 
@@ -173,13 +173,13 @@ def test_money_of_this_very_instant_has_its_grace() -> None:
 @pytest.mark.parametrize(
     ("times", "over"),
     [
-        ({"booked_at": LONG_AGO, "paid_at": NOW, "changed_at": NOW}, True),
-        ({"booked_at": NOW, "paid_at": LONG_AGO, "changed_at": LONG_AGO}, False),
-        ({"booked_at": None, "paid_at": LONG_AGO, "changed_at": NOW}, True),
-        ({"booked_at": None, "paid_at": NOW, "changed_at": LONG_AGO}, False),
-        ({"booked_at": None, "paid_at": None, "changed_at": NOW}, False),
-        ({"booked_at": None, "paid_at": None, "changed_at": LONG_AGO}, True),
-        ({"booked_at": None, "paid_at": None, "changed_at": None}, True),
+        ({"booked_at": LONG_AGO, "paid_at": NOW, "state_since": NOW}, True),
+        ({"booked_at": NOW, "paid_at": LONG_AGO, "state_since": LONG_AGO}, False),
+        ({"booked_at": None, "paid_at": LONG_AGO, "state_since": NOW}, True),
+        ({"booked_at": None, "paid_at": NOW, "state_since": LONG_AGO}, False),
+        ({"booked_at": None, "paid_at": None, "state_since": NOW}, False),
+        ({"booked_at": None, "paid_at": None, "state_since": LONG_AGO}, True),
+        ({"booked_at": None, "paid_at": None, "state_since": None}, True),
     ],
 )
 def test_since_when_it_is_known_that_it_was_paid(times: dict[str, datetime | None], over: bool) -> None:
@@ -191,7 +191,7 @@ def test_since_when_an_order_says_so() -> None:
     """Its last change, or else when it was made."""
     young = replace(order(_O.PAID, None), created_at=NOW)
     assert found(young, payment(_P.EXPIRED)) is None
-    assert found(replace(young, changed_at=LONG_AGO), payment(_P.EXPIRED)) is not None
+    assert found(replace(young, state_since=LONG_AGO), payment(_P.EXPIRED)) is not None
 
 
 def test_what_was_taken_counts_and_not_what_was_asked_for() -> None:

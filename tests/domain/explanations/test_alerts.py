@@ -19,11 +19,11 @@ HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 SINCE = NOW - HOUR
 ORDER = Order(
     3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (4, 5), 1, created_at=NOW - 3 * HOUR,
-    changed_at=NOW - 2 * HOUR,
+    state_since=NOW - 2 * HOUR,
 )  # fmt: skip
 PAYMENT = Payment(
     5, 3, "paypay", "ORD-1-5", None, None, None, PaymentState.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3000,
-    0, 500, 0, 1, paid_at=NOW - 4 * HOUR, booked_at=NOW - 5 * HOUR, changed_at=NOW - 6 * HOUR,
+    0, 500, 0, 1, paid_at=NOW - 4 * HOUR, booked_at=NOW - 5 * HOUR, state_since=NOW - 6 * HOUR,
 )  # fmt: skip
 OTHER = replace(PAYMENT, id=4, merchant_payment_id="ORD-1-4")
 LATE = replace(PAYMENT, late_after=PaymentState.EXPIRED)
@@ -67,7 +67,7 @@ def test_why_money_came_too_late(rule: Rule, payment: Payment, state: OrderState
     assert told(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
 
 
-NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "changed_at": None}
+NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "state_since": None}
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "changed
 )
 @pytest.mark.parametrize("rule", [Rule.PAID_UNNOTICED, Rule.PAID_TOO_LATE])
 def test_the_age_of_money(rule: Rule, times: dict[str, datetime | None], hours: int | None) -> None:
-    """Since it was paid, or else booked, or else since the row's last change."""
+    """Since it was paid, or else booked, or else since its state holds."""
     facts = told(rule, replace(PAYMENT, **times)).facts  # type: ignore[arg-type]  # of each case
     assert facts["age"] == (None if hours is None else hours * HOUR)
     assert facts["at"] == (None if hours is None else NOW - hours * HOUR)
 
 
 def test_the_age_of_an_orders_word() -> None:
-    """Since its last change, or else since it was made."""
+    """Since its state holds, or else since it was made."""
     assert told(Rule.PAID_WITHOUT_PAYMENT).facts["age"] == 2 * HOUR
-    made = replace(ORDER, changed_at=None)
+    made = replace(ORDER, state_since=None)
     assert told(Rule.PAID_WITHOUT_PAYMENT, order=made).facts["age"] == 3 * HOUR
     timeless = told(Rule.PAID_WITHOUT_PAYMENT, order=replace(made, created_at=None)).facts
     assert (timeless["at"], timeless["age"]) == (None, None)

@@ -14,7 +14,7 @@ BOUGHT = CreditCheck(
     id=17, corporation_number="1180301018771", client_id="42", state=CheckState.SUCCESS, certainty=Certainty.KNOWN,
     work=Work(), credit_check_id=12345, company_name="A", result="ok", purchased_at=NOW,
     expired_at=NOW + timedelta(days=365), pdf_file_path="ab/abcdef.pdf", incomplete=(), superseded_by=None,
-    operation_id="7f3c", version=3, created_at=NOW - timedelta(days=1), changed_at=NOW,
+    operation_id="7f3c", version=3, created_at=NOW - timedelta(days=1), state_since=NOW,
 )  # fmt: skip
 PENDING = replace(BOUGHT, state=CheckState.PENDING, credit_check_id=None)
 UNKNOWN = replace(PENDING, certainty=Certainty.UNKNOWN)
@@ -138,12 +138,12 @@ def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
 
 
 def test_the_facts_that_sentences_name() -> None:
-    """Attempts count from one, and of how many; since when: the last change, or else the making."""
+    """Attempts count from one, and of how many; since when the state holds, if that is known."""
     told = explain(replace(UNKNOWN, work=due("unknown", 2), error_code="read_timeout"), NOW)
     assert dict(told.facts) == {
-        "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "at": LATER, "attempt": 3,
+        "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": LATER, "attempt": 3,
         "cause": "read_timeout", "missing": (), "successor": None, "original": None, "until": BOUGHT.expired_at,
     }  # fmt: skip
     assert told.next_step.facts["of"] == 8
     assert explain(replace(LACKING, work=due()), NOW).next_step.facts["of"] == 5
-    assert explain(replace(BOUGHT, changed_at=None), NOW).facts["since"] == BOUGHT.created_at
+    assert explain(replace(BOUGHT, state_since=None), NOW).facts["since"] is None

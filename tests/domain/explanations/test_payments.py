@@ -17,10 +17,10 @@ MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
 P, _O = PaymentState, OrderState
 DONE = Payment(
     5, 3, "paypay", "ORD-1", "0421", None, None, P.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300, 0, 0, 0, 7,
-    paid_at=NOW, created_at=NOW - DAY, changed_at=NOW,
+    paid_at=NOW, created_at=NOW - DAY, state_since=NOW,
 )  # fmt: skip
 UNKNOWN = replace(DONE, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
-ORDER = Order(3, "ORD-1", None, _O.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, changed_at=NOW - 2 * DAY)
+ORDER = Order(3, "ORD-1", None, _O.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY)
 BEHIND = replace(ORDER, state=_O.PENDING)
 NOBODY, PEOPLE = (), ("approver", "operator")
 DUE, BARE_DUE = Work(WorkState.SCHEDULED, NOW, "unknown", 2), Work(WorkState.SCHEDULED, None, "not_moved")
@@ -172,9 +172,9 @@ def test_the_facts_that_sentences_name() -> None:
     )
     assert (facts["attempt"], facts["of"], facts["order"], facts["order_state"]) == (3, 8, "ORD-1", "paid")
     assert (facts["id"], facts["since"], facts["at"]) == (5, NOW, NOW)
-    bare = explain_payment(replace(DONE, captured_minor=0, refunded_minor=300, changed_at=None), NOW).facts
+    bare = explain_payment(replace(DONE, captured_minor=0, refunded_minor=300, state_since=None), NOW).facts
     assert (bare["amount"], bare["left"]) == (Money(3300, "JPY"), Money(0, "JPY"))
-    assert (bare["order"], bare["order_state"], bare["told"], bare["since"]) == (None, None, None, NOW - DAY)
+    assert (bare["order"], bare["order_state"], bare["told"], bare["since"]) == (None, None, None, None)
 
 
 ALONE = "support-console show order 3"
@@ -215,5 +215,5 @@ def test_the_facts_of_an_order() -> None:
         NOW - 2 * DAY,
         2 * DAY,
     )
-    young = explain_order(replace(ORDER, changed_at=None, total_minor=-1), NOW).facts
-    assert (young["since"], young["age"], young["total"]) == (NOW - DAY, None, Money(0, "JPY"))
+    young = explain_order(replace(ORDER, state_since=None, total_minor=-1), NOW).facts
+    assert (young["since"], young["age"], young["total"]) == (None, None, Money(0, "JPY"))

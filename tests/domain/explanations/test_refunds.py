@@ -17,7 +17,7 @@ DAY = timedelta(hours=24)
 R = RefundState
 ASKED = Refund(
     9, 5, 3, 500, "JPY", R.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
-    decide_by=NOW + timedelta(hours=72), created_at=NOW - timedelta(days=9), changed_at=NOW,
+    decide_by=NOW + timedelta(hours=72), created_at=NOW - timedelta(days=9), state_since=NOW,
 )  # fmt: skip
 GIVEN = replace(ASKED, state=R.APPROVED, checkers=("lead-b",))
 SENT = replace(GIVEN, state=R.SUBMITTED, last_sent_at=NOW)
@@ -69,11 +69,11 @@ RULES = {
         replace(SENT, last_sent_at=NOW - DAY - MOMENT), "submitted", "submitted_long", "poll", PROBE, NOBODY,
     ),
     "accepted, as somebody wrote": (
-        replace(SENT, last_sent_at=None, changed_at=NOW - 2 * DAY), "submitted", "submitted_long", "poll", PROBE,
+        replace(SENT, last_sent_at=None, state_since=NOW - 2 * DAY), "submitted", "submitted_long", "poll", PROBE,
         NOBODY,
     ),
     "accepted, nobody knows when": (
-        replace(SENT, last_sent_at=None, changed_at=None), "submitted", "submitted", "poll", PROBE, NOBODY,
+        replace(SENT, last_sent_at=None, state_since=None), "submitted", "submitted", "poll", PROBE, NOBODY,
     ),
     "unknown": (UNSURE, "unknown", "no_answer", "probe", PROBE, PEOPLE),
     "unknown, asked again": (replace(UNSURE, work=DUE), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE),
@@ -125,4 +125,4 @@ def test_the_facts_that_sentences_name() -> None:
     assert (facts["id"], facts["payment"], facts["amount"], facts["maker"]) == (9, 5, Money(500, "JPY"), "op-a")
     assert (facts["given"], facts["needed"], facts["attempt"], facts["of"]) == (2, 2, 4, 10)
     assert facts["since"] == NOW
-    assert explain_refund(replace(ASKED, changed_at=None), NOW).facts["since"] == ASKED.created_at
+    assert explain_refund(replace(ASKED, state_since=None), NOW).facts["since"] is None

@@ -18,9 +18,20 @@ PAID = Payment(
     corporation_number=None, payer=None, state=P.COMPLETED, certainty=Certainty.KNOWN, work=Work(), currency="JPY",
     asked_minor=3300, captured_minor=3300, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
     paid_at=NOW - timedelta(minutes=6), provider_state="COMPLETED", provider_minor=3300, provider_refunded_minor=0,
-    told_at=NOW - timedelta(minutes=3), changed_at=NOW - timedelta(minutes=6),
+    told_at=NOW - timedelta(minutes=3), changed_at=NOW - timedelta(minutes=6), state_since=NOW - timedelta(minutes=6),
 )  # fmt: skip
-ORDER = Order(3, "ORD-1", None, Ord.PAID, "JPY", 3300, (5,), 2, changed_at=NOW - timedelta(minutes=6))
+ORDER = Order(
+    3,
+    "ORD-1",
+    None,
+    Ord.PAID,
+    "JPY",
+    3300,
+    (5,),
+    2,
+    changed_at=NOW - timedelta(minutes=6),
+    state_since=NOW - timedelta(minutes=6),
+)
 
 
 def shown(payment: Payment, order: Order | None = ORDER, told: PaymentState | None = P.PAYMENT_SUCCESS) -> Any:
