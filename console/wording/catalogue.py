@@ -5,6 +5,9 @@ The text of a key is a whole sentence, whose `{placeholders}` are replaced by fa
 of the sentence with more facts; it is used if all of them are given. In a placeholder, `{at:short}` and
 `{number:number}` name a format, and `{cause:@cause}` inserts the text of the key `cause.<value>`. The items of a list
 are joined by the separator of the language.
+
+A slash in a placeholder chooses by number: `{n:record/records}` is "record" if the fact `n` is 1, otherwise
+"records". It doesn't show the number: write `{n:count} {n:record/records}`.
 """
 
 import json
@@ -237,6 +240,8 @@ class _SentenceFormatter(string.Formatter):
             return self._translate("list.separator").join(self.format_field(item, format_spec) for item in value)
         if format_spec.startswith("@"):
             return self._word(format_spec[1:], value)
+        if "/" in format_spec:
+            return choose_by_number(value, format_spec)
         if format_spec == "changes" and isinstance(value, Mapping):
             return self._changes(value)
         return self._fact(value, format_spec)
@@ -285,6 +290,14 @@ class _SentenceFormatter(string.Formatter):
 
 _INTEGER_FORMATTERS: Mapping[str, Callable[[int], str]] = {"count": format_count, "bytes": format_bytes}
 _TEXT_FORMATTERS: Mapping[str, Callable[[str], str]] = {"number": format_number, "id": shorten_id}
+
+
+def choose_by_number(number: object, forms: str) -> str:
+    """Return the form of a word for a number: `forms` are the singular and the plural, separated by a slash, such as
+    "record/records". `number` is a count or its text, such as 1 or "1,000+".
+    """
+    singular, _, plural = forms.partition("/")
+    return singular if str(number) == "1" else plural
 
 
 def _readable_value(value: object) -> object:

@@ -63,7 +63,7 @@ def test_a_password_that_is_missing_is_named(server_terminal: Terminal, file: Pa
     assert "CONSOLE_SECRET_PW" in refused.error["message"]
 
 
-@pytest.mark.parametrize(("language", "sentence"), [("en", "has to say it"), ("ja", "ファイルの acts に")])
+@pytest.mark.parametrize(("language", "sentence"), [("en", "doesn't say whether"), ("ja", "ファイルの acts に")])
 def test_a_dry_run_says_who_would_move(
     server_terminal: Terminal, tmp_path: Path, language: str, sentence: str
 ) -> None:

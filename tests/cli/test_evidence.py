@@ -40,7 +40,7 @@ def test_in_words(desk: PayingTerminal, tmp_path: Path) -> None:
     told = desk("show", "payment", payment, "--pack", str(file)).out.decode()
     assert str(file) in told
     assert "SHA-256: " in told
-    assert "The evidence pack is whole" in desk("audit", "verify", "--pack", str(file)).out.decode()
+    assert "The evidence pack is intact" in desk("audit", "verify", "--pack", str(file)).out.decode()
 
 
 def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:

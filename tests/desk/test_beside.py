@@ -51,7 +51,7 @@ def test_taken_and_noted_by_keyboard(sit: Sit, console: Console, sandbox: Sandbo
     for kind, id, route, page_type in routes(console, sandbox):
         page = shown(person, route, page_type)
         person.press("T")
-        person.until(lambda page=page: "You work on it until" in told(page, Bar))  # type: ignore[misc]  # a bound default
+        person.until(lambda page=page: "Taken by you until" in told(page, Bar))  # type: ignore[misc]  # a bound default
         note(person, f"asked about {kind}")
         person.until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]  # a bound default
         view = console.recovery.read_record(kind, id)

@@ -79,15 +79,15 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     page = queue(person)
     assert not page.selection.bar.isVisible()
     person.press("Shift+Down", 2)
-    assert page.selection.bar.count.plain == "3 of 3 chosen"
+    assert page.selection.bar.count.plain == "3 of 3 selected"
     person.press("Shift+Up")
-    assert page.selection.bar.count.plain == "2 of 3 chosen"
+    assert page.selection.bar.count.plain == "2 of 3 selected"
     person.press("Down")
     person.press("Space")
     person.press("F")
     dialog = planned(person, person.dialog(BulkDialog))
     assert dialog.plan is not None
-    assert dialog.plan.totals.plain == "3 to be done, 0 skipped, 0 ruled out"
+    assert dialog.plan.totals.plain == "3 to process, 0 to skip, 0 not allowed"
     person.tab_to("Re-fetch 3")
     person.press("Return")
     ended(person, dialog)
@@ -107,7 +107,7 @@ def test_confirmed_twice_it_is_one_run(
     person = sit()
     page = queue(person)
     person.press("Ctrl+A")
-    assert page.selection.bar.count.plain == "All 3 that match are chosen"
+    assert page.selection.bar.count.plain == "All 3 matches selected"
     person.press("F")
     dialog = planned(person, person.dialog(BulkDialog))
     person.until(dialog.act_button.isEnabled)
@@ -165,9 +165,9 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     dialog.act_button.click()
     ended(person, dialog)
     assert dialog.outcome is not None
-    assert dialog.outcome.bar.accessibleName() == "The first 1 are through. 2 are left."
+    assert dialog.outcome.bar.accessibleName() == "The first 1 are finished. 2 records remain."
     person.until(dialog.act_button.isEnabled)
-    assert dialog.act_button.text() == "Go on..."
+    assert dialog.act_button.text() == "Continue..."
     dialog.act_button.click()
     planned(person, dialog)
     assert dialog.act_button.text() == "Take 2"
@@ -212,17 +212,17 @@ def test_closed_found_again_and_stopped(
     person.until(lambda: unfinished.runs.current_item is not None)
     person.press("Return")
     again = person.dialog(BulkDialog)
-    person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Stop after this one")
+    person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Stop after this record")
     again.act_button.click()
     person.until(lambda: console.bulk.list_latest()[0].state == "stopped")
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
-    person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Go on...")
+    person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Continue...")
     assert again.outcome is not None
     assert console.bulk.list_latest()[0].done == 1
     again.outcome.discard.click()
     person.until(lambda: console.bulk.list_latest()[0].state == "done")
-    person.until(lambda: again.outcome.bar.accessibleName() == "The rest was given up.")  # type: ignore[union-attr]  # it is there
+    person.until(lambda: again.outcome.bar.accessibleName() == "The remaining records were discarded from this run.")  # type: ignore[union-attr]  # it is there
 
 
 def test_a_window_that_closes_leaves_the_rest_to_the_program(
@@ -265,7 +265,7 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
     person.press("Ctrl+A")
     person.press("N")
     dialog = person.dialog(BulkDialog)
-    assert dialog.hint.plain == "Write the note first."
+    assert dialog.hint.plain == "Write a note first."
     assert dialog.words_field is not None
     dialog.words_field.edit.setPlainText("called AlarmBox")  # type: ignore[union-attr]  # an area
     person.until(dialog.act_button.isEnabled)
@@ -312,7 +312,7 @@ def test_what_can_not_be_done_is_greyed_with_its_reason(
     person.press("Space")
     buttons = page.selection.bar.buttons
     assert {action for action, button in buttons.items() if not button.isEnabled()} == {BulkAction.REFETCH}
-    assert buttons[BulkAction.REFETCH].reason == "Only credit checks can be re-fetched; none is chosen."
+    assert buttons[BulkAction.REFETCH].reason == "Only credit checks can be re-fetched, and none is selected."
     person.press("F")
     assert not person.window.findChildren(BulkDialog)
     person = seats.become(person, "aud-e")

@@ -143,7 +143,7 @@ def test_from_nothing_to_the_first_page(arrive: Arrive, place: Place) -> None:
     person = arrive(keyring)
     assert nameless(person.window) == []
     person.sign_in(user, "wrong")
-    assert "Name or password is not right" in person.told()
+    assert "The name or password is wrong" in person.told()
     assert keyring.kept == {}
     person.sign_in(user, password)
     person.at_home()

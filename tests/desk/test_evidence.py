@@ -66,7 +66,7 @@ def test_three_actions_prove_a_case(sit: Sit, console: Console, sandbox: Sandbox
     file = tmp_path / "case.zip"
     choose(person, file)
     person.until(lambda: str(file) in told(person.window, ToastFrame))
-    assert "Wrote the evidence pack (" in told(person.window, ToastFrame)
+    assert "Evidence pack written (" in told(person.window, ToastFrame)
     assert verify_pack(file).is_intact
 
 
@@ -79,7 +79,7 @@ def test_a_name_in_use_is_refused_in_a_bar(sit: Sit, console: Console, tmp_path:
     file.write_bytes(b"mine")
     person.press("Ctrl+Shift+E")
     choose(person, file)
-    person.until(lambda: "exists already" in " ".join(bar.accessibleName() for bar in page.findChildren(Bar)))
+    person.until(lambda: "already exists" in " ".join(bar.accessibleName() for bar in page.findChildren(Bar)))
     assert file.read_bytes() == b"mine"
     person.press("Ctrl+Shift+E")
     choose(person, tmp_path / "other.zip")
@@ -105,7 +105,7 @@ def test_every_record_page_has_both(
         shown(person, route, page)
         QGuiApplication.clipboard().clear()
         person.press("Ctrl+Shift+T")
-        person.until(lambda: QGuiApplication.clipboard().text().startswith("The story of "))
+        person.until(lambda: QGuiApplication.clipboard().text().startswith("History of "))
         assert QGuiApplication.clipboard().text().count("\n") > 3
         person.press("Ctrl+Shift+E")
         choose(person, tmp_path / f"{kind}.zip")
@@ -151,8 +151,8 @@ def test_both_are_in_the_list_of_keys(sit: Sit, console: Console) -> None:
     page = shown(person, RecordRoute(record.id), CreditCheckPage)
     dialog = open_shortcuts_dialog(person.frame, page)
     words = [one.plain for one in dialog.findChildren(TextLabel)]
-    assert "Export the evidence pack" in words
-    assert "Copy the story as text" in words
+    assert "Export evidence pack" in words
+    assert "Copy history as text" in words
     dialog.reject()
 
 
@@ -169,6 +169,6 @@ def test_an_empty_home_says_so(sit: Sit, console: Console, sandbox: Sandbox, wai
     assert page.nothing.isVisible() is not waits
     assert page.table.isVisible() is waits
     if not waits:
-        assert "Nothing waits for you." in " ".join(one.plain for one in page.nothing.findChildren(TextLabel))
+        assert "Nothing is waiting for you." in " ".join(one.plain for one in page.nothing.findChildren(TextLabel))
         person.control("Open in Queues", page.nothing).press()
         person.until(lambda: not isinstance(person.frame.current_page, HomePage))

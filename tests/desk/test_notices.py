@@ -32,7 +32,7 @@ def test_a_message_that_has_gone_is_read_again(sit: Sit, console: Console) -> No
         toast.closed.emit()
     assert person.frame.toasts.visible_toasts == ()
     person.press("Alt+1")
-    person.control("Notices").press()
+    person.control("Messages").press()
     person.dialog(NoticesDialog).reject()
     person.no_dialog()
     person.press("Ctrl+Shift+N")

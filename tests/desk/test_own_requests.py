@@ -183,7 +183,7 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
     purchase.reject()
     dialog = open_unfinished(person.frame)
     dialog.show_tab("requests")
-    person.until(lambda: "This desk ended before the answer came" in current(dialog))
+    person.until(lambda: "This desk closed before the answer arrived" in current(dialog))
     assert dialog.tabs.accessibleTabName(3) == "My requests 1"
 
 

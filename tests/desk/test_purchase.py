@@ -92,8 +92,8 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: Sit, console: Console, sand
     choice = dialog.form.client
     assert isinstance(choice, Choice)
     choice.setCurrentText("2")
-    assert "bought already" in dialog.hint.plain
-    person.control("Open the record", dialog).press()
+    assert "already been bought" in dialog.hint.plain
+    person.control("Open record", dialog).press()
     person.no_dialog()
     assert person.page(CreditCheckPage).route.id == record.id
     assert sandbox.control.count_charges() == 1
@@ -106,7 +106,7 @@ def test_without_an_answer_it_is_unknown_never_failed(sit: Sit, console: Console
     dialog = purchase(person)
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
     assert [badge.word for badge in dialog.findChildren(Badge)] == ["In progress", "Unknown", "Needs a person"]
-    assert dialog.act_button.text() == "Open the record"
+    assert dialog.act_button.text() == "Open record"
     person.press("Return")
     person.no_dialog()
     record = person.page(CreditCheckPage)

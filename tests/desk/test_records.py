@@ -77,7 +77,7 @@ def test_a_decision_on_an_old_view_decides_nothing(
         tx.conn.execute(text(update), changed)
     dialog.act_button.click()
     person.until(lambda: not dialog.is_busy)
-    assert dialog.windowTitle() == "The record changed meanwhile"
+    assert dialog.windowTitle() == "The record has changed"
     assert any("架空商事" in words.plain for words in dialog.findChildren(TextLabel))
     assert read(console, record.id).certainty == "unknown"
 
@@ -120,7 +120,7 @@ def test_not_bought_takes_two_people(
     first.form.unbought.setChecked(True)
     person.until(first.act_button.isEnabled)
     first.act_button.click()
-    person.until(lambda: first.windowTitle() == "Asked to resolve")
+    person.until(lambda: first.windowTitle() == "Outcome proposed")
     person.press("Esc")
     person.no_dialog()
 
@@ -201,8 +201,8 @@ def test_new_arrivals_move_no_row(sit: Sit, console: Console, sandbox: Sandbox) 
     late = buy_unknown(console, sandbox, OTHER)
     person.until(page.new_arrivals.button.isVisible)
     assert page.row_model.row_count == 1
-    assert page.new_arrivals.button.text() == "Show 1 new"
-    person.control("Show 1 new").press()
+    assert page.new_arrivals.button.text() == "Show 1 new record"
+    person.control("Show 1 new record").press()
     person.until(lambda: page.row_model.row_count == 2)
     assert page.current_row is not None
     assert page.current_row.record.id == first.id

@@ -53,7 +53,7 @@ def ask(person: Person, payment: Payment, amount: str = "8500") -> Refund:
     assert dialog.review is not None
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
-    person.until(lambda: dialog.windowTitle() == "Refund asked for")
+    person.until(lambda: dialog.windowTitle() == "Refund requested")
     person.press("Esc")
     person.no_dialog()
     found = dialog_refund(person, payment)
@@ -150,7 +150,7 @@ def test_declining_needs_words_and_the_maker_reads_them(
     person.press("D")
     dialog = person.dialog(DeclineDialog)
     assert not dialog.act_button.isEnabled()
-    assert dialog.hint.plain == "Say why first."
+    assert dialog.hint.plain == "Enter a reason first."
     dialog.words.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
@@ -178,18 +178,18 @@ def test_approving_is_off_until_read_and_fresh(seats: Seats, sit: Sit, console: 
     person.until(lambda: page.view.view is not None)
     if not page.view.is_read:
         assert not page.approve.isEnabled()
-        assert page.disabled_reason_label.plain == "Read down to the end first."
+        assert page.disabled_reason_label.plain == "Read to the end first."
     read_to_the_end(person, page)
     person.until(page.approve.isEnabled)
 
 
 WRONG = {
-    "0": "Write an amount above zero, in digits alone.",
-    "-5": "Write an amount above zero, in digits alone.",
-    "0.5": "Write an amount above zero, in digits alone.",
-    "1000000000000000000": "Write an amount above zero, in digits alone.",
+    "0": "Enter an amount above zero, in digits only.",
+    "-5": "Enter an amount above zero, in digits only.",
+    "0.5": "Enter an amount above zero, in digits only.",
+    "1000000000000000000": "Enter an amount above zero, in digits only.",
     "12001": "At most ¥12,000 can be refunded.",
-    "８５００": "Write the amount in plain ASCII digits.",
+    "８５００": "Enter the amount in half-width digits.",
     "": "Enter the amount.",
 }
 
@@ -221,7 +221,7 @@ def test_an_unknown_refund_blocks_another_and_says_so(
     page.act_on_record("refund")
     dialog = person.dialog(RefundDialog)
     assert not dialog.act_button.isEnabled()
-    assert "no known result" in dialog.hint.plain
+    assert "is unknown" in dialog.hint.plain
 
 
 def test_search_finds_a_payment_by_its_numbers(
@@ -274,7 +274,7 @@ def test_an_unpaid_order_is_moved_by_hand(seats: Seats, sit: Sit, console: Conso
     console.payments.probe(payment.id)
     person = sit()
     page = at_payment(person, payment)
-    person.until(lambda: page.form._verdict.plain.startswith("Sides disagree"))
+    person.until(lambda: page.form._verdict.plain.startswith("Mismatch"))
     assert page.sides_strip.panels[2].property("differs")
     acting.failpoints = before
     person.press("M")

@@ -27,9 +27,9 @@ def test_what_the_facts_rule_out_says_why(sit: Sit, console: Console, sandbox: S
     form.text.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
     reasons = {name: words.plain for name, words in form._reason_labels.items()}
     assert not any(radio.isEnabled() for radio in form.outcomes.values())
-    assert "known already" in reasons["completed"]
-    assert "can't become" in reasons["payment_failed"]
-    assert "says otherwise" in reasons["reversed"]
+    assert "already known" in reasons["completed"]
+    assert "isn't possible" in reasons["payment_failed"]
+    assert "contradicts" in reasons["reversed"]
 
 
 def test_the_dry_run_names_the_money(sit: Sit, console: Console, sandbox: Sandbox, clock: MovedClock) -> None:

@@ -43,7 +43,7 @@ def test_who_says_that_it_took_place_says_under_which_number(seats: Seats, sit: 
     form.completed_number.edit.setText("1519")  # type: ignore[union-attr]  # a line
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
-    person.until(lambda: dialog.windowTitle() == "Asked to resolve")
+    person.until(lambda: dialog.windowTitle() == "Outcome proposed")
     view = seats.console.refunds.read_refund(refund.id)
     assert view.record.certainty is Certainty.UNKNOWN
     assert any("1519" in item.body and "support says" in item.body for item in view.evidence)

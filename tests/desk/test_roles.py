@@ -59,7 +59,8 @@ def test_an_administrator_is_told_why_and_what_to_do_instead(seats: Seats, sit: 
     person = seats.become(person, "nobody-here")
     page = person.page(NoRightPage)
     assert (
-        page.reason_text.plain == "nobody-here is not known to this database. Ask an administrator to add the name."
+        page.reason_text.plain
+        == "nobody-here is not registered in this database. Ask an administrator to add the name."
     )
 
 
@@ -80,7 +81,14 @@ def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: C
     person.frame.show_route(RecordRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    assert set(off(page.action_bar.bar)) == {"Probe", "Re-fetch", "Resolve with evidence", "Renew", "Take", "Note"}
+    assert set(off(page.action_bar.bar)) == {
+        "Probe",
+        "Re-fetch",
+        "Resolve with evidence",
+        "Renew",
+        "Take",
+        "Add note",
+    }
     assert off(page.action_bar.bar)["Probe"] == MAY_PROBE
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
@@ -97,7 +105,7 @@ def test_an_operator_without_the_permission_to_buy(seats: Seats, sit: Sit) -> No
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
     person.rest()
-    assert lookup.company.buy_button.reason == "You don't have the permission to buy. Those who do: lead-b, op-a."
+    assert lookup.company.buy_button.reason == "You don't have permission to buy. People who have it: lead-b, op-a."
 
 
 def test_half_a_decision_waits_for_another_approver(
@@ -108,7 +116,7 @@ def test_half_a_decision_waits_for_another_approver(
     console.recovery.resolve("credit-check", record.id, "error", "not in their list")
     person = sit()
     expected = {
-        "op-a": "The first decision was yours. Another approver is needed: lead-b.",
+        "op-a": "You made the first decision. Another approver must confirm it: lead-b.",
         "op-c": "Needs the role approver: lead-b.",
         "lead-b": "",
     }

@@ -187,10 +187,10 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
         names.append(name_of(focus))
         person.press("Tab")
     title = ["Record Credit check 1", "Corporation number 1 1803 0101 8771", "Corporation"]
-    sides = [f"AlarmBox's number no. {record.credit_check_id}", "Raw answer"]
+    sides = [f"AlarmBox number no. {record.credit_check_id}", "Open raw answer"]
     offered = ["Open PDF", "Probe", "Open PDF"]
-    content = ["Contents of the record", "Timeline"]
-    verbs = ["Probe", "Re-fetch...", "Take", "Note", "Copy the story", "Evidence pack", "Search or command"]
+    content = ["Record details", "Timeline"]
+    verbs = ["Probe", "Re-fetch...", "Take", "Add note", "Copy history", "Export evidence pack", "Search or command"]
     assert names == [*title, *sides, *offered, *content, *verbs]
 
 
@@ -245,10 +245,10 @@ def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
     page = person.page(LookupPage)
     person.press("Ctrl+F")
     person.type_in(NUMBER[:-1] + str((int(NUMBER[-1]) + 1) % 10))
-    person.until(lambda: page.number.edit.accessibleDescription().startswith("This number has a wrong"))
+    person.until(lambda: page.number.edit.accessibleDescription().startswith("A digit of this number is wrong"))
     person.control("1 1803 0101 8771").press()
     person.until(lambda: page.company.number == NUMBER)
-    assert "doesn't say that the corporation exists" in page.number.edit.accessibleDescription()
+    assert "doesn't confirm the corporation exists" in page.number.edit.accessibleDescription()
 
 
 def test_a_database_that_is_lost_is_told_and_comes_back(
@@ -282,7 +282,7 @@ def test_a_database_that_went_back_is_told_until_somebody_has_looked(
     person = sit()
     current_appearance().choose_theme(theme)
     told: tuple[tuple[Literal["en", "ja"], str], ...]
-    told = (("en", "went back in time"), ("ja", "以前の時点に戻っています"))
+    told = (("en", "was rolled back"), ("ja", "以前の時点に戻っています"))
     for language, words in told:
         person.opening.context.change_language(language)
         person.until(lambda words=words: any(words in shown for shown in _visible_bars(person)))  # type: ignore[misc]  # bound

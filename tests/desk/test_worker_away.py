@@ -130,7 +130,7 @@ def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console)
     with executing(worker):
         person = sit(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
         person.until(lambda: any("no longer needs" in text for text in bars(person)))
-        person.control("See which").press()
+        person.control("Show credentials").press()
         dialog = person.dialog(LeftoversDialog)
         texts = "\n".join(label.plain for label in dialog.findChildren(TextLabel))
         assert all(name in texts for name in ("PAYPAY_API_KEY", "STORE_KEY", "CONSOLE_SECRET_ATOM_PASSWORD"))
@@ -139,7 +139,7 @@ def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console)
         person.no_dialog()
         assert keyring.kept == {"mine": "y"}
         person.until(lambda: any("1 " in text and "no longer needs" in text for text in bars(person)))
-        person.control("See which").press()
+        person.control("Show credentials").press()
         dialog = person.dialog(LeftoversDialog)
         assert not dialog.act_button.isEnabled()
         assert dialog.act_button.reason

@@ -57,7 +57,11 @@ def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
     [
         ("A", ("¥12,000", "2 時間前", "「未入金」", "5 分"), ("¥12,000", "2 h ago", "still Unpaid", "5 min")),
         ("B", ("「入金済」", "2 時間前", "「失敗」"), ("has been Paid", "2 h ago", "is Failed")),
-        ("C after", ("「期限切れ」", "¥12,000", "¥10,000"), ("ended as Expired", "¥12,000", "¥10,000 is still here")),
+        (
+            "C after",
+            ("「期限切れ」", "¥12,000", "¥10,000"),
+            ("was Expired before", "¥12,000", "¥10,000 has not been returned"),
+        ),
         ("C cancelled", ("「取消」", "¥12,000", "2 時間前"), ("is Cancelled", "¥12,000", "2 h ago")),
     ],
 )

@@ -89,7 +89,7 @@ def test_a_proposal_waits_for_the_second_person(language: str) -> None:
         ("incomplete, all of it", 0, "会社名、結果、期限、PDF", "company name, result, dates, PDF"),
         ("unknown, a person decides", 1, "時間切れ", "no answer in time"),
         ("unknown, a person decides", 2, "1 1803 0101 8771", "1 1803 0101 8771"),
-        ("expired", 2, "更新購入", "renewed"),
+        ("expired", 2, "更新購入", "Renew it"),
         ("superseded", 2, "与信チェック 18", "credit check 18"),
     ],
 )

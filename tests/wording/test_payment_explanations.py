@@ -142,16 +142,16 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
 @pytest.mark.parametrize(
     ("situation", "part", "japanese", "english"),
     [
-        ("refund unknown", 0, "再返金禁止", "Do not refund again"),
+        ("refund unknown", 0, "再返金禁止", "Don't refund again"),
         ("refund unknown", 2, "10 回中 4 回目", "attempt 4 of 10"),
         ("payment unknown", 2, "8 回中 3 回目", "attempt 3 of 8"),
         ("payment order behind", 0, "注文は未入金のまま", "the order is still unpaid"),
-        ("payment for a person: amount_differs", 0, "決済会社 ¥11,500", "the gateway's ¥11,500"),
+        ("payment for a person: amount_differs", 0, "決済会社 ¥11,500", "the gateway's is ¥11,500"),
         ("payment reversible", 0, "2026-11-22", "2026-11-22"),
         ("payment partly refunded", 1, "¥10,000", "¥10,000"),
         ("refund requested", 1, "op-a", "op-a"),
         ("refund to be sent", 2, "二重には返金されません", "nothing is refunded twice"),
-        ("payment for a person: probes_ended", 1, "自動確認の予定終了", "Probes ended"),
+        ("payment for a person: probes_ended", 1, "自動確認の予定終了", "Automatic probes ended"),
     ],
 )
 def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:

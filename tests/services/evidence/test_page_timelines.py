@@ -56,4 +56,4 @@ def test_who_paid_is_nobodys_to_read(scene: Scene) -> None:
     assert story.hidden == (PAYER,)
     told = [sentence_with_record(event, story, "en") for event in story.events]
     assert not any(PAYER in one for one in told)
-    assert "The alert was acknowledged: by ****6354" in told
+    assert "Alert acknowledged: by ****6354" in told

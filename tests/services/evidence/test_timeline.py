@@ -163,8 +163,8 @@ def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
         "alert_resolved",
     ]
     text = story.as_text("en")
-    raised = 'Alert "Paid, and the order still unpaid" was raised'
-    for words in (raised, 'unpaid": looked', "PayPay (2026-11-01 to 2026-11-02)"):
+    raised = "Alert “Paid, but the order is still unpaid” detected"
+    for words in (raised, "unpaid”: looked", "PayPay (2026-11-01 to 2026-11-02)"):
         assert words in text
 
 
@@ -270,7 +270,9 @@ def test_five_thousand_events_in_flat_memory(quick: TimelineService) -> None:
     page = quick.read_timeline("credit-check", record.id, limit=1_000)
     assert len(page.events) == 1_000
     assert page.next_cursor is not None
-    assert timelines.timeline_text(page, "en").endswith("(There is more. The evidence pack has all of it.)\n")
+    assert timelines.timeline_text(page, "en").endswith(
+        "(More entries exist. The evidence pack contains all of them.)\n"
+    )
 
 
 def test_hostile_text_stays_in_its_line(quick: TimelineService) -> None:

@@ -313,7 +313,7 @@ def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisSe
         assert [check.ok for check in checks] == found
         assert state == ("off" if found else None)  # nobody has asked it yet
         assert all(redis_server.password not in repr(check) for check in checks)
-    assert "advisory cache off" in translate("doctor.cache.bad", "en", url=GONE)
+    assert "Work continues without it" in translate("doctor.cache.bad", "en", url=GONE)
 
 
 # Keys

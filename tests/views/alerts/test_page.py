@@ -43,7 +43,7 @@ def page_of(*items: AlertItem) -> AlertsPage:
         ("payment 5=completed 3300 JPY after=expired", "payment 5 Completed ¥3,300, after Expired"),
         ("order=paid", "order Paid"),
         ("payment=completed", "payment Completed"),
-        ("refund|compensation", "refund or compensation"),
+        ("refund|compensation", "refund or other compensation"),
         ("FAILED 5500 JPY", "FAILED ¥5,500"),
         ("2 payments", "2 payments"),
     ],
@@ -59,7 +59,7 @@ def test_each_leads_to_the_one_place(the_look: object) -> None:
     assert alert_words.record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
     assert alert_words.record_route(TASK) is None
     assert [alert_words.record_text(item.alert, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment 6"]
-    assert alert_words.rule_text(TASK.alert, window_context()) == "A scheduled task is late"
+    assert alert_words.rule_text(TASK.alert, window_context()) == "Scheduled task is late"
 
 
 def test_grouped_by_cause(the_look: object) -> None:
@@ -69,7 +69,7 @@ def test_grouped_by_cause(the_look: object) -> None:
     groups = list(
         dict.fromkeys((page._group_of(item).word, page._group_of(item).count) for item in page.table.all_rows)
     )
-    behind, late = "Paid, and the order still unpaid", "Paid after expiry, failure or cancelling"
+    behind, late = "Paid, but the order is still unpaid", "Paid after expiry, failure or cancellation"
     assert groups[:2] == [(behind, "1"), (late, "2")]
 
 
@@ -77,8 +77,8 @@ def test_what_to_do_with_the_current_one(the_look: object) -> None:
     """One action; who has seen it, with the note; nothing to press where nothing can be done."""
     page = page_of(LATE)
     page._show_alert(LATE)
-    assert page.action_button.text().startswith("Go and ask for the refund")
-    assert page.acknowledgement_words.plain == "Nobody has seen it yet."
+    assert page.action_button.text().startswith("Request refund")
+    assert page.acknowledgement_words.plain == "Not acknowledged."
     assert not page.acknowledge_button.isHidden()
     acknowledged = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
     page._show_alert(replace(LATE, alert=acknowledged))
@@ -115,11 +115,13 @@ def test_why_an_alert_of_an_order_is_there(the_look: object) -> None:
     page = page_of(LATE)
     page._show_alert(LATE)
     assert page.why_words.plain == (
-        "It was paid after it had expired or failed, or after its order was cancelled, and the money is still here. "
-        "Found: order Cancelled, payment 5 Completed ¥3,300, after Expired. Expected: refund or compensation. "
-        "Told 2 h ago."
+        "The money arrived after the payment had expired or failed, or after the order was cancelled. "
+        "It has not been returned. Detected 2 h ago. "
+        "Actual: order Cancelled, payment 5 Completed ¥3,300, after Expired. Expected: refund or other compensation."
     )
     page._show_alert(BEHIND)
-    assert page.why_words.plain.startswith("The gateway was paid, and after 5 min the order has not followed.")
+    assert page.why_words.plain.startswith(
+        "The gateway confirmed the payment, but the order is still unpaid after 5 min."
+    )
     page._show_alert(CASE)
     assert page.why_words.isHidden()

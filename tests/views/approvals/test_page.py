@@ -33,9 +33,9 @@ def test_reasons_against_stand_above_reasons_for(the_look: object) -> None:
     detail = ApprovalView(window_context())
     detail.show_view(view(None, HIT))
     texts = words(detail)
-    against = texts.index("This payer has had 4 refunds in 30 days.")
-    assert texts[against + 1] == 'op-a says: "four returns of one order"'
-    assert against < texts.index("Checked for you")
+    against = texts.index("This customer has had 4 refunds in 30 days.")
+    assert texts[against + 1] == "op-a answers: “four returns of one order”"
+    assert against < texts.index("Automatic checks")
 
 
 def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
@@ -43,7 +43,7 @@ def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
     detail = ApprovalView(window_context())
     broken = RuleCheck(NotAllowedReason.MAKER_ACTIVE, False, {"maker": "op-a"})
     texts = [text for _, text, _, _ in detail.reasons_against(view(checks=(broken,)))]
-    assert texts == ["The maker's account was disabled."]
+    assert texts == ["The requester's account is disabled."]
 
 
 def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
@@ -53,7 +53,7 @@ def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
     assert detail.stale_answer_text(view(sides=sides(timedelta(minutes=26)))).startswith(
         "The gateway's answer is 26 min old"
     )
-    assert detail.stale_answer_text(view(sides=sides(None))) == "The gateway was never asked about it."
+    assert detail.stale_answer_text(view(sides=sides(None))) == "This payment has never been probed."
 
 
 def test_what_the_maker_saw_stands_beside_what_is_now(the_look: object) -> None:
@@ -68,10 +68,10 @@ def test_approving_is_off_with_its_reason(the_look: object) -> None:
     """The service's reason first, then an old fact, then that it wasn't read."""
     page = ApprovalsPage(window_context())
     refused = AllowedAction("approve", False, "reason.refund_approved_by_you")
-    assert page.find_approval_disabled_reason(view(actions=(refused,))).startswith("You approved it already")
+    assert page.find_approval_disabled_reason(view(actions=(refused,))).startswith("You have already approved it")
     old = view(sides=sides(timedelta(minutes=26)))
     assert page.find_approval_disabled_reason(old).startswith("The gateway's answer is too old")
-    assert page.find_approval_disabled_reason(view()) == "Read down to the end first."
+    assert page.find_approval_disabled_reason(view()) == "Read to the end first."
     page.view.view = view()
     page.view._read_versions.add((9, 1))
     assert page.find_approval_disabled_reason(view()) == ""
@@ -116,7 +116,9 @@ def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
     page = ApprovalsPage(window_context())
     page.inbox = ApprovalInbox((), (refund(), refund(id=10)))
     page._show_empty()
-    assert any(label.plain == "2 wait for others." for label in page.empty.findChildren(TextLabel))
+    assert any(
+        label.plain == "2 refunds are waiting for other people." for label in page.empty.findChildren(TextLabel)
+    )
 
 
 @pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])

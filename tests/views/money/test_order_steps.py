@@ -22,7 +22,7 @@ def test_done_current_and_to_come() -> None:
     assert [line.shape for line in lines] == ["check", "check", "hourglass", "ring"]
     assert [line.is_bold for line in lines] == [False, False, True, False]
     assert lines[2].spoken_text() == (
-        "Cancel the order, Waiting, another payment may still be made · again 11-20 12:05"
+        "Cancel the order, Waiting, another payment can still be paid · again at 11-20 12:05"
     )
     step_list = StepList("After a payment's time")
     for _ in range(2):  # anew each time it is read

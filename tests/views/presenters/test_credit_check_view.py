@@ -68,7 +68,7 @@ def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) ->
 def test_found_is_found_whatever_failed_later() -> None:
     """With the provider's number on record, a reading that failed says nothing about the purchase."""
     _, provider, _ = facts.compared_sides(view(LACKING, answer="HTTP 503 PENDING http_503"), window_context())
-    assert (provider.word, provider.tone) == ("Found", "good")
+    assert (provider.word, provider.tone) == ("On record", "good")
 
 
 def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
@@ -83,7 +83,7 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
     """Only what a bought check lacks is framed."""
     parts = facts.document_parts(view(LACKING), window_context())
     assert [part.is_missing for part in parts] == [False, False, False, True]
-    assert (parts[3].words, parts[3].detail) == ("PDF cut off", "next attempt 15:58:05")
+    assert (parts[3].words, parts[3].detail) == ("PDF incomplete", "next attempt 15:58:05")
     assert not any(part.is_missing for part in facts.document_parts(view(UNKNOWN), window_context()))
     assert not any(part.is_missing for part in facts.document_parts(view(check(), PDF), window_context()))
 

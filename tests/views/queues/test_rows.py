@@ -17,7 +17,7 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     assert [(group(row).word, group(row).count) for row in page.rows] == [
         ("Needs a person", "2"),
         ("Needs a person", "2"),
-        ("Re-checking by itself", "1"),
+        ("Auto-checking", "1"),
     ]
     part = read_rows("unknown", "")(services, None, 2)  # type: ignore[arg-type]  # likewise
     assert [group(row).count for row in part.rows] == ["", ""]

@@ -46,7 +46,7 @@ def write(dialog: ReconcileDialog, first: str, last: str) -> None:
 def test_nothing_is_assumed_where_there_are_several(opened: Open) -> None:
     """Off with the reason until a provider is chosen; the only one needs no choosing."""
     dialog, _, _ = opened("")
-    assert dialog._disabled_reason == "Choose the provider."
+    assert dialog._disabled_reason == "Select a provider."
     dialog.provider.setCurrentIndex(0)
     assert dialog.act_button.isEnabled()
     dialog.reject()
@@ -95,7 +95,7 @@ def test_pressed_twice_is_one_run(opened: Open) -> None:
     assert runner.waiting == 1
     runner.step()
     assert services.runs_begun == [("paypay", YESTERDAY, YESTERDAY, False)]
-    assert dialog.windowTitle() == "What it found"
+    assert dialog.windowTitle() == "Result"
     dialog.act_button.click()
     assert routes == [ReconcileRoute(3)]
 
@@ -104,10 +104,10 @@ def test_only_compared(opened: Open) -> None:
     """A dry run leads nowhere, because nothing was written."""
     dialog, services, _ = opened()
     dialog.dry_run_box.setChecked(True)
-    assert dialog.act_button.text() == "Only compare"
+    assert dialog.act_button.text() == "Compare only"
     dialog.act_button.click()
     assert services.runs_begun == [("paypay", YESTERDAY, YESTERDAY, True)]
-    assert dialog.windowTitle() == "What it would find"
+    assert dialog.windowTitle() == "Result of the comparison"
     assert dialog.act_button.isHidden()
     dialog.reject()
 
@@ -130,7 +130,7 @@ def test_a_long_one_may_be_left(opened: Open) -> None:
     dialog._allow_closing()
     assert dialog.cancel_button.isEnabled()
     assert not dialog.act_button.isEnabled()
-    assert dialog.hint.plain == "It goes on when you leave this screen."
+    assert dialog.hint.plain == "It continues if you leave this screen."
     write(dialog, "2026-11-18", "2026-11-18")
     assert not dialog.act_button.isEnabled()
     dialog._begin_run()

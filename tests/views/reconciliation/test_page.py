@@ -73,8 +73,7 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
     assert checksum.plain == "ab" * 32
     file_line = words.file_text(view().files[0], page.context)
     assert file_line == (
-        "File of 2026-11-19 · 7 rows · paid ¥216,700 · refunded −¥66,000 · 1.2 KB · "
-        "the same content was read by run 2"
+        "File of 2026-11-19 · 7 rows · paid ¥216,700 · refunded −¥66,000 · 1.2 KB · same content as in run 2"
     )
     assert (
         words.file_text(replace(view().files[0], rows=None, paid_minor=None, before=()), page.context).count("·") == 2
@@ -84,16 +83,16 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
 @pytest.mark.parametrize(
     ("item", "ours", "theirs", "difference_", "verdict", "cause", "action"),
     [
-        (AMOUNT, "Completed ¥1,200", "取引完了 ¥1,300", "¥100", "Other amount", "Another amount in their history",
-         "probe"),
-        (IMPORTED, "", "取引完了 ¥500", "¥500", "Only theirs", "Imported", None),
-        (REFUSED, "", "", "", "Not believed", "Of another day", "ask_file"),
+        (AMOUNT, "Completed ¥1,200", "取引完了 ¥1,300", "¥100", "Different amount",
+         "Different amount in the provider's history", "probe"),
+        (IMPORTED, "", "取引完了 ¥500", "¥500", "Provider only", "Imported", None),
+        (REFUSED, "", "", "", "Unreadable", "Wrong day", "ask_file"),
         (difference(7, Verdict.MISSING_THERE, "completed 700 JPY", None), "Completed ¥700", "", "−¥700", "Only ours",
-         "Waits for its order", None),
+         "Waiting for its order", None),
         (difference(8, Verdict.DIFFERENT_STATE, "refund 3 submitted 500 JPY", f"返金完了 500 JPY {LINE}"),
-         "refund 3 Accepted ¥500", "返金完了 ¥500", "", "Other state", "Waits for its order", None),
+         "refund 3 Accepted ¥500", "返金完了 ¥500", "", "Different state", "Waiting for its order", None),
         (difference(9, Verdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {LINE}"), "",
-         "返金完了 ¥66,000", "−¥66,000", "Other amount", "Waits for its order", None),
+         "返金完了 ¥66,000", "−¥66,000", "Different amount", "Waiting for its order", None),
     ],
 )  # fmt: skip
 def test_both_sides_in_words(
@@ -133,7 +132,7 @@ def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
         page.table.go_to(row)
         offered = tuple(not button.isHidden() for button in page.foot.buttons)
         assert offered == (open_, probe, note)
-    assert "Of another day" in page.foot.advice_words.plain
+    assert "Wrong day" in page.foot.advice_words.plain
     assert "announce the file again" in page.foot.advice_words.plain
 
 
@@ -144,8 +143,8 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
         "All 4",
         "Differ 1",
         "Only ours 1",
-        "Only theirs (imported) 1",
-        "Not believed 1",
+        "Provider only (imported) 1",
+        "Unreadable 1",
     ]
     page.tabs.setCurrentIndex(1)
     assert [page.rows.row_at(row) for row in range(page.rows.rowCount())] == [AMOUNT]
@@ -158,7 +157,7 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
     ("state", "lead", "goes_on"),
     [
         (RunState.RUNNING, "Running.", False),
-        (RunState.RESUMABLE, "Broken off.", True),
+        (RunState.RESUMABLE, "Interrupted.", True),
         (RunState.FAILED, "Failed.", False),
     ],
 )
@@ -187,14 +186,14 @@ def test_going_on_twice_is_one_run(qtbot: QtBot, the_look: object) -> None:
     while at.runner.waiting:
         at.runner.step()
     assert len(services.runs_begun) == 1
-    assert toasts[0].words == "PayPay 2026-11-19 was reconciled."
+    assert toasts[0].words == "PayPay 2026-11-19 reconciled."
 
 
 def test_there_never_was_one(show_page: Show) -> None:
     """Nothing to head or walk along; what it is and how one begins."""
     page = show_page()
     assert page.list.currentWidget() is page.nothing
-    assert "no reconciliation yet" in page.nothing.accessibleName()
+    assert "No reconciliations yet" in page.nothing.accessibleName()
     hidden_parts = (page.run_head, page.tab_bar, page.older, page.newer, page.go_on, page.foot)
     assert all(part.isHidden() for part in hidden_parts)
     assert not page.begin.isHidden()

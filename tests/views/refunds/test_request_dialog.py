@@ -56,7 +56,7 @@ def test_all_that_is_left_is_prefilled(the_look: object) -> None:
     made = RefundForm(window_context(), plan(), None)
     assert made.amount_edit.text() == "12000"
     assert made.full_amount_box.isChecked()
-    assert made.find_disabled_reason() == "Choose a reason first."
+    assert made.find_disabled_reason() == "Select a reason first."
     made.reason.setCurrentIndex(0)
     assert made.find_disabled_reason() == ""
     assert made.request() == RefundRequest(5, "12000", "Ordered twice", saw=7)
@@ -67,7 +67,7 @@ def test_a_part_says_what_stays_refundable(the_look: object) -> None:
     made = form()
     made.amount_edit.setText("8500")
     assert made.part_amount_box.isChecked()
-    assert made.after.plain == "Refundable after this: ¥3,500"
+    assert made.after.plain == "Refundable after this request: ¥3,500"
 
 
 def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
@@ -88,7 +88,7 @@ def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
 def test_every_hit_needs_an_answer(the_look: object) -> None:
     """One answer for each rule; it goes with the request."""
     made = form(PAYER)
-    assert made.find_disabled_reason() == "Each hit needs an answer before the review."
+    assert made.find_disabled_reason() == "Answer each warning before the review."
     made._answers["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == ""
     assert made.request().answers == (("payer_often", "four returns"),)
@@ -98,7 +98,7 @@ def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
     """Words alone don't do."""
     made = form(SAME)
     made._answers[LOOK_ALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
-    assert made.find_disabled_reason() == "Mark the look-alike as intended first."
+    assert made.find_disabled_reason() == "Confirm that the repeated refund is intended."
     made.intended_repeat_box.setChecked(True)
     assert made.find_disabled_reason() == ""
     assert made.request().intended_repeat
@@ -116,7 +116,7 @@ def test_a_broken_rule_is_told_with_its_figures(the_look: object) -> None:
     """The limit stands in the sentence."""
     broken = RuleCheck(LimitReason.PER_PERSON_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
     made = form(checks=(broken,))
-    assert made.find_disabled_reason() == "It is over the day's limit of ¥3,000,000 (today ¥2,999,000)."
+    assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
 
 def test_money_set_aside_is_refunded_whole(the_look: object) -> None:
@@ -125,7 +125,7 @@ def test_money_set_aside_is_refunded_whole(the_look: object) -> None:
     assert made.amount_edit.text() == "6000"
     assert made.find_disabled_reason() == ""
     made.amount_edit.setText("5000")
-    assert made.find_disabled_reason() == "Money set aside is refunded whole: ¥6,000."
+    assert made.find_disabled_reason() == "Money set aside can only be refunded in full: ¥6,000."
 
 
 @pytest.fixture
@@ -151,23 +151,23 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     dialog, desk, at = open_dialog(parent, qtbot, plan())
     qtbot.waitUntil(dialog.act_button.isEnabled)
     dialog.act_button.click()
-    assert dialog.windowTitle() == "Ask for a refund of ¥12,000?"
+    assert dialog.windowTitle() == "Request refund of ¥12,000?"
     assert dialog.hint.plain == "Nothing is sent to PayPay yet."
     assert desk.requests == []
     at.runner = runner = InlineRunner(paused=True)
     dialog.act_button.click()
     dialog.act_button.click()
     dialog._review_or_send()
-    assert dialog.act_button.text() == "Asking..."
+    assert dialog.act_button.text() == "Waiting for the answer..."
     runner.step()
     assert len(desk.requests) == 1
-    assert dialog.windowTitle() == "Refund asked for"
+    assert dialog.windowTitle() == "Refund requested"
 
 
 def test_a_form_that_is_off_says_why(parent: QWidget, qtbot: QtBot) -> None:
     """While one refund has no known result."""
     dialog, _, _ = open_dialog(parent, qtbot, plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}))
-    assert dialog.hint.plain == "Refund R-9 has no known result yet. Probe it first."
+    assert dialog.hint.plain == "The outcome of refund R-9 is unknown. Probe it first."
     assert not dialog.form.isEnabled()
     assert not dialog.act_button.isEnabled()
 
@@ -178,7 +178,7 @@ def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
     dialog, _, _ = open_dialog(parent, qtbot, plan(payment=old))
     assert dialog.is_answer_old
     assert dialog.probe_button.isVisible()
-    assert dialog.hint.plain == "The gateway's answer is old. Probe it before asking for a refund."
+    assert dialog.hint.plain == "The gateway's answer is old. Probe before requesting a refund."
     dialog._handle_plan(plan())
     assert not dialog.probe_button.isVisible()
     qtbot.waitUntil(dialog.act_button.isEnabled)

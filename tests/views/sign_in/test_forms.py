@@ -93,7 +93,8 @@ def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
     enter(form)
     form.show_failure(DENIED)
     assert (
-        notice_of(form) == "Not signed in. Name or password is not right, or the account may not use this database."
+        notice_of(form)
+        == "Not signed in. The name or password is wrong, or the account has no access to this database."
     )
     assert (form.user.text(), form.password.text()) == ("op-a", "")
     assert form.focusWidget() is form.password.line_edit
@@ -111,7 +112,7 @@ def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
         enter(form)
     assert sent.args[0].password == "right"
     form.show_failure(NOT_THERE)
-    assert "no database of that name" in notice_of(form)
+    assert "no database with that name" in notice_of(form)
 
 
 def test_the_eye_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
@@ -120,10 +121,10 @@ def test_the_eye_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
     QTest.keyClicks(form.password.line_edit, "secret")
     eye = form.password.visibility_button
     assert form.password.line_edit.echoMode() == QLineEdit.EchoMode.Password
-    assert eye.accessibleName() == "Show the password"
+    assert eye.accessibleName() == "Show password"
     QTest.keyClick(eye, Qt.Key.Key_Space)
     assert form.password.line_edit.echoMode() == QLineEdit.EchoMode.Normal
-    assert eye.accessibleName() == "Hide the password"
+    assert eye.accessibleName() == "Hide password"
     form.password.line_edit.setFocus()
     enter(form)
     assert form.password.line_edit.echoMode() == QLineEdit.EchoMode.Password
