@@ -58,7 +58,7 @@ def test_whoami_on_sqlite(terminal: Terminal) -> None:
     assert (me["operator"], me["known"], me["may_buy"], me["source"], me["kept"]) == ("op-a", True, True, None, False)
     assert me["roles"] == ["admin", "approver", "auditor", "operator", "worker"]
     assert me["database"].endswith("console.db")
-    assert terminal("whoami").out.startswith(b"Acting as op-a (")
+    assert terminal("whoami").out.startswith(b"You are op-a (")
     assert terminal.json("whoami", OPERATOR="").refused == (2, "no_operator")
 
 
@@ -89,7 +89,7 @@ def test_the_doctor_says_that_nobody_has_signed_in(server: Terminal, keyring: Dr
     keyring.kept.update({ENTRY: "kept", f"account at {PLACE}": "op-a"})
     checks = {check["name"]: check for check in server.json("doctor").data["checks"]}
     assert (checks["sign_in"]["ok"], checks["operator"]["ok"]) == (True, True)
-    assert checks["sign_in"]["message"] == f"op-a signs in to {PLACE}."
+    assert checks["sign_in"]["message"] == f"The account for {PLACE} is op-a."
     assert not checks["database"]["ok"]
     assert "database" in checks["tasks"]["message"], "no word of late tasks where nobody can look"
 

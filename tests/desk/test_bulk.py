@@ -165,7 +165,7 @@ def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: li
     dialog.act_button.click()
     ended(person, dialog)
     assert dialog.outcome is not None
-    assert dialog.outcome.bar.accessibleName() == "The first 1 are finished. 2 records remain."
+    assert dialog.outcome.bar.accessibleName() == "The first 1 is finished. Remaining: 2."
     person.until(dialog.act_button.isEnabled)
     assert dialog.act_button.text() == "Continue..."
     dialog.act_button.click()

@@ -117,7 +117,7 @@ def _read_rows(stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> "
 _WORDS = {
     "dialog.reconcile.about.paypay": {
         "ja": "PayPay が通知した日次ファイルを読み取ります。日付は日本時間です。通知がない日は照合できません。",
-        "en": "Reads the daily file that PayPay announced. Days are days of Japan. "
+        "en": "Uses the daily history file that PayPay announces. Days are in Japan time (JST). "
         "A day that was not announced can't be reconciled.",
     },
     "provider.paypay": {"ja": "PayPay", "en": "PayPay"},

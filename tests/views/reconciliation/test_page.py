@@ -141,7 +141,7 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
     page = show_page(view(refused=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
         "All 4",
-        "Differ 1",
+        "Different 1",
         "Only ours 1",
         "Provider only (imported) 1",
         "Unreadable 1",

@@ -107,7 +107,7 @@ def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
     QTest.keyClicks(form.password.line_edit, "right")
     enter(form)
     form.show_failure(AWAY)
-    assert notice_of(form).startswith("No answer. The database does not answer.")
+    assert notice_of(form).startswith("No answer. The database doesn't answer.")
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert sent.args[0].password == "right"
@@ -183,7 +183,7 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
         enter(form)
     assert sent.args == ["wrong"]
     form.show_failure(None)
-    assert notice_of(form).startswith("Not unlocked. The password is not right.")
+    assert notice_of(form).startswith("Not unlocked. The password is wrong.")
     assert form.password.text() == ""
     form.show_failure(AWAY)
     assert "stays locked" in notice_of(form)

@@ -1,0 +1,180 @@
+"""The rules of English sentences: words that are not used, singular and plural, quotation marks, buttons."""
+
+import re
+import string
+from collections.abc import Iterator
+
+import pytest
+
+from console.wording.catalogue import choose_by_number, sentences_by_key, translate
+
+EN = sentences_by_key("en")
+JA = sentences_by_key("ja")
+
+# Phrases that no sentence contains, with the reason and the word to use instead.
+NOT_USED = {
+    r"by itself|by themselves": "it reads like a riddle; say automatically",
+    r"\b(some|any|every)body\b|\bnobody\b": "say someone, anyone, everyone, no one",
+    r"\bwhoever\b|\bwhatever\b": "name the person or the thing",
+    r"\bask(s|ed|ing)? for\b(?! (the|it))": "a refund is requested: one word for it in all places",
+    r"\bmakers?\b|\bcheckers?\b": "words of the code; say requester and approver",
+    r"\bpayers?\b": "say customer",
+    r"\bsides? disagrees?\b|\bdisagrees?\b": "say mismatch, or doesn't match",
+    r"\b(doesn't|don't|not|facts) fits?\b|\bfit together\b": "say doesn't match",
+    r"\border knows\b|\bknown already\b|\bknows already\b": "an order can't know; say already updated",
+    r"\bsay no\b|\bsay that\b": "say decline, acknowledge",
+    r"\bmatters?\b": "say issues",
+    r"\bchoos(e|es|ing)\b|\bchosen?\b": "records and options are selected",
+    r"\bg(o|oes|oing|one) on\b|\bwent on\b": "say continue",
+    r"\bwent away\b|\bgoes away\b": "say disconnected, ended, deleted",
+    r"\bbeg(in|ins|an|un|inning)\b": "say start",
+    r"\b(take|takes|taken|took) place\b": "say succeeded, made, refunded",
+    r"\btold\b|\bbelieved?\b": "say reported, detected, unreadable",
+    r"\bre-read\b|\bread (it )?again\b": "say refresh",
+    r"\b(give|gives|giving|gave|given) up\b": "say discard",
+    r"\b(not|nothing) here yet\b|\bstill here\b": "say not fetched, not returned",
+    r"\bfetch(es|ed|ing)? again\b": "say re-fetch",
+    r"(?<!there )\b(is|are) no (?!longer|one|more)": "say is not a",
+    r"\banew\b|\blately\b|\bmeanwhile\b": "say again, recently, since then",
+    r"\bmoved? the order\b|\border (was )?(not )?moved\b": "say mark the order as paid",
+    r"\bleft over\b|\blooked after\b|\blooks after\b": "idioms are hard for second-language readers",
+    r"\bperson of the\b|\bhands? out\b|\bput (it )?right\b": "idioms are hard for second-language readers",
+    r"!": "no sentence shouts",
+    r"\b(please|sorry|oops)\b": "a sentence says what happened and what to do; it doesn't beg",
+    r"\(s\)": "write the singular and the plural: {n:record/records}",
+    r"\"": "quotation marks are “ and ”",
+    r"[‘’]": "the apostrophe is '",
+    r"\boutcome.{0,12} known already\b": "say already known",
+}
+
+# Code-like words that a sentence may show: names that an administrator types, in sentences for administrators.
+TYPED_NAMES = frozenset(
+    {
+        "ssl_ca", "ssl_cert", "ssl_key", "password_env", "wsrep_on", "innodb_flush_log_at_trx_commit",
+        "max_password_errors", "secure_timestamp", "log_bin_trust_function_creators",
+        "payment_failed", "only_ours", "only_theirs",
+    }
+)  # fmt: skip
+FAMILIES_FOR_ADMINISTRATORS = ("doctor.", "error.", "cli.", "adoption.")
+
+# Names of facts that are numbers of things, besides those that a sentence formats as a count.
+COUNTS = frozenset(
+    {"n", "days", "missed", "lost", "waiting", "nodes", "size", "people", "statements", "others", "count"}
+)
+
+BUTTONS = re.compile(
+    r"(action\.(?!copied)[a-z_]+|key\.[a-z_]+|command\.[a-z_]+|alerts_screen\.acknowledge|alerts_screen\.action\.[a-z_]+"
+    r"|dialog\.[a-z_]+\.(act|stay|show)(_[a-z]+)?|(lock|password|sign_in)\.act|screen\.[a-z_]+\.act"
+    r"|bulk\.(stop|discard|go_on|next|export)|bulk\.action\.[a-z]+|reconcile\.(begin|go_on|open)|set_asides\.ask)"
+)
+VERBS = frozenset(
+    {
+        "Acknowledge", "Add", "Approve", "Back", "Buy", "Cancel", "Clear", "Close", "Compare", "Confirm", "Continue",
+        "Copy", "Decline", "Delete", "Discard", "Enter", "Export", "Extend", "Filter", "Find", "Freeze", "Lock",
+        "Look", "Mark", "Move", "Open", "Probe", "Propose", "Re-fetch", "Reconcile", "Refresh", "Refund", "Renew",
+        "Request", "Resolve", "Save", "Search", "Select", "Show", "Sign", "Stay", "Stop", "Switch", "Take", "Try",
+        "Turn", "Unlock", "Verify", "Withdraw", "Zoom",
+    }
+)  # fmt: skip
+NOUNS = frozenset({"CSV", "Columns", "Keyboard", "Help", "Messages", "Next", "Previous", "Older", "All"})
+
+
+def text_outside_facts(sentence: str) -> str:
+    """Return the sentence without its placeholders, but with both forms of `{n:record/records}`."""
+    parts = string.Formatter().parse(sentence)
+    return "".join(
+        text + (f" {form.replace('/', ' ')} " if form and "/" in form else "") for text, _, form, _ in parts
+    )
+
+
+def counted_facts(sentence: str) -> Iterator[str]:
+    """Yield the names of the sentence's facts that are numbers of things."""
+    for _, name, form, _ in string.Formatter().parse(sentence):
+        if name and (name in COUNTS or form == "count" or "/" in (form or "")):
+            yield name
+
+
+def rendered(key: str, number: int) -> str:
+    """Return the sentence with this number as each of its counts; other facts are words."""
+    facts = {name: "x" for _, name, _, _ in string.Formatter().parse(EN[key]) if name}
+    return translate(key, "en", **{**facts, **dict.fromkeys(counted_facts(EN[key]), number)})
+
+
+@pytest.mark.parametrize(("phrase", "reason"), NOT_USED.items(), ids=list(NOT_USED))
+def test_a_phrase_is_not_used(phrase: str, reason: str) -> None:
+    """Each has a plainer word, which is the only one for its thing."""
+    pattern = re.compile(phrase, re.IGNORECASE)
+    assert {key: text for key, text in EN.items() if pattern.search(text_outside_facts(text))} == {}, reason
+
+
+def test_no_sentence_shows_a_code() -> None:
+    """A word with an underscore is a name of the program. Only what an administrator types is shown."""
+    shown = {
+        (key, word)
+        for key, text in EN.items()
+        for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text_outside_facts(text))
+    }
+    assert {(key, word) for key, word in shown if word not in TYPED_NAMES} == set()
+    assert {(key, word) for key, word in shown if not key.startswith(FAMILIES_FOR_ADMINISTRATORS)} == set()
+
+
+COUNTED = sorted(key for key, text in EN.items() if any(counted_facts(text)))
+
+
+def test_many_sentences_count() -> None:
+    assert len(COUNTED) > 60
+
+
+@pytest.mark.parametrize("key", COUNTED)
+def test_singular_and_plural_follow_the_number(key: str) -> None:
+    """After 1 stands no plural, neither of a noun nor of its verb; after 0 and 2 no singular that has a plural."""
+    one = rendered(key, 1)
+    plural = r"(?<![\d.,:R-])\b1 (?:[a-z]+ )?(?!(?:s|is|has|was|less|process|this|across)\b)[a-z]+(?<![su])s\b"
+    assert not re.search(plural, one), one
+    assert not re.search(r"\b1 (?:[a-z]+ ){0,2}(are|have|were|people|entries|matches)\b", one), one
+    singulars = {
+        form.partition("/")[0] for _, _, form, _ in string.Formatter().parse(EN[key]) if form and "/" in form
+    } | {"record", "row", "file", "entry", "credit check", "refund", "task", "day", "person"}
+    for number in (0, 2):
+        many = rendered(key, number)
+        wrong = [
+            word
+            for word in singulars
+            if re.search(rf"(?<![\d.,:])\b{number} (?:[a-z]+ )?{word}\b(?! [a-z]+s\b)", many)
+        ]
+        assert wrong == [], many
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [(0, "records"), (1, "record"), (2, "records"), (1000, "records"), ("1", "record"), ("1,000+", "records")],
+)
+def test_a_number_chooses_the_form_of_a_word(number: object, word: str) -> None:
+    """Only 1 is singular, also as text."""
+    assert choose_by_number(number, "record/records") == word
+
+
+def test_the_form_of_a_word_is_part_of_a_sentence() -> None:
+    """The number and its noun agree; Japanese has no such forms."""
+    assert translate("lookup.found", "en", count=1) == "1 record."
+    assert translate("lookup.found", "en", count=1204) == "1,204 records."
+    assert [
+        key for key, text in JA.items() if any("/" in (form or "") for *_, form, _ in string.Formatter().parse(text))
+    ] == []
+
+
+BUTTON_KEYS = sorted(key for key in EN if BUTTONS.fullmatch(key))
+
+
+def test_buttons_say_what_they_do() -> None:
+    """The first word is a verb or a noun of the list; no full stop; only the first word and names are capitalised."""
+    assert len(BUTTON_KEYS) > 100
+    labels = {key: EN[key] for key in BUTTON_KEYS}
+    assert {key: text for key, text in labels.items() if re.split(r"[ .]", text)[0] not in VERBS | NOUNS} == {}
+    assert {key: text for key, text in labels.items() if text.endswith(".") and not text.endswith("...")} == {}
+    capitals = {
+        key: text
+        for key, text in labels.items()
+        if any(word[0].isupper() and word not in ("PDF", "CSV") for word in text.split()[1:])
+    }
+    assert capitals == {}
