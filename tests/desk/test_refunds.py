@@ -53,7 +53,7 @@ def ask(person: Person, payment: Payment, amount: str = "8500") -> Refund:
     assert dialog.review is not None
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
-    person.until(lambda: dialog.windowTitle() == "Refund requested")
+    person.until(lambda: dialog.windowTitle().startswith("Refund R-"))
     person.press("Esc")
     person.no_dialog()
     found = dialog_refund(person, payment)

@@ -122,7 +122,8 @@ def _find_state(provider_word: str) -> PaymentState | None:
 _WORDS = {
     "dialog.reconcile.about.atom": {
         "ja": "Atom にはファイルがないため、対象日に開始した決済を 1 件ずつ状態確認します。日付はインド時間です。",
-        "en": "Atom has no history file. It is asked about each payment that started on these days. Days are in India time (IST).",
+        "en": "Atom has no history file. "
+        "It is asked about each payment that started on these days. Days are in India time (IST).",
     },
     "provider.atom": {"ja": "Atom", "en": "Atom"},
     "provider_state.atom-payment.OTS0000": {"ja": "支払い完了", "en": "paid"},

@@ -7,12 +7,13 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
-from console.domain.payments.records import Payment, Refund
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
 from console.domain.views.any_record import ResolveResult
 from console.views.pages.dialog_badges import badge_row
 from console.views.pages.permission_buttons import bind_worker
 from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
+from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.records.evidence_wizard import EvidenceForm, read_choices
 from console.views.runtime.context import Toast, WindowContext
@@ -145,4 +146,14 @@ def _decision_toast(context: WindowContext, result: ResolveResult) -> Toast:
     if result.awaiting:
         words = context.translate("dialog.resolve.awaiting_title"), context.translate("dialog.resolve.awaiting")
         return Toast(*words, "hourglass", "progress")
-    return Toast(context.translate("dialog.resolve.done_title"), context.translate("dialog.resolve.settled"))
+    return Toast(context.translate("dialog.resolve.done_title"), _decided_text(context, result.record))
+
+
+def _decided_text(context: WindowContext, record: CreditCheck | Order | Payment | Refund | Operation) -> str:
+    """Return the sentence that names the decided record with its state, and for a credit check AlarmBox's number."""
+    if isinstance(record, Operation):
+        return context.translate("dialog.resolve.settled_operation", operation=record.id, state=record.state.value)
+    state = record_words.state_cell(case_words.state_key(record, derived=False), context.language).word
+    number = record.credit_check_id if isinstance(record, CreditCheck) else None
+    title = case_words.title(record, context)
+    return context.translate("dialog.resolve.settled", title=title, state=state, number=number)

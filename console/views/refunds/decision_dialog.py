@@ -111,7 +111,9 @@ class _DecisionDialog(DialogFrame):
 
     def _show_decision(self, refund: Refund) -> None:
         context = self._context
-        bar = Bar("", context.translate(_ending_key(self.name, refund), id=refund.id), tone="good", shape="check")
+        amount = wording.format_amount(refund.amount_minor, refund.currency)
+        ending = context.translate(_ending_key(self.name, refund), id=refund.id, amount=amount)
+        bar = Bar("", ending, tone="good", shape="check")
         self._show_end(context.translate(f"dialog.{self.name}.done"), decision_content(context, refund, bar))
 
     def _show_failure(self, failure: Failure) -> None:

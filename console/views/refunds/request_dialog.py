@@ -217,12 +217,7 @@ class RefundDialog(DialogFrame):
             self._show_failure,
             owner=self,
             label=context.translate("act.refund", number=self.plan.payment.merchant_payment_id),
-            describe=lambda refund: Toast(
-                context.translate("dialog.refund.asked_title"),
-                case_words.title(refund, context),
-                "hourglass",
-                "progress",
-            ),
+            describe=lambda refund: Toast(_requested_text(context, refund), "", "hourglass", "progress"),
             attempt=("refund request", request),
             key=("payment", request.payment_id),
             provider="",
@@ -240,7 +235,7 @@ class RefundDialog(DialogFrame):
         context = self._context
         self._refund = refund
         self._show_end(
-            context.translate("dialog.refund.asked_title"),
+            _requested_text(context, refund),
             request_content(context, refund, self.plan),
             act="action.open_refund",
         )
@@ -303,6 +298,12 @@ def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) ->
         )
     )
     return holder
+
+
+def _requested_text(context: WindowContext, refund: Refund) -> str:
+    """Return the sentence that a refund was requested, with its number and amount."""
+    amount = wording.format_amount(refund.amount_minor, refund.currency)
+    return context.translate("dialog.refund.asked_title", id=refund.id, amount=amount)
 
 
 def _dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:

@@ -161,7 +161,7 @@ def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtb
     assert dialog.act_button.text() == "Waiting for the answer..."
     runner.step()
     assert len(desk.requests) == 1
-    assert dialog.windowTitle() == "Refund requested"
+    assert dialog.windowTitle() == "Refund R-9 requested, ¥8,500"
 
 
 def test_a_form_that_is_off_says_why(parent: QWidget, qtbot: QtBot) -> None:
