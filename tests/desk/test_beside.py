@@ -67,6 +67,6 @@ def test_what_somebody_else_took(seats: Seats, sit: Sit, console: Console, sandb
         lead.recovery.take("credit-check", check.id)
     person = sit()
     page = shown(person, RecordRoute(check.id), CreditCheckPage)
-    person.until(lambda: "lead-b works on it until" in told(page, Bar))
+    person.until(lambda: "Taken by lead-b until" in told(page, Bar))
     person.press("T")
     person.until(lambda: "Nothing changed" in told(page, Bar))

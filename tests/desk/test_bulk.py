@@ -142,7 +142,7 @@ def test_what_changed_behind_ones_back_is_skipped(
         lacking[2].id: (ForecastKind.WOULD_RUN, None, None),
     }
     shown = {dialog.plan.table.rows.spoken_text(one) for one in dialog.plan.table.rows.loaded_rows()}
-    assert sum("skip, taken by lead-b" in row for row in shown) == 1
+    assert sum("skip, Taken by lead-b" in row for row in shown) == 1
     assert dialog.act_button.text() == "Re-fetch 1"
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
@@ -358,7 +358,7 @@ def test_results_are_narrowed_and_taken_along(
     outcome.filter.setCurrentIndex(1)
     person.until(lambda: outcome.table.rows.is_complete and outcome.table.rows.row_count == 1)
     (row,) = outcome.table.rows.loaded_rows()
-    assert "skipped, taken by lead-b" in outcome.table.rows.spoken_text(row)
+    assert "skipped, Taken by lead-b" in outcome.table.rows.spoken_text(row)
     file = tmp_path / "results.csv"
     outcome.export_to(str(file))
     person.until(file.exists)

@@ -134,7 +134,7 @@ def test_only_a_desk_that_asks_lists_requests(seats: Seats, sit: Sit, console: C
         return
     dialog.show_tab("requests")
     person.until(lambda: current(dialog) != "")
-    assert current(dialog).split(", ", 1)[1].startswith(f"Purchase, Check {record.id}, Done")
+    assert current(dialog).split(", ", 1)[1].startswith(f"Purchase, Credit check {record.id}, Done")
     assert f"Credit check {record.id}" in dialog.answer.plain
     assert not dialog.withdraw_button.isEnabled()
     assert dialog.withdraw_button.shown_reason in texts(dialog)

@@ -92,7 +92,7 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: Sit, console: Console, sand
     choice = dialog.form.client
     assert isinstance(choice, Choice)
     choice.setCurrentText("2")
-    assert "already been bought" in dialog.hint.plain
+    assert "bought already" in dialog.hint.plain
     person.control("Open record", dialog).press()
     person.no_dialog()
     assert person.page(CreditCheckPage).route.id == record.id

@@ -54,7 +54,7 @@ def test_what_somebody_else_changed_is_said(seats: Seats, sit: Sit, console: Con
     page = opened(person, record.id)
     with seats.acting("lead-b") as lead:
         lead.credit_checks.refetch(record.id)
-    person.until(lambda: any(words.startswith("Changed. Changed by lead-b") for words in bars(page)))
+    person.until(lambda: any(words.startswith("Record changed. lead-b changed it at ") for words in bars(page)))
     assert page.pdf_button.isEnabled()
     person.control("Show difference").press()
     person.until(lambda: any("PDF: – →" in words for words in bars(page)))

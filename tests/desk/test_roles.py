@@ -77,7 +77,7 @@ def test_an_auditor_looks_and_changes_nothing(seats: Seats, sit: Sit, console: C
     assert shown["Probe"] == MAY_PROBE
     assert any(label.accessibleName() == MAY_PROBE for label in queues.preview.findChildren(QWidget))
     person.press("P")
-    person.until(lambda: f"Not done {MAY_PROBE}" in bars_of(queues))
+    person.until(lambda: f"Not done. {MAY_PROBE}" in bars_of(queues))
     person.frame.show_route(RecordRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)

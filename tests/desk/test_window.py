@@ -351,7 +351,7 @@ def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
     wait = qtbot.waitUntil  # type: ignore[attr-defined]  # pytest-qt's
     wait(lambda: hasattr(opening, "frame") and opening.frame.bars.count() == 1, timeout=10_000)
     bar = opening.window.findChildren(Bar)[0]
-    assert "stayed busy" in bar.accessibleName()
+    assert "is busy" in bar.accessibleName()
     assert bar.button is not None
     bar.button.click()
     wait(lambda: opening.controller is not None and opening.runner.is_idle(), timeout=10_000)

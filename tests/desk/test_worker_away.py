@@ -138,7 +138,7 @@ def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console)
         dialog.act_button.click()
         person.no_dialog()
         assert keyring.kept == {"mine": "y"}
-        person.until(lambda: any("1 " in text and "no longer needs" in text for text in bars(person)))
+        person.until(lambda: any(": 1." in text and "no longer needs" in text for text in bars(person)))
         person.control("Show credentials").press()
         dialog = person.dialog(LeftoversDialog)
         assert not dialog.act_button.isEnabled()
