@@ -1,14 +1,19 @@
-"""The page of a stored PDF. A child process renders the PDF as images; the window's process never parses the file."""
+"""The page of a stored PDF, as images of its pages or as its text. A child process reads the PDF; the process of the
+window never parses the file.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QStackedWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.pdf_pages import PageHit, PageImage
+from console.views.documents.pdf_text import PdfText, clean_text, find_text
 from console.views.documents.pdf_view import PdfView
 from console.views.pages.base import Page
+from console.views.runtime.announcer import announce, spoken_text
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PdfRoute
 from console.views.runtime.tasks import Failure
@@ -26,14 +31,16 @@ _PAGE_WIDTH_PX = 760
 
 
 class PdfPage(Page):
-    """The page that shows one stored PDF. The child process that reads the PDF ends when another PDF is opened or the
-    person leaves the page.
+    """The page that shows one stored PDF. The key T switches between the images of its pages and its text, which a
+    screen reader can read; the choice stays for the next PDF. The child process that reads the PDF ends when another
+    PDF is opened or the person leaves the page.
     """
 
     sidebar_key = "lookup"
     help_key = "help.pdf"
     hints = (
         (("PgUp", "PgDown"), "key.pages"),
+        (("T",), "key.pdf_text"),
         (("+", "-"), "key.zoom"),
         (("Ctrl+F",), "key.find"),
         (("Enter",), "key.next_hit"),
@@ -50,11 +57,17 @@ class PdfPage(Page):
         self._hits: tuple[PageHit, ...] = ()
         self._hit_index = -1
         self._searched_text = ""
+        self._matches: list[tuple[int, int]] = []
+        self.shows_text = self._has_read_text = False
         self.title = TextLabel("", "title")
         self.position = TextLabel("", "data", "muted")
         self.zoom_words = TextLabel("", "data", "muted")
         self.match_count = TextLabel("", "small", "muted")
         self.canvas = PdfView(context.translate("pdf.page_image"))
+        self.text = PdfText(context.translate("pdf.text_name"))
+        self._views = QStackedWidget()
+        for view in (self.canvas, self.text):
+            self._views.addWidget(view)
         self._build_tools()
         self._connect_signals()
 
@@ -65,25 +78,29 @@ class PdfPage(Page):
         self.next = IconButton("arrow_down", translate("action.next_page"))
         self.smaller = KeyButton(translate("action.zoom_out"), "-", "tool", binds=False)
         self.larger = KeyButton(translate("action.zoom_in"), "+", "tool", binds=False)
+        self.text_button = KeyButton(translate("action.pdf_text"), "T", "tool", binds=False)
         self.search = Edit()
         self.search.setAccessibleName(translate("action.find"))
         self.search.setFixedWidth(220)
         label = TextLabel(translate("action.find"), "body", "muted")
         label.setBuddy(self.search)
         head = Surface()
-        safe = TextLabel(translate("pdf.safe"), "body", "muted")
-        head.setLayout(make_row(self.title, 8, safe, None, self.back, gap=4, margins=(margin, 12, margin, 12)))
+        self.form_words = TextLabel(translate("pdf.safe"), "body", "muted")
+        head.setLayout(
+            make_row(self.title, 8, self.form_words, None, self.back, gap=4, margins=(margin, 12, margin, 12))
+        )
         tools = Surface(raised=True, edge="bottom")
         tools.setLayout(
             make_row(
-                self.previous, self.position, self.next, 16, self.smaller, self.zoom_words, self.larger, None,
+                self.previous, self.position, self.next, 16, self.smaller, self.zoom_words, self.larger, 16,
+                self.text_button, None,
                 label, self.search, self.match_count, gap=8, margins=(margin, 8, margin, 8),
             )
         )  # fmt: skip
         self.add_part(head)
         self.add_part(tools)
         self.add_bars()
-        self.add_part(self.canvas, 1)
+        self.add_part(self._views, 1)
         self.add_hints()
 
     def _connect_signals(self) -> None:
@@ -92,6 +109,7 @@ class PdfPage(Page):
             (self.next.clicked, self.show_next_page),
             (self.smaller.clicked, self.zoom_out),
             (self.larger.clicked, self.zoom_in),
+            (self.text_button.clicked, self.switch_view),
             (self.back.clicked, self._leave_page),
             (self.search.returnPressed, self._search_text),
         ]
@@ -100,6 +118,7 @@ class PdfPage(Page):
         for keys, act in (
             ("PgUp", self.show_previous_page),
             ("PgDown", self.show_next_page),
+            ("T", self.switch_view),
             ("+", self.zoom_in),
             ("-", self.zoom_out),
             ("Ctrl+F", self._go_to_search),
@@ -120,7 +139,7 @@ class PdfPage(Page):
             self.refresh("entered")
 
     def take_focus(self) -> None:
-        self.canvas.setFocus(Qt.FocusReason.OtherFocusReason)
+        (self.text if self.shows_text else self.canvas).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False  # a stored PDF never changes
@@ -149,6 +168,8 @@ class PdfPage(Page):
         self.hide_reading_failure()
         self._pages, self.page_count, self.page_index = pages, count, 0
         self._render_page()
+        if self.shows_text:
+            self._read_text()
 
     def _show_unreadable(self, failure: Failure) -> None:
         reason = failure.detail.get("reason")
@@ -157,11 +178,15 @@ class PdfPage(Page):
             words if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.failure_message(failure)
         )
         self.position.show_text("")
+        self.text.show_words(self.canvas.words)
+        announce(self, self.canvas.words, shape="cross", tone="bad")
 
     def _close_document(self) -> None:
         """End the child process of the shown PDF and forget the search matches."""
         pages, self._pages = self._pages, None
         self._hits, self._hit_index, self.page_count = (), -1, 0
+        self._matches, self._searched_text, self._has_read_text = [], "", False
+        self.text.show_words("")
         self.match_count.show_text("")
         if pages is not None:
             self.context.runner.run(pages.close, lambda _: None, lambda _: None, owner=self.context)
@@ -169,6 +194,56 @@ class PdfPage(Page):
     def hideEvent(self, event: object) -> None:
         super().hideEvent(event)  # type: ignore[arg-type]  # a QHideEvent
         self._close_document()
+
+    # -- text
+
+    @Slot()
+    def switch_view(self) -> None:
+        """Show the text of the PDF in place of the images of its pages, or the images again, at the same page."""
+        self.shows_text = not self.shows_text
+        translate = self.context.translate
+        self._views.setCurrentWidget(self.text if self.shows_text else self.canvas)
+        self.text_button.show_text(translate("action.pdf_pages" if self.shows_text else "action.pdf_text"))
+        self.form_words.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
+        announce(self.form_words, self.form_words.plain, is_kept=False)
+        for tool in (self.smaller, self.zoom_words, self.larger):
+            tool.setVisible(not self.shows_text)
+        self._hits, self._hit_index, self._matches, self._searched_text = (), -1, [], ""
+        self.match_count.show_text("")
+        if self.shows_text and not self._has_read_text:
+            self._read_text()
+        elif self.shows_text:
+            self.text.go_to_page(self.page_index)
+        else:
+            self.page_index = self.text.page_at_cursor()
+            self._render_page()
+        self.take_focus()
+
+    def _read_text(self) -> None:
+        """Let the child process read the text of all pages."""
+        pages, count = self._pages, self.page_count
+        if pages is None:
+            return
+        self._has_read_text = True
+        self.text.show_words(self.context.translate("pdf.reading"))
+        self.context.runner.run(
+            lambda: [pages.page_text(index) for index in range(count)],
+            self._show_text,
+            self._show_unreadable,
+            owner=self,
+            cancellable=True,
+        )
+
+    def _show_text(self, texts: list[str]) -> None:
+        if not any(clean_text(text) for text in texts):
+            self.text.show_words(self.context.translate("pdf.no_text"))
+            announce(self.text, self.context.translate("pdf.no_text"), shape="square_bang", tone="care")
+            return
+        headings = [
+            self.context.translate("pdf.page", page=index + 1, count=len(texts)) for index in range(len(texts))
+        ]
+        self.text.show_pages(headings, texts)
+        self.text.go_to_page(self.page_index)
 
     # -- pages
 
@@ -205,7 +280,9 @@ class PdfPage(Page):
         if 0 <= index < self.page_count:
             self.page_index = index
             self.canvas.scroll_to_top()
+            self.text.go_to_page(index)
             self._render_page()
+            announce(self.position, self.position.plain, is_kept=False)
 
     @Slot()
     def show_next_page(self) -> None:
@@ -240,6 +317,9 @@ class PdfPage(Page):
         words, pages = self.search.text().strip(), self._pages
         if not words or pages is None:
             return
+        if self.shows_text:
+            self._search_in_text(words)
+            return
         if self._hits and words == self._searched_text:
             self._show_hit(self._hit_index + 1)
             return
@@ -248,21 +328,41 @@ class PdfPage(Page):
             lambda: pages.search(words), self._show_hits, self._show_unreadable, owner=self, cancellable=True
         )
 
+    def _search_in_text(self, words: str) -> None:
+        """Select the first match in the text; the next one if the typed text is that of the last search."""
+        if words != self._searched_text:
+            self._searched_text, self._hit_index = words, -1
+            self._matches = find_text(self.text.toPlainText(), words)
+        if not self._matches:
+            self._show_match_words(self.context.translate("pdf.none_found"))
+            return
+        self._hit_index = (self._hit_index + 1) % len(self._matches)
+        self.text.select_match(self._matches[self._hit_index])
+        self.page_index = self.text.page_at_cursor()
+        line = self.text.textCursor().block().text().strip()
+        self._show_match_words(self._position_text(len(self._matches)), line)
+
+    def _position_text(self, total: int) -> str:
+        return self.context.translate("queue.position", position=self._hit_index + 1, total=total)
+
+    def _show_match_words(self, words: str, line: str = "") -> None:
+        """Show which match is shown, and announce it with the line of text in which it stands."""
+        self.match_count.show_text(words)
+        announce(self.match_count, spoken_text(words, line), is_kept=False)
+
     def _show_hits(self, hits: tuple[PageHit, ...]) -> None:
         self._hits = hits
-        self.match_count.show_text(
-            self.context.translate("pdf.found", count=len(hits)) if hits else self.context.translate("pdf.none_found")
-        )
-        self._show_hit(0)
+        if hits:
+            self._show_hit(0)
+        else:
+            self._show_match_words(self.context.translate("pdf.none_found"))
+            self._render_page()
 
     def _show_hit(self, number: int) -> None:
         if self._hits:
             self._hit_index = number % len(self._hits)
             self.page_index = self._hits[self._hit_index].page
-            position_text = self.context.translate(
-                "queue.position", position=self._hit_index + 1, total=len(self._hits)
-            )
-            self.match_count.show_text(position_text)
+            self._show_match_words(self._position_text(len(self._hits)))
         self._render_page()
 
     @Slot()

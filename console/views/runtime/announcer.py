@@ -137,15 +137,15 @@ def is_refusal(shape: str, tone: Tone) -> bool:
 
 
 def spoken_text(*parts: str) -> str:
-    """Return the texts as one text to be spoken, each ended by a full stop if it has no end mark."""
-    texts = [part.strip() for part in parts if part.strip()]
-    return " ".join(text if text.endswith(_END_MARKS) else text + _full_stop_of(text) for text in texts[:-1]) + (
-        (" " if len(texts) > 1 else "") + texts[-1] if texts else ""
-    )
+    """Return the texts as one text to be spoken; each but the last gets a full stop if it has no end mark."""
+    *before, last = [part.strip() for part in parts if part.strip()] or [""]
+    return "".join(_ended(text) for text in before) + last
 
 
-def _full_stop_of(text: str) -> str:
-    return "。" if ord(text[-1]) >= 0x3000 else "."
+def _ended(text: str) -> str:
+    is_japanese = ord(text[-1]) >= 0x3000
+    text += "" if text.endswith(_END_MARKS) else "。" if is_japanese else "."
+    return text if is_japanese else f"{text} "
 
 
 def _main_window_of(widget: QWidget) -> QWidget:

@@ -61,7 +61,7 @@ def keep(window: QWidget, cover: list[QWidget], route: Route | None = None) -> A
             ("Not done", "What was paid does not cover the order."),
             "Not done. What was paid does not cover the order.",
         ),
-        (("未接続", "表示は古い内容です。"), "未接続。 表示は古い内容です。"),
+        (("未接続", "表示は古い内容です。"), "未接続。表示は古い内容です。"),
         (("", "Only this."), "Only this."),
         (("Done", ""), "Done"),
         (("Why?", "Because."), "Why? Because."),

@@ -1,0 +1,63 @@
+"""The text of a PDF: cleaned, found whatever the width of its letters, and kept page by page."""
+
+import pytest
+from PySide6.QtGui import QAccessible
+from pytestqt.qtbot import QtBot
+
+from console.views.documents.pdf_text import PdfText, clean_text, find_text
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("hy\ufffephen\0", "hy-phen"),
+        ("  \n line  \n\n", "line"),
+        ("", ""),
+    ],
+)
+def test_marks_of_the_library_are_no_text(text: str, clean: str) -> None:
+    assert clean_text(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "found"),
+    [
+        ("Result hold", "RESULT", ["Result"]),
+        ("法人番号 １２３４", "1234", ["１２３４"]),
+        ("株式\n会社さくら", "株式会社", ["株式\n会社"]),
+        ("aaaa", "aa", ["aa", "aa"]),
+        ("㍿さくら", "会社", ["㍿"]),
+        ("𠮷野家 report", "report", ["report"]),
+        ("none", "some", []),
+        ("none", " ", []),
+    ],
+)
+def test_words_are_found_as_on_the_images(text: str, words: str, found: list[str]) -> None:
+    """Width, case and line breaks make no difference, and the place is that of the letters as they stand."""
+    assert [text[start:end] for start, end in find_text(text, words)] == found
+
+
+def test_the_cursor_knows_its_page(qtbot: QtBot) -> None:
+    """Also behind letters that have two units in Qt."""
+    view = PdfText("Text of the document")
+    qtbot.addWidget(view)
+    view.show_pages(["Page 1 of 2", "Page 2 of 2"], ["𠮷野家\nfirst", "second 𠮷 third"])
+    assert view.page_at_cursor() == 0
+    view.go_to_page(1)
+    assert view.textCursor().block().text() == "Page 2 of 2"
+    (match,) = find_text(view.toPlainText(), "THIRD")
+    view.select_match(match)
+    assert (view.textCursor().selectedText(), view.page_at_cursor()) == ("third", 1)
+
+
+def test_a_screen_reader_reads_it_and_cannot_change_it(qtbot: QtBot) -> None:
+    view = PdfText("Text of the document")
+    qtbot.addWidget(view)
+    view.show_pages(["Page 1 of 1"], ["Result hold"])
+    node = QAccessible.queryAccessibleInterface(view)
+    text = node.textInterface()
+    assert text is not None
+    assert text.text(0, text.characterCount()) == "Page 1 of 1\n\nResult hold"
+    assert node.state().readOnly
+    assert node.text(QAccessible.Text.Name) == "Text of the document"
