@@ -18,6 +18,9 @@ DATA = {
     "console/store/migrations": "console/store/migrations",
 }
 
+# Files of packages that are opened, not imported: the phrases of Japanese (budoux has models of other languages too).
+PACKAGE_DATA = {"budoux": "models/ja.json"}
+
 # Imported by a name that only exists at run time: our commands and pages, the database drivers that
 # SQLAlchemy looks up by URL, what the migrations import, the keyring's backends.
 COLLECTED = ("console", "alembic.ddl", "keyring.backends")
@@ -51,6 +54,12 @@ def options(dist: Path, work: Path, extras: Sequence[str] = ()) -> list[str]:
         "--python-option=X utf8=1",
     ]
     chosen += [f"--add-data={ROOT / source}:{target}" for source, target in DATA.items()]
+    chosen += [
+        f"--add-data={Path(folder) / file}:{Path(name, file).parent}"
+        for name, file in PACKAGE_DATA.items()
+        if (spec := find_spec(name)) is not None
+        for folder in spec.submodule_search_locations or ()
+    ]
     chosen += [f"--collect-submodules={name}" for name in COLLECTED]
     chosen += [f"--hidden-import={name}" for name in (*HIDDEN, *NEEDED_BY_PLAIN)]
     left_out = [name for extra, names in EXTRAS.items() if extra not in extras for name in names]

@@ -65,6 +65,11 @@ def test_a_refusal_is_worded(program: Path, tmp_path: Path, language: str, word:
     assert word in done.stdout + done.stderr
 
 
+def test_the_model_of_japanese_phrases_is_in_it(program: Path) -> None:
+    """The one of Japanese, and no other language's."""
+    assert [file.name for file in (program.parent / "_internal" / "budoux" / "models").iterdir()] == ["ja.json"]
+
+
 NOTICE_KEY, LIVE_TOKEN = "a-key-of-sixteen-or-more", "a-channel-token-for-tests"
 
 

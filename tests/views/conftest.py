@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtWidgets import QApplication
 
+from console.views.theme.plain_clipboard import install_plain_clipboard
 from console.views.theme.theme import Appearance, current_appearance, install_appearance
 from console.views.widgets.accessibility import install_accessibility
 from console.views.widgets.focus_ring import install_focus_ring
@@ -15,6 +16,7 @@ def dressed(qapp: QApplication) -> QApplication:
     install_appearance(qapp, theme="light")
     install_accessibility(qapp)
     install_focus_ring()
+    install_plain_clipboard()
     return qapp
 
 

@@ -110,6 +110,7 @@ class WindowOpening(QObject):
         from console.domain.clock import SystemClock
         from console.views.app.main_window import Frame
         from console.views.runtime.context import WindowContext
+        from console.views.theme.plain_clipboard import install_plain_clipboard
         from console.views.theme.theme import install_appearance
         from console.views.widgets.accessibility import install_accessibility
 
@@ -117,6 +118,7 @@ class WindowOpening(QObject):
         if isinstance(app, QApplication) and not is_rebuilt:
             install_appearance(app)
             install_accessibility(app)
+            install_plain_clipboard()
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
         self.context.language = self._language
         self.context.preferences.loaded.connect(self._apply_preferences)

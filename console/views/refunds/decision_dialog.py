@@ -272,9 +272,9 @@ class DeclineDialog(_DecisionDialog):
             self.words.edit.textChanged.connect(self._update_act)
         content = QWidget()
         effect = TextLabel(
-            translate("dialog.reject.effect", amount=wording.format_amount(record.amount_minor, record.currency))
+            translate("dialog.reject.effect", amount=wording.format_amount(record.amount_minor, record.currency)),
+            wrap=True,
         )
-        effect.setWordWrap(True)
         content.setLayout(make_column(self.words, effect, gap=12))
         return content
 

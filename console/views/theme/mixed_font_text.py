@@ -11,6 +11,7 @@ from PySide6.QtGui import QPainter
 from console.views.theme.design_tokens import FontPurpose, TypeRoleName, tokens
 from console.views.theme.fonts import font_families
 from console.views.theme.theme import current_appearance
+from console.wording.line_breaks import keep_phrases_whole
 
 _FIGURE_PATTERN = re.compile(
     r"[−-]?[¥₹][ \xa0]?\d[\d,]*(?:\.\d+)?"  # amounts
@@ -73,9 +74,10 @@ def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False
     without such pieces and without line breaks is returned unchanged.
 
     With `sentences`, the line height of the role is set for a text that wraps, because the own line height of the
-    bundled fonts is too small; and no line ends inside a number, an identifier or between a number and its unit.
+    bundled fonts is too small; and no line ends inside a number, an identifier, between a number and its unit or
+    inside a phrase of Japanese.
     """
-    pieces = split_runs(keep_numbers_whole(text) if sentences else text)
+    pieces = split_runs(keep_phrases_whole(keep_numbers_whole(text)) if sentences else text)
     line_px = current_appearance().line_height(role) if sentences and text else 0
     if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text

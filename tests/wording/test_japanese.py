@@ -1,0 +1,176 @@
+"""The rules of the Japanese catalogue: its register, one word for each thing, its spaces and marks."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.money import Money
+from console.wording.catalogue import placeholder_names, sentences_by_key, translate
+from console.wording.japanese import JAPANESE_LETTERS, join_around_fact
+from tests.wording.test_glossary import terms
+
+WORDS = sentences_by_key("ja")
+BUTTON_KEY = re.compile(r"(action|command|key|alerts_screen\.action)\.|bulk\.act\.|.*\.(\w+_)?act(_\w+)?$")
+
+# A word that no sentence contains, and why.
+FORBIDDEN = {
+    "答え": "a child's word: the provider's 回答, or the 応答 of a connection",
+    "該当あり": "in a check for anti-social forces it means a hit: 記録あり",
+    "該当なし": "in a check for anti-social forces it means no hit: 記録なし",
+    "鍵束": "a literal translation of keyring: キーチェーン",
+    "キーリング": "the same thing is called キーチェーン",
+    "先方": "a business partner: 決済会社 or 提供元",
+    "決済事業者": "the same thing is called 決済会社",
+    "外部サービス": "the same thing is called 提供元",
+    "当方": "the same thing is called 当社",
+    "警告": "the same thing is called アラート",
+    "ワーカー": "the same thing is called 自動処理",
+    "待ち行列": "the same thing is called 対応一覧",
+    "担当者": "it means role, person and assignee: オペレーター, 利用者, 担当",
+    "お金": "a child's word: 資金, 金額, 資金移動",
+    "頼": "of a favour; a request is 依頼",
+    "断り": "of a person: 拒否しました, or an approver's 却下しました",
+    "断られ": "of a person: 拒否されました",
+    "だれ": "spoken: the role that acts is named",
+    "第一の人": "a literal translation: （1 人目）",
+    "合わない点": "spoken: 不整合",
+    "事実が合": "a literal translation: 状態が一致すると",
+    "出どころ": "spoken: 取得元",
+    "在籍": "of employment: アカウントは有効",
+    "もう一度": "spoken: 再度",
+    "聞ける": "spoken: 照会できる",
+    "見比べ": "spoken: 比較, 照らし合わせ",
+    "送っていません": "one verb: 送信していません",
+    "送りません": "one verb: 送信しません",
+    "確かめ": "one verb: 確認します",
+    "使えません": "spoken: 使用できません",
+    "読めません": "spoken: 読み取れません",
+    "分かりません": "spoken: 不明です, 確認できていません",
+    "わかりません": "spoken: 不明です, 確認できていません",
+    "のです": "it explains where a fact is enough",
+    "あなた": "a bank's clerk isn't addressed so: 自分, ご自身",
+    "書き出": "the same act is called 出力",
+    "問合せ": "one spelling: 問い合わせ",
+    "取り下げの": "one spelling of the noun: 取下げ",
+    "書込": "one spelling: 書き込み",
+    "第二の人": "第二確認者",
+    "次にすること": "the same thing is called 次の対応",
+}  # fmt: skip
+ALLOWED = {"頼": ("依頼",), "のです": ("ものです",)}
+# Commands are written as they are typed.
+COMMAND = re.compile(r"(chmod|pip install)[^。]*")
+SHARED_TERMS = {"承認者"}  # the role and the person who has it
+
+
+@pytest.mark.parametrize("word", FORBIDDEN)
+def test_no_sentence_has_a_forbidden_word(word: str) -> None:
+    """Each is the wrong register, or a second name of a thing that has one."""
+    found = []
+    for key, text in WORDS.items():
+        for allowed in ALLOWED.get(word, ()):
+            text = text.replace(allowed, "")
+        if word in text:
+            found.append(key)
+    assert found == [], FORBIDDEN[word]
+
+
+def test_a_space_stands_between_japanese_and_latin_letters() -> None:
+    """One rule everywhere: PDF を取得, 24 時間, 8 回中 3 回目; no space beside Japanese punctuation."""
+    touching = re.compile(rf"[A-Za-z0-9%][{JAPANESE_LETTERS}]|[{JAPANESE_LETTERS}][A-Za-z0-9]")
+    spaced = re.compile(rf"[、。（「・] |(?<!:) [、。）」・]|[{JAPANESE_LETTERS}] [{JAPANESE_LETTERS}]")
+    for key, text in WORDS.items():
+        bare = COMMAND.sub("¤", re.sub(r"\{[^{}]*\}", "¤", text))
+        found = touching.search(bare) or spaced.search(bare)
+        assert found is None or found.group() in ("ー c",) or "://" in bare or "--user" in bare, (key, text)
+
+
+LATIN = {
+    "op-a": "a name", 12: "a number", Money(12_000, "JPY"): "a sum", datetime(2026, 11, 20, tzinfo=UTC): "a time"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fact", [*LATIN, "処理中", timedelta(hours=2)], ids=str)
+def test_a_fact_has_its_spaces(fact: object) -> None:
+    """Whatever a fact is, the finished sentence obeys the rule beside it."""
+    touching = re.compile(rf"[A-Za-z0-9¥₹%][{JAPANESE_LETTERS}]|[{JAPANESE_LETTERS}][A-Za-z0-9¥₹]")
+    for key, text in WORDS.items():
+        if "://" in text:
+            continue
+        sentence = translate(key, "ja", **dict.fromkeys(placeholder_names(text), fact))
+        assert touching.search(COMMAND.sub("¤", sentence)) is None, (key, sentence)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joined"),
+    [
+        ("会社名、PDF", "が不足", "会社名、PDF が不足"),
+        ("会社名", "が不足", "会社名が不足"),
+        ("購入済", " の記録", "購入済の記録"),
+        ("結果 ", "低リスク", "結果 低リスク"),
+        ("12", "、", "12、"),
+        ("注文", "¥12,000", "注文 ¥12,000"),
+        ("", "注文", "注文"),
+    ],
+)
+def test_pieces_are_joined_by_the_rule(before: str, after: str, joined: str) -> None:
+    """A space is added beside a Latin fact, and taken before a particle after a Japanese one."""
+    assert join_around_fact(before, after) == joined
+
+
+def test_marks_are_those_of_japanese() -> None:
+    """Quotations in 「」, brackets （） around Japanese, the colon of both languages, one full stop, no nesting."""
+    for key, text in WORDS.items():
+        bare = COMMAND.sub("¤", text)
+        assert '"' not in text, key
+        assert "'" not in bare, key
+        assert not re.search(rf"\([^()]*[{JAPANESE_LETTERS}]|[：；！？～＂＇]|[０-９Ａ-Ｚａ-ｚ]", bare), key
+        assert not re.search(r"。。|、、|。、|、。|。\S*。）", bare), key
+        assert "））" not in text, key
+        assert not re.search(r"（[^）]*（", text), key
+
+
+@pytest.mark.parametrize("family", ["cause", "refusal", "outcome", "pack.why", "provider_state"])
+def test_a_word_for_brackets_has_none(family: str) -> None:
+    """These words stand in brackets of a sentence: they bring no brackets and no full stop of their own."""
+    words = {key: text for key, text in WORDS.items() if key.startswith(family + ".")}
+    assert words
+    assert {key: text for key, text in words.items() if re.search(r"[（）()。]", text)} == {}
+
+
+def test_a_button_names_its_act() -> None:
+    """Buttons, keys and commands are nouns or plain verbs; です and ます are for sentences."""
+    buttons = {key: text for key, text in WORDS.items() if BUTTON_KEY.match(key)}
+    assert len(buttons) > 130
+    polite = re.compile(r"(です|ます|ください|ました|ません)…?$|。")
+    assert {
+        key: text
+        for key, text in buttons.items()
+        if polite.search(text) and not key.startswith("act.") and key != "action.copied"
+    } == {}
+
+
+def test_a_question_of_a_dialog_has_no_mark() -> None:
+    """〜しますか ends without a mark, everywhere."""
+    assert [key for key, text in WORDS.items() if re.search(r"か[。？?]$", text)] == []
+
+
+def test_each_term_has_one_word() -> None:
+    """No two terms of the glossary are one word on screen, so that a word leads back to one term."""
+    counted = Counter(term.japanese for term in terms())
+    assert {word for word, count in counted.items() if count > 1} == SHARED_TERMS
+
+
+def test_counts_have_their_counters() -> None:
+    """A counted number is followed by what is counted: 件, 行, 人 or a unit."""
+    counted = re.compile(
+        r"\{(?:n|rows|count|done|left|most|would|skip|refused|differ|imported):count\}(?P<after>.?.?)"
+    )
+    bare = {
+        key: text
+        for key, text in WORDS.items()
+        for match in counted.finditer(text)
+        if not re.match(r" ?[件行人秒種文フ回]| M| ま", match["after"])
+    }
+    assert set(bare) <= {"cli.reconcile.counts", "cli.task", "reconcile.counted"}, bare

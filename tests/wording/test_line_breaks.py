@@ -1,0 +1,63 @@
+"""Where lines of Japanese may end: phrases are found, words and numbers stay whole, and the text stays the same."""
+
+import pytest
+
+from console.wording.catalogue import sentences_by_key
+from console.wording.line_breaks import (
+    NO_BREAK_SPACE,
+    WORD_JOINER,
+    keep_phrases_whole,
+    remove_line_break_marks,
+    split_phrases,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("購入の結果が不明です。", "購入の|結果が|不明です。"),
+        ("時間切れ", "時間切れ"),
+        ("支払い済みです。", "支払い済みです。"),
+        ("返金回数の上限に達しています。", "返金回数の|上限に|達しています。"),
+        ("この法人番号は購入できません。", "この|法人番号は|購入できません。"),
+        ("11-20\xa015:09 に確認します（8 回中 3 回目）。", "11-20\xa015:09 に|確認します|（8 回中 3 回目）。"),
+        ("PayPay へ自動的に送信します。", "PayPay へ|自動的に|送信します。"),
+        ("状態確認（P）を行います。", "状態確認（P）を|行います。"),
+        ("会社名、PDF が不足しています。", "会社名、|PDF が|不足しています。"),
+        ("決済 ORD-2026・支払額 ¥12,000・申請者 op-a", "決済 ORD-2026・|支払額 ¥12,000・|申請者 op-a"),
+        ("不一致: 注文は未入金のままです。", "不一致: |注文は|未入金のままです。"),
+        ("処理中 → 購入済", "処理中 → |購入済"),
+        ("The order is paid.", "The |order |is |paid."),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_a_text_has_its_phrases(text: str, phrases: str) -> None:
+    """Also where a Latin word or a number with its counter stands in a phrase."""
+    assert "|".join(split_phrases(text)) == phrases
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("結果が不明です。", "結~果~が不~明~で~す。"),
+        ("PDF が不足", "PDF_が不~足"),
+        ("（8 回中）", "（8_回~中）"),
+        ("Approve the refund", "Approve the refund"),
+    ],
+)
+def test_a_line_can_end_between_phrases_alone(text: str, kept: str) -> None:
+    """`~` stands for a word joiner, `_` for a no-break space. Punctuation needs none: no line begins with it."""
+    assert keep_phrases_whole(text) == kept.replace("~", WORD_JOINER).replace("_", NO_BREAK_SPACE)
+
+
+def test_every_sentence_comes_back() -> None:
+    """Without its marks each text of the catalogue is the one that it was, and its phrases are all of it."""
+    for text in sentences_by_key("ja").values():
+        assert remove_line_break_marks(keep_phrases_whole(text)) == text
+        assert "".join(split_phrases(text)) == text
+
+
+def test_no_phrase_begins_with_what_belongs_to_the_word_before() -> None:
+    """No small kana, no closing bracket, no mark that ends a sentence at the start of a line."""
+    for text in set(sentences_by_key("ja").values()) - {"、"}:
+        assert [phrase for phrase in split_phrases(text) if phrase[0] in "、。）」ーっゃゅょッャュョん"] == [], text
