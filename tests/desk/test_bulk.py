@@ -92,7 +92,7 @@ def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking
     person.press("Return")
     ended(person, dialog)
     assert dialog.outcome is not None
-    assert (dialog.outcome.progress.plain, dialog.outcome.tally.plain) == ("3 of 3", "3 done")
+    assert (dialog.outcome.progress.plain, dialog.outcome.tally.plain) == ("3 of 3", "3 fetched")
     assert pdfs(sandbox, lacking) == [1, 1, 1]
     person.press("Esc")
     person.no_dialog()
@@ -358,7 +358,7 @@ def test_results_are_narrowed_and_taken_along(
     outcome.filter.setCurrentIndex(1)
     person.until(lambda: outcome.table.rows.is_complete and outcome.table.rows.row_count == 1)
     (row,) = outcome.table.rows.loaded_rows()
-    assert "skipped, Taken by lead-b" in outcome.table.rows.spoken_text(row)
+    assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.spoken_text(row)
     file = tmp_path / "results.csv"
     outcome.export_to(str(file))
     person.until(file.exists)

@@ -41,8 +41,12 @@ class RowResult(StrEnum):
     FAILED = "failed"
 
 
+STILL_UNKNOWN = "still_unknown"
+"""Reason of a row that was asked about and whose outcome nobody knows yet. It is an outcome of its own: the row was
+processed, but nothing is settled.
+"""
 NOT_DONE_FILTER = "not_done"
-"""Filter of a bulk run's rows: rows without a result, and rows with a result other than done."""
+"""Filter of a bulk run's rows: rows without a result, rows with a result other than done, and still unknown ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +117,17 @@ class BulkItem:
 @dataclass(frozen=True, slots=True)
 class BulkProgress:
     """Progress of a bulk run: `done_count` of the `row_count` rows have a result; `result_counts` has the number of
-    rows for each result.
+    rows for each outcome (see `outcome_of`).
     """
 
     done_count: int
     row_count: int
     result_counts: Mapping[str, int]
+
+
+def outcome_of(result: str | None, reason: str | None) -> str | None:
+    """Return the outcome of a row: `still_unknown`, or its result; None for a row without a result."""
+    return STILL_UNKNOWN if reason == STILL_UNKNOWN else result
 
 
 def join_reason(reason: str, person: str | None) -> str:

@@ -7,7 +7,7 @@ No action in this module moves money, buys a credit check or decides about a rec
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.domain.bulk.records import RowResult, join_reason
+from console.domain.bulk.records import STILL_UNKNOWN, RowResult, join_reason
 from console.domain.error_reasons import InProgressReason, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
@@ -132,7 +132,7 @@ def convert_error(trouble: ConsoleError) -> RowOutcome:
     if code == ErrorCode.OUTCOME_UNKNOWN:
         has_no_call = reason in _NO_CALL_REASONS
         return (
-            RowOutcome(RowResult.REFUSED, str(reason)) if has_no_call else RowOutcome(RowResult.DONE, "still_unknown")
+            RowOutcome(RowResult.REFUSED, str(reason)) if has_no_call else RowOutcome(RowResult.DONE, STILL_UNKNOWN)
         )
     if code in PROVIDER_REFUSAL_CODES:
         return RowOutcome(RowResult.FAILED, code, is_provider_refusal=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from console.domain.audit_actions import AuditAction
-from console.domain.bulk.records import BulkProgress, ForecastKind, RowForecast, RowResult, join_reason
+from console.domain.bulk.records import BulkProgress, ForecastKind, RowForecast, RowResult, join_reason, outcome_of
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Person
@@ -154,7 +154,7 @@ class BulkExecutor:
             )
         outcome = self._perform_row(work, forecast, was_begun=was_begun)
         work.processed_count += 1
-        work.results[outcome.result] += 1
+        work.results[outcome_of(outcome.result, outcome.reason) or ""] += 1
         work.execution.progress(BulkProgress(sum(work.results.values()), work.run.most, dict(work.results)))
         return self._count_refusal(work, forecast, outcome)
 

@@ -14,6 +14,7 @@ from console.domain.bulk.records import (
     RowForecast,
     RowResult,
     make_plan,
+    outcome_of,
 )
 from console.domain.calendar_days import instant_text
 from console.domain.tasks.records import BulkRow, BulkRun
@@ -76,7 +77,7 @@ class BulkRunViews:
             return sum(run.state in (bulk.RUNNING, bulk.PAUSED) for run in bulk.open_runs(conn))
 
     def count_results(self, run_id: int) -> BulkProgress:
-        """Return the progress of a run and the number of rows by result. Raises not_found."""
+        """Return the progress of a run and the number of rows by outcome. Raises not_found."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             run = require_run(conn, run_id)
@@ -95,7 +96,7 @@ class BulkRunViews:
                 return bulk.rows(conn, run_id, result_filter, after_position, limit)
             not_done: list[BulkRow] = []
             while len(not_done) < limit and (page := bulk.rows(conn, run_id, None, after_position, ROWS_PER_PAGE)):
-                not_done += [row for row in page if row.result != RowResult.DONE]
+                not_done += [row for row in page if outcome_of(row.result, row.reason) != RowResult.DONE]
                 after_position = page[-1].position
         return tuple(not_done[:limit])
 
@@ -174,4 +175,11 @@ def _read_item(conn: Connection, run: BulkRun) -> BulkItem:
 
 def _make_cells(row: BulkRow) -> tuple[str, ...]:
     at = instant_text(row.done_at) if row.done_at else ""
-    return str(row.position), row.kind, str(row.subject_id), row.result or "", row.reason or "", at
+    return (
+        str(row.position),
+        row.kind,
+        str(row.subject_id),
+        outcome_of(row.result, row.reason) or "",
+        row.reason or "",
+        at,
+    )

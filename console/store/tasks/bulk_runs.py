@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, case, func, select, update
 from sqlalchemy import insert as into
 
+from console.domain.bulk.records import STILL_UNKNOWN
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import compare_and_swap, unreadable_rows
@@ -49,7 +50,8 @@ _NEXT_ROWS_QUERY = (
     .order_by(_rows.position)
     .limit(_LIMIT_PARAMETER)
 )
-_RESULT_COUNTS_QUERY = select(_rows.result, func.count()).where(_IS_OF_RUN).group_by(_rows.result)
+_OUTCOME = case((_rows.reason == STILL_UNKNOWN, STILL_UNKNOWN), else_=_rows.result)
+_OUTCOME_COUNTS_QUERY = select(_OUTCOME, func.count()).where(_IS_OF_RUN).group_by(_OUTCOME)
 _INSERT, _INSERT_ROWS = into(bulk_runs), into(bulk_rows)
 _WRITE_RESULT = (
     update(bulk_rows)
@@ -136,8 +138,8 @@ def next_unprocessed(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow
 
 
 def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
-    """Return the number of rows with each result, by result; None counts rows without a result."""
-    return {result: int(number) for result, number in conn.execute(_RESULT_COUNTS_QUERY, {"run": run_id})}
+    """Return the number of rows by outcome (see `outcome_of`); None counts rows without a result."""
+    return {outcome: int(number) for outcome, number in conn.execute(_OUTCOME_COUNTS_QUERY, {"run": run_id})}
 
 
 def write_result(

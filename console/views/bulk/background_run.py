@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from console.domain.bulk.records import BulkProgress
 from console.domain.tasks.records import BulkRun
 from console.views.presenters import bulk as bulk_words
 from console.views.runtime.context import Toast, WindowContext
@@ -25,11 +26,14 @@ def begin_run(
     `on_end` after the run, or `on_refused` with the failure, even if the dialog was closed before.
     """
 
-    def call(services: "Console", request_id: str, report: Report) -> BulkRun:
-        return services.bulk.run(run.id, max_rows, should_leave=lambda: report.is_cancelled, request_id=request_id)
+    def call(services: "Console", request_id: str, report: Report) -> tuple[BulkRun, BulkProgress]:
+        executed = services.bulk.run(
+            run.id, max_rows, should_leave=lambda: report.is_cancelled, request_id=request_id
+        )
+        return executed, services.bulk.count_results(run.id)
 
-    def report_end(run_result: BulkRun) -> None:
-        context.toast_requested.emit(_end_toast(context, run_result))
+    def report_end(end: tuple[BulkRun, BulkProgress]) -> None:
+        context.toast_requested.emit(_end_toast(context, *end))
         on_end()
 
     return context.run_long_act(
@@ -42,8 +46,10 @@ def begin_run(
     )
 
 
-def _end_toast(context: WindowContext, run: BulkRun) -> Toast:
+def _end_toast(context: WindowContext, run: BulkRun, progress: BulkProgress) -> Toast:
     words = context.translate("bulk.ended", name=run.name, done=run.done, of=run.most, state=run.state)
-    if bulk_words.has_ended(run):
-        return Toast(words)
-    return Toast(words, shape="square_bang", tone="care")
+    tally = bulk_words.tally_text(progress.result_counts, run.action, context)
+    if not bulk_words.has_ended(run):
+        return Toast(words, tally, shape="square_bang", tone="care")
+    shape, tone = bulk_words.look_of_end(progress.result_counts)
+    return Toast(words, tally, shape=shape, tone=tone)

@@ -121,7 +121,11 @@ class OutcomeView(QWidget):
         self.discard.clicked.connect(self.discard_requested)
         self.discard.hide()
         self.table = _table(
-            context, _result_columns(context), lambda line: line.row.position, translate("bulk.rows"), run.size
+            context,
+            _result_columns(context, run.action),
+            lambda line: line.row.position,
+            translate("bulk.rows"),
+            run.size,
         )
         self._box = make_column(self.bar, gap=0)
         label = TextLabel(translate("bulk.filter"), "body", "muted")
@@ -133,7 +137,7 @@ class OutcomeView(QWidget):
     def show_item(self, item: BulkItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
         """Show the state, progress and results of the run; `runs_here` is True if this window executes the run."""
         context = self._context
-        status = bulk_words.run_status(item, context, runs_here=runs_here)
+        status = bulk_words.run_status(item, context, bulk_progress.result_counts, runs_here=runs_here)
         if status != self._status:
             self._status = status
             old_bar, self.bar = self.bar, Bar("", status.words, tone=status.tone, shape=status.shape)
@@ -142,7 +146,7 @@ class OutcomeView(QWidget):
         words = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
         if words != self.progress.plain:
             self.progress.show_text(words)
-            self.tally.show_text(bulk_words.tally_text(bulk_progress.result_counts, context))
+            self.tally.show_text(bulk_words.tally_text(bulk_progress.result_counts, self._run.action, context))
             self.table.rows.read_again()
 
     @property
@@ -264,16 +268,20 @@ def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
     return _row_columns(context, lambda forecast: (forecast.row, forecast.record), state, why)
 
 
-def _result_columns(context: WindowContext) -> list[Column]:
+def _result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
     def result(line: BulkLine) -> StateCell:
-        return bulk_words.result_cell(line.row, context)
+        return bulk_words.result_cell(line.row, action, context)
+
+    def present_state(line: BulkLine) -> StateCell:
+        return bulk_words.record_state_cell(line.record, context)
 
     def why(line: BulkLine) -> str:
         return bulk_words.row_reason(line.row, context)
 
     longest = max(
-        (context.translate(f"bulk.result.{name}") for name in (*bulk_words.RESULT_NAMES, "none", "still_unknown")),
-        key=len,
+        (bulk_words.result_word(name, action, context) for name in (*bulk_words.RESULT_NAMES, "none")), key=len
     )
-    state = Column("result", context.translate("column.result"), width_of_text(longest, 44), result, "state")
-    return _row_columns(context, lambda line: (line.row, line.record), state, why)
+    outcome = Column("result", context.translate("column.result"), width_of_text(longest, 44), result, "state")
+    now = Column("state", context.translate("bulk.column.state_now"), 150, present_state, "state")
+    *names, result_column, reason = _row_columns(context, lambda line: (line.row, line.record), outcome, why)
+    return [*names, result_column, now, reason]

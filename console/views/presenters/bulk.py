@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from console.domain.bulk.records import DISCARDED_REASON, BulkItem, BulkPlan, ForecastKind, RowForecast, split_reason
+from console.domain.bulk.records import (
+    DISCARDED_REASON,
+    STILL_UNKNOWN,
+    BulkItem,
+    BulkPlan,
+    ForecastKind,
+    RowForecast,
+    outcome_of,
+    split_reason,
+)
+from console.domain.payments.records import Order
+from console.domain.records import Certainty
 from console.domain.recovery.records import RecoverableRecord
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.presenters import credit_checks as record_words
@@ -14,7 +25,7 @@ from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 
-_STILL_UNKNOWN, _LIMIT_REACHED = "still_unknown", "most"
+_LIMIT_REACHED = "most"
 _VERDICT_LOOKS: Mapping[ForecastKind, tuple[str, Tone]] = {
     ForecastKind.WOULD_RUN: ("arrow_right", "progress"),
     ForecastKind.SKIP: ("dash", "muted"),
@@ -22,6 +33,7 @@ _VERDICT_LOOKS: Mapping[ForecastKind, tuple[str, Tone]] = {
 }
 _RESULT_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
+    STILL_UNKNOWN: ("question", "unknown"),
     "skipped": ("dash", "muted"),
     "refused": ("ring_slash", "care"),
     "failed": ("cross", "bad"),
@@ -53,13 +65,28 @@ def verdict_cell(forecast: RowForecast, action: BulkAction, context: WindowConte
     return StateCell(context.translate(key), shape, tone)
 
 
-def result_cell(row: BulkRow, context: WindowContext) -> StateCell:
-    """Return the table cell with the result of an executed row."""
-    if row.reason == _STILL_UNKNOWN:
-        return StateCell(context.translate("bulk.result.still_unknown"), "question", "unknown")
-    name = row.result or "none"
+def result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -> StateCell:
+    """Return the table cell with the outcome of an executed row."""
+    name = outcome_of(row.result, row.reason) or "none"
     shape, tone = _RESULT_LOOKS.get(name, ("dash", "muted"))
-    return StateCell(context.translate(f"bulk.result.{name}"), shape, tone)
+    return StateCell(result_word(name, action, context), shape, tone)
+
+
+def result_word(name: str, action: BulkAction, context: WindowContext) -> str:
+    """Return the word for the outcome of a row. What "done" means depends on the action."""
+    return context.translate(f"bulk.result.done.{action.value}" if name == "done" else f"bulk.result.{name}")
+
+
+def record_state_cell(record: RecoverableRecord | None, context: WindowContext) -> StateCell:
+    """Return the table cell with the present state of a row's record: the state word, or that its outcome is unknown.
+    The cell is empty if the record no longer exists.
+    """
+    if record is None:
+        return StateCell("", "dash", "muted")
+    key = case_words.state_key(record)
+    if not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN:
+        key = "certainty.unknown"
+    return record_words.state_cell(key, context.language)
 
 
 def reason_key(code: str) -> str | None:
@@ -116,22 +143,40 @@ def state_cell(run: BulkRun, context: WindowContext) -> StateCell:
     return StateCell(context.translate(f"bulk.state.{run.state}"), shape, tone)
 
 
-def tally_text(counts: Mapping[str, int], context: WindowContext) -> str:
-    """Return a text with the number of rows for each result of a bulk run; results that no row has are left out."""
+def tally_text(counts: Mapping[str, int], action: BulkAction, context: WindowContext) -> str:
+    """Return a text with the number of rows for each outcome of a bulk run; outcomes that no row has are left out."""
     named_counts = ((name, counts[name]) for name in RESULT_NAMES if counts.get(name))
     words = [
-        context.translate("bulk.tally", word=context.translate(f"bulk.result.{name}"), n=n)
-        for name, n in named_counts
+        context.translate("bulk.tally", word=result_word(name, action, context), n=n) for name, n in named_counts
     ]
     return context.translate("list.separator").join(words)
 
 
-def run_status(item: BulkItem, context: WindowContext, *, runs_here: bool = False) -> RunStatus:
-    """Return the sentence and icon for the state of a run. `runs_here` is True if this window executes the run."""
+def run_status(
+    item: BulkItem, context: WindowContext, counts: Mapping[str, int] | None = None, *, runs_here: bool = False
+) -> RunStatus:
+    """Return the sentence and icon for the state of a run. `counts` are the numbers of rows by outcome, None if they
+    weren't read. `runs_here` is True if this window executes the run.
+    """
     if runs_here:
         return RunStatus(context.translate("bulk.told.here"), "circle_arrow", "progress")
-    shape, tone = _STATE_LOOKS["done"] if has_ended(item.run) else _STATE_LOOKS.get(item.run.state, ("dash", "muted"))
-    return RunStatus(_status_words(item, context), shape, tone)
+    sentence = _status_words(item, context)
+    if not has_ended(item.run):
+        shape, tone = _STATE_LOOKS.get(item.run.state, ("dash", "muted"))
+        return RunStatus(sentence, shape, tone)
+    return RunStatus(sentence, *look_of_end(counts))
+
+
+def look_of_end(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
+    """Return shape and colour tone for the end of a run with these numbers of rows by outcome: good only if every row
+    was done. None: the numbers aren't known.
+    """
+    open_names = [name for name in RESULT_NAMES if name != "done" and (counts or {}).get(name)]
+    if counts is None:
+        return "check", "muted"
+    if not open_names:
+        return _STATE_LOOKS["done"]
+    return _RESULT_LOOKS[STILL_UNKNOWN] if STILL_UNKNOWN in open_names else ("square_bang", "care")
 
 
 def has_ended(run: BulkRun) -> bool:

@@ -21,6 +21,10 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
+from console.wording import catalogue as wording
+
+_SETTLED_LOOK: tuple[str, Tone] = ("check", "good")
+_UNKNOWN_LOOK: tuple[str, Tone] = ("question", "unknown")
 
 
 class RecordActionHandlers(QObject):
@@ -74,7 +78,7 @@ class RecordActionHandlers(QObject):
         context.run_acting_call(
             lambda services, request_id: services.recovery.probe(kind, id, request_id=request_id),
             lambda record_after: self._show_probe_result(record, record_after),
-            lambda failure: self._show_probe_failure(subject, failure),
+            lambda failure: self._show_probe_failure(record, failure),
             owner=self,
             label=label,
             describe=lambda record_after: probe_toast(context, record, record_after),
@@ -95,13 +99,15 @@ class RecordActionHandlers(QObject):
             self._context.toast_requested.emit(toast)
         self._page.refresh("probed")
 
-    def _show_probe_failure(self, subject: tuple[str, int | str], failure: Failure) -> None:
-        self._probed_subjects.discard(subject)
-        self.show_refusal(failure)
+    def _show_probe_failure(self, record: ShownRecord | Operation, failure: Failure) -> None:
+        self._probed_subjects.discard(case_words.subject_of(record))
+        self.show_refusal(failure, _title_of(record, self._context))
         self._page.refresh("probed")
 
-    def show_refusal(self, failure: Failure) -> None:
-        """Show why an action was refused, in a bar of the page that stays until the person closes it."""
+    def show_refusal(self, failure: Failure, title: str = "") -> None:
+        """Show why an action was refused, in a bar of the page that stays until the person closes it. `title` names
+        the record, because the person may have gone on to another one; "" if the page shows one record only.
+        """
         context = self._context
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN:
@@ -110,8 +116,10 @@ class RecordActionHandlers(QObject):
             lead, tone, shape = context.translate("dialog.withdraw.done"), "text", "arrow_back"
         else:
             lead, tone, shape = context.translate("act.refused"), "bad", "square_bang"
-        bar = Bar(lead, context.failure_message(failure), tone=tone, shape=shape, button=self._make_close_button())
-        self._page.show_bar("act", bar)
+        message = context.failure_message(failure)
+        if title:
+            message = context.translate("act.about", title=title, message=message)
+        self._page.show_bar("act", Bar(lead, message, tone=tone, shape=shape, button=self._make_close_button()))
 
     @Slot()
     def _close_bar(self) -> None:
@@ -289,27 +297,39 @@ class RecordActionHandlers(QObject):
 
 
 def probe_toast(context: WindowContext, before: ShownRecord | Operation, after: ShownRecord | Operation) -> Toast:
-    """Return the toast after a probe: the new state of the record, or the text that nothing has changed. `before` and
-    `after` are the record before and after the probe.
+    """Return the toast after a probe, which names the record: its new state, or the text that nothing has changed.
+    `before` and `after` are the record before and after the probe.
     """
-    no_change_text = context.translate("record.no_change", at=context.now())
-    if isinstance(after, Operation) or (isinstance(before, Operation) and not isinstance(after, CreditCheck)):
-        return Toast(no_change_text)
-    if not isinstance(after, Order) and after.certainty is Certainty.UNKNOWN:
-        return Toast(context.translate("dialog.probe.still_unknown"), shape="question", tone="unknown")
+    title, translate = _title_of(after, context), context.translate
+    is_unknown = not isinstance(after, Operation | Order) and after.certainty is Certainty.UNKNOWN
+    shape, tone = _UNKNOWN_LOOK if is_unknown else _SETTLED_LOOK
+    # An operation of the spool becomes a record when its answer is delivered.
+    is_same = type(before) is type(after) and _probed_values(before) == _probed_values(after)
+    if is_same or isinstance(after, Operation):
+        words = translate("record.no_change", at=context.now())
+        still_unknown = translate("act.about", title=title, message=translate("dialog.probe.still_unknown"))
+        return Toast(words, still_unknown if is_unknown else title, shape=shape, tone=tone)
+    if is_unknown:
+        return Toast(translate("dialog.probe.still_unknown"), title, shape=shape, tone=tone)
     if isinstance(after, CreditCheck):
-        short = context.translate("record.short", id=after.id)
-        return Toast(context.translate("dialog.probe.known", state=after.state.value), short)
-    title = case_words.title(after, context)
-    if _probed_values(after) == _probed_values(before):
-        return Toast(no_change_text, title)
+        return Toast(translate("dialog.probe.known", state=after.state.value), title)
     word = record_words.state_cell(case_words.state_key(after), context.language).word
-    return Toast(context.translate("case.probed", state=word), title)
+    return Toast(translate("case.probed", state=word), title)
+
+
+def _title_of(record: ShownRecord | Operation, context: WindowContext) -> str:
+    if isinstance(record, Operation):
+        return f"{context.translate('operation_screen.title')} {wording.shorten_id(record.id)}"
+    return case_words.title(record, context)
 
 
 def _probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
     """Return the values of the fields that a probe may change, for a comparison of two versions of a record."""
-    names = ("state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state")
+    names = (
+        "state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state",
+        "credit_check_id", "result", "expired_at", "payment_ids", "provider_payment_id", "provider_refund_id",
+        "provider_refunded_minor", "error_code",
+    )  # fmt: skip
     return tuple(getattr(record, name, None) for name in names)
 
 

@@ -5,14 +5,18 @@ import re
 
 import pytest
 
+from console.domain.bulk.records import STILL_UNKNOWN
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
+from console.domain.records import Certainty
 from console.domain.recovery import decision_table as recovery_choices
 from console.domain.recovery.decision_table import RULES_OF_KIND
-from console.domain.tasks.records import BulkAction
+from console.domain.tasks.records import BulkAction, BulkRow
 from console.services.bulk import actions as bulk_acts
 from console.services.bulk import eligibility as bulk_judging
 from console.views.presenters import bulk as bulk_words
+from tests.views.invented_checks import window_context
+from tests.views.invented_payments import payment
 
 
 def reasons() -> set[str]:
@@ -51,3 +55,32 @@ def test_each_reason_has_words(code: str) -> None:
 def test_the_reasons_are_found() -> None:
     """The search above finds what is known to be there."""
     assert {"changed", "not_found", "not_for_kind", "no_list_call", "not_bought", "viewing_over"} <= reasons()
+
+
+@pytest.mark.parametrize(
+    ("counts", "tone"),
+    [
+        ({"done": 3}, "good"),
+        ({"done": 2, "still_unknown": 1}, "unknown"),
+        ({"still_unknown": 2}, "unknown"),
+        ({"done": 2, "skipped": 1}, "care"),
+        ({"failed": 1}, "care"),
+    ],
+)
+def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], tone: str) -> None:
+    """Not if a row is still unknown, was skipped, ruled out or failed."""
+    assert bulk_words.look_of_end(counts)[1] == tone
+
+
+def test_rows_are_tallied_by_outcome() -> None:
+    """A row that stays unknown isn't done, whatever was executed."""
+    context = window_context()
+    context.language = "en"
+    counts = {"done": 1, "still_unknown": 1, "skipped": 2}
+    assert bulk_words.tally_text(counts, BulkAction.PROBE, context) == "1 known now, 1 still unknown, 2 skipped"
+    assert bulk_words.tally_text({"done": 2}, BulkAction.REFETCH, context) == "2 fetched"
+    row = BulkRow(1, "payment", 5, 7, "done", STILL_UNKNOWN)
+    assert bulk_words.result_cell(row, BulkAction.PROBE, context).word == "still unknown"
+    unknown = payment(certainty=Certainty.UNKNOWN)
+    assert bulk_words.record_state_cell(unknown, context).word == "Unknown"
+    assert bulk_words.record_state_cell(payment(), context).word == "Completed"

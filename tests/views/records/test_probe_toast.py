@@ -1,0 +1,60 @@
+"""What a probe says: nothing changed, or the new state; it always names its record."""
+
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, CheckState
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.records.actions import probe_toast
+from tests.views.invented_checks import check, window_context
+from tests.views.invented_payments import ORDER, payment, refund
+
+RECORDS: dict[str, ShownRecord] = {
+    "credit check": check(),
+    "credit check, unknown": check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN),
+    "payment": payment(),
+    "payment, unknown": payment(certainty=Certainty.UNKNOWN, state=PaymentState.INITIALIZING),
+    "refund": refund(),
+    "refund, unknown": refund(certainty=Certainty.UNKNOWN, state=RefundState.SUBMITTING),
+    "order": ORDER,
+}
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("name", RECORDS)
+def test_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
+    """Of any kind, known or not: no change at that second, and of what. A later version is no change by itself."""
+    context = window_context()
+    context.language = language
+    record = RECORDS[name]
+    toast = probe_toast(context, record, replace(record, version=record.version + 1))
+    assert toast.words == context.translate("record.no_change", at=context.now())
+    assert "15:04:05" in toast.words
+    assert case_words.title(record, context) in toast.detail
+    assert (toast.tone == "unknown") == ("unknown" in name)
+
+
+CHANGED: dict[str, tuple[ShownRecord, ShownRecord, str]] = {
+    "credit check": (
+        RECORDS["credit check, unknown"],
+        check(),
+        "Bought",
+    ),
+    "payment": (RECORDS["payment, unknown"], payment(), "Completed"),
+    "refund": (refund(), replace(refund(), state=RefundState.COMPLETED), "Refunded"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_change_names_state_and_record(name: str) -> None:
+    """The state word, the record beside it."""
+    context = window_context()
+    context.language = "en"
+    before, after, word = CHANGED[name]
+    toast = probe_toast(context, before, after)
+    assert word in toast.words
+    assert (toast.detail, toast.tone) == (case_words.title(after, context), "good")
