@@ -226,7 +226,7 @@ def purchase(stage: Stage) -> None:
             stage.shoot("dialog-purchase-asking")
             del stage.opening.runner.is_idle
             control.release_calls()
-        stage.until(lambda dialog=dialog: not dialog.busy)  # type: ignore[misc]  # of this turn
+        stage.until(lambda dialog=dialog: not dialog.is_busy)  # type: ignore[misc]  # of this turn
         if name != "asking":
             stage.shoot(f"dialog-purchase-{name}")
         dialog.cancel_button.click()

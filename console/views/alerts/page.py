@@ -50,7 +50,7 @@ class AlertsPage(Page):
         reread.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.alerts"), translate("alerts_screen.sentence"), reread)
         self._counts: dict[str, int] = {}
-        spare = ("expected", "age")
+        spare = ("expected",)
         self.table = StaticTable(
             context,
             _alert_columns(context),

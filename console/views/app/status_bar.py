@@ -6,12 +6,9 @@ from console.views.presenters.credit_checks import clock_text
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.runtime.status_values import Gateway
-from console.views.theme.theme import current_appearance
 from console.views.widgets.window_bars import Status, StatusBar
 
 SLOW_SECONDS = 3.0
-LARGE_TEXT_SCALE = 1.4
-"""Text scale from which the status bar hides the cell of the due tasks, to leave room for the other cells."""
 
 
 class StatusCells(QObject):
@@ -44,7 +41,7 @@ class StatusCells(QObject):
             "status.unfinished", count=len(context.work_counts.unfinished) + context.work_counts.unfinished_run_count
         )
         cells = [Status(context.translate("status.notices"), key="notices"), Status(unfinished, key="unfinished")]
-        if context.due_at is not None and current_appearance().scale < LARGE_TEXT_SCALE:
+        if context.due_at is not None:
             cells.insert(0, Status(context.translate("status.due_tasks", at=context.due_at), tone="muted"))
         lost_since = context.connection_state.lost_since
         if lost_since is not None:

@@ -9,6 +9,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import AuditEntry, TimelineEntry
 from console.views.pages.base import Page, PageHead
 from console.views.pages.column_preferences import ColumnPreferences
+from console.views.pages.fitted_table import FittedTable
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.page_fetch import Page as Rows
@@ -16,7 +17,6 @@ from console.views.runtime.routes import route_to
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.tables.paged_model import PagedModel
-from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton
@@ -56,15 +56,15 @@ class AuditPage(Page):
         self.verify.clicked.connect(self._verify_trail)
         self.export.clicked.connect(self._choose_file)
         self.rows = PagedModel(_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
-        self.table = RecordTable(self.rows, translate("screen.audit"))
+        self.table = FittedTable(self.rows, translate("screen.audit"), hideable_columns=("chain",))
         ColumnPreferences(context, self.table, "audit")
         self.table.opened.connect(self._open_record)
         self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
         margin = tokens().px("spacing", "page_margin")
         tools = Surface(edge="bottom")
-        whose = TextLabel(translate("audit_screen.whose"), "small", "muted")
-        tools.setLayout(make_row(self.verify, self.export, 8, whose, None, margins=(margin, 8, margin, 8)))
+        whose = TextLabel(translate("audit_screen.whose"), "small", "muted", wrap=True)
+        tools.setLayout(make_row(self.verify, self.export, 8, whose, margins=(margin, 8, margin, 8)))
         self.add_part(self.head)
         self.add_part(tools)
         self.add_bars()

@@ -84,6 +84,11 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         else:
             self.pdf_button.disable_with_reason(context.translate("record.document.nothing_stored"))
 
+    def fit_strips(self) -> None:
+        super().fit_strips()
+        if (around := self.parentWidget()) is not None:
+            self.documents.fit_width(around.width() - 2 * tokens().px("spacing", "page_margin"))
+
     def focus_stops_below(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)
 

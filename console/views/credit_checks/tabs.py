@@ -52,6 +52,7 @@ class CreditCheckTabs(RecordTabs):
     def __init__(self, context: WindowContext) -> None:
         self._papers = _papers_table(context)
         self._attempts = TimelineList(context.translate("record.attempts"))
+        self._attempts.setMinimumHeight(1)  # Qt's least height is more than the tab has beside its documents
         self._history = StaticTable(
             context,
             check_columns(context, _HISTORY_COLUMNS, lambda record: record),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QStackedWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.pdf_pages import PageHit, PageImage
@@ -18,8 +18,9 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PdfRoute
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, TextLabel, make_row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import IconButton, KeyButton
+from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import Edit
 
 if TYPE_CHECKING:
@@ -84,19 +85,19 @@ class PdfPage(Page):
         self.search.setFixedWidth(220)
         label = TextLabel(translate("action.find"), "body", "muted")
         label.setBuddy(self.search)
-        head = Surface()
-        self.form_words = TextLabel(translate("pdf.safe"), "body", "muted")
-        head.setLayout(
-            make_row(self.title, 8, self.form_words, None, self.back, gap=4, margins=(margin, 12, margin, 12))
+        find, steps = QWidget(), QWidget()
+        find.setLayout(make_row(label, self.search, self.match_count, gap=8))
+        steps.setLayout(
+            make_row(self.previous, self.position, self.next, 16, self.smaller, self.zoom_words, self.larger, gap=8)
         )
+        head = Surface()
+        self.form_words = TextLabel(translate("pdf.safe"), "body", "muted", wrap=True)
+        head_row = make_row(self.title, 8, self.form_words, self.back, gap=4, margins=(margin, 12, margin, 12))
+        head_row.setStretch(2, 1)
+        head.setLayout(head_row)
         tools = Surface(raised=True, edge="bottom")
-        tools.setLayout(
-            make_row(
-                self.previous, self.position, self.next, 16, self.smaller, self.zoom_words, self.larger, 16,
-                self.text_button, None,
-                label, self.search, self.match_count, gap=8, margins=(margin, 8, margin, 8),
-            )
-        )  # fmt: skip
+        flow = make_flow_widget(steps, self.text_button, find, gap=16)
+        tools.setLayout(make_column(flow, margins=(margin, 8, margin, 8)))
         self.add_part(head)
         self.add_part(tools)
         self.add_bars()

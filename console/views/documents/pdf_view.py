@@ -13,8 +13,8 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 
 _MARGIN_PX = 16
-_MATCH_COLOUR = QColor(255, 214, 0, 90)
-_CURRENT_COLOUR = QColor(255, 145, 0, 130)
+_MATCH_COLOUR = QColor(255, 232, 120)
+_CURRENT_COLOUR = QColor(255, 190, 70)
 
 
 class PdfView(QScrollArea):
@@ -95,6 +95,8 @@ class _PageSheet(QWidget):
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(sheet, self.image)
+        # The colour of a match is multiplied with the page: black letters stay black, white paper takes the colour.
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
         for boxes, colour in ((self._boxes, _MATCH_COLOUR), (self._current, _CURRENT_COLOUR)):
             for left, top, right, bottom in boxes:
                 place = QRectF(
@@ -104,4 +106,5 @@ class _PageSheet(QWidget):
                     (bottom - top) * sheet.height(),
                 )
                 painter.fillRect(place, colour)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, current_appearance().colour("line"), None)

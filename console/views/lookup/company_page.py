@@ -65,7 +65,7 @@ class CompanyView(QWidget):
             _check_columns(context),
             _record_id,
             context.translate("lookup.checks"),
-            hideable_columns=("age", "next"),
+            hideable_columns=("next", "client", "work"),
         )
         ColumnPreferences(context, self.table, "company.checks")
         self.money = {name: self._money_table(name) for name in MONEY_LISTS}
@@ -328,7 +328,7 @@ def money_table(context: WindowContext, name: str) -> StaticTable:
         columns,
         make_record_ref,
         context.translate(f"record.tab.{name}"),
-        hideable_columns=("payer", "next", "age"),
+        hideable_columns=("payer", "next"),
     )
     ColumnPreferences(context, table, f"company.{name}")
     return table

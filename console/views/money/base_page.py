@@ -68,8 +68,6 @@ class MoneyPage(RecordPage[M]):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self.shows_sides_and_amounts and (around := self.parentWidget()) is not None:
-            self.sides_strip.fit_width(around.width())
         self.facts_panel.setVisible(self.width() >= _MIN_ASIDE_WIDTH_PX * current_appearance().scale)
 
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QGridLayout, QLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLayout, QVBoxLayout, QWidget
 
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Route
@@ -18,7 +18,6 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.notification_bars import Bar
 
 log = logging.getLogger("console.views")
@@ -26,6 +25,9 @@ _HEAD_GAPS_PX = 88  # margins and spaces between the parts of a head, in px
 KeyHint = tuple[Sequence[str], str]
 """One entry of the line of shortcuts: the names of one or more keys, and the wording key of the action that they run.
 """
+
+
+_HINT_GAP_PX = 16
 
 
 def set_tab_order(*stops: QWidget) -> None:
@@ -40,13 +42,32 @@ class HintsPanel(Surface):
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
         super().__init__(edge="top")
         self.count = TextLabel("", "small", "muted")
-        # The fixed height of one line hides the hints that wrap into the next line.
-        flow = make_flow_widget(*(_make_hint(keys, words) for keys, words in hints), gap=16, line_gap=40)
-        flow.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        box = make_row(flow, self.count, gap=16, margins=(24, 6, 24, 4))
-        box.setStretch(0, 1)
+        self._hints = [_make_hint(keys, words) for keys, words in hints]
+        margin = tokens().px("spacing", "page_margin")
+        box = make_row(*self._hints, None, self.count, gap=_HINT_GAP_PX, margins=(margin, 6, margin, 4))
+        box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # hints that don't fit are hidden
         self.setLayout(box)
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, self.height())
+
+    def _fit_hints(self) -> None:
+        """Show as many hints as have room beside the count, and hide the others. F1 lists all of them."""
+        room = self.width() - 2 * tokens().px("spacing", "page_margin") - self.count.sizeHint().width()
+        for hint in self._hints:
+            room -= hint.sizeHint().width() + _HINT_GAP_PX
+            hint.setVisible(room >= 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_hints()
+
+    def event(self, event: QEvent) -> bool:
+        """Fit the hints again when the text of the count or the text size has changed."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit_hints()
+        return super().event(event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -1,6 +1,8 @@
 """A table that hides less important columns in a narrow window, so that the others stay readable."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
+from math import ceil
 from typing import Any
 
 from PySide6.QtGui import QResizeEvent
@@ -8,6 +10,11 @@ from PySide6.QtWidgets import QHeaderView
 
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
+from console.views.theme.theme import current_appearance
+
+_MEASURED_ROWS = 200  # rows whose cells are measured
+_LEAST_SENTENCE_PX = 96  # width of a column of sentences in a table that is too narrow, at text size 1
+_NAMING = ("text", "data")
 
 MAX_TRAIL_LENGTH = 200
 """Largest number of rows before, and of rows after, the opened record of a list to which the record's page can step.
@@ -15,8 +22,8 @@ MAX_TRAIL_LENGTH = 200
 
 
 class FittedTable(RecordTable):
-    """A table of records. `spare` has the keys of the columns that it may hide in a narrow window; the first key is
-    hidden first. Columns whose keys are in `hidden_keys` are always hidden.
+    """A table of records. `hideable_columns` has the keys of the columns that it may hide in a narrow window; the
+    first key is hidden first. Columns whose keys are in `hidden_keys` are always hidden.
     """
 
     def __init__(
@@ -25,6 +32,8 @@ class FittedTable(RecordTable):
         self._hideable_keys = tuple(hideable_columns)
         self.hidden_keys: frozenset[str] = frozenset()
         super().__init__(rows, name, margin=margin)
+        rows.changed.connect(self.fit_columns)
+        rows.modelReset.connect(self.fit_columns)
 
     def rows_around_current(self, max_rows: int) -> list[Any]:
         """Return the loaded rows around the current one, at most `max_rows` before and after it."""
@@ -45,39 +54,95 @@ class FittedTable(RecordTable):
         self.viewport().update()
 
     def fit_columns(self) -> None:
-        """Hide columns of `spare`, one after the other, until the remaining columns fit into the width of the
-        table.
+        """Give each column its width, or less if the table is too narrow: first columns of `hideable_columns` are
+        hidden, one after the other; then the others become as narrow as their contents allow; then the table scrolls
+        sideways, and the columns up to the first that names the record stay where they are.
         """
-        widths = {column.key: self.column_width(place) for place, column in enumerate(self.rows.columns)}
-        hidden = set(self.hidden_keys)
+        room, hidden = self.viewport().width(), set(self.hidden_keys)
+        widths = {column.key: self._wanted_width(place) for place, column in enumerate(self.rows.columns)}
         for key in self._hideable_keys:
-            if sum(width for name, width in widths.items() if name not in hidden) <= self.viewport().width():
+            if _sum_without(widths, hidden) <= room:
                 break
             hidden.add(key)
-        is_too_narrow = sum(width for name, width in widths.items() if name not in hidden) > self.viewport().width()
+        if _sum_without(widths, hidden) > room:
+            for place, column in enumerate(self.rows.columns):
+                widths[column.key] = min(widths[column.key], self._least_width(place))
+        excess = _sum_without(widths, hidden) - room
+        self._pin_columns(hidden if excess > 0 else None)
         for place, column in enumerate(self.rows.columns):
             if column.is_stretched:
-                self._set_stretch(place, is_too_narrow=is_too_narrow)
+                self._set_stretch(place, is_too_narrow=excess > 0)
+            if not column.is_stretched or excess > 0:
+                self.setColumnWidth(place, widths[column.key])
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
-            is_fixed = self.horizontalHeader().sectionResizeMode(place) == QHeaderView.ResizeMode.Interactive
-            if is_fixed and column.key not in hidden and self.columnWidth(place) != self.column_width(place):
-                self.setColumnWidth(place, self.column_width(place))
+        self._share_rest(-excess)
+
+    def _pin_columns(self, hidden: set[str] | None) -> None:
+        """Pin the columns up to the first visible one with a text, which names the record; None pins nothing."""
+        pinned = 0
+        if hidden is not None:
+            columns = enumerate(self.rows.columns, 1)
+            pinned = next((end for end, column in columns if column.kind in _NAMING and column.key not in hidden), 0)
+        if pinned != self.pinned_columns:
+            self.pinned_columns = pinned
+            self.viewport().update()
+
+    def _share_rest(self, rest: int) -> None:
+        """Give the free width first to columns whose texts would be elided, before a stretched column takes it."""
+        for place, column in enumerate(self.rows.columns):
+            if rest > 0 and column.kind == "text" and not column.is_stretched and not self.isColumnHidden(place):
+                more = min(rest, self._contents_width(place) - self.columnWidth(place))
+                if more > 0:
+                    self.setColumnWidth(place, self.columnWidth(place) + more)
+                    rest -= more
 
     def _set_stretch(self, place: int, *, is_too_narrow: bool) -> None:
-        """Stretch the column. If the table is too narrow, give the column its own width instead, so that the table
-        scrolls and the column doesn't shrink to nothing.
-        """
+        """Stretch the column, but not if the table is too narrow: the column would shrink to nothing."""
         mode = QHeaderView.ResizeMode.Interactive if is_too_narrow else QHeaderView.ResizeMode.Stretch
         if self.horizontalHeader().sectionResizeMode(place) != mode:
             self.horizontalHeader().setSectionResizeMode(place, mode)
-            self.setColumnWidth(place, self.column_width(place))
+
+    def _wanted_width(self, place: int) -> int:
+        """Return the width that a column should have, in px. A sentence that is never hidden, such as the cause,
+        takes up to twice its width before columns that may be hidden get any.
+        """
+        column, width = self.rows.columns[place], self.column_width(place)
+        has_own_width = column.key in self.preferred_widths or column.key in self._hideable_keys
+        if column.kind != "text" or column.is_stretched or has_own_width:
+            return width
+        return max(width, min(2 * width, self._contents_width(place)))
+
+    def column_width(self, number: int) -> int:
+        return max(super().column_width(number), self._title_width(number))
 
     def use_widths(self, widths: Mapping[str, float]) -> None:
         super().use_widths(widths)
         self.fit_columns()
 
+    def _title_width(self, place: int) -> int:
+        title = self.rows.columns[place].title
+        width = current_appearance().font_metrics("small").horizontalAdvance(title)
+        return ceil(width) + sum(self.delegates[place].paddings(place)) + 1
+
+    def _contents_width(self, place: int) -> int:
+        """Return the width that the title and the cells of the loaded rows need, in px."""
+        column, delegate = self.rows.columns[place], self.delegates[place]
+        rows = islice(self.rows.loaded_rows(), _MEASURED_ROWS)
+        width = max((delegate.width_of(column.cell(row)) for row in rows), default=0)
+        return max(self._title_width(place), ceil(width) + sum(delegate.paddings(place)) + 1)
+
+    def _least_width(self, place: int) -> int:
+        """Return the smallest width of a column, in px: a sentence may be elided, anything else needs its width."""
+        needed = self._contents_width(place)
+        is_sentence = self.rows.columns[place].kind == "text"
+        return min(needed, round(_LEAST_SENTENCE_PX * current_appearance().scale)) if is_sentence else needed
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit_columns()
+
+
+def _sum_without(widths: Mapping[str, int], hidden: Collection[str]) -> int:
+    return sum(width for key, width in widths.items() if key not in hidden)

@@ -47,7 +47,7 @@ def record_of(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
-SPARE_COLUMN_NAMES = ("number", "provider", "kind", "next", "people")
+SPARE_COLUMN_NAMES = ("number", "provider", "kind", "next", "people", "company")
 """Keys of the columns that a narrow window hides first. The columns of state, certainty and work are always
 visible.
 """

@@ -4,7 +4,7 @@ the page was opened.
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QGridLayout, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QGridLayout, QWidget
 
 from console.domain.service_results import Explanation
 from console.views.presenters import credit_checks as record_words
@@ -16,7 +16,7 @@ from console.views.widgets.badge import Badge, KeyCap
 from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_row
 from console.views.widgets.buttons import IconButton, LinkButton
 from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.flow_layout import Flow, make_flow_holder, make_flow_widget
 from console.views.widgets.record_parts import FactForm
 from console.wording import catalogue as wording
 
@@ -47,8 +47,8 @@ class RecordHead(Surface):
             copyable.copied.connect(self.copied)
         self.badges: list[Badge] = []
         self._notable_word = ""
-        self._badge_box = QHBoxLayout()
-        self._badge_box.setSpacing(8)
+        self._badge_box = Flow()
+        self._badge_row = make_flow_holder(self._badge_box)
         self._identity = self._build_identity()
         self._right = self._build_right()
         self._grid = QGridLayout(self)
@@ -85,12 +85,7 @@ class RecordHead(Surface):
             KeyCap("["), self.previous, self.position, self.next, KeyCap("]"), gap=4, margins=(12, 0, 0, 0)
         )
         self._trail.setLayout(steps)
-        holder = QWidget()
-        box = make_row(gap=12)
-        box.addLayout(self._badge_box)
-        box.addWidget(self._trail)
-        holder.setLayout(box)
-        return holder
+        return make_flow_widget(self._badge_row, self._trail, gap=12)
 
     def _place_parts(self, *, identity_below: bool, badges_below: bool) -> None:
         """Put the corporation beside the title, or on a line of its own below the title (`identity_below`); the same

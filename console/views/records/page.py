@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from PySide6.QtCore import Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.payments.service_results import OrderView
@@ -247,6 +248,17 @@ class RecordPage(Page, Generic[V]):
             for widget in widgets:
                 if widget.parent() is None:
                     self.sides_strip.panels[place].add_tool(widget)
+        self.fit_strips()
+
+    def fit_strips(self) -> None:
+        """Arrange the sides by the width that the window has for the page: the page itself may be wider."""
+        around = self.parentWidget()
+        if around is not None:
+            self.sides_strip.fit_width(around.width())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit_strips()
 
     @Slot()
     def _update_actions(self) -> None:

@@ -171,6 +171,9 @@ class CheckDelegate(CellDelegate):
         image = check_box_pixmap(current_appearance().theme, side, painter.device().devicePixelRatio(), is_chosen)
         painter.drawPixmap(QPoint(box.left, box.top + (box.height - side) // 2), image)
 
+    def width_of(self, _cell: Cell) -> float:
+        return current_appearance().icon_px(tokens().px("control_heights", "check_box")) + CELL_PADDING_PX
+
     def draw_skeleton(self, painter: QPainter, box: CellBox) -> None:
         """Draw nothing, because a row that isn't read yet can't be selected."""
 

@@ -11,7 +11,8 @@ class PaintedTable(QTableView):
     and the header read.
 
     `margin` is the space in px before the first column. `current_row`, `hover_row` (under the mouse pointer) and
-    `ring_row` (with the focus ring) are row numbers, -1 for none.
+    `ring_row` (with the focus ring) are row numbers, -1 for none. `pinned_columns` is the number of columns at the
+    left that stay where they are while the others scroll sideways; 0 unless the table is too narrow for its columns.
     """
 
     rows: PagedModel
@@ -19,6 +20,17 @@ class PaintedTable(QTableView):
     current_row: int
     hover_row: int
     ring_row: int
+    pinned_columns: int
+
+    @property
+    def pinned_right(self) -> int:
+        """The x coordinate of the first pixel to the right of the pinned columns."""
+        return sum(self.columnWidth(number) for number in range(self.pinned_columns))
+
+    def column_x(self, number: int) -> int:
+        """Return the x coordinate of a column in the viewport; that of a pinned column never changes."""
+        header = self.horizontalHeader()
+        return header.sectionPosition(number) - (0 if number < self.pinned_columns else header.offset())
 
     def row_tone(self, row: int) -> Tone | None:
         """Return the colour tone of the mark at the left edge of a row; None if the row has no mark."""

@@ -53,6 +53,7 @@ class RecordTable(ParkedCurrent, PaintedTable):
         self.current_row = self.hover_row = self.ring_row = -1
         self.preferred_widths: dict[str, float] = {}
         """The widths that the person has given to columns, by the column's key, in px at text size 1."""
+        self.pinned_columns = 0
         self._selection_start = -1  # the row where a selection with Shift and an arrow key began; -1: none
         self._headings: list[int] = []
         self._marks: dict[object, Tone] = {}
@@ -94,6 +95,7 @@ class RecordTable(ParkedCurrent, PaintedTable):
         self.verticalHeader().setMinimumSectionSize(16)
         self.verticalHeader().setDefaultSectionSize(current_appearance().row_height())
         header = self.horizontalHeader()
+        header.setMinimumSectionSize(16)  # Qt's own least width grows with the font, and is wider than a check box
         header.setFixedHeight(current_appearance().row_height("header"))
         for number, column in enumerate(self.rows.columns):
             mode = QHeaderView.ResizeMode.Stretch if column.is_stretched else QHeaderView.ResizeMode.Interactive
@@ -267,15 +269,28 @@ class RecordTable(ParkedCurrent, PaintedTable):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)
         self._selection_start = -1
-        index = self.indexAt(event.position().toPoint())
-        if index.isValid() and self.rows.columns[index.column()].kind == "check":
-            self.rows.choose_row(index.row())
+        row = self._row_at_check_box(event)
+        if row >= 0:
+            self.rows.choose_row(row)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         super().mouseDoubleClickEvent(event)
-        index = self.indexAt(event.position().toPoint())
-        if index.isValid() and self.rows.columns[index.column()].kind != "check":
+        if self.indexAt(event.position().toPoint()).isValid() and self._row_at_check_box(event) < 0:
             self._open_current()
+
+    def _row_at_check_box(self, event: QMouseEvent) -> int:
+        """Return the row whose check box is at the position of the mouse pointer, -1 if none is."""
+        at = event.position().toPoint()
+        number = next((place for place, column in enumerate(self.rows.columns) if column.kind == "check"), -1)
+        if number < 0 or not 0 <= at.x() - self.column_x(number) < self.columnWidth(number):
+            return -1
+        return self.rowAt(at.y()) if self.rows.row_at(self.rowAt(at.y())) is not None else -1
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        super().scrollContentsBy(dx, dy)
+        if dx and self.pinned_columns:  # Qt moves the painted pixels, those of the pinned columns too
+            self.viewport().update()
+            self.horizontalHeader().viewport().update()
 
     def _open_current(self) -> None:
         if self.current_item is not None:

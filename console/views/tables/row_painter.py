@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QMouseEvent, QPainter
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHeaderView
 
 from console.views.tables.columns import Column, Group
@@ -31,31 +31,34 @@ class RowPainter:
         """
         table = self._table
         painter.fillRect(exposed, current_appearance().colour("base"))
-        header = table.horizontalHeader()
-        x, width = -header.offset(), max(header.length(), table.viewport().width() + header.offset())
+        width = table.viewport().width()
         parts = self._visible_parts(exposed)
         row, bottom = table.rowAt(exposed.top()), exposed.bottom()
         while 0 <= row < table.rows.rowCount():
             top, height = table.rowViewportPosition(row), table.rowHeight(row)
             if top > bottom:
                 return
-            self._paint_row(painter, row, QRect(x, top, width, height), parts)
+            self._paint_row(painter, row, QRect(0, top, width, height), parts)
             row += 1
 
-    def _visible_parts(self, exposed: QRect) -> list[ColumnPart]:
-        """Return the columns that the rectangle `exposed` touches, each with its delegate, and with the x coordinate
-        and width of its contents.
+    def _visible_parts(self, exposed: QRect) -> tuple[list[ColumnPart], list[ColumnPart]]:
+        """Return the columns that the rectangle `exposed` touches, those that scroll and those that are pinned, each
+        with its delegate, and with the x coordinate and width of its contents.
         """
-        table, parts = self._table, []
+        table = self._table
+        parts: tuple[list[ColumnPart], list[ColumnPart]] = [], []
         for number, column in enumerate(table.rows.columns):
-            x, width = table.columnViewportPosition(number), table.columnWidth(number)
+            x, width = table.column_x(number), table.columnWidth(number)
             if x <= exposed.right() and x + width > exposed.left() and not table.isColumnHidden(number):
                 delegate = self._delegates[number]
                 left_padding, right_padding = delegate.paddings(number)
-                parts.append((column, delegate, x + left_padding, width - left_padding - right_padding))
+                part = column, delegate, x + left_padding, width - left_padding - right_padding
+                parts[number < table.pinned_columns].append(part)
         return parts
 
-    def _paint_row(self, painter: QPainter, row: int, rect: QRect, parts: list[ColumnPart]) -> None:
+    def _paint_row(
+        self, painter: QPainter, row: int, rect: QRect, parts: tuple[list[ColumnPart], list[ColumnPart]]
+    ) -> None:
         table, colour = self._table, current_appearance().colour
         entry = table.rows.entry(row)
         top, height = rect.top(), rect.height()
@@ -65,11 +68,20 @@ class RowPainter:
             margin = self._delegates[0].paddings(0)[0]
             draw_heading(painter, CellBox(rect.left() + margin, top, rect.width(), height - 1, baseline), entry)
         elif entry is None:
-            for _, delegate, x, width in parts if table.rows.is_skeleton else ():
+            for _, delegate, x, width in (*parts[0], *parts[1]) if table.rows.is_skeleton else ():
                 delegate.draw_skeleton(painter, CellBox(x, top, width, height - 1, baseline))
         else:
+            scrolling, pinned = parts
             self._paint_background(painter, row, rect)
-            for column, delegate, x, width in parts:
+            for column, delegate, x, width in scrolling:
+                delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
+            if pinned:
+                edge = table.pinned_right
+                under = QRect(0, top, edge, height)
+                painter.fillRect(under, colour("base"))
+                self._paint_background(painter, row, under)
+                painter.fillRect(edge - 1, top, 1, height, colour("line"))
+            for column, delegate, x, width in pinned:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
         if row == table.ring_row:
@@ -115,10 +127,26 @@ class TableHeader(QHeaderView):
         super().mouseReleaseEvent(event)
         self.is_pressed = False
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the titles, those of pinned columns over the others, on one ground from edge to edge."""
+        painter = QPainter(self.viewport())
+        self._paint_ground(painter, self.viewport().rect())
+        painter.end()
+        super().paintEvent(event)
+        painter = QPainter(self.viewport())
+        for section in range(self._table.pinned_columns):
+            if not self.isSectionHidden(section):
+                at = QRect(self._table.column_x(section), 0, self.sectionSize(section), self.height())
+                self.paintSection(painter, at, section)
+
+    @staticmethod
+    def _paint_ground(painter: QPainter, rect: QRect) -> None:
+        painter.fillRect(rect, current_appearance().colour("raised"))
+        painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, current_appearance().colour("line"))
+
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
         colour, column = current_appearance().colour, self._table.rows.columns[section]
-        painter.fillRect(rect, colour("raised"))
-        painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
+        self._paint_ground(painter, rect)
         left_padding, _ = self._delegates[section].paddings(section)
         painter.setFont(current_appearance().font("small"))
         painter.setPen(colour("muted"))

@@ -91,9 +91,13 @@ QComboBox QAbstractItemView, QListView, QTableView, QTreeView, QScrollArea {
 QComboBox QAbstractItemView {
   border: 1px solid $border; selection-background-color: $selected; selection-color: $text; padding: 4px;
 }
+PdfView { background: $sunken; }
 QAbstractScrollArea::corner { background: $base; border: 0; }
 QListView#side_bar { background: $raised; border-right: 1px solid $line; padding: 8px 0; }
 QHeaderView { background: $raised; border: 0; }
+
+QTabBar::scroller { width: ${scroller}px; }
+QTabBar QToolButton { background: $base; border: 1px solid $border; }
 
 QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
@@ -122,6 +126,7 @@ def style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
         "input": input_px - 2 * design.px("borders", "normal"),
         "input_focus": input_px - 2 * design.px("borders", "focus"),
         "button": design.px("control_heights", "button") + growth_px - 2 * design.px("borders", "normal"),
+        "scroller": round(design.px("control_heights", "target_min") * scale),
         "differs": design.px("borders", "differs"),
     }
     return _TEMPLATE.substitute(design.colours(theme), **{k: str(v) for k, v in (sizes | heights).items()})

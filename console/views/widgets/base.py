@@ -104,6 +104,17 @@ class TextLabel(QLabel):
         if tone is not None and tone != self.property("tone"):
             set_property(self, "tone", tone)
 
+    def set_wrapping(self, wrap: bool) -> None:
+        """Let the text take several lines, or one only."""
+        if wrap != self.wordWrap():
+            self.setWordWrap(wrap)
+            self.setContentsMargins(0, 0, 0, 0)
+            self.show_text(self.plain)
+
+    def line_width(self) -> int:
+        """Return the width of the text on one line, in px."""
+        return ceil(runs_width(split_runs(self.plain), self._role, bold=self._bold)) + 1
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:

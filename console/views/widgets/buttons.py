@@ -18,6 +18,7 @@ Kind = Literal["default", "primary", "danger", "tool", "inline", "search"]
 _CONTROL_NAMES = {"tool": "tool_button", "inline": "inline_button", "search": "tool_button"}
 _RADIUS_PX = 4
 _ICON_PX = 16
+_LEAST_REASON_PX = 160  # width of a reason that takes several lines, at text size 1
 _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up"}
 
 
@@ -213,13 +214,23 @@ class KeyButton(PaintedButton):
 
 
 class ReasonLabel(TextLabel):
-    """A label that shows why `button` is disabled. It is hidden while there is no reason."""
+    """A label that shows why `button` is disabled. It is hidden while there is no reason. It takes one line where it
+    has room, otherwise several.
+    """
 
     def __init__(self, button: KeyButton, parent: QWidget | None = None) -> None:
-        super().__init__("", "small", "muted", parent=parent)
+        super().__init__("", "small", "muted", wrap=True, parent=parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.setBuddy(button)
         button.reason_changed.connect(self._show_reason)
         self._show_reason(button.shown_reason)
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.line_width(), current_appearance().line_height("small"))
+
+    def minimumSizeHint(self) -> QSize:
+        least = round(_LEAST_REASON_PX * current_appearance().scale)
+        return QSize(min(least, self.line_width()), current_appearance().line_height("small"))
 
     def _show_reason(self, reason: str) -> None:
         self.show_text(reason)

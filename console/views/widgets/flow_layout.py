@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
 
 class Flow(QLayout):
     """A layout that puts items side by side in lines. Each item has its preferred size; a line is as high as its
-    highest item.
+    highest item. An item that is wider than a line has a line of its own, in which its text wraps.
     """
 
     def __init__(
@@ -21,6 +21,7 @@ class Flow(QLayout):
 
     def addItem(self, item: QLayoutItem) -> None:
         self._items.append(item)
+        self.invalidate()
 
     def count(self) -> int:
         return len(self._items)
@@ -29,7 +30,10 @@ class Flow(QLayout):
         return self._items[index] if 0 <= index < len(self._items) else None
 
     def takeAt(self, index: int) -> QLayoutItem | None:
-        return self._items.pop(index) if 0 <= index < len(self._items) else None
+        if not 0 <= index < len(self._items):
+            return None
+        self.invalidate()
+        return self._items.pop(index)
 
     def expandingDirections(self) -> Qt.Orientation:
         return Qt.Orientation(0)
@@ -83,7 +87,7 @@ class Flow(QLayout):
         room, y = rect.width() - left - right, rect.y() + top
         lines = self._split_lines(room)
         for number, line in enumerate(lines):
-            line_height = max((item.sizeHint().height() for item in line), default=0)
+            line_height = max((_size_in(item, room).height() for item in line), default=0)
             if move:
                 self._place_line(line, rect.x() + left, y, line_height, room)
             y += line_height + (self._line_gap if number < len(lines) - 1 else 0)
@@ -93,7 +97,7 @@ class Flow(QLayout):
         """Set the geometry of the items of one line; no item extends beyond the line's end."""
         line_end = x + room
         for item in line:
-            size = item.sizeHint()
+            size = _size_in(item, room)
             item_width = min(size.width(), line_end - x)
             item.setGeometry(
                 QRect(QPoint(x, y + (line_height - size.height()) // 2), QSize(item_width, size.height()))
@@ -101,11 +105,26 @@ class Flow(QLayout):
             x += item_width + self._gap
 
 
+def _size_in(item: QLayoutItem, room: int) -> QSize:
+    """Return the size of an item in a line of `room` px: its preferred size, or the height that it needs at that
+    width.
+    """
+    size = item.sizeHint()
+    if size.width() <= room or not item.hasHeightForWidth():
+        return size
+    return QSize(room, item.heightForWidth(room))
+
+
 def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4) -> QWidget:
     """Return a widget that arranges `widgets` with a Flow layout."""
+    return make_flow_holder(Flow(*widgets, gap=gap, line_gap=line_gap))
+
+
+def make_flow_holder(flow: Flow) -> QWidget:
+    """Return a widget with a Flow layout; other layouts give it the height that the lines need."""
     holder = QWidget()
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     policy.setHeightForWidth(True)
     holder.setSizePolicy(policy)
-    holder.setLayout(Flow(*widgets, gap=gap, line_gap=line_gap))
+    holder.setLayout(flow)
     return holder

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QShowEvent, QWindow
-from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
+from PySide6.QtGui import QAccessible, QResizeEvent, QShowEvent, QWindow
+from PySide6.QtWidgets import QBoxLayout, QFrame, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce, spoken_text
 from console.views.runtime.routes import RecordPageRoute
@@ -12,6 +12,7 @@ from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
 from console.views.widgets.buttons import IconButton, KeyButton
+from console.views.widgets.flow_layout import make_flow_widget
 
 _TOAST_WIDTH_PX = 360
 _MAX_TOASTS = 3
@@ -46,7 +47,8 @@ class Bar(QFrame):
         """
         super().__init__(parent)
         self.setProperty("tone", tone)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        # With a fixed height, Qt would not let the bar be higher than its preferred height, at any width.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.button = button
         self.tone: Tone = tone
         self.shape = shape
@@ -54,7 +56,8 @@ class Bar(QFrame):
         self._lead = TextLabel(lead, bold=True)
         self._words = TextLabel(words, wrap=True)
         self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        buttons = [item for item in (button, second) if item is not None]
+        self._texts: QBoxLayout | None = None
+        buttons = self._buttons = [item for item in (button, second) if item is not None]
         sign = ShapeIcon(shape, "muted" if tone == "text" else tone)
         if narrow:
             box = make_row(gap=8, margins=(12, 8, 12, 8))
@@ -62,13 +65,47 @@ class Bar(QFrame):
             box.addLayout(make_column(self._lead, self._words, *buttons, gap=2), 1)
             self.setLayout(box)
         else:
-            self.setLayout(make_row(sign, 4, self._lead, self._words, *buttons, gap=8, margins=(12, 5, 12, 5)))
+            self._texts = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+            self._texts.setSpacing(8)
+            self._texts.addWidget(self._lead)
+            self._texts.addWidget(self._words, 1)
+            self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+            self._body.setSpacing(8)
+            self._body.addLayout(self._texts, 1)
+            if buttons:
+                self._body.addWidget(make_flow_widget(*buttons))
+            box = make_row(gap=8, margins=(12, 5, 12, 5))
+            box.addWidget(sign)
+            box.addSpacing(4)
+            box.addLayout(self._body, 1)
+            self.setLayout(box)
         self.setMinimumHeight(36)
         self._set_accessible_name()
+
+    def _fit_texts(self) -> None:
+        """Put the text beside the bold text, or below it if the bold text would leave less than half of the bar; and
+        the buttons below both if they would take more than half of the bar.
+        """
+        if self._texts is None:
+            return
+        beside, under = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        room, buttons = self.width() - 60, sum(item.sizeHint().width() + 8 for item in self._buttons)
+        self._body.setDirection(under if buttons > room / 2 else beside)
+        room -= 0 if buttons > room / 2 else buttons
+        below = bool(self._words.plain) and self._lead.line_width() > room / 2
+        self._texts.setDirection(under if below else beside)
+        self._texts.setSpacing(0 if below else 8)
+        self._lead.set_wrapping(below or self._lead.line_width() > room)
+        self._words.setVisible(bool(self._words.plain))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_texts()
 
     def show_text(self, lead: str, words: str) -> None:
         self._lead.show_text(lead)
         self._words.show_text(words)
+        self._fit_texts()
         self._set_accessible_name()
         if self.isVisible():
             self._announce()

@@ -19,6 +19,7 @@ from console.views.widgets.base import (
     make_row,
     set_property,
 )
+from console.views.widgets.flow_layout import Flow, make_flow_holder
 
 _LABEL_WIDTH_PX = 80
 
@@ -64,15 +65,28 @@ class SidePanel(Surface):
         self._amount = TextLabel("", "figure", bold=True)
         self._fact = TextLabel("", "small", "muted", wrap=True)
         self._source = TextLabel("", "small", "muted")
-        first = make_row(self._sign, self._word, self._own, None, self._amount, gap=6)
-        self._last = make_row(self._source, None, gap=6)
-        self._box = make_column(self._name, first, self._fact, self._last, None, gap=0)
+        first = make_row(self._sign, self._word, self._own, None, gap=6)
+        self._state = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._state.setSpacing(6)
+        self._state.addLayout(first, 1)
+        self._state.addWidget(self._amount)
+        self._tools = Flow(self._source, gap=6)
+        last = make_flow_holder(self._tools)
+        self._box = make_column(self._name, self._state, self._fact, last, None, gap=0)
         self.setLayout(self._box)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.show_side(side)
 
     def add_tool(self, tool: QWidget) -> None:
-        self._last.insertWidget(self._last.count() - 1, tool)
+        self._tools.addWidget(tool)
+
+    def fit_amount(self, room: int) -> None:
+        """Put the amount at the right of the state's word, or below the word if they need more than `room` px."""
+        margins = self._box.contentsMargins()
+        parts = self._word.sizeHint().width() + self._own.sizeHint().width() + self._amount.sizeHint().width()
+        needed = parts + self._sign.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
+        below = bool(self._amount.plain) and needed > room
+        self._state.setDirection(QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight)
 
     def show_side(self, side: SideFacts) -> None:
         self.setAccessibleName(side.spoken_text())
@@ -111,10 +125,16 @@ class SideStrip(Surface):
         self.show_sides(sides)
 
     def fit_width(self, room: int) -> None:
-        """Arrange the panels side by side, or one above the other if they need more than `room` px of width."""
+        """Arrange the panels side by side, or one above the other if they need more than `room` px of width. A panel
+        that is too narrow for its state and its amount has the amount below the state.
+        """
         self._box.setDirection(QBoxLayout.Direction.LeftToRight)
+        for panel in self.panels:
+            panel.fit_amount(room // len(self.panels))
         if self._box.minimumSize().width() > room:
             self._box.setDirection(QBoxLayout.Direction.TopToBottom)
+            for panel in self.panels:
+                panel.fit_amount(room)
 
     def show_sides(self, sides: Sequence[SideFacts]) -> None:
         for panel, side in zip(self.panels, sides, strict=False):
@@ -159,6 +179,12 @@ class DocumentStrip(Surface):
             self._box.addLayout(holder)
         self.show_parts(parts)
 
+    def fit_width(self, room: int) -> None:
+        """Arrange the documents side by side, or one above the other if they need more than `room` px of width."""
+        self._box.setDirection(QBoxLayout.Direction.LeftToRight)
+        if self._box.minimumSize().width() > room:
+            self._box.setDirection(QBoxLayout.Direction.TopToBottom)
+
     def show_parts(self, parts: Sequence[DocumentPart]) -> None:
         for widget in self._parts:
             self._box.removeWidget(widget)
@@ -197,8 +223,7 @@ class FactForm(QWidget):
         self._verdict = TextLabel("", "section", bold=True, wrap=True, selectable=True)
         self._why = TextLabel("", wrap=True, selectable=True)
         self._next = TextLabel("", wrap=True, selectable=True)
-        self._actions = QHBoxLayout()
-        self._actions.setSpacing(8)
+        self._actions = Flow()
         form = QFormLayout(self)
         form.setContentsMargins(24, 12, 24, 12)
         form.setHorizontalSpacing(8)
@@ -212,7 +237,7 @@ class FactForm(QWidget):
         form.addRow(_form_label(labels[0]), verdict)
         form.addRow(_form_label(labels[1]), self._why)
         form.addRow(_form_label(labels[2]), self._next)
-        form.addRow(_form_label(labels[3], beside_buttons=True), self._actions)
+        form.addRow(_form_label(labels[3], beside_buttons=True), make_flow_holder(self._actions))
 
     def show_facts(self, verdict: str, why: str, following: str, *, shape: str, tone: Tone = "text") -> None:
         """Show the texts of verdict, why and next step (`following`). `shape` and `tone` are the icon before the
@@ -235,7 +260,6 @@ class FactForm(QWidget):
         for widget in widgets:
             self._actions.addWidget(widget)
             widget.show()
-        self._actions.addStretch(1)
         form = self.layout()
         if form is not None:
             form.invalidate()  # QFormLayout otherwise keeps the height of the removed buttons

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
-from PySide6.QtWidgets import QTabBar, QWidget
+from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import baseline_in
@@ -86,6 +86,9 @@ class Tabs(QTabBar):
         word, count, _ = self.tabData(number)
         inner = rect.adjusted(_GAP_PX / 2 if number else self._margin, 0, -_GAP_PX / 2, 0)
         baseline = baseline_in(rect.top(), rect.height())
+        if not self._is_whole(inner):
+            self._draw_part(painter, inner, baseline)
+            return
         painter.setFont(current_appearance().font("body", bold=is_current))
         painter.setPen(colour("text" if is_current else "muted"))
         painter.drawText(int(inner.left()), int(baseline), word)
@@ -103,6 +106,25 @@ class Tabs(QTabBar):
             if self.hasFocus():
                 ring_rect = inner.adjusted(-6, 6, 6, -6)
                 draw_frame(painter, ring_rect, 4, colour("focus"), None, 2)
+
+    def _room(self) -> tuple[float, float]:
+        """Return the x coordinates between which tabs are visible: the arrows cover the right end of a full bar."""
+        arrows = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
+        return 0.0, float(min([self.width(), *arrows]))
+
+    def _is_whole(self, inner: QRectF) -> bool:
+        left, right = self._room()
+        return inner.left() >= left and inner.right() <= right
+
+    def _draw_part(self, painter: QPainter, inner: QRectF, baseline: float) -> None:
+        """Draw "…" for a tab whose word is cut by an end of the bar: half a word says nothing."""
+        left, right = self._room()
+        width = current_appearance().font_metrics("body").horizontalAdvance("…")
+        x = max(inner.left(), left) if inner.right() > right else min(inner.right(), right) - width
+        if left <= x and x + width <= right:
+            painter.setFont(current_appearance().font("body"))
+            painter.setPen(current_appearance().colour("muted"))
+            painter.drawText(int(x), int(baseline), "…")
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -132,9 +132,15 @@ class StatusCell(Surface):
         self.spare = words if sign is not None and status.words and status.tone in ("good", "muted") else None
         self.setToolTip(tooltip_text(f"{status.name} {status.words}".strip()))
         order = (name, sign, words) if status.words else (sign, name)
-        parts = [part for part in order if part is not None]
+        self._parts = [part for part in order if part is not None]
+        self.is_due_tasks = not status.shape
         self.setAccessibleName(f"{status.name} {status.words}".strip())
-        self.setLayout(make_row(*parts, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
+        self.setLayout(make_row(*self._parts, gap=_CELL_GAP_PX, margins=(12, 0, 12, 0)))
+
+    def needed_width(self) -> int:
+        """Return the width that the cell needs with all its labels, in px."""
+        gaps = _CELL_GAP_PX * (len(self._parts) - 1)
+        return sum(part.sizeHint().width() for part in self._parts) + gaps + 2 * 12 + 1
 
 
 class StatusBar(Surface):
@@ -177,20 +183,30 @@ class StatusBar(Surface):
         self.fit_width()
 
     def fit_width(self) -> None:
-        """Show the labels that may be hidden (StatusCell.spare), then hide as many of them, from the right, as the
-        width of the bar requires.
+        """Hide what the width of the bar requires, whole labels only: first the cell of the due tasks, then the
+        labels whose icon has the same meaning, from the right, then whole cells of providers without trouble.
         """
-        spare_labels = [cell.spare for cell in self._cells.values() if isinstance(cell, StatusCell) and cell.spare]
-        for words in spare_labels:
-            words.show()
+        cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(_needed_width(cell) for cell in self._cells.values()) - self.width()
-        for words in reversed(spare_labels):
-            words.setVisible(excess <= 0)
-            excess -= words.sizeHint().width() + _CELL_GAP_PX if excess > 0 else 0
+        for cell in cells:
+            excess = _hide_if(cell, excess, cell.needed_width()) if cell.is_due_tasks else excess
+        for cell in reversed(cells):
+            if cell.spare is not None:
+                excess = _hide_if(cell.spare, excess, cell.spare.sizeHint().width() + _CELL_GAP_PX)
+        for cell in reversed(cells[1:]):
+            if cell.spare is not None:
+                rest = cell.needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
+                excess = _hide_if(cell, excess, rest)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit_width()
+
+    def event(self, event: QEvent) -> bool:
+        """Fit the cells again when a text or the text size has changed."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.fit_width()
+        return super().event(event)
 
     def _reuse_cell(self, old_cells: dict[Status | str, QWidget], status: Status, *, right: bool) -> QWidget:
         key = status.key or status
@@ -223,12 +239,17 @@ class StatusBar(Surface):
 
 
 def _needed_width(cell: QWidget) -> int:
-    """Return the width that a cell of the status bar needs with its visible labels, in px."""
-    layout = cell.layout()
-    if layout is None:
-        return cell.sizeHint().width()
-    layout.invalidate()
-    return layout.totalSizeHint().width()
+    """Return the width that a cell of the status bar needs with all its labels, in px."""
+    if isinstance(cell, StatusCell):
+        return cell.needed_width()
+    link = cell.findChild(LinkButton)
+    return cell.sizeHint().width() if link is None else link.sizeHint().width() + 2 * 10 + 1
+
+
+def _hide_if(widget: QWidget, excess: int, width: int) -> int:
+    """Hide the widget if `excess` px are too many, otherwise show it. Return how many px are still too many."""
+    widget.setVisible(excess <= 0)
+    return excess - width if excess > 0 else excess
 
 
 class HintBar(Surface):

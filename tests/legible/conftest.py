@@ -1,0 +1,16 @@
+"""One application, dressed as on a desk; the appearance is put back after each test."""
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from console.views.theme.theme import current_appearance, install_appearance
+
+
+@pytest.fixture(autouse=True)
+def dressed(qapp: QApplication) -> Iterator[None]:
+    install_appearance(qapp, theme="light")
+    yield
+    current_appearance().set_scale(1.0)
+    current_appearance().choose_theme("light")

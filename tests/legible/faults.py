@@ -1,0 +1,120 @@
+"""Everything that is cut, hidden or scrolled sideways in the windows that are visible now."""
+
+import re
+from collections.abc import Iterator
+
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractScrollArea,
+    QApplication,
+    QHeaderView,
+    QLineEdit,
+    QScrollBar,
+    QTabBar,
+    QTableView,
+    QWidget,
+)
+
+from console.views.tables.record_table import RecordTable
+from console.views.theme.design_tokens import tokens
+from tests.legible.ink import DrawnText, cut_labels, drawn_texts, elided_texts
+
+_STATE_WORDS = {word for badge in tokens().badges.values() for word in (badge.ja, badge.en)}
+_AMOUNT = re.compile(r"[−-]?[¥₹][\d,.]+")
+
+
+def find_faults() -> list[str]:
+    """Return one line for each fault of the visible windows."""
+    faults: list[str] = []
+    for window in QApplication.topLevelWidgets():
+        if window.isVisible() and window.width() > 1:
+            faults += _faults_of_window(window)
+    return sorted(set(faults))
+
+
+def _faults_of_window(window: QWidget) -> Iterator[str]:
+    with drawn_texts() as drawn, elided_texts() as elided:
+        window.grab()
+    for one in drawn:
+        yield from _fault_of_text(one)
+    for text in elided:
+        if text in _STATE_WORDS or _AMOUNT.fullmatch(text):
+            yield f"elided: {text}"
+    for label, sizes in cut_labels(window):
+        yield f"{_name(label)}: ink {sizes}: {label.text()[:80]!r}"
+    for widget in window.findChildren(QWidget):
+        if widget.isVisible():
+            yield from _faults_of_place(widget)
+
+
+def _fault_of_text(drawn: DrawnText) -> Iterator[str]:
+    room = _room(drawn)
+    if room is None or drawn.ink.isEmpty() or room.adjusted(-0.5, -0.5, 0.5, 0.5).contains(drawn.ink):
+        return
+    over = (
+        f"{name} {px:.0f}"
+        for name, px in (
+            ("left", room.left() - drawn.ink.left()),
+            ("top", room.top() - drawn.ink.top()),
+            ("right", drawn.ink.right() - room.right()),
+            ("bottom", drawn.ink.bottom() - room.bottom()),
+        )
+        if px > 0.5
+    )
+    yield f"{_name(drawn.widget)}: drawn beyond its room ({', '.join(over)}): {drawn.text[:80]!r}"
+
+
+def _room(drawn: DrawnText) -> QRectF | None:
+    """Return where the ink of a text must lie; None if the text is only scrolled out of sight."""
+    view = drawn.widget.parentWidget()
+    if isinstance(view, QHeaderView) and view.viewport() is drawn.widget:
+        section = view.logicalIndexAt(round(drawn.ink.center().x()))
+        at = QRectF(view.sectionViewportPosition(section), 0, view.sectionSize(section), view.height())
+        return drawn.room.intersected(at) if drawn.widget.rect().contains(at.toRect()) else None
+    if isinstance(view, QAbstractItemView) and view.viewport() is drawn.widget:
+        index = view.indexAt(QPoint(round(drawn.ink.left() + 1), round(drawn.ink.center().y())))
+        if not index.isValid():
+            return None
+        item = view.visualRect(index)
+        across = QRectF(item.left(), -9999, item.width(), 99999)
+        if not drawn.widget.rect().contains(item):  # half scrolled out of sight
+            return across if isinstance(view, QTableView) and item.right() <= drawn.widget.width() else None
+        return QRectF(item)
+    return drawn.room
+
+
+def _faults_of_place(widget: QWidget) -> Iterator[str]:
+    if isinstance(widget, QScrollBar):
+        if widget.orientation() == Qt.Orientation.Horizontal and widget.maximum() > widget.minimum():
+            area = widget.parentWidget()
+            while area is not None and not isinstance(area, QAbstractScrollArea):
+                area = area.parentWidget()
+            if not (isinstance(area, RecordTable) and area.pinned_columns):
+                yield f"{_name(area or widget)}: scrolls sideways"
+        return
+    if isinstance(widget, QLineEdit) and widget.contentsRect().height() < widget.fontMetrics().height():
+        yield f"{_name(widget)}: too low for its text"
+    yield from _fault_of_clipping(widget)
+
+
+def _fault_of_clipping(widget: QWidget) -> Iterator[str]:
+    """Yield a line if the parent cuts the widget: sideways always, in height unless the parent scrolls."""
+    parent, at = widget.parentWidget(), widget.geometry()
+    if parent is None or widget.isWindow() or isinstance(parent, QAbstractScrollArea | QTabBar) or at.isEmpty():
+        return
+    sideways = max(-at.left(), at.right() + 1 - parent.width())
+    scrolls = isinstance(parent.parentWidget(), QAbstractScrollArea)
+    upright = 0 if scrolls else max(-at.top(), at.bottom() + 1 - parent.height())
+    if sideways > 0 or upright > 0:
+        yield f"{_name(widget)}: {sideways} × {upright} px outside {_name(parent)}: {_text(widget)!r}"
+
+
+def _text(widget: QWidget) -> str:
+    return (widget.accessibleName() or str(getattr(widget, "plain", "")))[:60]
+
+
+def _name(widget: QWidget) -> str:
+    if widget.objectName() == "qt_scrollarea_viewport" and (owner := widget.parentWidget()) is not None:
+        return type(owner).__name__
+    return type(widget).__name__

@@ -1,0 +1,175 @@
+"""Find text whose ink is cut, by pixels: what is drawn is compared with the same text drawn where there is room.
+
+Labels are drawn by Qt, so a label is rendered alone and compared with a copy that has room. The other widgets and the
+delegates call QPainter.drawText; while they are painted, each call is recorded with its widget.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize
+from PySide6.QtGui import QFont, QFontMetricsF, QImage, QPainter, QRegion
+from PySide6.QtWidgets import QLabel, QWidget
+
+from console.views.theme import mixed_font_text
+
+_MARGIN_PX = 24
+# Letters are drawn with soft edges. A pixel counts as ink from a quarter of full cover.
+_INK = bytes(0 if alpha < 64 else 255 for alpha in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnText:
+    """One text that a widget has painted: `ink` is the rectangle of its ink, `room` the rectangle in which the
+    painter could draw it; both in px of the widget.
+    """
+
+    widget: QWidget
+    text: str
+    ink: QRectF
+    room: QRectF
+
+
+@contextmanager
+def drawn_texts() -> Iterator[list[DrawnText]]:
+    """Record every text that Python code paints until the end of the block."""
+    drawn: list[DrawnText] = []
+    original = QPainter.drawText
+
+    def draw_text(painter: QPainter, *args: Any) -> Any:
+        result = original(painter, *args)
+        device = painter.device()
+        if isinstance(device, QWidget) and isinstance(args[-1], str) and args[-1].strip():
+            drawn.append(_recorded(painter, device, args))
+        return result
+
+    QPainter.drawText = draw_text  # type: ignore[assignment,method-assign]  # put back below
+    try:
+        yield drawn
+    finally:
+        QPainter.drawText = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def elided_texts() -> Iterator[list[str]]:
+    """Record the whole of every text that is elided until the end of the block."""
+    elided: list[str] = []
+    original = mixed_font_text.elide_runs
+
+    def elide_runs(runs: tuple[tuple[str, bool], ...], *args: Any, **options: Any) -> tuple[tuple[str, bool], ...]:
+        shown = original(runs, *args, **options)
+        if shown != runs:
+            elided.append("".join(piece for piece, _ in runs))
+        return shown
+
+    users = [module for name, module in sys.modules.items() if name.startswith("console.views")]
+    users = [module for module in users if getattr(module, "elide_runs", None) is original]
+    for module in users:
+        module.elide_runs = elide_runs  # type: ignore[attr-defined]  # as its import did
+    try:
+        yield elided
+    finally:
+        for module in users:
+            module.elide_runs = original  # type: ignore[attr-defined]
+
+
+def _recorded(painter: QPainter, widget: QWidget, args: tuple[Any, ...]) -> DrawnText:
+    text, room, font = args[-1], QRectF(widget.rect()), painter.font()
+    metrics = QFontMetricsF(font)
+    if isinstance(args[0], QRect | QRectF):
+        box = QRectF(args[0])
+        flags = int(getattr(args[1], "value", args[1]))
+        place = metrics.boundingRect(box, flags, text)
+        origin = QPointF(place.left(), place.top() + metrics.ascent())
+        room = room.intersected(painter.worldTransform().mapRect(box))
+    elif isinstance(args[0], QPoint | QPointF):
+        origin = QPointF(args[0])
+    else:
+        origin = QPointF(args[0], args[1])
+    if painter.hasClipping():
+        room = room.intersected(painter.worldTransform().mapRect(painter.clipBoundingRect()))
+    ink = ink_of_text(text, font).translated(painter.worldTransform().map(origin))
+    return DrawnText(widget, text, ink, room)
+
+
+_inks: dict[tuple[str, str], QRectF] = {}
+
+
+def ink_of_text(text: str, font: QFont) -> QRectF:
+    """Return the rectangle of the ink of a text that is drawn from the point (0, 0) of its baseline."""
+    key = text, font.key()
+    if key not in _inks:
+        metrics = QFontMetricsF(font)
+        size = QSize(
+            round(metrics.horizontalAdvance(text)) + 2 * _MARGIN_PX, round(metrics.height()) + 2 * _MARGIN_PX
+        )
+        image = QImage(size, QImage.Format.Format_Alpha8)
+        image.fill(0)
+        painter = QPainter(image)
+        painter.setFont(font)
+        baseline = _MARGIN_PX + round(metrics.ascent())
+        painter.drawText(_MARGIN_PX, baseline, text)
+        painter.end()
+        _inks[key] = QRectF(ink_of_image(image).translated(-_MARGIN_PX, -baseline))
+    return _inks[key]
+
+
+def ink_of_image(image: QImage) -> QRect:
+    """Return the smallest rectangle that holds all ink of an image; an empty one if there is none."""
+    if image.format() != QImage.Format.Format_Alpha8:
+        image = image.convertToFormat(QImage.Format.Format_Alpha8)
+    line, width = image.bytesPerLine(), image.width()
+    pixels = bytes(image.constBits()).translate(_INK)
+    rows = [pixels[start : start + width] for start in range(0, line * image.height(), line)]
+    inked = [y for y, row in enumerate(rows) if row.strip(b"\0")]
+    if not inked:
+        return QRect()
+    left = min(width - len(rows[y].lstrip(b"\0")) for y in inked)
+    right = max(len(rows[y].rstrip(b"\0")) for y in inked)
+    return QRect(left, inked[0], right - left, inked[-1] - inked[0] + 1)
+
+
+def cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
+    """Yield the visible labels below `root` whose ink is smaller than that of the same label with room."""
+    for label in root.findChildren(QLabel):
+        if not label.isVisible() or not label.text():
+            continue
+        shown = _ink_of_label(label)
+        if shown.size() == label.size():  # it has a ground of its own, as the word of the environment
+            continue
+        whole = _ink_with_room(label)
+        if shown.height() < whole.height() or shown.width() < whole.width():
+            yield label, f"{shown.width()}×{shown.height()} px of {whole.width()}×{whole.height()}"
+
+
+def _ink_of_label(label: QLabel) -> QRect:
+    image = QImage(label.size(), QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(0)
+    label.render(image, QPoint(), QRegion(), QWidget.RenderFlag(0))
+    return ink_of_image(image)
+
+
+_roomy_inks: dict[tuple[object, ...], QRect] = {}
+
+
+def _ink_with_room(label: QLabel) -> QRect:
+    width = label.contentsRect().width()
+    key = (label.text(), label.font().key(), label.wordWrap() and width, label.alignment().value)
+    if key not in _roomy_inks:
+        copy = QLabel()
+        copy.setFont(label.font())
+        copy.setTextFormat(label.textFormat())
+        copy.setWordWrap(label.wordWrap())
+        copy.setAlignment(label.alignment())
+        copy.setText(label.text())
+        copy.setContentsMargins(0, _MARGIN_PX, 0, _MARGIN_PX)
+        if label.wordWrap():
+            copy.resize(width, copy.heightForWidth(width) + 2 * _MARGIN_PX)
+        else:
+            copy.resize(copy.sizeHint() + QSize(_MARGIN_PX, _MARGIN_PX))
+        _roomy_inks[key] = _ink_of_label(copy)
+        copy.deleteLater()
+    return _roomy_inks[key]

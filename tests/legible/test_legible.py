@@ -1,0 +1,130 @@
+"""Nothing is cut, hidden or scrolled sideways on any screen, in both languages, from 100 % to 200 % text size."""
+
+import random
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.pages.fitted_table import FittedTable
+from console.views.queues.page import QueuesPage
+from console.views.queues.rows import QUEUE_NAMES
+from console.views.runtime.routes import PaymentRoute, QueuesRoute
+from console.views.theme.theme import current_appearance
+from tests.legible.faults import find_faults
+from tests.legible.tour import SCENES, looking
+from tests.shots.stage import Sight
+
+# The platform without a screen says so when a menu opens.
+pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
+
+SIZES = ((1280, 800), (1440, 900), (1920, 1080))
+NEVER_HIDDEN = ("age", "amount", "state", "certainty", "cause")
+
+
+def faults_of_tour(home: Path, language: str, scale: float, names: Sequence[str]) -> list[str]:
+    with looking(home, Sight(language, "light", 1280, 800, scale=scale)) as stage:
+        for name in names:
+            SCENES[name](stage)
+        return stage.found
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path, language: str) -> None:
+    """Every screen and dialog at the largest text in the smallest window."""
+    assert faults_of_tour(tmp_path / "desk", language, 2.0, list(SCENES)) == []
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25, 1.5])
+def test_nothing_is_cut_at_smaller_sizes(qapp: QApplication, tmp_path: Path, scale: float) -> None:
+    """A part of the screens in one of the languages, drawn anew with another seed."""
+    drawn = random.sample(list(SCENES), len(SCENES) // 4)
+    assert faults_of_tour(tmp_path / "desk", random.choice(["ja", "en"]), scale, drawn) == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("language", "scale"), list(product(["ja", "en"], [1.0, 1.25, 1.5])))
+def test_nothing_is_cut_at_any_size(qapp: QApplication, tmp_path: Path, language: str, scale: float) -> None:
+    assert faults_of_tour(tmp_path / "desk", language, scale, list(SCENES)) == []
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: str) -> None:
+    """Wherever the window has the size of a usual screen, no queue scrolls sideways, and what decides about a row is
+    visible: its age, amount, state, certainty and cause.
+    """
+    with looking(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:
+        for size, queue in product(SIZES, QUEUE_NAMES):
+            stage.window.resize(*size)
+            stage.go(QueuesRoute(queue))
+            table = stage.find(QueuesPage).table
+            assert table.horizontalScrollBar().maximum() == 0, (size, queue)
+            visible = {column.key for place, column in enumerate(table.rows.columns) if _is_visible(table, place)}
+            expected = {column.key for column in table.rows.columns if column.key in NEVER_HIDDEN}
+            assert expected <= visible, (size, queue)
+            assert find_faults() == [], (size, queue)
+
+
+def _is_visible(table: FittedTable, place: int) -> bool:
+    right = table.columnViewportPosition(place) + table.columnWidth(place)
+    return not table.isColumnHidden(place) and table.columnWidth(place) > 24 and right <= table.viewport().width()
+
+
+def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path) -> None:
+    """A window that is open reflows when the text size is changed, and goes back."""
+    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+        for route in (PaymentRoute(stage.desk.paid("refund_unknown")[-1].id), QueuesRoute("unknown")):
+            stage.go(route)
+            for scale in (1.5, 2.0, 1.0):
+                current_appearance().set_scale(scale)
+                stage.settle()
+                assert find_faults() == [], (route, scale)
+
+
+# ---- what the search for faults finds
+
+
+class Painted(QWidget):
+    """Paints a text with its baseline 2 px above its lower edge."""
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setFont(current_appearance().font("title"))
+        painter.drawText(4, self.height() - 2, "Approvals")
+
+
+def test_a_cut_descender_is_found(qtbot: QtBot) -> None:
+    """In a label that Qt draws, and in a widget that paints itself."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(300, 120)
+    label = QLabel("Approvals", window)
+    label.setFont(current_appearance().font("title"))
+    label.setGeometry(0, 0, 200, 18)
+    Painted(window).setGeometry(0, 40, 200, 40)
+    window.show()
+    found = find_faults()
+    assert [fault.split(":")[0] for fault in found] == ["Painted", "QLabel"]
+    label.setGeometry(0, 0, 200, 30)
+    assert [fault.split(":")[0] for fault in find_faults()] == ["Painted"]
+
+
+def test_what_lies_outside_is_found(qtbot: QtBot) -> None:
+    """A part beyond the edge of its parent, and an area that scrolls sideways."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(300, 200)
+    QLabel("Amount", window).setGeometry(280, 0, 60, 20)
+    area = QScrollArea(window)
+    area.setGeometry(0, 40, 200, 100)
+    wide = QWidget()
+    wide.setFixedSize(400, 50)
+    area.setWidget(wide)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    window.show()
+    assert [fault.split(":")[0] for fault in find_faults()] == ["QLabel", "QScrollArea", "QWidget"]

@@ -1,0 +1,89 @@
+"""The scenes of the pictures, looked at in place of being photographed.
+
+python -m tests.legible.tour [--languages en] [--scales 1 2] [--only SCENE …]
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from console.views.theme.theme import current_appearance
+from tests.legible.faults import find_faults
+from tests.shots.bulk_scenes import BULK
+from tests.shots.money_scenes import MONEY
+from tests.shots.reconcile_scenes import RECONCILE
+from tests.shots.scenes import MAIN, REST
+from tests.shots.stage import Sight, Stage
+from tests.support.furnished import Furnished, furnished
+
+SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE}
+
+
+class LegibleStage(Stage):
+    """A window that is looked at wherever a picture would be taken. `found` has a line for each fault."""
+
+    def __init__(self, desk: Furnished, sight: Sight, folder: Path) -> None:
+        self.found: list[str] = []
+        super().__init__(desk, sight, folder)
+
+    def settle(self) -> None:
+        """Until nothing is read any more; nothing waits to be painted here."""
+        for _ in range(2):
+            self.until(self.opening.runner.is_idle)
+            for _ in range(3):
+                QTest.qWait(1)
+
+    def shoot(self, name: str) -> Path:
+        self.settle()
+        self.found += (f"{self.sight.name} {name}: {fault}" for fault in find_faults())
+        return Path()
+
+    def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
+        self.shoot(name)
+
+
+@contextmanager
+def looking(home: Path, sight: Sight) -> Iterator[LegibleStage]:
+    """A stage on a desk of its own."""
+    with furnished(home, LANGUAGE=sight.language) as desk:
+        stage = LegibleStage(desk, sight, home / "no-pictures")
+        try:
+            yield stage
+        finally:
+            current_appearance().set_scale(1.0)
+            stage.close()
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m tests.legible.tour", description=__doc__)
+    options.add_argument("--languages", nargs="*", default=["ja", "en"])
+    options.add_argument("--scales", nargs="*", type=float, default=[1.0, 1.25, 1.5, 2.0])
+    options.add_argument("--only", nargs="*", default=list(SCENES))
+    asked = options.parse_args()
+    app = QApplication(sys.argv[:1])
+    found: list[str] = []
+    for language, scale in product(asked.languages, asked.scales):
+        sight = Sight(language, "light", 1280, 800, scale=scale)
+        with tempfile.TemporaryDirectory() as home, looking(Path(home, "desk"), sight) as stage:
+            for name in asked.only:
+                SCENES[name](stage)
+            found += stage.found
+    for line in found:
+        print(line)
+    print(len(found), "faults:", Counter(line.split(":")[1].strip() for line in found).most_common(12))
+    del app
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    sys.exit(main())
