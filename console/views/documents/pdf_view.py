@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QScrollArea, QWidget
 from console.domain.pdf_pages import Box, PageImage
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
+from console.wording.line_breaks import keep_phrases_whole
 
 _MARGIN_PX = 16
 _MATCH_COLOUR = QColor(255, 232, 120)
@@ -91,7 +92,7 @@ class _PageSheet(QWidget):
             painter.setFont(current_appearance().font("body"))
             painter.setPen(current_appearance().colour("muted"))
             wrap = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(sheet, wrap, self.words)
+            painter.drawText(sheet, wrap, keep_phrases_whole(self.words))
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(sheet, self.image)

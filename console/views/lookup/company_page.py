@@ -148,7 +148,8 @@ class CompanyView(QWidget):
         self.number, self.records = result.corporation_number, result.credit_checks
         self.all_records = (*result.payments, *result.refunds, *result.orders, *result.credit_checks)
         name = next((record.company_name for record in self.records if record.company_name), None)
-        self.name.show_text(name or context.translate("record.no_name" if self.records else "lookup.unknown_company"))
+        unnamed = context.translate("record.no_name" if self.records else "lookup.unknown_company")
+        self.name.show_text(name or unnamed, "text" if name else "muted")
         self.copyable.show_id(wording.format_number(self.number), self.number)
         clients = sorted({record.client_id for record in self.records}, key=int)
         self.facts.show_text(
