@@ -73,7 +73,7 @@ def test_the_search_finds_in_the_text(sit: Sit, console: Console, heard: list[He
     assert page.page_index == 1
     person.type_in("xyz")
     person.press("Return")
-    assert heard[-1].sentence == "Not found."
+    assert heard[-1].sentence == "No matches."
 
 
 def test_a_pdf_of_images_says_that_it_has_no_text(sit: Sit, console: Console, heard: list[Heard]) -> None:

@@ -56,42 +56,47 @@ class TabNode(QWidget):
 class _TabInterface(QAccessibleWidget):
     def __init__(self, node: TabNode) -> None:
         super().__init__(node, QAccessible.Role.PageTab)
-        self._node = node
 
     def state(self) -> QAccessible.State:
-        state = super().state()
-        state.selectable, state.selected = True, self._node.is_current
-        state.focusable, state.focused = True, self._node.is_current and self._node.tabs.hasFocus()
+        state, node = super().state(), self.widget()
+        if isinstance(node, TabNode):
+            state.selectable, state.selected = True, node.is_current
+            state.focusable, state.focused = True, node.is_current and node.tabs.hasFocus()
         return state
 
     def actionNames(self) -> list[str]:
         return [QAccessibleActionInterface.pressAction()]
 
     def doAction(self, name: str) -> None:
-        if name == QAccessibleActionInterface.pressAction():
-            self._node.tabs.setCurrentIndex(self._node.number)
+        node = self.widget()
+        if name == QAccessibleActionInterface.pressAction() and isinstance(node, TabNode):
+            node.tabs.setCurrentIndex(node.number)
 
 
 class _VisibleWidget(QAccessibleWidget):
-    """A widget whose children are its visible child widgets, in the order in which they are read."""
+    """A widget whose children are its visible child widgets, in the order in which they are read.
+
+    It keeps no reference to the widget: with a screen reader, Qt asks for the interface of some widgets inside their
+    constructors, where PySide knows only the base class, and would go on with that.
+    """
 
     def __init__(self, widget: QWidget, role: QAccessible.Role) -> None:
         super().__init__(widget, role)
-        self._own_widget, self._own_role = widget, role
+        self._own_role = role
 
     def role(self) -> QAccessible.Role:
         is_plain = self._own_role == QAccessible.Role.Client
-        return QAccessible.Role.Grouping if is_plain and self._own_widget.accessibleName() else self._own_role
+        return QAccessible.Role.Grouping if is_plain and self.widget().accessibleName() else self._own_role
 
     def childCount(self) -> int:
-        return len(visible_children(self._own_widget))
+        return len(visible_children(self.widget()))
 
     def child(self, index: int) -> QAccessibleInterface | None:  # type: ignore[override]  # Qt allows null
-        children = visible_children(self._own_widget)
+        children = visible_children(self.widget())
         return QAccessible.queryAccessibleInterface(children[index]) if 0 <= index < len(children) else None
 
     def indexOfChild(self, interface: QAccessibleInterface) -> int:
-        children, child = visible_children(self._own_widget), interface.object()
+        children, child = visible_children(self.widget()), interface.object()
         return children.index(child) if isinstance(child, QWidget) and child in children else -1
 
 

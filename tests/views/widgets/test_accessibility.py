@@ -6,7 +6,15 @@ import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QHeaderView,
+    QScrollArea,
+    QScrollBar,
+    QStackedWidget,
+    QTableView,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from console.views.widgets.badge import Badge, KeyCap
@@ -178,3 +186,18 @@ def test_nodes_go_with_their_widgets(qtbot: QtBot) -> None:
         tabs.deleteLater()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert names(node(window)) == []
+
+
+def test_parts_that_are_asked_for_while_they_are_made_keep_their_class(qtbot: QtBot) -> None:
+    """With a screen reader, Qt asks for the nodes of widgets inside their constructors."""
+    QAccessible.setActive(True)
+    try:
+        table, area = QTableView(), QScrollArea()
+        for widget in (table, area):
+            qtbot.addWidget(widget)
+        assert isinstance(table.verticalHeader(), QHeaderView)
+        assert isinstance(area.verticalScrollBar(), QScrollBar)
+        badge = Badge("Unknown", "question", "unknown", parent=area)
+        assert node(badge).role() == Role.StaticText
+    finally:
+        QAccessible.setActive(False)
