@@ -2,7 +2,7 @@
 The modules of `console.wiring` build the services.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
@@ -48,12 +48,15 @@ if TYPE_CHECKING:
     from console.services.refunds.limit_changes import LimitService
     from console.services.tasks.scheduler import Scheduler
     from console.store.database.engine import Transaction
+    from console.store.database.sqlalchemy_names import Connection
     from console.store.operations.idempotency_cache import NoCache
+    from console.store.queues.table_queries import QueuedRecord
     from console.wiring.payments import PaymentService
     from console.wiring.records import RecoveryService
     from console.wiring.refunds import RefundService
     from console.wiring.services import CreditCheckService, ServiceBuilder
 
+    R = TypeVar("R", bound=QueuedRecord)
 
 T = TypeVar("T")
 
@@ -80,7 +83,13 @@ class Console:
     def lookup(self) -> "Lookup":
         from console.services.lookup import Lookup
 
-        return Lookup(self._context)
+        return Lookup(self._context, self._complete_records)
+
+    def _complete_records(self, conn: "Connection", records: "Sequence[R]") -> "tuple[R, ...]":
+        """Return the records with their relations. The modules that read them are imported only if they are
+        needed.
+        """
+        return self._service_builder.readers.complete_records(conn, records)
 
     @cached_property
     def credit_checks(self) -> "CreditCheckService":
@@ -124,7 +133,7 @@ class Console:
     def alerts(self) -> "AlertService":
         from console.services.alerts.inbox import AlertService
 
-        return AlertService(self._context, self.request_ids)
+        return AlertService(self._context, self.request_ids, self._complete_records)
 
     @cached_property
     def limits(self) -> "LimitService":
@@ -229,16 +238,14 @@ class Console:
     @cached_property
     def figures(self) -> "FigureReader":
         from console.services.monitoring.metrics import FigureReader
-        from console.services.recovery.queues import Queues
 
-        return FigureReader(self._context, Queues(self._context), self._cache_counts)
+        return FigureReader(self._context, self._service_builder.readers.queues, self._cache_counts)
 
     @cached_property
     def live(self) -> "LiveView":
         from console.services.monitoring.live_feed import LiveView
-        from console.services.recovery.queues import Queues
 
-        return LiveView(self._context, Queues(self._context))
+        return LiveView(self._context, self._service_builder.readers.queues)
 
     def _cache_counts(self) -> tuple[int, int]:
         return self._answer_cache.counts

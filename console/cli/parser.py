@@ -225,6 +225,8 @@ def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> No
     import_command.add_argument("--corporation-number", metavar="N")
     import_command.add_argument("--amount", metavar="A", help=translate("cli.help.amount"))
     import_command.add_argument("--date", metavar="D", help=translate("cli.help.payment_date"))
+    move_command = _add_changing_command(actions, "move-order", translate, "payment.move_order")
+    move_command.add_argument("id", metavar="ID")
 
 
 def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> None:

@@ -11,7 +11,7 @@ from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.payments.records import Payment, PaymentImport, Refund, RefundRequest
+from console.domain.payments.records import Order, Payment, PaymentImport, Refund, RefundRequest
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -100,8 +100,18 @@ def _refund_command(act: RefundAction) -> Command:
     return ServiceCommand(act, data, lines)
 
 
+def _move_order(console: "Console", args: Namespace, _: AnswerWriter) -> Order:
+    return console.payments.set_order_paid(parse_row_id("payment", args.id), request_id=args.request_id)
+
+
+def _order_lines(record: Order, translator: Translator) -> Iterator[str]:
+    yield translator(f"verdict.order_{record.state.value}")
+    yield from cli_text.record_table(record, translator)
+
+
 PAYMENT_COMMANDS: Mapping[str, Command] = {
     "payment import": ServiceCommand(_import_payment, cli_json.record_json, _import_lines),
+    "payment move-order": ServiceCommand(_move_order, cli_json.record_json, _order_lines),
     "refund request": _refund_command(_request_refund),
     "refund approve": _refund_command(_approve_refund),
     "refund reject": _refund_command(_reject_refund),

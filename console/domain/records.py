@@ -129,6 +129,8 @@ class CreditCheck:
     """Time zone in which the database row stores `purchased_at` and `expired_at`; None for UTC. In this object both
     are always UTC.
     """
+    relations: "CheckRelations | None" = field(default=None, repr=False, compare=False)
+    """The related facts that decide what the record's state means; None if they were not read."""
 
     @property
     def superseded(self) -> bool:
@@ -139,6 +141,18 @@ class CreditCheck:
     def live(self) -> bool:
         """True if the record holds the claim on its pair of client and corporation number."""
         return self.state is not CheckState.ERROR and not self.superseded and self.duplicate_of is None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRelations:
+    """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision.
+    `claim_holder` is the id of another credit check that holds the claim on the same client and corporation number,
+    None if there is none. `finds_purchases`: the provider can be asked for an unknown purchase.
+    """
+
+    awaits_second_person: bool = False
+    claim_holder: int | None = None
+    finds_purchases: bool = True
 
 
 class OperationState(StrEnum):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from console.domain.records import (
     CreditCheck,
@@ -18,18 +19,39 @@ from console.domain.records import (
 @dataclass(frozen=True, slots=True)
 class NextStep:
     """The next step of a record: a wording code with facts, and the terminal command for the step; None if there is
-    no command.
+    no command. `action` is the name of the action that does the step (see `AllowedAction`); None if the step is no
+    action, such as to wait.
     """
 
     code: str
     facts: Mapping[str, object] = field(default_factory=dict)
     command: str | None = None
+    action: str | None = None
+
+
+class CertaintyBadge(StrEnum):
+    """How certain a record is: what a badge says about it. Only UNKNOWN and KNOWN are stored."""
+
+    UNKNOWN = "unknown"
+    SIDES_DISAGREE = "sides_disagree"
+    MAY_BE_REVERSED = "may_be_reversed"
+    OLD = "old"
+    KNOWN = "known"
+
+
+class WorkBadge(StrEnum):
+    """Who does the next step of a record: what a badge says about it. WAITING_FOR_APPROVAL isn't stored."""
+
+    NONE = "none"
+    SCHEDULED = "scheduled"
+    NEEDS_REVIEW = "needs_review"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Verdict, reason and next step of a record, each as a wording code with facts. `may_act` has the roles that may
-    do the next step.
+    do the next step. `certainty` and `work` are the badges of the record; every list, screen and text shows these.
     """
 
     verdict: str
@@ -37,6 +59,8 @@ class Explanation:
     next_step: NextStep
     facts: Mapping[str, object] = field(default_factory=dict)
     may_act: tuple[str, ...] = ()
+    certainty: CertaintyBadge = CertaintyBadge.KNOWN
+    work: WorkBadge = WorkBadge.NONE
 
 
 @dataclass(frozen=True, slots=True)

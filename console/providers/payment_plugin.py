@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # types alone: every start imports this module
     from datetime import date
 
     from console.domain.clock import Clock, TimeScale
-    from console.domain.payments.states import PaymentState
+    from console.domain.payments.states import PaymentState, RefundState
     from console.domain.provider_outcome import Outcome
     from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
     from console.providers.credit_provider import RateLimiter
@@ -81,13 +81,15 @@ class ProviderPlugin(ConfiguredProvider[S]):
     start, so this module imports its adapter only when one of the functions below is called.
 
     `make_adapter` makes the adapter without sending anything; it raises ConsoleError `bad_profile` for an invalid
-    URL. `find_payment_state` returns the payment state for one of the provider's own words; None for an unknown word.
+    URL. `find_payment_state` returns the payment state for one of the provider's own words, `find_refund_state` the
+    refund state; both return None for an unknown word.
     `hints` must be set if `notice_source` is HINTS, and only then; `daily_files` if `history_source` is DAILY_FILES,
     and only then. Callbacks are read by the adapter itself (`CallbackReader`).
     """
 
     make_adapter: Callable[[AdapterArguments[S]], PaymentProvider]
     find_payment_state: Callable[[str], PaymentState | None]
+    find_refund_state: Callable[[str], RefundState | None] = lambda _word: None
     hints: HintReader[S] | None = None
     daily_files: DailyFiles[S] | None = None
 

@@ -1,8 +1,8 @@
 """Find records by a corporation number, by the first characters of a number or name, or by an id."""
 
-from collections.abc import Sequence
-from itertools import zip_longest
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from itertools import islice, zip_longest
+from typing import TYPE_CHECKING, Any
 
 from console.domain.corporation_number import (
     InvalidCorporationNumber,
@@ -11,7 +11,7 @@ from console.domain.corporation_number import (
 )
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck
+from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.services.process.context import ServiceContext, require_reader
 from console.store.credit_checks import credit_checks, joined_reads
@@ -21,6 +21,8 @@ from console.store.operations import journal
 if TYPE_CHECKING:
     from console.domain.payments.records import Order, Payment, Refund
     from console.store.queues.table_queries import QueuedRecord
+
+    RecordsCompleter = Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]]
 
 _LONGEST_QUERY_CHARACTERS = 200
 _WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
@@ -33,8 +35,10 @@ class Lookup:
     trail.
     """
 
-    def __init__(self, context: ServiceContext) -> None:
+    def __init__(self, context: ServiceContext, complete_records: "RecordsCompleter") -> None:
+        """`complete_records` reads the relations of records, by which they are explained."""
         self._context = context
+        self._complete_records = complete_records
 
     def find_records(self, text: str) -> LookupResult:
         """Return all records of the corporation number in `text`, newest first; empty if there are none.
@@ -54,6 +58,7 @@ class Lookup:
                     conn, number.value, name, admit_unlisted=self._context.admits_unlisted_names
                 )
                 money = _find_money_records(conn, number.value) if reading.has_orders_or_payments else ((), (), ())
+                checks, *completed_money = self._complete_groups(conn, reading.credit_checks, *money)
         except ConsoleError as refusal:
             # The database refused the read; `require_right` raises a more precise error.
             if refusal.detail.get("reason") == NotAllowedReason.NO_GRANT:
@@ -61,7 +66,22 @@ class Lookup:
             raise
         if name is not None:
             require_reader(name, reading.person)
-        return LookupResult(number.value, reading.credit_checks, number.stripped_prefix, *money)
+        return LookupResult(number.value, checks, number.stripped_prefix, *completed_money)
+
+    def _complete_groups(
+        self, conn: Connection, checks: Sequence[CreditCheck], *money: "Sequence[QueuedRecord]"
+    ) -> "list[tuple[Any, ...]]":
+        """Return the records with their relations, each group in its sequence. Nothing is read for credit checks
+        whose explanation needs no related facts.
+        """
+        needs_relations = any(
+            check.certainty is Certainty.UNKNOWN or check.state is CheckState.ERROR for check in checks
+        )
+        groups = (checks, *money)
+        if not any(money) and not needs_relations:
+            return [tuple(group) for group in groups]
+        completed = iter(self._complete_records(conn, [record for group in groups for record in group]))
+        return [tuple(islice(completed, len(group))) for group in groups]
 
     def find_similar_numbers(self, text: str) -> tuple[str, ...]:
         """Return at most three stored corporation numbers that differ from `text` by one typing error; none if `text`
@@ -103,10 +123,15 @@ class Lookup:
             lapsed = journal.lapsed_by_kind(conn)
             checks = _find_checks(conn, query, limit, lapsed.get(credit_checks.KIND, frozenset()))
             money = beginnings.find_by_prefix(conn, query, limit, lapsed)
-        kinds: tuple[Sequence[QueuedRecord], ...] = (checks, money.orders, money.payments, money.refunds)
-        interleaved_records = [record for group in zip_longest(*kinds) for record in group if record is not None]
-        exact_matches = [record for record in interleaved_records if beginnings.is_exact_match(record, query)]
-        return tuple(dict.fromkeys([*exact_matches, *interleaved_records]))[:limit]
+            kinds: tuple[Sequence[QueuedRecord], ...] = (checks, money.orders, money.payments, money.refunds)
+            interleaved_records = [record for group in zip_longest(*kinds) for record in group if record is not None]
+            matches = dict.fromkeys(
+                [
+                    *(record for record in interleaved_records if beginnings.is_exact_match(record, query)),
+                    *interleaved_records,
+                ]
+            )
+            return self._complete_groups(conn, (), tuple(matches)[:limit])[1]
 
 
 def _find_money_records(

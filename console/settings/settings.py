@@ -123,8 +123,10 @@ class Settings:
         return cast(S, self.provider_settings[provider.name])
 
     def is_on_loopback(self, provider: str) -> bool:
-        """True if the origin that is configured for the provider is on this machine."""
-        url = self.provider_url(provider)
+        """True if the origin that is configured for the provider is on this machine. False for a sender of notices,
+        which has no origin.
+        """
+        url = self.provider_urls.get(provider)
         return url is not None and is_loopback(url)
 
     def is_enabled(self, provider: str) -> bool:

@@ -11,7 +11,6 @@ from console.domain.payments.service_results import NoticeResult, OrderView, Pay
 from console.domain.records import Certainty
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
-from console.services.audit.read_log import ReadLog
 from console.services.guarded.action import GuardedService
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
@@ -200,8 +199,8 @@ class PaymentServiceBuilder:
         context: ServiceContext,
         pipeline: GuardedPipeline,
         payment_providers: PaymentProviders,
-        read_log: ReadLog,
         request_ids: RequestIds,
+        views: PaymentViews,
     ) -> None:
         self.start_action: PaymentStartService = GuardedService(context, pipeline, START, lambda: context)
         self.payment_probes = probes = PaymentProbes(context, payment_providers, self.start_action)
@@ -211,7 +210,7 @@ class PaymentServiceBuilder:
         self.timeouts = PaymentTimeouts(context, probes)
         self.payments = PaymentService(
             PaymentStarts(context, self.start_action, payment_providers, probes), self.imports, notices, probes,
-            PaymentDecisions(context, probes), PaymentViews(context, read_log), context, self.timeouts, request_ids,
+            PaymentDecisions(context, probes), views, context, self.timeouts, request_ids,
         )  # fmt: skip
 
     def due_tasks(self) -> tuple[Task, ...]:

@@ -7,7 +7,6 @@ from console.domain.payments.records import Refund, RefundRequest
 from console.domain.payments.service_results import ApprovalInbox, RefundPlan, RefundView
 from console.domain.payments.states import RefundState
 from console.domain.views.any_record import ResolveResult
-from console.services.audit.read_log import ReadLog
 from console.services.guarded.action import GuardedService
 from console.services.guarded.operation import Progress
 from console.services.guarded.pipeline import GuardedPipeline
@@ -162,8 +161,8 @@ class RefundServiceBuilder:
         context: ServiceContext,
         pipeline: GuardedPipeline,
         payment_providers: PaymentProviders,
-        read_log: ReadLog,
         request_ids: RequestIds,
+        views: RefundViews,
     ) -> None:
         self.submit_action: RefundSubmissionService = GuardedService(context, pipeline, SUBMIT, lambda: context)
         refund_lease = RefundLease(context, self.submit_action)
@@ -173,7 +172,6 @@ class RefundServiceBuilder:
         recovery = RefundRecovery(context, payment_providers, refund_lease)
         self.refund_requests = RefundRequests(context, payment_providers)
         self._due_refunds = DueRefunds(context, self.refund_requests, submissions, probes, decisions)
-        views = RefundViews(context, payment_providers, read_log)
         self.refunds = RefundService(
             self.refund_requests, decisions, submissions, probes, recovery, views, context, request_ids
         )

@@ -42,9 +42,7 @@ from console.services.payments.spooled_payments import SpooledPayments
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery import replayed_answers as record_answers
-from console.services.recovery.choices import Choices
 from console.services.recovery.operations import Operations, RecordRecovery
-from console.services.recovery.queues import Queues
 from console.services.refunds.spooled_refunds import SpooledRefunds
 from console.services.tasks.clock_jumps import ClockJumps
 from console.services.tasks.due_tasks import DueTasks
@@ -52,6 +50,7 @@ from console.services.tasks.scheduler import Scheduler
 from console.store.payments import payments as payment_rows
 from console.store.refunds import refunds as refund_rows
 from console.wiring.payments import PaymentService, PaymentServiceBuilder
+from console.wiring.record_readers import RecordReaders
 from console.wiring.records import CommonServices, CreditCheckRecoveryServices, RecoveryService
 from console.wiring.refunds import RefundService, RefundServiceBuilder
 
@@ -157,19 +156,27 @@ class ServiceBuilder:
         )
         self._purchase_decisions = PurchaseDecisions(context, reader, self._purchases)
         self._check_probes = CreditCheckProbes(context, self._purchase_decisions, reader)
-        self._views = CreditCheckViews(context, self.read_log)
         self._payment_providers = PaymentProviders(make_payment_vendor)
+        self.readers = RecordReaders(context, self.read_log, self._vendor_source, self._payment_providers)
 
     @cached_property
     def _payment_builder(self) -> PaymentServiceBuilder:
         return PaymentServiceBuilder(
-            self._context, self._pipeline, self._payment_providers, self.read_log, self._request_ids
+            self._context,
+            self._pipeline,
+            self._payment_providers,
+            self._request_ids,
+            self.readers.payment_views,
         )
 
     @cached_property
     def _refund_builder(self) -> RefundServiceBuilder:
         return RefundServiceBuilder(
-            self._context, self._pipeline, self._payment_providers, self.read_log, self._request_ids
+            self._context,
+            self._pipeline,
+            self._payment_providers,
+            self._request_ids,
+            self.readers.refund_views,
         )
 
     def payment_service(self) -> PaymentService:
@@ -185,7 +192,9 @@ class ServiceBuilder:
         checks = purchase.CreditChecks(
             self._context, self._purchases, self._vendor_source, self._refetch_service, lookup
         )
-        return CreditCheckService(self._context, checks, self._check_probes, self._views, self._request_ids)
+        return CreditCheckService(
+            self._context, checks, self._check_probes, self.readers.credit_check_views, self._request_ids
+        )
 
     def recovery_service(self) -> RecoveryService:
         """Return the service with the actions on waiting records of every kind."""
@@ -206,11 +215,13 @@ class ServiceBuilder:
             forgotten_refunds,
             forgotten_payments,
         )
-        check_recovery = CreditCheckRecoveryServices(self._purchase_decisions, self._check_probes, self._views)
+        check_recovery = CreditCheckRecoveryServices(
+            self._purchase_decisions, self._check_probes, self.readers.credit_check_views
+        )
         money_services = (payment_builder.payments, refund_builder.refunds)
         call_context = (self._context, self._request_ids)
         return RecoveryService(
-            Queues(self._context),
+            self.readers.queues,
             check_recovery,
             operations,
             *money_services,
@@ -219,18 +230,12 @@ class ServiceBuilder:
             *call_context,
         )
 
-    @cached_property
-    def _choices(self) -> Choices:
-        return Choices(
-            self._context, self._vendor_source, self._payment_providers, self._refund_builder.refund_requests
-        )
-
     @property
     def _common_services(self) -> CommonServices:
         """The services for records of every kind; each access builds new objects."""
         timelines, packs = TimelineService(self._context, self.read_log), EvidencePacks(self._context, _timeline_text)
         return CommonServices(
-            self._choices, AssignmentService(self._context), NoteService(self._context), timelines, packs
+            self.readers.choices, AssignmentService(self._context), NoteService(self._context), timelines, packs
         )
 
     @cached_property
@@ -280,9 +285,9 @@ class ServiceBuilder:
         bulk_actions = BulkActionRunner(
             context, recovery_service.probe, refetch, AssignmentService(context), NoteService(context)
         )
-        eligibility = Eligibility(self._choices)
+        eligibility = Eligibility(self.readers.choices)
         executor = BulkExecutor(context, eligibility, bulk_actions)
-        return BulkRuns(context, Queues(context), eligibility, bulk_actions, executor, self._request_ids)
+        return BulkRuns(context, self.readers.queues, eligibility, bulk_actions, executor, self._request_ids)
 
     @cached_property
     def reconciliation_service(self) -> ReconciliationService:
@@ -293,7 +298,7 @@ class ServiceBuilder:
 
     def pdfs(self) -> Pdfs:
         """Return the service that opens PDFs."""
-        return Pdfs(self._views)
+        return Pdfs(self.readers.credit_check_views)
 
     def close(self) -> None:
         """Write the collected audit entries about openings, and stop the heartbeat."""

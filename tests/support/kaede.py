@@ -295,4 +295,5 @@ PLUGIN = ProviderPlugin(
     read_settings=_read_settings,
     make_adapter=_make_adapter,
     find_payment_state=_find_payment_state,
+    find_refund_state=lambda word: REFUNDS[word][1] if word in REFUNDS else None,
 )

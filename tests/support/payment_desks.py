@@ -33,6 +33,7 @@ from console.store.operations.idempotency_cache import NoCache
 from console.store.payments import orders, payments
 from console.wiring.payments import PaymentServiceBuilder
 from console.wiring.providers import open_vendor
+from console.wiring.record_readers import RecordReaders
 from tests.support.places import Place
 
 BANK_KEY = "a-bank's-own-key-for-notices"
@@ -69,12 +70,14 @@ class Scene:
         self.heartbeat = Heartbeat(self.context.scale)
         self.vendors = PaymentProviders(lambda name: open_vendor(self.context, name))
         self.reads = ReadLog(self.context)
+        checks = console._service_builder._vendor_source
+        self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
         self.machinery = PaymentServiceBuilder(
             self.context,
             GuardedPipeline(self.context, self.heartbeat),
             self.vendors,
-            self.reads,
             RequestIds(self.context, NoCache()),
+            self.readers.payment_views,
         )
         self.payments = self.machinery.payments
         self.taker = console

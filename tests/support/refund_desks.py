@@ -31,6 +31,7 @@ from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.operations.idempotency_cache import NoCache
 from console.store.payments import orders, payments
+from console.wiring.record_readers import RecordReaders
 from console.wiring.refunds import RefundServiceBuilder
 from tests.providers.meeting import atom, paypay
 from tests.support.desks import MovedClock
@@ -88,7 +89,11 @@ class RefundDesk:
         self.vendors = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)
         request_ids = RequestIds(self.context, NoCache())
-        self.machinery = RefundServiceBuilder(self.context, self.pipeline, self.vendors, self.reads, request_ids)
+        checks = self.console._service_builder._vendor_source
+        self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
+        self.machinery = RefundServiceBuilder(
+            self.context, self.pipeline, self.vendors, request_ids, self.readers.refund_views
+        )
         self.refunds = self.machinery.refunds
 
     def close(self) -> None:

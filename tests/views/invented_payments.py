@@ -6,7 +6,16 @@ from typing import Any
 
 from console.domain.error_reasons import LimitReason
 from console.domain.explanations.payments import explain_payment, explain_refund
-from console.domain.payments.records import Limits, Order, OrderState, Payment, Refund, SetAside, SetAsideState
+from console.domain.payments.records import (
+    Limits,
+    Order,
+    OrderState,
+    Payment,
+    PaymentRelations,
+    Refund,
+    SetAside,
+    SetAsideState,
+)
 from console.domain.payments.service_results import (
     ComparedSide,
     MoneyParts,
@@ -87,9 +96,9 @@ def view(record: Refund | None = None, *against: RiskSignal, **other: Any) -> Re
     made = RefundView(
         requested, explain_refund(requested, NOW), payment(), ORDER, sides(),
         replace(STRIP, waiting=8_500, refundable=3_500), against,
-        (WITHIN_LIMIT,), {}, (), (), (), (),
+        (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=sides(),
     )  # fmt: skip
     return replace(made, **other)
 
 
-EXPLAINED = explain_payment(payment(), NOW, order=ORDER)
+EXPLAINED = explain_payment(replace(payment(), relations=PaymentRelations(ORDER)), NOW)

@@ -72,6 +72,8 @@ def test_what_was_found_and_since_when(name: str, japanese: tuple[str, ...], eng
         assert [part for part in parts if part not in why] == []
 
 
-@pytest.mark.parametrize(("name", "verb"), [("A", "probe"), ("B", "probe"), ("C after", "refund request")])
+@pytest.mark.parametrize(
+    ("name", "verb"), [("A", "payment move-order"), ("B", "probe"), ("C after", "refund request")]
+)
 def test_the_one_action_has_its_command(name: str, verb: str) -> None:
     assert (explained(name).next_step.command or "").startswith(f"support-console {verb} ")

@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.explanations.credit_checks import explain
-from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
 from console.wording.catalogue import LANGUAGES, error_message
 from tests.support.telling import require_whole, sentences
 
@@ -77,7 +77,7 @@ def test_every_situation_has_three_whole_sentences(situation: str, language: str
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_proposal_waits_for_the_second_person(language: str) -> None:
     """After the first decision the next step names who is missing."""
-    step = sentences(explain(UNKNOWN, NOW, awaiting="second_person"), language)[2]
+    step = sentences(explain(replace(UNKNOWN, relations=CheckRelations(awaits_second_person=True)), NOW), language)[2]
     assert ("第二確認者" if language == "ja" else "second person") in step
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,14 @@ from console.domain.explanations.payments import (
     explain_refund,
     may_be_reversed_until,
 )
-from console.domain.payments.records import Order, OrderState, Payment, Refund
+from console.domain.payments.records import (
+    Order,
+    OrderState,
+    Payment,
+    PaymentRelations,
+    Refund,
+    RefundRelations,
+)
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import Explanation
@@ -65,12 +73,23 @@ UNSURE = replace(
 APPROVED = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
 BEHIND = replace(ORDER, state=OrderState.PENDING)
 
+AWAITING = PaymentRelations(awaits_second_person=True)
+
 REASONS = (
     "paid_after_cancel", "paid_twice", "set_aside", "no_order", "amount_differs", "contradicted", "reversed",
     "not_moved", "other_payment", "unknown_refund", "probes_ended",
 )  # fmt: skip
+
+
+def related(**relations: Any) -> Explanation:
+    return explain_payment(replace(PAYMENT, relations=PaymentRelations(**relations)), NOW)
+
+
 SITUATIONS: dict[str, Explanation] = {
-    **{f"payment {one}": explain_payment(replace(PAYMENT, state=one), NOW, order=ORDER) for one in PaymentState},
+    **{
+        f"payment {one}": explain_payment(replace(PAYMENT, state=one, relations=PaymentRelations(ORDER)), NOW)
+        for one in PaymentState
+    },
     **{
         f"payment for a person: {reason}": explain_payment(replace(PAYMENT, work=Work(PERSON, None, reason)), NOW)
         for reason in REASONS
@@ -88,24 +107,49 @@ SITUATIONS: dict[str, Explanation] = {
     "payment unknown, ended": explain_payment(replace(UNKNOWN, work=Work(PERSON, None, "probes_ended", 8)), NOW),
     "payment unknown, not found": explain_payment(replace(UNKNOWN, error_code="not_found"), NOW),
     "payment unknown, other amount": explain_payment(replace(UNKNOWN, error_code="other_amount"), NOW),
-    "payment unknown, second person": explain_payment(UNKNOWN, NOW, awaiting="second_person"),
-    "payment reversal asked": explain_payment(PAYMENT, NOW, awaiting="second_person"),
-    "payment order behind": explain_payment(PAYMENT, NOW, order=BEHIND),
+    "payment unknown, second person": explain_payment(replace(UNKNOWN, relations=AWAITING), NOW),
+    "payment reversal asked": explain_payment(replace(PAYMENT, relations=AWAITING), NOW),
+    "payment order behind": explain_payment(replace(PAYMENT, relations=PaymentRelations(BEHIND)), NOW),
     "payment order behind, by itself": explain_payment(
-        replace(PAYMENT, work=Work(ITSELF, LATER, "not_moved", 1)), NOW, order=BEHIND
+        replace(PAYMENT, work=Work(ITSELF, LATER, "not_moved", 1), relations=PaymentRelations(BEHIND)), NOW
     ),
-    "payment noticed": explain_payment(replace(PAYMENT, work=Work(ITSELF, LATER, "notice")), NOW, order=ORDER),
-    "payment reversible": explain_payment(replace(PAYMENT, provider="atom"), NOW, order=ORDER),
-    "payment partly refunded": explain_payment(replace(PAYMENT, refunded_minor=2_000), NOW, order=ORDER),
-    "payment refunded": explain_payment(replace(PAYMENT, refunded_minor=12_000), NOW, order=ORDER),
+    "payment noticed": explain_payment(
+        replace(PAYMENT, work=Work(ITSELF, LATER, "notice"), relations=PaymentRelations(ORDER)), NOW
+    ),
+    "payment reversible": explain_payment(replace(PAYMENT, provider="atom", relations=PaymentRelations(ORDER)), NOW),
+    "payment partly refunded": explain_payment(
+        replace(PAYMENT, refunded_minor=2_000, relations=PaymentRelations(ORDER)), NOW
+    ),
+    "payment refunded": explain_payment(
+        replace(PAYMENT, refunded_minor=12_000, relations=PaymentRelations(ORDER)), NOW
+    ),
     "payment without order": explain_payment(replace(PAYMENT, order_id=None), NOW),
+    "payment short": related(order=replace(BEHIND, total_minor=13_100)),
+    "payment short, refund off": related(order=replace(BEHIND, total_minor=13_100), refund_refusal="refund_count"),
+    "payment too much": related(order=replace(ORDER, total_minor=11_000)),
+    "payment of another currency": related(order=replace(BEHIND, currency="INR")),
+    "payment of a cancelled order": related(order=replace(ORDER, state=OrderState.CANCELLED)),
+    "payment whose order was paid otherwise": explain_payment(
+        replace(PAYMENT, work=Work(PERSON, None, "not_moved"), relations=PaymentRelations(ORDER)), NOW
+    ),
+    **{
+        f"payment with a refund {state}": related(refunds=(replace(REFUND, state=state),))
+        for state in (RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED)
+    },
+    "payment with an unknown refund": related(refunds=(UNSURE,)),
+    "payment with an unknown refund, by hand": related(refunds=(replace(UNSURE, work=Work(PERSON)),)),
+    "refund that nobody can approve": explain_refund(
+        replace(REFUND, relations=RefundRelations(approval_refusal="refund_window_over")), NOW
+    ),
     "order paid late": explain_order(
         replace(ORDER, state=OrderState.CANCELLED, work=Work(PERSON, None, "paid_after_cancel")), NOW
     ),
     "refund unknown": explain_refund(UNSURE, NOW),
     "refund unknown, not found": explain_refund(replace(UNSURE, not_found=1), NOW),
     "refund unknown, ended": explain_refund(replace(UNSURE, work=Work(PERSON, None, "probes_ended", 10)), NOW),
-    "refund unknown, second person": explain_refund(UNSURE, NOW, awaiting="second_person"),
+    "refund unknown, second person": explain_refund(
+        replace(UNSURE, relations=RefundRelations(awaits_second_person=True)), NOW
+    ),
     "refund half approved": explain_refund(replace(REFUND, checkers=("lead-b",), checkers_needed=2), NOW),
     "refund too old": explain_refund(replace(REFUND, decide_by=NOW), NOW),
     "refund cooling off": explain_refund(replace(APPROVED, sends_after=LATER), NOW),
@@ -169,7 +213,9 @@ def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> Non
     assert [may_be_reversed_until(replace(atom, state=state)) for state in set(PaymentState) - PAID_STATES] == [
         None
     ] * 6
-    assert explain_payment(atom, until, order=ORDER).verdict == "verdict.payment_complete"
+    assert (
+        explain_payment(replace(atom, relations=PaymentRelations(ORDER)), until).verdict == "verdict.payment_complete"
+    )
 
 
 def test_what_needs_a_person_says_who_and_how() -> None:

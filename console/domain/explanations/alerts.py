@@ -6,21 +6,58 @@ and `next.order_alert_*`.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
 from console.domain.money import Money
-from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.consistency import PAID_STATES, is_order_covered
+from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
 from console.domain.permissions import APPROVER, OPERATOR
+from console.domain.records import Certainty
 from console.domain.service_results import Explanation, NextStep
 from console.domain.tasks.records import Rule
 
 _DECIDING_ROLES = (APPROVER, OPERATOR)
-_COMMANDS: Mapping[Rule, str] = {
-    Rule.PAID_UNNOTICED: "support-console probe payment {id}",
-    Rule.PAID_WITHOUT_PAYMENT: "support-console probe payment {id}",
-    Rule.PAID_TOO_LATE: "support-console refund request {id} --amount N --reason TEXT",
-}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertAction:
+    """The action with which a person can end an alert about an order, on the record `kind` `record_id`: `move_order`,
+    `ask_payment`, `refund`, or `open` if only the record's page tells what to do. `suffix` belongs to the wording
+    codes of the alert's sentences.
+    """
+
+    name: str
+    kind: str
+    record_id: int
+    command: str
+    suffix: str = ""
+
+
+def find_alert_action(order: Order, payments: Sequence[Payment], finding: BrokenRule) -> AlertAction:
+    """Return the action that ends the alert, for the present facts. An action that a service would refuse isn't
+    returned: an order isn't moved if its payments don't cover it, and no refund is requested if another one is open.
+    """
+    payment = _find_payment(payments, finding)
+    relations = payment.relations or PaymentRelations()
+    show = f"support-console show payment {payment.id}"
+    if finding.rule is Rule.PAID_UNNOTICED:
+        if is_order_covered([one for one in payments if one.state in PAID_STATES], order):
+            command = f"support-console payment move-order {payment.id}"
+            return AlertAction("move_order", "payment", payment.id, command)
+        return AlertAction("open", "payment", payment.id, show, "_short")
+    if finding.rule is Rule.PAID_WITHOUT_PAYMENT:
+        command = f"support-console probe payment {payment.id}"
+        return AlertAction("ask_payment" if relations.can_ask else "open", "payment", payment.id, command)
+    pending_refund = relations.pending_refund
+    if pending_refund is not None:
+        command = f"support-console show refund {pending_refund.id}"
+        return AlertAction("open", "refund", pending_refund.id, command, "_refund")
+    if relations.refund_refusal is not None or payment.certainty is Certainty.UNKNOWN:
+        return AlertAction("open", "payment", payment.id, show, "_off")
+    command = f"support-console refund request {payment.id} --amount N --reason TEXT"
+    return AlertAction("refund", "payment", payment.id, command)
 
 
 def explain_alert(
@@ -29,11 +66,19 @@ def explain_alert(
     """Return the explanation of an alert about an order. `finding` is the rule that the order breaks, `payments` are
     all payments of the order, `detected_at` is the time of the alert.
     """
-    payment = next(candidate for candidate in payments if candidate.id == finding.payment_id)
-    facts = _facts(order, payment, finding, detected_at, now)
-    step = NextStep(f"next.order_alert_{finding.rule}", facts, _COMMANDS[finding.rule].format(id=payment.id))
+    payment = _find_payment(payments, finding)
+    action = find_alert_action(order, payments, finding)
+    facts = _facts(order, payments, payment, finding, detected_at, now)
+    step = NextStep(f"next.order_alert_{finding.rule}{action.suffix}", facts, action.command, "open_payment")
     reason = f"why.order_alert_{finding.rule}{_late_suffix(order, payment, finding)}"
-    return Explanation(f"verdict.order_alert_{finding.rule}", reason, step, facts, _DECIDING_ROLES)
+    verdict = f"verdict.order_alert_{finding.rule}"
+    if action.suffix == "_short":
+        verdict, reason = f"{verdict}_short", f"{reason}_short"
+    return Explanation(verdict, reason, step, facts, _DECIDING_ROLES)
+
+
+def _find_payment(payments: Sequence[Payment], finding: BrokenRule) -> Payment:
+    return next(candidate for candidate in payments if candidate.id == finding.payment_id)
 
 
 def _late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
@@ -46,12 +91,20 @@ def _late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
 
 
 def _facts(
-    order: Order, payment: Payment, finding: BrokenRule, detected_at: datetime, now: datetime
+    order: Order,
+    payments: Sequence[Payment],
+    payment: Payment,
+    finding: BrokenRule,
+    detected_at: datetime,
+    now: datetime,
 ) -> Mapping[str, object]:
     """Return the facts of the explanation. `age` is the time since the payment was paid or, for a paid order without
     a paid payment, since the order's state changed.
     """
     paid = payment.paid_at or payment.booked_at or payment.state_since
+    relations = payment.relations or PaymentRelations()
+    paid_minor = sum(one.captured_minor for one in payments if one.state in PAID_STATES)
+    refund = relations.pending_refund
     since = order.state_since or order.created_at if finding.rule is Rule.PAID_WITHOUT_PAYMENT else paid
     return {
         "id": order.id,
@@ -62,7 +115,12 @@ def _facts(
         "number": payment.merchant_payment_id,
         "provider": payment.provider,
         "amount": Money(payment.captured_minor or payment.asked_minor, payment.currency),
-        "left": Money(payment.refundable_minor, payment.currency),
+        "left": Money(max(0, payment.refundable_minor), payment.currency),
+        "total": Money(order.total_minor, order.currency),
+        "paid": Money(paid_minor, payment.currency),
+        "missing": Money(max(0, order.total_minor - paid_minor), order.currency),
+        "refund": refund.id if refund else None,
+        "refusal": relations.refund_refusal,
         "at": since,
         "age": now - since if since is not None and since <= now else None,
         "after": payment.late_after,

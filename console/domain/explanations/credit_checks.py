@@ -6,33 +6,55 @@ the reason of the last outcome: an event at the provider or in the network. Its 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
+from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.permissions import ROLES_BY_RIGHT
-from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
+from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
-from console.domain.service_results import Explanation, NextStep
+from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 
 DECIDING_ROLES = ("approver", "operator")
 
 
-def explain(record: CreditCheck, now: datetime, *, awaiting: str | None = None) -> Explanation:
-    """Return verdict, reason and next step of a credit check at the instant `now`. `awaiting` is "second_person"
-    while a decision waits for its second person, otherwise None.
+def explain(record: CreditCheck, now: datetime) -> Explanation:
+    """Return verdict, reason, next step and badges of a credit check at the instant `now`. The related facts are
+    those of `record.relations`.
     """
+    relations = record.relations or CheckRelations()
+    explanation = _explain_situation(record, relations, now)
+    certainty = CertaintyBadge(record.certainty.value)
+    if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
+        certainty = CertaintyBadge.SIDES_DISAGREE
+    is_awaiting = relations.awaits_second_person and record.certainty is Certainty.UNKNOWN
+    work = WorkBadge.WAITING_FOR_APPROVAL if is_awaiting else find_work_badge(record.work, explanation)
+    return replace(explanation, certainty=certainty, work=work)
+
+
+def _explain_situation(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
     facts = _facts(record)
     if record.superseded:
-        step = NextStep("next.open_successor", facts, f"support-console show credit-check {record.superseded_by}")
+        step = NextStep(
+            "next.open_successor", facts, f"support-console show credit-check {record.superseded_by}", "successor"
+        )
         return Explanation("verdict.superseded", "why.superseded", step, facts)
     if record.duplicate_of is not None:
-        step = NextStep("next.compare_duplicate", facts, f"support-console show credit-check {record.duplicate_of}")
+        step = NextStep(
+            "next.compare_duplicate", facts, f"support-console show credit-check {record.duplicate_of}", "successor"
+        )
         return Explanation("verdict.duplicate", "why.duplicate", step, facts, DECIDING_ROLES)
     if record.certainty is Certainty.UNKNOWN:
-        return _explain_unknown(record, facts, awaiting)
+        return _explain_unknown(record, relations, facts)
     if record.state is CheckState.PENDING:
         return _explain_pending(record, facts)
     if record.state is CheckState.ERROR:
-        step = NextStep("next.may_buy_again", facts, _purchase_command(record))
+        if relations.claim_holder is not None:
+            facts = {**facts, "successor": relations.claim_holder}
+            command = f"support-console show credit-check {relations.claim_holder}"
+            step = NextStep("next.bought_since", facts, command, "successor")
+            return Explanation("verdict.error", "why.not_bought", step, facts)
+        step = NextStep("next.may_buy_again", facts, _purchase_command(record), "purchase")
         return Explanation("verdict.error", "why.not_bought", step, facts, tuple(sorted(ROLES_BY_RIGHT["purchase"])))
     return _explain_success(record, facts, now)
 
@@ -54,7 +76,7 @@ def _facts(record: CreditCheck) -> Mapping[str, object]:
     }
 
 
-def _explain_unknown(record: CreditCheck, facts: Mapping[str, object], awaiting: str | None) -> Explanation:
+def _explain_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> Explanation:
     roles = tuple(sorted(ROLES_BY_RIGHT["resolve"]))
     if record.work.reason == WorkReason.LAPSED:
         reason = "why.lapsed"
@@ -62,16 +84,18 @@ def _explain_unknown(record: CreditCheck, facts: Mapping[str, object], awaiting:
         reason = "why.answer_does_not_fit"
     else:
         reason = "why.no_answer"
-    return Explanation("verdict.unknown", reason, _next_of_unknown(record, facts, awaiting), facts, roles)
+    return Explanation("verdict.unknown", reason, _next_of_unknown(record, relations, facts), facts, roles)
 
 
-def _next_of_unknown(record: CreditCheck, facts: Mapping[str, object], awaiting: str | None) -> NextStep:
-    if awaiting is not None:
-        return NextStep("next.second_person", facts, _resolve_command(record, "error"))
-    if record.work.state is WorkState.SCHEDULED:
+def _next_of_unknown(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> NextStep:
+    if relations.awaits_second_person:
+        return NextStep("next.second_person", facts, _resolve_command(record, "error"), "resolve")
+    if record.work.state is WorkState.SCHEDULED and relations.finds_purchases:
         step_facts = {**facts, "of": len(PURCHASE_PROBES)}
-        return NextStep("next.probe_scheduled", step_facts, f"support-console probe credit-check {record.id}")
-    return NextStep("next.resolve", facts, _resolve_command(record, "success --provider-id ID"))
+        return NextStep(
+            "next.probe_scheduled", step_facts, f"support-console probe credit-check {record.id}", "probe"
+        )
+    return NextStep("next.resolve", facts, _resolve_command(record, "success --provider-id ID"), "resolve")
 
 
 def _explain_pending(record: CreditCheck, facts: Mapping[str, object]) -> Explanation:
@@ -95,20 +119,22 @@ def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: date
         return Explanation("verdict.success_without_id", "why.success_without_id", step, facts, DECIDING_ROLES)
     if not record.incomplete:
         expired = record.expired_at is not None and record.expired_at <= now
-        step = NextStep("next.may_renew", facts, _purchase_command(record, renew=True))
+        step = NextStep("next.may_renew", facts, _purchase_command(record, renew=True), "renew")
         return Explanation(
             "verdict.complete", "why.complete", step if expired else NextStep("next.nothing", facts), facts
         )
-    return Explanation("verdict.incomplete", "why.incomplete", _next_of_incomplete(record, facts), facts, roles)
+    return Explanation("verdict.incomplete", "why.incomplete", _next_of_incomplete(record, facts, now), facts, roles)
 
 
-def _next_of_incomplete(record: CreditCheck, facts: Mapping[str, object]) -> NextStep:
+def _next_of_incomplete(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> NextStep:
     if record.viewing_over:
-        return NextStep("next.viewing_over", facts, _purchase_command(record, renew=True))
+        if record.expired_at is not None and record.expired_at <= now:
+            return NextStep("next.viewing_over", facts, _purchase_command(record, renew=True), "renew")
+        return NextStep("next.viewing_over", facts, f"support-console show credit-check {record.id}")
     command = f"support-console refetch {record.id}"
     if record.work.state is WorkState.SCHEDULED:
-        return NextStep("next.refetch_scheduled", {**facts, "of": len(INCOMPLETE_REFETCHES)}, command)
-    return NextStep("next.refetch_by_hand", facts, command)
+        return NextStep("next.refetch_scheduled", {**facts, "of": len(INCOMPLETE_REFETCHES)}, command, "refetch")
+    return NextStep("next.refetch_by_hand", facts, command, "refetch")
 
 
 def _purchase_command(record: CreditCheck, *, renew: bool = False) -> str:

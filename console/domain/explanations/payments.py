@@ -1,31 +1,53 @@
 """Explain the state and next step of payments, orders and refunds, as wording codes with facts.
 
-The explanation depends only on the given records. A work reason in `_NEXT_STEP_CODES` has sentences of its own. For
-any other work reason a general sentence asks a person to look at the record and names the reason (`work.reason.*`).
+Lists, screens, alerts and the terminal show the same explanation, with its badges. It depends only on the given
+record and its relations. Advice that a service would refuse is not given. A work reason in `_NEXT_STEP_CODES` has
+sentences of its own. For any other work reason a general sentence asks a person to look at the record and names the
+reason (`work.reason.*`).
 """
 
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+from console.domain.alerts.rules import RULES, find_broken_rule
+from console.domain.clock import TimeScale
+from console.domain.explanations.alerts import explain_alert
+from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money
-from console.domain.payments import provider_registry
-from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.consistency import (
+    PAID_STATES,
+    WAITING_STATES,
+    compare_sides,
+    holds_money,
+    is_order_covered,
+    is_refunded_in_full,
+    list_order_payments,
+    may_be_reversed_until,
+    order_difference_minor,
+)
+from console.domain.payments.records import (
+    Order,
+    OrderRelations,
+    OrderState,
+    Payment,
+    PaymentRelations,
+    Refund,
+)
+from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState
 from console.domain.permissions import APPROVER, OPERATOR
 from console.domain.reconciliation.row_comparison import RULES as RECONCILED
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.retry_schedules import PAYMENT_PROBES
-from console.domain.service_results import Explanation, NextStep
+from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 
 __all__ = ["PAID_STATES", "explain_order", "explain_payment", "explain_refund", "may_be_reversed_until"]
 
 Facts = Mapping[str, object]
 
 _P = PaymentState
-PAID_STATES = frozenset({_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED})
-"""Payment states in which the payer has paid and the payment isn't reversed."""
-WAITING_STATES = frozenset({_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT})
 DECIDING_ROLES = (APPROVER, OPERATOR)
 
 _NEXT_STEP_CODES: Mapping[str, str] = {
@@ -56,6 +78,24 @@ _PROBE_REASONS = frozenset(
         *RECONCILED,
     )
 )
+_REFUND_REASONS = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
+OPEN_REFUND = "open_refund"
+"""Name of the action that opens the page of the payment's pending refund."""
+_CALM_VERDICTS = frozenset(
+    {
+        "verdict.payment_complete",
+        "verdict.payment_partly",
+        "verdict.payment_refunded",
+        "verdict.payment_reversible",
+        "verdict.payment_noticed",
+        "verdict.payment_waiting",
+        "verdict.payment_starting",
+        "verdict.payment_failed",
+        "verdict.payment_expired",
+        "verdict.payment_reversed",
+    }
+)
+"""Verdicts that say that all is well, or has ended. They are not used if the sides of the payment differ."""
 _FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
     _P.PAYMENT_FAILED: ("verdict.payment_failed", "why.payment_failed", "next.payment_may_begin_again"),
     _P.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
@@ -63,50 +103,105 @@ _FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
 }
 
 
-def may_be_reversed_until(record: Payment) -> datetime | None:
-    """Return the instant (aware) until which the payer's bank may reverse a paid payment; None if the payment isn't
-    paid or can't be reversed.
+def explain_payment(record: Payment, now: datetime) -> Explanation:
+    """Return verdict, reason, next step and badges of a payment at the instant `now`. The related records are those
+    of `record.relations`; without them the payment is explained by its own fields alone.
     """
-    days, zone = provider_registry.reversible_days(record.provider), provider_registry.time_zone(record.provider)
-    if days is None or record.paid_at is None or record.state not in PAID_STATES:
-        return None
-    first_day_after = record.paid_at.astimezone(zone).date() + timedelta(days=days + 1)
-    return datetime.combine(first_day_after, time(), zone)
+    relations = record.relations or PaymentRelations()
+    explanation = _explain_situation(record, relations, now)
+    differs = any(side.differs for side in _sides(record, relations, now))
+    if differs and explanation.verdict in _CALM_VERDICTS:
+        step = NextStep("next.payment_compare", explanation.facts, _probe_command(record), "probe")
+        explanation = Explanation(
+            "verdict.payment_sides_differ", "why.payment_sides_differ", step, explanation.facts, DECIDING_ROLES
+        )
+    certainty = _find_certainty(record, relations, explanation.verdict, now)
+    return replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation, now))
 
 
-def explain_payment(
-    record: Payment, now: datetime, *, order: Order | None = None, awaiting: str | None = None
-) -> Explanation:
-    """Return verdict, reason and next step of a payment at the instant `now`. `order` is the payment's order, if
-    there is one. `awaiting` is "second_person" while a decision waits for its second person.
-    """
-    facts = _payment_facts(record, order)
+def _explain_situation(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
+    """Explain a payment by the first of its circumstances that needs attention, without its badges."""
+    order, facts = relations.order, _payment_facts(record, relations)
+    pending_refund = relations.pending_refund
     if record.certainty is Certainty.UNKNOWN:
-        return _explain_unknown(record, facts, awaiting)
-    if awaiting is not None:
-        step = NextStep("next.payment_second_person", facts, _resolve_command(record, "reversed"))
+        return _explain_unknown(record, relations, facts)
+    if relations.awaits_second_person:
+        step = NextStep("next.payment_second_person", facts, _resolve_command(record, "reversed"), "resolve")
         return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
+    if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:
+        step = _step_of_refund(pending_refund, facts)
+        reason = "why.payment_refund_unknown"
+        return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NEEDS_REVIEW:
-        return _explain_review(record, facts)
+        return _explain_review(record, relations, facts)
     is_order_open = (
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER
     )
-    if record.state in PAID_STATES and is_order_open:
-        return _explain_unmoved_order(record, facts)
+    if holds_money(record) and is_order_open:
+        return _explain_unmoved_order(record, relations, facts)
+    if pending_refund is not None:
+        return _explain_pending_refund(pending_refund, facts)
     if record.state in WAITING_STATES:
         return _explain_waiting(record, facts)
     if record.state in _FINAL_EXPLANATIONS:
         verdict, reason, following = _FINAL_EXPLANATIONS[record.state]
         return Explanation(verdict, reason, NextStep(following, facts), facts)
-    return _explain_paid(record, facts, now)
+    return _explain_paid(record, relations, facts, now)
 
 
-def explain_order(record: Order, now: datetime, *, unpaid: bool = False, is_saga_stuck: bool = False) -> Explanation:
-    """Return verdict, reason and next step of an order at the instant `now`.
+def _sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
+    return compare_sides(record, relations.order, relations.provider_meaning, now)
 
-    `unpaid` is True if the console cancelled the order because its payment expired. `is_saga_stuck` is True if the
-    saga that cancels the order can't continue.
+
+def _find_certainty(record: Payment, relations: PaymentRelations, verdict: str, now: datetime) -> CertaintyBadge:
+    """Return the badge of certainty: the first that applies. The outcome of the payment or of one of its refunds is
+    unknown; the sides disagree; the bank may reverse the payment; the provider's answer is old; known.
     """
+    if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
+        return CertaintyBadge.UNKNOWN
+    sides = _sides(record, relations, now)
+    if verdict in DISAGREEING_VERDICTS or any(side.differs for side in sides):
+        return CertaintyBadge.SIDES_DISAGREE
+    until = may_be_reversed_until(record)
+    if until is not None and now < until:
+        return CertaintyBadge.MAY_BE_REVERSED
+    return CertaintyBadge.OLD if any(side.old for side in sides) else CertaintyBadge.KNOWN
+
+
+def _find_work(record: Payment, relations: PaymentRelations, explanation: Explanation, now: datetime) -> WorkBadge:
+    """Return the badge of work: who does the explained next step."""
+    pending_refund = relations.pending_refund
+    if relations.awaits_second_person:
+        return WorkBadge.WAITING_FOR_APPROVAL
+    if pending_refund is not None and explanation.next_step.action == OPEN_REFUND:
+        return explain_refund(pending_refund, now).work
+    return find_work_badge(record.work, explanation)
+
+
+def explain_order(record: Order, now: datetime) -> Explanation:
+    """Return verdict, reason, next step and badges of an order at the instant `now`. An open alert about the order
+    comes first; then its work, then its state. The related records are those of `record.relations`.
+    """
+    relations = record.relations or OrderRelations()
+    explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
+    disagrees = explanation.verdict in DISAGREEING_VERDICTS
+    certainty = CertaintyBadge.SIDES_DISAGREE if disagrees else CertaintyBadge.KNOWN
+    return replace(explanation, certainty=certainty, work=find_work_badge(record.work, explanation))
+
+
+def _explain_alert_of_order(record: Order, relations: OrderRelations, now: datetime) -> Explanation | None:
+    """Explain the open alert about the order; None if there is none, or if the order's facts no longer break the
+    alert's rule.
+    """
+    if relations.alert_rule is None or relations.alert_detected_at is None:
+        return None
+    finding = find_broken_rule(record, relations.payments, now, TimeScale(), RULES)
+    if finding is None or finding.rule != relations.alert_rule:
+        return None
+    return explain_alert(record, relations.payments, finding, relations.alert_detected_at, now)
+
+
+def _explain_order_state(record: Order, relations: OrderRelations, now: datetime) -> Explanation:
     facts: Facts = {
         "order": record.merch_txn_id,
         "id": record.id,
@@ -116,15 +211,17 @@ def explain_order(record: Order, now: datetime, *, unpaid: bool = False, is_saga
         "age": now - record.state_since if record.state_since else None,
         "reason": record.work.reason,
     }
-    if record.work.state is WorkState.NONE and is_saga_stuck:
-        step = NextStep("next.order_open_payment", facts, f"support-console show payment {record.payment_ids[-1]}")
+    if record.work.state is WorkState.NONE and relations.is_saga_stuck:
+        command = f"support-console show payment {record.payment_ids[-1]}"
+        step = NextStep("next.order_open_payment", facts, command, "open_payment")
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, DECIDING_ROLES)
     if record.work.state is WorkState.NONE:
-        return _explain_idle_order(record, facts, unpaid=unpaid)
-    command = f"support-console show payment {record.payment_ids[-1]}" if record.payment_ids else None
+        return _explain_idle_order(record, facts, unpaid=relations.is_cancelled_unpaid)
+    shown = f"payment {record.payment_ids[-1]}" if record.payment_ids else f"order {record.id}"
     is_paid_late = record.work.reason == WorkReason.PAID_AFTER_CANCEL
     verdict, reason = ("verdict.order_paid_late", "why.order_paid_late") if is_paid_late else _order_review(record)
-    step = NextStep("next.order_open_payment", facts, command or f"support-console show order {record.id}")
+    action = "open_payment" if record.payment_ids else None
+    step = NextStep("next.order_open_payment", facts, f"support-console show {shown}", action)
     return Explanation(verdict, reason, step, facts, DECIDING_ROLES)
 
 
@@ -150,8 +247,11 @@ def _order_review(record: Order) -> tuple[str, str]:
 # Payments by situation
 
 
-def _payment_facts(record: Payment, order: Order | None) -> Facts:
+def _payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
     captured = _money(record.captured_minor, record.currency)
+    order, refund = relations.order, relations.pending_refund
+    difference = 0 if order is None else order_difference_minor(record, order)
+    paid_minor = sum(payment.captured_minor for payment in list_order_payments(record))
     return {
         "id": record.id,
         "provider": record.provider,
@@ -173,10 +273,20 @@ def _payment_facts(record: Payment, order: Order | None) -> Facts:
         "cause": record.error_code,
         "provider_state": record.provider_state,
         "reason": record.work.reason,
+        "total": _money(order.total_minor, order.currency) if order else None,
+        "paid": _money(paid_minor, record.currency),
+        "missing": _money(-difference, record.currency),
+        "excess": _money(difference, record.currency),
+        "refund": refund.id if refund else None,
+        "refund_amount": _money(refund.amount_minor, refund.currency) if refund else None,
+        "refund_at": refund.work.at if refund else None,
+        "decide_by": refund.decide_by if refund else None,
+        "maker": refund.maker if refund else None,
+        "refusal": relations.refund_refusal,
     }
 
 
-def _explain_unknown(record: Payment, facts: Facts, awaiting: str | None) -> Explanation:
+def _explain_unknown(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
     reason = {
         "not_found": "why.payment_not_found",
         "no_such_payment": "why.payment_not_found",
@@ -186,46 +296,98 @@ def _explain_unknown(record: Payment, facts: Facts, awaiting: str | None) -> Exp
         "other_payment": "why.payment_answer_does_not_fit",
         None: "why.payment_no_answer",
     }.get(record.error_code, "why.payment_no_answer")
-    step = _next_of_unknown_payment(record, facts, awaiting)
+    step = _next_of_unknown_payment(record, relations, facts)
     return Explanation("verdict.payment_unknown", reason, step, facts, DECIDING_ROLES)
 
 
-def _next_of_unknown_payment(record: Payment, facts: Facts, awaiting: str | None) -> NextStep:
-    if awaiting is not None:
-        return NextStep("next.payment_second_person", facts, _resolve_command(record, "payment_failed"))
-    if record.work.state is WorkState.SCHEDULED:
-        return NextStep("next.payment_probe_scheduled", facts, _probe_command(record))
-    if record.work.state is WorkState.NONE:
-        return NextStep("next.payment_probe", facts, _probe_command(record))
-    return NextStep("next.payment_resolve", facts, _resolve_command(record, "completed"))
+def _next_of_unknown_payment(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
+    if relations.awaits_second_person:
+        return NextStep("next.payment_second_person", facts, _resolve_command(record, "payment_failed"), "resolve")
+    if record.work.state is WorkState.SCHEDULED and relations.can_ask:
+        return NextStep("next.payment_probe_scheduled", facts, _probe_command(record), "probe")
+    if record.work.state is WorkState.NONE and relations.can_ask:
+        return NextStep("next.payment_probe", facts, _probe_command(record), "probe")
+    return NextStep("next.payment_resolve", facts, _resolve_command(record, "completed"), "resolve")
 
 
-def _explain_review(record: Payment, facts: Facts) -> Explanation:
+def _explain_review(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
     reason = record.work.reason or ""
+    if reason == WorkReason.NOT_MOVED and relations.order is not None:
+        return _explain_review_of_order(record, relations, relations.order, facts)
     if reason in _NEXT_STEP_CODES:
-        step = NextStep(_NEXT_STEP_CODES[reason], facts, _command_for(record, reason))
+        step = _next_of_review(record, relations, reason, facts)
         suffix = "reversed_there" if reason == WorkReason.REVERSED and record.state in PAID_STATES else reason
         return Explanation(f"verdict.payment_{suffix}", f"why.payment_{suffix}", step, facts, DECIDING_ROLES)
     step = NextStep("next.payment_look", facts, f"support-console show payment {record.id}")
     return Explanation("verdict.payment_person", "why.payment_person", step, facts, DECIDING_ROLES)
 
 
-def _command_for(record: Payment, reason: str) -> str:
-    if reason in (WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE):
-        return f"support-console refund request {record.id} --amount N --reason TEXT"
-    if reason == WorkReason.REVERSED:
-        return _resolve_command(record, "reversed")
-    return _probe_command(record) if reason in _PROBE_REASONS else _show_command(record)
-
-
-def _explain_unmoved_order(record: Payment, facts: Facts) -> Explanation:
-    """Explain a paid payment whose order is still pending. The order can be moved to paid without a call to the
-    provider.
+def _next_of_review(record: Payment, relations: PaymentRelations, reason: str, facts: Facts) -> NextStep:
+    """Return the next step of a payment that a person must look at. A refund is advised only if one can be requested
+    now; a probe only if the provider can be asked.
     """
+    code = _NEXT_STEP_CODES[reason]
+    if reason in _REFUND_REASONS:
+        return _step_to_refund(record, relations, code, facts)
+    if reason == WorkReason.REVERSED:
+        return NextStep(code, facts, _resolve_command(record, "reversed"), "resolve")
+    if reason in _PROBE_REASONS:
+        return NextStep(code, facts, _probe_command(record), "probe" if relations.can_ask else None)
+    return NextStep(code, facts, _show_command(record))
+
+
+def _step_to_refund(record: Payment, relations: PaymentRelations, code: str, facts: Facts) -> NextStep:
+    """Return the next step "request a refund" with the wording code `code`. If a refund is on its way, follow that
+    one instead; if none can be requested, say why.
+    """
+    pending_refund = relations.pending_refund
+    if pending_refund is not None:
+        return _step_of_refund(pending_refund, facts)
+    if relations.refund_refusal is not None:
+        return NextStep("next.payment_refund_off", facts, _show_command(record))
+    is_only_aside = record.set_aside_minor > 0 and record.refundable_minor <= 0  # the terminal can't refund this part
+    command = f"support-console refund request {record.id} --amount N --reason TEXT"
+    return NextStep(code, facts, _show_command(record) if is_only_aside else command, "refund")
+
+
+def _explain_review_of_order(record: Payment, relations: PaymentRelations, order: Order, facts: Facts) -> Explanation:
+    """Explain a payment whose order was not moved and that a person must look at, by the order's present state."""
+    if order.state is OrderState.PENDING and record.state in PAID_STATES:
+        return _explain_unmoved_order(record, relations, facts)
+    step = NextStep("next.payment_order_knows", facts, _resolve_command(record, "completed"), "resolve")
+    return Explanation("verdict.payment_order_moved", "why.payment_order_moved", step, facts, DECIDING_ROLES)
+
+
+def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
+    """Explain a paid payment whose order is still pending. If the order's paid payments cover its total, the order
+    can be moved to paid without a call to the provider; otherwise the shop must decide.
+    """
+    order = relations.order
+    if order is not None and not is_order_covered(list_order_payments(record), order):
+        code = "payment_other_currency" if order.currency != record.currency else "payment_short"
+        step = _step_to_refund(record, relations, "next.payment_ask_shop", facts)
+        return Explanation(f"verdict.{code}", f"why.{code}", step, facts, DECIDING_ROLES)
     scheduled = record.work.state is WorkState.SCHEDULED and record.work.at is not None
     following = "next.payment_moved_by_itself" if scheduled else "next.payment_move_order"
-    step = NextStep(following, facts, _probe_command(record))
+    step = NextStep(following, facts, f"support-console payment move-order {record.id}", "move_order")
     return Explanation("verdict.payment_not_moved", "why.payment_not_moved", step, facts, DECIDING_ROLES)
+
+
+def _explain_pending_refund(refund: Refund, facts: Facts) -> Explanation:
+    """Explain a paid payment one of whose refunds has not ended. The refund's outcome is known so far."""
+    code = f"payment_refund_{refund.state}"
+    return Explanation(f"verdict.{code}", f"why.{code}", _step_of_refund(refund, facts), facts)
+
+
+def _step_of_refund(refund: Refund, facts: Facts) -> NextStep:
+    """Return the next step of a payment whose refund has not ended: the step that the refund needs."""
+    if refund.certainty is Certainty.UNKNOWN:
+        scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
+        code = "next.payment_refund_probe_scheduled" if scheduled else "next.payment_refund_unknown"
+        return NextStep(code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND)
+    return NextStep(
+        f"next.payment_refund_{refund.state}", facts, f"support-console show refund {refund.id}", OPEN_REFUND
+    )
 
 
 def _explain_waiting(record: Payment, facts: Facts) -> Explanation:
@@ -233,20 +395,25 @@ def _explain_waiting(record: Payment, facts: Facts) -> Explanation:
     reason = "why.payment_waiting" if has_code else "why.payment_starting"
     verdict = "verdict.payment_waiting" if has_code else "verdict.payment_starting"
     scheduled = record.work.state is WorkState.SCHEDULED
-    step = NextStep("next.payment_probe_waiting" if scheduled else "next.payment_wait", facts, _probe_command(record))
+    following = "next.payment_probe_waiting" if scheduled else "next.payment_wait"
+    step = NextStep(following, facts, _probe_command(record), "probe")
     return Explanation(verdict, reason, step, facts)
 
 
-def _explain_paid(record: Payment, facts: Facts, now: datetime) -> Explanation:
+def _explain_paid(record: Payment, relations: PaymentRelations, facts: Facts, now: datetime) -> Explanation:
+    order = relations.order
     if record.work.state is WorkState.SCHEDULED:
-        step = NextStep("next.payment_confirmed_later", facts, _probe_command(record))
+        step = NextStep("next.payment_confirmed_later", facts, _probe_command(record), "probe")
         return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts)
+    if order is not None and holds_money(record) and order_difference_minor(record, order) > 0:
+        step = _step_to_refund(record, relations, "next.payment_refund_excess", facts)
+        return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, DECIDING_ROLES)
     until = may_be_reversed_until(record)
     if until is not None and now < until:
         facts = {**facts, "until": (until - timedelta(microseconds=1)).date()}
         step = NextStep("next.payment_reversible", facts)
         return Explanation("verdict.payment_reversible", "why.payment_reversible", step, facts)
-    if record.refunded_minor and record.refunded_minor >= record.captured_minor:
+    if is_refunded_in_full(record):
         return Explanation("verdict.payment_refunded", "why.payment_refunded", NextStep("next.nothing", facts), facts)
     if record.refunded_minor:
         return Explanation("verdict.payment_partly", "why.payment_partly", NextStep("next.nothing", facts), facts)

@@ -3,15 +3,18 @@ record.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.money import Money
-from console.domain.payments.records import Refund
+from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.permissions import APPROVER, OPERATOR
 from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.recovery.decidable import is_open_refund
 from console.domain.retry_schedules import REFUND_PROBES
-from console.domain.service_results import Explanation, NextStep
+from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 
 Facts = Mapping[str, object]
 _R = RefundState
@@ -31,22 +34,48 @@ FINAL_REASONS = frozenset(
 _SLOW_AFTER = timedelta(hours=24)
 
 
-def explain_refund(record: Refund, now: datetime, *, awaiting: str | None = None) -> Explanation:
-    """Return verdict, reason and next step of a refund at the instant `now`. `awaiting` is "second_person" while a
-    decision waits for its second person, otherwise None.
+def explain_refund(record: Refund, now: datetime) -> Explanation:
+    """Return verdict, reason, next step and badges of a refund at the instant `now`. The related facts are those of
+    `record.relations`.
     """
+    relations = record.relations or RefundRelations()
+    explanation = _explain_situation(record, relations, now)
+    certainty = CertaintyBadge(record.certainty.value)
+    if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
+        certainty = CertaintyBadge.SIDES_DISAGREE
+    return replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation))
+
+
+def _find_work(record: Refund, relations: RefundRelations, explanation: Explanation) -> WorkBadge:
+    """Return the badge of work: who does the explained next step."""
+    if relations.awaits_second_person or explanation.next_step.action == "approve":
+        return WorkBadge.WAITING_FOR_APPROVAL
+    goes_on = record.state in (_R.REQUESTED, _R.SUBMITTING) and not explanation.may_act
+    if goes_on and record.work.state is WorkState.NONE:
+        return WorkBadge.SCHEDULED
+    return find_work_badge(record.work, explanation)
+
+
+def _explain_situation(record: Refund, relations: RefundRelations, now: datetime) -> Explanation:
     facts = _facts(record)
     if record.certainty is Certainty.UNKNOWN:
-        return _explain_unknown(record, facts, awaiting)
+        return _explain_unknown(record, relations, facts)
     if record.work.state is WorkState.NEEDS_REVIEW:
-        step = NextStep("next.refund_look", facts, _show_command(record))
+        if relations.awaits_second_person:
+            step = NextStep("next.refund_second_person", facts, _resolve_command(record, "failed"), "resolve")
+        elif is_open_refund(record) and record.work.reason != WorkReason.CONTRADICTED:
+            step = NextStep(
+                "next.refund_resolve", facts, _resolve_command(record, "completed --provider-id ID"), "resolve"
+            )
+        else:
+            step = NextStep("next.refund_look", facts, _show_command(record))
         contradicted = record.work.reason == WorkReason.CONTRADICTED
         verdict = "verdict.refund_contradicted" if contradicted else f"verdict.refund_{record.state}"
         reason = "why.refund_contradicted" if contradicted else "why.refund_person"
         return Explanation(verdict, reason, step, facts, (APPROVER, OPERATOR))
     match record.state:
         case _R.REQUESTED:
-            return _explain_requested(record, facts, now)
+            return _explain_requested(record, relations, facts, now)
         case _R.APPROVED:
             return _explain_approved(record, facts, now)
         case _R.SUBMITTING:
@@ -83,34 +112,41 @@ def _facts(record: Refund) -> Facts:
     }
 
 
-def _explain_unknown(record: Refund, facts: Facts, awaiting: str | None) -> Explanation:
+def _explain_unknown(record: Refund, relations: RefundRelations, facts: Facts) -> Explanation:
     reason = "why.refund_not_found" if record.not_found else "why.refund_no_answer"
-    if awaiting is not None:
-        step = NextStep("next.refund_second_person", facts, _resolve_command(record, "failed"))
+    if relations.awaits_second_person:
+        step = NextStep("next.refund_second_person", facts, _resolve_command(record, "failed"), "resolve")
     elif record.work.state is WorkState.SCHEDULED:
-        step = NextStep("next.refund_probe_scheduled", facts, _probe_command(record))
+        step = NextStep("next.refund_probe_scheduled", facts, _probe_command(record), "probe")
     elif record.work.state is WorkState.NONE:
-        step = NextStep("next.refund_probe", facts, _probe_command(record))
+        step = NextStep("next.refund_probe", facts, _probe_command(record), "probe")
     else:
-        step = NextStep("next.refund_resolve", facts, _resolve_command(record, "completed --provider-id ID"))
+        command = _resolve_command(record, "completed --provider-id ID")
+        step = NextStep("next.refund_resolve", facts, command, "resolve")
     return Explanation("verdict.refund_unknown", reason, step, facts, (APPROVER, OPERATOR))
 
 
-def _explain_requested(record: Refund, facts: Facts, now: datetime) -> Explanation:
+def _explain_requested(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
     if record.decide_by is not None and record.decide_by <= now:
         step = NextStep("next.refund_expires", facts)
         return Explanation("verdict.refund_requested", "why.refund_too_old", step, facts)
     reason = "why.refund_half_approved" if record.checkers else "why.refund_requested"
-    step = NextStep("next.refund_decide", facts, f"support-console refund approve {record.id}")
+    if relations.approval_refusal is not None:
+        facts = {**facts, "refusal": relations.approval_refusal}
+        step = NextStep(
+            "next.refund_reject", facts, f"support-console refund reject {record.id} --reason TEXT", "reject"
+        )
+        return Explanation("verdict.refund_requested", "why.refund_not_approvable", step, facts, (APPROVER,))
+    step = NextStep("next.refund_decide", facts, f"support-console refund approve {record.id}", "approve")
     return Explanation("verdict.refund_requested", reason, step, facts, (APPROVER,))
 
 
 def _explain_approved(record: Refund, facts: Facts, now: datetime) -> Explanation:
     command = f"support-console refund approve {record.id}"
     if record.sends_after is not None and record.sends_after > now:
-        step = NextStep("next.refund_cooling_off", facts, command)
+        step = NextStep("next.refund_cooling_off", facts, _show_command(record))
         return Explanation("verdict.refund_approved", "why.refund_cooling_off", step, facts)
-    step = NextStep("next.refund_sent_by_itself", facts, command)
+    step = NextStep("next.refund_sent_by_itself", facts, command, "submit")
     if record.sent_count and record.not_found:
         return Explanation("verdict.refund_approved", "why.refund_did_not_happen", step, facts)
     reason = "why.refund_not_sent" if record.error_code else "why.refund_approved"
@@ -121,7 +157,7 @@ def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanatio
     since = record.last_sent_at or record.state_since
     is_long = since is not None and now - since > _SLOW_AFTER
     reason = "why.refund_submitted_long" if is_long else "why.refund_submitted"
-    step = NextStep("next.refund_poll", facts, _probe_command(record))
+    step = NextStep("next.refund_poll", facts, _probe_command(record), "probe")
     return Explanation("verdict.refund_submitted", reason, step, facts)
 
 

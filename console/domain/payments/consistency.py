@@ -3,8 +3,10 @@ The results depend only on the given records.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 
+from console.domain.payments import provider_registry
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import PaymentState, RefundState
@@ -120,15 +122,99 @@ def _differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
     fields = []
     is_order_paid = order.state in _PAID_ORDER_STATES
     is_only_payment = len(order.payment_ids) <= 1  # an order with several payments may have been paid by another one
-    if (payment.state in PAID_STATES and not is_order_paid) or (
+    if (holds_money(payment) and not is_order_paid) or (
         is_order_paid and is_only_payment and payment.state not in PAID_STATES
     ):
         fields.append("state")
-    if order.total_minor != _own_minor(payment):
+    if holds_money(payment) and order_difference_minor(payment, order):
         fields.append("amount")
     if order.currency != payment.currency:
         fields.append("currency")
     return fields
+
+
+def holds_money(payment: Payment) -> bool:
+    """True if the payment is paid and not all of it was refunded. Such a payment pays for its order."""
+    return payment.state in PAID_STATES and not is_refunded_in_full(payment)
+
+
+def is_refunded_in_full(payment: Payment) -> bool:
+    """True if the whole captured amount was refunded."""
+    return 0 < payment.captured_minor <= payment.refunded_minor
+
+
+def order_difference_minor(payment: Payment, order: Order) -> int:
+    """Return the amount (minor units) by which the paid payments of the payment's order exceed the order's total;
+    negative if they fall short of it. If an excess was refunded, the difference is 0. The other payments of the order
+    are those of `payment.relations`; without them only this payment counts.
+    """
+    paid = list_order_payments(payment)
+    captured = sum(one.captured_minor for one in paid)
+    left = captured - sum(one.refunded_minor for one in paid)
+    is_excess_refunded = captured > order.total_minor >= left
+    return 0 if is_excess_refunded else captured - order.total_minor
+
+
+def list_order_payments(payment: Payment) -> list[Payment]:
+    """Return the payments of the payment's order that are in a paid state, this payment included."""
+    of_order = payment.relations.order_payments if payment.relations is not None else ()
+    others = [one for one in of_order if one.id != payment.id]
+    return [one for one in (payment, *others) if one.state in PAID_STATES]
+
+
+def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
+    """True if all these payments are in the order's currency and the sum of their paid amounts is at least the
+    order's total.
+    """
+    is_one_currency = all(payment.currency == order.currency for payment in paid_payments)
+    return is_one_currency and sum(payment.captured_minor for payment in paid_payments) >= order.total_minor
+
+
+def compare_refund_sides(
+    refund: Refund, payment: Payment, order: Order | None, provider_meaning: RefundState | None, now: datetime
+) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
+    """Return the three sides of a refund for comparison, always in this order: our refund, the provider's last
+    statement about the refund, the order. The amounts of the first two are negative. `provider_meaning` is our refund
+    state for the provider's own word, None if the word is unknown.
+    """
+    minor = -refund.amount_minor
+    ours = ComparedSide(
+        name="ours",
+        state=refund.state.value,
+        word=refund.state.value,
+        minor=minor,
+        currency=refund.currency,
+        reference=refund.provider_refund_key,
+        since=refund.state_since,
+        asked=refund.changed_at,
+        source=refund.maker if refund.state is _R.REQUESTED else None,
+        version=refund.version,
+    )
+    contradicts = provider_meaning in _CONTRADICTING_REFUND_STATES.get(refund.state, frozenset())
+    provider = ComparedSide(
+        name="provider",
+        state=provider_meaning.value if provider_meaning else None,
+        word=refund.provider_state,
+        minor=minor if provider_meaning in (_R.SUBMITTED, _R.COMPLETED) else None,
+        currency=refund.currency,
+        reference=refund.provider_refund_id,
+        since=refund.told_at,
+        asked=refund.told_at,
+        old=refund.told_at is not None
+        and refund.state is _R.SUBMITTED
+        and now - refund.told_at > OLD_AGE_IN_FINAL_STATE,
+        source=payment.provider,
+        differs=("state",) if contradicts else (),
+    )
+    order_side = _order_side(payment, order, now)
+    return ours, provider, replace(order_side, differs=())
+
+
+_CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
+    _R.COMPLETED: frozenset({_R.FAILED}),
+    **dict.fromkeys((_R.FAILED, _R.REJECTED, _R.WITHDRAWN, _R.EXPIRED), frozenset({_R.SUBMITTED, _R.COMPLETED})),
+}
+"""For each ended refund the states of the provider that contradict it."""
 
 
 def _own_minor(payment: Payment) -> int:
@@ -173,3 +259,14 @@ _SENT_STATES = frozenset({_R.SUBMITTING, _R.SUBMITTED})
 
 def _refund_sum(refunds: Iterable[Refund]) -> int:
     return sum(refund.amount_minor for refund in refunds)
+
+
+def may_be_reversed_until(record: Payment) -> datetime | None:
+    """Return the instant (aware) until which the payer's bank may reverse a paid payment; None if the payment isn't
+    paid or can't be reversed.
+    """
+    days, zone = provider_registry.reversible_days(record.provider), provider_registry.time_zone(record.provider)
+    if days is None or record.paid_at is None or record.state not in PAID_STATES:
+        return None
+    first_day_after = record.paid_at.astimezone(zone).date() + timedelta(days=days + 1)
+    return datetime.combine(first_day_after, time(), zone)

@@ -54,6 +54,8 @@ class Order:
     work: Work = field(default_factory=Work)
     state_since: datetime | None = None
     """The instant at which the state last changed; None if nobody knows it."""
+    relations: "OrderRelations | None" = field(default=None, repr=False, compare=False)
+    """The related records that decide what the order's state means; None if they were not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class Payment:
     """The instant at which the console learned that the payment was paid."""
     late_after: PaymentState | None = None
     """The final state (expired or failed) that the payment had before it was paid late; None if it wasn't late."""
+    relations: "PaymentRelations | None" = field(default=None, repr=False, compare=False)
+    """The related records that decide what the payment's state means; None if they were not read."""
 
     @property
     def refundable_minor(self) -> int:
@@ -160,6 +164,71 @@ class Refund:
     changed_at: datetime | None = None
     state_since: datetime | None = None
     """The instant at which state or certainty last changed; None if nobody knows it."""
+    relations: "RefundRelations | None" = field(default=None, repr=False, compare=False)
+    """The related facts that decide what the refund's state means; None if they were not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRelations:
+    """The related records of a payment, and what this desk can do about it. Lists and screens read them together with
+    the payment, so that all of them explain it alike.
+
+    `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal` is
+    the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None if one
+    can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision.
+    `provider_meaning` is our payment state for the provider's own word. `can_ask`: the provider can be queried.
+    """
+
+    order: Order | None = None
+    order_payments: tuple[Payment, ...] = field(default=(), repr=False)
+    refunds: tuple[Refund, ...] = ()
+    refund_refusal: str | None = None
+    awaits_second_person: bool = False
+    provider_meaning: PaymentState | None = None
+    can_ask: bool = True
+
+    @property
+    def pending_refund(self) -> Refund | None:
+        """The refund of this payment that has not ended: first one with an unknown outcome, then one that is
+        requested, approved or being sent, then one that the provider has accepted. None if all have ended.
+        """
+        pending = [refund for refund in self.refunds if refund.state in _PENDING_REFUND_STATES]
+        return min(pending, key=_urgency_of_refund, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRelations:
+    """The related facts of a refund. `payment` is its payment. `awaits_second_person`: a first person has proposed a
+    decision. `approval_refusal` is the reason for which nobody can approve the refund now, a wording code without
+    `reason.`; None if an approver can.
+    """
+
+    payment: Payment | None = None
+    awaits_second_person: bool = False
+    approval_refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRelations:
+    """The related records of an order: its `payments`; `alert_rule` and `alert_detected_at` of its open alert about a
+    broken rule, None without an alert. `is_cancelled_unpaid`: the program cancelled it because nobody paid in time.
+    `is_saga_stuck`: the saga that cancels the order can't continue.
+    """
+
+    payments: tuple[Payment, ...] = field(default=(), repr=False)
+    alert_rule: str | None = None
+    alert_detected_at: datetime | None = None
+    is_cancelled_unpaid: bool = False
+    is_saga_stuck: bool = False
+
+
+_PENDING_REFUND_STATES = frozenset(
+    {RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED}
+)
+
+
+def _urgency_of_refund(refund: Refund) -> tuple[bool, bool]:
+    return refund.certainty is Certainty.KNOWN, refund.state is RefundState.SUBMITTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,8 @@ class RefundPlan:
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """All data that the screens of a refund or the command `show` needs.
+    """All data that the screens of a refund or the command `show` needs. `sides` are the sides of the refund itself,
+    `payment_sides` those of its payment, which a checker compares before an approval.
 
     `against` are the risk signals, `checks` the checked rules of refunds. `changed` has the fields of the payment
     that have changed since the maker saw the payment: field → (value at that time, value now).
@@ -173,6 +174,7 @@ class RefundView:
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
+    payment_sides: tuple[ComparedSide, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

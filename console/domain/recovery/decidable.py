@@ -2,18 +2,53 @@
 rules. No I/O.
 """
 
-from console.domain.error_reasons import NothingToResolveReason
+from datetime import datetime
+
+from console.domain.error_reasons import InProgressReason, NothingToResolveReason
+from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState, payment_path
-from console.domain.records import Certainty, CreditCheck, WorkState
+from console.domain.permissions import is_same_person
+from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 
 _P, _R = PaymentState, RefundState
+CONTRADICTED_REASONS = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
+"""Work reasons of a refund whose state the provider contradicts."""
 
 
 def is_open_check(check: CreditCheck) -> bool:
     """True if people may decide the outcome of a credit check, because this outcome is unknown."""
     return check.certainty is Certainty.UNKNOWN
+
+
+def refusal_reason_of_refetch(check: CreditCheck) -> str | None:
+    """Return the reason for which the parts of a credit check can't be read again; None if they can."""
+    if check.state is CheckState.ERROR:
+        return "not_bought"
+    if check.state is not CheckState.SUCCESS:
+        return "bought_perhaps"
+    if check.credit_check_id is None:
+        return "no_provider_id"
+    return "viewing_over" if check.viewing_over else None
+
+
+def refusal_reason_of_renewal(check: CreditCheck, now: datetime) -> str | None:
+    """Return the reason for which a credit check can't be bought again as a renewal at the instant `now`; None if it
+    can.
+    """
+    if check.state is CheckState.ERROR:
+        return "not_bought"
+    if check.state is not CheckState.SUCCESS:
+        return "bought_perhaps"
+    if not check.live:
+        return "not_live"
+    return None if has_expired(check, now) else ErrorCode.NOT_EXPIRED
+
+
+def has_expired(check: CreditCheck, now: datetime) -> bool:
+    """True if the validity of a credit check has ended at the instant `now`, as far as its dates are known."""
+    return check.expired_at is not None and check.expired_at <= now
 
 
 def is_open_refund(refund: Refund) -> bool:
@@ -22,6 +57,36 @@ def is_open_refund(refund: Refund) -> bool:
     """
     stuck = refund.state is _R.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
     return refund.certainty is Certainty.UNKNOWN or stuck
+
+
+def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, is_approval: bool) -> str | None:
+    """Return the reason for which the person of this name can't approve (`is_approval`) or reject a refund; None if
+    the person can. If `person` is None, only the refund is judged.
+    """
+    if refund.state is not _R.REQUESTED or refund.certainty is not Certainty.KNOWN:
+        return "refund_decided"
+    if person is not None and is_same_person(person, refund.maker):
+        return "refund_own"
+    if not is_approval:
+        return None
+    if person is not None and any(is_same_person(person, checker) for checker in refund.checkers):
+        return "refund_approved_by_you"
+    return "refund_expired" if refund.decide_by is not None and refund.decide_by < now else None
+
+
+def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
+    """Return the reason for which the person of this name can't withdraw a refund; None if the person can. If
+    `person` is None, only the refund is judged.
+    """
+    if person is not None and not is_same_person(person, refund.maker):
+        return "refund_not_maker"
+    if refund.state not in (_R.REQUESTED, _R.APPROVED):
+        return "refund_decided"
+    # The similar refund that the provider reports as running may be this refund.
+    if refund.error_code == InProgressReason.SIMILAR_REFUND_RUNNING:
+        return "refund_perhaps_sent"
+    # The refund was sent, and the provider contradicts its state here.
+    return "refund_contradicted" if refund.work.reason in CONTRADICTED_REASONS else None
 
 
 def path_of_decision(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
-from console.domain.explanations.payments import may_be_reversed_until
+from console.domain.payments.consistency import may_be_reversed_until
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.permissions import ROLES_BY_RIGHT, has_right, is_same_person
@@ -21,6 +21,7 @@ from console.domain.recovery.decidable import (
     is_open_refund,
     refusal_reason_of_decision,
     refusal_reason_of_order_move,
+    refusal_reason_of_refetch,
 )
 from console.domain.recovery.records import (
     CanAsk,
@@ -31,6 +32,7 @@ from console.domain.recovery.records import (
     ProviderStatement,
     RecoverableRecord,
 )
+from console.domain.service_results import AllowedAction
 
 _P, _R = PaymentState, RefundState
 PAPER_EVIDENCE = (Evidence.SETTLEMENT, Evidence.FILE, Evidence.LETTER)
@@ -88,10 +90,7 @@ def _not_set_up_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _not_refetchable_reason(facts: ChoiceFacts) -> str | None:
-    check = _require_check(facts)
-    if check.state is not CheckState.SUCCESS or check.credit_check_id is None:
-        return "not_bought"
-    return "viewing_over" if check.viewing_over else None
+    return refusal_reason_of_refetch(_require_check(facts))
 
 
 def _claimed_reason(facts: ChoiceFacts) -> str | None:
@@ -357,14 +356,44 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> Choice:
     )
     reason = next((code for rule in row.rules if (code := rule(facts)) is not None), None)
     if reason is not None:
-        take_facts = (
-            {"holder": facts.taken.person, "until": facts.taken.until} if reason == "taken" and facts.taken else {}
+        return replace(
+            plain, allowed=False, reason=f"reason.{reason}", facts=_facts_of_reason(reason, facts), effect=None
         )
-        return replace(plain, allowed=False, reason=f"reason.{reason}", facts=take_facts, effect=None)
     if facts.person is None or has_right(facts.person, right):
         return plain
     lacks = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_BY_RIGHT[right] else "role"
     return replace(plain, allowed=False, reason=f"reason.{lacks}", facts={"needs": plain.who})
+
+
+def _facts_of_reason(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
+    """Return the facts that the sentence of the reason names."""
+    if reason == "taken" and facts.taken is not None:
+        return {"holder": facts.taken.person, "until": facts.taken.until}
+    if reason == ErrorCode.IN_PROGRESS and facts.holder is not None:
+        return {"holder": facts.holder, "since": facts.held_since}
+    return facts.refund_off_facts if reason == facts.refund_off else {}
+
+
+_UNANSWERABLE_PROBE_REASONS = frozenset(
+    f"reason.{reason}" for reason in (UnknownReason.NO_LIST_CALL, UnknownReason.NO_READ_CALL)
+)
+
+
+def allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
+    """Return the action `name` of a screen, and whether it is possible now, by the rules of this table. The action
+    `resolve` is possible if the record can be decided in any way; otherwise it has the reason of the first of its
+    choices, unless another one says that the outcome is known.
+    """
+    rows = [row.what for row in RULES_OF_KIND[kind_of(facts.record)]]
+    choices = [find_choice(facts, what) for what in rows if what == name or what.startswith(f"{name}.")]
+    possible = next((choice for choice in choices if choice.allowed), None)
+    if possible is not None:
+        return AllowedAction(name, True)
+    if name == "probe" and choices[0].reason in _UNANSWERABLE_PROBE_REASONS:
+        return AllowedAction(name, True)  # to ask is always free; the answer says that nobody can be asked
+    known = next((choice for choice in choices if choice.reason == "reason.outcome_known"), None)
+    refused = known or choices[0]
+    return AllowedAction(name, False, refused.reason, refused.facts)
 
 
 def _is_second(row: ChoiceRule, facts: ChoiceFacts) -> bool:

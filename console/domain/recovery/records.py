@@ -67,7 +67,8 @@ class ChoiceFacts:
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
     - `covered`: the order's paid payments cover the order's total.
     - `claimed`: another live credit check holds the claim on the corporation number.
-    - `refund_off`: the reason for which no refund can be requested now.
+    - `refund_off`: the reason for which no refund can be requested now, with `refund_off_facts`.
+    - `holder` is the person whose process calls the provider or holds the lease, since `held_since`.
     - `person`: the acting person. If None, no right and no earlier decision of a person is checked.
     """
 
@@ -86,6 +87,9 @@ class ChoiceFacts:
     covered: bool = True
     claimed: bool = False
     refund_off: str | None = None
+    refund_off_facts: Mapping[str, object] = field(default_factory=dict)
+    holder: str | None = None
+    held_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from console.domain.calendar_days import IST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PaymentState, RefundState
 from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
 from console.settings.provider_access import (
     ProviderAccess,
@@ -119,6 +119,12 @@ def _find_state(provider_word: str) -> PaymentState | None:
     return row.state if row else None
 
 
+def _find_refund_state(provider_word: str) -> RefundState | None:
+    from console.providers.atom.status_codes import REFUND_REMARKS
+
+    return REFUND_REMARKS[provider_word][1] if provider_word in REFUND_REMARKS else None
+
+
 _WORDS = {
     "dialog.reconcile.about.atom": {
         "ja": "Atom にはファイルがないため、対象日に開始した決済を 1 件ずつ状態確認します。日付はインド時間です。",
@@ -179,4 +185,5 @@ PLUGIN = ProviderPlugin(
     read_settings=_read_settings,
     make_adapter=_make_adapter,
     find_payment_state=_find_state,
+    find_refund_state=_find_refund_state,
 )

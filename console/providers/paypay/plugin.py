@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from console.domain.calendar_days import JST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PaymentState, RefundState
 from console.providers.payment_plugin import AdapterArguments, DailyFiles, HintReader, ProviderPlugin, RowIndex
 from console.settings.provider_access import (
     ProviderAccess,
@@ -88,6 +88,12 @@ def _find_state(provider_word: str) -> PaymentState | None:
     return row.state if row else None
 
 
+def _find_refund_state(provider_word: str) -> RefundState | None:
+    from console.providers.paypay.result_codes import REFUND_STATES
+
+    return REFUND_STATES[provider_word][1] if provider_word in REFUND_STATES else None
+
+
 def _read_hint(body: bytes) -> "Hint":
     from console.providers.paypay.webhooks import read_notice
 
@@ -153,6 +159,7 @@ PLUGIN = ProviderPlugin(
     read_settings=_read_settings,
     make_adapter=_make_adapter,
     find_payment_state=_find_state,
+    find_refund_state=_find_refund_state,
     hints=HintReader(
         networks=lambda own_settings: own_settings.webhook_sources,
         read=_read_hint,

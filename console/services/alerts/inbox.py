@@ -2,13 +2,15 @@
 can end each of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from console.domain.alerts.rules import RULES, find_broken_rule
 from console.domain.audit_actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.alerts import find_alert_action
+from console.domain.payments.records import Payment
 from console.domain.tasks.records import Alert, AlertItem
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
@@ -17,7 +19,8 @@ from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts, candidates, outbox
 from console.store.database.engine import Transaction
-from console.store.payments import orders, payments
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import orders
 
 ACTION = AuditAction.ALERT_ACKNOWLEDGED
 KIND = alerts.KIND
@@ -33,8 +36,14 @@ class AlertService:
     resolves it and ends the stop of operations with money.
     """
 
-    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
-        self._context, self._request_ids = context, request_ids
+    def __init__(
+        self,
+        context: ServiceContext,
+        request_ids: RequestIds,
+        complete_payments: Callable[[Connection, Sequence[Payment]], Sequence[Payment]],
+    ) -> None:
+        """`complete_payments` reads the relations of payments, which decide about the action of an alert."""
+        self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
     def list_alerts(self, limit: int = MOST_COUNTED_ALERTS) -> tuple[Alert, ...]:
         """Return the open alerts, newest first, then resolved ones. Raises not_allowed."""
@@ -50,24 +59,31 @@ class AlertService:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, limit)
             ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.KIND]
-            items = self._items_by_alert(open_alerts, candidates.read_orders_with_payments(conn, ids))
+            items = self._items_by_alert(conn, open_alerts, candidates.read_orders_with_payments(conn, ids))
         return tuple(items.get(alert.id) or _make_case_item(alert) for alert in open_alerts)
 
     def _items_by_alert(
-        self, open_alerts: Sequence[Alert], facts: Sequence[candidates.OrderWithPayments]
+        self, conn: Connection, open_alerts: Sequence[Alert], facts: Sequence[candidates.OrderWithPayments]
     ) -> dict[int, AlertItem]:
-        """Return, by alert id, the alert with the action that can end it and the payment of that action. Alerts whose
+        """Return, by alert id, the alert with the action that can end it and the record of that action. Alerts whose
         rule the present facts no longer break are left out.
         """
         now, scale = self._context.now(), self._context.scale
-        findings = {order.id: find_broken_rule(order, paid, now, scale, RULES) for order, paid in facts}
-        return {
-            alert.id: AlertItem(alert, finding.action, payments.KIND, finding.payment_id)
-            for alert in open_alerts
-            if alert.subject_kind == orders.KIND
-            and (finding := findings.get(alert.subject_id)) is not None
-            and finding.rule == alert.rule_id
-        }
+        all_payments = [payment for _, paid in facts for payment in paid]
+        completed = {payment.id: payment for payment in self._complete_payments(conn, all_payments)}
+        items: dict[int, AlertItem] = {}
+        for order, stored_payments in facts:
+            paid = [completed[payment.id] for payment in stored_payments]
+            finding = find_broken_rule(order, paid, now, scale, RULES)
+            if finding is None:
+                continue
+            action = find_alert_action(order, paid, finding)
+            items |= {
+                alert.id: AlertItem(alert, action.name, action.kind, action.record_id)
+                for alert in open_alerts
+                if (alert.subject_kind, alert.subject_id) == (orders.KIND, order.id) and alert.rule_id == finding.rule
+            }
+        return items
 
     def count_unacknowledged(self) -> int:
         """Return how many of the open alerts have no acknowledgement; at most MOST_COUNTED_ALERTS open alerts are

@@ -16,6 +16,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
+from console.domain.recovery.decidable import has_expired
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_provider import CreditCheckReader
 from console.services.credit_checks import outcomes
@@ -250,7 +251,7 @@ class _PurchaseAttempt:
     def _refuse_live(self, live: CreditCheck) -> None:
         if not self._request.renew or live.state.value != "success":
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": live})
-        if live.expired_at is None or live.expired_at > self._context.now():
+        if not has_expired(live, self._context.now()):
             # A change after this request began means that another renewal was faster. This selects the error code
             # only.
             was_overtaken = live.changed_at is not None and live.changed_at >= self._checked_at

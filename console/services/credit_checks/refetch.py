@@ -12,6 +12,7 @@ from console.domain.error_reasons import LockedProblem, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckState, CreditCheck, Document
+from console.domain.recovery.decidable import refusal_reason_of_refetch
 from console.domain.service_results import RefetchResult
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import (
@@ -150,9 +151,10 @@ class _RefetchAttempt:
         record, expected_version = check_records.require_record(conn, self._id), self._expected_version
         if expected_version is not None and expected_version != record.version:
             raise make_stale_view_error(record, expected_version)
-        if record.state is not CheckState.SUCCESS or record.credit_check_id is None:
+        reason = refusal_reason_of_refetch(record)
+        if reason is not None and reason != "viewing_over":
             raise ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": record, "state": record.state.value})
-        if record.viewing_over:
+        if reason is not None:
             raise ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, {"record": record}, exit_status=3)
 
     def claim(self, _tx: Transaction, operation_id: str) -> Subject:

@@ -1,6 +1,6 @@
 """Read the data for the screen of one credit check: history, evidence, documents and allowed actions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from console.domain.audit_actions import AuditAction
@@ -8,7 +8,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.credit_checks import explain
 from console.domain.permissions import ROLES_BY_RIGHT, has_right
 from console.domain.records import (
-    Certainty,
+    CheckRelations,
     CheckState,
     CreditCheck,
     EvidenceItem,
@@ -16,6 +16,7 @@ from console.domain.records import (
     Person,
     TimelineEntry,
 )
+from console.domain.recovery.decidable import refusal_reason_of_renewal
 from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckView
 from console.services.annotations.annotations import read_annotations
@@ -28,18 +29,26 @@ from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.records import evidence
-from console.store.refunds import approvals
 
 KIND = credit_checks.KIND
-_ACTIONS = ("probe", "refetch", "resolve", "renew", "open_pdf")
+ActionReader = Callable[[Connection, str, int, Person | None, Sequence[str]], tuple[AllowedAction, ...]]
+"""Function that returns the named actions on a record (kind and id) for a person, by the decision table."""
 
 
 class CreditCheckViews:
     """Reads credit checks for their screen. After each read, an audit entry about the opening is written."""
 
-    def __init__(self, context: ServiceContext, reads: ReadLog) -> None:
+    def __init__(
+        self,
+        context: ServiceContext,
+        reads: ReadLog,
+        complete_record: Callable[[Connection, CreditCheck], CreditCheck],
+        read_actions: ActionReader,
+    ) -> None:
+        """`complete_record` reads the relations of a record; `read_actions` applies the decision table to it."""
         self._context = context
         self._reads = reads
+        self._complete_record, self._read_actions = complete_record, read_actions
 
     def read_credit_check(self, record_id: int) -> CreditCheckView:
         """Return one credit check with the data of its screen. Raises not_found, and not_allowed if a named person
@@ -48,20 +57,19 @@ class CreditCheckViews:
         context = self._context
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
-            record = check_records.require_record(conn, record_id)
-            proposal = approvals.open_proposal(conn, KIND, str(record_id))
-            awaiting = "second_person" if proposal else None
+            record = self._complete_record(conn, check_records.require_record(conn, record_id))
+            relations = record.relations or CheckRelations()
             holder = self._find_holder(conn, record)
             answers = evidence.of_subject(conn, KIND, record_id)
             view = CreditCheckView(
                 record=record,
-                explanation=explain(record, context.now(), awaiting=awaiting),
+                explanation=explain(record, context.now()),
                 timeline=read_timeline(conn, KIND, str(record_id)),
                 evidence=answers,
                 documents=evidence.documents_of(conn, KIND, record_id, record.pdf_file_path),
-                actions=tuple(self._make_action(name, record, person, holder) for name in _ACTIONS),
+                actions=self._list_actions(conn, record, person),
                 holder=holder,
-                awaiting=awaiting,
+                awaiting="second_person" if relations.awaits_second_person else None,
                 last_answer_at=_last_answer_at(answers),
                 history=credit_checks.by_number(conn, record.corporation_number),
                 **read_annotations(context, conn, KIND, record_id),
@@ -94,48 +102,28 @@ class CreditCheckViews:
             return None
         return leases.holder_of(conn, f"alarmbox_credit_check_{record.client_id}")
 
-    def _make_action(
-        self, name: str, record: CreditCheck, person: Person | None, holder: LeaseHolder | None
-    ) -> AllowedAction:
-        """Return whether the person may run the action `name` on the record, and if not, the reason. The service that
-        runs the action checks this again.
+    def _list_actions(
+        self, conn: Connection, record: CreditCheck, person: Person | None
+    ) -> tuple[AllowedAction, ...]:
+        """Return the actions of the screen. Their rules are those of the decision table, and those of a renewal and
+        of a stored PDF; the service that runs an action checks the same rules again.
         """
-        reason = self._refusal_reason(name, record) or (
-            ErrorCode.IN_PROGRESS if holder and name != "open_pdf" else None
-        )
+        by_table = self._read_actions(conn, KIND, record.id, person, ("probe", "refetch", "resolve"))
+        renewal_reason = refusal_reason_of_renewal(record, self._context.now())
+        renewal_facts = {"until": record.expired_at, "holder": None}
+        renewal = self._make_action("renew", "purchase", renewal_reason, person, renewal_facts)
+        pdf_reason = None if record.pdf_file_path else "no_pdf"
+        return (*by_table, renewal, self._make_action("open_pdf", "read", pdf_reason, person, {}))
+
+    @staticmethod
+    def _make_action(
+        name: str, right: str, reason: str | None, person: Person | None, facts: Mapping[str, object]
+    ) -> AllowedAction:
         if reason is not None:
-            return AllowedAction(name, False, f"reason.{reason}", self._make_facts(record, holder))
-        right = {"renew": "purchase", "open_pdf": "read"}.get(name, name)
+            return AllowedAction(name, False, f"reason.{reason}", facts)
         if person is not None and not has_right(person, right):
-            needs = {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))}
-            return AllowedAction(name, False, "reason.role", needs)
+            return AllowedAction(name, False, "reason.role", {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))})
         return AllowedAction(name, True)
-
-    def _make_facts(self, record: CreditCheck, holder: LeaseHolder | None) -> dict[str, object]:
-        return {"until": record.expired_at, "holder": holder.operator if holder else None}
-
-    def _refusal_reason(self, name: str, record: CreditCheck) -> str | None:
-        is_bought = record.state is CheckState.SUCCESS
-        rules: dict[str, Callable[[], str | None]] = {
-            "probe": lambda: None,
-            "refetch": lambda: (
-                None
-                if is_bought and not record.viewing_over
-                else ("viewing_over" if record.viewing_over else "not_bought")
-            ),
-            "resolve": lambda: None if record.certainty is Certainty.UNKNOWN else "outcome_known",
-            "renew": lambda: self._find_renewal_refusal(record),
-            "open_pdf": lambda: None if record.pdf_file_path else "no_pdf",
-        }
-        return rules[name]()
-
-    def _find_renewal_refusal(self, record: CreditCheck) -> str | None:
-        if record.state is not CheckState.SUCCESS:
-            return "not_bought"
-        if not record.live:
-            return "not_live"
-        is_expired = record.expired_at is not None and record.expired_at <= self._context.now()
-        return None if is_expired else ErrorCode.NOT_EXPIRED
 
 
 def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[TimelineEntry, ...]:

@@ -4,7 +4,7 @@ until it succeeds.
 
 from console.domain.audit_actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import refusal_reason_of_order_move
@@ -75,14 +75,6 @@ def _require_movable(context: ServiceContext, payment_id: int) -> None:
 def list_paid_payments(conn: Connection, order: Order) -> list[Payment]:
     """Return the payments of an order that are in a paid state."""
     return [payment for payment in payments.of_order(conn, order.id) if payment.state in PAID_STATES]
-
-
-def is_order_covered(paid_payments: list[Payment], order: Order) -> bool:
-    """True if all these payments are in the order's currency and the sum of their paid amounts is at least the
-    order's total.
-    """
-    is_one_currency = all(payment.currency == order.currency for payment in paid_payments)
-    return is_one_currency and sum(payment.captured_minor for payment in paid_payments) >= order.total_minor
 
 
 @orders.run_again_if_stale()

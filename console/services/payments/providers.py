@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PaymentState, RefundState
 from console.providers import payment_plugin
 from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
 from console.providers.payment_provider import PaymentProvider, PaymentReader
@@ -89,3 +89,9 @@ def find_state(provider: str, provider_word: str | None) -> PaymentState | None:
     if plugin is not None:
         return plugin.find_payment_state(provider_word)
     return STATE_BY_NOTICE_TYPE.get(provider_word)
+
+
+def find_refund_state(provider: str, provider_word: str | None) -> RefundState | None:
+    """Return our refund state for the provider's own name of a refund's state; None for an unknown name or None."""
+    plugin = payment_plugin.find_plugin(provider)
+    return plugin.find_refund_state(provider_word) if plugin is not None and provider_word is not None else None

@@ -2,31 +2,28 @@
 its money, its history and the allowed actions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol, TypeVar
 
-from console.domain.alerts.rules import RULES, BrokenRule, find_broken_rule
+from console.domain.alerts.rules import RULES, find_broken_rule
 from console.domain.audit_actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explanations.alerts import explain_alert
+from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.payments import explain_order, explain_payment
-from console.domain.payments.consistency import PAID_STATES, compare_sides, money_parts
-from console.domain.payments.records import Account, Order, OrderState, Payment
+from console.domain.payments.consistency import compare_sides, money_parts
+from console.domain.payments.records import Account, Order, Payment, PaymentRelations
 from console.domain.payments.service_results import OrderView, PaymentView, SetAsideItem
 from console.domain.payments.states import PaymentState
-from console.domain.permissions import ROLES_BY_RIGHT, has_right
-from console.domain.records import Certainty, LeaseHolder, Person, WorkReason, WorkState
-from console.domain.service_results import AllowedAction, Explanation
-from console.domain.tasks.records import Alert, AlertItem
+from console.domain.records import LeaseHolder
+from console.domain.tasks.records import AlertItem
 from console.domain.tasks.saga_progress import SagaView, saga_view
-from console.domain.tasks.states import SagaState
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import ReadLog
-from console.services.credit_checks.view import read_timeline
+from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.probe import lease_name
-from console.services.payments.providers import find_state
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
@@ -34,28 +31,37 @@ from console.store.operations import journal, leases
 from console.store.payments import account_limits as accounts
 from console.store.payments import orders, payments, set_asides
 from console.store.records import evidence
-from console.store.refunds import approvals, refunds
+from console.store.refunds import refunds
 from console.store.tasks import sagas
 
+R = TypeVar("R", Order, Payment)
 KIND = payments.KIND
 MOST_ROWS_PER_PAGE = 1_000
 _ACTIONS = ("probe", "refund", "resolve", "move_order")
-_RIGHTS = {"refund": "refund_request", "move_order": "probe"}
-# Reasons for which people may decide although the outcome is known.
-RESOLVABLE_REASONS = (
-    WorkReason.REVERSED,
-    WorkReason.CONTRADICTED,
-    WorkReason.AMOUNT_DIFFERS,
-    WorkReason.OTHER_PAYMENT,
-)
+
+
+class RecordCompleter(Protocol):
+    """Function that returns a record with its relations."""
+
+    def __call__(self, conn: Connection, record: R, /) -> R: ...
 
 
 class PaymentViews:
     """Reads payments and orders for their screens. After each read, an audit entry says who opened the record."""
 
-    def __init__(self, context: ServiceContext, reads: ReadLog) -> None:
+    def __init__(
+        self,
+        context: ServiceContext,
+        reads: ReadLog,
+        complete_record: RecordCompleter,
+        read_actions: ActionReader,
+    ) -> None:
+        """`complete_record` reads the relations of a payment or an order; `read_actions` applies the decision table
+        to it.
+        """
         self._context = context
         self._reads = reads
+        self._complete_record, self._read_actions = complete_record, read_actions
 
     def read_payment(self, payment_id: int) -> PaymentView:
         """Return one payment with the data of its screen. Raises not_found, and not_allowed if the acting person may
@@ -64,30 +70,27 @@ class PaymentViews:
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
-            record = _require_payment(conn, payment_id)
-            order = orders.find(conn, record.order_id) if record.order_id is not None else None
-            proposal = approvals.open_proposal(conn, KIND, str(payment_id))
+            record = self._complete_record(conn, _require_payment(conn, payment_id))
+            relations = record.relations or PaymentRelations()
+            order = relations.order
             holder = _find_holder(conn, record)
             history = read_timeline(conn, KIND, str(payment_id))
-            payment_refunds = refunds.of_payment(conn, payment_id, journal.lapsed_subjects(conn, refunds.KIND))
-            awaiting = "second_person" if proposal else None
-            provider_meaning = find_state(record.provider, record.provider_state)
             view = PaymentView(
                 record=record,
-                explanation=explain_payment(record, now, order=order, awaiting=awaiting),
+                explanation=explain_payment(record, now),
                 sides=compare_sides(
-                    record, order, provider_meaning, now, source=history[-1].actor if history else None
+                    record, order, relations.provider_meaning, now, source=history[-1].actor if history else None
                 ),
-                money=money_parts(record, payment_refunds),
+                money=money_parts(record, relations.refunds),
                 order=order,
-                refunds=payment_refunds,
+                refunds=relations.refunds,
                 set_asides=set_asides.of_payment(conn, payment_id),
                 timeline=history,
                 newest_events=read_newest_events(context, conn, KIND, payment_id),
                 evidence=evidence.of_subject(conn, KIND, payment_id),
-                actions=tuple(_make_action(name, record, order, person, holder) for name in _ACTIONS),
+                actions=self._read_actions(conn, KIND, payment_id, person, _ACTIONS),
                 holder=holder,
-                awaiting=awaiting,
+                awaiting="second_person" if relations.awaits_second_person else None,
                 **read_annotations(context, conn, KIND, payment_id),
             )
         self._reads.record_opening(AuditAction.PAYMENT_OPENED, KIND, payment_id)
@@ -100,23 +103,17 @@ class PaymentViews:
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
-            record = orders.find(conn, order_id)
-            if record is None:
+            stored_order = orders.find(conn, order_id)
+            if stored_order is None:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.KIND, "id": str(order_id)})
+            record = self._complete_record(conn, stored_order)
             order_payments = payments.of_order(conn, order_id, journal.lapsed_subjects(conn, KIND))
             order_sagas = _list_sagas(conn, order_payments, context.now())
-            is_cancelled_unpaid = record.state is OrderState.CANCELLED and any(
-                timeout_start.CANCELLED_ORDER_FACT in saga.record.facts for saga in order_sagas
-            )
-            is_stuck = any(saga.record.state is SagaState.STUCK for saga in order_sagas)
-            state_explanation = explain_order(
-                record, context.now(), unpaid=is_cancelled_unpaid, is_saga_stuck=is_stuck
-            )
-            explanation, alert = _find_order_alert(context, conn, record, order_payments, state_explanation)
+            explanation = explain_order(record, context.now())
             view = OrderView(
                 record=record,
                 explanation=explanation,
-                alert=alert,
+                alert=_find_order_alert(conn, record, self._context),
                 payments=order_payments,
                 refunds=refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND)),
                 timeline=read_timeline(conn, orders.KIND, str(order_id)),
@@ -174,79 +171,17 @@ def _find_holder(conn: Connection, record: Payment) -> LeaseHolder | None:
     return holder
 
 
-def _make_action(
-    name: str, record: Payment, order: Order | None, person: Person | None, holder: LeaseHolder | None
-) -> AllowedAction:
-    """Return the action `name`, and whether the person may run it now; if not, with the reason. The service that runs
-    the action checks this again.
+def _find_order_alert(conn: Connection, order: Order, context: ServiceContext) -> AlertItem | None:
+    """Return the order's open alert with the action that ends it; None if no alert is open, or if the order's facts
+    no longer break the alert's rule.
     """
-    is_leased = holder is not None and name in ("probe", "resolve")
-    reason = _refusal_reason(name, record, order) or (ErrorCode.IN_PROGRESS if is_leased else None)
-    if reason is not None:
-        facts = (
-            {"holder": holder.operator, "since": holder.since} if holder and reason == ErrorCode.IN_PROGRESS else {}
-        )
-        return AllowedAction(name, False, f"reason.{reason}", facts)
-    right = _RIGHTS.get(name, name)
-    if person is not None and not has_right(person, right):
-        return AllowedAction(name, False, "reason.role", {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))})
-    return AllowedAction(name, True)
-
-
-def _refusal_reason(name: str, record: Payment, order: Order | None) -> str | None:
-    rules: dict[str, Callable[[], str | None]] = {
-        "probe": lambda: None,
-        "refund": lambda: _not_refundable(record),
-        "resolve": lambda: None if is_resolvable(record) else "outcome_known",
-        "move_order": lambda: _not_movable(record, order),
-    }
-    return rules[name]()
-
-
-def is_resolvable(record: Payment) -> bool:
-    """True if people can decide about the payment: its outcome is unknown, it waits for a review with a reason of
-    RESOLVABLE_REASONS, or it is paid.
-    """
-    is_in_review = record.work.state is WorkState.NEEDS_REVIEW and record.work.reason in RESOLVABLE_REASONS
-    return record.certainty is Certainty.UNKNOWN or is_in_review or record.state in PAID_STATES
-
-
-def _not_refundable(record: Payment) -> str | None:
-    if record.certainty is Certainty.UNKNOWN:
-        return "payment_unknown"
-    if record.state not in PAID_STATES:
-        return "payment_not_paid"
-    return None if record.refundable_minor or record.set_aside_minor else "payment_nothing_left"
-
-
-def _not_movable(record: Payment, order: Order | None) -> str | None:
-    if order is None:
-        return "payment_no_order"
-    if record.state not in PAID_STATES:
-        return "payment_not_paid"
-    return None if order.state is OrderState.PENDING else "order_knows"
-
-
-def _find_order_alert(
-    context: ServiceContext, conn: Connection, order: Order, paid_by: Sequence[Payment], otherwise: Explanation
-) -> tuple[Explanation, AlertItem | None]:
-    """Return the order's open alert with its explanation. If no alert is open, or if the order's facts no longer
-    break the alert's rule, return `otherwise` and None.
-    """
-    open_alerts, now = _open_alerts(conn, order), context.now()
-    finding = find_broken_rule(order, paid_by, now, context.scale, RULES) if open_alerts else None
-    alert = next(
-        (candidate for candidate in open_alerts if finding is not None and candidate.rule_id == finding.rule), None
-    )
-    if alert is None or finding is None:
-        return otherwise, None
-    return explain_alert(order, paid_by, finding, alert.detected_at, now), _alert_item(alert, finding)
-
-
-def _open_alerts(conn: Connection, order: Order) -> list[Alert]:
+    relations = order.relations
+    if relations is None or relations.alert_rule is None:
+        return None
+    finding = find_broken_rule(order, relations.payments, context.now(), context.scale, RULES)
     open_alerts = alerts.open_of_subjects(conn, orders.KIND, (order.id,)).get(order.id, [])
-    return [alert for alert in open_alerts if alert.rule_id in RULES]
-
-
-def _alert_item(alert: Alert, finding: BrokenRule) -> AlertItem:
-    return AlertItem(alert, finding.action, payments.KIND, finding.payment_id)
+    alert = next((candidate for candidate in open_alerts if candidate.rule_id == relations.alert_rule), None)
+    if finding is None or alert is None:
+        return None
+    action = find_alert_action(order, relations.payments, finding)
+    return AlertItem(alert, action.name, action.kind, action.record_id)

@@ -2,16 +2,23 @@
 once; no provider is called, and nothing is written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypedDict
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES, is_answer_old
+from console.domain.payments.consistency import (
+    ENDED_UNPAID_STATES,
+    PAID_STATES,
+    WAITING_STATES,
+    is_answer_old,
+    is_order_covered,
+)
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState
-from console.domain.records import Certainty, CreditCheck, Person
-from console.domain.recovery.decision_table import all_choices
+from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, Person
+from console.domain.recovery.decision_table import all_choices, allowed_action
 from console.domain.recovery.records import (
     CanAsk,
     Choice,
@@ -20,6 +27,7 @@ from console.domain.recovery.records import (
     ProviderStatement,
     RecoverableRecord,
 )
+from console.domain.service_results import AllowedAction
 from console.domain.tasks.records import Take
 from console.services.credit_checks import refetch
 from console.services.credit_checks.provider import CreditVendorSource
@@ -32,7 +40,7 @@ from console.services.refunds.request import RefundRequests
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
-from console.store.payments import orders, payments
+from console.store.payments import currency_limits, orders, payments
 from console.store.records import any_record
 from console.store.records import assignments as takes
 from console.store.refunds import approvals, refunds
@@ -95,14 +103,19 @@ class Choices:
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
         now, can_ask = self._context.now(), self._can_ask(probed_payment)
+        running = _find_running(conn, kind, record_id) or (
+            _find_running(conn, payments.KIND, probed_payment.id) if probed_payment is not None else None
+        )
+        lease_holder = (
+            leases.holder_of(conn, _make_lease_name(record, probed_payment)) if probed_payment is not None else None
+        )
         facts = ChoiceFacts(
             record,
             now,
             person,
-            is_call_running=_is_running(conn, kind, record_id)
-            or _is_running(conn, payments.KIND, probed_payment.id if probed_payment else 0),
-            is_leased=probed_payment is not None
-            and leases.holder_of(conn, _make_lease_name(record, probed_payment)) is not None,
+            is_call_running=running is not None,
+            is_leased=lease_holder is not None,
+            **_holder_facts(running, lease_holder),
             can_ask=can_ask,
             statement=_find_last_statement(record, now)
             if can_ask is CanAsk.YES and isinstance(record, Payment)
@@ -118,12 +131,15 @@ class Choices:
         self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
     ) -> ChoiceFacts:
         live_check = credit_checks.find_live(conn, record.client_id, record.corporation_number)
+        running = _find_running(conn, credit_checks.KIND, record.id)
+        lease_holder = leases.holder_of(conn, refetch.lease_name(record.id))
         return ChoiceFacts(
             record,
             self._context.now(),
             person,
-            is_call_running=_is_running(conn, credit_checks.KIND, record.id),
-            is_leased=leases.holder_of(conn, refetch.lease_name(record.id)) is not None,
+            is_call_running=running is not None,
+            is_leased=lease_holder is not None,
+            **_holder_facts(running, lease_holder),
             can_ask=self._can_ask_check(),
             proposed=_find_open_proposal(conn, credit_checks.KIND, record.id),
             taken=take,
@@ -151,19 +167,29 @@ class Choices:
         refund can be requested, and whether the order's total is covered.
         """
         payment, order = facts.payment, facts.order
-        is_covered = order is not None and order_status.is_order_covered(
-            order_status.list_paid_payments(conn, order), order
-        )
+        is_covered = order is not None and is_order_covered(order_status.list_paid_payments(conn, order), order)
         if payment is None:
             return replace(facts, covered=is_covered)
         lapsed = journal.lapsed_subjects(conn, refunds.KIND)
         payment_refunds = refunds.of_payment(conn, payment.id, lapsed)
+        limited = currency_limits.limits_of(conn, payment.currency)
+        refusal, refusal_facts = self._refund_requests.find_refusal(conn, payment, payment_refunds, limited)
         return replace(
             facts,
             covered=is_covered,
             refunds=payment_refunds,
-            refund_off=self._refund_requests.find_refusal_code(conn, payment),
+            refund_off=refusal,
+            refund_off_facts=refusal_facts,
         )
+
+    def read_actions(
+        self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
+    ) -> tuple[AllowedAction, ...]:
+        """Return the actions `names` of a screen on the record, each with the reason if it is not possible now, read
+        on the caller's connection. `person` is the acting person, None if reading needs no name. Raises not_found.
+        """
+        facts = self.read_facts_in_transaction(conn, kind, record_id, person)
+        return tuple(allowed_action(facts, name) for name in names)
 
 
 def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment | None:
@@ -202,9 +228,22 @@ def _make_lease_name(record: RecoverableRecord, payment: Payment) -> str:
     return name(payment.id)
 
 
-def _is_running(conn: Connection, kind: str, record_id: int) -> bool:
-    running_operation = journal.find_running(conn, kind, record_id)
-    return running_operation is not None and journal.has_effect(running_operation.action)
+def _find_running(conn: Connection, kind: str, record_id: int) -> Operation | None:
+    """Return the running operation on the record that costs or moves money; None if there is none."""
+    operation = journal.find_running(conn, kind, record_id)
+    return operation if operation is not None and journal.has_effect(operation.action) else None
+
+
+class _HolderFacts(TypedDict, total=False):
+    holder: str
+    held_since: datetime
+
+
+def _holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _HolderFacts:
+    """Return the person who works on the record, and since when; nothing if there is nobody."""
+    if running is not None:
+        return {"holder": running.operator, "held_since": running.started_at}
+    return {} if lease_holder is None else {"holder": lease_holder.operator, "held_since": lease_holder.since}
 
 
 def _find_open_proposal(conn: Connection, kind: str, record_id: int) -> OpenProposal | None:

@@ -1,16 +1,16 @@
 """Read the queues of waiting records: pages and counts of the queues, unfinished operations, and leases in force."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
 from console.domain.desk_requests import PRESENCE_LEASE
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explanations.credit_checks import explain
-from console.domain.payments.records import Order, Payment, Refund
-from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, WorkState
-from console.domain.service_results import Explanation, FeedMark, NextStep, QueueCount
+from console.domain.explanations.records import explain_record
+from console.domain.payments.records import Payment, Refund
+from console.domain.records import LeaseHolder, Operation, WorkState
+from console.domain.service_results import FeedMark, NextStep, QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
@@ -23,7 +23,6 @@ from console.store.queues.queues import QueuePosition
 from console.store.queues.table_queries import QueuedRecord
 from console.store.records import any_record
 from console.store.records import assignments as takes
-from console.store.refunds import approvals
 
 MOST_ROWS_PER_PAGE = 1_000
 _CURSOR_TIME = "%Y%m%dT%H%M%S%f"
@@ -34,8 +33,14 @@ class Queues:
     `read_changes` raises not_allowed if the acting person may not read.
     """
 
-    def __init__(self, context: ServiceContext) -> None:
+    def __init__(
+        self,
+        context: ServiceContext,
+        complete_records: Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]],
+    ) -> None:
+        """`complete_records` reads the relations of records, by which they are explained."""
         self._context = context
+        self._complete_records = complete_records
 
     def read_page(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
         """Return one page of the queue `name`; the records that need a person come first, and then the oldest.
@@ -51,17 +56,13 @@ class Queues:
             positioned_records = queues.queue_page(
                 conn, name, _read_cursor(after), limit, journal.lapsed_by_kind(conn)
             )
-            awaited_ids = _find_ids_awaiting_decision(conn, positioned_records)
-        items = tuple(
-            self._make_queue_item(record, awaited_ids.get(place.kind, frozenset()))
-            for place, record in positioned_records
-        )
+            records = self._complete_records(conn, [record for _, record in positioned_records])
+        items = tuple(self._make_queue_item(record) for record in records)
         has_more = len(positioned_records) == limit
         return QueuePage(name, items, _format_cursor(positioned_records[-1][0]) if has_more else None)
 
-    def _make_queue_item(self, record: QueuedRecord, awaited_ids: frozenset[str]) -> QueueItem:
-        awaiting = "second_person" if str(record.id) in awaited_ids else None
-        return QueueItem(record, _make_explanation(record, self._context.now(), awaiting), record.state_since)
+    def _make_queue_item(self, record: QueuedRecord) -> QueueItem:
+        return QueueItem(record, explain_record(record, self._context.now()), record.state_since)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most COUNT_CAP) and the time since which its oldest
@@ -83,9 +84,12 @@ class Queues:
             context.find_reading_person(conn)
             lapsed = journal.lapsed_by_kind(conn)
             holders = {holder.name: holder for holder in leases.holders(conn)}
+            operations = journal.unfinished_operations(conn)
+            stored = [_find_record(conn, operation, lapsed) for operation in operations]
+            completed = iter(self._complete_records(conn, [record for record in stored if record is not None]))
             unfinished = [
-                (operation, _find_record(conn, operation, lapsed))
-                for operation in journal.unfinished_operations(conn)
+                (operation, next(completed) if record is not None else None)
+                for operation, record in zip(operations, stored, strict=True)
             ]
         return tuple(
             UnfinishedWork(
@@ -120,32 +124,6 @@ class Queues:
             return change_feed.changes_since(conn, after)
 
 
-def _make_explanation(record: QueuedRecord, now: datetime, awaiting: str | None = None) -> Explanation:
-    if isinstance(record, CreditCheck):
-        return explain(record, now, awaiting=awaiting)
-    # imported late, because a queue of credit checks doesn't need this module
-    from console.domain.explanations import payments as words
-
-    if isinstance(record, Order):
-        return words.explain_order(record, now)
-    if isinstance(record, Payment):
-        return words.explain_payment(record, now, awaiting=awaiting)
-    return words.explain_refund(record, now, awaiting=awaiting)
-
-
-def _find_ids_awaiting_decision(
-    conn: Connection, positioned_records: Sequence[tuple[QueuePosition, QueuedRecord]]
-) -> Mapping[str, frozenset[str]]:
-    """Return, by record kind, the ids (as text) of those records with an unknown outcome about which one person has
-    decided and a second person must still decide.
-    """
-    undecided_ids: dict[str, list[str]] = {}
-    for place, record in positioned_records:
-        if not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN:
-            undecided_ids.setdefault(place.kind, []).append(str(record.id))
-    return {kind: approvals.subjects_with_proposal(conn, kind, ids) for kind, ids in undecided_ids.items()}
-
-
 def _find_record(conn: Connection, operation: Operation, lapsed: queues.LapsedIds) -> QueuedRecord | None:
     """Return the operation's record; None if it is missing. If the operation has lapsed (its process ended without
     recording an answer), the record is returned with an unknown outcome.
@@ -163,7 +141,7 @@ def _find_lease(operation: Operation, record: QueuedRecord | None) -> str:
 
 
 def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
-    return _make_explanation(record, now).next_step if record else NextStep("next.resolve_operation")
+    return explain_record(record, now).next_step if record else NextStep("next.resolve_operation")
 
 
 def _format_cursor(place: QueuePosition) -> str:

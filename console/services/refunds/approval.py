@@ -15,6 +15,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.permissions import is_same_person
 from console.domain.records import Certainty, Work, WorkState
+from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
 from console.providers.payment_provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
@@ -122,10 +123,7 @@ class RefundDecisions:
         """Raise an error if the refund waits for no decision or this person may not approve it: same_person,
         stale_view, not_allowed, already_decided, in_progress.
         """
-        require_requested(conn, refund)
-        for earlier_person in (refund.maker, *refund.checkers):
-            if is_same_person(person, earlier_person):
-                raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": earlier_person})
+        _refuse_decision(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)
         if not refund_rules.is_active(self._context, conn, refund.maker):
@@ -191,9 +189,7 @@ class RefundDecisions:
             person = self._context.require_right("refund_approve").name
 
             def refuse(refund: Refund, conn: Connection) -> None:
-                require_requested(conn, refund)
-                if is_same_person(person, refund.maker):
-                    raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": refund.maker})
+                _refuse_decision(conn, refund, person, self._context.now(), is_approval=False)
                 if expected_version is not None and expected_version != refund.version:
                     raise refund_records.make_stale_view_error(refund, expected_version)
 
@@ -208,23 +204,23 @@ class RefundDecisions:
             person = self._context.require_right("refund_withdraw").name
 
             def refuse(refund: Refund, conn: Connection) -> None:
-                if not is_same_person(person, refund.maker):
-                    facts: NotAllowed = {
-                        "record": refund,
-                        "reason": NotAllowedReason.NOT_MAKER,
-                        "maker": refund.maker,
-                    }
-                    raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
-                if refund.state not in (_R.REQUESTED, _R.APPROVED):
-                    require_requested(conn, refund)
-                # The similar refund that the provider reports as running may be this refund.
-                if refund.error_code == THROTTLE_REASON:
-                    raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": THROTTLE_REASON})
-                # The refund was sent, and the provider contradicts its state here.
-                if refund.work.reason in refund_rules.CONTRADICTED_REASONS:
-                    raise ConsoleError(
-                        ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.NOTHING_CONTRADICTED}
-                    )
+                match find_withdrawal_refusal(refund, person):
+                    case "refund_not_maker":
+                        facts: NotAllowed = {
+                            "record": refund,
+                            "reason": NotAllowedReason.NOT_MAKER,
+                            "maker": refund.maker,
+                        }
+                        raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
+                    case "refund_decided":
+                        require_requested(conn, refund)
+                    case "refund_perhaps_sent":
+                        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": THROTTLE_REASON})
+                    case "refund_contradicted":
+                        raise ConsoleError(
+                            ErrorCode.IN_PROGRESS,
+                            {"record": refund, "reason": InProgressReason.NOTHING_CONTRADICTED},
+                        )
 
             return self._end_request(refund_id, _R.WITHDRAWN, refuse)
 
@@ -292,6 +288,18 @@ def require_requested(conn: Connection, refund: Refund) -> None:
     if refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
         refund_records.refuse_running(conn, refund)
     raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
+
+
+def _refuse_decision(conn: Connection, refund: Refund, person: str, now: datetime, *, is_approval: bool) -> None:
+    """Raise same_person, already_decided or in_progress if this person can't approve or reject the refund. Its expiry
+    is judged separately, by the server's clock.
+    """
+    reason = find_decision_refusal(refund, person, now, is_approval=is_approval)
+    if reason == "refund_decided":
+        require_requested(conn, refund)
+    if reason in ("refund_own", "refund_approved_by_you"):
+        first = next(one for one in (refund.maker, *refund.checkers) if is_same_person(person, one))
+        raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": first})
 
 
 def _is_among(person: str, people: tuple[str, ...]) -> bool:

@@ -14,6 +14,8 @@ from console.domain.error_reasons import (
     AmountProblem,
     ExceedsReason,
     InProgressReason,
+    LimitReason,
+    NotAllowedReason,
     PossibleRepeatReason,
     RefundRule,
     UsageProblem,
@@ -22,7 +24,7 @@ from console.domain.error_reasons import (
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
 from console.domain.payments.consistency import PAID_STATES, money_parts
-from console.domain.payments.records import Payment, Refund, RefundRequest, SetAside, SetAsideState
+from console.domain.payments.records import Limits, Payment, Refund, RefundRequest, SetAside, SetAsideState
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.domain.permissions import APPROVER, has_right, is_same_person
 from console.domain.records import Certainty
@@ -59,6 +61,13 @@ _REASON_OF_RULE: Mapping[RefundRule, str] = {
     WindowReason.WINDOW: "refund_window_over",
 }
 """For each rule that no smaller amount would satisfy: the last part of its wording key, `reason.…`."""
+_REASON_OF_BROKEN_APPROVAL: Mapping[RefundRule, str] = {
+    **_REASON_OF_RULE,
+    WindowReason.PARTIAL: "refund_partial",
+    LimitReason.PER_REFUND: "refund_over_limit",
+    NotAllowedReason.MAKER_ACTIVE: "refund_maker_inactive",
+}
+"""For each rule that an approval checks: the last part of its wording key, `reason.…`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +125,70 @@ class RefundRequests:
             read_at=now,
         )
 
-    def find_refusal_code(self, conn: Connection, payment: Payment) -> str | None:
-        """Return the code of the reason why no refund of this payment can be requested now; None if one can."""
-        refund_facts = refund_rules.read_facts(self._context, conn, payment, self._context.operator or "")
-        return self._check_all(conn, refund_facts, payment.refundable_minor)[1]
+    def find_refusal(
+        self, conn: Connection, payment: Payment, payment_refunds: Sequence[Refund], limited: Limits
+    ) -> tuple[str | None, Mapping[str, object]]:
+        """Return the code of the reason why no refund of this payment can be requested now (None if one can), and the
+        facts of that reason. The same rules refuse a request. `payment_refunds` are the payment's refunds, newest
+        first; `limited` are the limits of its currency. If only money set aside is left, its refund is judged.
+        """
+        refund_facts = RefundFacts(
+            payment=payment,
+            order=None,
+            refunds=tuple(payment_refunds),
+            limits=limited,
+            maker="",
+            today_minor=0,
+            is_maker_active=True,  # rules about a person don't refuse everybody
+            contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
+            now=self._context.now(),
+        )
+        is_only_aside = payment.refundable_minor <= 0 < payment.set_aside_minor
+        aside = payment.set_aside_minor if is_only_aside else None
+        _, code, facts = self._check_all(conn, refund_facts, aside or payment.refundable_minor, aside)
+        return code, facts
+
+    def find_approval_refusal(
+        self, conn: Connection, refund: Refund, payment: Payment, payment_refunds: Sequence[Refund], limited: Limits
+    ) -> str | None:
+        """Return the code of the reason why nobody can approve this requested refund now; None if an approver can.
+        The same rules refuse an approval. The arguments are those of `find_refusal`.
+        """
+        try:
+            reader = self._payment_providers.get_reader(payment.provider)
+        except ConsoleError:
+            return None  # this desk can't judge; the desk or worker that approves can
+        refund_facts = RefundFacts(
+            payment=payment,
+            order=None,
+            refunds=tuple(payment_refunds),
+            limits=limited,
+            maker=refund.maker,
+            today_minor=0,
+            is_maker_active=refund_rules.is_active(self._context, conn, refund.maker),
+            contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
+            now=self._context.now(),
+        )
+        checks = refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)
+        broken = next((check.rule for check in checks if not check.holds), None)
+        return None if broken is None else _reason_of(broken, payment)
 
     def _check_all(
-        self, conn: Connection, refund_facts: RefundFacts, minor: int
+        self, conn: Connection, refund_facts: RefundFacts, minor: int, aside: int | None = None
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
         """Return three values: the checks of all rules; the code of the reason why no refund of any amount can be
-        requested now (None if one can); and the facts of that reason.
+        requested now (None if one can); and the facts of that reason. `aside` is the amount of the set-aside to
+        refund, None for another part of the payment.
         """
         context, payment = self._context, refund_facts.payment
         try:
-            refund_rules.require_two_person_database(context, payment)
             reader = self._payment_providers.get_reader(payment.provider)
+            refund_rules.require_two_person_database(context, payment)
         except ConsoleError as unfit:
             reason = "refund_sqlite" if unfit.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
             return (), reason, {"provider": payment.provider}
         lost_refunds = refund_rules.find_lost_refunds(context, conn, payment.id)
-        checks = refund_rules.check_rules(refund_facts, max(minor, 1), reader, is_request=True)
+        checks = refund_rules.check_rules(refund_facts, max(minor, 1), reader, is_request=True, aside=aside)
         if lost_refunds:
             return checks, "refund_only_desk_knows", {"operation": lost_refunds[0].operation_id}
         if refund_facts.open_refund is not None and refund_facts.open_refund.certainty is Certainty.UNKNOWN:
@@ -150,7 +203,7 @@ class RefundRequests:
         )
         return (
             checks,
-            _REASON_OF_RULE[broken_check.rule] if broken_check else None,
+            _reason_of(broken_check.rule, payment) if broken_check else None,
             broken_check.facts if broken_check else {},
         )
 
@@ -338,6 +391,13 @@ def make_seen_facts(refund_facts: RefundFacts) -> dict[str, object]:
         "order_total_minor": order.total_minor if order else None,
         "version": payment.version,
     }
+
+
+def _reason_of(broken: RefundRule, payment: Payment) -> str:
+    """Return the last part of the wording key for a broken rule. A payment with an unknown outcome may be paid."""
+    if broken == ExceedsReason.PAID and payment.certainty is Certainty.UNKNOWN:
+        return "payment_unknown"
+    return _REASON_OF_BROKEN_APPROVAL[broken]
 
 
 def _find_set_aside(conn: Connection, request: RefundRequest, minor: int) -> SetAside | None:

@@ -2,7 +2,7 @@
 the first broken rule refuses the refund.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,8 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty, WorkReason
+from console.domain.records import Certainty
+from console.domain.recovery.decidable import CONTRADICTED_REASONS
 from console.providers.payment_provider import PaymentCapabilities, PaymentReader
 from console.services.process.context import WORKER, ServiceContext
 from console.services.refunds.records import RefundWithPayment
@@ -35,7 +36,6 @@ from console.store.refunds import refunds
 from console.store.spool.spool import Intent
 
 KIND = refunds.KIND
-CONTRADICTED_REASONS = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
 ACCEPTED_STATES = frozenset({RefundState.SUBMITTED, RefundState.COMPLETED})
 _CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
     ExceedsReason: ErrorCode.EXCEEDS_CAPTURED,
@@ -95,15 +95,20 @@ def read_facts(context: ServiceContext, conn: Connection, payment: Payment, make
         maker=maker,
         today_minor=refunds.sum_of_maker_since(conn, maker, payment.currency, midnight),
         is_maker_active=is_active(context, conn, maker),
-        contradicted_refund=next(
-            (
-                refund
-                for refund in payment_refunds
-                if refund.work.reason in CONTRADICTED_REASONS and refund.state not in _OPEN_STATES
-            ),
-            None,
-        ),
+        contradicted_refund=find_contradicted_refund(payment_refunds),
         now=now,
+    )
+
+
+def find_contradicted_refund(payment_refunds: Sequence[Refund]) -> Refund | None:
+    """Return an ended refund of a payment whose state the provider contradicts; None if there is none."""
+    return next(
+        (
+            refund
+            for refund in payment_refunds
+            if refund.work.reason in CONTRADICTED_REASONS and refund.state not in _OPEN_STATES
+        ),
+        None,
     )
 
 

@@ -2,25 +2,26 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from console.domain.audit_actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
-from console.domain.payments.consistency import compare_sides, money_parts
-from console.domain.payments.records import Order, Payment, Refund
-from console.domain.payments.service_results import ApprovalInbox, ComparedSide, RefundView, RiskSignal, RuleCheck
+from console.domain.payments.consistency import compare_refund_sides, compare_sides, money_parts
+from console.domain.payments.records import Refund, RefundRelations
+from console.domain.payments.service_results import ApprovalInbox, RefundView, RiskSignal, RuleCheck
 from console.domain.payments.states import RefundState
-from console.domain.permissions import ROLES_BY_RIGHT, has_right, is_same_person
-from console.domain.records import Certainty, LeaseHolder, Person
-from console.domain.recovery.decidable import is_open_refund
+from console.domain.permissions import ROLES_BY_RIGHT, has_right
+from console.domain.records import LeaseHolder, Person
+from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
 from console.domain.service_results import AllowedAction
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import ReadLog
-from console.services.credit_checks.view import read_timeline
+from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
-from console.services.payments.providers import PaymentProviders, find_state
+from console.services.payments.providers import PaymentProviders, find_refund_state, find_state
 from console.services.process.context import ServiceContext
 from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as refund_risks
@@ -31,7 +32,7 @@ from console.services.refunds.rules import RefundFacts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
 from console.store.records import evidence
-from console.store.refunds import approvals, refunds
+from console.store.refunds import refunds
 
 KIND = refunds.KIND
 MOST_INBOX_ROWS = 1_000
@@ -42,18 +43,25 @@ _ACTIONS: Mapping[str, str] = {
     "reject": "refund_approve",
     "withdraw": "refund_withdraw",
     "submit": "refund_submit",
-    "probe": "probe",
-    "resolve": "resolve",
 }
 
 
 class RefundViews:
     """Reads refunds for their screens. After a refund was read, an audit entry says who opened it."""
 
-    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders, reads: ReadLog) -> None:
+    def __init__(
+        self,
+        context: ServiceContext,
+        payment_providers: PaymentProviders,
+        reads: ReadLog,
+        complete_record: Callable[[Connection, Refund], Refund],
+        read_actions: ActionReader,
+    ) -> None:
+        """`complete_record` reads the relations of a refund; `read_actions` applies the decision table to it."""
         self._context = context
         self._payment_providers = payment_providers
         self._reads = reads
+        self._complete_record, self._read_actions = complete_record, read_actions
 
     def read_refund(self, refund_id: int) -> RefundView:
         """Return one refund with the data of its screen. Raises not_found, and not_allowed if the acting person may
@@ -74,24 +82,35 @@ class RefundViews:
             open_refunds = refunds.waiting_for_decision(conn, MOST_INBOX_ROWS)
         may_decide = person is not None and has_right(person, "refund_approve")
         decidable = tuple(
-            refund for refund in open_refunds if may_decide and _find_decision_refusal(refund, person) is None
+            refund
+            for refund in open_refunds
+            if may_decide and person is not None and _may_decide(refund, person, self._context.now())
         )
         return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
 
     def _make_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
         context, now = self._context, self._context.now()
         pair = refund_records.require_with_payment(conn, refund_id)
-        refund, payment = pair.refund, pair.payment
+        refund, payment = self._complete_record(conn, pair.refund), pair.payment
+        relations = refund.relations or RefundRelations()
         refund_facts = refund_rules.read_facts(context, conn, payment, refund.maker)
         facts_at_request, stored_hits = _read_facts_at_request(conn, refund_id)
-        awaiting = "second_person" if approvals.open_proposal(conn, KIND, str(refund_id)) else None
         holder = leases.holder_of(conn, lease_name(payment.id))
         return RefundView(
             record=refund,
-            explanation=explain_refund(refund, now, awaiting=awaiting),
+            explanation=explain_refund(refund, now),
             payment=payment,
             order=refund_facts.order,
-            sides=self._make_sides(payment, refund_facts.order),
+            sides=compare_refund_sides(
+                refund,
+                payment,
+                refund_facts.order,
+                find_refund_state(payment.provider, refund.provider_state),
+                now,
+            ),
+            payment_sides=compare_sides(
+                payment, refund_facts.order, find_state(payment.provider, payment.provider_state), now
+            ),
             money=money_parts(payment, refund_facts.refunds),
             against=_find_current_signals(conn, refund_facts, refund, stored_hits),
             checks=self._make_checks(refund_facts, refund),
@@ -100,15 +119,13 @@ class RefundViews:
             timeline=read_timeline(conn, KIND, str(refund_id)),
             newest_events=read_newest_events(context, conn, KIND, refund_id),
             evidence=evidence.of_subject(conn, KIND, refund_id),
-            actions=tuple(self._make_action(name, refund, person, holder) for name in _ACTIONS),
+            actions=(
+                *self._read_actions(conn, KIND, refund_id, person, ("probe", "resolve")),
+                *(self._make_action(name, refund, person, holder) for name in _ACTIONS),
+            ),
             holder=holder,
-            awaiting=awaiting,
+            awaiting="second_person" if relations.awaits_second_person else None,
             **read_annotations(context, conn, KIND, refund_id),
-        )
-
-    def _make_sides(self, payment: Payment, order: Order | None) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
-        return compare_sides(
-            payment, order, find_state(payment.provider, payment.provider_state), self._context.now()
         )
 
     def _make_checks(self, refund_facts: RefundFacts, refund: Refund) -> tuple[RuleCheck, ...]:
@@ -127,7 +144,7 @@ class RefundViews:
         """
         right = _ACTIONS[name]
         reason, facts = self._refusal_reason(name, refund, person)
-        if reason is None and holder is not None and name in ("submit", "resolve"):
+        if reason is None and holder is not None and name == "submit":
             reason, facts = ErrorCode.IN_PROGRESS, {"holder": holder.operator, "since": holder.since}
         if reason is not None:
             return AllowedAction(name, False, f"reason.{reason}", facts)
@@ -139,18 +156,16 @@ class RefundViews:
         self, name: str, refund: Refund, person: Person | None
     ) -> tuple[str | None, Mapping[str, object]]:
         if name in ("approve", "reject"):
-            return _find_decision_refusal(refund, person), {"maker": refund.maker}
+            relations = refund.relations or RefundRelations()
+            rule_reason = relations.approval_refusal if name == "approve" else None
+            own_name = person.name if person is not None else None
+            reason = find_decision_refusal(refund, own_name, self._context.now(), is_approval=name == "approve")
+            return reason or rule_reason, {"maker": refund.maker}
         if name == "withdraw":
-            if person is not None and not is_same_person(person.name, refund.maker):
-                return "refund_not_maker", {"maker": refund.maker}
-            if refund.work.reason in refund_rules.CONTRADICTED_REASONS:
-                return "refund_contradicted", {}
-            return None if refund.state in (_R.REQUESTED, _R.APPROVED) else "refund_decided", {}
-        if name == "submit":
-            return self._find_send_refusal(refund)
-        if name == "probe":
-            return None if refund.provider_refund_key is not None else "refund_never_sent", {}
-        return None if is_open_refund(refund) else "outcome_known", {}
+            return find_withdrawal_refusal(refund, person.name if person is not None else None), {
+                "maker": refund.maker
+            }
+        return self._find_send_refusal(refund)
 
     def _find_send_refusal(self, refund: Refund) -> tuple[str | None, Mapping[str, object]]:
         if refund.state is not _R.APPROVED:
@@ -160,19 +175,8 @@ class RefundViews:
         return None, {}
 
 
-def _find_decision_refusal(refund: Refund, person: Person | None) -> str | None:
-    """Return the code of the reason why this person may not decide about the refund; None if the person may
-    decide.
-    """
-    if refund.state is not _R.REQUESTED or refund.certainty is not Certainty.KNOWN:
-        return "refund_decided"
-    if person is None:
-        return None
-    if is_same_person(person.name, refund.maker):
-        return "refund_own"
-    return (
-        "refund_approved_by_you" if any(is_same_person(person.name, checker) for checker in refund.checkers) else None
-    )
+def _may_decide(refund: Refund, person: Person, now: datetime) -> bool:
+    return find_decision_refusal(refund, person.name, now, is_approval=True) is None
 
 
 def _read_facts_at_request(conn: Connection, refund_id: int) -> tuple[Mapping[str, Any], tuple[RiskSignal, ...]]:

@@ -2,7 +2,7 @@
 `version`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import cache
@@ -86,6 +86,9 @@ _IS_GIVEN_UP = and_(
     _t.superseded_at.is_not(None),
     ~_HAS_SUCCESSOR,
 )
+_CLAIM_HOLDERS_QUERY = select(_t.id, _t.client_id, _t.claim_number).where(
+    _t.claim_number.in_(bindparam("numbers", expanding=True))
+)
 _GIVEN_UP_QUERY = _ALL_QUERY.where(_IS_GIVEN_UP).order_by(_t.id.desc())
 _MAY_BE_CLAIMED_QUERY = union_all(select(_CLAIMED_IDS.c.id), select(_t.id).where(_IS_GIVEN_UP)).limit(1)
 """Query of one id that `find_claim_holder` must read. A number that is bought for the first time has no such row, so
@@ -131,6 +134,17 @@ def find_live(
         (record for record in records if record.live and (int(record.client_id), record.corporation_number) == pair),
         None,
     )
+
+
+def find_claim_holders(conn: Connection, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the id of the record that holds the claim, by (client id, corporation number), for those of the pairs
+    that are claimed by a record with a normalised number.
+    """
+    if not pairs:
+        return {}
+    rows = conn.execute(_CLAIM_HOLDERS_QUERY, {"numbers": sorted({number for _, number in pairs})})
+    holders = {(str(row.client_id), row.claim_number): row.id for row in rows}
+    return {pair: holders[pair] for pair in pairs if pair in holders}
 
 
 def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:

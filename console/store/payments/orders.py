@@ -2,7 +2,7 @@
 and state, because the shop doesn't increment the version.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +35,7 @@ UNREADABLE_STATE_REASON = WorkReason.STATE_UNREADABLE
 
 _ALL_QUERY = select(*COLUMNS)
 _BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_BY_IDS_QUERY = _ALL_QUERY.where(_t.id.in_(bindparam("some", expanding=True)))
 _BY_NUMBER_QUERY = _ALL_QUERY.where(_t.merch_txn_id == bindparam("of"))
 _OF_CORPORATION_QUERY = _ALL_QUERY.where(_t.number_key == bindparam("of")).order_by(_t.id.desc())
 _PAYMENT_IDS_QUERY = (
@@ -65,6 +66,11 @@ class NewOrder:
 def find(conn: Connection, order_id: int) -> Order | None:
     """Return one order; None if there is none."""
     return _first_order(conn, _BY_ID_QUERY, {"of": order_id})
+
+
+def by_ids(conn: Connection, ids: Collection[int]) -> tuple[Order, ...]:
+    """Return the orders with these ids, in any order."""
+    return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}) if ids else ()
 
 
 def by_number(conn: Connection, merch_txn_id: str) -> Order | None:

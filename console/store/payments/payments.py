@@ -40,6 +40,7 @@ _OF_PROVIDER_QUERY = _ALL_QUERY.where(_t.provider == bindparam("whose"))
 _BY_MERCHANT_ID_QUERY = _OF_PROVIDER_QUERY.where(_t.merchant_payment_id == bindparam("of"))
 _BY_PROVIDER_ID_QUERY = _OF_PROVIDER_QUERY.where(_t.provider_payment_id == bindparam("of"))
 _OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
+_OF_ORDERS_QUERY = _ALL_QUERY.where(_t.order_id.in_(bindparam("some", expanding=True))).order_by(_t.id.desc())
 _OF_CORPORATION_QUERY = _ALL_QUERY.where(_t.corporation_number == bindparam("of")).order_by(_t.id.desc())
 _DUE_QUERY = compare_and_swap.due_query(payments, _ALL_QUERY)
 _INSERT = into(payments)
@@ -105,6 +106,13 @@ def of_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozens
     return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
 
 
+def of_orders(
+    conn: Connection, order_ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
+) -> tuple[Payment, ...]:
+    """Return all payments of these orders, newest first."""
+    return select_records(conn, _OF_ORDERS_QUERY, {"some": sorted(order_ids)}, lapsed) if order_ids else ()
+
+
 def of_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
     """Return the payments with this corporation number in their own row, newest first. The number of their order
     isn't read.
@@ -122,9 +130,9 @@ def all_records() -> Select[Any]:
     return _ALL_QUERY
 
 
-def by_ids(conn: Connection, ids: Collection[int]) -> tuple[Payment, ...]:
-    """Return the payments with these ids, in any order."""
-    return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}) if ids else ()
+def by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
+    """Return the payments with these ids, in any order. `lapsed`: as in `find`."""
+    return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
 
 
 def select_records(

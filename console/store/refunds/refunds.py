@@ -34,6 +34,7 @@ _t = refunds.c
 _ALL_QUERY = select(*COLUMNS)
 _BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
 _OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.payment_id == bindparam("of")).order_by(_t.id.desc())
+_OF_PAYMENTS_QUERY = _ALL_QUERY.where(_t.payment_id.in_(bindparam("some", expanding=True))).order_by(_t.id.desc())
 _OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
 _OPEN_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.open_payment == bindparam("of"))
 _BY_KEY_QUERY = _ALL_QUERY.where(_t.provider_refund_key == bindparam("of"))
@@ -134,6 +135,13 @@ def find_open_of_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[
 def of_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
     """Return all refunds of a payment, newest first."""
     return select_records(conn, _OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
+
+
+def of_payments(
+    conn: Connection, payment_ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
+) -> tuple[Refund, ...]:
+    """Return all refunds of these payments, newest first."""
+    return select_records(conn, _OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed) if payment_ids else ()
 
 
 def of_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:

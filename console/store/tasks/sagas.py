@@ -1,7 +1,7 @@
 """Rows of sagas: for each saga its state, its next step and the facts that its earlier steps stored."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,9 @@ _OPEN_OF_SUBJECT_QUERY = _ALL_QUERY.where(
 )
 _OF_SUBJECT_QUERY = _ALL_QUERY.where(
     _t.subject_kind == bindparam("whose"), _t.subject_id == bindparam("of")
+).order_by(_t.id)
+_OF_SUBJECTS_QUERY = _ALL_QUERY.where(
+    _t.subject_kind == bindparam("whose"), _t.subject_id.in_(bindparam("some", expanding=True))
 ).order_by(_t.id)
 _DUE_QUERY = (
     _ALL_QUERY.where(_t.state == SagaState.RUNNING.value, _t.next_at <= bindparam("now"))
@@ -103,6 +106,13 @@ def find_open(conn: Connection, kind: str, subject_kind: str, subject_id: int) -
 def of_subject(conn: Connection, subject_kind: str, subject_id: int) -> tuple[Saga, ...]:
     """Return all sagas of a record, oldest first."""
     return _select_sagas(conn, _OF_SUBJECT_QUERY, whose=subject_kind, of=subject_id)
+
+
+def of_subjects(conn: Connection, subject_kind: str, subject_ids: Collection[int]) -> tuple[Saga, ...]:
+    """Return all sagas of these records, oldest first."""
+    if not subject_ids:
+        return ()
+    return _select_sagas(conn, _OF_SUBJECTS_QUERY, whose=subject_kind, some=sorted(subject_ids))
 
 
 def due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:

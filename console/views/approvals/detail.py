@@ -151,7 +151,7 @@ class ApprovalView(QScrollArea):
         """Return the text which says that the provider's last answer about the payment is missing or too old for a
         decision; "" if the answer is recent enough.
         """
-        side, context = view.sides[money_facts.GATEWAY_SIDE], self._context
+        side, context = view.payment_sides[money_facts.GATEWAY_SIDE], self._context
         if side.asked is None:
             return context.translate("approvals.never_asked")
         if money_facts.is_stale(side, context.now(), MAX_ANSWER_AGE_SECONDS):
@@ -277,7 +277,7 @@ class ApprovalView(QScrollArea):
         provider, and in the order, each with the age of its facts.
         """
         strip = self._money_strip = SideStrip(
-            money_facts.shown_sides(view.sides, self._context, provider=view.payment.provider),
+            money_facts.shown_sides(view.payment_sides, self._context, provider=view.payment.provider),
             self._context.translate("approvals.facts"),
         )
         holder = QWidget()

@@ -71,7 +71,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         context, record = self.context, view.record
         company = record.company_name or context.translate("record.no_name")
         client = context.translate("record.client", client=record.client_id)
-        badges = case_words.view_badges(view, context.now())
+        badges = case_words.view_badges(view)
         self.head.show_identity(record.corporation_number, company, client, badges)
         self.show_sides(facts.compared_sides(view, context), {_PROVIDER_SIDE: (self._provider_id, self.answers)})
         number = record.credit_check_id

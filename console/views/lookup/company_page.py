@@ -11,7 +11,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.records import CheckState, CreditCheck
+from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
@@ -212,7 +212,17 @@ class CompanyView(QWidget):
     def _show_current(self, record: object) -> None:
         current_check = record if isinstance(record, CreditCheck) else None
         self.panel.show_records(current_check, self.records)
+        self._show_purchase_button()
         self._show_position()
+
+    def _show_purchase_button(self) -> None:
+        """Disable the purchase button while nobody knows whether the client of the current row has bought already."""
+        live = self.panel.record
+        is_unknown = live is not None and live.certainty is Certainty.UNKNOWN
+        client = live.client_id if live is not None else ""
+        self.buy_button.block(self._context.translate("lookup.bought_perhaps", client=client) if is_unknown else "")
+        self.buy_button.kind = "primary" if live is None else "default"
+        self.buy_button.update()
 
     def focus_rows(self) -> None:
         table = self._current_table()

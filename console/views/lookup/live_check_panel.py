@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from console.domain.records import CreditCheck
+from console.domain.records import Certainty, CheckState, CreditCheck
 from console.views.home.count_panels import CountLine, LineButton
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import credit_checks as words
@@ -76,9 +76,8 @@ class LiveCheckPanel(Surface):
     def _make_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
         translate = self._context.translate
         head = Surface(raised=True, edge="bottom")
-        title = TextLabel(
-            translate("lookup.live_of", client=client) if client else translate("lookup.live"), "panel_title"
-        )
+        key = "lookup.live" if live is None else f"lookup.{_panel_kind(live)}"
+        title = TextLabel(translate(f"{key}_of", client=client) if client else translate(key), "panel_title")
         number = TextLabel(str(live.id) if live else "", "data", "muted")
         head.setLayout(make_row(title, None, number, margins=(_PADDING_PX, 8, _PADDING_PX, 8)))
         return head
@@ -138,6 +137,10 @@ class LiveCheckPanel(Surface):
     def _document_line(self, record: CreditCheck) -> QWidget:
         translate, has_pdf = self._context.translate, record.pdf_file_path is not None
         holder = QWidget()
+        if not has_pdf and record.state is not CheckState.SUCCESS:
+            nothing_yet = TextLabel(translate("record.document.not_yet"), "body", "muted")
+            holder.setLayout(make_row(ShapeIcon("dash", "muted", 14), nothing_yet, None, gap=5))
+            return holder
         sign = ShapeIcon("check" if has_pdf else "cross", "good" if has_pdf else "bad", 14)
         words_ = TextLabel(
             translate("lookup.has_pdf" if has_pdf else "lookup.no_pdf"), "body", "text" if has_pdf else "bad"
@@ -171,3 +174,12 @@ class LiveCheckPanel(Surface):
     @Slot()
     def _open_pdf(self) -> None:
         self.pdf_requested.emit(int(self.sender().property("record")))
+
+
+def _panel_kind(record: CreditCheck) -> str:
+    """Return which kind of live record the panel shows: `unknown` (nobody knows whether it was bought), `running` (it
+    is being bought) or `live` (a bought credit check).
+    """
+    if record.certainty is Certainty.UNKNOWN:
+        return "unknown"
+    return "running" if record.state is CheckState.PENDING else "live"

@@ -50,12 +50,20 @@ class MoneyPage(RecordPage[M]):
         self.sides_strip.setVisible(self.shows_sides_and_amounts)
         self.money.setVisible(self.shows_sides_and_amounts)
 
-    def show_money(self, view: PaymentView | RefundView, provider: str, *tools: QWidget) -> None:
+    def show_money(
+        self,
+        view: PaymentView | RefundView,
+        provider: str,
+        *tools: QWidget,
+        kind: str = "payment",
+        was_sent: bool = True,
+    ) -> None:
         """Show the sides of the record (its state in this database, at the payment provider, and in the order) and
-        the parts of its payment's amount. `tools` are the links and buttons in the provider's panel.
+        the parts of its payment's amount. `tools` are the links and buttons in the provider's panel. `kind` is
+        "payment" or "refund"; `was_sent` is False for a refund that the provider has not got yet.
         """
         context = self.context
-        sides = money_facts.shown_sides(view.sides, context, provider=provider)
+        sides = money_facts.shown_sides(view.sides, context, provider=provider, kind=kind, was_sent=was_sent)
         self.show_sides(sides, {money_facts.GATEWAY_SIDE: tools})
         self.money.show_parts(*money_facts.money_parts(view.money, context))
 

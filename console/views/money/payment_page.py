@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 
-from console.domain.explanations.payments import PAID_STATES, explain_refund
-from console.domain.payments.records import OrderState
+from console.domain.explanations.payments import explain_refund
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import SetAside, SetAsideState
 from console.domain.payments.service_results import PaymentView
-from console.domain.records import Certainty, WorkReason, WorkState
+from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, fact_list
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
@@ -59,7 +60,7 @@ class PaymentPage(MoneyPage[PaymentView]):
     def fill_header(self, view: PaymentView) -> None:
         context, record = self.context, view.record
         provider = case_words.provider_word(record.provider, context)
-        badges = case_words.view_badges(view, context.now())
+        badges = case_words.view_badges(view)
         self.head.show_identity(record.corporation_number or "", "", provider, badges)
         self.show_money(view, record.provider, self._reference, self.answers, self._probe)
         self._show_tools(view)
@@ -129,21 +130,11 @@ class PaymentPage(MoneyPage[PaymentView]):
         self.show_aside_panel(translate("case.this_payment"), fact_list(*facts))
 
     def helpful_actions(self, view: PaymentView) -> tuple[str, ...]:
-        record, order = view.record, view.order
-        if record.certainty is Certainty.UNKNOWN:
-            return ("resolve", "probe") if record.work.state is WorkState.NEEDS_REVIEW else ("probe", "resolve")
-        if record.state in PAID_STATES and order is not None and order.state is OrderState.PENDING:
-            return ("move_order", "probe")
-        if record.work.reason in (
-            WorkReason.PAID_AFTER_CANCEL,
-            WorkReason.PAID_TWICE,
-            WorkReason.SET_ASIDE,
-            WorkReason.NO_ORDER,
-        ):
-            return ("refund", "probe")
-        if record.work.state is WorkState.NEEDS_REVIEW:
-            return ("resolve", "probe")
-        return ("probe", "refund") if record.state in PAID_STATES else ("probe",)
+        """Return the action of the explained next step, then those that may help besides."""
+        advised = (view.explanation.next_step.action,)
+        others = ("resolve",) if view.record.certainty is Certainty.UNKNOWN else ()
+        names = (*advised, "probe", *others, *(("refund",) if view.record.state in PAID_STATES else ()))
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
     # -- actions
 
@@ -152,7 +143,9 @@ class PaymentPage(MoneyPage[PaymentView]):
             case "probe":
                 self.acts.probe(view.record)
             case "refund":
-                self.acts.refund(view.record.id)
+                self.acts.refund(view.record.id, _only_set_aside(view))
+            case "open_refund":
+                self._open_pending_refund(view)
             case "resolve":
                 self.acts.resolve(view.record, self.action_bar.proposer(view))
             case "move_order":
@@ -162,10 +155,23 @@ class PaymentPage(MoneyPage[PaymentView]):
     def _probe_payment(self) -> None:
         self.act_on_record("probe")
 
+    def _open_pending_refund(self, view: PaymentView) -> None:
+        """Open the page of the refund of this payment that has not ended."""
+        pending_refund = view.record.relations.pending_refund if view.record.relations is not None else None
+        if pending_refund is not None:
+            self.context.navigate(RefundRoute(pending_refund.id, (), self.sidebar_key))
+
     @Slot()
     def _open_order(self) -> None:
         if self.view is not None and self.view.order is not None:
             self.context.navigate(OrderRoute(self.view.order.id, (), self.sidebar_key))
+
+
+def _only_set_aside(view: PaymentView) -> SetAside | None:
+    """Return the open set-aside of the payment if nothing else of it can be refunded; otherwise None."""
+    if view.record.refundable_minor > 0:
+        return None
+    return next((item for item in view.set_asides if item.state is SetAsideState.OPEN), None)
 
 
 def _shorten_number(number: str | None) -> str:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.payments.service_results import RefundView
 from console.domain.payments.states import RefundState
 from console.domain.permissions import is_same_person
-from console.domain.records import Certainty, WorkState
+from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, fact_list
 from console.views.presenters import records as case_words
 from console.views.records.page import record_hints
@@ -52,9 +52,9 @@ class RefundPage(MoneyPage[RefundView]):
             number=payment.merchant_payment_id,
             provider=case_words.provider_word(payment.provider, context),
         )
-        badges = case_words.view_badges(view, context.now())
+        badges = case_words.view_badges(view)
         self.head.show_identity(payment.corporation_number or "", "", detail, badges)
-        self.show_money(view, payment.provider, self.answers)
+        self.show_money(view, payment.provider, self.answers, kind="refund", was_sent=bool(record.sent_count))
         self.answers.setVisible(bool(view.evidence))
         self.tabs.show_view(view, refunds=view.earlier)
         self._show_aside(view)
@@ -99,16 +99,13 @@ class RefundPage(MoneyPage[RefundView]):
         return self.context.translate(key, at=at, n=record.sent_count)
 
     def helpful_actions(self, view: RefundView) -> tuple[str, ...]:
-        record = view.record
-        is_own = is_same_person(record.maker, self.context.operator or "")
-        if record.certainty is Certainty.UNKNOWN:
-            return ("resolve", "probe") if record.work.state is WorkState.NEEDS_REVIEW else ("probe", "resolve")
-        match record.state:
-            case RefundState.REQUESTED | RefundState.APPROVED:
-                return ("withdraw",) if is_own else ("open_approval",)
-            case RefundState.SUBMITTED | RefundState.SUBMITTING:
-                return ("probe",)
-        return ("open_payment",)
+        """Return the action of the explained next step, then those that may help besides."""
+        record, advised = view.record, view.explanation.next_step.action
+        if record.state in (RefundState.REQUESTED, RefundState.APPROVED) and record.certainty is Certainty.KNOWN:
+            is_own = is_same_person(record.maker, self.context.operator or "")
+            return ("withdraw",) if is_own else ("open_approval",)
+        names = (advised, "probe", "resolve" if advised == "probe" else None, "open_payment")
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
     # -- actions
 

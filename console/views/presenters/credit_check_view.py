@@ -241,19 +241,18 @@ def _field_text(name: str, value: object, context: WindowContext) -> str:
 
 
 def offered_actions(view: CreditCheckView) -> tuple[str, ...]:
-    """Return the names of the actions that the page offers for the state of the credit check, the most useful action
-    first.
+    """Return the names of the actions that the page offers for the state of the credit check: the action of the
+    explained next step first.
     """
-    record = view.record
+    record, advised = view.record, view.explanation.next_step.action
     if record.superseded or record.duplicate_of is not None:
         return ("successor",)
     if record.certainty is Certainty.UNKNOWN:
-        return ("resolve", "probe")
-    if record.state is CheckState.PENDING:
-        return ("probe",)
-    if record.state is CheckState.ERROR:
-        return ("purchase",)
-    if record.incomplete and not record.viewing_over:
-        return ("refetch", "probe")
-    is_renewable = any(action.action == "renew" and action.allowed for action in view.actions)
-    return ("renew", "probe") if is_renewable else ("open_pdf", "probe")
+        others: tuple[str, ...] = ("resolve", "probe")
+    elif record.state is CheckState.PENDING:
+        others = ("probe",)
+    elif record.state is CheckState.ERROR:
+        others = ()
+    else:
+        others = ("probe",) if advised is not None else ("open_pdf", "probe")
+    return tuple(dict.fromkeys((*((advised,) if advised is not None else ()), *others)))

@@ -15,18 +15,28 @@ from console.wording import catalogue as wording
 GATEWAY_SIDE, ORDER_SIDE = 1, 2  # indexes of the payment provider's side and the order's side; ours is 0
 
 
-def shown_sides(money_sides: Sequence[ComparedSide], context: WindowContext, *, provider: str) -> list[ShownSide]:
-    """Return the contents of the panels for a payment's three sides, always in this order: the payment in this
-    database, the payment at the provider, the order.
+def shown_sides(
+    money_sides: Sequence[ComparedSide],
+    context: WindowContext,
+    *,
+    provider: str,
+    kind: str = "payment",
+    was_sent: bool = True,
+) -> list[ShownSide]:
+    """Return the contents of the panels for the three sides of a payment or a refund (`kind`), always in this order:
+    the record in this database, the record at the provider, the order. `was_sent` is False for a refund that the
+    provider has not got yet.
     """
-    kinds = ("payment", "payment", "order")
+    kinds = (kind, kind, "order")
     names = (
         context.translate("record.side.ours"),
         context.translate("money.side.gateway", provider=case_words.provider_word(provider, context)),
         context.translate("record.side.order"),
     )
     return [
-        _shown_side(side, names[place], kinds[place], context, gateway=place == GATEWAY_SIDE)
+        _unanswered_side(names[place], context, kind=kind, was_sent=was_sent)
+        if place == GATEWAY_SIDE and side.asked is None
+        else _shown_side(side, names[place], kinds[place], context, gateway=place == GATEWAY_SIDE)
         for place, side in enumerate(money_sides)
     ]
 
@@ -35,9 +45,6 @@ def _shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext
     translate = context.translate
     if not side.there:
         return ShownSide(name, translate("record.side.none"), "dash", "muted", fact=translate("money.side.no_order"))
-    if gateway and side.asked is None:
-        never_asked = translate("record.side.never_asked_short")
-        return ShownSide(name, never_asked, "dash", "muted", fact=translate("record.side.never_asked"))
     badges = tokens().badges
     badge = badges.get(f"{kind}.{side.state}")
     word = badge.word(context.language) if badge else translate("money.side.no_word")
@@ -53,6 +60,17 @@ def _shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext
         is_different=bool(side.differs),
         differs_word=translate("money.side.differs", fields=list(side.differs)) if side.differs else "",
     )
+
+
+def _unanswered_side(name: str, context: WindowContext, *, kind: str, was_sent: bool) -> ShownSide:
+    """Return the content of the provider's panel if the provider has not said anything about the record."""
+    translate = context.translate
+    if kind != "refund":
+        never_asked = translate("record.side.never_asked_short")
+        return ShownSide(name, never_asked, "dash", "muted", fact=translate("record.side.never_asked"))
+    if was_sent:
+        return ShownSide(name, translate("record.side.no_answer"), "question", "unknown")
+    return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
 
 
 def _amount_text(side: ComparedSide) -> str:

@@ -4,20 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from console.domain.explanations.credit_checks import explain
-from console.domain.explanations.payments import (
-    PAID_STATES,
-    explain_order,
-    explain_payment,
-    explain_refund,
-    may_be_reversed_until,
-)
+from console.domain.explanations.badges import DISAGREEING_VERDICTS
+from console.domain.explanations.records import explain_record
+from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderView, PaymentView, RefundView
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.reconciliation.row_comparison import RULES as RECONCILED
-from console.domain.records import Certainty, CreditCheck, Operation, WorkReason, WorkState
-from console.domain.service_results import Explanation
+from console.domain.records import Certainty, CreditCheck, Operation, WorkState
+from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
 from console.domain.views.any_record import CreditCheckView
 from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import WindowContext
@@ -29,29 +23,7 @@ ShownRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 RecordView: TypeAlias = CreditCheckView | OrderView | PaymentView | RefundView
 """A record together with the data of its page, as a service returns it; one class per kind of record."""
 
-AWAITING_BADGE_KEY = "waiting_for_approval"
-DISAGREEING_WORK_REASONS = frozenset(
-    {
-        WorkReason.PAID_AFTER_CANCEL,
-        WorkReason.AMOUNT_DIFFERS,
-        WorkReason.CONTRADICTED,
-        WorkReason.REVERSED,
-        WorkReason.NOT_MOVED,
-        WorkReason.MOVE_ORDER,
-        WorkReason.OTHER_PAYMENT,
-        WorkReason.UNKNOWN_REFUND,
-        *RECONCILED,
-    }
-)
-"""The reasons of Work with which the badge of certainty says that the sides disagree: this database, the provider and
-the order have contradictory states or amounts.
-"""
-_DISAGREEING_VERDICTS = ("order_alert_A", "order_alert_B", "order_alert_C", "order_paid_late", "refund_contradicted",
-             "contradicted",  # house: a verdict
-             "payment_not_moved", "payment_paid_after_cancel",
-             "payment_amount_differs", "payment_contradicted", "payment_reversed_there",
-             "payment_other_payment", "payment_unknown_refund",
-             *(f"payment_{rule}" for rule in RECONCILED))  # fmt: skip
+AWAITING_BADGE_KEY = WorkBadge.WAITING_FOR_APPROVAL.value
 _VERDICT_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "complete": ("check", "good"),
     "incomplete": ("open_ring_plus", "care"),
@@ -87,7 +59,11 @@ _VERDICT_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "order_pending": ("ring", "text"),
     "order_cancelled": ("ring_slash", "muted"),
     "order_refunded": ("arrow_back", "text"),
-    **dict.fromkeys(_DISAGREEING_VERDICTS, ("not_equal", "bad")),
+    "payment_refund_unknown": ("question", "unknown"),
+    "payment_refund_requested": ("hourglass", "progress"),
+    "payment_refund_approved": ("ring_check", "progress"),
+    "payment_order_moved": ("square_bang", "care"),
+    **{verdict.removeprefix("verdict."): ("not_equal", "bad") for verdict in DISAGREEING_VERDICTS},
 }
 """Icon shape and colour tone of each verdict of an explanation; the key is the verdict's code without the prefix
 `verdict.`.
@@ -124,17 +100,10 @@ def route_of(record: ShownRecord, trail: tuple[int | Ref, ...] = (), place: str 
 
 
 def explanation_of(record: ShownRecord, now: datetime) -> Explanation:
-    """Return the explanation (verdict, why, next step) of a record. It is derived from the fields of the record
-    alone, without its history or related records.
+    """Return the explanation (verdict, why, next step, badges) of a record. A list, its preview and the record's own
+    page show the same one.
     """
-    match record:
-        case CreditCheck():
-            return explain(record, now)
-        case Payment():
-            return explain_payment(record, now)
-        case Order():
-            return explain_order(record, now)
-    return explain_refund(record, now)
+    return explain_record(record, now)
 
 
 def verdict_look(explanation: Explanation) -> tuple[str, Tone]:
@@ -161,60 +130,37 @@ def state_key(record: ShownRecord, *, derived: bool = True) -> str:
 
 
 def certainty_key(record: ShownRecord, now: datetime) -> str:
-    """Return the key of the badge for the record's certainty. It is the first of these that applies: the outcome is
-    unknown; the sides of the record disagree; the provider may still reverse the payment; the outcome is known.
-    """
-    if isinstance(record, Order):
-        return "certainty.sides_disagree" if record.work.reason in DISAGREEING_WORK_REASONS else "certainty.known"
-    if record.certainty is Certainty.UNKNOWN:
-        return "certainty.unknown"
-    if record.work.reason in DISAGREEING_WORK_REASONS and not isinstance(record, CreditCheck):
-        return "certainty.sides_disagree"
-    if isinstance(record, Payment):
-        reversible_until = may_be_reversed_until(record)
-        if reversible_until is not None and now < reversible_until:
-            return "certainty.may_be_reversed"
-    return "certainty.known"
+    """Return the key of the badge for the record's certainty, which belongs to its explanation."""
+    return f"certainty.{explain_record(record, now).certainty}"
 
 
-def work_key(record: ShownRecord) -> str:
-    """Return the key of the badge for the record's Work (its next step). A requested refund that needs no review has
-    the badge "waiting for approval".
-    """
-    is_undecided = isinstance(record, Refund) and record.state is RefundState.REQUESTED
-    if is_undecided and record.work.state is not WorkState.NEEDS_REVIEW:
-        return f"work.{AWAITING_BADGE_KEY}"
-    return f"work.{record.work.state.value}"
+def work_key(record: ShownRecord, now: datetime) -> str:
+    """Return the key of the badge for the record's next step, which belongs to its explanation."""
+    return f"work.{explain_record(record, now).work}"
 
 
 def badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) -> tuple[str, str, str]:
     """Return the keys of the three badges that every record has: state, certainty and work."""
-    return state_key(record, derived=derived), certainty_key(record, now), work_key(record)
+    explanation = explain_record(record, now)
+    return state_key(record, derived=derived), f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
-def view_badges(view: RecordView, now: datetime) -> tuple[str, str, str]:
-    """Return the keys of the three badges (state, certainty, work) for the page of a record.
-
-    If the record's outcome is known, the badge of certainty says whether the sides differ or the provider's answer is
-    old. While a proposal waits for its checker, the badge of work says this. A credit check with missing parts has
-    the state "success" here.
+def view_badges(view: RecordView) -> tuple[str, str, str]:
+    """Return the keys of the three badges (state, certainty, work) for the page of a record. A credit check with
+    missing parts has the state "success" here.
     """
-    state, certainty, work = badge_keys(view.record, now, derived=not isinstance(view, CreditCheckView))
-    if isinstance(view, PaymentView | RefundView) and certainty == "certainty.known":
-        if any(side.differs for side in view.sides):
-            certainty = "certainty.sides_disagree"
-        elif any(side.old for side in view.sides):
-            certainty = "certainty.old"
-    is_awaiting = not isinstance(view, OrderView) and view.awaiting
-    return state, certainty, f"work.{AWAITING_BADGE_KEY}" if is_awaiting else work
+    explanation = view.explanation
+    state = state_key(view.record, derived=not isinstance(view, CreditCheckView))
+    return state, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
 def most_specific_key(record: ShownRecord, now: datetime) -> str:
     """Return the key of the badge for a place that has room for only one: the badge of certainty if the outcome isn't
     simply known, otherwise the badge of the state.
     """
-    certainty = certainty_key(record, now)
-    return state_key(record) if certainty == "certainty.known" else certainty
+    certainty = explain_record(record, now).certainty
+    is_plain = certainty in (CertaintyBadge.KNOWN, CertaintyBadge.OLD)
+    return state_key(record) if is_plain else f"certainty.{certainty}"
 
 
 # -- texts for lists

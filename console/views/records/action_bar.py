@@ -23,12 +23,12 @@ from console.views.widgets.record_parts import FactForm
 
 KEY_BY_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
-    "move_order": "M", "approve": "A", "reject": "D", "withdraw": "W", "open_payment": "O", "import": "I",
-    "take": "T", "note": "N", "copy_story": "Ctrl+Shift+T", "evidence_pack": "Ctrl+Shift+E",
+    "move_order": "M", "approve": "A", "reject": "D", "withdraw": "W", "open_payment": "O", "open_refund": "O",
+    "import": "I", "take": "T", "note": "N", "copy_story": "Ctrl+Shift+T", "evidence_pack": "Ctrl+Shift+E",
 }  # fmt: skip
 _RIGHT_BY_ACTION = {
     "renew": "purchase", "open_pdf": "read", "refund": "refund_request", "approve": "refund_approve",
-    "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "resolve", "submit": "refund_submit",
+    "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "probe", "submit": "refund_submit",
     "copy_story": "read", "evidence_pack": "audit_any",
 }  # fmt: skip
 

@@ -198,7 +198,7 @@ def _state_column(table: _RecordColumnFactory) -> Column:
 
 
 def _certainty_column(table: _RecordColumnFactory) -> Column:
-    disagree = () if table.has_only_checks else ("sides_disagree",)
+    disagree = ("old",) if table.has_only_checks else ("sides_disagree", "may_be_reversed")
     longest = table.find_longest_word("certainty", "known", "unknown", *disagree)
     return table.make_badge_column(
         "certainty", longest, lambda record: case_words.certainty_key(record, table.context.now())
@@ -206,9 +206,9 @@ def _certainty_column(table: _RecordColumnFactory) -> Column:
 
 
 def _work_column(table: _RecordColumnFactory) -> Column:
-    awaiting = () if table.has_only_checks else (case_words.AWAITING_BADGE_KEY,)
+    awaiting = (case_words.AWAITING_BADGE_KEY,)
     longest = table.find_longest_word("work", "none", "scheduled", "needs_review", *awaiting)
-    return table.make_badge_column("work", longest, case_words.work_key)
+    return table.make_badge_column("work", longest, lambda record: case_words.work_key(record, table.context.now()))
 
 
 def _cause_column(table: _RecordColumnFactory) -> Column:

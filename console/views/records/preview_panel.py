@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
+from console.domain.recovery.decidable import refusal_reason_of_refetch
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import credit_checks as words
@@ -129,11 +130,12 @@ class RecordPreview(Surface):
         translate = self._context.translate
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         buttons = []
-        if isinstance(record, CreditCheck) and record.incomplete:
+        if isinstance(record, CreditCheck) and record.incomplete and refusal_reason_of_refetch(record) is None:
             buttons.append(self._button(translate("action.refetch"), "F", self.refetched, "refetch"))
         if is_unknown:
             buttons.append(self._button(translate("action.resolve"), "E", self.resolved, "resolve"))
-        buttons.append(self._button(translate("action.probe"), "P", self.probed, "probe"))
+        if not isinstance(record, Order) or record.payment_ids:
+            buttons.append(self._button(translate("action.probe"), "P", self.probed, "probe"))
         return make_column(make_flow_widget(*buttons, gap=8), DisabledReasons(*buttons))
 
     def _button(self, text: str, key: str, signal: object, right: str) -> KeyButton:

@@ -37,7 +37,7 @@ def told(rule: Rule, payment: Payment = PAYMENT, order: Order = ORDER) -> Explan
 @pytest.mark.parametrize(
     ("rule", "command"),
     [
-        (Rule.PAID_UNNOTICED, "probe payment 5"),
+        (Rule.PAID_UNNOTICED, "payment move-order 5"),
         (Rule.PAID_WITHOUT_PAYMENT, "probe payment 5"),
         (Rule.PAID_TOO_LATE, "refund request 5 --amount N --reason TEXT"),
     ],

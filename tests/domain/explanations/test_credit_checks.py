@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.domain.explanations.credit_checks import explain
-from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, Work, WorkState
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -117,7 +117,11 @@ RULES = {
         LACKING, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READERS,
     ),
     "incomplete, too late": (
-        replace(LACKING, viewing_over=True, work=due()), "incomplete", "incomplete", "viewing_over", RENEW, READERS,
+        replace(LACKING, viewing_over=True, work=due(), expired_at=NOW), "incomplete", "incomplete", "viewing_over",
+        RENEW, READERS,
+    ),
+    "incomplete, too late to read and too early to renew": (
+        replace(LACKING, viewing_over=True, work=due()), "incomplete", "incomplete", "viewing_over", SHOW, READERS,
     ),
 }  # fmt: skip
 
@@ -133,7 +137,7 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
 
 @pytest.mark.parametrize("work", [Work(), review("no_list_call"), due("unknown")])
 def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
-    step = explain(replace(UNKNOWN, work=work), NOW, awaiting="resolve").next_step
+    step = explain(replace(UNKNOWN, work=work, relations=CheckRelations(awaits_second_person=True)), NOW).next_step
     assert (step.code, step.command) == ("next.second_person", f"{SAY} error --evidence FILE")
 
 

@@ -8,7 +8,7 @@ import pytest
 from console.domain.explanations.payments import explain_order, explain_payment, may_be_reversed_until
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, PaymentRelations
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work, WorkState
 
@@ -22,9 +22,11 @@ DONE = Payment(
 UNKNOWN = replace(DONE, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
 ORDER = Order(3, "ORD-1", None, _O.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY)
 BEHIND = replace(ORDER, state=_O.PENDING)
+AWAITING = PaymentRelations(awaits_second_person=True)
 NOBODY, PEOPLE = (), ("approver", "operator")
 DUE, BARE_DUE = Work(WorkState.SCHEDULED, NOW, "unknown", 2), Work(WorkState.SCHEDULED, None, "not_moved")
 SHOW, PROBE = "support-console show payment 5", "support-console probe payment 5"
+MOVE = "support-console payment move-order 5"
 REFUND = "support-console refund request 5 --amount N --reason TEXT"
 
 
@@ -67,7 +69,7 @@ RULES = {
             ("contradicted", "contradicted", "compare", PROBE),
             ("reconcile_state", "reconcile_state", "reconcile", PROBE),
             ("reversed", "reversed_there", "tell_order", say("reversed")),
-            ("not_moved", "not_moved", "move_order", PROBE),
+            ("not_moved", "not_moved", "move_order", MOVE),
             ("timeout_stuck", "timeout_stuck", "go_on", PROBE),
             ("probes_ended", "person", "look", SHOW),
             (None, "person", "look", SHOW),
@@ -77,16 +79,16 @@ RULES = {
         replace(DONE, state=P.REVERSED, work=person("reversed")), None, "reversed", "reversed", "tell_order",
         say("reversed"), PEOPLE,
     ),
-    "order behind": (DONE, BEHIND, "not_moved", "not_moved", "move_order", PROBE, PEOPLE),
+    "order behind": (DONE, BEHIND, "not_moved", "not_moved", "move_order", MOVE, PEOPLE),
     "order behind, by itself": (
-        replace(DONE, work=DUE), BEHIND, "not_moved", "not_moved", "moved_by_itself", PROBE, PEOPLE,
+        replace(DONE, work=DUE), BEHIND, "not_moved", "not_moved", "moved_by_itself", MOVE, PEOPLE,
     ),
     "order behind, nobody knows when": (
-        replace(DONE, work=BARE_DUE), BEHIND, "not_moved", "not_moved", "move_order", PROBE, PEOPLE,
+        replace(DONE, work=BARE_DUE), BEHIND, "not_moved", "not_moved", "move_order", MOVE, PEOPLE,
     ),
     "order to be moved, and not read": (
         replace(DONE, work=replace(DUE, reason="move_order")), None, "not_moved", "not_moved", "moved_by_itself",
-        PROBE, PEOPLE,
+        MOVE, PEOPLE,
     ),
     "order moved meanwhile": (
         replace(DONE, work=replace(DUE, reason="move_order")), ORDER, "noticed", "noticed", "confirmed_later", PROBE,
@@ -120,7 +122,7 @@ RULES = {
 def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
     """With the command that does it, and who may act."""
     record, order, verdict, why, following, command, roles = RULES[name]
-    told = explain_payment(record, NOW, order=order)
+    told = explain_payment(replace(record, relations=PaymentRelations(order)), NOW)
     assert (told.verdict, told.why) == (f"verdict.payment_{verdict}", f"why.payment_{why}")
     step = "next.nothing" if following is None else f"next.payment_{following}"
     assert (told.next_step.code, told.next_step.command, told.may_act) == (step, command, roles)
@@ -129,9 +131,9 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
 def test_a_proposal_needs_its_second_half_first() -> None:
     """An unknown one its end; a known one the reversal that was asked for, which takes an approver."""
     for work in (Work(), DUE, person("probes_ended")):
-        step = explain_payment(replace(UNKNOWN, work=work), NOW, awaiting="resolve").next_step
+        step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITING), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", say("payment_failed"))
-        told = explain_payment(replace(DONE, work=work), NOW, awaiting="resolve")
+        told = explain_payment(replace(DONE, work=work, relations=AWAITING), NOW)
         assert (told.verdict, told.may_act) == ("verdict.payment_reversal_asked", ("approver",))
         assert (told.next_step.code, told.next_step.command) == ("next.payment_second_person", say("reversed"))
 
@@ -159,7 +161,7 @@ def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
 def test_the_facts_that_sentences_name() -> None:
     """Attempts count from one, and of how many; the sum is what was taken, or else what was asked for."""
     aside = replace(DONE, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0)
-    facts = explain_payment(aside, NOW, order=ORDER).facts
+    facts = explain_payment(replace(aside, relations=PaymentRelations(ORDER)), NOW).facts
     assert (facts["amount"], facts["asked"], facts["told"]) == (
         Money(3300, "JPY"),
         Money(3500, "JPY"),
@@ -186,10 +188,10 @@ LATE = person("paid_after_cancel")
     [
         ({}, {}, "paid", "paid", "nothing", None),
         ({"state": _O.PENDING}, {}, "pending", "pending", "order_wait", None),
-        ({"state": _O.PENDING}, {"unpaid": True}, "pending", "pending", "order_wait", None),
+        ({"state": _O.PENDING}, {"is_cancelled_unpaid": True}, "pending", "pending", "order_wait", None),
         ({"state": _O.PENDING, "payment_ids": ()}, {}, "pending", "not_begun", "order_shop_decides", None),
         ({"state": _O.CANCELLED}, {}, "cancelled", "cancelled", "nothing", None),
-        ({"state": _O.CANCELLED}, {"unpaid": True}, "cancelled", "cancelled_unpaid", "nothing", None),
+        ({"state": _O.CANCELLED}, {"is_cancelled_unpaid": True}, "cancelled", "cancelled_unpaid", "nothing", None),
         ({}, {"is_saga_stuck": True}, "paid", "stuck", "order_open_payment", SHOW),
         ({"work": person("x")}, {"is_saga_stuck": True}, "paid", "person", "order_open_payment", SHOW),
         ({"work": person("x")}, {}, "paid", "person", "order_open_payment", SHOW),
@@ -201,7 +203,7 @@ def test_each_situation_of_an_order(
     changed: dict[str, object], how: dict[str, bool], verdict: str, why: str, following: str, command: str | None
 ) -> None:
     """Its newest payment is where to look."""
-    explained = explain_order(replace(ORDER, **changed), NOW, **how)  # type: ignore[arg-type]  # of each case
+    explained = explain_order(replace(ORDER, **changed, relations=OrderRelations(**how)), NOW)  # type: ignore[arg-type]
     assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{why}")
     assert (explained.next_step.code, explained.next_step.command) == (f"next.{following}", command)
     assert explained.may_act == (PEOPLE if command else NOBODY)

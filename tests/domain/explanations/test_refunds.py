@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.explanations.refunds import FINAL_REASONS, explain_refund
 from console.domain.money import Money
-from console.domain.payments.records import Refund
+from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Work, WorkState
 
@@ -43,7 +43,7 @@ RULES = {
     ),
     "approved": (GIVEN, "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
     "cooling off": (
-        replace(GIVEN, sends_after=NOW + MOMENT), "approved", "cooling_off", "cooling_off", APPROVE, NOBODY,
+        replace(GIVEN, sends_after=NOW + MOMENT), "approved", "cooling_off", "cooling_off", SHOW, NOBODY,
     ),
     "cooled off": (replace(GIVEN, sends_after=NOW), "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
     "cooled off long ago": (
@@ -92,7 +92,7 @@ RULES = {
         )
         for reason in sorted(FINAL_REASONS)
     },
-    "for a person": (replace(SENT, work=PERSON), "submitted", "person", "look", SHOW, PEOPLE),
+    "for a person": (replace(SENT, work=PERSON), "submitted", "person", "resolve", MADE, PEOPLE),
     "contradicted": (
         replace(SENT, work=replace(PERSON, reason="contradicted")), "contradicted", "contradicted", "look", SHOW,
         PEOPLE,
@@ -115,7 +115,9 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
 
 @pytest.mark.parametrize("work", [Work(), DUE, PERSON])
 def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
-    step = explain_refund(replace(UNSURE, work=work), NOW, awaiting="resolve").next_step
+    step = explain_refund(
+        replace(UNSURE, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
+    ).next_step
     assert (step.code, step.command) == ("next.refund_second_person", NOT_MADE)
 
 

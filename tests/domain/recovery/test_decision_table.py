@@ -163,9 +163,11 @@ def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | N
     check = replace(CHECK, state=state, certainty=Certainty.KNOWN, credit_check_id=number)
     bought = state is CheckState.SUCCESS and number is not None
     found = find_choice(ChoiceFacts(check, NOW, OPERATORS), "refetch")
-    assert (found.allowed, found.reason) == (bought, None if bought else "reason.not_bought")
+    refusals = {CheckState.PENDING: "bought_perhaps", CheckState.ERROR: "not_bought"}
+    refusal = f"reason.{refusals.get(state, 'no_provider_id')}"
+    assert (found.allowed, found.reason) == (bought, None if bought else refusal)
     over = find_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
-    assert over.reason == ("reason.viewing_over" if bought else "reason.not_bought")
+    assert over.reason == ("reason.viewing_over" if bought else refusal)
     unset = find_choice(ChoiceFacts(check, NOW, OPERATORS, can_ask=CanAsk.NOT_SET_UP), "probe")
     assert unset.reason == ("reason.provider_not_set_up" if bought else None)
     late = find_choice(

@@ -27,7 +27,7 @@ class Looks:
         self.scene, self.clock = scene, clock
         self.rules, self.desk = (
             AlertRules(scene.context),
-            AlertService(scene.context, RequestIds(scene.context, NoCache())),
+            AlertService(scene.context, RequestIds(scene.context, NoCache()), scene.readers.complete_records),
         )
 
     def run(self) -> int:
@@ -87,7 +87,7 @@ def test_a_pending_order_of_a_paid_payment(looks: Looks) -> None:
     assert (looks.after_grace(), looks.open()) == (1, [("A", "ORD-1")])
     assert (looks.run(), looks.after_grace(), looks.open()) == (0, 0, [("A", "ORD-1")])
     item = looks.desk.list_open_items()[-1]
-    assert (item.action, item.kind, item.id) == ("move_order", "payment", payment)
+    assert (item.action, item.kind, item.id) == ("open", "payment", payment), "the order isn't covered"
     assert looks.scene.order_now("ORD-1").work.reason == "not_moved"
     looks.shop("total_amount = 3300")
     looks.scene.payments.set_order_paid(payment)

@@ -26,9 +26,12 @@ def test_a_pending_order_of_a_paid_payment(looks: Looks) -> None:
     looks.after_grace()
     seen = view(looks)
     assert seen.alert is not None
-    assert (seen.alert.alert.rule_id, seen.alert.action, seen.alert.id) == ("A", "move_order", payment)
-    assert seen.explanation.why == "why.order_alert_A"
+    assert (seen.alert.alert.rule_id, seen.alert.action, seen.alert.id) == ("A", "open", payment)
+    assert seen.explanation.verdict == "verdict.order_alert_A_short"
     looks.shop("total_amount = 3300")
+    covered = view(looks)
+    assert covered.alert is not None
+    assert (covered.alert.action, covered.explanation.why) == ("move_order", "why.order_alert_A")
     looks.scene.payments.set_order_paid(payment)
     fits = view(looks)
     assert (fits.alert, fits.explanation.verdict) == (None, "verdict.order_paid"), "before the rules look again"

@@ -175,7 +175,7 @@ def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -
     assert {action.action: action.allowed for action in view.actions} == {
         "probe": True,
         "refund": True,
-        "resolve": True,
+        "resolve": False,  # the gateway has just said that it is paid
         "move_order": False,
     }
     assert [entry.what for entry in view.timeline][-2:] == ["payment.booked", "payment.probed"]

@@ -19,7 +19,7 @@ from console.store.refunds import refunds
 from tests.support.choice_stage import Stage, stage
 from tests.support.quick_desks import quick_folder
 
-CODES = {
+CODES: dict[str, str | tuple[str, ...]] = {
     "outcome_known": "nothing_to_resolve", "no_such_step": "nothing_to_resolve",
     "order_follows": "nothing_to_resolve",
     "no_payment": "nothing_to_resolve", "payment_no_order": "nothing_to_resolve",
@@ -28,7 +28,8 @@ CODES = {
     "other_proposal": "evidence_mismatch", "own_first_half": "same_person", "role": "not_allowed",
     "may_not_buy": "not_allowed", "in_progress": "in_progress", "not_bought": "not_refetchable",
     "viewing_over": "viewing_period_over", "bought_already": "already_purchased",
-    "bought_perhaps": "already_purchased",
+    "bought_perhaps": ("already_purchased", "not_refetchable"), "no_provider_id": "not_refetchable",
+    "payment_unknown": "exceeds_captured",
     "no_list_call": "outcome_unknown", "taken": "in_progress", "refund_unknown": "in_progress",
     "refund_open": "in_progress", "refund_not_paid": "exceeds_captured", "refund_nothing_left": "exceeds_captured",
 }  # fmt: skip
@@ -47,7 +48,9 @@ def desk() -> Iterator[Stage]:
 def _refusals(who: str, what: str, reason: str) -> tuple[str, ...]:
     """The services look at the person before they look at the record."""
     lacks = who == "aud-f" or (who == "op-e" and what == "buy")
-    return (CODES[reason], "not_allowed") if lacks else (CODES[reason],)
+    codes = CODES[reason]
+    said = (codes,) if isinstance(codes, str) else codes
+    return (*said, "not_allowed") if lacks else said
 
 
 def compare(desk: Stage, who: str, kind: str, make: Callable[[], Any], skip: tuple[str, ...] = ()) -> None:

@@ -49,11 +49,11 @@ def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
 def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
     """Older, or never asked: it is said, with a way to ask."""
     detail = ApprovalView(window_context())
-    assert detail.stale_answer_text(view(sides=sides(timedelta(minutes=14)))) == ""
-    assert detail.stale_answer_text(view(sides=sides(timedelta(minutes=26)))).startswith(
+    assert detail.stale_answer_text(view(payment_sides=sides(timedelta(minutes=14)))) == ""
+    assert detail.stale_answer_text(view(payment_sides=sides(timedelta(minutes=26)))).startswith(
         "The gateway's answer is 26 min old"
     )
-    assert detail.stale_answer_text(view(sides=sides(None))) == "This payment has never been probed."
+    assert detail.stale_answer_text(view(payment_sides=sides(None))) == "This payment has never been probed."
 
 
 def test_what_the_maker_saw_stands_beside_what_is_now(the_look: object) -> None:
@@ -69,7 +69,7 @@ def test_approving_is_off_with_its_reason(the_look: object) -> None:
     page = ApprovalsPage(window_context())
     refused = AllowedAction("approve", False, "reason.refund_approved_by_you")
     assert page.find_approval_disabled_reason(view(actions=(refused,))).startswith("You have already approved it")
-    old = view(sides=sides(timedelta(minutes=26)))
+    old = view(payment_sides=sides(timedelta(minutes=26)))
     assert page.find_approval_disabled_reason(old).startswith("The gateway's answer is too old")
     assert page.find_approval_disabled_reason(view()) == "Read to the end first."
     page.view.view = view()
@@ -134,7 +134,7 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
     broken = RuleCheck(NotAllowedReason.MAKER_ACTIVE, False, {"maker": "op-a"})
     page.list.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (refund(),)))
     page.refund_id = 9
-    page._show_view(9, view(None, HIT, checks=(broken,), sides=sides(timedelta(minutes=26))))
+    page._show_view(9, view(None, HIT, checks=(broken,), payment_sides=sides(timedelta(minutes=26))))
     QApplication.processEvents()
     sheet.fit_page()
     QApplication.processEvents()

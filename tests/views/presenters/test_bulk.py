@@ -10,6 +10,7 @@ from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.records import Certainty
 from console.domain.recovery import decision_table as recovery_choices
+from console.domain.recovery.decidable import refusal_reason_of_refetch
 from console.domain.recovery.decision_table import RULES_OF_KIND
 from console.domain.tasks.records import BulkAction, BulkRow
 from console.services.bulk import actions as bulk_acts
@@ -28,6 +29,7 @@ def reasons() -> set[str]:
     sources += [
         inspect.getsource(getattr(recovery_choices, name)) for name in ("_in_progress_reason", "_running_reason")
     ]
+    sources.append(inspect.getsource(refusal_reason_of_refetch))
     codes = {
         code
         for source in sources

@@ -8,6 +8,7 @@ import pytest
 from console.domain.explanations.credit_checks import explain
 from console.domain.records import (
     Certainty,
+    CheckRelations,
     CheckState,
     CreditCheck,
     Document,
@@ -28,9 +29,8 @@ PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, current=True)
 def view(record: CreditCheck, *documents: Document, answer: str = "", awaiting: str | None = None) -> CreditCheckView:
     evidence = (EvidenceItem(1, NOW - timedelta(minutes=1), "alarmbox.purchase", "a" * 64, answer),) if answer else ()
     line = TimelineEntry(NOW, "op-a", "credit-check.bought")
-    return CreditCheckView(
-        record, explain(record, NOW, awaiting=awaiting), (line,), evidence, documents, (), awaiting=awaiting
-    )
+    record = replace(record, relations=CheckRelations(awaits_second_person=awaiting is not None))
+    return CreditCheckView(record, explain(record, NOW), (line,), evidence, documents, (), awaiting=awaiting)
 
 
 UNKNOWN = check(
@@ -96,7 +96,8 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
         (check(state=CheckState.ERROR, pdf_file_path=None), ("purchase",)),
         (check(state=CheckState.PENDING, credit_check_id=None), ("probe",)),
         (check(superseded_by=18), ("successor",)),
-        (replace(LACKING, viewing_over=True), ("open_pdf", "probe")),
+        (replace(LACKING, viewing_over=True, expired_at=NOW + timedelta(days=1)), ("open_pdf", "probe")),
+        (replace(LACKING, viewing_over=True, expired_at=NOW), ("renew", "probe")),
     ],
 )
 def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[str, ...]) -> None:
@@ -106,7 +107,7 @@ def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[s
 
 def test_a_proposal_waits_for_the_second_person() -> None:
     """The work badge says so instead of "needs a person"."""
-    assert case_words.view_badges(view(UNKNOWN, awaiting="second_person"), NOW)[2] == "work.waiting_for_approval"
+    assert case_words.view_badges(view(UNKNOWN, awaiting="second_person"))[2] == "work.waiting_for_approval"
 
 
 def test_a_difference_is_told_in_words() -> None:

@@ -77,7 +77,7 @@ def test_rupees_stay_rupees() -> None:
         (payment(provider="atom"), ("payment.completed", "certainty.may_be_reversed", "work.none")),
         (
             payment(state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN),
-            ("payment.user_payment", "certainty.unknown", "work.none"),
+            ("payment.user_payment", "certainty.unknown", "work.needs_review"),
         ),
         (
             payment(work=Work(WorkState.NEEDS_REVIEW, None, "amount_differs")),
@@ -94,7 +94,7 @@ def test_rupees_stay_rupees() -> None:
 )
 def test_three_axes_for_every_kind(record: case_words.ShownRecord, keys: tuple[str, str, str]) -> None:
     """Never merged, whatever the record is."""
-    axes = case_words.state_key(record), case_words.certainty_key(record, NOW), case_words.work_key(record)
+    axes = case_words.state_key(record), case_words.certainty_key(record, NOW), case_words.work_key(record, NOW)
     assert axes == keys
 
 

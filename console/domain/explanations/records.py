@@ -1,0 +1,26 @@
+"""Explain a record of any kind. Every list, screen, alert and text of a record uses this explanation."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from console.domain.explanations.credit_checks import explain
+from console.domain.records import CreditCheck
+from console.domain.service_results import Explanation
+
+if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't need them
+    from console.domain.payments.records import Order, Payment, Refund
+
+
+def explain_record(record: "CreditCheck | Order | Payment | Refund", now: datetime) -> Explanation:
+    """Return verdict, reason, next step and badges of a record at the instant `now`."""
+    if isinstance(record, CreditCheck):
+        return explain(record, now)
+    # imported late, because a list of credit checks doesn't need this module
+    from console.domain.explanations import payments
+    from console.domain.payments.records import Order, Payment
+
+    if isinstance(record, Order):
+        return payments.explain_order(record, now)
+    if isinstance(record, Payment):
+        return payments.explain_payment(record, now)
+    return payments.explain_refund(record, now)

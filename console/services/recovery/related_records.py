@@ -1,0 +1,242 @@
+"""Read the related records of a page of records in a few queries, so that each row of a list is explained like its
+own screen.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from typing import TypeVar
+
+from console.domain.alerts.rules import RULES, find_broken_rule
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.payments import explain_payment
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.records import (
+    Limits,
+    Order,
+    OrderRelations,
+    OrderState,
+    Payment,
+    PaymentRelations,
+    Refund,
+    RefundRelations,
+)
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
+from console.domain.tasks.states import SagaState
+from console.services.credit_checks.provider import CreditVendorSource
+from console.services.payments import timeout_start
+from console.services.payments.providers import PaymentProviders, find_state
+from console.services.process.context import ServiceContext
+from console.services.refunds.request import RefundRequests
+from console.store.alerts import alerts
+from console.store.credit_checks import credit_checks
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.payments import currency_limits, orders, payments
+from console.store.queues.table_queries import QueuedRecord
+from console.store.refunds import approvals, refunds
+from console.store.tasks import sagas
+
+R = TypeVar("R", bound=QueuedRecord)
+Lapsed = Mapping[str, AbstractSet[int]]
+
+
+class RelatedRecords:
+    """Completes records with their relations. No provider is called, and nothing is written. The number of queries
+    doesn't depend on the number of records, except for refund rules of payments whose next step is a refund.
+    """
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        vendor_source: CreditVendorSource,
+        payment_providers: PaymentProviders,
+        refund_requests: RefundRequests,
+    ) -> None:
+        self._context, self._vendor_source = context, vendor_source
+        self._payment_providers, self._refund_requests = payment_providers, refund_requests
+
+    def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
+        """Return the records with their relations, in the same sequence."""
+        lapsed = journal.lapsed_by_kind(conn)
+        completed: dict[tuple[object, int], QueuedRecord] = {}
+        for part in (
+            self._complete_checks(conn, _of_type(records, CreditCheck)),
+            self._complete_orders(conn, _of_type(records, Order), lapsed),
+            self._complete_payments(conn, _of_type(records, Payment), lapsed),
+            self._complete_refunds(conn, _of_type(records, Refund), lapsed),
+        ):
+            completed |= {(type(record), record.id): record for record in part}
+        return tuple(completed[type(record), record.id] for record in records)  # type: ignore[misc]  # completed records have the types of the given ones
+
+    # Credit checks
+
+    def _complete_checks(self, conn: Connection, checks: Sequence[CreditCheck]) -> Iterable[CreditCheck]:
+        unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
+        failed = {(check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR}
+        awaited = approvals.subjects_with_proposal(conn, credit_checks.KIND, unknown)
+        holders = credit_checks.find_claim_holders(conn, failed)
+        finds_purchases = not unknown or self._finds_purchases()
+        for check in checks:
+            is_failed = check.state is CheckState.ERROR
+            holder = holders.get((check.client_id, check.corporation_number)) if is_failed else None
+            relations = CheckRelations(str(check.id) in awaited, holder, finds_purchases)
+            yield replace(check, relations=relations)
+
+    def _finds_purchases(self) -> bool:
+        """True if the provider can be asked for an unknown purchase, or if this desk doesn't know its provider."""
+        try:
+            return self._vendor_source.get_reader().capabilities.finds_purchases
+        except ConsoleError:
+            return True
+
+    # Orders
+
+    def _complete_orders(self, conn: Connection, some: Sequence[Order], lapsed: Lapsed) -> Iterable[Order]:
+        if not some:
+            return
+        open_alerts = alerts.open_of_subjects(conn, orders.KIND, [order.id for order in some])
+        with_alert = [order.id for order in some if order.id in open_alerts]
+        payments_of = _group(
+            self._complete_payments(
+                conn, payments.of_orders(conn, with_alert, lapsed.get(payments.KIND, frozenset())), lapsed
+            ),
+            lambda payment: payment.order_id,
+        )
+        payment_ids = [payment_id for order in some for payment_id in order.payment_ids]
+        sagas_of = _group(
+            (saga for saga in sagas.of_subjects(conn, payments.KIND, payment_ids) if saga.kind == timeout_start.KIND),
+            lambda saga: saga.subject_id,
+        )
+        for order in some:
+            order_sagas = [saga for payment_id in order.payment_ids for saga in sagas_of.get(payment_id, ())]
+            paid_by = tuple(payments_of.get(order.id, ()))
+            finding = (
+                find_broken_rule(order, paid_by, self._context.now(), self._context.scale, RULES) if paid_by else None
+            )
+            alert = next(
+                (one for one in open_alerts.get(order.id, ()) if finding is not None and one.rule_id == finding.rule),
+                None,
+            )
+            yield replace(
+                order,
+                relations=OrderRelations(
+                    payments=paid_by,
+                    alert_rule=alert.rule_id if alert else None,
+                    alert_detected_at=alert.detected_at if alert else None,
+                    is_cancelled_unpaid=any(timeout_start.CANCELLED_ORDER_FACT in saga.facts for saga in order_sagas),
+                    is_saga_stuck=any(saga.state is SagaState.STUCK for saga in order_sagas),
+                ),
+            )
+
+    # Payments
+
+    def _complete_payments(self, conn: Connection, some: Sequence[Payment], lapsed: Lapsed) -> tuple[Payment, ...]:
+        if not some:
+            return ()
+        lapsed_ids = lapsed.get(payments.KIND, frozenset())
+        order_of = {
+            order.id: order
+            for order in orders.by_ids(conn, {payment.order_id for payment in some if payment.order_id is not None})
+        }
+        shared = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
+        siblings_of = _group(payments.of_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id)
+        paid_ids = [payment.id for payment in some if payment.captured_minor]
+        refunds_of = _group(
+            refunds.of_payments(conn, paid_ids, lapsed.get(refunds.KIND, frozenset())),
+            lambda refund: refund.payment_id,
+        )
+        ids = [str(payment.id) for payment in some]
+        awaited = approvals.subjects_with_proposal(conn, payments.KIND, ids)
+        limits_of = self._limits_reader(conn)
+        completed = []
+        for payment in some:
+            order = order_of.get(payment.order_id) if payment.order_id is not None else None
+            payment_refunds = tuple(refunds_of.get(payment.id, ()))
+            relations = PaymentRelations(
+                order=order,
+                order_payments=tuple(siblings_of.get(order.id, ())) if order is not None else (),
+                refunds=payment_refunds,
+                awaits_second_person=str(payment.id) in awaited,
+                provider_meaning=find_state(payment.provider, payment.provider_state),
+                can_ask=self._can_ask(payment.provider),
+            )
+            completed_payment = replace(payment, relations=relations)
+            if _may_advise_refund(completed_payment, self._context.now()):
+                limited = limits_of(payment.currency)
+                refusal, _ = self._refund_requests.find_refusal(conn, payment, payment_refunds, limited)
+                relations = replace(relations, refund_refusal=refusal)
+            completed.append(replace(payment, relations=relations))
+        return tuple(completed)
+
+    def _can_ask(self, provider: str) -> bool:
+        """False if the provider has no call that reads a payment, because it only sends notices."""
+        try:
+            self._payment_providers.get_reader(provider)
+        except ConsoleError as unfit:
+            return unfit.code != ErrorCode.NOT_FOUND
+        return True
+
+    @staticmethod
+    def _limits_reader(conn: Connection) -> Callable[[str], Limits]:
+        """Return a function that returns the limits of a currency, each read only once."""
+        return cache(lambda currency: currency_limits.limits_of(conn, currency))
+
+    # Refunds
+
+    def _complete_refunds(self, conn: Connection, some: Sequence[Refund], lapsed: Lapsed) -> Iterable[Refund]:
+        if not some:
+            return
+        payment_ids = {refund.payment_id for refund in some}
+        payment_of = {
+            payment.id: payment
+            for payment in payments.by_ids(conn, payment_ids, lapsed.get(payments.KIND, frozenset()))
+        }
+        requested = {refund.payment_id for refund in some if refund.state is RefundState.REQUESTED}
+        refunds_of = _group(
+            refunds.of_payments(conn, requested, lapsed.get(refunds.KIND, frozenset())),
+            lambda refund: refund.payment_id,
+        )
+        undecided = [
+            str(refund.id)
+            for refund in some
+            if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
+        ]
+        awaited = approvals.subjects_with_proposal(conn, refunds.KIND, undecided)
+        limits_of = self._limits_reader(conn)
+        for refund in some:
+            payment = payment_of.get(refund.payment_id)
+            refusal = None
+            if payment is not None and refund.state is RefundState.REQUESTED:
+                refusal = self._refund_requests.find_approval_refusal(
+                    conn, refund, payment, refunds_of.get(payment.id, ()), limits_of(payment.currency)
+                )
+            relations = RefundRelations(payment, str(refund.id) in awaited, refusal)
+            yield replace(refund, relations=relations)
+
+
+def _may_advise_refund(payment: Payment, now: datetime) -> bool:
+    """True if the explanation of the payment, or the one of an alert about its order, may advise a refund. Only then
+    the rules of a refund are checked.
+    """
+    order = payment.relations.order if payment.relations is not None else None
+    is_late = payment.late_after is not None or (order is not None and order.state is OrderState.CANCELLED)
+    return (is_late and payment.state in PAID_STATES) or explain_payment(payment, now).next_step.action == "refund"
+
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+def _group(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def _of_type(records: Collection[QueuedRecord], kind: type[T]) -> list[T]:
+    return [record for record in records if isinstance(record, kind)]

@@ -1,0 +1,77 @@
+"""Build the readers of records for lists and screens: the relations of records, and the possible actions."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TypeVar
+
+from console.domain.records import Person
+from console.domain.service_results import AllowedAction
+from console.services.audit.read_log import ReadLog
+from console.services.credit_checks.provider import CreditVendorSource
+from console.services.credit_checks.view import CreditCheckViews
+from console.services.payments.providers import PaymentProviders
+from console.services.payments.view import PaymentViews
+from console.services.process.context import ServiceContext
+from console.services.recovery.choices import Choices
+from console.services.recovery.queues import Queues
+from console.services.recovery.related_records import RelatedRecords
+from console.services.refunds.request import RefundRequests
+from console.services.refunds.view import RefundViews
+from console.store.database.sqlalchemy_names import Connection
+from console.store.queues.table_queries import QueuedRecord
+
+R = TypeVar("R", bound=QueuedRecord)
+
+
+class RecordReaders:
+    """The readers of records. All of them use the same relations and the same decision table, so that lists and
+    screens explain a record alike and offer the same actions.
+    """
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        read_log: ReadLog,
+        vendor_source: CreditVendorSource,
+        payment_providers: PaymentProviders,
+    ) -> None:
+        self._context, self._read_log, self._payment_providers = context, read_log, payment_providers
+        requests = RefundRequests(context, payment_providers)
+        self._related_records = RelatedRecords(context, vendor_source, payment_providers, requests)
+        self.choices = Choices(context, vendor_source, payment_providers, requests)
+
+    def complete_record(self, conn: Connection, record: R) -> R:
+        """Return the record with its relations."""
+        return self._related_records.complete_records(conn, [record])[0]
+
+    def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
+        """Return the records with their relations, in the same sequence."""
+        return self._related_records.complete_records(conn, records)
+
+    def read_actions(
+        self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
+    ) -> tuple[AllowedAction, ...]:
+        """Return the named actions on a record for this person, by the decision table. Raises not_found."""
+        return self.choices.read_actions(conn, kind, record_id, person, names)
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The reader of the queues."""
+        return Queues(self._context, self.complete_records)
+
+    @cached_property
+    def credit_check_views(self) -> CreditCheckViews:
+        """The reader of credit checks for their screens."""
+        return CreditCheckViews(self._context, self._read_log, self.complete_record, self.read_actions)
+
+    @cached_property
+    def payment_views(self) -> PaymentViews:
+        """The reader of payments and orders for their screens."""
+        return PaymentViews(self._context, self._read_log, self.complete_record, self.read_actions)
+
+    @cached_property
+    def refund_views(self) -> RefundViews:
+        """The reader of refunds for their screens."""
+        return RefundViews(
+            self._context, self._payment_providers, self._read_log, self.complete_record, self.read_actions
+        )
