@@ -76,7 +76,7 @@ print(f"{sys.version_info[0]}.{sys.version_info[1]}", v["INSTSONAME"], v["LIBDIR
   esac
 }
 
-# MariaDB, Galera's library, and what its nodes copy data with.
+# MariaDB, Galera's library, and what its nodes copy data with; a screen and a bus for what a screen reader hears.
 missing_for_servers() {
   local program package
   while read -r program package; do
@@ -86,7 +86,10 @@ mariadb-install-db mariadb-server
 redis-server       redis-server
 rsync              rsync
 lsof               lsof
-ss                 iproute2'
+ss                 iproute2
+Xvfb               xvfb
+dbus-daemon        dbus-daemon'
+  [ -e /usr/libexec/at-spi-bus-launcher ] || [ -e /usr/lib/at-spi2-core/at-spi-bus-launcher ] || echo at-spi2-core
   [ -e "${GALERA:-/usr/lib/galera/libgalera_smm.so}" ] || echo galera-4
 }
 

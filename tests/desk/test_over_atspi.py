@@ -1,0 +1,58 @@
+"""The demo's window over AT-SPI, as a screen reader on Linux gets it: roles, names, one focus, and announcements."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import atspi, server_fixtures
+
+WORDS_OF_STATES = {"Unknown", "In progress", "Needs a person"}
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[atspi.ScreenReader]:
+    """A screen reader before the window of the demo."""
+    reason = atspi.missing()
+    if reason and server_fixtures.required():
+        pytest.fail(f"required here: {reason}", pytrace=False)
+    if reason:
+        pytest.skip(reason)
+    with atspi.screen_reader(tmp_path) as (made, env):
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "console", "demo"],
+            env={**env, "CONSOLE_LANGUAGE": "en"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield made
+        finally:
+            demo.terminate()
+            demo.wait(30)
+
+
+@pytest.mark.timeout(300)
+def test_a_screen_reader_finds_and_hears_the_window(reader: atspi.ScreenReader) -> None:
+    """From Home into a queue, by presses alone; a copied number is heard as it is shown."""
+    queue = reader.find("push button", "Unknown, oldest")
+    assert reader.find("label", "TRAINING").is_showing
+    reader.press(queue)
+    copy = reader.find("push button", "Copy: Corporation number")
+    politeness, sentence = reader.hear(copy)
+    nodes = reader.nodes()
+    shown = [node.name for node in nodes if node.role == "notification" and node.is_showing]
+    assert politeness == "polite"
+    assert sentence in shown
+    assert [node for node in nodes if node.role == "filler" and node.name] == []
+    assert {node.name for node in nodes if node.role == "label"} >= WORDS_OF_STATES
+    assert next(node.name for node in nodes if node.role == "heading") == "Queues"
+    assert [node for node in nodes if node.role == "push button" and not node.name] == []
+    frame = next(node for node in nodes if node.role == "frame")
+    assert frame.name == "Queues · Support console (TRAINING)"
+    focused = [(node.role, node.name) for node in nodes if node.is_focused and node.is_showing]
+    assert len([role for role, _ in focused if role == "table cell"]) <= 1
+    assert {role for role, _ in focused} <= {"table", "table cell"}

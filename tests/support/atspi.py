@@ -1,0 +1,157 @@
+"""A screen reader's side of AT-SPI: a private session bus and X server, and a client that walks a program's tree.
+
+Needs the Debian packages at-spi2-core, dbus-daemon and xvfb. Where one is missing, `missing()` names it.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jeepney import DBusAddress, MatchRule, message_bus, new_method_call
+from jeepney.io.blocking import DBusConnection, open_dbus_connection
+
+_LAUNCHERS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-spi2-core/at-spi-bus-launcher"))
+_ACCESSIBLE = "org.a11y.atspi.Accessible"
+_REGISTRY = "org.a11y.atspi.Registry"
+_ROOT = (_REGISTRY, "/org/a11y/atspi/accessible/root")
+_PATIENCE_SECONDS = 60
+_FOCUSED_BIT, _SHOWING_BIT = 12, 25
+_ANNOUNCEMENTS = MatchRule(type="signal", interface="org.a11y.atspi.Event.Object", member="Announcement")
+Reference = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of a program's tree: role as AT-SPI calls it, name, and the states that matter here."""
+
+    role: str
+    name: str
+    is_focused: bool
+    is_showing: bool
+    reference: Reference = field(compare=False)
+
+
+def missing() -> str:
+    """Return which program this machine lacks for AT-SPI; "" if it has all."""
+    programs = [name for name in ("dbus-daemon", "Xvfb") if shutil.which(name) is None]
+    if not any(launcher.exists() for launcher in _LAUNCHERS):
+        programs.append("at-spi-bus-launcher (Debian: at-spi2-core)")
+    return f"AT-SPI needs {', '.join(programs)}" if programs else ""
+
+
+class ScreenReader:
+    """Walks the tree of the one program on a private accessibility bus, presses its nodes, and hears its
+    announcements.
+    """
+
+    def __init__(self, bus: DBusConnection) -> None:
+        self._bus = bus
+        self._call((_REGISTRY, "/org/a11y/atspi/registry"), _REGISTRY, "RegisterEvent", "sass", ("object:", [], ""))
+        bus.send_and_get_reply(message_bus.AddMatch(_ANNOUNCEMENTS))
+
+    def nodes(self) -> list[Node]:
+        """Return the nodes of the program, parents before their children; none before its window is there."""
+        return [node for child in self._children(_ROOT) for node in self._below(child)]
+
+    def find(self, role: str, name: str) -> Node:
+        """Return the first node of this role whose name begins so, once it is there."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            found = next((node for node in self.nodes() if node.role == role and node.name.startswith(name)), None)
+            if found is not None:
+                return found
+        raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.nodes()]}")
+
+    def press(self, node: Node) -> None:
+        self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
+
+    def hear(self, act: Node) -> tuple[str, str]:
+        """Press a node and return the next announcement: "polite" or "assertive", and its sentence."""
+        with self._bus.filter(_ANNOUNCEMENTS) as heard:
+            self.press(act)
+            _, politeness, _, (_, sentence), _ = self._bus.recv_until_filtered(heard, timeout=_PATIENCE_SECONDS).body
+        return {1: "polite", 2: "assertive"}[politeness], sentence
+
+    def _below(self, reference: Reference) -> Iterator[Node]:
+        (role,) = self._call(reference, _ACCESSIBLE, "GetRoleName")
+        ((_, name),) = self._call(reference, "org.freedesktop.DBus.Properties", "Get", "ss", (_ACCESSIBLE, "Name"))
+        ((low, _high),) = self._call(reference, _ACCESSIBLE, "GetState")
+        yield Node(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)
+        for child in self._children(reference):
+            yield from self._below(child)
+
+    def _children(self, reference: Reference) -> Sequence[Reference]:
+        (children,) = self._call(reference, _ACCESSIBLE, "GetChildren")
+        return [(name, path) for name, path in children]
+
+    def _call(
+        self,
+        reference: Reference,
+        interface: str,
+        method: str,
+        signature: str | None = None,
+        body: tuple = (),  # type: ignore[type-arg]  # any values
+    ) -> tuple:  # type: ignore[type-arg]  # any values
+        address = DBusAddress(reference[1], reference[0], interface)
+        reply = self._bus.send_and_get_reply(new_method_call(address, method, signature, body), timeout=30)
+        if reply.header.message_type.name == "error":
+            return {"GetRoleName": ("gone",), "Get": ((("s", ""),)), "GetState": ((0, 0),)}.get(method, ((),))
+        return tuple(reply.body)
+
+
+@contextmanager
+def screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, str]]]:
+    """Start a session bus, an accessibility bus and an X server of their own. Return the client and the environment
+    with which a program comes to them. All end with the block.
+    """
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}
+    launcher = next(path for path in _LAUNCHERS if path.exists())
+    with ExitStack() as started:
+        bus = _start(
+            started, ["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1"], env, stdout=True
+        )
+        assert bus.stdout is not None
+        env["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().decode().strip()
+        reader, writer = os.pipe()
+        screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+        _start(started, screen, env, keep=writer)
+        env["DISPLAY"] = f":{os.read(reader, 20).decode().strip()}"
+        os.close(reader)
+        os.close(writer)
+        _start(started, [str(launcher), "--launch-immediately"], env)
+        session = started.enter_context(open_dbus_connection(bus=env["DBUS_SESSION_BUS_ADDRESS"]))
+        asked = new_method_call(DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus"), "GetAddress")
+        (address,) = session.send_and_get_reply(asked, timeout=_PATIENCE_SECONDS).body
+        connection = started.enter_context(open_dbus_connection(bus=address))
+        env |= {"QT_QPA_PLATFORM": "xcb", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1"}
+        yield ScreenReader(connection), env
+
+
+def _start(
+    started: ExitStack, command: list[str], env: dict[str, str], *, stdout: bool = False, keep: int | None = None
+) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(
+        command,
+        env=env,
+        stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=() if keep is None else (keep,),
+    )
+    started.callback(_end, process)
+    return process
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
