@@ -114,7 +114,11 @@ def test_one_asks_another_approves_and_it_is_refunded(
     checker.until(lambda: dialog.windowTitle() == "Approved")
     checker.press("Esc")
     checker.no_dialog()
-    checker.until(lambda: page.content.currentWidget() is page.empty)  # nothing is left to decide
+    checker.rest()
+    assert page.shown_view is not None, "the result stays, and nothing else comes in its place"
+    assert (page.shown_view.record.id, page.list.current_ref) == (refund.id, ("refund", refund.id))
+    checker.until(lambda: page.foot.isHidden())
+    assert checker.window.focusWidget() is page.list.requests
     ended(checker, console, refund)
     assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
     assert maker.opening.context.operator == "op-a"
@@ -126,7 +130,7 @@ def test_ones_own_request_has_no_buttons(seats: Seats, sit: Sit, console: Consol
     person = seats.become(person, "lead-b")
     refund = ask(person, payment)
     page = at_approvals(person, refund)
-    assert page.list.cards[0].refund.id == refund.id
+    assert page.list.cards[0].ref == ("refund", refund.id)
     assert not page.inbox.to_decide
     assert page.approve.isHidden()
     assert page.decline.isHidden()

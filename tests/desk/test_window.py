@@ -118,7 +118,7 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
     person.until(lambda: page.view is not None)
     person.opening.context.change_language("ja")
     person.until(lambda: person.page(CreditCheckPage).view is not None)
-    assert person.page(CreditCheckPage).head.title.accessibleName() == f"記録 与信チェック {record.id}"
+    assert person.page(CreditCheckPage).head.title.accessibleName().startswith(f"与信チェック {record.id}, 購入済")
     assert person.frame.side.place(0).word == "ホーム"
     person.press("Esc")
     lookup = person.page(LookupPage)
@@ -186,7 +186,8 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
         assert focus is not None
         names.append(name_of(focus))
         person.press("Tab")
-    title = ["Record Credit check 1", "Corporation number 1 1803 0101 8771", "Corporation"]
+    spoken = "Credit check 1, Bought, Confirmed, Nothing to do, Bought and confirmed. Nothing is missing."
+    title = [spoken, "Corporation number 1 1803 0101 8771", "Corporation"]
     sides = [f"AlarmBox number no. {record.credit_check_id}", "Open raw answer"]
     offered = ["Open PDF", "Probe", "Open PDF"]
     content = ["Record details", "Timeline"]

@@ -2,11 +2,12 @@
 on which a person must act.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
 
 from console.domain.tasks.records import AlertItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
@@ -103,8 +104,8 @@ class AlertsPage(Page):
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def take_focus(self) -> None:
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return (self.table,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind == "alert" for kind, _ in changes)

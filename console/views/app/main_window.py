@@ -1,10 +1,12 @@
 """The frame around the pages: bars, navigation and history. It replaces the first frame of a FirstWindow."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from console.views.app.status_bar import StatusCells
 from console.views.pages.base import Page
@@ -45,6 +47,14 @@ _MAX_HISTORY_LENGTH = 50
 _MIN_SIZE_PX = (960, 600)
 
 
+@dataclass(slots=True)
+class _Visit:
+    """One entry of the history: a route, and the widget that had the focus when the person left its page."""
+
+    route: Route
+    focus: QWidget | None = None
+
+
 class Frame(CoveredWindow):
     """Fills the first window with bars and pages, and connects their signals. The attribute `make_page` is the
     function that builds a page when the page is first opened.
@@ -63,7 +73,7 @@ class Frame(CoveredWindow):
         self.make_page: Callable[[Route], Page] | None = None
         self._pages: dict[type, Page] = {}
         self._scroll_areas: dict[Page, PageScrollArea] = {}
-        self._history: list[Route] = []
+        self._visits: list[_Visit] = []
         self.window_cover = WindowCover(window)
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
         self.toasts = Toasts(window, find_lower_bars=self._find_lower_bars)
@@ -81,6 +91,9 @@ class Frame(CoveredWindow):
         context.people_changed.connect(self._check_rights)
         context.person_changed.connect(self._check_rights)
         context.person_changed.connect(self.announcer.forget)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._keep_focus_visible)
         self._clock_timer = QTimer(self, interval=1_000)
         self._clock_timer.timeout.connect(self._show_clock)
         self._clock_timer.start()
@@ -152,36 +165,44 @@ class Frame(CoveredWindow):
         self._pages.clear()
         self._scroll_areas.clear()
         self._build()
-        if self._history:
-            self._show_page(self._history[-1])
+        if self.current_route is not None:
+            self._show_page(self.current_route)
 
     # -- navigation
 
     @Slot(object)
     def show_route(self, route: Route) -> None:
         """Open the page of a route, and add the route to the history."""
-        if not self._history or self._history[-1] != route:
-            self._history = [*self._history[-_MAX_HISTORY_LENGTH:], route]
+        if self.current_route != route:
+            if self._visits:
+                self._visits[-1].focus = self.window.focusWidget()
+            self._visits = [*self._visits[-_MAX_HISTORY_LENGTH:], _Visit(route)]
         self._show_page(route)
 
     @Slot()
     def go_back(self) -> None:
-        """Open the previous route of the history, if there is one. A list still has its scroll position."""
-        if len(self._history) > 1:
-            self._history.pop()
-            self._show_page(self._history[-1])
+        """Open the previous route of the history, if there is one. A list still has its scroll position, and the
+        focus returns to the widget that had it.
+        """
+        if len(self._visits) > 1:
+            self._visits.pop()
+            visit = self._visits[-1]
+            self._show_page(visit.route)
+            page, focus = self.current_page, visit.focus
+            if page is not None and focus is not None and shiboken6.isValid(focus) and page.can_focus(focus):
+                focus.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot(object)
     def replace_route(self, route: Route) -> None:
         """Open the page of a route, and replace the current route of the history by it."""
-        if self._history:
-            self._history[-1] = route
+        if self._visits:
+            self._visits[-1].route = route
         self._show_page(route)
 
     @property
     def current_route(self) -> Route | None:
         """The route of the visible page; None before the first page is opened."""
-        return self._history[-1] if self._history else None
+        return self._visits[-1].route if self._visits else None
 
     @property
     def current_page(self) -> Page | None:
@@ -213,10 +234,11 @@ class Frame(CoveredWindow):
     @Slot()
     def _check_rights(self) -> None:
         """Open the current route again if the acting person has gained or lost the right to see its page."""
-        if self._history and self.current_page is not None:
-            is_barred = bool(self.context.missing_right_text(needed_right(self._history[-1])))
-            if is_barred != isinstance(self.current_page, NoRightPage):
-                self._show_page(self._history[-1])
+        route, page = self.current_route, self.current_page
+        if route is not None and page is not None:
+            is_barred = bool(self.context.missing_right_text(needed_right(route)))
+            if is_barred != isinstance(page, NoRightPage):
+                self._show_page(route)
 
     @Slot(str)
     def _go_to_place(self, key: str) -> None:
@@ -297,6 +319,22 @@ class Frame(CoveredWindow):
         self.bars.setContentsMargins(*margins)
         if bar is not None:
             self.bars.addWidget(bar)
+
+    # -- focus
+
+    @Slot("QWidget*", "QWidget*")
+    def _keep_focus_visible(self, old: QWidget | None, new: QWidget | None) -> None:
+        """Give the focus to the page if the widget that had it has been hidden or deleted: a person at the keyboard
+        must always see where the focus is.
+        """
+        if not shiboken6.isValid(self.window):
+            return  # the window is being destroyed, and its widgets lose the focus
+        page = self.current_page
+        if page is None or not self.window.isActiveWindow():
+            return
+        is_hidden = old is not None and shiboken6.isValid(old) and page.isAncestorOf(old) and not old.isVisible()
+        if new is None or is_hidden:
+            QTimer.singleShot(0, page, page.take_focus if is_hidden else page.improve_focus)
 
     # -- keys and closing
 

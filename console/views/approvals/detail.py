@@ -1,16 +1,17 @@
 """The part of the approvals page that shows one refund request to its approver; the reasons against the refund come
-first.
+first. After the decision, its result comes first.
 """
 
 from collections.abc import Sequence
 
 import shiboken6
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QBoxLayout, QGridLayout, QScrollArea, QWidget
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QBoxLayout, QGridLayout, QScrollArea, QWidget
 
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import MoneyParts, RefundView, RiskSignal
+from console.domain.payments.states import RefundState
 from console.views.money.base_page import fact_list
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
@@ -20,7 +21,7 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.badge import Badge
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, ToneBox, make_column, make_row
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.buttons import KeyButton, PaintedButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.money_strip import MoneyPanel, MoneyPart
 from console.views.widgets.record_parts import SideStrip, make_titled_panel
@@ -31,20 +32,48 @@ MAX_ANSWER_AGE_SECONDS = 900.0
 _MIN_VISIBLE_LINES = 10
 _MARGIN_PX = 24  # beside the content
 _MIN_CONTENT_PX = 50  # a smaller content has not been laid out yet
+_UNSENT = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 _COMPARED_FIELDS = ("state", "captured_minor", "refunded_minor", "payer")
 
 
+class EndOfRequest(QWidget):
+    """The last part of a request. It is a stop of the Tab key, so that a person reaches the end of the request also
+    by Tab or by a screen reader.
+
+    Signals:
+    - reached: this part has got the focus.
+    """
+
+    focus_ring = 2
+    reached = Signal()
+
+    def __init__(self, title: str, words: str) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName(f"{title}: {words}")
+        self.setLayout(make_column(TextLabel(title, "panel_title", "muted"), TextLabel(words, wrap=True), gap=4))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.reached.emit()
+
+
 class ApprovalView(QScrollArea):
-    """The scroll area that shows one refund request. `is_read` is True after the person has scrolled the shown
-    version of the refund to its end.
+    """The scroll area that shows one refund request. `is_read` is True after the end of the shown version of the
+    refund was reached: by scrolling, by the End key, or by the Tab key.
 
     Signals:
     - end_reached: the end of the request has become visible.
+    - focus_moved(bool): the focus has come into the request (True), or has left it.
+    - left: the person wants to go back to the list (Esc).
     - probed: the person wants the program to ask the provider for the payment.
     - risk_signal_opened(str, int): the person wants to open the record of a risk signal, given by kind and id.
     """
 
+    focus_ring = -2  # inside its edges
     end_reached = Signal()
+    focus_moved = Signal(bool)
+    left = Signal()
     probed = Signal()
     risk_signal_opened = Signal(str, int)
 
@@ -56,12 +85,16 @@ class ApprovalView(QScrollArea):
         self._request_and_changes_box: QBoxLayout | None = None
         self._money_strip: SideStrip | None = None
         self._side_by_side = True
+        self._end: EndOfRequest | None = None
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         bar = self.verticalScrollBar()
         bar.valueChanged.connect(self._mark_read)
         bar.rangeChanged.connect(self._mark_read_later)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._follow_focus)
 
     # -- reading progress
 
@@ -81,9 +114,49 @@ class ApprovalView(QScrollArea):
         view, bar, content = self.view, self.verticalScrollBar(), self.widget()
         if view is None or not self.isVisible() or content is None or content.height() < _MIN_CONTENT_PX:
             return
-        if bar.value() >= bar.maximum() - 4 and not self.is_read:
-            self._read_versions.add((view.record.id, view.record.version))
+        if bar.value() >= bar.maximum() - 4:
+            self._mark_end_reached()
+
+    @Slot()
+    def _mark_end_reached(self) -> None:
+        if self.view is not None and not self.is_read:
+            self._read_versions.add((self.view.record.id, self.view.record.version))
             self.end_reached.emit()
+
+    @Slot()
+    def show_next_part(self) -> None:
+        """Scroll down by one page, less one line."""
+        bar, line_px = self.verticalScrollBar(), current_appearance().line_height("body")
+        bar.setValue(bar.value() + self.viewport().height() - line_px)
+
+    # -- focus
+
+    @property
+    def focus_stops(self) -> tuple[QWidget, ...]:
+        """The widgets of the request that can have the focus, in tab order; the last one is its end."""
+        return self, *self.findChildren(PaintedButton), *([self._end] if self._end is not None else [])
+
+    @Slot("QWidget*", "QWidget*")
+    def _follow_focus(self, old: QWidget | None, new: QWidget | None) -> None:
+        was_inside, is_inside = (
+            widget is not None and (widget is self or self.isAncestorOf(widget)) for widget in (old, new)
+        )
+        if was_inside != is_inside:
+            self.focus_moved.emit(is_inside)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        bar = self.verticalScrollBar()
+        match event.key():
+            case Qt.Key.Key_Home:
+                bar.setValue(bar.minimum())
+            case Qt.Key.Key_End:
+                bar.setValue(bar.maximum())
+            case Qt.Key.Key_Space:
+                self.show_next_part()
+            case Qt.Key.Key_Escape:
+                self.left.emit()
+            case _:
+                super().keyPressEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -115,15 +188,19 @@ class ApprovalView(QScrollArea):
         is_same_refund = self.view is not None and self.view.record.id == view.record.id
         at = self.verticalScrollBar().value() if is_same_refund else 0
         self.view = view
-        content = QWidget()
+        content, had_focus = QWidget(), any(part.hasFocus() for part in self.findChildren(QWidget))
+        if had_focus:  # the focused widget goes with the old content
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+        is_waiting, self._end = view.record.state in _UNSENT, None
         parts = [
+            *([] if is_waiting else [self._result_panel(view)]),
             self._reasons_against_panel(view),
             self._request_panel(view),
             self._sides_panel(view),
             self._money_panel(view),
             self._fulfilled_checks_panel(view),
             self._earlier_refunds_panel(view.earlier),
-            self._afterwards_panel(view),
+            *([self._end_panel(view)] if is_waiting else []),
         ]
         content.setLayout(make_column(*parts, None, gap=18, margins=(_MARGIN_PX, 14, _MARGIN_PX, 16)))
         self.setWidget(content)
@@ -346,7 +423,8 @@ class ApprovalView(QScrollArea):
         )
         return holder
 
-    def _afterwards_panel(self, view: RefundView) -> QWidget:
+    def _end_panel(self, view: RefundView) -> QWidget:
+        """Return the last part of the request: what happens after the approval."""
         context, record = self._context, view.record
         provider = case_words.provider_word(view.payment.provider, context)
         if len(record.checkers) + 1 < record.checkers_needed:
@@ -355,9 +433,27 @@ class ApprovalView(QScrollArea):
             words = context.translate("approvals.after_cooling_off", at=record.sends_after, provider=provider)
         else:
             words = context.translate("approvals.after_at_once", provider=provider)
-        holder, head = QWidget(), TextLabel(context.translate("approvals.afterwards"), "panel_title", "muted")
-        holder.setLayout(make_column(head, TextLabel(words, wrap=True), gap=4))
-        return holder
+        self._end = EndOfRequest(context.translate("approvals.afterwards"), words)
+        self._end.reached.connect(self._show_end)
+        return self._end
+
+    @Slot()
+    def _show_end(self) -> None:
+        if self._end is not None:
+            self.ensureWidgetVisible(self._end)
+            self._mark_end_reached()
+
+    def _result_panel(self, view: RefundView) -> QWidget:
+        """Return the panel about a decided refund: its state, the reason for it, and the next step."""
+        shape, tone = case_words.verdict_look(view.explanation)
+        verdict, *rest = record_words.explanation_sentences(view.explanation, self._context)
+        lines = [TextLabel(verdict, "body", tone, bold=True, wrap=True)]
+        lines += [TextLabel(sentence, wrap=True) for sentence in rest if sentence]
+        panel, box = ToneBox(tone), make_row(gap=12, margins=(14, 10, 12, 10))
+        box.addWidget(ShapeIcon(shape, tone), 0, Qt.AlignmentFlag.AlignTop)
+        box.addLayout(make_column(*lines, gap=2), 1)
+        panel.setLayout(box)
+        return panel
 
     @Slot()
     def _open_clicked_record(self) -> None:
@@ -367,6 +463,10 @@ class ApprovalView(QScrollArea):
 
 def approval_title(view: RefundView, context: WindowContext) -> str:
     amount = wording.format_amount(view.record.amount_minor, view.record.currency)
+    if view.record.state not in _UNSENT:
+        return context.translate(
+            "approvals.decided_title", title=case_words.title(view.record, context), amount=amount
+        )
     return context.translate("dialog.approve.title", amount=amount)
 
 

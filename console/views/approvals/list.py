@@ -1,124 +1,294 @@
-"""The list of refund requests as cards, in three groups: the requests that the acting person can decide, the person's
-own requests, and those that only others can decide.
+"""The list of requests on the approvals page: one list with one current request, which is the focused, the selected
+and the shown one at the same time. It has up to three groups: the requests that the acting person can decide, the
+person's own requests, and those that only others can decide.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from typing import Any
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter
+from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import ApprovalInbox
 from console.domain.permissions import is_same_person
-from console.views.presenters import records as case_words
+from console.views.approvals.cards import InboxCard, refund_card
 from console.views.runtime.context import WindowContext
-from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_runs, runs_width, split_runs
-from console.views.theme.painting import draw_frame
+from console.views.runtime.routes import Ref
+from console.views.theme.design_tokens import Tone, tokens
+from console.views.theme.mixed_font_text import (
+    amount_runs,
+    baseline_in,
+    draw_runs,
+    elide_runs,
+    runs_width,
+    split_runs,
+)
+from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row, set_property
-from console.views.widgets.buttons import PaintedButton
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, set_property
 from console.wording import catalogue as wording
 
-_PAD_PX = 20
+Index = QModelIndex | QPersistentModelIndex
+Group = tuple[str, tuple[InboxCard, ...]]
+_PAD_X_PX, _PAD_Y_PX, _SHAPE_PX = 20, 9, 14
 _VISIBLE_CARD_COUNT = 2.5
 _MAX_WIDGET_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
-class RequestCard(PaintedButton):
-    """A card that shows one refund request: title, amount, maker, age and a remark. Pressing the card opens the
-    request.
+class _CardModel(QAbstractListModel):
+    """The lines of the list: cards, and above each group a heading (a text), which can't be selected."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.lines: list[InboxCard | str] = []
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self.lines)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        line = self.lines[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return line if isinstance(line, str) else line.spoken_text()
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        if self.card_at(index.row()) is None:
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+
+    def card_at(self, row: int) -> InboxCard | None:
+        line = self.lines[row] if 0 <= row < len(self.lines) else None
+        return line if isinstance(line, InboxCard) else None
+
+    def show_lines(self, lines: list[InboxCard | str]) -> None:
+        self.beginResetModel()
+        self.lines = lines
+        self.endResetModel()
+
+    def update_lines(self, lines: list[InboxCard | str]) -> None:
+        """Replace the texts of the same lines in the same order; the current line stays as it is."""
+        self.lines = lines
+        self.dataChanged.emit(self.index(0), self.index(len(lines) - 1))
+
+
+class RequestList(QListView):
+    """The cards under their headings. Up, Down, Home and End change the current card, which the page then shows.
+
+    Signals:
+    - current_changed(object): the card with this ref has become the current one.
+    - entered: the person wants to go into the shown request (Enter).
+    - read_on: the person wants to see the next part of the shown request (Space).
     """
 
-    focus_ring = 0
+    current_changed = Signal(object)
+    entered = Signal()
+    read_on = Signal()
 
-    def __init__(self, refund: Refund, context: WindowContext) -> None:
-        super().__init__("")
-        self.is_current = False
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.show_refund(refund, context)
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._cards = _CardModel(self)
+        self._is_filling = False
+        self.setModel(self._cards)
+        self.setItemDelegate(_CardDelegate(self))
+        self.setAccessibleName(name)
+        self.setMouseTracking(True)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
-    def show_refund(self, refund: Refund, context: WindowContext) -> None:
-        """Show a newer version of the refund on this card; the card keeps its position in the list."""
-        self.refund = refund
-        self._name = case_words.title(refund, context)
-        self._amount = case_words.amount_text(refund)
-        self._maker = context.translate("approvals.by", maker=refund.maker)
-        self._age = context.age_text(refund.created_at) if refund.created_at else ""
-        self._remark = card_remark(refund, context, context.now())
-        parts = (self._name, self._amount, self._maker, self._age, self._remark)
-        self.setAccessibleName(", ".join(part for part in parts if part))
-        self.update()
+    # -- cards
 
-    def sizeHint(self) -> QSize:
-        return QSize(200, 3 * current_appearance().line_height("body") + 18)
+    @property
+    def cards(self) -> tuple[InboxCard, ...]:
+        return tuple(line for line in self._cards.lines if isinstance(line, InboxCard))
 
-    def mark_current(self, *, is_current: bool) -> None:
-        self.is_current = is_current
-        self.update()
+    def line(self, row: int) -> InboxCard | str:
+        return self._cards.lines[row]
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, box, colour = QPainter(self), QRectF(self.rect()), current_appearance().colour
-        painter.fillRect(box, colour("selected" if self.is_current else "hover" if self.underMouse() else "base"))
-        painter.fillRect(QRectF(0, box.bottom() - 1, box.width(), 1), colour("line"))
-        if self.is_current:
-            painter.fillRect(QRectF(0, 0, tokens().px("borders", "selection_mark"), box.height()), colour("accent"))
-        line = current_appearance().line_height("body")
-        lines = ((self._name, self._amount, True), (self._maker, self._age, False), (self._remark, "", False))
-        for place, (text, figure, strong) in enumerate(lines):
-            self._paint_line(painter, 8 + place * line, line, text, figure, is_bold=strong)
-        if self.hasFocus():
-            draw_frame(painter, box, 0, colour("focus"), None, 2)
+    @property
+    def current_ref(self) -> Ref | None:
+        card = self._cards.card_at(self.currentIndex().row())
+        return card.ref if card is not None else None
 
-    def _paint_line(
-        self, painter: QPainter, top: float, height_px: float, text: str, figure: str, *, is_bold: bool
-    ) -> None:
-        baseline, colour = top + baseline_in(0, height_px), current_appearance().colour
-        runs = split_runs(figure)
-        width_px = runs_width(runs)
-        painter.setPen(colour("text" if is_bold else "muted"))
-        draw_runs(painter, self.width() - _PAD_PX - width_px, baseline, runs)
-        draw_runs(painter, _PAD_PX, baseline, elide_runs(split_runs(text), self.width() - 2 * _PAD_PX - width_px - 8))
+    def show_groups(self, groups: Sequence[tuple[str, Sequence[InboxCard]]]) -> None:
+        """Show these groups, each a heading with its cards. The current card stays current if it is still there."""
+        lines: list[InboxCard | str] = []
+        for heading, cards in groups:
+            lines += [heading, *cards]
+        if lines and _keys(lines) == _keys(self._cards.lines):
+            self._cards.update_lines(lines)
+            return
+        current = self.current_ref
+        self._is_filling = True
+        self._cards.show_lines(lines)
+        self.go_to(current)
+        self._is_filling = False
+
+    def go_to(self, ref: Ref | None) -> None:
+        """Make the card with this ref the current one; do nothing if it isn't there."""
+        for row, line in enumerate(self._cards.lines):
+            if isinstance(line, InboxCard) and line.ref == ref and self.currentIndex().row() != row:
+                self.setCurrentIndex(self._cards.index(row))
+
+    # -- keys and display
+
+    def currentChanged(self, current: Index, previous: Index) -> None:
+        super().currentChanged(current, previous)
+        card = self._cards.card_at(current.row())
+        if card is not None and not self._is_filling:
+            self.current_changed.emit(card.ref)
+
+    def moveCursor(self, action: QListView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        """Return the card to which a key moves. Home and End mean the first and the last card: Qt would take the
+        heading, and then not move.
+        """
+        rows = [row for row in range(self._cards.rowCount()) if self._cards.card_at(row) is not None]
+        ends = {QListView.CursorAction.MoveHome: rows[:1], QListView.CursorAction.MoveEnd: rows[-1:]}
+        for row in ends.get(action, ()):
+            return self._cards.index(row)
+        return super().moveCursor(action, modifiers)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.entered.emit()
+        elif event.key() == Qt.Key.Key_Space:
+            self.read_on.emit()
+        elif event.text() and event.text().isprintable():
+            event.ignore()  # single letters are the page's shortcuts; Qt would search in the cards
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self.updateGeometry()
+            self.scheduleDelayedItemsLayout()
+
+
+def _keys(lines: Sequence[InboxCard | str]) -> list[Ref | str]:
+    return [line if isinstance(line, str) else line.ref for line in lines]
+
+
+def card_height() -> int:
+    """Return the height of a card: three lines of text, in px."""
+    return 3 * current_appearance().line_height("body") + 2 * _PAD_Y_PX
+
+
+class _CardDelegate(QStyledItemDelegate):
+    def __init__(self, view: RequestList) -> None:
+        super().__init__(view)
+        self._view = view
+
+    def sizeHint(self, _option: QStyleOptionViewItem, index: Index) -> QSize:
+        line = self._view.line(index.row())
+        return QSize(200, self._heading_height(line) if isinstance(line, str) else card_height())
+
+    def _heading_height(self, words: str) -> int:
+        """Return the height of a heading in px; its words wrap if they are wider than the list."""
+        room = QRectF(0, 0, self._view.viewport().width() - 2 * _PAD_X_PX, _MAX_WIDGET_PX)
+        metrics = current_appearance().font_metrics("small")
+        words_px = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, words).height()
+        return max(current_appearance().row_height("group"), round(words_px) + 10)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        line, box, colour = self._view.line(index.row()), QRectF(option.rect), current_appearance().colour
+        if isinstance(line, str):
+            painter.fillRect(box, colour("raised"))
+            painter.setPen(colour("muted"))
+            painter.setFont(current_appearance().font("small"))
+            flags = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(box.adjusted(_PAD_X_PX, 0, -_PAD_X_PX, 0), flags, line)
+        else:
+            self._paint_card(painter, option, index, line)
+        painter.fillRect(QRectF(box.left(), box.bottom() - 1, box.width(), 1), colour("line"))
+
+    def _paint_card(self, painter: QPainter, option: QStyleOptionViewItem, index: Index, card: InboxCard) -> None:
+        box, colour = QRectF(option.rect), current_appearance().colour
+        is_current = index.row() == self._view.currentIndex().row()
+        is_hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        painter.fillRect(box, colour("selected" if is_current else "hover" if is_hovered else "base"))
+        if is_current:
+            mark = QRectF(box.left(), box.top(), tokens().px("borders", "selection_mark"), box.height())
+            painter.fillRect(mark, colour("accent"))
+        line_px = current_appearance().line_height("body")
+        lines: tuple[tuple[str, tuple[tuple[str, bool], ...], Tone, str], ...] = (
+            (card.title, amount_runs(card.amount), "text", ""),
+            (card.detail, split_runs(card.age), "muted", ""),
+            (card.remark, (), card.tone, card.shape),
+        )
+        for place, (text, runs, tone, shape) in enumerate(lines):
+            line_box = option.rect.adjusted(_PAD_X_PX, _PAD_Y_PX + place * line_px, -_PAD_X_PX, 0)
+            line_box.setHeight(line_px)
+            _paint_line(painter, line_box, text, runs, tone, shape, is_bold=is_current and not place)
+        if is_current and self._view.hasFocus():
+            draw_frame(painter, box, 0, colour("focus"), None, tokens().px("focus", "width"))
+
+
+def _paint_line(
+    painter: QPainter,
+    box: QRect,
+    text: str,
+    runs: tuple[tuple[str, bool], ...],
+    tone: Tone,
+    shape: str,
+    *,
+    is_bold: bool,
+) -> None:
+    """Paint one line of a card: icon ("" for none) and text at the left; `runs`, an amount or age, at the right."""
+    baseline, colour = baseline_in(box.top(), box.height()), current_appearance().colour
+    width_px, x = runs_width(runs, bold=is_bold), float(box.left())
+    painter.setPen(colour("text" if tone == "text" else "muted"))
+    draw_runs(painter, box.right() - width_px, baseline, runs, bold=is_bold)
+    if shape:
+        side = current_appearance().icon_px(_SHAPE_PX)
+        draw_cached_shape(painter, shape, x, box.top() + (box.height() - side) / 2, side, colour(tone))
+        x += side + 5
+    painter.setPen(colour(tone))
+    room_px = box.right() - x - (width_px + 8 if runs else 0)
+    draw_runs(painter, x, baseline, elide_runs(split_runs(text), room_px, bold=is_bold), bold=is_bold)
 
 
 class ApprovalList(Surface):
-    """The list of refund requests as cards. The arrow keys move the focus; Enter or a click opens a card.
+    """The panel with the title, the count and the RequestList.
 
     Signals:
-    - refund_chosen(int): the person opens the refund with this id.
+    - chosen(object): the request with this ref has become the current one.
     """
 
-    refund_chosen = Signal(int)
+    chosen = Signal(object)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="right")
         self._context = context
-        self.cards: list[RequestCard] = []
-        self._current = 0
-        self._groups_and_ids: list[tuple[str, int]] = []
+        self._groups: list[Group] = []
         self._held_back_inbox: ApprovalInbox | None = None
-        self.setAccessibleName(context.translate("screen.approvals"))
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.requests = RequestList(context.translate("screen.approvals"))
+        self.requests.current_changed.connect(self.chosen)
         self.count = TextLabel("", "data", "muted")
         head = Surface(edge="bottom")
-        head.setLayout(
-            make_row(
-                TextLabel(context.translate("screen.approvals"), "title"), self.count, None, margins=(24, 12, 16, 12)
-            )
-        )
-        self.setLayout(make_column(head, self._area, gap=0, margins=(0, 0, 1, 1)))
-
+        title = TitleLabel(context.translate("screen.approvals"))
+        head.setLayout(make_row(title, self.count, None, margins=(24, 12, 16, 12)))
+        self.setLayout(make_column(head, self.requests, gap=0, margins=(0, 0, 1, 1)))
         self.set_layout(side_by_side=True)
 
     def set_layout(self, *, side_by_side: bool) -> None:
@@ -126,110 +296,97 @@ class ApprovalList(Surface):
         whole width and the height of `_VISIBLE_CARD_COUNT` cards.
         """
         width_px = round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3))
-        height_px = round(_VISIBLE_CARD_COUNT * (3 * current_appearance().line_height("body") + 18))
+        height_px = round(_VISIBLE_CARD_COUNT * card_height())
         set_property(self, "edge", "right" if side_by_side else "bottom")
         self.setMinimumWidth(width_px if side_by_side else 0)
         self.setMaximumWidth(width_px if side_by_side else _MAX_WIDGET_PX)
         self.setMinimumHeight(0 if side_by_side else height_px)
         self.setMaximumHeight(_MAX_WIDGET_PX if side_by_side else height_px)
 
+    @property
+    def cards(self) -> tuple[InboxCard, ...]:
+        return self.requests.cards
+
+    @property
+    def current_ref(self) -> Ref | None:
+        return self.requests.current_ref
+
+    def go_to(self, ref: Ref) -> None:
+        self.requests.go_to(ref)
+
     def show_inbox(self, inbox: ApprovalInbox, *, is_automatic: bool = False) -> None:
         """Show the requests as cards: first those that the acting person can decide, then the person's own, then
-        those that only others can decide.
+        those that only others can decide. The current request stays in its place, also after it has been decided,
+        until another one becomes current.
 
         `is_automatic` is True if the person did not ask for the update. Then, while the mouse pointer is over the
         list, the texts of the cards are updated, but cards are added or removed only after the pointer has left the
         list.
         """
         self._held_back_inbox = None
-        groups = self._groups(inbox)
         self.count.show_text(wording.format_count(len(inbox.to_decide)))
-        groups_and_ids = [(name, refund.id) for name, refunds in groups for refund in refunds]
-        if groups_and_ids == self._groups_and_ids or (is_automatic and self.underMouse()):
-            self._update_cards([refund for _, refunds in groups for refund in refunds])
-            self._held_back_inbox = None if groups_and_ids == self._groups_and_ids else inbox
-            return
-        self._groups_and_ids = groups_and_ids
-        self._build_cards(groups)
+        groups = self._keep_current(self._make_groups(inbox))
+        if is_automatic and self.underMouse() and _refs(groups) != _refs(self._groups):
+            self._held_back_inbox = inbox
+            newer = {card.ref: card for _, cards in groups for card in cards}
+            groups = [(name, tuple(newer.get(card.ref, card) for card in cards)) for name, cards in self._groups]
+        self._show_groups(groups)
 
-    def _groups(self, inbox: ApprovalInbox) -> Sequence[tuple[str, Sequence[Refund]]]:
+    def show_refund(self, refund: Refund) -> None:
+        """Show a newer version of a refund on its card. If it has no card, because it was decided before the list
+        was read, add one at the end.
+        """
+        card = refund_card(refund, self._context)
+        if card.ref not in (shown.ref for shown in self.cards):
+            self._groups.append(("decided", (card,)))
+        groups = [
+            (name, tuple(card if old.ref == card.ref else old for old in cards)) for name, cards in self._groups
+        ]
+        self._show_groups(groups)
+
+    def _show_groups(self, groups: list[Group]) -> None:
+        self._groups = groups
+        headed = [(self._context.translate(f"approvals.group.{name}"), cards) for name, cards in groups]
+        self.requests.show_groups(headed)
+
+    def _make_groups(self, inbox: ApprovalInbox) -> list[Group]:
         me = self._context.operator or ""
         own_refunds = [refund for refund in inbox.others if is_same_person(refund.maker, me)]
         other_refunds = [refund for refund in inbox.others if refund not in own_refunds]
-        return ("mine", inbox.to_decide), ("own", own_refunds), ("others", other_refunds)
+        groups = ("mine", inbox.to_decide), ("own", own_refunds), ("others", other_refunds)
+        return [
+            (name, tuple(refund_card(refund, self._context) for refund in refunds))
+            for name, refunds in groups
+            if refunds
+        ]
 
-    def _update_cards(self, refunds: Sequence[Refund]) -> None:
-        by_id = {refund.id: refund for refund in refunds}
-        for card in self.cards:
-            card.show_refund(by_id.get(card.refund.id, card.refund), self._context)
-
-    def _build_cards(self, groups: Sequence[tuple[str, Sequence[Refund]]]) -> None:
-        focused = next((card.refund.id for card in self.cards if card.hasFocus()), 0)
-        content, box = QWidget(), QVBoxLayout()
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(0)
-        self.cards = []
-        for name, refunds in groups:
-            if refunds:
-                self._add_group(box, self._context.translate(f"approvals.group.{name}"), refunds)
-        box.addStretch(1)
-        content.setLayout(box)
-        self._area.setWidget(content)
-        self.mark_current(self._current)
-        focused_card = next((card for card in self.cards if card.refund.id == focused), None)
-        if focused_card is not None:
-            focused_card.setFocus()
+    def _keep_current(self, groups: list[Group]) -> list[Group]:
+        """Return the groups with the current card in its old place, if the new inbox doesn't contain its request."""
+        current = self.current_ref
+        if current is None or any(card.ref == current for _, cards in groups for card in cards):
+            return groups
+        old_name, old_cards = next(group for group in self._groups if current in (card.ref for card in group[1]))
+        place = [card.ref for card in old_cards].index(current)
+        new_cards = dict(groups).get(old_name, ())
+        kept = old_name, (*new_cards[:place], old_cards[place], *new_cards[place:])
+        rest = [group for group in groups if group[0] != old_name]
+        return sorted((*rest, kept), key=lambda group: _GROUP_ORDER.index(group[0]))
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         if self._held_back_inbox is not None:
             self.show_inbox(self._held_back_inbox)
 
-    def _add_group(self, box: QVBoxLayout, title: str, refunds: Sequence[Refund]) -> None:
-        head = Surface(raised=True, edge="bottom")
-        head.setLayout(make_row(TextLabel(title, "small", "muted", wrap=True), margins=(24, 5, 16, 5)))
-        box.addWidget(head)
-        for refund in refunds:
-            card = RequestCard(refund, self._context)
-            card.clicked.connect(self._choose_sender)
-            self.cards.append(card)
-            box.addWidget(card)
-
-    def mark_current(self, id: int) -> None:
-        self._current = id
-        for card in self.cards:
-            card.mark_current(is_current=card.refund.id == id)
-
     @property
-    def first_id(self) -> int:
-        """The refund id of the first card; 0 if there are no cards. The first cards are the requests that the acting
+    def first_ref(self) -> Ref | None:
+        """The ref of the first card; None if there are no cards. The first cards are the requests that the acting
         person can decide.
         """
-        return self.cards[0].refund.id if self.cards else 0
-
-    @Slot()
-    def _choose_sender(self) -> None:
-        card = self.sender()
-        if isinstance(card, RequestCard):
-            self.refund_chosen.emit(card.refund.id)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
-        focused = [place for place, card in enumerate(self.cards) if card.hasFocus()]
-        if step and focused and 0 <= focused[0] + step < len(self.cards):
-            card = self.cards[focused[0] + step]
-            card.setFocus(Qt.FocusReason.TabFocusReason)
-            self._area.ensureWidgetVisible(card)
-        else:
-            super().keyPressEvent(event)
+        return self.cards[0].ref if self.cards else None
 
 
-def card_remark(refund: Refund, context: WindowContext, now: datetime) -> str:
-    """Return the remark on the card of a refund: the checkers who have approved it already, else the end of its
-    cooling-off period, else the maker's reason; "" if there is none of these.
-    """
-    if refund.checkers:
-        return context.translate("approvals.half", checkers=refund.checkers)
-    if refund.sends_after is not None and refund.sends_after > now:
-        return context.translate("approvals.cooling_off", at=refund.sends_after)
-    return context.translate("approvals.reason", reason=refund.reason) if refund.reason else ""
+_GROUP_ORDER = ("mine", "own", "others", "decided")
+
+
+def _refs(groups: Sequence[Group]) -> list[tuple[str, list[Ref]]]:
+    return [(name, [card.ref for card in cards]) for name, cards in groups]

@@ -1,5 +1,7 @@
 """The page of refund approvals: the list of requests, and the view in which a second person decides on one."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
@@ -9,39 +11,53 @@ from console.domain.payments.states import RefundState
 from console.domain.permissions import is_same_person
 from console.views.approvals.detail import ApprovalView, approval_badges, approval_title
 from console.views.approvals.list import ApprovalList
-from console.views.pages.base import Page, set_tab_order
+from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, route_to
+from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, Ref, route_to
+from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.placeholders import EmptyState, SkeletonRows
 from console.wording import catalogue as wording
 
 _AGE_CHECK_MS = 15_000
 _SIDE_BY_SIDE_PX = 900  # px at text size 1
+_DECISION_HINTS: tuple[KeyHint, ...] = (
+    (("P",), "key.probe"),
+    (("A",), "key.approve"),
+    (("D",), "key.decline"),
+    (("W",), "key.withdraw"),
+    (("F1",), "key.help"),
+)
 _UNSENT = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 class ApprovalsPage(Page):
-    """The page with the list of refund requests at the left and the current request at the right. The button
-    "approve" is enabled only after the person has scrolled the request to its end, and only while the payment
-    provider's last answer is recent.
+    """The page with the list of refund requests at the left and the current request at the right. The current request
+    is the focused, the selected and the shown one: every key acts on it. While it is being read, no key acts. After a
+    decision its result stays shown until the person chooses another request.
+
+    The button "approve" is enabled only after the person has reached the end of the request, and only while the
+    payment provider's last answer is recent.
     """
 
     sidebar_key = "approvals"
     help_key = "help.approvals"
     hints = (
-        (("↓", "↑"), "key.move"),
-        (("Enter",), "key.open"),
-        (("P",), "key.probe"),
-        (("A",), "key.approve"),
-        (("D",), "key.decline"),
-        (("W",), "key.withdraw"),
-        (("F1",), "key.help"),
+        (("↓", "↑"), "key.other_request"),
+        (("Space",), "key.read_on"),
+        (("Enter",), "key.into_request"),
+        *_DECISION_HINTS,
+    )
+    hints_in_request = (
+        (("↓", "↑"), "key.scroll"),
+        (("End",), "key.to_the_end"),
+        (("Esc",), "key.to_the_list"),
+        *_DECISION_HINTS,
     )
 
     def __init__(self, context: WindowContext) -> None:
@@ -58,7 +74,7 @@ class ApprovalsPage(Page):
     # -- construction
 
     def _make_head(self) -> None:
-        self.title = TextLabel("", "title", wrap=True)
+        self.title = TitleLabel(wrap=True)
         self.request_of_words = TextLabel("", "body", wrap=True)
         self._badges = make_flow_widget(gap=8)
 
@@ -87,8 +103,10 @@ class ApprovalsPage(Page):
         self.request_pane.setLayout(make_column(head, self.view, self.foot, gap=0))
         self.content = QStackedWidget()
         self.empty = QWidget()
-        self.content.addWidget(self.empty)
-        self.content.addWidget(self.request_pane)
+        self.empty_button: KeyButton | None = None
+        self.reading = SkeletonRows(6)
+        for part in (self.empty, self.reading, self.request_pane):
+            self.content.addWidget(part)
         right = QWidget()
         bars = make_column(gap=0)
         bars.addLayout(self._bars)
@@ -101,7 +119,10 @@ class ApprovalsPage(Page):
         self.add_hints()
 
     def _connect_signals(self) -> None:
-        self.list.refund_chosen.connect(self.show_refund)
+        self.list.chosen.connect(self._show_chosen)
+        self.list.requests.entered.connect(self.view.setFocus)
+        self.list.requests.read_on.connect(self.view.show_next_part)
+        self.view.left.connect(self.list.requests.setFocus)
         self.view.end_reached.connect(self._update_buttons)
         self.view.probed.connect(self.probe_payment)
         self.view.risk_signal_opened.connect(self._open_case)
@@ -120,11 +141,20 @@ class ApprovalsPage(Page):
             self.context.connection_state_changed,
         ):
             signal.connect(self._update_buttons)
+        self._reading_timer = QTimer(self, singleShot=True, interval=tokens().px("motion", "skeleton_after_ms"))
+        self._reading_timer.timeout.connect(self._show_reading)
         self._timer = QTimer(
             self, interval=_AGE_CHECK_MS
         )  # the provider's answer becomes too old while the person reads
         self._timer.timeout.connect(self._check_answer_age)
         self._timer.start()
+        self.view.focus_moved.connect(self._show_hints)
+
+    @Slot(bool)
+    def _show_hints(self, is_in_request: bool) -> None:
+        """Show the shortcuts of the list, or those of the request while the focus is inside it."""
+        hints = self.hints_in_request if is_in_request else self.hints
+        self.hint_bar.show_hints([(keys, self.context.translate(words)) for keys, words in hints])
 
     @property
     def lower_bars(self) -> list[QWidget]:
@@ -134,14 +164,14 @@ class ApprovalsPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, ApprovalsRoute):
-            self.refund_id = route.id or self.refund_id
+            if route.id or self._is_decided:
+                self.refund_id = route.id
             self.refresh("entered")
 
-    def take_focus(self) -> None:
-        """Give the keyboard focus to the request and not to a button, so that pressing Enter approves or rejects
-        nothing.
-        """
-        self.view.setFocus(Qt.FocusReason.OtherFocusReason)
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        """The list of requests, and not a button: pressing Enter approves or rejects nothing."""
+        is_empty_shown = self.content.currentWidget() is self.empty
+        return self.list.requests if self.list.cards else None, self.empty_button if is_empty_shown else None
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("refund", "payment", "order") for kind, _ in changes)
@@ -161,32 +191,63 @@ class ApprovalsPage(Page):
         self.hide_reading_failure()
         self.inbox = inbox
         self.list.show_inbox(inbox, is_automatic=is_automatic)
-        if not self.refund_id and self.list.first_id:
-            self.show_refund(self.list.first_id)
-        elif not self.refund_id:
+        if not self.refund_id and self.list.first_ref is not None:
+            self.show_refund(self.list.first_ref[1])
+        elif self.refund_id:
+            self.list.go_to(("refund", self.refund_id))
+        else:
             self._show_empty()
         own_count, undecided = len(inbox.to_decide), len(inbox.others)
         self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided))
+        self.improve_focus()
 
     def _show_empty(self) -> None:
         translate, undecided = self.context.translate, len(self.inbox.others)
         words = translate("approvals.empty_others", n=undecided) if undecided else translate("approvals.empty_hint")
-        button = KeyButton(translate("action.open_queue"))
-        button.clicked.connect(self._open_queue)
-        empty = EmptyState(translate("approvals.empty"), words, shape="check", button=button)
+        self.empty_button = KeyButton(translate("action.open_queue"))
+        self.empty_button.clicked.connect(self._open_queue)
+        empty = EmptyState(translate("approvals.empty"), words, shape="check", button=self.empty_button)
         self.content.removeWidget(self.empty)
         self.empty.deleteLater()
         self.empty = empty
         self.content.addWidget(empty)
         self.content.setCurrentWidget(empty)
 
-    @Slot(int)
+    @Slot(object)
+    def _show_chosen(self, ref: Ref) -> None:
+        if ref != ("refund", self.refund_id):
+            self.show_refund(ref[1])
+
     def show_refund(self, id: int) -> None:
-        """Read the refund request with this id and show it."""
+        """Read the refund request with this id and show it; its card becomes the current one."""
         self.refund_id = id
-        self.list.mark_current(id)
+        self.list.go_to(("refund", id))
         self.hide_bar("act")
+        self._update_buttons()
         self._read_refund(id)
+        self._reading_timer.start()
+
+    @Slot()
+    def _show_reading(self) -> None:
+        """Show grey bars in place of the previous request if the current one is still being read."""
+        if self.refund_id and self.shown_view is None:
+            self.content.removeWidget(self.reading)
+            self.reading.deleteLater()
+            self.reading = SkeletonRows(6)
+            self.content.addWidget(self.reading)
+            self.content.setCurrentWidget(self.reading)
+
+    @property
+    def shown_view(self) -> RefundView | None:
+        """The view of the current request; None while it is being read. Every key acts on this one."""
+        view = self.view.view
+        return view if view is not None and view.record.id == self.refund_id else None
+
+    @property
+    def _is_decided(self) -> bool:
+        """True if the shown request has been decided: it waits for nobody any more."""
+        view = self.shown_view
+        return view is not None and view.record.state not in _UNSENT
 
     def _read_refund(self, id: int) -> None:
         self.context.run_read(
@@ -201,31 +262,15 @@ class ApprovalsPage(Page):
         if id != self.refund_id:
             return
         self.hide_reading_failure()
-        if view.record.state not in _UNSENT:
-            self._show_next_refund(id)
-            return
-        is_first_request = self.content.currentWidget() is not self.request_pane
         self.view.show_view(view)
         self._show_head(view)
-        self.list.mark_current(id)
+        self.list.show_refund(view.record)
+        self.list.go_to(("refund", id))
         self.content.setCurrentWidget(self.request_pane)
-        if is_first_request:
-            self.take_focus()
         buttons = (self.decline, self.withdraw, self.approve)
-        set_tab_order(*self.list.cards, self.view, *self.view.findChildren(KeyButton), *buttons)
+        set_tab_order(self.list.requests, *self.view.focus_stops, *buttons)
         self._update_buttons()
-
-    def _show_next_refund(self, decided_id: int) -> None:
-        """Show the next waiting request after the shown one (`decided_id`) has been decided; show the empty page if
-        no request waits.
-        """
-        self.refund_id, self.view.view = 0, None
-        waiting_ids = (refund.id for refund in (*self.inbox.to_decide, *self.inbox.others))
-        next_id = next((id for id in waiting_ids if id != decided_id), 0)
-        if next_id:
-            self.show_refund(next_id)
-        else:
-            self._show_empty()
+        self.improve_focus()
 
     def _show_head(self, view: RefundView) -> None:
         context, payment = self.context, view.payment
@@ -254,15 +299,17 @@ class ApprovalsPage(Page):
         """Check the age of the payment provider's last answer. If the answer has become too old for an approval, show
         this in the request and disable the approval.
         """
-        view = self.view.view
+        view = self.shown_view
         if view is not None and self.isVisible() and self.approve.isEnabled() and self.view.stale_answer_text(view):
             self.view.show_view(view)
         self._update_buttons()
 
     @Slot()
     def _update_buttons(self) -> None:
-        view = self.view.view
-        if view is None:
+        view = self.shown_view
+        if view is None:  # the current request is being read: no button acts on the previous one
+            for button in (self.decline, self.approve, self.withdraw):
+                button.disable_with_reason(self.context.translate("screen.reading"))
             return
         is_own = self.is_own_request(view)
         undecided = view.record.state is RefundState.REQUESTED
@@ -276,6 +323,7 @@ class ApprovalsPage(Page):
             else self.context.translate("approvals.maker_reads", maker=maker)
         )
         self.reads.setVisible(is_own or undecided)
+        self.foot.setVisible(view.record.state in _UNSENT)
         for button, disabled_reason in (
             (self.decline, self._find_disabled_reason(view, "reject")),
             (self.approve, self.find_approval_disabled_reason(view)),
@@ -308,7 +356,7 @@ class ApprovalsPage(Page):
 
     def find_approval_disabled_reason(self, view: RefundView) -> str:
         """Return why the button "approve" is disabled: a reason of `_find_disabled_reason`, an old answer of the
-        provider, or a request that the person has not scrolled to its end. Return "" if it is enabled.
+        provider, or a request whose end the person has not reached. Return "" if it is enabled.
         """
         service_reason = self._find_disabled_reason(view, "approve")
         if service_reason:
@@ -334,26 +382,26 @@ class ApprovalsPage(Page):
     @Slot()
     def probe_payment(self) -> None:
         """Ask the payment provider for the payment's present state."""
-        if self.view.view is not None:
-            self.acts.probe(self.view.view.payment)
+        if self.shown_view is not None:
+            self.acts.probe(self.shown_view.payment)
 
     @Slot()
     def open_approval(self) -> None:
         """Open the approval dialog, if the button is enabled."""
-        if self.view.view is not None and self.approve.isEnabled():
-            self.acts.approve(self.view.view)
+        if self.shown_view is not None and self.approve.isEnabled():
+            self.acts.approve(self.shown_view)
 
     @Slot()
     def open_rejection(self) -> None:
         """Open the rejection dialog, if the button is enabled."""
-        if self.view.view is not None and self.decline.isEnabled():
-            self.acts.reject(self.view.view)
+        if self.shown_view is not None and self.decline.isEnabled():
+            self.acts.reject(self.shown_view)
 
     @Slot()
     def open_withdrawal(self) -> None:
         """Open the withdrawal dialog, if the button is enabled."""
-        if self.view.view is not None and self.withdraw.isEnabled():
-            self.acts.withdraw(self.view.view)
+        if self.shown_view is not None and self.withdraw.isEnabled():
+            self.acts.withdraw(self.shown_view)
 
     @Slot(str, int)
     def _open_case(self, kind: str, id: int) -> None:
@@ -365,5 +413,5 @@ class ApprovalsPage(Page):
 
     @Slot()
     def _copy_summary(self) -> None:
-        if self.view.view is not None:
-            self.acts.copy_text(self.view.view.payment.merchant_payment_id)
+        if self.shown_view is not None:
+            self.acts.copy_text(self.shown_view.payment.merchant_payment_id)

@@ -1,9 +1,11 @@
 """The page of the audit trail: entries newest first, verification and export."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.records import AuditEntry, TimelineEntry
@@ -77,8 +79,8 @@ class AuditPage(Page):
         if self.rows.rowCount() == 0:
             self.refresh("entered")
 
-    def take_focus(self) -> None:
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return (self.table,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False  # new entries are added on top; they are read on request

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.records import TimelineEntry
 from console.domain.views.any_record import CreditCheckView
-from console.views.credit_checks.tabs import CreditCheckTabs
+from console.views.credit_checks.tabs import CreditCheckTabs, DocumentRow
 from console.views.presenters import credit_check_view as facts
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
@@ -122,6 +122,13 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         close.setFocus()
 
     # -- actions
+
+    def _act_by_key(self, name: str) -> None:
+        row = self.tabs.focused_row()
+        if name == "open_pdf" and isinstance(row, DocumentRow):
+            self.tabs.open_document(row)
+        else:
+            super()._act_by_key(name)
 
     def do_action(self, name: str, view: CreditCheckView) -> None:
         record = view.record

@@ -72,7 +72,7 @@ class CreditCheckTabs(RecordTabs):
             RecordTab("history", self._viewing_over_words, (self._history,)),
         )
         super().__init__(context, between, least_rows=_MIN_TABLE_ROWS)
-        self._papers.opened.connect(self._open_paper)
+        self._papers.opened.connect(self.open_document)
         self._history.opened.connect(self.related_record_requested)
 
     def show_view(self, view: CreditCheckView) -> None:
@@ -92,7 +92,8 @@ class CreditCheckTabs(RecordTabs):
         self.show_record(view, lines, [len(view.documents), len(history)])
 
     @Slot(object)
-    def _open_paper(self, paper: DocumentRow) -> None:
+    def open_document(self, paper: DocumentRow) -> None:
+        """Open the stored PDF of a row of the table of documents; do nothing if the row's PDF is missing."""
         if paper.document is not None:
             self.pdf_requested.emit(paper.document.sha256)
 

@@ -2,7 +2,7 @@
 window never parses the file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
@@ -18,7 +18,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PdfRoute
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import Edit
@@ -60,7 +60,7 @@ class PdfPage(Page):
         self._searched_text = ""
         self._matches: list[tuple[int, int]] = []
         self.shows_text = self._has_read_text = False
-        self.title = TextLabel("", "title")
+        self.title = TitleLabel()
         self.position = TextLabel("", "data", "muted")
         self.zoom_words = TextLabel("", "data", "muted")
         self.match_count = TextLabel("", "small", "muted")
@@ -139,8 +139,8 @@ class PdfPage(Page):
             self.rename(self.title.plain)
             self.refresh("entered")
 
-    def take_focus(self) -> None:
-        (self.text if self.shows_text else self.canvas).setFocus(Qt.FocusReason.OtherFocusReason)
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return (self.text if self.shows_text else self.canvas,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False  # a stored PDF never changes

@@ -21,6 +21,8 @@ _CURRENT_COLOUR = QColor(255, 190, 70)
 class PdfView(QScrollArea):
     """Shows one page of a PDF on a grey background; the arrow keys and page keys scroll."""
 
+    focus_ring = -2  # inside its edges
+
     def __init__(self, name: str) -> None:
         super().__init__()
         self._sheet = _PageSheet()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QWidget
 
@@ -131,9 +131,9 @@ class HomePage(Page):
     def _make_empty_state(self) -> QWidget:
         """Return the widget that is shown if no record needs review."""
         translate = self.context.translate
-        button = KeyButton(translate("home.open_queue"))
-        button.clicked.connect(self._open_review)
-        self.nothing = EmptyState(translate("home.empty"), translate("home.hint"), button=button)
+        self._empty_button = KeyButton(translate("home.open_queue"))
+        self._empty_button.clicked.connect(self._open_review)
+        self.nothing = EmptyState(translate("home.empty"), translate("home.hint"), button=self._empty_button)
         return self.nothing
 
     @Slot()
@@ -141,9 +141,12 @@ class HomePage(Page):
         self.hide_reading_failure()
         is_empty = self.rows.is_complete and self.rows.row_count == 0
         self.list.setCurrentWidget(self.nothing if is_empty else self.table)
+        if self.table.current_item is None:
+            self.table.go_to_first()
+        self.improve_focus()
 
-    def take_focus(self) -> None:
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return self.table, self._empty_button
 
     def show_route(self, route: object) -> None:
         if self.rows.rowCount() == 0:

@@ -2,11 +2,11 @@
 (the one that blocks another purchase for its client).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -15,7 +15,7 @@ from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
-from console.views.pages.base import set_tab_order
+from console.views.pages.base import find_focus, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -135,7 +135,7 @@ class CompanyView(QWidget):
         self.table.rows.page_applied.connect(self._go_to_first_check)
         self.open_items.opened.connect(self.opened)
         self.panel.opened.connect(self._open_id)
-        self.panel.refetched.connect(self.refetch_current)
+        self.panel.refetched.connect(self._refetch_live_check)
         self.panel.pdf_requested.connect(self._open_pdf)
 
     # -- display
@@ -224,9 +224,10 @@ class CompanyView(QWidget):
         self.buy_button.kind = "primary" if live is None else "default"
         self.buy_button.update()
 
-    def focus_rows(self) -> None:
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        """Return the widgets that may get the focus first: the rows of the visible list, else the number."""
         table = self._current_table()
-        (table if table.all_rows else self.buy_button).setFocus(Qt.FocusReason.OtherFocusReason)
+        return table if table.all_rows else None, self.buy_button, self.copyable
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         """Return True if one of the changed records, as (kind, id), is shown here, or has a higher id than all shown
@@ -246,7 +247,14 @@ class CompanyView(QWidget):
 
     @property
     def current_record(self) -> ShownRecord | None:
-        """The current record of the visible list; None if no row is current."""
+        """The record on which a key acts: that of the focused open item, or of the focused part of the panel;
+        otherwise the current row of the visible list. None if there is none.
+        """
+        focus = find_focus(self.window())
+        if focus is not None and self.open_items.isAncestorOf(focus):
+            return self.open_items.record_of(focus)
+        if focus is not None and (id := self.panel.id_at(focus)) is not None:
+            return next((check for check in self.records if check.id == id), None)
         row = self._current_table().current_item
         return row if isinstance(row, CreditCheck | Payment | Refund | Order) else None
 
@@ -258,23 +266,27 @@ class CompanyView(QWidget):
 
     @Slot()
     def refetch_current(self) -> None:
-        """Open the re-fetch dialog for the live credit check; if there is none, for the credit check of the current
-        row. Do nothing if that check is not in the state `success`.
-        """
-        record = self.panel.record or self.current_record
-        if self.shows_checks and isinstance(record, CreditCheck) and record.state is CheckState.SUCCESS:
+        """Open the re-fetch dialog for the current record; do nothing if it isn't a purchased credit check."""
+        self._refetch(self.current_record)
+
+    @Slot()
+    def _refetch_live_check(self) -> None:
+        self._refetch(self.panel.record)
+
+    def _refetch(self, record: ShownRecord | None) -> None:
+        if isinstance(record, CreditCheck) and record.state is CheckState.SUCCESS:
             self._acts.refetch(record)
 
     @Slot()
     def probe_current(self) -> None:
-        """Ask the provider for the outcome of the current row's record."""
+        """Ask the provider for the outcome of the current record."""
         record = self.current_record
         if record is not None:
             self._acts.probe(record)
 
     @Slot()
     def refund_current(self) -> None:
-        """Open the refund request for the payment of the current row; do nothing if the row is no payment."""
+        """Open the refund request for the current record; do nothing if it is no payment."""
         record = self.current_record
         if isinstance(record, Payment):
             self._acts.refund(record.id)

@@ -73,6 +73,13 @@ class LiveCheckPanel(Surface):
         """The widgets of the panel that can have the focus, in tab order."""
         return [*self._area.findChildren(PaintedButton)]
 
+    def id_at(self, widget: QWidget) -> int | None:
+        """Return the id of the credit check to which this widget of the panel belongs; None outside the panel."""
+        if not self.isAncestorOf(widget):
+            return None
+        id = widget.property("record")
+        return int(id) if id is not None else self.record.id if self.record is not None else None
+
     def _make_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
         translate = self._context.translate
         head = Surface(raised=True, edge="bottom")
@@ -102,7 +109,8 @@ class LiveCheckPanel(Surface):
     def _buttons(self, record: CreditCheck) -> list[KeyButton]:
         translate = self._context.translate
         if record.incomplete and record.state == "success":
-            button = KeyButton(translate("action.refetch"), "F", binds=False)
+            # Without a key cap: F means the credit check that has the focus, which may be another one.
+            button = KeyButton(translate("action.refetch"))
             button.clicked.connect(self.refetched)
             return [bind_right(self._context, button, "refetch")]
         if record.pdf_file_path:

@@ -59,6 +59,11 @@ class OpenItemList(QWidget):
         """The widgets of the list that can have the focus, in tab order."""
         return [*self._box.findChildren(KeyButton)]
 
+    def record_of(self, widget: QWidget) -> ShownRecord | None:
+        """Return the record of the line in which this widget stands; None if it stands in no line."""
+        place = widget.property("place") if self.isAncestorOf(widget) else None
+        return self._records[int(place)] if place is not None else None
+
     def _make_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:
         context = self._context
         badge = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)

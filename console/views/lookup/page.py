@@ -1,5 +1,7 @@
 """The lookup page: the field for a corporation number, and all records of that number."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
@@ -81,11 +83,14 @@ class LookupPage(Page):
         else:
             self.refresh("entered")
 
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        is_company_shown = self.content.currentWidget() is self.company
+        return self.company.focus_targets() if is_company_shown else (self.number.edit,)
+
     def take_focus(self) -> None:
-        if self.content.currentWidget() is self.company:
-            self.company.focus_rows()
-        else:
-            self._go_to_field()
+        super().take_focus()
+        if self.number.edit.hasFocus():
+            self.number.edit.selectAll()
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return bool(self._number) and self.company.is_affected_by(changes)
@@ -134,7 +139,7 @@ class LookupPage(Page):
         self.company.show_result(result, is_automatic=is_automatic and not is_first)
         self.content.setCurrentWidget(self.company)
         if is_first:
-            self.company.focus_rows()
+            self.take_focus()
         if self._opens_purchase:
             self._opens_purchase = False
             self.company.open_purchase()
@@ -153,7 +158,7 @@ class LookupPage(Page):
                 shape="square_bang",
             )
             self._replace_first(empty_state)
-            self.number.edit.setFocus()
+            self.take_focus()
         else:
             self.show_reading_failure(failure)
 

@@ -2,10 +2,11 @@
 request the refund of that money, or open it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.records import SetAsideState
 from console.domain.payments.service_results import SetAsideItem
@@ -88,8 +89,8 @@ class SetAsidesPage(Page):
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def take_focus(self) -> None:
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return (self.table,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("payment", "refund") for kind, _ in changes)

@@ -16,7 +16,7 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.badge import KeyCap
-from console.views.widgets.base import Surface, TextLabel, make_row
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
 
@@ -36,18 +36,38 @@ def set_tab_order(*stops: QWidget) -> None:
         QWidget.setTabOrder(before, after)
 
 
+def find_focus(window: QWidget) -> QWidget | None:
+    """Return the widget of a window that has the focus; None if none has it. (Qt's stubs leave the None out.)"""
+    return window.focusWidget()
+
+
 class HintsPanel(Surface):
     """The line at the bottom of a page: each shortcut with the name of its action, and a count at the right."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
         super().__init__(edge="top")
         self.count = TextLabel("", "small", "muted")
-        self._hints = [_make_hint(keys, words) for keys, words in hints]
+        self.hints: Sequence[tuple[Sequence[str], str]] = ()
+        self._hints: list[QWidget] = []
         margin = tokens().px("spacing", "page_margin")
-        box = make_row(*self._hints, None, self.count, gap=_HINT_GAP_PX, margins=(margin, 6, margin, 4))
-        box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # hints that don't fit are hidden
-        self.setLayout(box)
+        self._box = make_row(None, self.count, gap=_HINT_GAP_PX, margins=(margin, 6, margin, 4))
+        self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # hints that don't fit are hidden
+        self.setLayout(self._box)
+        self.show_hints(hints)
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
+
+    def show_hints(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
+        """Show these shortcuts instead of the previous ones. Each is (keys, name of the action)."""
+        if hints == self.hints:
+            return
+        self.hints = hints
+        for hint in self._hints:
+            hint.hide()
+            hint.deleteLater()
+        self._hints = [_make_hint(keys, words) for keys, words in hints]
+        for place, hint in enumerate(self._hints):
+            self._box.insertWidget(place, hint)
+        self._fit_hints()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, self.height())
@@ -88,7 +108,7 @@ class PageHead(Surface):
 
     def __init__(self, title: str, sentence: str = "", button: KeyButton | None = None) -> None:
         super().__init__()
-        self.title = TextLabel(title, "title")
+        self.title = TitleLabel(title)
         self.sentence = TextLabel(sentence, "body", "muted", wrap=True)
         self.read_at = TextLabel("", "small", "muted")
         margin = tokens().px("spacing", "page_margin")
@@ -223,10 +243,35 @@ class Page(QWidget):
         have other values, such as another record's id.
         """
 
-    def take_focus(self) -> None:
-        """Give the keyboard focus to the widget that the person uses first. A subclass overrides it; by default,
-        nothing happens.
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        """Return the widgets that may get the focus when the page is opened, the best one first. Implemented by the
+        subclass.
         """
+        return ()
+
+    def take_focus(self) -> None:
+        """Give the keyboard focus to the first of `focus_targets` that is visible and enabled; if there is none, to
+        the title of the page. So the focus is never invisible.
+        """
+        if not self.isVisible():
+            return  # a hidden page must not take the focus from the visible one
+        targets = (*self.focus_targets(), *self.findChildren(TitleLabel))
+        target = next((target for target in targets if target is not None and self.can_focus(target)), None)
+        if target is not None:
+            target.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def improve_focus(self) -> None:
+        """Move the focus from the title of the page, or from a widget that was replaced, to the best target. Called
+        after the contents of the page have arrived.
+        """
+        focus = find_focus(self.window())
+        is_own = focus is not None and self.isAncestorOf(focus)
+        if focus is None or (is_own and (isinstance(focus, TitleLabel) or not focus.isVisible())):
+            self.take_focus()
+
+    def can_focus(self, target: QWidget) -> bool:
+        """Return True if the target is a part of the page that can have the focus now: visible and enabled."""
+        return self.isAncestorOf(target) and target.isVisibleTo(self) and target.isEnabled()
 
     def refresh(self, reason: str) -> None:
         """Read the data of the page: now if the page is visible, otherwise when it is next shown. Do nothing before

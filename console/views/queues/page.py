@@ -1,5 +1,6 @@
 """The page of the queues: the waiting records, with their reason and next step."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Slot
@@ -121,9 +122,8 @@ class QueuesPage(Page):
         elif not self._lists:
             self._show_list()
 
-    @Slot()
-    def take_focus(self) -> None:
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return self.table, self.tabs
 
     @property
     def table(self) -> FittedTable:
@@ -229,6 +229,7 @@ class QueuesPage(Page):
         self.empty = empty
         self.list.addWidget(empty)
         self.list.setCurrentWidget(empty)
+        self.improve_focus()
 
     @Slot()
     def show_new_records(self) -> None:

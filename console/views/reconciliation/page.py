@@ -1,5 +1,6 @@
 """The page of one reconciliation run: counts, files, and differences."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Slot
@@ -152,12 +153,15 @@ class ReconcilePage(Page):
             self.hide_bar(name)
         self._show_parts(visible=False)
 
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return self.table, self.list_runs
+
     def take_focus(self) -> None:
         """Give the focus to the rows. If they aren't read yet, give it to a button now, and to the rows after they
         have been read.
         """
-        self._must_focus_rows = not self.table.isVisible()
-        (self.list_runs if self._must_focus_rows else self.table).setFocus(Qt.FocusReason.OtherFocusReason)
+        super().take_focus()
+        self._must_focus_rows = not self.table.hasFocus()
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("reconciliation", "payment", "refund", "alert") for kind, _ in changes)

@@ -1,7 +1,9 @@
 """The page of all reconciliation runs, newest first, with state and counts."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QStackedWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.reconciliation.service_results import RunItem
 from console.views.pages.base import Page, PageHead, set_tab_order
@@ -85,8 +87,8 @@ class ReconcileRunsPage(Page):
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def take_focus(self) -> None:
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return self.table, self.begin
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind == "reconciliation" for kind, _ in changes)

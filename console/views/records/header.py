@@ -161,6 +161,11 @@ class RecordHead(Surface):
         """The word of the badge that matters most: certainty unless the outcome is simply known, otherwise state."""
         return self._notable_word
 
+    def name_title(self, verdict: str) -> None:
+        """Let a screen reader read the title as one sentence: the title, the badges, the verdict."""
+        parts = (self.title.short_form, *(badge.accessibleName() for badge in self.badges), verdict)
+        self.title.setAccessibleName(", ".join(part for part in parts if part))
+
     def _show_badges(self, keys: tuple[str, ...]) -> None:
         state, certainty = keys[:2]
         notable_key = state if certainty == "certainty.known" else certainty

@@ -2,7 +2,9 @@
 page also offers the actions that settle it.
 """
 
-from PySide6.QtCore import Qt, Slot
+from collections.abc import Sequence
+
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.service_results import OperationView
@@ -17,7 +19,7 @@ from console.views.runtime.routes import OperationRoute, route_to
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.badge import Badge
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.notification_bars import Bar
@@ -46,7 +48,7 @@ class OperationPage(Page):
         self.acts = RecordActionHandlers(context, self)
         self.route = OperationRoute("")
         self.view: OperationView | None = None
-        self.title = TextLabel(translate("operation_screen.title"), "title")
+        self.title = TitleLabel(translate("operation_screen.title"))
         self.id = CopyableId("", "", translate("operation_screen.id"), copy_word=translate("action.copy"))
         self.id.copied.connect(self.acts.show_copied_toast)
         self.badges = make_row(gap=8)
@@ -79,8 +81,8 @@ class OperationPage(Page):
             self.route = route
             self.refresh("entered")
 
-    def take_focus(self) -> None:
-        self.timeline.setFocus(Qt.FocusReason.OtherFocusReason)
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return (self.title,)
 
     def read_data(self, reason: str) -> None:
         operation_id = self.route.id

@@ -10,8 +10,9 @@ from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QWidget
 
+from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderView
-from console.domain.records import LeaseHolder, TimelineEntry
+from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
 from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 V = TypeVar("V", bound=RecordView)
+SHARED_ACTIONS = (*collaboration_actions.ACTION_NAMES, *evidence_acts.ACTION_NAMES)
 
 
 def record_hints(*names: str) -> tuple[KeyHint, ...]:
@@ -179,8 +181,11 @@ class RecordPage(Page, Generic[V]):
         """Return the title that the page shows while the record is being read."""
         return self.context.translate(f"kind.{self.kind}")
 
-    def take_focus(self) -> None:
-        self.tabs.focus_content()
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        """The title, which a screen reader reads with the badges and the verdict. Enter does nothing there, so that a
+        key held down too long in a list starts no action.
+        """
+        return (self.head.title,)
 
     @property
     def id(self) -> int:
@@ -225,6 +230,7 @@ class RecordPage(Page, Generic[V]):
         self.head.title.show_id(case_words.title(view.record, self.context), self.name(view))
         self.fill_header(view)
         show_explanation(self.form, view.explanation, self.context)
+        self.head.name_title(record_words.explanation_sentences(view.explanation, self.context)[0])
         self._announce_change()
         self._update_actions()
         self._show_holder(view.holder if not isinstance(view, OrderView) else None)
@@ -332,7 +338,7 @@ class RecordPage(Page, Generic[V]):
     @Slot()
     def _hide_change_bar(self) -> None:
         self.hide_bar("changed")
-        self.tabs.focus_content()
+        self.take_focus()
 
     # -- navigation
 
@@ -355,10 +361,37 @@ class RecordPage(Page, Generic[V]):
     # -- actions
 
     def _act_by_key(self, name: str) -> None:
-        """Run the action whose shortcut was typed, if its button is enabled."""
+        """Run the action whose shortcut was typed: on the related record whose row has the focus, else on the record
+        of the page, if the button of the action is enabled.
+        """
+        row = self.tabs.focused_row()
+        if isinstance(row, CreditCheck | Payment | Order | Refund):
+            self._act_on_row(name, row)
+            return
         button = self.button(name)
         if button is not None and button.isEnabled():
             self.act_on_record(name)
+
+    def _act_on_row(self, name: str, row: ShownRecord) -> None:
+        """Run an action on the related record whose row has the focus. An action that its row can't have is not run:
+        a bar says whose row has the focus, because the action must not reach another record.
+        """
+        shared_acts, button = (self.evidence, self.collaboration), self.button(name)
+        if button is not None and name in SHARED_ACTIONS:  # every record has them, with the same rights
+            if button.isEnabled():
+                any(acts.run_action(name, *case_words.make_record_ref(row)) for acts in shared_acts)
+        elif name == "probe":
+            self.acts.probe(row)
+        elif name == "resolve" and not isinstance(row, Order):
+            self.acts.resolve(row)
+        elif name == "refetch" and isinstance(row, CreditCheck):
+            self.acts.refetch(row)
+        elif name == "refund" and isinstance(row, Payment):
+            self.acts.refund(row.id)
+        else:
+            title = case_words.title(row, self.context)
+            words = self.context.translate("act.focus_elsewhere", title=title)
+            self.show_bar("act", Bar(self.context.translate("act.refused"), words, tone="care", shape="square_bang"))
 
     @Slot(str)
     def act_on_record(self, name: str) -> None:

@@ -90,6 +90,12 @@ class RecordTabs(QWidget):
         """The widgets of the tabs that can have the focus, in tab order."""
         return self.tabs, *(stop for tab in self._tabs for stop in tab.focus_stops)
 
+    def focused_row(self) -> object | None:
+        """Return the current row of the table that has the focus; None if no table of the tabs has it."""
+        tables = (stop for tab in self._tabs for stop in tab.focus_stops)
+        table = next((stop for stop in tables if isinstance(stop, StaticTable) and stop.hasFocus()), None)
+        return table.current_item if table is not None else None
+
     def show_tab(self, name: str) -> None:
         self.tabs.setCurrentIndex([tab.name for tab in self._tabs].index(name))
 

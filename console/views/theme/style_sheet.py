@@ -36,7 +36,7 @@ Bar[tone="care"], ToneBox[tone="care"] { border-color: $care; background: $care_
 Bar[tone="bad"], ToneBox[tone="bad"] { border-color: $bad; background: $bad_tint; }
 ToastFrame { border: 1px solid $border; border-radius: ${panel}px; background: $raised; }
 OmniboxFrame { border: 1px solid $border; border-radius: ${dialog}px; background: $base; }
-QFrame#focus_line { background: $accent; min-height: 2px; max-height: 2px; }
+QFrame#focus_line { background: $focus; min-height: 2px; max-height: 2px; }
 Veil { background: $scrim; }
 
 EnvironmentFrame { border: ${environment}px solid $env_production; }

@@ -123,6 +123,17 @@ class TextLabel(QLabel):
             self.show_text(self.plain)
 
 
+class TitleLabel(TextLabel):
+    """The title of a page or dialog. It can have the focus, with a visible ring, while the page or dialog has nothing
+    better to focus; the Tab key doesn't stop at it.
+    """
+
+    focus_ring = 2
+
+    def __init__(self, text: str = "", role: TypeRoleName = "title", *, wrap: bool = False) -> None:
+        super().__init__(text, role, wrap=wrap)
+
+
 def half_leading_px(role: TypeRoleName) -> int:
     """Return half of the difference between the line height and the letter height of a text role, in px."""
     return int((current_appearance().line_height(role) - current_appearance().font_metrics(role).height()) // 2)

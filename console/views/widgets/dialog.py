@@ -18,7 +18,7 @@ from console.views.runtime.announcer import announce, spoken_text
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row, make_scroll_area
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.overlay import OverlayLayer
@@ -59,7 +59,7 @@ class DialogFrame(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._veil = OverlayLayer(parent.window()) if parent is not None else None
         self.finished.connect(self._remove_veil)
-        self._title = TextLabel("", "dialog_title")
+        self._title = TitleLabel("", "dialog_title")
         self._subtitle = TextLabel("", "small", "muted", wrap=True)
         self.show_title(title, subtitle)
         self._is_busy = False
@@ -218,11 +218,13 @@ class DialogFrame(QDialog):
 
     def set_busy(self, words: str) -> None:
         """Disable both buttons, show and announce `words` because a call runs. The dialog stays open until
-        `show_outcome` or `allow_closing` is called.
+        `show_outcome` or `allow_closing` is called. The focus waits at the title: both buttons have lost it, and it
+        must stay visible.
         """
         self._is_busy = True
         self.act_button.set_busy(words)
         self.cancel_button.setEnabled(False)
+        self._title.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def allow_closing(self, close_text: str, hint: str) -> None:
         """Allow the person to close the dialog while its call continues. `close_text` is the new text of Cancel."""

@@ -1,0 +1,40 @@
+"""Whether the focus is in sight, by the pixels of the window."""
+
+from PySide6.QtCore import QPoint, QRect
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QWidget
+
+from console.views.theme.theme import current_appearance
+from tests.desk.hands import name_of
+
+_REACH_PX = 6  # a ring stands up to 4 px outside its widget
+_LEAST_PIXELS = 40  # two short edges of the smallest control
+
+
+def why_no_ring() -> str:
+    """Why nobody could see where the focus is; "" if one visible widget has it and a ring of the focus colour is
+    drawn at it: pixels of that colour which go when the focus goes.
+    """
+    widget = QApplication.focusWidget()
+    if widget is None:
+        return "no widget has the focus"
+    words = f"{type(widget).__name__} {name_of(widget)!r}"
+    if not widget.isVisible() or widget.visibleRegion().isEmpty():
+        return f"{words} has the focus and can't be seen"
+    with_focus = _focus_pixels(widget)
+    widget.clearFocus()
+    without_focus = _focus_pixels(widget)
+    widget.setFocus()
+    if with_focus - without_focus < _LEAST_PIXELS:
+        return f"{words} has the focus without a ring: {with_focus} pixels, {without_focus} without the focus"
+    return ""
+
+
+def _focus_pixels(widget: QWidget) -> int:
+    window = widget.window()
+    place = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
+    place = place.adjusted(-_REACH_PX, -_REACH_PX, _REACH_PX, _REACH_PX).intersected(window.rect())
+    image = window.grab(place).toImage().convertToFormat(QImage.Format.Format_RGB32)
+    colour = current_appearance().colour("focus").rgb().to_bytes(4, "little")
+    pixels = bytes(image.constBits())
+    return sum(pixels[at : at + 4] == colour for at in range(0, len(pixels), 4))

@@ -1,0 +1,62 @@
+"""The focus is in sight on every screen and dialog: one visible widget has it, and its ring is drawn."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from console.views.theme.theme import current_appearance
+from tests.desk.rings import why_no_ring
+from tests.shots.bulk_scenes import BULK
+from tests.shots.money_scenes import MONEY
+from tests.shots.reconcile_scenes import RECONCILE
+from tests.shots.scenes import MAIN, REST
+from tests.shots.stage import Sight, Stage
+from tests.support.furnished import furnished
+
+SCENES = {**MAIN, **MONEY, **RECONCILE, **REST, **BULK}
+del SCENES["search"]  # its box is open only as long as its input has the focus: the line below it always stands
+
+
+class WatchedStage(Stage):
+    """Where a picture would be taken, it looks for the focus."""
+
+    def __init__(self, *how: object) -> None:
+        super().__init__(*how)  # type: ignore[arg-type]  # as its base class
+        self.faults: list[str] = []
+        self.window.activateWindow()
+
+    def shoot(self, name: str) -> Path:
+        self.settle()
+        self.until(self._is_active)
+        if fault := why_no_ring():
+            self.faults.append(f"{name}: {fault}")
+        return Path(name)
+
+    def _is_active(self) -> bool:
+        """A window manager gives the keyboard back to the window, or to the dialog over it."""
+        if QApplication.activeWindow() is None:
+            (QApplication.activeModalWidget() or self.window).activateWindow()
+        return QApplication.activeWindow() is not None
+
+    def shoot_over(self, name: str, *_place: object) -> None:
+        """A menu over the window marks its entry under the pointer or the arrow keys; it has no ring."""
+
+
+@pytest.fixture(scope="module")
+def stage(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedStage]:
+    home = tmp_path_factory.mktemp("focus")
+    with furnished(home / "desk", LANGUAGE="en") as desk:
+        watched = WatchedStage(desk, Sight("en", "light", 1440, 900), home)
+        yield watched
+        watched.close()
+    current_appearance().choose_theme("light")
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_screen_and_dialog_shows_its_focus(stage: WatchedStage, scene: str) -> None:
+    """At each moment of which a picture is taken: opened, read, acted, ended."""
+    stage.faults.clear()
+    SCENES[scene](stage)
+    assert stage.faults == []

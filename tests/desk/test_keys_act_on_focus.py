@@ -1,0 +1,232 @@
+"""A key acts on what has the focus, on every screen with keys of one letter, and never on another record."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from console.domain.clock import SystemClock
+from console.services.alerts.evaluate import AlertRules
+from console.services.process.context import WORKER, act_as
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.page import AlertsPage
+from console.views.approvals.page import ApprovalsPage
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.lookup.page import LookupPage
+from console.views.money.payment_page import PaymentPage
+from console.views.money.set_asides_page import SetAsidesPage
+from console.views.presenters.records import make_record_ref
+from console.views.queues.page import QueuesPage
+from console.views.records.actions import RecordActionHandlers
+from console.views.records.collaboration_actions import CollaborationActions
+from console.views.runtime.routes import (
+    AlertsRoute,
+    ApprovalsRoute,
+    LookupRoute,
+    PaymentRoute,
+    QueuesRoute,
+    RecordRoute,
+    Ref,
+    SetAsidesRoute,
+)
+from tests.desk.hands import Person
+from tests.support.furnished import Furnished, furnished
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+    with furnished(tmp_path_factory.mktemp("keys") / "desk", LANGUAGE="en") as made:
+        yield made
+
+
+@pytest.fixture
+def person(qtbot: QtBot, desk: Furnished) -> Iterator[Person]:
+    someone = Person(qtbot, desk.console, desk.console.settings, SystemClock())
+    yield someone
+    someone.opening.context.change_operator("op-a")
+    someone.close()
+
+
+@pytest.fixture
+def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Ref]]:
+    """What the keys did, and on which record, instead of doing it."""
+    done: list[tuple[str, Ref]] = []
+
+    def watch(name: str, ref_of: Callable[..., Ref]) -> None:
+        monkeypatch.setattr(RecordActionHandlers, name, lambda _self, *of, **_how: done.append((name, ref_of(*of))))
+
+    for name in ("probe", "resolve", "refetch"):
+        watch(name, lambda record, *_: make_record_ref(record))
+    watch("refund", lambda payment_id, *_: ("payment", payment_id))
+    for name in ("approve", "reject", "withdraw"):
+        watch(name, lambda view: ("refund", view.record.id))
+    monkeypatch.setattr(
+        CollaborationActions, "run_action",
+        lambda _self, name, kind, id: name in ("take", "note") and (done.append((name, (kind, id))) or True),
+    )  # fmt: skip
+    return done
+
+
+def focused_ref(row: object) -> Ref:
+    """The record of a row of a queue or of a list of records."""
+    item = getattr(row, "item", row)
+    return make_record_ref(getattr(item, "record", item))
+
+
+@pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
+def test_queues(person: Person, acts: list[tuple[str, Ref]], queue: str) -> None:
+    """The row with the ring, wherever the arrows have gone."""
+    person.frame.show_route(QueuesRoute(queue))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.table.current_item is not None and page.queue == queue)
+    for steps in (0, 2, 1):
+        person.press("Down", steps)
+        ref = focused_ref(page.table.current_item)
+        assert page.table.ring_row == page.table.current_row
+        acts.clear()
+        for key in "PTN":
+            person.press(key)
+        assert acts == [("probe", ref), ("take", ref), ("note", ref)]
+
+
+def test_company(person: Person, desk: Furnished, acts: list[tuple[str, Ref]]) -> None:
+    """The row of the list, the open item, and the check of the panel, each while it has the focus."""
+    sample = next(one for one in desk.of("incomplete") if one.values.get("work_at"))
+    person.frame.show_route(LookupRoute(sample.number))
+    company = person.page(LookupPage).company
+    person.until(lambda: company.number == sample.number and company.shows_checks)
+    person.rest()
+    for _ in company.records:
+        ref = focused_ref(company.table.current_item)
+        acts.clear()
+        person.press("P")
+        assert acts == [("probe", ref)]
+        person.press("Down")
+    for stop in company.open_items.stops:
+        stop.setFocus()
+        acts.clear()
+        person.press("P")
+        assert acts == [("probe", make_record_ref(company.open_items.record_of(stop)))]  # type: ignore[arg-type]  # a record
+    assert company.open_items.stops
+    for stop in company.panel.stops:
+        stop.setFocus()
+        acts.clear()
+        person.press("P")
+        assert acts == [("probe", ("credit-check", company.panel.id_at(stop)))]
+    assert company.panel.stops
+
+
+def test_a_payment_and_the_refunds_in_its_tab(person: Person, desk: Furnished, acts: list[tuple[str, Ref]]) -> None:
+    """The page's record; while a row of the tab has the focus, that row, and no key of the payment reaches it."""
+    payment = desk.paid("refund_unknown")[-1]
+    person.frame.show_route(PaymentRoute(payment.id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    for key in "PTN":
+        person.press(key)
+    own = ("payment", payment.id)
+    assert acts == [("probe", own), ("take", own), ("note", own)]
+    page.tabs.show_tab("refunds")
+    page.tabs.focus_content()
+    person.until(lambda: page.tabs.focused_row() is not None)
+    row = focused_ref(page.tabs.focused_row())
+    assert row[0] == "refund"
+    acts.clear()
+    for key in "PETNRM":
+        person.press(key)
+    assert acts == [("probe", row), ("resolve", row), ("take", row), ("note", row)]
+    assert "act" in page.bar_names(), "the keys that a refund hasn't say so"
+
+
+def test_a_check_and_the_earlier_ones_in_its_tab(
+    person: Person, desk: Furnished, acts: list[tuple[str, Ref]]
+) -> None:
+    sample = desk.of("superseded")[0]
+    person.frame.show_route(RecordRoute(sample.id))
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None and page.view.record.id == sample.id)
+    page.tabs.show_tab("history")
+    page.tabs.focus_content()
+    person.until(lambda: page.tabs.focused_row() is not None)
+    row = focused_ref(page.tabs.focused_row())
+    assert row != ("credit-check", sample.id)
+    for key in "PFE":
+        person.press(key)
+    assert acts == [("probe", row), ("refetch", row), ("resolve", row)]
+
+
+def test_approvals(person: Person, acts: list[tuple[str, Ref]]) -> None:
+    """Focus, selection and what is shown are one: after each arrow the keys act on that request."""
+    person.opening.context.change_operator("lead-b")
+    person.frame.show_route(ApprovalsRoute())
+    page = person.page(ApprovalsPage)
+    person.until(lambda: page.shown_view is not None)
+    refs = [card.ref for card in page.list.cards]
+    assert len(refs) > 2
+    assert person.window.focusWidget() is page.list.requests
+    for place, ref in enumerate(refs):
+        assert page.list.current_ref == ref
+        person.until(lambda ref=ref: page.shown_view is not None and page.shown_view.record.id == ref[1])  # type: ignore[misc]  # of this turn
+        page.view._mark_end_reached()
+        acts.clear()
+        for key in "PADW":
+            person.press(key)
+        assert {at for name, at in acts if name != "probe"} <= {ref}, place
+        assert page.decline.isHidden() or ("reject", ref) in acts
+        assert page.withdraw.isHidden() or ("withdraw", ref) in acts
+        assert acts[0] == ("probe", ("payment", page.shown_view.payment.id))  # type: ignore[union-attr]  # shown
+        person.press("Down")
+    person.press("Home")
+    assert page.list.current_ref == refs[0]
+    person.press("End")
+    assert page.list.current_ref == refs[-1]
+
+
+def test_approvals_while_a_request_is_being_read(
+    person: Person, acts: list[tuple[str, Ref]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is at the next request and its content isn't there yet: no key reaches the previous one."""
+    person.opening.context.change_operator("lead-b")
+    person.frame.show_route(ApprovalsRoute())
+    page = person.page(ApprovalsPage)
+    person.until(lambda: page.shown_view is not None)
+    monkeypatch.setattr(page, "_read_refund", lambda _id: None)
+    person.press("Down")
+    for key in "PADW":
+        person.press(key)
+    assert acts == []
+    assert not page.approve.isEnabled()
+    person.until(lambda: page.content.currentWidget() is page.reading)
+
+
+def test_set_asides(person: Person, acts: list[tuple[str, Ref]]) -> None:
+    person.frame.show_route(SetAsidesRoute())
+    page = person.page(SetAsidesPage)
+    person.until(lambda: page.current_item is not None)
+    for _ in page.table.all_rows:
+        item = page.current_item
+        assert item is not None
+        acts.clear()
+        person.press("R")
+        assert acts in ([("refund", ("payment", item.payment.id))], [])
+        assert bool(acts) == page.request_button.isVisible()
+        person.press("Down")
+
+
+def test_alerts(person: Person, desk: Furnished) -> None:
+    """A is about the alert of the row with the ring."""
+    with act_as(WORKER):
+        AlertRules(desk.console._context).run()
+    person.frame.show_route(AlertsRoute())
+    page = person.page(AlertsPage)
+    person.until(lambda: page.current_alert is not None)
+    for _ in range(3):
+        person.press("Down")
+        item = page.current_alert
+        assert item is not None
+        if page.acknowledge_button.isVisible():
+            person.press("A")
+            dialog = person.dialog(AcknowledgeDialog)
+            assert dialog._alert.id == item.alert.id
+            person.press("Esc")
+            person.no_dialog()
