@@ -103,7 +103,7 @@ def test_no_request_moves_under_the_pointer(the_look: object) -> None:
     QApplication.sendEvent(page.list, QEvent(QEvent.Type.Enter))
     page.list.show_inbox(ApprovalInbox((first, replace(second, checkers=("lead-x",))), ()), is_automatic=True)
     assert card_ids() == [12]
-    assert page.list.cards[0].remark == "Approved by lead-x; one more is needed."
+    assert page.list.cards[0].remark == "Approved by lead-x. One more approval is needed."
     QApplication.sendEvent(page.list, QEvent(QEvent.Type.Leave))
     assert card_ids() == [11, 12]
     QApplication.sendEvent(page.list, QEvent(QEvent.Type.Enter))
