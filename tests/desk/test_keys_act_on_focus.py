@@ -1,6 +1,7 @@
 """A key acts on what has the focus, on every screen with keys of one letter, and never on another record."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -60,14 +61,17 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Ref]]:
     watch("refund", lambda payment_id, *_: ("payment", payment_id))
     for name in ("approve", "reject", "withdraw"):
         watch(name, lambda view: ("refund", view.record.id))
-    monkeypatch.setattr(
-        CollaborationActions, "run_action",
-        lambda _self, name, kind, id: name in ("take", "note") and (done.append((name, (kind, id))) or True),
-    )  # fmt: skip
+
+    def take_or_note(_self: object, name: str, kind: str, id: int) -> bool:
+        if name in ("take", "note"):
+            done.append((name, (kind, id)))
+        return name in ("take", "note")
+
+    monkeypatch.setattr(CollaborationActions, "run_action", take_or_note)
     return done
 
 
-def focused_ref(row: object) -> Ref:
+def focused_ref(row: Any) -> Ref:
     """The record of a row of a queue or of a list of records."""
     item = getattr(row, "item", row)
     return make_record_ref(getattr(item, "record", item))
