@@ -14,17 +14,17 @@ _EXCLUDED_FIELDS = frozenset(("handle",))
 _VERIFICATION_TEXT = """\
 この証跡一式の確かめ方 / How to verify this evidence pack
 
-1. manifest.json lists every file with its length and sha256. The sha256 of the whole ZIP is in the audit trail of the
-   database that it came from (the entry evidence_pack.exported of this record).
+1. manifest.json lists every file with its length and SHA-256 checksum (sha256). The checksum of the whole ZIP file is
+   in the audit trail of the original database (entry evidence_pack.exported of this record).
    manifest.json に全ファイルの長さと sha256 があります。ZIP 全体の sha256 は、元のデータベースの監査記録にあります。
-2. audit.json has the audit rows of this case. The hash of a row is
+2. audit.json contains the audit entries of this record. The hash of an entry is
        sha256( prev_hash + json.dumps([session, seq, at, who, desk, what, subject_kind, subject_id, result, reason,
                                        detail], ensure_ascii=True, separators=(",", ":")) )
-   A row whose seq follows another one's in its session has that one's hash as its prev_hash. "anchor" is the hash
-   that the desk saw when the row was committed; "head" is the last row of a session at that moment. "withheld" rows
-   belong to other people: their hashes show that they are there.
+   The prev_hash of an entry is the hash of the entry before it (seq - 1) in the same session. "anchor" is the hash
+   that the desk saw when the entry was committed. "head" is the last entry of a session at that time. "withheld"
+   entries belong to other people: the pack contains only their hashes.
    audit.json の各行のハッシュは上の式で計算し直せます。元のデータベースでは次のコマンドで全体を確かめられます。
-3. In the database itself: support-console audit verify
+3. To check the whole audit trail, run this command on the original database: support-console audit verify
 """
 
 
