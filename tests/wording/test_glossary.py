@@ -63,6 +63,13 @@ def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
     assert term.english.lower() in sentences_by_key("en")[term.key].lower()
 
 
+@pytest.mark.parametrize("column", ["japanese", "code", "key"])
+def test_a_term_has_one_word_and_a_word_one_term(column: str) -> None:
+    """No two terms share a Japanese word, a name in the code or a text on screen."""
+    values = [value for term in terms() if (value := getattr(term, column)) != NOTHING]
+    assert sorted({value for value in values if values.count(value) > 1}) == []
+
+
 def test_most_terms_are_words_on_screen() -> None:
     """A term without a key is one of the machinery alone."""
     assert len(SHOWN) > 20
