@@ -76,7 +76,7 @@ VERBS = frozenset(
         "Turn", "Unlock", "Verify", "Withdraw", "Zoom",
     }
 )  # fmt: skip
-NOUNS = frozenset({"CSV", "Columns", "Keyboard", "Help", "Messages", "Next", "Previous", "Older", "All"})
+NOUNS = frozenset({"CSV", "Columns", "Keyboard", "Help", "Messages", "Next", "Previous", "Older", "All", "Pages", "Text"})
 
 
 def text_outside_facts(sentence: str) -> str:
