@@ -70,13 +70,15 @@ BUTTONS = re.compile(
 VERBS = frozenset(
     {
         "Acknowledge", "Add", "Approve", "Back", "Buy", "Cancel", "Clear", "Close", "Compare", "Confirm", "Continue",
-        "Copy", "Decline", "Delete", "Discard", "Enter", "Export", "Extend", "Filter", "Find", "Freeze", "Lock",
+        "Copy", "Decline", "Delete", "Discard", "Enter", "Export", "Extend", "Filter", "Find", "Freeze", "Go", "Lock",
         "Look", "Mark", "Move", "Open", "Probe", "Propose", "Re-fetch", "Reconcile", "Refresh", "Refund", "Renew",
-        "Request", "Resolve", "Save", "Search", "Select", "Show", "Sign", "Stay", "Stop", "Switch", "Take", "Try",
-        "Turn", "Unlock", "Verify", "Withdraw", "Zoom",
+        "Request", "Resolve", "Save", "Scroll", "Search", "Select", "Show", "Sign", "Stay", "Stop", "Switch", "Take",
+        "Try", "Turn", "Unlock", "Verify", "Withdraw", "Zoom",
     }
 )  # fmt: skip
-NOUNS = frozenset({"CSV", "Columns", "Keyboard", "Help", "Messages", "Next", "Previous", "Older", "All", "Pages", "Text"})
+NOUNS = frozenset(
+    {"All", "CSV", "Columns", "Help", "Keyboard", "Messages", "Next", "Older", "Pages", "Previous", "Text"}
+)
 
 
 def text_outside_facts(sentence: str) -> str:
