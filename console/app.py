@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from console.services.monitoring.doctor import Health
     from console.services.monitoring.live_feed import LiveView
     from console.services.monitoring.metrics import FigureReader
+    from console.services.person_state import PersonState
     from console.services.reconciliation.run import ReconciliationService
     from console.services.refunds.limit_changes import LimitService
     from console.services.tasks.scheduler import Scheduler
@@ -162,6 +163,12 @@ class Console:
         from console.services.access.accounts import Accounts
 
         return Accounts(self._context, self.request_ids)
+
+    @cached_property
+    def person_state(self) -> "PersonState":
+        from console.services.person_state import PersonState
+
+        return PersonState(self._context)
 
     @cached_property
     def sessions(self) -> "Sessions":

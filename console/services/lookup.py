@@ -1,6 +1,6 @@
 """Find records by a corporation number, by the first characters of a number or name, or by an id."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,18 @@ class Lookup:
             return [tuple(group) for group in groups]
         completed = iter(self._complete_records(conn, [record for group in groups for record in group]))
         return [tuple(islice(completed, len(group))) for group in groups]
+
+    def read_records(self, refs: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
+        """Return the records of these kinds and ids, by kind and id, without those that don't exist. Raises
+        not_allowed.
+        """
+        from console.store.records import any_record
+
+        self._context.require_right("read")
+        with self._context.database.read() as conn:
+            lapsed = journal.lapsed_by_kind(conn)
+            found = {ref: any_record.find(conn, *ref, lapsed) for ref in refs}
+        return {ref: record for ref, record in found.items() if record is not None}
 
     def find_similar_numbers(self, text: str) -> tuple[str, ...]:
         """Return at most three stored corporation numbers that differ from `text` by one typing error; none if `text`

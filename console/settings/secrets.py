@@ -14,6 +14,7 @@ from console.settings.value_parsers import bad_profile_error
 
 MIN_STORE_KEY_LENGTH = 16
 STORE_KEY_NAME = "STORE_KEY"
+DRAFT_KEY_NAME = "DRAFT_KEY"
 VARIABLE_PREFIX = "CONSOLE_SECRET_"
 _SECRET_NAME_PATTERN = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
 # The keyrings of the operating systems. Other backends of the package keyring (plain files, null, combinations from
@@ -156,11 +157,20 @@ class SecretStore(HiddenSecrets):
 
         Raises `bad_profile` if there is none, or if it has fewer than 16 characters.
         """
-        key = self.read_secret(STORE_KEY_NAME) or (self._store_new_key() if may_create else None)
+        return self._key(STORE_KEY_NAME, may_create=may_create)
+
+    def draft_key(self) -> str:
+        """Return the key that encrypts the drafts of people at this desk alone, from the environment variable or the
+        keyring; a missing key is created in the keyring. Raises `bad_profile` like `store_key`.
+        """
+        return self._key(DRAFT_KEY_NAME, may_create=True)
+
+    def _key(self, name: str, *, may_create: bool) -> str:
+        key = self.read_secret(name) or (self._store_new_key(name) if may_create else None)
         if key is None:
-            raise bad_profile_error(VARIABLE_PREFIX + STORE_KEY_NAME, SettingProblem.STORE_KEY_MISSING)
+            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_MISSING)
         if len(key) < MIN_STORE_KEY_LENGTH:
-            raise bad_profile_error(VARIABLE_PREFIX + STORE_KEY_NAME, SettingProblem.STORE_KEY_SHORT)
+            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_SHORT)
         return key
 
     def _read_from_keyring(self, name: str) -> str | None:
@@ -170,19 +180,19 @@ class SecretStore(HiddenSecrets):
         with _keyring_errors(variable):
             return self._open_keyring()
 
-    def _store_new_key(self) -> str | None:
-        """Return the store key in the keyring; create it if it is missing. Under a lock, only one process of the desk
-        creates it. Return None without a system keyring.
+    def _store_new_key(self, name: str) -> str | None:
+        """Return the key of this name in the keyring; create it if it is missing. Under a lock, only one process of
+        the desk creates it. Return None without a system keyring.
         """
         import secrets
 
-        if self._require_keyring(STORE_KEY_NAME) is None:
+        if self._require_keyring(name) is None:
             return None
         with exclusive_lock(self._home / "store-key.lock"):
-            key = self._read_from_keyring(STORE_KEY_NAME)
+            key = self._read_from_keyring(name)
             if key is None:
-                self.store_entry(STORE_KEY_NAME, secrets.token_urlsafe(32), STORE_KEY_NAME)
-            return key or self._read_from_keyring(STORE_KEY_NAME)
+                self.store_entry(name, secrets.token_urlsafe(32), name)
+            return key or self._read_from_keyring(name)
 
 
 @contextmanager

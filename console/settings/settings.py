@@ -182,6 +182,14 @@ class Settings:
         """
         return self.secrets.store_key(may_create=self.database_path is not None)
 
+    def draft_key(self) -> str:
+        """Return the key that encrypts what the windows of this desk keep of their people: for an embedded database
+        the store key, on a server a key of this desk alone. A missing key is created in the system's keyring.
+
+        Raises `bad_profile` if there is neither a key nor a keyring.
+        """
+        return self.store_key() if self.database_path is not None else self.secrets.draft_key()
+
     def knows_client(self, client_id: str) -> bool:
         """True if the text is a client id and one of the configured clients (without configured clients: any)."""
         return bool(CLIENT_ID_PATTERN.fullmatch(client_id)) and (self.clients is None or client_id in self.clients)

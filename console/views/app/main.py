@@ -122,8 +122,9 @@ class WindowOpening(QObject):
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
         self.context.language = self._language
         self.context.preferences.loaded.connect(self._apply_preferences)
-        self.context.preferences.set_aside.connect(self._keep_set_aside_file)
-        self.context.preferences.write_failed.connect(self._show_unwritten)
+        for stored_values in (self.context.preferences, self.context.own_state):
+            stored_values.set_aside.connect(self._keep_set_aside_file)
+            stored_values.write_failed.connect(self._show_unwritten)
         self.context.person_changed.connect(self._load_preferences)
         if self._person is not None and not is_rebuilt:
             self.context.preferences.use(self._person, self._stored)
@@ -152,6 +153,11 @@ class WindowOpening(QObject):
         if self.controller is not None:
             self._show_set_aside()
 
+    def _write_changes(self) -> None:
+        """Write what the person has changed in the last moment, because the window closes."""
+        self.context.preferences.write_changes()
+        self.context.own_state.write_changes()
+
     def _show_set_aside(self) -> None:
         """Tell the person that the file of preferences could not be used, and where it is now."""
         if self._set_aside_file is not None:
@@ -165,7 +171,10 @@ class WindowOpening(QObject):
 
     @Slot()
     def _load_preferences(self) -> None:
+        """Read what the person who acts from now on has kept."""
         self.context.preferences.load(self.context.operator or "")
+        if self.context.is_ready:
+            self.context.own_state.load(self.context.operator or "")
 
     @Slot()
     def _rebuild_frame(self) -> None:
@@ -188,6 +197,7 @@ class WindowOpening(QObject):
             self.context.change_operator(account)
         self._load_preferences()
         self.context.use_services(services)
+        self.context.own_state.load(self.context.operator or "")
         self._show_set_aside()
 
     # -- services that can't be opened
@@ -257,7 +267,7 @@ class WindowOpening(QObject):
         """Replace the window by a new first window after a sign-out; the objects of the old window are destroyed."""
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()
-        self.context.preferences.write_changes()
+        self._write_changes()
         self._person = None  # the next person is known after the sign-in
         self._stored = StoredEntries()
         self.frame.window_cover.forget_cover()
@@ -279,7 +289,7 @@ class WindowOpening(QObject):
         import shiboken6
 
         if hasattr(self, "runner"):
-            self.context.preferences.write_changes()
+            self._write_changes()
             unfinished = self.runner.close(MAX_CLOSING_SECONDS)
             if unfinished:
                 interrupts.end_calls(MAX_RECORDING_SECONDS)

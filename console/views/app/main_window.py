@@ -1,7 +1,8 @@
 """The frame around the pages: bars, navigation and history. It replaces the first frame of a FirstWindow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
@@ -61,9 +62,11 @@ class Frame(CoveredWindow):
 
     Signals:
     - closing: the window is being closed, or replaced after a sign-out.
+    - page_shown: another route is shown, or the person sees something else on the page (`Page.screen_state`).
     """
 
     closing = Signal()
+    page_shown = Signal()
     window: FirstWindow
 
     def __init__(self, window: FirstWindow, context: WindowContext) -> None:
@@ -171,13 +174,15 @@ class Frame(CoveredWindow):
     # -- navigation
 
     @Slot(object)
-    def show_route(self, route: Route) -> None:
-        """Open the page of a route, and add the route to the history."""
+    def show_route(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
+        """Open the page of a route, and add the route to the history. `state` is what the person saw on this page
+        when the window was closed.
+        """
         if self.current_route != route:
             if self._visits:
                 self._visits[-1].focus = self.window.focusWidget()
             self._visits = [*self._visits[-_MAX_HISTORY_LENGTH:], _Visit(route)]
-        self._show_page(route)
+        self._show_page(route, state)
 
     @Slot()
     def go_back(self) -> None:
@@ -211,15 +216,18 @@ class Frame(CoveredWindow):
         page = sheet.widget() if isinstance(sheet, PageScrollArea) else None
         return page if isinstance(page, Page) else None
 
-    def _show_page(self, route: Route) -> None:
+    def _show_page(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
         page = self._page_for(route)
         if page is None:
             return
         self.stack.setCurrentWidget(self._scroll_areas[page])
         page.show_route(route)
+        if state:
+            page.restore_screen_state(state)
         self._show_title()
         self.side.show_current(page.sidebar_key)
         page.take_focus()
+        self.page_shown.emit()
 
     def _page_for(self, route: Route) -> Page | None:
         is_barred = bool(self.context.missing_right_text(needed_right(route)))
@@ -229,6 +237,7 @@ class Frame(CoveredWindow):
             self._scroll_areas[page] = PageScrollArea(page)
             page.renamed.connect(self._show_title)
             self.stack.addWidget(self._scroll_areas[page])
+            page.screen_state_changed.connect(self.page_shown)
         return self._pages.get(kind)
 
     @Slot()

@@ -12,6 +12,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 
 from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
+from console.views.app.last_screen import LastScreen
 from console.views.app.main_window import Frame
 from console.views.pages.base import Page
 from console.views.runtime.context import WindowContext
@@ -89,6 +90,7 @@ class WindowController(QObject):
         frame.may_close = self._may_close
         frame.closing.connect(self._stop_timers)
         self.background_refresh = BackgroundRefresh(self.context, self)
+        self.last_screen = LastScreen(frame)
         self.idle_lock = IdleLock(frame)
         self.idle_lock.other_requested.connect(self.sign_out_requested)
         self._bind_shortcuts()

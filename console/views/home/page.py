@@ -13,6 +13,7 @@ from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, UnfinishedWork
 from console.views.app.status_bar import gateway_cell, provider_cell, service_cell
 from console.views.home.count_panels import CountLine, CountPanel
+from console.views.home.draft_bars import DraftBars
 from console.views.home.recent_records import RecentPanel
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
@@ -81,6 +82,7 @@ class HomePage(Page):
         self.add_hints()
         for signal in (context.work_counts_changed, context.connection_state_changed):
             signal.connect(self._show_work_counts)
+        self.draft_bars = DraftBars(self)
         self._show_work_counts()
         set_tab_order(
             *self.head.stops, *self.my_panel.focus_stops, *self.team_panel.focus_stops, self.link, self.table
@@ -149,6 +151,7 @@ class HomePage(Page):
         return self.table, self._empty_button
 
     def show_route(self, route: object) -> None:
+        self.draft_bars.show_drafts()
         if self.rows.rowCount() == 0:
             self.refresh("entered")
 

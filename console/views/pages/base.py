@@ -3,8 +3,9 @@ data.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QKeySequence, QResizeEvent, QShortcut, QShowEvent
@@ -158,9 +159,11 @@ class Page(QWidget):
 
     Signals:
     - renamed: `page_name` is new.
+    - screen_state_changed: `screen_state` returns another value.
     """
 
     renamed = Signal()
+    screen_state_changed = Signal()
     sidebar_key = ""
     help_key = "screen.help"
     hints: Sequence[KeyHint] = ()
@@ -242,6 +245,15 @@ class Page(QWidget):
         """Show the content for a route of this page. The page is kept when the person leaves it, so its route may now
         have other values, such as another record's id.
         """
+
+    def screen_state(self) -> Mapping[str, Any]:
+        """Return what the person sees on this page beyond the route, such as filter, tab and current row, as values
+        that JSON can represent. A page that has such a state emits `screen_state_changed` when it changes.
+        """
+        return {}
+
+    def restore_screen_state(self, state: Mapping[str, Any]) -> None:
+        """Show the page as in this value of `screen_state`, after `show_route`. Values that don't fit are ignored."""
 
     def focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the page is opened, the best one first. Implemented by the

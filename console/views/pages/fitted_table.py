@@ -55,8 +55,9 @@ class FittedTable(RecordTable):
 
     def fit_columns(self) -> None:
         """Give each column its width, or less if the table is too narrow: first columns of `hideable_columns` are
-        hidden, one after the other; then the others become as narrow as their contents allow; then the table scrolls
-        sideways, and the columns up to the first that names the record stay where they are.
+        hidden, one after the other; then the others become as narrow as their contents allow, except those whose
+        width the person has chosen; then the table scrolls sideways, and the columns up to the first that names the
+        record stay where they are.
         """
         room, hidden = self.viewport().width(), set(self.hidden_keys)
         widths = {column.key: self._wanted_width(place) for place, column in enumerate(self.rows.columns)}
@@ -66,7 +67,8 @@ class FittedTable(RecordTable):
             hidden.add(key)
         if _sum_without(widths, hidden) > room:
             for place, column in enumerate(self.rows.columns):
-                widths[column.key] = min(widths[column.key], self._least_width(place))
+                if column.key not in self.preferred_widths:
+                    widths[column.key] = min(widths[column.key], self._least_width(place))
         excess = _sum_without(widths, hidden) - room
         self._pin_columns(hidden if excess > 0 else None)
         for place, column in enumerate(self.rows.columns):

@@ -7,6 +7,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import CreditCheck, Operation
 from console.domain.service_results import PurchasePlan
 from console.views.pages.call_steps import CallStepList, CloseTimer, ReachedSteps
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_worker
 from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.purchase import outcome
@@ -14,6 +15,7 @@ from console.views.purchase.form import PurchaseForm
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import OperationRoute, RecordRoute
 from console.views.runtime.tasks import Failure
+from console.views.widgets.base import make_column
 from console.views.widgets.dialog import DialogFrame
 
 
@@ -39,7 +41,12 @@ class PurchaseDialog(DialogFrame):
         self.form = PurchaseForm(context, plan, client)
         self.form.changed.connect(self._update_act)
         self.form.record_requested.connect(self._open_check)
-        self.show_content(self.form)
+        number = plan.corporation_number
+        self._draft = DialogDraft(context, self, "purchase", number, number, self.form.draft_inputs)
+        content = QWidget()
+        above = [self._draft.bar] if self._draft.bar is not None else []
+        content.setLayout(make_column(*above, self.form, gap=12))
+        self.show_content(content)
         self.act_button.clicked.connect(self._buy_check)
         self._close_timer = CloseTimer(self, context)
         self._update_act()
@@ -65,6 +72,7 @@ class PurchaseDialog(DialogFrame):
         if self.is_busy:
             return
         context, request, report = self._context, self.form.request(), self._steps.report
+        self._draft.pause()
         self.set_busy(context.translate("dialog.purchase.busy"))
         self.hint.show_text("")
         self.show_title(context.translate("dialog.purchase.asking_title"), self._client_text())
@@ -86,6 +94,7 @@ class PurchaseDialog(DialogFrame):
     # -- outcome
 
     def _show_purchase(self, record: CreditCheck) -> None:
+        self._draft.delete()
         translate = self._context.translate
         self._show_end(
             translate("dialog.purchase.bought_title"),
@@ -97,6 +106,7 @@ class PurchaseDialog(DialogFrame):
         context, stored_record = self._context, failure.detail.get("record")
         record = stored_record if isinstance(stored_record, CreditCheck | Operation) else None
         if failure.code == ErrorCode.OUTCOME_UNKNOWN:
+            self._draft.delete()  # the record says what is known
             content = outcome.unknown_content(context, self._plan, record, self._steps, failure)
             self._show_end(context.translate("dialog.purchase.unknown_title"), content, record)
             self.hint.show_text(context.translate("dialog.purchase.no_list_call"))

@@ -105,6 +105,11 @@ class PurchaseForm(QWidget):
         facts.add_fact(translate("dialog.purchase.running"), TextLabel(words))
         return facts
 
+    def draft_inputs(self) -> dict[str, QWidget]:
+        """Return the inputs that a draft keeps, by name."""
+        purposes = {f"purpose.{purpose}": box for purpose, box in zip(_PURPOSE_CODES, self.purposes, strict=True)}
+        return {"client": self.client, "deal": self.deal, **purposes, "comment": self.comment}
+
     # -- choices
 
     @property

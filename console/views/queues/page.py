@@ -1,7 +1,8 @@
 """The page of the queues: the waiting records, with their reason and next step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
@@ -57,6 +58,7 @@ class QueuesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.queue = "review"
+        self._row_to_find: tuple[object, ...] | None = None
         self.selection = QueueSelection(context, self)
         self.queue_acts = QueuePageActions(context, self, self.selection, lambda: self.current_row)
         self._build_head()
@@ -125,6 +127,22 @@ class QueuesPage(Page):
     def focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.tabs
 
+    def screen_state(self) -> Mapping[str, Any]:
+        row = self.current_row
+        ref = list(case_words.make_record_ref(row.record)) if row is not None else None
+        return {"queue": self.queue, "filter": self.filter.text, "row": ref}
+
+    def restore_screen_state(self, state: Mapping[str, Any]) -> None:
+        queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
+        has_filter = isinstance(text, str) and bool(text)
+        if has_filter:
+            self.filter.edit.setText(str(text))
+        self._row_to_find = tuple(ref) if isinstance(ref, list) else None
+        if queue in QUEUE_NAMES and queue != self.queue:
+            self.tabs.setCurrentIndex(QUEUE_NAMES.index(queue))
+        elif has_filter:
+            self._read_list()
+
     @property
     def table(self) -> FittedTable:
         if self.queue not in self._lists:
@@ -181,6 +199,7 @@ class QueuesPage(Page):
     @Slot()
     def _read_list(self) -> None:
         """Read the list of the chosen queue and the typed filter text from its beginning."""
+        self.screen_state_changed.emit()
         if self.context.is_ready:
             self.selection.show_list(self.queue, self.filter.text, self.row_model)
             self.row_model.read_query(self.context.page_fetch(queue_rows.read_rows(self.queue, self.filter.text)))
@@ -202,14 +221,27 @@ class QueuesPage(Page):
         self.hide_reading_failure()
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
-        if table.current_item is None:
-            table.go_to_first()
+        if table.current_item is None or self._row_to_find is not None:
+            self._go_to_row()
         self._show_current(table.current_item)
         if self.row_model.is_complete and self.row_model.row_count == 0:
             self._show_empty()
         else:
             self.list.setCurrentWidget(table)
         self.filter.match_count.show_text(self._match_words())
+
+    def _go_to_row(self) -> None:
+        """Make the row current that was so when the window was closed, if it is among the loaded ones; otherwise the
+        first row.
+        """
+        wanted, self._row_to_find = self._row_to_find, None
+        for number in range(self.row_model.rowCount()):
+            row = self.row_model.row_at(number)
+            if wanted is not None and isinstance(row, QueueRow) and queue_rows.key_of(row) == wanted:
+                self.table.go_to(number)
+                return
+        if self.table.current_item is None:
+            self.table.go_to_first()
 
     def _match_words(self) -> str:
         if not self.filter.text:
@@ -250,6 +282,7 @@ class QueuesPage(Page):
             return
         self.preview.show_item(row_.item if isinstance(row_, QueueRow) else None)
         self._show_position()
+        self.screen_state_changed.emit()
 
     def _show_position(self) -> None:
         queue_count = self.context.work_counts.find_count(self.queue)

@@ -11,6 +11,7 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
 from console.domain.views.any_record import ResolveResult
 from console.views.pages.dialog_badges import badge_row
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_worker
 from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.presenters import credit_checks as record_words
@@ -60,7 +61,13 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         self._context, self._record, self.form = context, record, form
         self._label, self._provider = label, provider
         self.form.changed.connect(self._update_act)
-        self.show_content(self._with_badges(record, form, first=False))
+        kind, id = case_words.subject_of(record)
+        self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), title, form.draft_inputs)
+        part: QWidget = form
+        if self._draft.bar is not None:
+            part = QWidget()
+            part.setLayout(make_column(self._draft.bar, form, gap=12))
+        self.show_content(self._with_badges(record, part, first=False))
         self.act_button.clicked.connect(self._send_decision)
         self._update_act()
         if not isinstance(record, Operation):
@@ -125,11 +132,13 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         )
 
     def _show_result(self, result: ResolveResult) -> None:
+        self._draft.delete()
         toast = _decision_toast(self._context, result)
         bar = Bar("", toast.detail, tone=toast.tone, shape=toast.shape)
         self._show_end(toast.words, self._with_badges(result.record, bar))
 
     def _show_failure(self, failure: Failure) -> None:
+        self._draft.pause()
         if is_withdrawn(failure):
             bar = withdrawn_bar(self._context, failure)
             self._show_end(self._context.translate("dialog.withdraw.done"), self._with_badges(None, bar))

@@ -121,6 +121,12 @@ class EvidenceForm(QWidget):
             field.edit.textChanged.connect(self._update_results)
         self.choose.clicked.connect(self._choose_file)
 
+    def draft_inputs(self) -> dict[str, QWidget]:
+        """Return the inputs that a draft keeps, by name; a result after the evidence that allows it."""
+        kinds = {f"kind.{name}": radio for name, radio in self.kinds.items()}
+        outcomes = {f"outcome.{name}": radio for name, radio in self.outcomes.items()}
+        return {**kinds, "number": self.number, "file": self.file, "text": self.text, **outcomes}
+
     # -- choices
 
     @property

@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.tasks.records import Note
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_worker
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
@@ -38,7 +39,9 @@ class NoteDialog(DialogFrame):
         self.words_field = Field(translate("dialog.note.words"), area=True)
         if not isinstance(self.words_field.edit, Edit):
             self.words_field.edit.textChanged.connect(self._update_act)
-        self._show_form()
+        title = context.translate("draft.subject", kind=kind, id=id)
+        self._draft = DialogDraft(context, self, f"note-{kind}", str(id), title, lambda: {"words": self.words_field})
+        self._show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         self.act_button.clicked.connect(self._store_note)
         self._update_act()
 
@@ -73,6 +76,7 @@ class NoteDialog(DialogFrame):
         )
 
     def _show_stored(self, _note: Note) -> None:
+        self._draft.delete()
         self._context.show_toast(self._context.translate("dialog.note.kept"))
         self.written.emit()
         self.accept()

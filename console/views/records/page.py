@@ -4,7 +4,7 @@ previous and next record of a list.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
@@ -103,6 +103,7 @@ class RecordPage(Page, Generic[V]):
         self.head.copied.connect(self.acts.show_copied_toast)
         self.head.company_requested.connect(self._open_company)
         self.tabs.related_record_requested.connect(self._open_case)
+        self.tabs.tabs.currentChanged.connect(self.screen_state_changed)
         self.answers.clicked.connect(self.tabs.show_answers)
         self.action_bar.action_requested.connect(self.act_on_record)
         for name in self.action_names:
@@ -187,6 +188,12 @@ class RecordPage(Page, Generic[V]):
         """
         return (self.head.title,)
 
+    def screen_state(self) -> Mapping[str, Any]:
+        return {"tab": self.tabs.current_name}
+
+    def restore_screen_state(self, state: Mapping[str, Any]) -> None:
+        self.tabs.show_tab(state.get("tab"))
+
     @property
     def id(self) -> int:
         """The id of the shown record; 0 before the first route."""
@@ -219,6 +226,9 @@ class RecordPage(Page, Generic[V]):
             self._show_change_since(before, view)
         self.view = view
         self._show_view(view)
+        action = self.context.take_requested_action(self.kind, record_id)
+        if action:
+            self.open_requested_action(action)
 
     def _show_refusal(self, record_id: int, failure: Failure) -> None:
         if record_id == self.id:
@@ -339,6 +349,10 @@ class RecordPage(Page, Generic[V]):
     def _hide_change_bar(self) -> None:
         self.hide_bar("changed")
         self.take_focus()
+
+    def open_requested_action(self, name: str) -> None:
+        """Open the dialog of an action that was requested before the record was shown, as its shortcut would."""
+        self._act_by_key(name)
 
     # -- navigation
 

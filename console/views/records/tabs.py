@@ -73,6 +73,17 @@ class RecordTabs(QWidget):
         self.setLayout(make_column(head, self._stack, gap=0))
         self._stack.setMinimumHeight(least_rows * current_appearance().row_height())
 
+    @property
+    def current_name(self) -> str:
+        """The name of the visible tab, such as "notes"."""
+        return self._tabs[max(0, self.tabs.currentIndex())].name
+
+    def show_tab(self, name: object) -> None:
+        """Show the tab of this name; do nothing if there is none."""
+        names = [tab.name for tab in self._tabs]
+        if name in names:
+            self.tabs.setCurrentIndex(names.index(str(name)))
+
     def show_record(self, view: RecordView, lines: Sequence[TimelineLine], between: Sequence[int]) -> None:
         """Replace the contents of the tabs that every record has; the visible tab stays visible. `lines` is the
         timeline; `between` are the counts for the tabs of this kind of record.
@@ -95,9 +106,6 @@ class RecordTabs(QWidget):
         tables = (stop for tab in self._tabs for stop in tab.focus_stops)
         table = next((stop for stop in tables if isinstance(stop, StaticTable) and stop.hasFocus()), None)
         return table.current_item if table is not None else None
-
-    def show_tab(self, name: str) -> None:
-        self.tabs.setCurrentIndex([tab.name for tab in self._tabs].index(name))
 
     @Slot()
     def show_answers(self) -> None:

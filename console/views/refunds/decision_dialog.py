@@ -11,6 +11,7 @@ from console.domain.payments.service_results import RefundView
 from console.domain.payments.states import RefundState
 from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
 from console.views.pages.dialog_badges import badge_row
+from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_worker
 from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.presenters import credit_checks as record_words
@@ -270,13 +271,24 @@ class DeclineDialog(_DecisionDialog):
         self.words.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.words.edit, Edit):
             self.words.edit.textChanged.connect(self._update_act)
+        title = case_words.title(record, self._context)
+        self._draft = DialogDraft(self._context, self, "reject", str(record.id), title, lambda: {"words": self.words})
         content = QWidget()
         effect = TextLabel(
             translate("dialog.reject.effect", amount=wording.format_amount(record.amount_minor, record.currency)),
             wrap=True,
         )
-        content.setLayout(make_column(self.words, effect, gap=12))
+        above = [self._draft.bar] if self._draft.bar is not None else []
+        content.setLayout(make_column(*above, self.words, effect, gap=12))
         return content
+
+    def _show_decision(self, refund: Refund) -> None:
+        self._draft.delete()
+        super()._show_decision(refund)
+
+    def _show_failure(self, failure: Failure) -> None:
+        self._draft.pause()
+        super()._show_failure(failure)
 
     def _find_disabled_reason(self) -> str:
         return "" if self._reason_words() else self._context.translate("dialog.reject.needs_words")

@@ -10,6 +10,7 @@ from console.domain.payments.records import Refund, SetAside
 from console.domain.payments.service_results import RefundPlan
 from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
 from console.views.pages.dialog_badges import badge_row
+from console.views.pages.dialog_drafts import FORM, REVIEW, DialogDraft
 from console.views.pages.permission_buttons import bind_worker
 from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.presenters import credit_checks as record_words
@@ -47,6 +48,7 @@ class RefundDialog(DialogFrame):
         self._is_reading_plan = False
         self.set_aside = set_aside
         self._refund: Refund | None = None
+        self._is_sent = False
         self.review: RefundReview | None = None
         self.form = RefundForm(context, plan, set_aside)
         self.form.changed.connect(self._update_act)
@@ -58,8 +60,10 @@ class RefundDialog(DialogFrame):
         self._old_answer_bar = Bar(
             "", translate("dialog.refund.old"), tone="care", shape="clock", button=self.probe_button
         )
+        self._draft = self._make_draft()
+        draft_bar = [self._draft.bar] if self._draft is not None and self._draft.bar is not None else []
         self._holder = QWidget()
-        self._holder.setLayout(make_column(*self._bars(), self._old_answer_bar, self.form, gap=12))
+        self._holder.setLayout(make_column(*draft_bar, *self._bars(), self._old_answer_bar, self.form, gap=12))
         self.show_content(self._holder)
         self.act_button.clicked.connect(self._review_or_send)
         self._close_timer = QTimer(self, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
@@ -67,6 +71,22 @@ class RefundDialog(DialogFrame):
         self._update_act()
 
     # -- form
+
+    def _make_draft(self) -> DialogDraft | None:
+        """Return the draft of this dialog; None for money set aside, whose amount and reason are given."""
+        if self.set_aside is not None:
+            return None
+        payment = self.plan.payment
+        draft = DialogDraft(
+            self._context,
+            self,
+            "refund",
+            str(payment.id),
+            payment.merchant_payment_id,
+            self.form.draft_inputs,
+        )
+        self.form.changed.connect(draft.store)  # also told by answers to risk signals that were not there before
+        return draft
 
     def _bars(self) -> list[QWidget]:
         refusal_reason = self._refusal_reason()
@@ -193,8 +213,33 @@ class RefundDialog(DialogFrame):
         )
         self.show_content(self.review)
         self.act_button.show_text(context.translate("dialog.refund.act"))
+        back = KeyButton(context.translate("dialog.refund.back"), "Alt+←")
+        back.clicked.connect(self.show_form_again)
+        self.show_in_footer(back, TextLabel("", "small", "muted", wrap=True))
         self.cancel_button.setFocus()
         self._update_review()
+        if self._draft is not None:
+            self._draft.show_stage(REVIEW)
+
+    @Slot()
+    def show_form_again(self) -> None:
+        """Go back from the review to the form, with everything that the person has typed."""
+        if self.review is None or self.is_busy or self._is_sent:
+            return
+        context, self.review = self._context, None
+        self.show_title(
+            context.translate("dialog.refund.title", number=self.plan.payment.merchant_payment_id),
+            _dialog_subtitle(context, self.plan),
+        )
+        self.clear_footer()
+        self.show_content(self._holder)
+        self._holder.show()
+        self.act_button.show_text(context.translate("dialog.refund.review"))
+        self._update_act()
+        self.form.amount_edit.setFocus()
+        self.form.amount_edit.selectAll()
+        if self._draft is not None:
+            self._draft.show_stage(FORM)
 
     @Slot()
     def _update_review(self) -> None:
@@ -207,7 +252,7 @@ class RefundDialog(DialogFrame):
     # -- call
 
     def _send_request(self) -> None:
-        context, request = self._context, self.form.request()
+        context, request, self._is_sent = self._context, self.form.request(), True
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
         self._close_timer.start()
@@ -234,6 +279,8 @@ class RefundDialog(DialogFrame):
     def _show_request(self, refund: Refund) -> None:
         context = self._context
         self._refund = refund
+        if self._draft is not None:
+            self._draft.delete()
         self._show_end(
             _requested_text(context, refund),
             request_content(context, refund, self.plan),

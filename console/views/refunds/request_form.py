@@ -120,6 +120,17 @@ class RefundForm(QWidget):
         self.reason.currentIndexChanged.connect(self.changed)
         self.intended_repeat_box.checkStateChanged.connect(self.changed)
 
+    def draft_inputs(self) -> dict[str, QWidget]:
+        """Return the inputs that a draft keeps, by name. The answers are those to the risk signals of now."""
+        answers = {f"answer.{rule}": field for rule, field in self._answers.items()}
+        return {
+            "amount": self.amount,
+            "reason": self.reason,
+            "words": self.words,
+            "ticket": self.ticket,
+            **answers,
+        }
+
     # -- plan for the present amount
 
     def show_plan(self, plan: RefundPlan) -> None:

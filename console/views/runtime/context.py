@@ -1,12 +1,12 @@
 """The context that all pages of one window share: services, acting person, language and navigation signals."""
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import shiboken6
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain import correlation as tracing
 from console.domain.clock import Clock
@@ -18,6 +18,7 @@ from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, reporting_to
 from console.services.process.passwords import passwords_from
 from console.views.runtime.page_fetch import FetchPage, Page
+from console.views.runtime.person_state import VISITS, PersonState
 from console.views.runtime.preferences import Preferences
 from console.views.runtime.request_id import AttemptIds
 from console.views.runtime.routes import Route
@@ -47,6 +48,8 @@ request id that it must pass to the service.
 """
 LongActingCall = Callable[["Console", str, Report], T]
 _MAX_VISITS = 20
+_MAX_STORING_SECONDS = 2.0
+"""Seconds that an acting call waits at most until its request id is on the disk."""
 _PASSWORD_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
 ALARMBOX = "alarmbox"
 
@@ -104,7 +107,10 @@ class WindowContext(QObject):
         self.ask_password: Callable[[PasswordRequest], None] | None = None
         """A function that asks the person for the password of a decision; the WindowController sets it."""
         self._running_acting_calls: list[TaskHandle] = []
-        self._attempts = AttemptIds()
+        self.own_state = PersonState(self.bind_services, self.now, runner, self)
+        self.own_state.loaded.connect(self._read_visited_records)
+        self._attempts = AttemptIds(self.own_state)
+        self._requested_action: tuple[str, int, str] | None = None
 
     # -- services
 
@@ -211,7 +217,11 @@ class WindowContext(QObject):
             run(with_password(call, password), RequestWait())
 
         def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> TaskHandle:
+            is_stored = self.own_state.write_changes()
+
             def watched_call(services: "Console") -> T:
+                if is_stored is not None:  # a process that dies during the call has left the id for the next one
+                    is_stored.wait(_MAX_STORING_SECONDS)
                 with reporting_to(run_wait):
                     return attempted_call(services, request_id)
 
@@ -258,7 +268,11 @@ class WindowContext(QObject):
             self._attempts.end(attempt, request_id, failure)
             on_failed(failure)
 
+        is_stored = self.own_state.write_changes()
+
         def work(report: Report) -> T:
+            if is_stored is not None:
+                is_stored.wait(_MAX_STORING_SECONDS)
             return self.bind_services(lambda services: call(services, request_id, report))()
 
         return self.runner.watch(
@@ -404,6 +418,45 @@ class WindowContext(QObject):
         earlier_visits = [visit for visit in self.visits if (type(visit.record), visit.record.id) != record_ref]
         self.visits = [Visit(record, self.now()), *earlier_visits][:_MAX_VISITS]
         self.visits_changed.emit()
+        self._store_visits()
+
+    def _store_visits(self) -> None:
+        self.own_state.store(
+            VISITS, [[*_visit_ref(visit), visit.at.isoformat(timespec="seconds")] for visit in self.visits]
+        )
+
+    @Slot()
+    def _read_visited_records(self) -> None:
+        """Read the records that the person had opened before the window was closed."""
+        refs = read_refs(self.own_state.value(VISITS))
+        if not refs or not self.is_ready:
+            return
+        person = self.operator
+
+        def show(records: Mapping[tuple[str, int], CreditCheck | Order | Payment | Refund]) -> None:
+            if self.operator != person:
+                return
+            seen = {_visit_ref(visit) for visit in self.visits}
+            older = [Visit(records[ref], at) for ref, at in refs if ref in records and ref not in seen]
+            self.visits = [*self.visits, *older][:_MAX_VISITS]
+            self.visits_changed.emit()
+
+        only_refs = tuple(ref for ref, _ in refs)
+        self.run_read(lambda services: services.lookup.read_records(only_refs), show, lambda _: None, owner=self)
+
+    # -- an action that is to be opened on a record's page
+
+    def request_action(self, kind: str, id: int, name: str) -> None:
+        """Let the page of this record open the dialog of an action as soon as the page shows the record."""
+        self._requested_action = (kind, id, name)
+
+    def take_requested_action(self, kind: str, id: int) -> str:
+        """Return the name of the action that was requested for this record, once; "" if none was."""
+        requested = self._requested_action
+        if requested is None or requested[:2] != (kind, id):
+            return ""
+        self._requested_action = None
+        return requested[2]
 
     def change_operator(self, operator: str) -> None:
         """Make `operator` the acting person, and clear the visits of the previous person."""
@@ -496,3 +549,23 @@ def _was_not_sent(failure: Failure | None) -> bool:
         UnknownReason.NO_LIST_CALL,
         UnknownReason.ONLY_DESK_KNOWS,
     )
+
+
+_KIND_BY_CLASS = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
+
+
+def _visit_ref(visit: Visit) -> tuple[str, int]:
+    return _KIND_BY_CLASS[type(visit.record)], visit.record.id
+
+
+def read_refs(value: object) -> list[tuple[tuple[str, int], datetime]]:
+    """Return the stored visits as ((kind, id), time); entries that aren't visits are passed over."""
+    refs = []
+    for item in value if isinstance(value, list) else ():
+        try:
+            kind, id, at = item
+            if kind in _KIND_BY_CLASS.values() and isinstance(id, int):
+                refs.append(((kind, id), datetime.fromisoformat(at)))
+        except (TypeError, ValueError):
+            continue
+    return refs[:_MAX_VISITS]

@@ -1,9 +1,12 @@
 """Request ids of the window's acting calls: the services execute calls with the same id only once."""
 
+import hashlib
 import uuid
 from collections.abc import Hashable
 
 from console.domain.errors import EXIT_STATUS, ErrorCode
+from console.domain.person_state import ATTEMPT_PREFIX
+from console.views.runtime.person_state import PersonState
 from console.views.runtime.tasks import Failure
 
 _STORED_EXIT_STATUSES = (4, 5)
@@ -17,16 +20,24 @@ class AttemptIds:
 
     An attempt is a command with its arguments. A second click, and a retry after a lost answer, are the same attempt
     and get the same request id. After an answer, the same command is a new attempt with a new request id.
+
+    The ids are also stored in the state of the person, so that a window after a crash continues an attempt with its
+    id. An attempt is recognized there by the digest of its representation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, state: PersonState | None = None) -> None:
+        self._state = state
         self._ids: dict[Hashable, str] = {}
 
     def id_of(self, attempt: Hashable) -> str:
         """Return the request id of the attempt. An attempt that is new, or whose last call was answered, gets a new
         id.
         """
-        return self._ids.setdefault(attempt, str(uuid.uuid4()))
+        if attempt not in self._ids:
+            stored = self._state.value(_name_of(attempt)) if self._state is not None else None
+            self._ids[attempt] = stored if isinstance(stored, str) else str(uuid.uuid4())
+            self._store(attempt, self._ids[attempt])
+        return self._ids[attempt]
 
     def end(self, attempt: Hashable, request_id: str, failure: Failure | None = None) -> None:
         """Forget the attempt's request id if the call was answered: with a value (`failure` is None), or with a
@@ -34,6 +45,15 @@ class AttemptIds:
         """
         if self._ids.get(attempt) == request_id and (failure is None or _is_answer(failure)):
             del self._ids[attempt]
+            self._store(attempt, None)
+
+    def _store(self, attempt: Hashable, request_id: str | None) -> None:
+        if self._state is not None:
+            self._state.store(_name_of(attempt), request_id)
+
+
+def _name_of(attempt: Hashable) -> str:
+    return ATTEMPT_PREFIX + hashlib.sha256(repr(attempt).encode()).hexdigest()[:32]
 
 
 def _is_answer(failure: Failure) -> bool:

@@ -1,7 +1,7 @@
 """Routes: immutable values that name the pages of the window and their arguments; the history stores them."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +171,58 @@ def ref_of(route: RecordPageRoute) -> Ref:
 
 def _refs(route: RecordPageRoute) -> list[Ref]:
     return [("credit-check", item) if isinstance(item, int) else item for item in route.trail]
+
+
+_ROUTES_BY_NAME: dict[str, type[Route]] = {
+    "home": HomeRoute,
+    "queues": QueuesRoute,
+    "lookup": LookupRoute,
+    "audit": AuditRoute,
+    "credit-check": RecordRoute,
+    "payment": PaymentRoute,
+    "order": OrderRoute,
+    "refund": RefundRoute,
+    "approvals": ApprovalsRoute,
+    "set-asides": SetAsidesRoute,
+    "alerts": AlertsRoute,
+    "reconcile": ReconcileRoute,
+    "reconcile-runs": ReconcileRunsRoute,
+    "operation": OperationRoute,
+    "pdf": PdfRoute,
+}
+_PLAIN_TYPES: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
+
+
+def to_json_value(route: Route) -> dict[str, Any]:
+    """Return the route as a value that JSON can represent. The wish to open a dialog (`buy`) is no part of it."""
+    name = next(name for name, route_class in _ROUTES_BY_NAME.items() if route_class is type(route))
+    values = {field.name: getattr(route, field.name) for field in fields(route) if field.name != "buy"}
+    return {"screen": name, **values}
+
+
+def from_json_value(value: object) -> Route | None:
+    """Return the route of such a value; None if it isn't one."""
+    if not isinstance(value, dict) or value.get("screen") not in _ROUTES_BY_NAME:
+        return None
+    route_class = _ROUTES_BY_NAME[value["screen"]]
+    arguments: dict[str, Any] = {}
+    for field in fields(route_class):
+        item = value.get(field.name)
+        if field.name == "trail":
+            arguments["trail"] = _trail_of(item)
+        elif field.name in value and type(item) in _PLAIN_TYPES.get(field.type, ()):
+            arguments[field.name] = item
+    try:
+        return route_class(**arguments)
+    except TypeError:  # a route without its record
+        return None
+
+
+def _trail_of(value: object) -> tuple[int | Ref, ...]:
+    trail: list[int | Ref] = []
+    for item in value if isinstance(value, list | tuple) else ():
+        if type(item) is int:
+            trail.append(item)
+        elif isinstance(item, list | tuple) and len(item) == 2 and item[0] in _ROUTE_CLASSES and type(item[1]) is int:
+            trail.append((item[0], item[1]))
+    return tuple(trail)

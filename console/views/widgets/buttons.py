@@ -19,7 +19,7 @@ _CONTROL_NAMES = {"tool": "tool_button", "inline": "inline_button", "search": "t
 _RADIUS_PX = 4
 _ICON_PX = 16
 _LEAST_REASON_PX = 160  # width of a reason that takes several lines, at text size 1
-_QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up"}
+_QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up", "←": "Left"}
 
 
 class PaintedButton(QPushButton):

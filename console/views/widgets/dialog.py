@@ -178,13 +178,14 @@ class DialogFrame(QDialog):
 
     def show_in_footer(self, button: KeyButton, words: TextLabel) -> None:
         """Put a further button before Cancel, and its words at the left, in place of earlier ones."""
-        self._clear_footer()
+        self.clear_footer()
         self._footer_widgets = (button, words)
         words.installEventFilter(self)
         self._footer_buttons.addWidget(button)
         self._footer_words.addWidget(words)
 
-    def _clear_footer(self) -> None:
+    def clear_footer(self) -> None:
+        """Remove the further button of the footer and its words, if there are any."""
         for widget in self._footer_widgets:
             widget.hide()
             widget.deleteLater()
@@ -244,7 +245,7 @@ class DialogFrame(QDialog):
         self._announce_outcome(title, content)
         self._set_title(title, subtitle)
         self.show_content(content)
-        self._clear_footer()
+        self.clear_footer()
         self.cancel_button.show_text(close)
         self.cancel_button.setEnabled(True)
         self.act_button.clicked.disconnect()

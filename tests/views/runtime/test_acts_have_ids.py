@@ -24,10 +24,11 @@ WITHOUT = {
     "credit_checks": {"make_plan", "read_credit_check"},
     "desk_status": {"is_worker_away", "unneeded_credentials", "forget_credentials"},  # the keyring is no record
     "health": {"run_all_checks"},
-    "lookup": {"find_records", "suggest_records", "find_similar_numbers"},
+    "lookup": {"find_records", "read_records", "suggest_records", "find_similar_numbers"},
     "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "list_set_asides"},
     "pdfs": {"open_pages"},
+    "person_state": {"read", "change"},  # files of this desk
     "people": {"list_people"},
     "recovery": {
         "read_queue", "count_queues", "list_unfinished", "list_lease_holders", "list_takes", "read_changes",

@@ -1,0 +1,78 @@
+"""What the windows of a person keep encrypted at this desk: the last screen, visited records, drafts of dialogs, and
+the request ids of calls without an answer.
+
+The values belong to one database, whose id is part of their names in the file: the id of a record means another
+record in another database. Each value has the time of its last change. Old values are deleted: drafts and
+request ids after 24 hours, others after 30 days.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from console.domain.person_state import ATTEMPT_PREFIX, DRAFT_PREFIX, DRAFT_RETENTION, STATE_RETENTION
+from console.services.process.context import ServiceContext
+from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, Unreadable
+from console.settings.person_files import person_file
+from console.store.spool.cipher import Cipher, DecryptionFailed
+
+_SEPARATOR = "/"
+
+
+class PersonState:
+    """Reads and changes the encrypted file of the person who acts. Safe from any thread and any process."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._cipher: Cipher | None = None
+
+    def read(self) -> StoredEntries:
+        """Return the entries of this database by name, each as {"at": time, "value": value}. Raises bad_profile if
+        this desk has no key and no keyring, and storage_full if an unusable file can't be renamed.
+        """
+        return self._select(self._file().read())
+
+    def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
+        """Replace the entries of these names (None deletes an entry) and return all entries. Entries that are too old
+        are deleted. Raises bad_profile and storage_full like `read`.
+        """
+        file, now = self._file(), self._context.now()
+        entries = {self._full_name(name): entry for name, entry in changes.items()}
+        outdated = {name: None for name, entry in file.read().values.items() if _is_outdated(name, entry, now)}
+        return self._select(file.change({**outdated, **entries}))
+
+    def _select(self, stored: StoredEntries) -> StoredEntries:
+        prefix, now = self._full_name(""), self._context.now()
+        values = {
+            name.removeprefix(prefix): entry
+            for name, entry in stored.values.items()
+            if name.startswith(prefix) and not _is_outdated(name, entry, now)
+        }
+        return StoredEntries(values, stored.set_aside)
+
+    def _full_name(self, name: str) -> str:
+        return f"{self._context.database_id}{_SEPARATOR}{name}"
+
+    def _file(self) -> EntriesFile:
+        context = self._context
+        if self._cipher is None:
+            self._cipher = Cipher(context.settings.draft_key())
+        path = person_file(context.settings.home, context.operator or "", ".state")
+        return EntriesFile(path, self._cipher.encrypt, self._decrypt)
+
+    def _decrypt(self, content: bytes) -> bytes:
+        if self._cipher is None:
+            raise Unreadable
+        try:
+            return self._cipher.decrypt(content)
+        except DecryptionFailed as cause:
+            raise Unreadable from cause
+
+
+def _is_outdated(name: str, entry: JsonValue, now: datetime) -> bool:
+    """True if the entry is older than its kind is kept, or isn't an entry of this module."""
+    try:
+        age = now - datetime.fromisoformat(entry["at"])
+    except (KeyError, TypeError, ValueError):
+        return True
+    is_short = name.partition(_SEPARATOR)[2].startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
+    return age > (DRAFT_RETENTION if is_short else STATE_RETENTION)

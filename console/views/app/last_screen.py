@@ -1,0 +1,44 @@
+"""The last screen of the acting person: kept while the person works, and opened again at the next start."""
+
+from PySide6.QtCore import QObject, Slot
+
+from console.views.app.main_window import Frame
+from console.views.runtime.person_state import SCREEN
+from console.views.runtime.routes import HomeRoute, from_json_value, to_json_value
+
+
+class LastScreen(QObject):
+    """Keeps the route of the visible page and the page's own state (filter, tab, current row). When the state of the
+    first person is read, it opens the last screen, unless the person has already gone somewhere.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        self._frame, self._context = frame, frame.context
+        self._is_restored = False
+        frame.page_shown.connect(self._store_screen)
+        self._context.own_state.loaded.connect(self._restore_screen)
+
+    @Slot()
+    def _store_screen(self) -> None:
+        page, route = self._frame.current_page, self._frame.current_route
+        if self._is_restored and page is not None and route is not None:
+            screen = {"route": to_json_value(route), "page": dict(page.screen_state())}
+            self._context.own_state.store(SCREEN, screen)
+
+    @Slot()
+    def _restore_screen(self) -> None:
+        if self._is_restored:
+            self._store_screen()
+            return
+        self._is_restored = True
+        value = self._context.own_state.value(SCREEN)
+        screen = value if isinstance(value, dict) else {}
+        route = from_json_value(screen.get("route"))
+        if self._frame.current_route == HomeRoute() and route is not None and route != HomeRoute():
+            state = screen.get("page")
+            self._frame.show_route(route, state if isinstance(state, dict) else {})
+            drafts = len(self._context.own_state.drafts())
+            if drafts:
+                self._context.show_toast(self._context.translate("draft.waiting", n=drafts), "", "clock", "progress")
+        self._store_screen()

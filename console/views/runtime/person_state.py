@@ -1,0 +1,104 @@
+"""What the acting person left: the last screen, visited records, drafts of dialogs and unanswered request ids. It is
+kept encrypted by the service `person_state`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from PySide6.QtCore import QObject
+
+from console.domain.person_state import DRAFT_PREFIX, DRAFT_RETENTION
+from console.settings.entries_file import JsonValue, StoredEntries
+from console.views.runtime.stored_values import StoredValues, ValueSource
+from console.views.runtime.tasks import Runner
+
+SCREEN, VISITS = "screen", "visits"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The unfinished inputs of a dialog. `kind` names the dialog, `subject` is the id of its record or the number of
+    its corporation, `title` names the record in words, `at` is the time of the last change. `stage` is "form" or
+    "review". `inputs` are the values of the dialog's inputs by name.
+    """
+
+    kind: str
+    subject: str
+    title: str
+    stage: str
+    inputs: Mapping[str, JsonValue]
+    at: datetime
+
+    @property
+    def name(self) -> str:
+        return draft_name(self.kind, self.subject)
+
+
+def draft_name(kind: str, subject: str) -> str:
+    return f"{DRAFT_PREFIX}{kind}.{subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class _ServiceSource:
+    """The encrypted file, reached through the services as one person."""
+
+    call: Callable[[Callable[[Any], StoredEntries]], StoredEntries]
+
+    def read(self) -> StoredEntries:
+        return self.call(lambda services: services.person_state.read())
+
+    def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
+        return self.call(lambda services: services.person_state.change(changes))
+
+
+class PersonState(StoredValues):
+    """The state of one person at a time. `bind` returns a function that runs a service call as the person."""
+
+    def __init__(
+        self,
+        bind: Callable[[Callable[[Any], StoredEntries], str], Callable[[], StoredEntries]],
+        now: Callable[[], datetime],
+        runner: Runner,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(runner, parent)
+        self._bind, self._now = bind, now
+
+    def _source_of(self, person: str) -> ValueSource:
+        return _ServiceSource(lambda call: self._bind(call, person)())
+
+    def value(self, name: str) -> JsonValue | None:
+        """Return the value of this name; None if there is none."""
+        entry = super().value(name)
+        return entry.get("value") if isinstance(entry, dict) else None
+
+    def store(self, name: str, value: JsonValue | None) -> None:
+        """Change a value and write it a moment later, with the present time; None deletes it. A value that is the
+        same is no change.
+        """
+        if self.value(name) != value:
+            at = self._now().isoformat(timespec="seconds")
+            super().store(name, None if value is None else {"at": at, "value": value})
+
+    # -- drafts
+
+    def drafts(self) -> tuple[Draft, ...]:
+        """Return the drafts, oldest first. A draft that this program can't read is passed over."""
+        found = (self.find_draft(name) for name in self.names(DRAFT_PREFIX))
+        return tuple(sorted((draft for draft in found if draft is not None), key=lambda draft: draft.at))
+
+    def find_draft(self, name: str) -> Draft | None:
+        """Return the draft of this name; None if there is none, or if it is older than DRAFT_RETENTION."""
+        entry = StoredValues.value(self, name)
+        if entry is None:
+            return None
+        try:
+            value = entry["value"]
+            inputs = dict(value["inputs"])
+            texts = [str(value[key]) for key in ("kind", "subject", "title", "stage")]
+            draft = Draft(texts[0], texts[1], texts[2], texts[3], inputs, datetime.fromisoformat(entry["at"]))
+            return draft if self._now() - draft.at <= DRAFT_RETENTION else None
+        except (KeyError, TypeError, ValueError):
+            return None

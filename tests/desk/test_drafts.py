@@ -1,0 +1,249 @@
+"""Where a person was, and what was typed and not sent, is there again, even if the process died."""
+
+import pytest
+
+from console.app import Console
+from console.domain.payments.records import Payment
+from console.sandbox.server import Sandbox
+from console.views.home.page import HomePage
+from console.views.money.payment_page import PaymentPage
+from console.views.queues.page import QueuesPage
+from console.views.records.note_dialog import NoteDialog
+from console.views.refunds.request_dialog import RefundDialog
+from console.views.runtime.routes import HomeRoute, PaymentRoute, QueuesRoute
+from console.views.widgets.notification_bars import Bar
+from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.hands import Person
+from tests.desk.test_refunds import ask, at_payment, payment
+
+__all__ = ["payment"]
+
+
+def crash(person: Person) -> None:
+    """The process ends without closing anything: only what was written before is left."""
+    person.until(lambda: not person.opening.context.own_state._changes)
+    person.rest()
+    person.opening.context.own_state._source = None  # a dead process writes nothing
+    person.opening.close()
+
+
+def type_refund(person: Person, payment: Payment) -> RefundDialog:
+    at_payment(person, payment)
+    person.press("R")
+    dialog = person.dialog(RefundDialog)
+    dialog.form.amount_edit.setText("8500")
+    dialog.form.reason.setCurrentIndex(0)
+    dialog.form.words_edit.setText("ordered twice")
+    dialog.form.ticket_edit.setText("T-7")
+    person.until(dialog.act_button.isEnabled)
+    return dialog
+
+
+def home_bars(person: Person) -> list[Bar]:
+    person.frame.show_route(HomeRoute())
+    page = person.page(HomePage)
+    return [page._named_bars[name] for name in page.bar_names() if name.startswith("draft.")]
+
+
+@pytest.mark.usefixtures("embedded")
+def test_a_refund_that_stopped_at_review_is_continued(sit: Sit, payment: Payment) -> None:
+    person = sit()
+    dialog = type_refund(person, payment)
+    dialog.act_button.click()
+    assert dialog.review is not None
+    crash(person)
+    again = sit()
+    page = again.page(PaymentPage)
+    assert page.id == payment.id, "the screen where the person was"
+    (bar,) = home_bars(again)
+    assert "review" in bar.accessibleName()
+    assert payment.merchant_payment_id in bar.accessibleName()
+    assert bar.button is not None
+    bar.button.click()
+    dialog = again.dialog(RefundDialog)
+    form = dialog.form
+    assert (form.amount_edit.text(), form.reason_code) == ("8500", "ordered_twice")
+    assert (form.words_edit.text(), form.ticket_edit.text()) == ("ordered twice", "T-7")
+    assert dialog.review is None, "a draft only fills the form"
+    again.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    again.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    again.until(lambda: dialog._refund is not None)
+    again.press("Esc")
+    again.no_dialog()
+    assert home_bars(again) == []
+
+
+@pytest.mark.usefixtures("embedded")
+def test_what_has_changed_meanwhile_is_seen(sit: Sit, payment: Payment) -> None:
+    """The draft of a refund whose payment somebody else has refunded can't be sent, and says why."""
+    person = sit()
+    type_refund(person, payment)
+    crash(person)
+    other = sit()
+    at_payment(other, payment)
+    other.opening.context.own_state.store(f"draft.refund.{payment.id}", None)
+    ask(other, payment)
+    other.opening.context.own_state.store(
+        f"draft.refund.{payment.id}",
+        {
+            "kind": "refund",
+            "subject": str(payment.id),
+            "title": "ORD-1",
+            "stage": "form",
+            "inputs": {"amount": "8500"},
+        },
+    )
+    (bar,) = home_bars(other)
+    assert bar.button is not None
+    bar.button.click()
+    page = other.page(PaymentPage)
+    other.rest()
+    button = page.button("refund")
+    assert button is not None
+    assert not button.isEnabled()
+    assert button.reason
+    other.no_dialog()
+
+
+@pytest.mark.usefixtures("embedded")
+def test_a_draft_is_discarded(sit: Sit, payment: Payment) -> None:
+    person = sit()
+    dialog = type_refund(person, payment)
+    dialog.reject()
+    (bar,) = home_bars(person)
+    person.control("Discard", bar).press()
+    person.until(lambda: person.opening.context.own_state.drafts() == ())
+    assert home_bars(person) == []
+    at_payment(person, payment)
+    person.press("R")
+    dialog = person.dialog(RefundDialog)
+    assert dialog.form.words_edit.text() == ""
+    assert dialog._draft is not None
+    assert dialog._draft.bar is None
+
+
+@pytest.mark.usefixtures("embedded")
+def test_an_untouched_dialog_leaves_no_draft(sit: Sit, payment: Payment) -> None:
+    person = sit()
+    dialog = type_refund(person, payment)
+    form = dialog.form
+    form.full_amount_box.setChecked(True)
+    form.reason.setCurrentIndex(-1)
+    form.words_edit.clear()
+    form.ticket_edit.clear()
+    dialog.reject()
+    assert home_bars(person) == []
+
+
+def test_review_goes_back_to_the_form(sit: Sit, payment: Payment) -> None:
+    """With everything that was typed; a wrong amount is corrected, and the review shows the new one."""
+    person = sit()
+    dialog = type_refund(person, payment)
+    dialog.act_button.click()
+    assert "8,500" in dialog.windowTitle()
+    person.press("Alt+Left")
+    assert dialog.act_button.text() == "Review..." or not dialog.review
+    assert dialog.form.isVisible()
+    assert dialog.form.words_edit.text() == "ordered twice"
+    assert dialog.form.amount_edit.hasFocus()
+    dialog.form.amount_edit.setText("7500")
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    assert "7,500" in dialog.windowTitle()
+    assert dialog.form.request().amount == "7500"
+
+
+@pytest.mark.usefixtures("embedded")
+def test_a_note_is_kept_and_nobody_else_sees_it(sit: Sit, payment: Payment) -> None:
+    person = sit()
+    at_payment(person, payment)
+    person.press("N")
+    dialog = person.dialog(NoteDialog)
+    dialog.words_field.edit.setPlainText("Ms Sato called")  # type: ignore[union-attr]  # an area
+    crash(person)
+    other = sit("lead-b")
+    other.until(lambda: other.opening.context.own_state.person == "lead-b")
+    other.rest()
+    assert home_bars(other) == []
+    at_payment(other, payment)
+    other.press("N")
+    assert other.dialog(NoteDialog).words_field.text() == ""
+    other.press("Esc")
+    other.no_dialog()
+    other.opening.context.change_operator("op-a")
+    other.rest()
+    at_payment(other, payment)
+    other.press("N")
+    dialog = other.dialog(NoteDialog)
+    assert dialog.words_field.text() == "Ms Sato called"
+    other.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    other.no_dialog()
+    assert other.opening.context.own_state.drafts() == ()
+
+
+@pytest.mark.usefixtures("embedded")
+def test_a_queue_comes_back_with_filter_and_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    for number in ("1180301018771", "1010001112577", "4010401050341"):
+        buy_unknown(console, sandbox, number)
+    person = sit()
+    person.opening.context.navigate(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.rest()
+    page.table.go_to(page.table.current_row + 1)
+    row = page.current_row
+    assert row is not None
+    crash(person)
+    again = sit()
+    page = again.page(QueuesPage)
+    again.rest()
+    assert page.queue == "unknown"
+    assert page.current_row is not None
+    assert page.current_row.record.id == row.record.id
+    page.filter.edit.setText("1180301018771")
+    page.filter.changed.emit()
+    again.rest()
+    crash(again)
+    third = sit()
+    page = third.page(QueuesPage)
+    third.rest()
+    assert page.filter.text == "1180301018771"
+    assert page.row_model.row_count == 1
+
+
+@pytest.mark.usefixtures("embedded")
+def test_visited_records_come_back_as_they_are_now(sit: Sit, payment: Payment) -> None:
+    person = sit()
+    at_payment(person, payment)
+    person.frame.show_route(HomeRoute())
+    crash(person)
+    again = sit()
+    again.until(lambda: bool(again.opening.context.visits))
+    assert [visit.record.id for visit in again.opening.context.visits] == [payment.id]
+
+
+@pytest.mark.usefixtures("embedded")
+def test_nonsense_in_the_state_opens_home(sit: Sit) -> None:
+    person = sit()
+    state = person.opening.context.own_state
+    state.store("screen", {"route": {"screen": "payment", "id": "x"}, "page": 7})
+    state.store("visits", [["payment", "x", 3], 7, ["ship", 1, "2026-01-01T00:00:00+00:00"]])
+    state.store("draft.refund.1", {"kind": "refund"})
+    state.store("draft.note-payment.1", 7)
+    crash(person)
+    again = sit()
+    assert isinstance(again.frame.current_page, HomePage)
+    assert again.opening.context.own_state.drafts() == ()
+
+
+@pytest.mark.usefixtures("embedded")
+def test_a_record_that_is_gone_says_so(sit: Sit) -> None:
+    person = sit()
+    person.frame.show_route(PaymentRoute(4711))
+    person.rest()
+    crash(person)
+    again = sit()
+    page = again.page(PaymentPage)
+    assert "failed" in page.bar_names()

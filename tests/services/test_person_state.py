@@ -1,0 +1,89 @@
+"""What a person's windows keep: unreadable without the key, bound to one database and one person, soon forgotten."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.person_state import DRAFT_RETENTION, STATE_RETENTION
+from console.sandbox.server import Sandbox
+from console.settings.person_files import person_file
+from console.store.operations.request_ids import ANSWER_RETENTION
+from tests.support.desks import MovedClock, opened
+
+WORDS = "佐藤さんが二重に注文した"
+
+
+def entry(clock: MovedClock, value: object) -> dict[str, object]:
+    return {"at": clock.now().isoformat(), "value": value}
+
+
+def test_nobody_reads_it_without_the_key(tmp_path: Path, sandbox: Sandbox) -> None:
+    clock = MovedClock()
+    with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
+        desk.person_state.change({"draft.refund.7": entry(clock, {"words": WORDS}), "screen": entry(clock, "x")})
+        assert desk.person_state.read().values["draft.refund.7"]["value"] == {"words": WORDS}
+    for file in (tmp_path / "desk").rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert WORDS.encode() not in content, file
+            assert WORDS.encode("unicode_escape") not in content, file
+            assert b"draft.refund" not in content, file
+
+
+def test_another_key_sets_it_aside(tmp_path: Path, sandbox: Sandbox) -> None:
+    clock = MovedClock()
+    with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
+        desk.person_state.change({"screen": entry(clock, "x")})
+        path = person_file(desk.settings.home, "op-a", ".state")
+        path.write_bytes(path.read_bytes()[:-5] + b"AAAAA")
+        stored = desk.person_state.read()
+        assert stored.values == {}
+        assert stored.set_aside is not None
+
+
+def test_people_and_databases_are_apart(tmp_path: Path, sandbox: Sandbox) -> None:
+    clock = MovedClock()
+    with opened(tmp_path / "desk", sandbox, clock) as desk:
+        with desk.acting_as("op-a"):
+            desk.person_state.change({"draft.note-payment.1": entry(clock, "mine")})
+        with desk.acting_as("lead-b"):
+            assert desk.person_state.read().values == {}
+        with desk.acting_as("op-a"):
+            desk._context.database_id = "another"
+            assert desk.person_state.read().values == {}
+            desk.person_state.change({"screen": entry(clock, "there")})
+            assert set(desk.person_state.read().values) == {"screen"}
+
+
+def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Path, sandbox: Sandbox) -> None:
+    assert DRAFT_RETENTION == ANSWER_RETENTION
+    clock = MovedClock()
+    clock.stand_still()
+    with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
+        names = ("draft.refund.7", "attempt.abc", "screen")
+        desk.person_state.change({name: entry(clock, 1) for name in names})
+        clock.offset += DRAFT_RETENTION
+        assert set(desk.person_state.read().values) == set(names)
+        clock.offset += timedelta(seconds=2)
+        assert set(desk.person_state.read().values) == {"screen"}
+        desk.person_state.change({"visits": entry(clock, [])})
+        stored = desk.person_state._file().read().values
+        assert {name.partition("/")[2] for name in stored} == {"screen", "visits"}, "deleted, not only hidden"
+        clock.offset += STATE_RETENTION
+        assert set(desk.person_state.read().values) <= {"visits"}
+
+
+def test_a_desk_without_a_key_says_so(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window then keeps nothing on the disk."""
+    clock = MovedClock()
+    with opened(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
+        monkeypatch.setattr(
+            type(desk.settings.secrets), "read_secret", lambda _self, _name, **_options: None, raising=True
+        )
+        monkeypatch.setattr(type(desk.settings.secrets), "_store_new_key", lambda _self, _name: None)
+        with pytest.raises(ConsoleError) as caught:
+            desk.person_state.change({"screen": entry(clock, "x")})
+        assert caught.value.code == ErrorCode.BAD_PROFILE
+        assert not (desk.settings.home / "people").exists()

@@ -1,0 +1,74 @@
+"""A call that was sent and not answered continues with its id in the next process; an answered one begins anew."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from console.domain.error_reasons import UnknownReason
+from console.domain.errors import ErrorCode
+from console.settings.entries_file import StoredEntries
+from console.views.runtime.person_state import PersonState
+from console.views.runtime.request_id import AttemptIds
+from console.views.runtime.tasks import Failure
+from tests.support.inline_runner import InlineRunner
+
+NOTE = ("note", "payment", 5, "called")
+
+
+class Disk:
+    """What stays when a process ends."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+
+    def process(self) -> AttemptIds:
+        """The ids of a new process of the same person."""
+
+        class Services:
+            person_state = self
+
+        state = PersonState(
+            lambda call, _person: lambda: call(Services), lambda: datetime(2026, 11, 20, tzinfo=UTC), InlineRunner()
+        )
+        state.load("op-a")
+        attempts = AttemptIds(state)
+        attempts.state = state  # type: ignore[attr-defined]  # for `sent` below
+        return attempts
+
+    def read(self) -> StoredEntries:
+        return StoredEntries(dict(self.values))
+
+    def change(self, changes: dict[str, object]) -> StoredEntries:
+        self.values = {name: value for name, value in {**self.values, **changes}.items() if value is not None}
+        return self.read()
+
+
+def sent(attempts: AttemptIds) -> str:
+    request_id = attempts.id_of(NOTE)
+    attempts.state.write_changes()  # type: ignore[attr-defined]  # what the context does before a call
+    return request_id
+
+
+def test_without_an_answer_the_next_process_uses_the_same_id() -> None:
+    disk = Disk()
+    first = sent(disk.process())
+    assert sent(disk.process()) == first
+    assert disk.process().id_of((*NOTE, "other")) != first
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        None,
+        Failure(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.NO_LIST_CALL}),
+        Failure(ErrorCode.POSSIBLE_REPEAT),
+    ],
+)
+def test_after_an_answer_it_is_a_new_act(failure: Failure | None) -> None:
+    disk = Disk()
+    attempts = disk.process()
+    first = sent(attempts)
+    attempts.end(NOTE, first, failure)
+    attempts.state.write_changes()  # type: ignore[attr-defined]  # the timer would
+    assert disk.values == {}
+    assert sent(disk.process()) != first
