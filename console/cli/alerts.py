@@ -44,7 +44,9 @@ def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Itera
         yield translator("alerts_screen.empty")
     for line, record in zip(aligned_lines(_alert_row(record, translator) for record in alerts), alerts, strict=True):
         yield line
-        yield f"{COLUMN_GAP}{record.observed} → {record.expected}"
+        observed = wording.finding_text(record.observed, translator.language, record.expected)
+        expected = wording.finding_text(record.expected, translator.language, record.observed)
+        yield f"{COLUMN_GAP}{observed} → {expected}"
 
 
 def _alert_row(record: "Alert", translator: Translator) -> TableRow:

@@ -84,7 +84,8 @@ class TimelinePage:
     """Events of a record and its related records, oldest first.
 
     `next_cursor` is the position at which the next page begins; None on the last page. `facts` has the record's
-    number and states; `hidden` has texts that must be masked before display.
+    number and states; `hidden` has texts that must be masked before display; `names` has, by kind and id, the numbers
+    by which people know the records.
     """
 
     kind: str
@@ -93,6 +94,7 @@ class TimelinePage:
     next_cursor: str | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     hidden: tuple[str, ...] = field(default=(), repr=False)
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 EMPTY_TIMELINE_PAGE = TimelinePage("", "", ())

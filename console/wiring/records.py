@@ -181,7 +181,9 @@ class RecoveryService:
         not_found, usage, not_allowed.
         """
         chain = self._common.timelines.read_timeline(kind, id, limit, after)
-        return PrintableTimelinePage(chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden)
+        return PrintableTimelinePage(
+            chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden, chain.names
+        )
 
     def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> PackWritten:
         """Write the evidence pack of a record to the new file `path`. `pack_verification.verify_pack` verifies it.

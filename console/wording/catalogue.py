@@ -23,6 +23,7 @@ from console.domain.errors import ConsoleError
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS, Money
 from console.domain.payments.provider_registry import ProviderTraits, registered_parts
 from console.resource_paths import resources_dir
+from console.wording import findings
 from console.wording.formats import (
     NO_VALUE,
     TimeStyle,
@@ -33,6 +34,7 @@ from console.wording.formats import (
     format_count,
     format_day,
     format_instant,
+    format_moment,
     format_number,
     shorten_id,
 )
@@ -40,9 +42,9 @@ from console.wording.japanese import join_around_fact
 
 __all__ = [
     "LANGUAGES", "translate", "has_sentence", "error_message", "format_amounts", "state_word", "badge_word",
-    "timeline_line", "format_age", "placeholder_names",
+    "timeline_line", "format_age", "finding_text", "placeholder_names",
     "NO_VALUE", "TimeStyle", "age_parts", "age_since", "format_amount", "format_bytes", "format_count",
-    "format_day", "format_instant", "format_number", "shorten_id",
+    "format_day", "format_instant", "format_moment", "format_number", "shorten_id",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -192,6 +194,18 @@ def timeline_line(entry: "TimelineEntry", language: str) -> str:
     return translate(key, language, **format_amounts(entry.detail))
 
 
+def finding_text(text: str, language: str, other: str | None = None) -> str:
+    """Return a stored finding (`observed` or `expected` of an alert) as words and money. `other` is the other value
+    of
+    the alert, which may name the currency.
+    """
+
+    def translate_fact(key: str, **facts: object) -> str:
+        return translate(key, language, **facts)
+
+    return findings.finding_text(text, translate_fact, findings.currency_of(text, other))
+
+
 def format_age(age: timedelta, language: str) -> str:
     """Return an age with its unit in the given language, such as `26 h` or `26 時間`."""
     number, unit = age_parts(age)
@@ -242,6 +256,8 @@ class _SentenceFormatter(string.Formatter):
             return self._word(format_spec[1:], value)
         if "/" in format_spec:
             return choose_by_number(value, format_spec)
+        if format_spec == "finding":
+            return findings.finding_text(_clean_text(value), self._translate)
         if format_spec == "changes" and isinstance(value, Mapping):
             return self._changes(value)
         return self._fact(value, format_spec)
@@ -259,7 +275,7 @@ class _SentenceFormatter(string.Formatter):
             key = family.replace("*", str(code)) if "*" in family else f"{family}.{code}"
             if has_sentence(key):
                 return self._translate(key)
-        return _clean_text(code)
+        return _readable_code(_clean_text(code))
 
     def _changes(self, changes: Mapping[str, object]) -> str:
         """Return the text of changed fields: the name of each field with its values before and after the change."""
@@ -320,6 +336,11 @@ def _readable_value(value: object) -> object:
         case CreditCheck() | Operation() | Order() | Payment() | Refund():
             return value.id
     return value
+
+
+def _readable_code(code: str) -> str:
+    """Return a code without a word readable: HTTP 599 for `http_599`; any other code itself."""
+    return f"HTTP {code[5:]}" if code.startswith("http_") and code[5:].isdigit() else code
 
 
 def _clean_text(value: object) -> str:

@@ -28,6 +28,13 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
     return at.astimezone(JST).strftime(_FORMAT_BY_STYLE[style])
 
 
+def format_moment(at: datetime, now: datetime) -> str:
+    """Return an instant as `11-20 15:04`, or as `2025-11-20 15:04` if it isn't of the present Japanese year."""
+    text = format_instant(at, "short")
+    year = at.astimezone(JST).year
+    return text if year == now.astimezone(JST).year else f"{year}-{text}"
+
+
 def format_day(day: date | None) -> str:
     """Return a day as text such as `2026-11-20`; None becomes –."""
     return NO_VALUE if day is None else day.isoformat()

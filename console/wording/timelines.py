@@ -24,7 +24,9 @@ def header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
     """Yield the lines of the header of a copied timeline: the record's name, its states, and an empty line."""
     facts = wording.format_amounts(timeline.facts)
     kind = wording.translate(f"kind.{timeline.kind}", language)
-    yield wording.translate("story.title", language, **{**facts, "kind": kind, "id": timeline.id})
+    # People know an order and a payment by their numbers, other records by their ids.
+    key = "story.title_of" if timeline.kind in ("order", "payment") and "amount" in facts else "story.title"
+    yield wording.translate(key, language, **{**facts, "kind": kind, "id": timeline.id})
     yield " / ".join(_state_texts(timeline, language))
     yield ""
 
@@ -54,9 +56,15 @@ def sentence_with_record(event: Event, timeline: TimelinePage, language: str) ->
     """
     text = event_sentence(event, language)
     if (event.kind, event.id) != (timeline.kind, timeline.id):
-        kind = wording.translate(f"kind.{event.kind}", language)
-        text = wording.translate("story.of", language, kind=kind, id=event.id, told=text)
+        text = wording.translate("story.of", language, name=_record_name(event, timeline, language), told=text)
     return mask_text(text, timeline.hidden)
+
+
+def _record_name(event: Event, timeline: TimelinePage, language: str) -> str:
+    """Return the kind of the event's record with the number that people know; the kind alone if it isn't known."""
+    kind = wording.translate(f"kind.{event.kind}", language)
+    number = timeline.names.get((event.kind, event.id))
+    return f"{kind} {number}" if number else kind
 
 
 def event_sentence(event: Event, language: str) -> str:

@@ -211,7 +211,7 @@ def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
 
 def test_a_code_without_a_word_is_shown_itself() -> None:
     """A provider's own code is never swallowed."""
-    assert translate("why.no_answer", "en", sent_at=NOW, cause="http_599").endswith("(http_599).")
+    assert translate("why.no_answer", "en", sent_at=NOW, cause="http_599").endswith("(HTTP 599).")
 
 
 def test_foreign_text_stays_in_its_line() -> None:

@@ -131,7 +131,13 @@ class _PackDraft:
         self._omitted_files: list[dict[str, object]] = []
         record = related.record
         self._timeline = TimelinePage(
-            kind_of(record), str(record.id), (), None, make_head_facts(related), related.payer_names
+            kind_of(record),
+            str(record.id),
+            (),
+            None,
+            make_head_facts(related),
+            related.payer_names,
+            related.names,
         )
         self._event_count, self._last_event_at, self._is_cut = 0, EARLIEST_INSTANT, False
 

@@ -64,6 +64,22 @@ class RelatedRecords:
         }
         return tuple(sorted(payers))
 
+    @property
+    def names(self) -> Mapping[tuple[str, str], str]:
+        """For kind and id of each record the number by which people know it."""
+        return {(kind_of(record), str(record.id)): _number_of(record) for record in (self.record, *self.related)}
+
+
+def _number_of(record: AnyRecord) -> str:
+    match record:
+        case Order():
+            return record.merch_txn_id
+        case Payment():
+            return record.merchant_payment_id
+        case Refund():
+            return f"R-{record.id}"
+    return str(record.id)
+
 
 class TimelineService:
     """Reads timelines in pages, with queries that use indexes. Writes an audit entry about each opened timeline."""
@@ -90,7 +106,9 @@ class TimelineService:
         if len(events) > page_size:
             read = _read_until(page, read)
         cursor = _format_cursor(read) if len(events) > page_size else None
-        return TimelinePage(kind, str(family.record.id), page, cursor, make_head_facts(family), family.payer_names)
+        return TimelinePage(
+            kind, str(family.record.id), page, cursor, make_head_facts(family), family.payer_names, family.names
+        )
 
 
 def walk_events(conn: Connection, related: RelatedRecords, read: _ReadPosition | None = None) -> Iterator[Event]:
@@ -119,7 +137,7 @@ def read_newest_events(
         for source in history_sources(subject[0])
     ]
     events = deque((mask_event(event, family.payer_names) for _, event in merge_streams(streams)), limit)
-    return TimelinePage(kind, str(id), tuple(events), hidden=family.payer_names)
+    return TimelinePage(kind, str(id), tuple(events), hidden=family.payer_names, names=family.names)
 
 
 def _open_stream(

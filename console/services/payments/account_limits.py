@@ -35,7 +35,12 @@ def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amou
         set_asides.insert_set_aside(tx.conn, payment, account.id, excess, context.now())
         observed = f"{excess} of {amount.minor} {amount.currency}"
         payment_work.open_case(
-            context, tx, payment.id, WorkReason.SET_ASIDE, observed, f"at most {account.limit_minor}"
+            context,
+            tx,
+            payment.id,
+            WorkReason.SET_ASIDE,
+            observed,
+            f"at most {account.limit_minor} {amount.currency}",
         )
 
 

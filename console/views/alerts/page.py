@@ -2,7 +2,7 @@
 on which a person must act.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 
@@ -202,8 +202,11 @@ def _alert_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
     longest_px = width_of_text(translate("alerts_screen.refund_or_compensation"), 24)
 
-    def text(value_of: Callable[[AlertItem], str]) -> Callable[[AlertItem], str]:
-        return lambda item: alert_words.finding_words(value_of(item), context)
+    def observed(item: AlertItem) -> str:
+        return alert_words.finding_words(item.alert.observed, context, item.alert.expected)
+
+    def expected(item: AlertItem) -> str:
+        return alert_words.finding_words(item.alert.expected, context, item.alert.observed)
 
     def acknowledgement(item: AlertItem) -> StateCell:
         acknowledged_by = item.alert.acknowledged_by
@@ -218,9 +221,8 @@ def _alert_columns(context: WindowContext) -> list[Column]:
         ),
         Column("about", translate("alerts_screen.column.about"), width_of_text("ORD-2026-000001", 24),
                lambda item: alert_words.record_text(item.alert, context), "data"),
-        Column("observed", translate("alerts_screen.column.observed"), 280, text(lambda item: item.alert.observed),
+        Column("observed", translate("alerts_screen.column.observed"), 280, observed,
                is_stretched=True),
-        Column("expected", translate("alerts_screen.column.expected"), longest_px,
-               text(lambda item: item.alert.expected)),
+        Column("expected", translate("alerts_screen.column.expected"), longest_px, expected),
         Column("seen", translate("alerts_screen.column.seen"), 180, acknowledgement, "state"),
     ]  # fmt: skip

@@ -87,7 +87,7 @@ def _columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def time_text(notice: Notice) -> str:
-        return wording.format_instant(notice.at, "short")
+        return wording.format_moment(notice.at, context.now())
 
     def sentence_cell(notice: Notice) -> StateCell:
         return StateCell(notice.sentence, notice.shape or "dash", notice.tone)

@@ -329,7 +329,7 @@ def _work_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def since_text(work: UnfinishedWork) -> str:
-        return wording.format_instant(work.operation.started_at, "short")
+        return wording.format_moment(work.operation.started_at, context.now())
 
     def state(work: UnfinishedWork) -> StateCell:
         signs = {"calling": ("half_disc", "progress"), "unknown": ("question", "unknown")}
@@ -361,7 +361,7 @@ def _run_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def creation_text(item: BulkItem) -> str:
-        return wording.format_instant(item.run.made_at, "short")
+        return wording.format_moment(item.run.made_at, context.now())
 
     def action_text(item: BulkItem) -> str:
         return translate(f"bulk.action.{item.run.action.value}")
@@ -444,7 +444,7 @@ def _request_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def time_text(request: OwnRequest) -> str:
-        return wording.format_instant(request.at, "short")
+        return wording.format_moment(request.at, context.now())
 
     return [
         Column("since", translate("column.when"), 112, time_text, "data"),

@@ -178,6 +178,11 @@ def _audit_columns(context: WindowContext) -> list[Column]:
         kind, _, id = entry.subject.partition(" ")
         if kind == "credit-check" and id:
             return translate("record.short", id=id)
+        if kind == "refund" and id:
+            return translate("case.refund_short", id=id)
+        if kind == "bulk-run" and id.isdecimal():
+            return translate("bulk.label", name=f"BS-{id}")
+        # People don't know a payment or an order by its id; the number stands in the record, which Enter opens.
         return translate(f"kind.{kind}") if wording.has_sentence(f"kind.{kind}") else entry.subject
 
     return [

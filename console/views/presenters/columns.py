@@ -64,4 +64,4 @@ def number_column(context: WindowContext, key: Callable[[Any], str | None]) -> C
 
 def next_step_column(context: WindowContext, key: Callable[[Any], str]) -> Column:
     """Return the column of the next step; `key` returns its short text for a row."""
-    return Column("next", context.translate("column.next_short"), 96, key, "data")
+    return Column("next", context.translate("column.next_short"), width_of_text("11-20 15:04"), key, "data")

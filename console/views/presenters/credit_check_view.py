@@ -27,9 +27,14 @@ The outcome is a word in the summary of the stored answer.
 
 
 def moment_text(at: datetime, context: WindowContext) -> str:
-    """Return an instant as text: the time with seconds for an instant of today, otherwise day and time."""
+    """Return an instant within a sentence: the time with seconds for an instant of today, otherwise day and time."""
     today = wording.format_instant(at, "day") == wording.format_instant(context.now(), "day")
-    return wording.format_instant(at, "clock" if today else "short")
+    return wording.format_instant(at, "clock") if today else column_time_text(at, context)
+
+
+def column_time_text(at: datetime, context: WindowContext) -> str:
+    """Return an instant in the one form of a column: day and time, with the year if it isn't the present one."""
+    return wording.format_moment(at, context.now())
 
 
 def compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[SideFacts, SideFacts, SideFacts]:

@@ -152,8 +152,7 @@ def is_opening(entry: TimelineEntry) -> bool:
 def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
     """Return an audit entry as a line of the timeline on screen."""
     shape, tone = entry_look(entry)
-    today = wording.format_instant(entry.at, "day") == wording.format_instant(context.now(), "day")
-    time = wording.format_instant(entry.at, "clock" if today else "short")
+    time = wording.format_moment(entry.at, context.now())
     words = wording.timeline_line(entry, context.language)
     return TimelineLine(time, wording.format_instant(entry.at), shape, tone, actor_name(entry.actor, context), words)
 
@@ -166,8 +165,7 @@ def event_timeline_line(event: Event, story: TimelinePage, context: WindowContex
     shape, tone = entry_look(entry_of(event)) if is_audited else _EVENT_LOOKS.get(event.step, ("ring_dot", "text"))
     if event.step is Step.ENDED:
         shape, tone = _ENDING_LOOKS.get(str(event.facts.get("state")), ("ring_dot", "text"))
-    today = wording.format_instant(event.at, "day") == wording.format_instant(context.now(), "day")
-    time = wording.format_instant(event.at, "clock" if today else "short")
+    time = wording.format_moment(event.at, context.now())
     sentence = story_words.sentence_with_record(event, story, context.language)
     return TimelineLine(time, wording.format_instant(event.at), shape, tone, actor_name(event.who, context), sentence)
 

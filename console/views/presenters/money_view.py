@@ -112,11 +112,7 @@ def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPa
     translate, currency = context.translate, money.currency
 
     def part(name: str, minor: int, fill: str, tone: str) -> MoneyPart:
-        text = (
-            wording.format_amount(-minor, currency)
-            if minor
-            else translate("money.minus", amount=_zero_amount(currency))
-        )
+        text = wording.format_amount(-minor, currency)
         return MoneyPart(translate(f"money.part.{name}"), text, minor, fill, tone, not minor)  # type: ignore[arg-type]  # a tone
 
     paid_part = MoneyPart(
@@ -140,10 +136,6 @@ def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPa
         "good",
     )
     return rows, refundable_part
-
-
-def _zero_amount(currency: str) -> str:
-    return wording.format_amount(0, currency)
 
 
 def is_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:

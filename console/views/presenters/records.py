@@ -279,8 +279,7 @@ def next_attempt_text(record: ShownRecord, now: datetime) -> str:
     due_at = record.work.at
     if record.work.state is not WorkState.SCHEDULED or due_at is None:
         return ""
-    same_day = wording.format_instant(due_at, "day") == wording.format_instant(now, "day")
-    return record_words.clock_text(due_at) if same_day else wording.format_instant(due_at, "short")
+    return wording.format_moment(due_at, now)
 
 
 def began_at(record: ShownRecord) -> datetime | None:

@@ -106,7 +106,7 @@ def run_columns(context: WindowContext) -> list[Column]:
         count("only_theirs", lambda item: item.imported),
         Column("who", translate("column.who"), 88, lambda item: record_words.actor_name(item.asked_by, context)),
         Column("begun", translate("reconcile.column.begun"), width_of_text("11-20 15:04", 20),
-               lambda item: wording.format_instant(item.begun_at, "short"), "data"),
+               lambda item: wording.format_moment(item.begun_at, context.now()), "data"),
         Column("ended", translate("reconcile.column.ended"), width_of_text("11-20 15:04", 20),
-               lambda item: wording.format_instant(item.ended_at, "short") if item.ended_at else "", "data"),
+               lambda item: wording.format_moment(item.ended_at, context.now()) if item.ended_at else "", "data"),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 from console.domain.permissions import is_same_person
 from console.domain.tasks.records import Note, Take
 from console.views.presenters import credit_checks as record_words
-from console.views.presenters.credit_check_view import moment_text
+from console.views.presenters.credit_check_view import column_time_text
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.notification_bars import Bar
@@ -96,7 +96,7 @@ def note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[Timeline
 
 def _note_line(note: Note, context: WindowContext) -> TimelineLine:
     at, who = note.at, record_words.actor_name(note.person, context)
-    return TimelineLine(moment_text(at, context), wording.format_instant(at), "person", "muted", who, note.words)
+    return TimelineLine(column_time_text(at, context), wording.format_instant(at), "person", "muted", who, note.words)
 
 
 def _take_toast(context: WindowContext, taken: Take) -> Toast:

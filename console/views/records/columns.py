@@ -229,11 +229,11 @@ def _next_step_column(table: _RecordColumnFactory) -> Column:
 
 
 def _day_column(table: _RecordColumnFactory) -> Column:
-    style: wording.TimeStyle = "day" if table.has_only_checks else "short"
-
     def day(record: ShownRecord) -> str:
         at = case_words.began_at(record)
-        return wording.format_instant(at, style) if at or table.has_only_checks else ""
+        if table.has_only_checks:
+            return wording.format_instant(at, "day")
+        return wording.format_moment(at, table.context.now()) if at else ""
 
     if table.has_only_checks:
         return table.make_column("day", 104, day, "data", title="column.bought_on")

@@ -12,7 +12,7 @@ from console.domain.records import EvidenceItem, TimelineEntry
 from console.views.pages.static_table import StaticTable
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
-from console.views.presenters.credit_check_view import moment_text
+from console.views.presenters.credit_check_view import column_time_text
 from console.views.presenters.records import RecordView, ShownRecord
 from console.views.records.collaboration_actions import note_lines
 from console.views.runtime.context import WindowContext
@@ -133,7 +133,7 @@ def planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineL
     )
     return [
         TimelineLine(
-            moment_text(at, context),
+            column_time_text(at, context),
             wording.format_instant(at),
             "clock",
             "muted",

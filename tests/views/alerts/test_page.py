@@ -39,13 +39,13 @@ def page_of(*items: AlertItem) -> AlertsPage:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("order=pending; payment 4=completed 1200 JPY", "order Unpaid, payment 4 Completed ¥1,200"),
-        ("payment 5=completed 3300 JPY after=expired", "payment 5 Completed ¥3,300, after Expired"),
+        ("order=pending; payment 4=completed 1200 JPY", "order Unpaid, payment Completed ¥1,200"),
+        ("payment 5=completed 3300 JPY after=expired", "payment Completed ¥3,300, after Expired"),
         ("order=paid", "order Paid"),
         ("payment=completed", "payment Completed"),
         ("refund|compensation", "refund or other compensation"),
         ("FAILED 5500 JPY", "FAILED ¥5,500"),
-        ("2 payments", "2 payments"),
+        ("2 payments", "payments: 2"),
     ],
 )
 def test_codes_become_words(the_look: object, text: str, words: str) -> None:
@@ -58,7 +58,7 @@ def test_each_leads_to_the_one_place(the_look: object) -> None:
     assert alert_words.record_route(LATE) == PaymentRoute(5, (), "alerts")
     assert alert_words.record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
     assert alert_words.record_route(TASK) is None
-    assert [alert_words.record_text(item.alert, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment 6"]
+    assert [alert_words.record_text(item.alert, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment"]
     assert alert_words.rule_text(TASK.alert, window_context()) == "Scheduled task is late"
 
 
@@ -117,7 +117,7 @@ def test_why_an_alert_of_an_order_is_there(the_look: object) -> None:
     assert page.why_words.plain == (
         "The money arrived after the payment had expired or failed, or after the order was cancelled. "
         "It has not been returned. Detected 2 h ago. "
-        "Actual: order Cancelled, payment 5 Completed ¥3,300, after Expired. Expected: refund or other compensation."
+        "Actual: order Cancelled, payment Completed ¥3,300, after Expired. Expected: refund or other compensation."
     )
     page._show_alert(BEHIND)
     assert page.why_words.plain.startswith(

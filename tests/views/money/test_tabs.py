@@ -28,8 +28,8 @@ def test_the_timeline_tells_of_the_records_it_belongs_to(the_look: object) -> No
     lines = [tabs._timeline.line_at(row) for row in range(tabs._timeline.model().rowCount())]
     assert [line.actor_text for line in lines] == ["lead-b", record_words.actor_name("worker", at), "op-a"]
     assert [line.shape for line in lines] == ["ring_check", "warning", "arrow_right"]
-    assert lines[0].time_text == "15:04:05"
-    assert lines[1].action_text.startswith("Order 3: ")
-    assert lines[2].action_text.startswith("Payment 5: ")
+    assert lines[0].time_text == "11-20 15:04"
+    assert lines[1].action_text.startswith("Order: ")
+    assert lines[2].action_text.startswith("Payment: ")
     assert not lines[0].action_text.startswith("Refund")
     assert tabs.tabs.accessibleTabName(0) == "Timeline 3"

@@ -54,7 +54,7 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
     """Figures of the service, nothing added up here; each part in words too."""
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
     parts, rest = money_facts.money_parts(money, window_context())
-    assert [part.amount for part in parts] == ["¥12,000", "−¥2,000", "−¥1,000", "−¥500", "−¥0"]
+    assert [part.amount for part in parts] == ["¥12,000", "−¥2,000", "−¥1,000", "−¥500", "¥0"]
     assert rest.amount == "¥8,500"
     panel = MoneyPanel("Where the money is")
     panel.show_parts(parts, rest)

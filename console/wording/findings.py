@@ -1,0 +1,150 @@
+"""Short texts that the program has stored about states and amounts (`observed` and `expected` of alerts and cases,
+the
+two sides of a reconciliation, the summary of an answer), as words and money. They are stored with codes, in minor
+units and with internal ids, because hash chains and packs contain them.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from console.domain.money import MINOR_DIGITS
+from console.domain.provider_outcome import OutcomeClass
+from console.wording.formats import format_amount
+
+Translate: TypeAlias = Callable[..., str]
+"""A function that returns the sentence of a wording key in one translate; see `catalogue.translate`."""
+
+_CURRENCY_PATTERN = re.compile(r"\b\d{1,15} (?P<currency>JPY|INR)\b")
+_AMOUNT_PATTERN = re.compile(r"\b(?P<minor>\d{1,15})(?: (?P<currency>JPY|INR)\b)?")
+_RULE_PART_PATTERN = re.compile(r"(?P<kind>order|payment)(?: \d+)?=(?P<state>[a-z_]+)(?P<rest>.*)")
+_ANSWER_PATTERN = re.compile(
+    r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]+)(?P<number> \S+)?"
+)
+_REFUND_PATTERN = re.compile(r"refund (?P<id>\d+) (?:of )?(?P<rest>.*)")
+_CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
+_PHRASES = (
+    "refund|compensation", "a payment of ours", "no refund of ours", "a signature that fits", "answers", "readable",
+    "published", "done", "provider does not know the check",
+)  # fmt: skip
+_PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
+    "at_most": re.compile(r"at most (?P<amount>\d{1,15}(?: (?:JPY|INR))?)"),
+    "part_of": re.compile(r"(?P<part>\d{1,15}) of (?P<amount>\d{1,15} (?:JPY|INR))"),
+    "order_is": re.compile(r"(?P<name>\S+) is (?P<state>[a-z]+)"),
+    "payments": re.compile(r"(?P<n>\d+) payments"),
+    "bought": re.compile(r"bought(?: (?P<number>\d+))?"),
+    "not_bought": re.compile(r"not bought: (?P<reason>[a-z0-9_]+)"),
+    "other_corporation": re.compile(r"provider names corporation (?P<number>\S+)"),
+    "id_of_other": re.compile(r"(?P<number>\S+) of \d+"),
+    "begun": re.compile(r"begun (?P<number>\S+) \S+"),
+}
+
+
+def finding_text(text: str, translate: Translate, currency: str | None = None) -> str:
+    """Return a stored finding as words and money in the language of `translate`. `currency` is that of amounts which
+    were stored without one; if it isn't known either, these amounts are left out. A provider's own word stays.
+    """
+    match = _CURRENCY_PATTERN.search(text)
+    known = match["currency"] if match else currency
+    separator = translate("list.separator")
+    return separator.join(_part_text(part, translate, known) for part in text.split("; "))
+
+
+def currency_of(*texts: str | None) -> str | None:
+    """Return the currency that one of the texts names; None if none does."""
+    matches = (_CURRENCY_PATTERN.search(text) for text in texts if text)
+    return next((match["currency"] for match in matches if match), None)
+
+
+def code_text(code: str, translate: Translate) -> str:
+    """Return the word for a stable code (a cause, a reason or a state). A provider's code without a word is returned
+    readable: HTTP 599 for `http_599`, otherwise itself.
+    """
+    return translate("finding.code", code=code)
+
+
+def _state_word(kind: str, state: str, translate: Translate) -> str:
+    return translate(f"state.{kind}.{state}")
+
+
+def _part_text(part: str, translate: Translate, currency: str | None) -> str:
+    for slug, phrase in enumerate(_PHRASES):
+        if part == phrase:
+            return translate(f"finding.phrase.{slug}")
+    if rule := _RULE_PART_PATTERN.fullmatch(part):
+        return _rule_part_text(rule, translate, currency)
+    if answer := _ANSWER_PATTERN.fullmatch(part):
+        return _answer_text(answer, translate)
+    if refund := _REFUND_PATTERN.fullmatch(part):
+        rest = _part_text(refund["rest"], translate, currency)
+        return translate("finding.refund", id=refund["id"], rest=rest)
+    for name, pattern in _PHRASE_PATTERNS.items():
+        if match := pattern.fullmatch(part):
+            return _phrase_text(name, match, translate, currency)
+    return _words_and_money(part, translate, currency)
+
+
+def _rule_part_text(match: re.Match[str], translate: Translate, currency: str | None) -> str:
+    """Return the text of a part such as `payment 91=completed 3300 JPY after=expired`."""
+    kind, (rest, _, after) = match["kind"], match["rest"].strip().partition("after=")
+    state, amount = _state_word(kind, match["state"], translate), ""
+    if rest.strip():
+        amount = _words_and_money(rest.strip(), translate, currency)
+    key = "order_is_in" if kind == "order" else "payment_of" if amount else "payment_is"
+    text = translate(f"finding.{key}", state=state, amount=amount)
+    if not after:
+        return text
+    return translate("finding.after", text=text, after=_state_word(kind, after, translate))
+
+
+def _answer_text(match: re.Match[str], translate: Translate) -> str:
+    """Return the text of an answer's summary such as `HTTP 500 UNKNOWN http_500`: the words, and the HTTP status."""
+    outcome, reason = match["outcome"], match["reason"]
+    if outcome not in list(OutcomeClass):
+        return _words_and_money(match[0], translate, None)
+    word, cause = translate(f"outcome.{outcome}"), code_text(reason, translate)
+    text = translate("finding.answer", outcome=word, cause=cause)
+    names_status = match["status"] is None or f"HTTP {match['status']}" in text
+    status = "" if names_status else f" · HTTP {match['status']}"
+    return f"{text}{status}{match['number'] or ''}"
+
+
+def _phrase_text(name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
+    facts: dict[str, object] = dict(match.groupdict())
+    for fact in ("amount", "part"):
+        if isinstance(facts.get(fact), str):
+            facts[fact] = _words_and_money(str(facts[fact]), translate, currency)
+    if "state" in facts:
+        facts["state"] = _state_word("order", str(facts["state"]), translate)
+    if "reason" in facts:
+        facts["reason"] = code_text(str(facts["reason"]), translate)
+    return translate(f"finding.{name}", **facts)
+
+
+def _words_and_money(part: str, translate: Translate, currency: str | None) -> str:
+    """Return the part with words in place of codes and formatted amounts. Only a number with a currency, or one that
+    follows a state or a provider's word, is an amount.
+    """
+    word, _, rest = part.partition(" ")
+    if word.islower() and word.isalpha():
+        word = code_text(word, translate)
+    follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", rest)) and not word.isdigit()
+    is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
+    text = f"{word} {rest}".strip()
+    text = _AMOUNT_PATTERN.sub(_amount_text(currency, drops=is_amount), text).strip()
+    return _CODE_PATTERN.sub(lambda code: code_text(code[0], translate), text)
+
+
+def _amount_text(currency: str | None, *, drops: bool) -> Callable[[re.Match[str]], str]:
+    """Return the function that replaces a number by an amount. With `drops`, a number without a currency is an
+    amount,
+    too: it gets `currency`, or is left out if that is None.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        of = match["currency"] or (currency if drops else None)
+        if of in MINOR_DIGITS:
+            return format_amount(int(match["minor"]), str(of))
+        return "" if drops else match[0]
+
+    return replace

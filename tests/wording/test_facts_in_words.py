@@ -1,0 +1,153 @@
+"""Nothing that people read has amounts in minor units, codes instead of words, or the ids of payments and orders."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from console.domain.audit_actions import AuditAction
+from console.domain.errors import ErrorCode, rebuild_error
+from console.domain.records import TimelineEntry, WorkReason
+from console.domain.timeline import Event, Step, TimelinePage
+from console.wording import catalogue as wording
+from console.wording import timelines
+
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+LANGUAGES = ("ja", "en")
+ORDER_ID, PAYMENT_ID = 92, 91
+NAMES = {("payment", "91"): "A-10442", ("order", "92"): "ORD-9"}
+_MINOR = re.compile(r"\d (?:JPY|INR)\b|\b(?:251000|3250075|249900)\b")
+_CODE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+=[a-z]")
+_ID = re.compile(r"(?:[Pp]ayment|[Oo]rder|決済|注文|bulk-run) ?(?:91|92)\b")
+
+
+def raw_parts(text: str) -> list[str]:
+    """What people shouldn't read in this text."""
+    return [match[0] for pattern in (_MINOR, _CODE, _ID) for match in pattern.finditer(text)]
+
+
+def test_the_search_finds_what_it_must() -> None:
+    """Each kind of fault is found, and the same said well isn't."""
+    faults = (
+        "completed 3250075",
+        "249900 INR",
+        "order=pending",
+        "(http_404)",
+        "Payment 91",
+        "bulk-run 91",
+        "注文 92",
+    )
+    assert all(raw_parts(fault) for fault in faults)
+    assert raw_parts("Payment A-91: ¥2,510 (HTTP 404), R-91, order ORD-92") == []
+
+
+FINDINGS: Mapping[str, tuple[str, str]] = {
+    "order=pending; payment 91=completed 251000 INR": (
+        "注文 未入金、決済 完了 ₹2,510.00", "order Unpaid, payment Completed ₹2,510.00",
+    ),
+    "payment 91=completed 5500 JPY after=expired": (
+        "決済 完了 ¥5,500（期限切れの後）", "payment Completed ¥5,500, after Expired",
+    ),
+    "completed 251000": ("完了", "Completed"),
+    "COMPLETED 251000 INR": ("COMPLETED ₹2,510.00", "COMPLETED ₹2,510.00"),
+    "251000 INR": ("₹2,510.00", "₹2,510.00"),
+    "33000 JPY": ("¥33,000", "¥33,000"),
+    "http_404": ("記録なし、HTTP 404", "not found (HTTP 404)"),
+    "success": ("購入済", "Bought"),
+    "at most 500000 JPY": ("上限 ¥500,000", "at most ¥500,000"),
+    "1500 of 5500 JPY": ("¥5,500 のうち ¥1,500", "¥1,500 of ¥5,500"),
+    "refund 30 of 251000 INR": ("返金 R-30 ₹2,510.00", "refund R-30 ₹2,510.00"),
+    "ORD-9 is cancelled": ("注文 ORD-9: 取消", "order ORD-9: Cancelled"),
+    "04219 of 91": ("04219 は別の決済の番号", "04219 belongs to another payment"),
+    "HTTP 404 NOT_FOUND http_404": ("記録なし（記録なし、HTTP 404）", ""),
+    "no refund of ours": ("当社の返金なし", "no refund of ours"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stored", FINDINGS)
+def test_a_stored_finding_is_words_and_money(stored: str) -> None:
+    """In both languages; an amount whose currency nobody stored is left out, never shown in minor units."""
+    for language, expected in zip(LANGUAGES, FINDINGS[stored], strict=True):
+        text = wording.finding_text(stored, language)
+        assert raw_parts(text) == [], text
+        if expected:
+            assert text.strip() == expected
+
+
+def test_the_other_value_tells_the_currency() -> None:
+    """An alert that stored the currency on one side only."""
+    assert wording.finding_text("completed 251000", "en", "COMPLETED 249900 INR") == "Completed ₹2,510.00"
+
+
+FACTS: Mapping[str, object] = {
+    "minor": 251_000, "currency": "INR", "payment": PAYMENT_ID, "order": "ORD-9", "word": "COMPLETED", "by": 18,
+    "rule": "amount_differs", "observed": "COMPLETED 249900 INR", "expected": "completed 3250075",
+    "note": "seen",
+    "provider": "paypay", "provider_id": 12345, "state": "completed", "column": "payment_method", "kept": "card",
+    "other": "paypay", "summary": "HTTP 404 NOT_FOUND http_404", "outcome": "UNKNOWN", "action": "payment.start",
+    "from": "paypay", "told": "payment.succeeded", "ours": "completed 251000 INR", "theirs": "COMPLETED 249900 INR",
+    "verdict": "different_amount", "from_day": "2026-11-19", "to_day": "2026-11-19", "saga": "payment_timeout",
+    "changes": {"pdf_file_path": ["",
+    "ab/cd.pdf"], "result": [None, "hold"]}, "instead_of": 18, "roles": ["operator"],
+    "proposed": "payment_failed", "account": "op-b", "written": "T1180301018771", "rows": 3,
+}  # fmt: skip
+REASONS = ("http_404", "http_599", "read_timeout", "not_allowed", None)
+
+
+def entries() -> Iterator[TimelineEntry]:
+    for action in AuditAction:
+        for result in ("done", "refused", "failed"):
+            for reason in REASONS:
+                yield TimelineEntry(NOW, "op-a", action, {**FACTS, "reason": reason}, result)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_action_of_the_trail_is_told_in_words(language: str) -> None:
+    """Timelines, audit page and packs use this sentence."""
+    told = {f"{entry.what} {entry.result}": wording.timeline_line(entry, language) for entry in entries()}
+    assert {name: raw_parts(text) for name, text in told.items() if raw_parts(text)} == {}
+
+
+CODES = [code for code in ErrorCode if code not in (ErrorCode.INTERNAL_ERROR, ErrorCode.VIEWING_PERIOD_OVER)]
+STORY_STEPS = {
+    "begun": (Step.BEGUN, "operations"), "ended": (Step.ENDED, "operations:ended"),
+    "answer": (Step.ANSWER, "evidence"), "notice": (Step.NOTICE, "payment_events"),
+    "alert_raised": (Step.ALERT, "alerts"), "alert_resolved": (Step.ALERT, "alerts:resolved"),
+    "alert_acknowledged": (Step.ALERT, "alerts:acknowledged"),
+    "reconciliation_row": (Step.RECONCILIATION, "reconciliation_rows"), "approval": (Step.DECISION, "approvals"),
+    "saga_begun": (Step.SAGA, "sagas"), "saga_ended": (Step.SAGA, "sagas:ended"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("what", STORY_STEPS)
+@pytest.mark.parametrize("reason", REASONS)
+def test_each_step_of_a_story_is_told_in_words(what: str, reason: str | None, language: str) -> None:
+    """Of this record and of a related one, which is named by its number."""
+    step, source = STORY_STEPS[what]
+    story = TimelinePage("refund", "30", (), names=NAMES)
+    for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
+        event = Event(NOW, step, "op-a", what, kind, id, source, "1", facts={**FACTS, "reason": reason})
+        text = timelines.sentence_with_record(event, story, language)
+        assert raw_parts(text) == [], text
+        assert NAMES.get((kind, id), "") in text
+        assert id not in text.replace("A-10442", "").replace("ORD-9", "").replace("249900", "")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", CODES)
+def test_each_error_is_told_in_words(code: ErrorCode, language: str) -> None:
+    """With amounts in the currency of the record."""
+    detail = {"minor": 251_000, "left": 249_900, "limit": 249_900, "today": 249_900, "currency": "INR"}
+    text = wording.error_message(rebuild_error(code, {**detail, "kind": "payment", "id": "A-10442"}), language)
+    assert [part for part in raw_parts(text) if part != "request_id"] == [], text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", [*WorkReason, "A", "B", "C", "task_late", "provider_away", "undelivered_answer"])
+def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
+    """Alerts, queues and cases name them."""
+    key = wording.rule_sentence_key(reason)
+    assert key is not None
+    assert raw_parts(wording.translate(key, language)) == []
