@@ -78,7 +78,8 @@ class PersonMenu(QObject):
     def _add_choices(
         self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current: str, kind: str
     ) -> None:
-        menu.addSection(title)
+        if not menu.isEmpty():
+            menu.addSeparator()
         heading = QAction(title, menu)
         heading.setEnabled(False)
         menu.addAction(heading)

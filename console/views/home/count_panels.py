@@ -82,7 +82,7 @@ class LineButton(PaintedButton):
         runs = split_runs(line.count_text) if is_state else ((line.count_text, True),)
         role: TypeRoleName = "body" if is_state else "figure"
         x = right - runs_width(runs, role)
-        painter.setPen(current_appearance().colour(line.figure_tone if is_state else "text"))
+        painter.setPen(current_appearance().colour(word_tone(line.figure_tone) if is_state else "text"))
         draw_runs(painter, x, baseline, runs, role)
         if is_state:
             side = current_appearance().icon_px(14)

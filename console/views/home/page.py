@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QEvent, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QWidget
 
@@ -45,6 +45,7 @@ _QUEUE_LOOKS = (
     ("error", "cross", "bad"),
 )
 _MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1
+_LEAST_ROWS = 4  # rows of the table that stay visible at any text size
 _COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
 
@@ -102,7 +103,7 @@ class HomePage(Page):
         self.rows = PagedModel(
             record_columns(context, _COLUMN_NAMES, _record_of, _waiting_since), _item_ref, context.runner, parent=self
         )
-        self.table = FittedTable(self.rows, context.translate("home.oldest"), hideable_columns=("name", "company"))
+        self.table = FittedTable(self.rows, context.translate("home.oldest"), hideable_columns=("company",))
         ColumnPreferences(context, self.table, "home")
         self.table.opened.connect(self._open_item)
         self.rows.failed.connect(self.show_reading_failure)
@@ -110,6 +111,7 @@ class HomePage(Page):
         self.list = QStackedWidget()
         self.list.addWidget(self.table)
         self.list.addWidget(self._make_empty_state())
+        self._keep_rows()
         self._review_count = TextLabel("", "small_data", "muted")
         link = self.link = LinkButton(context.translate("home.open_queue"))
         link.clicked.connect(self._open_review)
@@ -129,6 +131,11 @@ class HomePage(Page):
         box.setStretch(0, 1)
         lower.setLayout(box)
         return lower
+
+    def _keep_rows(self) -> None:
+        """Keep room for some rows of the table at any text size; the page scrolls if it needs more."""
+        look = current_appearance()
+        self.list.setMinimumHeight(look.row_height("header") + _LEAST_ROWS * look.row_height())
 
     def _make_empty_state(self) -> QWidget:
         """Return the widget that is shown if no record needs review."""
@@ -230,6 +237,15 @@ class HomePage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit_parts()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "recent"):
+            self._keep_rows()
+            self._fit_parts()
+
+    def _fit_parts(self) -> None:
         side_by_side = self.width() >= _MIN_PANEL_PX * 3 * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._panel_box.setDirection(across if side_by_side else down)

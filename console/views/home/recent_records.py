@@ -30,7 +30,7 @@ class RecentPanel(Surface):
         self._box.setSpacing(0)
         head = Surface(raised=True, edge="bottom")
         head.setLayout(
-            make_row(TextLabel(context.translate("home.recent"), "panel_title"), None, margins=(16, 9, 16, 9))
+            make_row(TextLabel(context.translate("home.recent"), "panel_title"), None, margins=(16, 10, 16, 10))
         )
         self._box.addWidget(head)
         self._empty = TextLabel(context.translate("home.recent_empty"), "small", "muted", wrap=True)
@@ -82,6 +82,5 @@ def _visit_line(context: WindowContext, visit: Visit) -> CountLine:
     else:
         title = case_words.title(record, context)
         name = context.translate("home.recent_case", at=time_text, title=title, amount=case_words.amount_text(record))
-    tone = "text" if badge.tone == "good" else badge.tone
     kind, id = case_words.make_record_ref(record)
-    return CountLine(f"{kind} {id}", "", "text", name, "", badge.word, badge.shape, tone)
+    return CountLine(f"{kind} {id}", "", "text", name, "", badge.word, badge.shape, badge.tone)

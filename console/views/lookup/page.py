@@ -60,6 +60,7 @@ class LookupPage(Page):
         self.add_hints()
         self.number.lookup_requested.connect(self._look_up_text)
         self.number.edit.textEdited.connect(self._clear_result)
+        self.content.currentChanged.connect(self._choose_primary_button)
         self.company.opened.connect(self._open_record)
         self.company.counted.connect(self.hint_bar.count.show_text)
         acts = {
@@ -101,6 +102,12 @@ class LookupPage(Page):
         if text != self._number and self._number:
             self._number = ""
             self._replace_first(QWidget())
+
+    @Slot()
+    def _choose_primary_button(self) -> None:
+        """Looking up is the primary action until a corporation is shown; then it is that corporation's."""
+        is_company = self.content.currentWidget() is self.company
+        self.number.button.set_kind("default" if is_company else "primary")
 
     # -- lookup
 

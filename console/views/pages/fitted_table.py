@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHeaderView
 
+from console.views.tables.delegates import CELL_PADDING_PX
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import current_appearance
@@ -54,17 +55,20 @@ class FittedTable(RecordTable):
         self.viewport().update()
 
     def fit_columns(self) -> None:
-        """Give each column its width, or less if the table is too narrow: first columns of `hideable_columns` are
-        hidden, one after the other; then the others become as narrow as their contents allow, except those whose
-        width the person has chosen; then the table scrolls sideways, and the columns up to the first that names the
-        record stay where they are.
+        """Give each column its width, or less if the table is too narrow: first figures and states become as narrow
+        as their contents; then columns of `hideable_columns` are hidden, one after the other; then sentences become
+        narrow, except those whose width the person has chosen; then the table scrolls sideways, and the columns up
+        to the first that names the record stay where they are.
         """
         room, hidden = self.viewport().width(), set(self.hidden_keys)
-        widths = {column.key: self._wanted_width(place) for place, column in enumerate(self.rows.columns)}
+        wanted = {column.key: self._wanted_width(place) for place, column in enumerate(self.rows.columns)}
+        compact = {column.key: self._compact_width(place) for place, column in enumerate(self.rows.columns)}
         for key in self._hideable_keys:
-            if _sum_without(widths, hidden) <= room:
+            if _sum_without(compact, hidden) <= room:
                 break
             hidden.add(key)
+        widths = wanted if _sum_without(wanted, hidden) <= room else compact
+        self._set_first_column(hidden, widths)
         if _sum_without(widths, hidden) > room:
             for place, column in enumerate(self.rows.columns):
                 if column.key not in self.preferred_widths:
@@ -80,6 +84,15 @@ class FittedTable(RecordTable):
         for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
         self._share_rest(-excess)
+
+    def _set_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
+        """Let the contents of the first visible column begin at the table's margin, also if the column before it is
+        hidden.
+        """
+        keys = [column.key for column in self.rows.columns]
+        self.first_column = next((place for place, key in enumerate(keys) if key not in hidden), 0)
+        if self.first_column:
+            widths[keys[self.first_column]] += max(0, self.margin - CELL_PADDING_PX)
 
     def _pin_columns(self, hidden: set[str] | None) -> None:
         """Pin the columns up to the first visible one with a text, which names the record; None pins nothing."""
@@ -115,6 +128,12 @@ class FittedTable(RecordTable):
         if column.kind != "text" or column.is_stretched or has_own_width:
             return width
         return max(width, min(2 * width, self._contents_width(place)))
+
+    def _compact_width(self, place: int) -> int:
+        """Return the width in px that a column needs to show its contents, at most the width that it should have."""
+        column, wanted = self.rows.columns[place], self._wanted_width(place)
+        is_kept = column.kind == "text" or column.is_stretched or column.key in self.preferred_widths
+        return wanted if is_kept else min(wanted, self._contents_width(place))
 
     def column_width(self, number: int) -> int:
         return max(super().column_width(number), self._title_width(number))

@@ -55,9 +55,9 @@ class SelectionBar(Surface):
         translate = context.translate
         self.setAccessibleName(translate("bulk.bar.name"))
         self.count = TextLabel("", bold=True)
-        self.all = KeyButton("", "Ctrl+A", "inline", binds=False)
+        self.all = KeyButton("", "Ctrl+A", binds=False)
         self.all.clicked.connect(self.all_requested)
-        self.none = KeyButton(translate("bulk.bar.none"), "Ctrl+D", "inline", binds=False)
+        self.none = KeyButton(translate("bulk.bar.none"), "Ctrl+D", binds=False)
         self.none.clicked.connect(self.none_requested)
         self.buttons = {
             action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds=False)

@@ -51,7 +51,7 @@ class ActionButtons(QObject):
         }
         self.bar = Surface(raised=True, edge="top")
         pairs = [self._with_reason(button) for button in self._buttons.values()]
-        self.bar.setLayout(make_column(make_flow_widget(*pairs, gap=16, line_gap=8), margins=(24, 8, 24, 8)))
+        self.bar.setLayout(make_column(make_flow_widget(*pairs, gap=8, line_gap=8), margins=(24, 8, 24, 8)))
         self.setParent(self.bar)
         self._shown_actions: tuple[object, ...] = ()
 
@@ -68,6 +68,7 @@ class ActionButtons(QObject):
         word = self._context.translate(f"action.{name}")
         button = KeyButton(word, KEY_BY_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
         button.setProperty("act", name)
+        button.set_key_shown(len(KEY_BY_ACTION.get(name, "")) == 1)  # a long one would make the bar two lines high
         button.clicked.connect(self._request_action)
         return button
 

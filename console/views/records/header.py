@@ -12,7 +12,7 @@ from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, position_in_trail
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.badge import Badge, KeyCap
+from console.views.widgets.badge import Badge
 from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_row
 from console.views.widgets.buttons import IconButton, LinkButton
 from console.views.widgets.copyable_id import CopyableId
@@ -81,9 +81,10 @@ class RecordHead(Surface):
         self.previous.clicked.connect(self._go_to_previous)
         self.next.clicked.connect(self._go_to_next)
         self._trail = Surface(edge="left")
-        steps = make_row(
-            KeyCap("["), self.previous, self.position, self.next, KeyCap("]"), gap=4, margins=(12, 0, 0, 0)
-        )
+        for button, key in ((self.previous, "["), (self.next, "]")):
+            button.setToolTip(f"{button.accessibleName()} {key}")
+            button.setAccessibleDescription(key)
+        steps = make_row(self.previous, self.position, self.next, gap=4, margins=(12, 0, 0, 0))
         self._trail.setLayout(steps)
         return make_flow_widget(self._badge_row, self._trail, gap=12)
 
@@ -152,6 +153,7 @@ class RecordHead(Surface):
         self.number.setVisible(bool(number))
         self.all.setVisible(bool(number))
         self.company.show_text(company)
+        self.company.setVisible(bool(company))  # an empty name would indent the number
         self.client.show_text(detail)
         self._show_badges(badges)
         self._fit_parts()

@@ -2,6 +2,7 @@
 audit entries.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, make_column, make_row
+from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
@@ -66,7 +68,7 @@ class RecordTabs(QWidget):
         )
         for tab in self._tabs:
             self.tabs.add(translate(f"record.tab.{tab.name}"), data=tab.name)
-            self._stack.addWidget(tab.content)
+            self._stack.addWidget(_with_empty_state(tab, context))
         self.tabs.currentChanged.connect(self._stack.setCurrentIndex)
         head = Surface(edge="bottom")
         head.setLayout(make_row(self.tabs, None))
@@ -95,6 +97,9 @@ class RecordTabs(QWidget):
         counts = (len(lines), *between, len(view.notes), len(view.evidence), len(view.timeline))
         for number, count in enumerate(counts):
             self.tabs.set_count(number, wording.format_count(count))
+            shown = self._stack.widget(number)
+            if isinstance(shown, QStackedWidget) and self._tabs[number].name in _TABS_WITH_EMPTY_STATE:
+                shown.setCurrentIndex(0 if count else 1)
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
@@ -118,6 +123,19 @@ class RecordTabs(QWidget):
         shortcuts.
         """
         self._tabs[self._stack.currentIndex()].focus_stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+_TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
+
+
+def _with_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
+    """Return the content of a tab; where it can be empty, together with a text that says why."""
+    if tab.name not in _TABS_WITH_EMPTY_STATE:
+        return tab.content
+    both = QStackedWidget()
+    both.addWidget(tab.content)
+    both.addWidget(EmptyState(context.translate(f"record.no_{tab.name}"), shape="dash"))
+    return both
 
 
 def planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineLine]:
@@ -183,6 +201,14 @@ def source_words(source: str, context: WindowContext) -> str:
     return context.translate("evidence.from", provider=case_words.provider_word(provider, context), call=call)
 
 
+def readable_answer(body: str | None) -> str:
+    """Return a stored answer with one value per line if it is JSON, otherwise unchanged; "" for None."""
+    try:
+        return json.dumps(json.loads(body or ""), ensure_ascii=False, indent=2)
+    except ValueError:
+        return body or ""
+
+
 class EvidenceView(QWidget):
     """The tab of the stored answers: their list at the left, and the text of the selected answer at the right."""
 
@@ -197,6 +223,7 @@ class EvidenceView(QWidget):
         self._table = StaticTable(context, columns, lambda item: item.id, translate("record.tab.evidence"))
         self._text = QTextEdit()
         self._text.setReadOnly(True)
+        self._text.setFont(current_appearance().font("data"))
         self._text.setTabChangesFocus(True)
         self._text.setAccessibleName(translate("record.answer_text"))
         self._context = context
@@ -229,4 +256,4 @@ class EvidenceView(QWidget):
     def _show_item(self, item: object) -> None:
         if isinstance(item, EvidenceItem):
             placeholder_text = self._context.translate("record.no_answer_text")
-            self._text.setPlainText(item.body or placeholder_text)
+            self._text.setPlainText(readable_answer(item.body) or placeholder_text)

@@ -58,9 +58,9 @@ class CellDelegate(QStyledItemDelegate):
 
     def paddings(self, number: int) -> tuple[int, int]:
         """Return the padding at the left and at the right of the cells of column `number`, in px. The contents of
-        column 0 begin at the table's margin.
+        the first visible column begin at the table's margin.
         """
-        return (self._table.margin if number == 0 else CELL_PADDING_PX), CELL_PADDING_PX
+        return (self._table.margin if number == self._table.first_column else CELL_PADDING_PX), CELL_PADDING_PX
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if cell == "":

@@ -21,6 +21,7 @@ class PaintedTable(QTableView):
     hover_row: int
     ring_row: int
     pinned_columns: int
+    first_column: int
 
     @property
     def pinned_right(self) -> int:

@@ -53,7 +53,7 @@ class RecordTable(ParkedCurrent, PaintedTable):
         self.current_row = self.hover_row = self.ring_row = -1
         self.preferred_widths: dict[str, float] = {}
         """The widths that the person has given to columns, by the column's key, in px at text size 1."""
-        self.pinned_columns = 0
+        self.pinned_columns = self.first_column = 0
         self._selection_start = -1  # the row where a selection with Shift and an arrow key began; -1: none
         self._headings: list[int] = []
         self._marks: dict[object, Tone] = {}

@@ -26,7 +26,7 @@ _FIGURE_PATTERN = re.compile(
 )
 _DIGITS_PATTERN = re.compile(r"(\d+)")
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)", re.ASCII)  # lead-b
-_WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b)", re.ASCII)
+_WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
 ELLIPSIS = ("…", False)
 _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|\d{1,3},\d")
 # Spaces at which a line must not end: inside a number, and between a number and its unit.

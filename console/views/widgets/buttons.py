@@ -73,11 +73,24 @@ class KeyButton(PaintedButton):
         self.reason, self.block_reason = "", ""
         self._wants_enabled, self._is_blockable = True, True
         self._words = text
+        self._is_key_shown = bool(key)
         if key and binds:
             shortcut = QShortcut(QKeySequence(_qt_shortcut(key)), self)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(self.click)
         self._set_description()
+
+    def set_key_shown(self, shown: bool) -> None:
+        """Show the key cap, or tell the key in the tooltip only. Screen readers always read it."""
+        self._is_key_shown = shown and bool(self.key)
+        self.setToolTip("" if self._is_key_shown else self.key)
+        self.updateGeometry()
+
+    def set_kind(self, kind: Kind) -> None:
+        """Show the button as another kind, for example no longer as the primary button of the page."""
+        self.kind = kind
+        self.updateGeometry()
+        self.update()
 
     def disable_with_reason(self, reason: str) -> None:
         """Disable the button and store the reason; a ReasonLabel beside the button shows it."""
@@ -149,7 +162,7 @@ class KeyButton(PaintedButton):
         )
         if self.icon_name:
             width += current_appearance().icon_px(_ICON_PX) + (gap if self.text() else 0)
-        if self.key:
+        if self._is_key_shown:
             width += gap + key_cap_size(self.key)[0]
         return QSize(max(width, 24), current_appearance().control_height(_CONTROL_NAMES.get(self.kind, "button")))
 
@@ -167,7 +180,7 @@ class KeyButton(PaintedButton):
         painter.setPen(ink)
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(box.adjusted(x, 0, 0, 0), align, self.text())
-        if self.key:
+        if self._is_key_shown:
             width, height = key_cap_size(self.key)
             place = QRectF(box.right() - pad - width, round((box.height() - height) / 2), width, height)
             draw_key_cap(painter, place, self.key, *cap)

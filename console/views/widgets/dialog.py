@@ -167,9 +167,8 @@ class DialogFrame(QDialog):
         content_height = inner.totalSizeHint().height()
         if inner.hasHeightForWidth():
             content_height = inner.totalHeightForWidth(self.width() - 2)
-        self._area.setFixedHeight(0)
         box.activate()
-        frame_height = box.totalHeightForWidth(self.width())
+        frame_height = box.totalHeightForWidth(self.width()) - self._area.minimumHeight()
         parent = self.parentWidget()
         room = parent.window().height() - 2 * _MARGIN_PX - frame_height if parent is not None else content_height
         self._area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, room)))

@@ -150,6 +150,9 @@ class CheckBox(QCheckBox):
     def sizeHint(self) -> QSize:
         return _box_size(self)
 
+    def minimumSizeHint(self) -> QSize:
+        return _box_size(self)
+
     def hitButton(self, pos: object) -> bool:  # a click on the text counts as well
         return True
 
@@ -172,6 +175,9 @@ class RadioButton(QRadioButton):
     focus_ring = 2
 
     def sizeHint(self) -> QSize:
+        return _box_size(self)
+
+    def minimumSizeHint(self) -> QSize:
         return _box_size(self)
 
     def hitButton(self, pos: object) -> bool:

@@ -96,6 +96,7 @@ class Bar(QFrame):
         self._texts.setDirection(under if below else beside)
         self._texts.setSpacing(0 if below else 8)
         self._lead.set_wrapping(below or self._lead.line_width() > room)
+        self._lead.setVisible(bool(self._lead.plain))  # an empty label would leave a gap before the text
         self._words.setVisible(bool(self._words.plain))
 
     def resizeEvent(self, event: QResizeEvent) -> None:

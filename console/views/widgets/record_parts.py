@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QBoxLayout, QFormLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFormLayout, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.theme.design_tokens import Tone
+from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.base import (
     ElidedLabel,
     ShapeIcon,
@@ -72,7 +72,8 @@ class SidePanel(Surface):
         self._state.addWidget(self._amount)
         self._tools = Flow(self._source, gap=6)
         last = make_flow_holder(self._tools)
-        self._box = make_column(self._name, self._state, self._fact, last, None, gap=0)
+        margins = (tokens().px("spacing", "page_margin"), 10, 15, 8)
+        self._box = make_column(self._name, self._state, self._fact, last, None, gap=0, margins=margins)
         self.setLayout(self._box)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.show_side(side)
@@ -80,12 +81,15 @@ class SidePanel(Surface):
     def add_tool(self, tool: QWidget) -> None:
         self._tools.addWidget(tool)
 
-    def fit_amount(self, room: int) -> None:
-        """Put the amount at the right of the state's word, or below the word if they need more than `room` px."""
+    def needs_amount_below(self, room: int) -> bool:
+        """Return True if the state's word and the amount need more than `room` px side by side."""
         margins = self._box.contentsMargins()
         parts = self._word.sizeHint().width() + self._own.sizeHint().width() + self._amount.sizeHint().width()
         needed = parts + self._sign.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
-        below = bool(self._amount.plain) and needed > room
+        return bool(self._amount.plain) and needed > room
+
+    def place_amount(self, *, below: bool) -> None:
+        """Put the amount at the right of the state's word, or below the word."""
         self._state.setDirection(QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight)
 
     def show_side(self, side: SideFacts) -> None:
@@ -102,14 +106,6 @@ class SidePanel(Surface):
         self._source.show_text(side.source)
         self._source.setVisible(bool(side.source))
         set_property(self, "differs", side.is_different)
-        self._set_padding(framed=side.is_different)
-
-    def _set_padding(self, *, framed: bool) -> None:
-        """Set the padding of the panel. With a border (`framed`) it is 2 px less, so that the border doesn't move the
-        contents.
-        """
-        indent = 22 if framed else 24
-        self._box.setContentsMargins(indent, 8 if framed else 10, 14 if framed else 15, 6 if framed else 8)
 
 
 class SideStrip(Surface):
@@ -125,16 +121,19 @@ class SideStrip(Surface):
         self.show_sides(sides)
 
     def fit_width(self, room: int) -> None:
-        """Arrange the panels side by side, or one above the other if they need more than `room` px of width. A panel
-        that is too narrow for its state and its amount has the amount below the state.
+        """Arrange the panels side by side, or one above the other if they need more than `room` px of width. If one
+        of them is too narrow for its state and its amount, all have the amount below the state.
         """
         self._box.setDirection(QBoxLayout.Direction.LeftToRight)
-        for panel in self.panels:
-            panel.fit_amount(room // len(self.panels))
+        self._place_amounts(room // max(1, len(self.panels)))
         if self._box.minimumSize().width() > room:
             self._box.setDirection(QBoxLayout.Direction.TopToBottom)
-            for panel in self.panels:
-                panel.fit_amount(room)
+            self._place_amounts(room)
+
+    def _place_amounts(self, room: int) -> None:
+        below = any(panel.needs_amount_below(room) for panel in self.panels)
+        for panel in self.panels:
+            panel.place_amount(below=below)
 
     def show_sides(self, sides: Sequence[SideFacts]) -> None:
         for panel, side in zip(self.panels, sides, strict=False):
@@ -174,10 +173,16 @@ class DocumentStrip(Surface):
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(0)
         self._parts: list[QWidget] = []
+        self._tail = QWidget()
         if tail is not None:
-            holder = make_column(None, tail, None, margins=(16, 8, 16, 8))
-            self._box.addLayout(holder)
+            self._tail.setLayout(make_column(None, tail, None, margins=(16, 8, 16, 8)))
+        self._box.addWidget(self._tail)
+        self.show_tail(shown=tail is not None)
         self.show_parts(parts)
+
+    def show_tail(self, *, shown: bool) -> None:
+        """Show or hide the widget at the right."""
+        self._tail.setVisible(shown)
 
     def fit_width(self, room: int) -> None:
         """Arrange the documents side by side, or one above the other if they need more than `room` px of width."""
@@ -205,8 +210,7 @@ def _document_panel(part: DocumentPart) -> Surface:
         head.addWidget(TextLabel(part.missing_word, "body", "bad"))
     head.addStretch(1)
     detail = TextLabel(part.detail, "small", "muted", wrap=True)
-    inset = 1 if part.is_missing else 0
-    margins = (16 - inset, 10 - inset, 12 - inset, 10 - inset)
+    margins = (16, 10, 12, 10)
     panel.setLayout(make_column(head, TextLabel(part.words, wrap=True), detail, gap=0, margins=margins))
     return panel
 
@@ -224,20 +228,21 @@ class FactForm(QWidget):
         self._why = TextLabel("", wrap=True, selectable=True)
         self._next = TextLabel("", wrap=True, selectable=True)
         self._actions = Flow()
-        form = QFormLayout(self)
-        form.setContentsMargins(24, 12, 24, 12)
-        form.setHorizontalSpacing(8)
-        form.setVerticalSpacing(6)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(24, 12, 24, 12)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
         verdict = QHBoxLayout()
         verdict.setSpacing(8)
         verdict.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
         verdict.addWidget(self._verdict, 1)
-        form.addRow(_form_label(labels[0]), verdict)
-        form.addRow(_form_label(labels[1]), self._why)
-        form.addRow(_form_label(labels[2]), self._next)
-        form.addRow(_form_label(labels[3], beside_buttons=True), make_flow_holder(self._actions))
+        for row, label in enumerate(labels):
+            grid.addWidget(_form_label(label, beside_buttons=row == len(labels) - 1), row, 0)
+        grid.addLayout(verdict, 0, 1)
+        grid.addWidget(self._why, 1, 1)
+        grid.addWidget(self._next, 2, 1)
+        grid.addWidget(make_flow_holder(self._actions), 3, 1)
 
     def show_facts(self, verdict: str, why: str, following: str, *, shape: str, tone: Tone = "text") -> None:
         """Show the texts of verdict, why and next step (`following`). `shape` and `tone` are the icon before the
@@ -260,9 +265,6 @@ class FactForm(QWidget):
         for widget in widgets:
             self._actions.addWidget(widget)
             widget.show()
-        form = self.layout()
-        if form is not None:
-            form.invalidate()  # QFormLayout otherwise keeps the height of the removed buttons
 
 
 def _form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:

@@ -1,12 +1,12 @@
 """A bar of tabs with counts, and a line of 2 px in the accent colour under the current tab."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QIcon, QPainter, QPaintEvent, QTransform
 from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import baseline_in
-from console.views.theme.painting import draw_frame
+from console.views.theme.painting import draw_frame, shape_pixmap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import TabNode
 
@@ -32,6 +32,7 @@ class Tabs(QTabBar):
         self.setUsesScrollButtons(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self._draw_arrows()
 
     def add(self, word: str, count: str = "", *, data: object = None) -> int:
         """Add a tab with the name `word` and return its number. `count` is a text such as "1,000+" after the name;
@@ -132,3 +133,15 @@ class Tabs(QTabBar):
             for number in range(self.count()):
                 self.setTabText(number, self.tabText(number))
             self.updateGeometry()
+            self._draw_arrows()
+
+    def _draw_arrows(self) -> None:
+        """Give the buttons that scroll the tabs arrows of the present text size: Qt's own don't grow."""
+        look = current_appearance()
+        side = look.icon_px(16)
+        arrow = shape_pixmap("chevron_right", look.colour("text").rgba(), side, self.devicePixelRatioF())
+        for button in self.findChildren(QToolButton):
+            is_left = button.objectName() == "ScrollLeftButton"
+            button.setArrowType(Qt.ArrowType.NoArrow)
+            button.setIcon(QIcon(arrow.transformed(QTransform.fromScale(-1, 1)) if is_left else arrow))
+            button.setIconSize(QSize(side, side))
