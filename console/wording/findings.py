@@ -23,6 +23,8 @@ _ANSWER_PATTERN = re.compile(
 )
 _REFUND_PATTERN = re.compile(r"refund (?P<id>\d+) (?:of )?(?P<rest>.*)")
 _CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
+_ANSWERED = "answered"
+"""Reason of an answer that says no more than that there is one."""
 _PHRASES = (
     "refund|compensation", "a payment of ours", "no refund of ours", "a signature that fits", "answers", "readable",
     "published", "done", "provider does not know the check",
@@ -102,8 +104,9 @@ def _answer_text(match: re.Match[str], translate: Translate) -> str:
     outcome, reason = match["outcome"], match["reason"]
     if outcome not in list(OutcomeClass):
         return _words_and_money(match[0], translate, None)
-    word, cause = translate(f"outcome.{outcome}"), code_text(reason, translate)
-    text = translate("finding.answer", outcome=word, cause=cause)
+    text = translate(f"outcome.{outcome}")
+    if reason != _ANSWERED:
+        text = translate("finding.answer", outcome=text, cause=code_text(reason, translate))
     names_status = match["status"] is None or f"HTTP {match['status']}" in text
     status = "" if names_status else f" · HTTP {match['status']}"
     return f"{text}{status}{match['number'] or ''}"

@@ -70,6 +70,8 @@ def _record_name(event: Event, timeline: TimelinePage, language: str) -> str:
 def event_sentence(event: Event, language: str) -> str:
     """Return an event of a timeline as a sentence that doesn't name the event's record."""
     facts = wording.format_amounts(event.facts)
+    if facts.get("reason") == "answered":  # it says no more than the outcome
+        facts = {**facts, "reason": None}
     if event.step in _STEPS_WITH_SENTENCE and event.source != _AUDIT_SOURCE:
         return wording.translate(f"story.{event.step.value}", language, **facts)
     if event.source != _AUDIT_SOURCE:

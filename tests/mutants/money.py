@@ -201,8 +201,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a page forgets the kinds behind",
         "console/store/queues/queues.py",
-        "if entries[limit - 1 : limit] and entries[limit - 1][0].work_state == first:",
-        "if entries[limit - 1 : limit]:",
+        "        if name in part.queues:\n",
+        "        if name in part.queues and len(entries) < limit:\n",
         _QUEUES,
     ),
 )

@@ -18,6 +18,7 @@ def _mutant(name: str, file: str, old: str, new: str, test: str, engine: str = "
     return Mutant(name, (Change(file, old, new),), (test,), engine)
 
 
+_SINCE = "tests/store/test_state_since.py"
 ON_HARMS: tuple[Mutant, ...] = (
     _mutant("a worker makes a vote of any wish", _SQL,
         "return f\"(me = account OR {exists_sql(f'requests r", "return f\"(TRUE OR {exists_sql(f'requests r",
@@ -95,4 +96,18 @@ ON_HARMS: tuple[Mutant, ...] = (
     _mutant("who asks late says what a notice came to", "console/services/payment_intake/common.py",
         "            and (event.done in _WAITING_STATES or event_state == QUEUED)\n", "",
         "tests/services/payment_intake/test_receive.py::test_two_ask_about_one_notice", "sqlite"),
+    _mutant("each write makes a payment young again", "console/store/payments/payments.py",
+        '    if path or values.get("certainty", payment.certainty) != payment.certainty:\n', "    if True:\n",
+        f"{_SINCE}::test_a_payment_is_dated_by_its_state", "sqlite"),
+    _mutant("what others change keeps its old date", "console/store/constraints/state_since.py",
+        "NEW.version IS OLD.version AND {old} IS NOT {new}", "0 AND {old} IS NOT {new}",
+        f"{_SINCE}::test_plain_sql_of_others_is_dated_by_the_database", "sqlite"),
+    _mutant("a queue is sorted by id", "console/store/queues/queues.py",
+        "    entries.sort(key=_position_of_entry)\n", "    entries.sort(key=lambda entry: entry[0].id)\n",
+        "tests/store/queues/test_queues.py::test_pages_of_any_size_make_up_the_queue", "sqlite"),
+    _mutant("a probe that changed nothing announces an outcome", "console/views/records/actions.py",
+        "    if is_same or isinstance(after, Operation):\n", "    if isinstance(after, Operation):\n",
+        "tests/views/records/test_probe_toast.py", ""),
+    _mutant("a bulk run is green while outcomes are unknown", "console/views/presenters/bulk.py",
+        "    if not open_names:\n", "    if True:\n", "tests/views/presenters/test_bulk.py", ""),
 )  # fmt: skip

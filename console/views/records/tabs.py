@@ -218,7 +218,13 @@ class EvidenceView(QWidget):
         columns = [
             Column("when", translate("column.when"), 176, lambda item: wording.format_instant(item.at)[:-4], "data"),
             Column("source", translate("column.source_of"), 190, lambda item: source_words(item.source, context)),
-            Column("summary", translate("column.summary"), 200, lambda item: item.summary, is_stretched=True),
+            Column(
+                "summary",
+                translate("column.summary"),
+                200,
+                lambda item: wording.finding_text(item.summary, context.language),
+                is_stretched=True,
+            ),
         ]
         self._table = StaticTable(context, columns, lambda item: item.id, translate("record.tab.evidence"))
         self._text = QTextEdit()
