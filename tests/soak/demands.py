@@ -177,6 +177,7 @@ _FULL_ANYWAY = (
     "tests/harms/test_hostile_rows.py",
     "tests/harms/test_paid_orders.py",
     "tests/harms/test_used_up_counters.py",
+    "tests/legible/test_legible.py",
 )
 
 

@@ -229,7 +229,6 @@ class EvidenceView(QWidget):
         self._table = StaticTable(context, columns, lambda item: item.id, translate("record.tab.evidence"))
         self._text = QTextEdit()
         self._text.setReadOnly(True)
-        self._text.setFont(current_appearance().font("data"))
         self._text.setTabChangesFocus(True)
         self._text.setAccessibleName(translate("record.answer_text"))
         self._context = context

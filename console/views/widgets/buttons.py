@@ -18,6 +18,7 @@ Kind = Literal["default", "primary", "danger", "tool", "inline", "search"]
 _CONTROL_NAMES = {"tool": "tool_button", "inline": "inline_button", "search": "tool_button"}
 _RADIUS_PX = 4
 _ICON_PX = 16
+_MENU_ICON_PX = 12
 _LEAST_REASON_PX = 160  # width of a reason that takes several lines, at text size 1
 _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up", "←": "Left"}
 
@@ -74,11 +75,17 @@ class KeyButton(PaintedButton):
         self._wants_enabled, self._is_blockable = True, True
         self._words = text
         self._is_key_shown = bool(key)
+        self._opens_menu = False
         if key and binds:
             shortcut = QShortcut(QKeySequence(_qt_shortcut(key)), self)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(self.click)
         self._set_description()
+
+    def mark_as_menu(self) -> None:
+        """Draw a small arrow at the right, because the button opens a menu."""
+        self._opens_menu = True
+        self.updateGeometry()
 
     def set_key_shown(self, shown: bool) -> None:
         """Show the key cap, or tell the key in the tooltip only. Screen readers always read it."""
@@ -164,6 +171,8 @@ class KeyButton(PaintedButton):
             width += current_appearance().icon_px(_ICON_PX) + (gap if self.text() else 0)
         if self._is_key_shown:
             width += gap + key_cap_size(self.key)[0]
+        if self._opens_menu:
+            width += current_appearance().icon_px(_MENU_ICON_PX) + 2
         return QSize(max(width, 24), current_appearance().control_height(_CONTROL_NAMES.get(self.kind, "button")))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -184,6 +193,12 @@ class KeyButton(PaintedButton):
             width, height = key_cap_size(self.key)
             place = QRectF(box.right() - pad - width, round((box.height() - height) / 2), width, height)
             draw_key_cap(painter, place, self.key, *cap)
+
+        if self._opens_menu:
+            side = current_appearance().icon_px(_MENU_ICON_PX)
+            draw_cached_shape(
+                painter, "chevron_down", box.right() - pad - side, (self.height() - side) / 2, side, ink
+            )
 
     def _set_description(self) -> None:
         """Set the description that screen readers read: the shortcut, and the reason if the button is disabled."""

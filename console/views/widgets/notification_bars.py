@@ -73,7 +73,7 @@ class Bar(QFrame):
             self._body.setSpacing(8)
             self._body.addLayout(self._texts, 1)
             if buttons:
-                self._body.addWidget(make_flow_widget(*buttons))
+                self._body.addWidget(make_flow_widget(*buttons), 0, Qt.AlignmentFlag.AlignVCenter)
             box = make_row(gap=8, margins=(12, 5, 12, 5))
             box.addWidget(sign)
             box.addSpacing(4)

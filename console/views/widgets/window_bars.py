@@ -90,6 +90,7 @@ class TopBar(Surface):
         self.search.clicked.connect(self.search_requested)
         self.operator = KeyButton(operator, kind="tool", icon="person")
         self.operator.setFlat(True)
+        self.operator.mark_as_menu()
         self.operator.clicked.connect(self.operator_requested)
         label = EnvironmentLabel(environment_word, environment)
         self.setLayout(
