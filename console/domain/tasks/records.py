@@ -93,13 +93,15 @@ class Alert:
 @dataclass(frozen=True, slots=True)
 class AlertItem:
     """An open alert, and the action that removes its cause: `action` on the record `kind` `id`. `action` is None if
-    no action of the console removes the cause.
+    no action of the console removes the cause. `number` is our number of the payment that the alert is about; None
+    for another record.
     """
 
     alert: Alert
     action: str | None
     kind: str
     id: int
+    number: str | None = None
 
 
 class Verdict(StrEnum):

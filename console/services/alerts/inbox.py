@@ -2,7 +2,7 @@
 can end each of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from console.domain.alerts.rules import RULES, find_broken_rule
@@ -20,7 +20,7 @@ from console.services.process.context import ServiceContext
 from console.store.alerts import alerts, candidates, outbox
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
-from console.store.payments import orders
+from console.store.payments import orders, payments
 
 ACTION = AuditAction.ALERT_ACKNOWLEDGED
 KIND = alerts.KIND
@@ -60,7 +60,9 @@ class AlertService:
             open_alerts = alerts.open_alerts(conn, limit)
             ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.KIND]
             items = self._items_by_alert(conn, open_alerts, candidates.read_orders_with_payments(conn, ids))
-        return tuple(items.get(alert.id) or _make_case_item(alert) for alert in open_alerts)
+            payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.KIND}
+            numbers = {payment.id: payment.merchant_payment_id for payment in payments.by_ids(conn, payment_ids)}
+        return tuple(items.get(alert.id) or _make_case_item(alert, numbers) for alert in open_alerts)
 
     def _items_by_alert(
         self, conn: Connection, open_alerts: Sequence[Alert], facts: Sequence[candidates.OrderWithPayments]
@@ -152,9 +154,10 @@ class AlertService:
         )
 
 
-def _make_case_item(alert: Alert) -> AlertItem:
+def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:
     """Return the list item of a case. Its action is `open` if the record's kind has a page, where a person can end
-    the case; otherwise None.
+    the case; otherwise None. `numbers` are our numbers of payments by their ids.
     """
     has_page = alert.subject_kind in _KINDS_WITH_PAGE
-    return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id)
+    number = numbers.get(alert.subject_id) if alert.subject_kind == payments.KIND else None
+    return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id, number)

@@ -3,7 +3,7 @@
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.tasks.records import Alert
+from console.domain.tasks.records import Alert, AlertItem
 from console.views.pages.permission_buttons import bind_worker
 from console.views.presenters import alerts as alert_words
 from console.views.runtime.context import Toast, WindowContext
@@ -19,9 +19,9 @@ class AcknowledgeDialog(DialogFrame):
     stays open until facts resolve it, and the dialog says this.
     """
 
-    def __init__(self, context: WindowContext, alert: Alert, parent: QWidget) -> None:
-        translate = context.translate
-        self._subject = f"{alert_words.rule_text(alert, context)} · {alert_words.record_text(alert, context)}"
+    def __init__(self, context: WindowContext, item: AlertItem, parent: QWidget) -> None:
+        translate, alert = context.translate, item.alert
+        self._subject = f"{alert_words.rule_text(alert, context)} · {alert_words.record_text(item, context)}"
         super().__init__(
             translate("dialog.acknowledge.title"),
             self._subject,

@@ -180,7 +180,7 @@ class AlertsPage(Page):
     def acknowledge_current(self) -> None:
         item = self.current_alert
         if item is not None and self.acknowledge_button.isEnabled() and item.alert.acknowledged_by is None:
-            AcknowledgeDialog(self.context, item.alert, self.window()).open()
+            AcknowledgeDialog(self.context, item, self.window()).open()
 
 
 def _alert_id(item: AlertItem) -> int:
@@ -220,7 +220,7 @@ def _alert_columns(context: WindowContext) -> list[Column]:
             spoken=lambda item: words.age_spoken(item.alert.detected_at, context),
         ),
         Column("about", translate("alerts_screen.column.about"), width_of_text("ORD-2026-000001", 24),
-               lambda item: alert_words.record_text(item.alert, context), "data"),
+               lambda item: alert_words.record_text(item, context), "data"),
         Column("observed", translate("alerts_screen.column.observed"), 280, observed,
                is_stretched=True),
         Column("expected", translate("alerts_screen.column.expected"), longest_px, expected),

@@ -39,12 +39,13 @@ def why_text(item: AlertItem, context: WindowContext) -> str:
     return f"{defect} {facts}"
 
 
-def record_text(alert: Alert, context: WindowContext) -> str:
-    """Return the text that names the record of the alert: the order's number, or the kind and id of another
-    record.
+def record_text(item: AlertItem, context: WindowContext) -> str:
+    """Return the text that names the record of the alert: the number of the order or the payment, or the kind and id
+    of another record.
     """
-    if alert.order_no is not None:
-        return alert.order_no
+    alert = item.alert
+    if alert.order_no is not None or item.number is not None:
+        return alert.order_no or item.number or ""
     key = f"kind.{alert.subject_kind}"
     kind = context.translate(key) if wording.has_sentence(key) else alert.subject_kind
     if alert.subject_kind == "refund":

@@ -58,7 +58,8 @@ def test_each_leads_to_the_one_place(the_look: object) -> None:
     assert alert_words.record_route(LATE) == PaymentRoute(5, (), "alerts")
     assert alert_words.record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
     assert alert_words.record_route(TASK) is None
-    assert [alert_words.record_text(item.alert, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment"]
+    assert [alert_words.record_text(item, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment"]
+    assert alert_words.record_text(replace(CASE, number="A-10442"), window_context()) == "A-10442"
     assert alert_words.rule_text(TASK.alert, window_context()) == "Scheduled task is late"
 
 
@@ -100,7 +101,7 @@ def test_a_note_is_needed(the_look: object, qtbot: QtBot) -> None:
     page = page_of(LATE)
     qtbot.addWidget(page)
     page.show()
-    dialog = AcknowledgeDialog(page.context, LATE.alert, page)
+    dialog = AcknowledgeDialog(page.context, LATE, page)
     dialog.open()
     assert dialog._disabled_reason == "Write a note."
     dialog.reason_field.edit.setPlainText("asked the shop")  # type: ignore[union-attr]  # an area

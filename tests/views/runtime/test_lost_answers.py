@@ -16,7 +16,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund
 from console.domain.reconciliation.service_results import RunItem, RunState
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.tasks.records import BulkAction, BulkRun
+from console.domain.tasks.records import AlertItem, BulkAction, BulkRun
 from console.services.guarded.request_ids import require_valid
 from console.services.process.failpoints import Failpoints
 from console.store.alerts import alerts
@@ -271,7 +271,9 @@ def acknowledge(at: Seat) -> Click:
     assert raised is not None
 
     def click() -> None:
-        dialog = AcknowledgeDialog(at.context, raised, at.parent)
+        dialog = AcknowledgeDialog(
+            at.context, AlertItem(raised, None, raised.subject_kind, raised.subject_id), at.parent
+        )
         dialog.reason_field.edit.setPlainText("seen")  # type: ignore[union-attr]  # an area
         dialog._acknowledge_alert()
 
