@@ -57,7 +57,7 @@ class CommandPalette(QObject):
         self.box.picked.connect(self._open_entry)
         self._timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
         self._timer.timeout.connect(self._read_matches)
-        self._text = ""
+        self._text = self._searched_text = ""
         self._matches: Sequence[ShownRecord] = ()
         self._commands: dict[str, Callable[[], object]] = {
             "command.show_approvals": lambda: self._context.navigate(ApprovalsRoute()),
@@ -112,7 +112,7 @@ class CommandPalette(QObject):
 
     def _show_matches(self, text: str, matches: Sequence[ShownRecord], seconds: float) -> None:
         if text == self._text:
-            self._matches = matches
+            self._matches, self._searched_text = matches, text
             self._show_results()
             self.box.foot.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
 
@@ -124,8 +124,20 @@ class CommandPalette(QObject):
     def _show_results(self) -> None:
         has_text = bool(self._text.strip())
         groups = self._result_groups() if has_text else self._recent_groups()
+        if has_text and self._searched_text == self._text and not any(group.entries for group in groups):
+            groups.append(self._nothing_group())
         groups.append(self._command_group())
         self.box.show_groups([group for group in groups if group.entries])
+
+    def _nothing_group(self) -> OmniGroup:
+        """Return the group that says that nothing was found: what was searched, until when, and where to go on."""
+        translate = self._context.translate
+        title = translate("search.none", text=_shorten_name(self._text.strip()), at=self._context.now())
+        entries = (
+            OmniEntry(LookupRoute(), "search", translate("search.none_where")),
+            OmniEntry(QueuesRoute("review"), "list", translate("search.none_next")),
+        )
+        return OmniGroup(title, entries)
 
     def _result_groups(self) -> list[OmniGroup]:
         """Return the groups of results in the order on screen: companies before records. If the typed text is the

@@ -299,10 +299,18 @@ class Frame(CoveredWindow):
         if self.window_cover.is_covered:
             self._covered_toasts.append(toast)
             return
-        close = self.context.translate("action.close")
-        self.toasts.show_toast(
-            ToastFrame(toast.words, toast.detail, shape=toast.shape, tone=toast.tone, close=close, route=toast.route)
+        translate = self.context.translate
+        frame = ToastFrame(
+            toast.words,
+            toast.detail,
+            shape=toast.shape,
+            tone=toast.tone,
+            close=translate("action.close"),
+            route=toast.route,
         )
+        if toast.path:
+            frame.add_file_buttons(toast.path, translate("action.copy_path"), translate("action.open_folder"))
+        self.toasts.show_toast(frame)
 
     def _find_lower_bars(self) -> list[QWidget]:
         """Return the bars that toasts must not cover: those of the visible page, and the status bar."""

@@ -6,11 +6,12 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.bulk.records import BulkItem
 from console.domain.desk_requests import OwnRequest, OwnRequestState
+from console.domain.permissions import is_same_person
 from console.domain.records import LeaseHolder
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
@@ -21,12 +22,13 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
 from console.views.presenters.columns import width_of_text
+from console.views.records.collaboration_actions import GIVE_BACK_KEY, given_back_toast
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, route_to
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import Bar
@@ -121,8 +123,14 @@ class UnfinishedDialog(DialogFrame):
         self.answer = TextLabel("", "small", wrap=True, selectable=True)
         self.answer.setMinimumHeight(2 * current_appearance().line_height("small"))
         self.answer.hide()
+        self._give_owner = QObject(self)  # the dialog itself would offer to withdraw the call in its footer
+        self.give_button = KeyButton(translate("action.give_back"), GIVE_BACK_KEY, kind="tool")
+        self.give_button.clicked.connect(self._give_back_current)
+        self.give_button.hide()
         content = QWidget()
-        content.setLayout(make_column(self._bars, self.tabs, self._stack, self.answer, gap=8))
+        content.setLayout(
+            make_column(self._bars, self.tabs, self._stack, self.answer, make_row(self.give_button, None), gap=8)
+        )
         self.show_content(content)
         self.disable_act_button(translate("dialog.unfinished.open_off"))
         self.withdraw_button = KeyButton(translate("action.withdraw_request"))
@@ -217,18 +225,16 @@ class UnfinishedDialog(DialogFrame):
 
     @Slot()
     def _update_button(self) -> None:
-        """Enable the button "open" if the visible table has a current row that can be opened, otherwise disable it.
-        Hide the button while the tab of leases is visible.
-        """
+        """Enable the button "open" if the current row of the visible table can be opened, otherwise disable it."""
         number = self.tabs.currentIndex()
         table, translate = self._tables[number], self._context.translate
         has_rows = self._lists[number].currentWidget() is table
         item = table.current_item if has_rows else None
-        self.act_button.setVisible(table is not self.holders)
-        if table is self.holders:
-            self.disable_act_button("")
-        elif item is None:
+        self._update_give_button(item)
+        if item is None:
             self.disable_act_button(translate("dialog.unfinished.open_off"))
+        elif table is self.holders and not _is_take_of_record(item):
+            self.disable_act_button(translate("reason.lease_no_record"))
         elif isinstance(item, OwnRequest) and not _can_be_opened(item):
             self.disable_act_button(translate("reason.request_no_record"))
         else:
@@ -249,6 +255,39 @@ class UnfinishedDialog(DialogFrame):
             self.withdraw_button.disable_with_reason(translate("reason.request_taken"))
         else:
             self.withdraw_button.disable_with_reason(translate("reason.request_over"))
+
+    # -- giving back
+
+    def _update_give_button(self, item: object) -> None:
+        """Show the button that ends the person's own take; it is disabled for everything else on the tab."""
+        self.give_button.setVisible(self._tables[self.tabs.currentIndex()] is self.holders)
+        if isinstance(item, Take) and is_same_person(item.person, self._context.operator or ""):
+            self.give_button.enable_button()
+        else:
+            self.give_button.disable_with_reason(self._context.translate("reason.not_your_take"))
+
+    @Slot()
+    def _give_back_current(self) -> None:
+        take, context = self.holders.current_item, self._context
+        if not isinstance(take, Take):
+            return
+        kind, id = take.kind, take.subject_id
+
+        def show_given_back(was_taken: bool) -> None:
+            context.toast_requested.emit(given_back_toast(context, was_taken=was_taken))
+            self.read()
+
+        context.run_acting_call(
+            lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
+            show_given_back,
+            self._show_refusal,
+            owner=self._give_owner,
+            label=context.translate("action.give_back"),
+            describe=lambda was_taken: given_back_toast(context, was_taken=was_taken),
+            attempt=("give up", kind, id),
+            key=(kind, id),
+            provider="",
+        )
 
     # -- withdrawing
 
@@ -295,7 +334,7 @@ class UnfinishedDialog(DialogFrame):
             BulkDialog(self._context, self._parent_window, item.run).open()
         elif isinstance(item, OwnRequest):
             self._open_request(item)
-        elif isinstance(item, Take) and item.kind in ("credit-check", "payment", "order", "refund"):
+        elif isinstance(item, Take) and _is_take_of_record(item):
             self.accept()
             self._context.navigate(route_to(item.kind, item.subject_id))
 
@@ -312,6 +351,10 @@ class UnfinishedDialog(DialogFrame):
 def _needs_a_look(request: OwnRequest) -> bool:
     """Return True if the request is open, or if this desk never got its answer."""
     return request.is_open or request.is_unanswered
+
+
+def _is_take_of_record(item: object) -> bool:
+    return isinstance(item, Take) and item.kind in ("credit-check", "payment", "order", "refund")
 
 
 def _can_be_opened(request: OwnRequest) -> bool:

@@ -144,7 +144,9 @@ class AuditPage(Page):
         context, file = self.context, Path(path)
 
         def describe(rows: int) -> Toast:
-            return Toast(context.translate("audit_screen.exported", rows=rows, file=file.name))
+            return Toast(
+                context.translate("audit_screen.exported", rows=rows, file=file.name), str(file), path=str(file)
+            )
 
         context.run_acting_call(
             lambda services, _: services.audit.export_csv(file),

@@ -172,7 +172,7 @@ class OutcomeView(QWidget):
         context, file, run_id, only = self._context, Path(path), self._run.id, self.result_filter
 
         def describe(rows: int) -> Toast:
-            return Toast(context.translate("bulk.exported", rows=rows, file=file.name))
+            return Toast(context.translate("bulk.exported", rows=rows, file=file.name), str(file), path=str(file))
 
         def show_refusal(failure: Failure) -> None:
             context.show_toast(

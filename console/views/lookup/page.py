@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from console.domain.error_reasons import NumberReason
 from console.domain.errors import ErrorCode
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_page import CompanyView
@@ -19,6 +20,10 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
 from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
+
+_LEAST_NUMBER_DIGITS = 11
+"""A text with fewer digits is meant as something else than a corporation number, such as an order."""
 
 
 class LookupPage(Page):
@@ -157,7 +162,13 @@ class LookupPage(Page):
         """
         if text != self._number:
             return
-        if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER:
+        reason, digits = failure.detail.get("reason"), sum(character.isdecimal() for character in text)
+        is_other_text = reason == NumberReason.CHARACTER or (
+            reason == NumberReason.LENGTH and digits < _LEAST_NUMBER_DIGITS
+        )
+        if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER and is_other_text:
+            self._search_text(text)
+        elif failure.code == ErrorCode.INVALID_CORPORATION_NUMBER:
             self._number = ""
             empty_state = EmptyState(
                 self.context.translate("lookup.not_a_number"),
@@ -168,6 +179,32 @@ class LookupPage(Page):
             self.take_focus()
         else:
             self.show_reading_failure(failure)
+
+    def _search_text(self, text: str) -> None:
+        """Search a text that is no corporation number: a name, an order, an amount. If all found records are of one
+        company, show it; otherwise say what was searched and how to go on.
+        """
+        self.context.run_read(
+            lambda services: services.lookup.suggest_records(text, 20),
+            lambda records: self._show_found(text, records),
+            self.show_reading_failure,
+            owner=self,
+            key=self,
+        )
+
+    def _show_found(self, text: str, records: Sequence[ShownRecord]) -> None:
+        if text != self._number:
+            return
+        numbers = {number for record in records if (number := case_words.number_of(record))}
+        if len(numbers) == 1:
+            self.context.replacement_requested.emit(LookupRoute(wording.format_number(numbers.pop())))
+            return
+        self._number = ""
+        key, count = ("lookup.several", len(records)) if records else ("lookup.nothing", 0)
+        title = self.context.translate(key, text=text.strip()[:40], n=count)
+        hint = self.context.translate(f"{key}_hint", at=self.context.now())
+        self._replace_first(EmptyState(title, hint, shape="search"))
+        self.take_focus()
 
     def _replace_first(self, widget: QWidget) -> None:
         old_widget = self.content.widget(0)

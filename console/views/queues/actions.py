@@ -90,6 +90,13 @@ class QueuePageActions(QObject):
             self.collaboration.run_action(name, *case_words.make_record_ref(record))
 
     @Slot()
+    def give_back_current(self) -> None:
+        """End the person's own take of the current record."""
+        record = self.current_record
+        if record is not None and not self.record_acts.shows_missing_right("take"):
+            self.collaboration.give_back(*case_words.make_record_ref(record))
+
+    @Slot()
     def probe_current(self) -> None:
         """Ask the provider for the outcome of the selected records; without a selection, of the current one."""
         if self._begin_bulk_run_if_chosen(BulkAction.PROBE):

@@ -47,6 +47,7 @@ class QueuesPage(Page):
         (("F",), "key.refetch"),
         (("E",), "key.resolve"),
         (("T",), "key.take"),
+        (("Shift+T",), "key.give_back"),
         (("N",), "key.note"),
         (("Ctrl+F",), "key.filter"),
         (("Shift+↓", "Shift+↑"), "key.extend"),
@@ -115,6 +116,7 @@ class QueuesPage(Page):
         ):
             signal.connect(act)
         self.bind_key("Ctrl+F", self.filter.focus_edit)
+        self.bind_key("Shift+T", self.queue_acts.give_back_current)
 
     # -- which list
 

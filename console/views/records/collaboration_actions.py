@@ -11,13 +11,15 @@ from console.views.presenters import credit_checks as record_words
 from console.views.presenters.credit_check_view import column_time_text
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import Toast, WindowContext
+from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 
 ACTION_NAMES = ("take", "note")
 _SHORTCUTS = (("T", "take"), ("N", "note"))
-SHORTCUT_HINTS = ((("T",), "key.take"), (("N",), "key.note"))
+SHORTCUT_HINTS = ((("T",), "key.take"), (("Shift+T",), "key.give_back"), (("N",), "key.note"))
+GIVE_BACK_KEY = "Shift+T"
 _TAKE_BAR_NAME = "taken"
 
 
@@ -66,6 +68,25 @@ class CollaborationActions(QObject):
         self._context.toast_requested.emit(_take_toast(self._context, taken))
         self._acts.page.refresh("taken")
 
+    def give_back(self, kind: str, id: int) -> None:
+        """End the acting person's own take of the record, so that others see that it is free."""
+        context = self._context
+        context.run_acting_call(
+            lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
+            self._show_given_back,
+            self._acts.show_refusal,
+            owner=self,
+            label=context.translate("action.give_back"),
+            describe=lambda was_taken: given_back_toast(context, was_taken=was_taken),
+            attempt=("give up", kind, id),
+            key=(kind, id),
+            provider="",
+        )
+
+    def _show_given_back(self, was_taken: bool) -> None:
+        self._context.toast_requested.emit(given_back_toast(self._context, was_taken=was_taken))
+        self._acts.page.refresh("taken")
+
     def open_note(self, kind: str, id: int) -> None:
         from console.views.records.note_dialog import NoteDialog
 
@@ -85,7 +106,13 @@ class CollaborationActions(QObject):
         is_own = is_same_person(taken.person, context.operator or "")
         key = "record.taken_by_you" if is_own else "record.taken_by"
         words = context.translate(key, who=record_words.actor_name(taken.person, context), until=taken.until)
-        bar = Bar("", words, tone="progress", shape="person", is_announced=not is_own)  # the own take has its toast
+        button = None
+        if is_own:
+            button = KeyButton(context.translate("action.give_back"), GIVE_BACK_KEY, kind="inline")
+            button.clicked.connect(partial(self.give_back, taken.kind, taken.subject_id))
+        bar = Bar(
+            "", words, tone="progress", shape="person", button=button, is_announced=not is_own
+        )  # the own take has its toast
         page.show_state_bar(_TAKE_BAR_NAME, bar)
 
 
@@ -97,6 +124,12 @@ def note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[Timeline
 def _note_line(note: Note, context: WindowContext) -> TimelineLine:
     at, who = note.at, record_words.actor_name(note.person, context)
     return TimelineLine(column_time_text(at, context), wording.format_instant(at), "person", "muted", who, note.words)
+
+
+def given_back_toast(context: WindowContext, *, was_taken: bool) -> Toast:
+    """Return the message after a take was ended; `was_taken` is False if the person had none."""
+    key = "act.given_back" if was_taken else "act.nothing_given_back"
+    return Toast(context.translate(key), shape="person", tone="good" if was_taken else "text")
 
 
 def _take_toast(context: WindowContext, taken: Take) -> Toast:

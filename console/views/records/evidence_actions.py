@@ -117,5 +117,6 @@ class EvidenceExportActions(QObject):
 def _pack_toast(context: WindowContext, written: "PackWritten") -> Toast:
     if written.left_out:
         words = context.translate("pack.told_part", size=written.bytes, n=len(written.left_out))
-        return Toast(words, written.file, "square_bang", "care")
-    return Toast(context.translate("pack.told", size=written.bytes, n=written.files), written.file)
+        return Toast(words, written.file, "square_bang", "care", path=written.file)
+    words = context.translate("pack.told", size=written.bytes, n=written.files)
+    return Toast(words, written.file, path=written.file)

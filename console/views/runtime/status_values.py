@@ -19,7 +19,8 @@ from console.views.theme.design_tokens import Tone
 class Toast:
     """The contents of a short message that the window shows for some seconds: text (`words`), secondary text
     (`detail`), icon shape and colour tone. `route` is the record that the message is about; None means the record of
-    the visible page, if that page shows one.
+    the visible page, if that page shows one. `path` is the file that was written: the message stays until the person
+    closes it, and offers to copy the path and to open its folder.
     """
 
     words: str
@@ -27,6 +28,7 @@ class Toast:
     shape: str = "check"
     tone: Tone = "good"
     route: RecordPageRoute | None = None
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

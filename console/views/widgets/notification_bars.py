@@ -1,9 +1,10 @@
 """Messages of a window: bars above the content, and toasts at the bottom right."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QResizeEvent, QShowEvent, QWindow
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtGui import QAccessible, QDesktopServices, QGuiApplication, QResizeEvent, QShowEvent, QWindow
 from PySide6.QtWidgets import QBoxLayout, QFrame, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce, spoken_text
@@ -161,7 +162,8 @@ class ToastFrame(QFrame):
         self.tone: Tone = tone
         self.setFixedWidth(round(_TOAST_WIDTH_PX * current_appearance().scale))
         self.setAccessibleName(spoken_text(words, detail))
-        texts = make_column(TextLabel(words, wrap=True), gap=0)
+        self.path = ""
+        texts = self._texts = make_column(TextLabel(words, wrap=True), gap=0)
         if detail:
             texts.addWidget(TextLabel(detail, "small", "muted", wrap=True))
         button = IconButton("close", close)
@@ -171,6 +173,24 @@ class ToastFrame(QFrame):
         box.addLayout(texts, 1)
         box.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self.setLayout(box)
+
+    def add_file_buttons(self, path: str, copy_words: str, open_words: str) -> None:
+        """Show the path of a written file with two buttons: copy the path, and open the folder of the file. The
+        message then stays until the person closes it.
+        """
+        self.path = path
+        copy, folder = KeyButton(copy_words, kind="inline"), KeyButton(open_words, kind="inline")
+        copy.clicked.connect(self._copy_path)
+        folder.clicked.connect(self._open_folder)
+        self._texts.addWidget(make_flow_widget(copy, folder, gap=8))
+
+    @Slot()
+    def _copy_path(self) -> None:
+        QGuiApplication.clipboard().setText(self.path)
+
+    @Slot()
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self.path).absolute().parent)))
 
     def fit_height(self) -> None:
         """Set the height that the texts need at the width of the toast."""
@@ -205,7 +225,8 @@ class Toasts(QObject):
             self._remove_toast(self._toasts[0])
         toast.setParent(self._window)
         toast.closed.connect(self._remove_sender)
-        QTimer.singleShot(round(self._seconds * 1000), toast, toast.closed.emit)
+        if not toast.path:
+            QTimer.singleShot(round(self._seconds * 1000), toast, toast.closed.emit)
         self._toasts.append(toast)
         self.place_toasts()
         toast.show()

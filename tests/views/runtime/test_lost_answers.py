@@ -197,6 +197,12 @@ def take(at: Seat) -> Click:
     return lambda: collaboration.take_record("credit-check", record.id)
 
 
+def give_back(at: Seat) -> Click:
+    record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
+    at.desk.recovery.take("credit-check", record.id)
+    return lambda: collaboration.give_back("credit-check", record.id)
+
+
 def probe(at: Seat) -> Click:
     record = at.buy_check("status_after_charge:500")
     return lambda: at.acts.probe(record)
@@ -348,6 +354,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "decide a refund": (resolve_money, ("recovery", "resolve")),
     "note": (note, ("recovery", "add_note")),
     "take": (take, ("recovery", "take")),
+    "give back": (give_back, ("recovery", "give_up")),
     "probe a credit check": (probe, ("recovery", "probe")),
     "probe a payment": (probe_payment, ("recovery", "probe")),
     "probe a refund": (probe_refund, ("recovery", "probe")),

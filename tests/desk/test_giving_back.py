@@ -1,0 +1,142 @@
+"""A taken record is given back, a search without a hit says what was searched, a written file is at hand."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+
+from console.app import Console
+from console.domain.payments.records import Payment
+from console.sandbox.server import Sandbox
+from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
+from console.views.lookup.page import LookupPage
+from console.views.queues.page import QueuesPage
+from console.views.runtime.routes import LookupRoute, QueuesRoute
+from console.views.widgets.base import TextLabel
+from console.views.widgets.notification_bars import ToastFrame
+from console.views.widgets.placeholders import EmptyState
+from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.seats import Seats
+from tests.desk.test_refunds import at_payment, payment
+
+__all__ = ["payment"]
+
+
+def takes(console: Console) -> list[str]:
+    return [take.person for take in console.recovery.list_takes()]
+
+
+def test_a_record_is_given_back_by_key_and_button(sit: Sit, console: Console, payment: Payment) -> None:
+    person = sit()
+    page = at_payment(person, payment)
+
+    def press_key() -> None:
+        person.press("Shift+T")
+
+    def press_button() -> None:
+        person.control("Give back", page).press()
+
+    for give_back in (press_key, press_button):
+        person.press("T")
+        person.until(lambda: takes(console) == ["op-a"])
+        person.until(lambda: page.view is not None and page.view.taken is not None)
+        give_back()
+        person.until(lambda: takes(console) == [])
+        person.until(lambda: "taken" not in page.bar_names())
+    whats = [entry.what for entry in console.recovery.read_record("payment", payment.id).timeline]
+    assert len([what for what in whats if what.endswith("given_up")]) == 2
+
+
+def test_the_take_of_somebody_else_cant_be_given_back(seats: Seats, sit: Sit, payment: Payment) -> None:
+    with seats.acting("lead-b") as desk:
+        desk.recovery.take("payment", payment.id)
+    person = sit()
+    at_payment(person, payment)
+    person.press("Shift+T")
+    person.rest()
+    assert takes(seats.console) == ["lead-b"]
+    dialog: UnfinishedDialog = open_unfinished(person.frame)
+    dialog.show_tab("held")
+    person.until(lambda: dialog.holders.current_item is not None)
+    assert not dialog.give_button.isEnabled()
+    assert dialog.give_button.reason
+
+
+def test_running_and_taken_opens_and_gives_back(sit: Sit, console: Console, payment: Payment) -> None:
+    person = sit()
+    at_payment(person, payment)
+    person.press("T")
+    person.until(lambda: takes(console) == ["op-a"])
+    dialog = open_unfinished(person.frame)
+    dialog.show_tab("held")
+    person.until(dialog.give_button.isEnabled)
+    person.until(dialog.act_button.isEnabled)
+    dialog.give_button.click()
+    person.until(lambda: takes(console) == [])
+
+
+def test_a_queue_gives_back_its_current_record(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    buy_unknown(seats.acting_desk, sandbox, "1180301018771")
+    person = sit()
+    person.opening.context.navigate(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.current_row is not None)
+    person.press("T")
+    person.until(lambda: takes(console) == ["op-a"])
+    person.press("Shift+T")
+    person.until(lambda: takes(console) == [])
+
+
+def shown_state(page: LookupPage) -> EmptyState:
+    state = page.content.currentWidget()
+    assert isinstance(state, EmptyState)
+    return state
+
+
+@pytest.mark.parametrize("text", ["Yamada Trading", "12,000", "ORD-NO-SUCH", "さくら商事"])
+def test_a_lookup_without_a_hit_says_what_was_searched(sit: Sit, text: str) -> None:
+    person = sit()
+    person.opening.context.navigate(LookupRoute(text))
+    page = person.page(LookupPage)
+    person.until(lambda: isinstance(page.content.currentWidget(), EmptyState))
+    state = shown_state(page)
+    words = " ".join(label.plain for label in state.findChildren(TextLabel))
+    assert text in words
+    assert "customers" in words
+    assert page.bar_names() == ()
+
+
+def test_the_search_box_is_never_empty(sit: Sit) -> None:
+    person = sit()
+    person.press("Ctrl+K")
+    palette = person.opening.controller.command_palette  # type: ignore[union-attr]  # it is open
+    person.type_in("Yamada Trading 7")
+    person.until(lambda: palette._searched_text == "Yamada Trading 7")
+    model = palette.box.list.model()
+    titles = [str(model.data(model.index(row, 0))) for row in range(model.rowCount())]
+    assert any("No records match" in title for title in titles)
+    assert any("Searched" in title for title in titles)
+
+
+def test_a_written_file_is_at_hand(
+    sit: Sit, payment: Payment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of an evidence pack stays until it is closed, can be copied, and its folder opened."""
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    person = sit("aud-e")
+    page = at_payment(person, payment)
+    path = tmp_path / "pack.zip"
+    page.evidence.write_pack("payment", payment.id, path)
+    person.until(lambda: bool(toasts(person.frame.toasts.visible_toasts)))
+    (toast,) = toasts(person.frame.toasts.visible_toasts)
+    assert Path(toast.path) == path
+    person.control("Copy path", toast).press()
+    person.until(lambda: QGuiApplication.clipboard().text() == str(path))
+    person.control("Open folder", toast).press()
+    person.until(lambda: opened == [QUrl.fromLocalFile(str(tmp_path))])
+
+
+def toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:
+    return [toast for toast in shown if toast.path]
