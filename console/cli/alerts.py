@@ -9,6 +9,8 @@ from console.cli.json_output.results import JsonObject, Translate, attributes_js
 from console.cli.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, TableRow, aligned_lines
 from console.cli.text_output.translator import Translator
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -23,7 +25,12 @@ def _list_alerts(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[A
 
 
 def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> "Alert":
-    return console.alerts.acknowledge(parse_row_id("alert", args.id), args.note, request_id=args.request_id)
+    from console.services.alerts.inbox import LONGEST_NOTE_CHARACTERS
+
+    alert_id = parse_row_id("alert", args.id)
+    if not args.note.strip():  # the option is there for its words; the window needs none
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
+    return console.alerts.acknowledge(alert_id, args.note, request_id=args.request_id)
 
 
 def alert_json(record: "Alert", translate: Translate) -> JsonObject:

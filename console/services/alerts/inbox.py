@@ -112,10 +112,11 @@ class AlertService:
         return None if loss is None else len(loss.lost_operations)
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
-        """Acknowledge an alert in the acting person's name. `note` says which step the person takes next. If the same
-        person repeats the acknowledgement, nothing changes.
+        """Acknowledge an alert in the acting person's name. `note` says which step the person takes next; it may be
+        empty, except for the alert that the database went back in time, which the acknowledgement also resolves. If
+        the same person repeats the acknowledgement, nothing changes.
 
-        Raises not_found, usage (detail.problem `note`) if the note is empty or too long, not_allowed, and
+        Raises not_found, usage (detail.problem `note`) if the note is too long or missing, not_allowed, and
         already_decided if another person has acknowledged the alert first (detail.who).
         """
         arguments = (id, note)
@@ -125,8 +126,8 @@ class AlertService:
 
     def _acknowledge_audited(self, id: int, note: str) -> Alert:
         words = note.strip()
-        if not words or len(words) > LONGEST_NOTE_CHARACTERS:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
+        if len(words) > LONGEST_NOTE_CHARACTERS:
+            raise _make_note_refusal()
         with refusals.audit_refusals(self._context, ACTION, id, kind=KIND):
             person = self._context.require_right("note").name
             return self._context.write(lambda tx: self._acknowledge(tx, id, person, words))
@@ -140,6 +141,8 @@ class AlertService:
         if not is_acknowledged and alert.acknowledged_by != person:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
         if is_acknowledged and alert.rule_id == database_rollback.ALERT_RULE:
+            if not note_text:
+                raise _make_note_refusal()
             self._resolve_rollback_alert(tx, alert)
         if is_acknowledged:
             context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": note_text}, kind=KIND)
@@ -152,6 +155,10 @@ class AlertService:
         outbox.add_alert_event(
             tx.conn, "AlertResolved", replace(alert, resolved_at=now), self._context.database_id, now
         )
+
+
+def _make_note_refusal() -> ConsoleError:
+    return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
 
 
 def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:

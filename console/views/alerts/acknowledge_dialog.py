@@ -3,6 +3,7 @@
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.errors import ErrorCode
 from console.domain.tasks.records import Alert, AlertItem
 from console.views.pages.permission_buttons import bind_worker
 from console.views.presenters import alerts as alert_words
@@ -10,13 +11,13 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import Edit, Field
+from console.views.widgets.inputs import Field
 from console.views.widgets.notification_bars import Bar
 
 
 class AcknowledgeDialog(DialogFrame):
-    """The dialog in which the person acknowledges one alert; the person must write a note. An acknowledged alert
-    stays open until facts resolve it, and the dialog says this.
+    """The dialog in which the person acknowledges one alert. A note is needed only where the acknowledgement resolves
+    the alert. Any other acknowledged alert stays open until facts resolve it, and the dialog says this.
     """
 
     def __init__(self, context: WindowContext, item: AlertItem, parent: QWidget) -> None:
@@ -35,15 +36,17 @@ class AcknowledgeDialog(DialogFrame):
         self._context, self._alert = context, alert
         self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
         self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
-        if not isinstance(self.reason_field.edit, Edit):
-            self.reason_field.edit.textChanged.connect(self._update_button)
         content = QWidget()
         content.setLayout(
             make_column(self.reason_field, TextLabel(translate("dialog.acknowledge.effect"), wrap=True), gap=12)
         )
         self.show_content(content)
         self.act_button.clicked.connect(self._acknowledge_alert)
-        self._update_button()
+        if alert.rule_id == ErrorCode.DATABASE_WENT_BACK:
+            self.reason_field.edit.textChanged.connect(self._update_button)  # it resolves the alert: say why
+            self._update_button()
+        else:
+            self.enable_act_button(translate("dialog.enter_cancels"))
 
     @Slot()
     def _update_button(self) -> None:
@@ -55,7 +58,7 @@ class AcknowledgeDialog(DialogFrame):
     @Slot()
     def _acknowledge_alert(self) -> None:
         words, context, id = self.reason_field.text().strip(), self._context, self._alert.id
-        if self.is_busy or not words:
+        if self.is_busy:
             return
         self.set_busy(context.translate("dialog.busy"))
         context.run_acting_call(

@@ -4,6 +4,7 @@ menus and closing.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.focus_ring import install_focus_ring
 from console.views.widgets.notification_bars import Bar
+from console.views.widgets.tabs import step_tabs
 
 if TYPE_CHECKING:
     from console.views.app.command_palette import CommandPalette
@@ -153,6 +155,8 @@ class WindowController(QObject):
             "Ctrl+/": self._open_shortcuts,
             "Ctrl+Shift+N": self._open_notices,
             "Ctrl+L": self.idle_lock.lock_window,
+            "Ctrl+Tab": partial(self._show_neighbour_tab, 1),
+            "Ctrl+Shift+Tab": partial(self._show_neighbour_tab, -1),
             "Ctrl+Q": self.frame.window.close,
         }
         self._shortcuts: list[QShortcut] = []
@@ -189,6 +193,10 @@ class WindowController(QObject):
     @Slot()
     def _open_search(self) -> None:
         self.command_palette.open()
+
+    def _show_neighbour_tab(self, step: int) -> None:
+        if self.frame.current_page is not None:
+            step_tabs(self.frame.current_page, step)
 
     @Slot()
     def _open_shortcuts(self) -> None:

@@ -73,6 +73,10 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         if not isinstance(record, Operation):
             read_choices(context, self.form, *case_words.make_record_ref(record))
 
+    def first_focus(self) -> QWidget:
+        """The first kind of evidence: without evidence there is nothing to send, so Enter can only cancel."""
+        return next((radio for radio in self.form.kinds.values() if radio.isEnabled()), self.cancel_button)
+
     def _with_badges(self, record: object, part: QWidget, *, first: bool = True) -> QWidget:
         """Return a widget that contains `part` and the record's badges. With `first`, `part` stands above the badges,
         otherwise below them. An operation has no badges.

@@ -179,6 +179,7 @@ class EvidenceForm(QWidget):
             self._enable_result(
                 name, self._exclusion_reason(name) or missing_evidence or self._find_outcome_disabled_reason(name)
             )
+        self._choose_only_result()
         self._show_effect()
         self._show_dry_run()
         self.changed.emit()
@@ -213,6 +214,15 @@ class EvidenceForm(QWidget):
         if money is not None:
             before, after = (wording.format_amount(strip.refundable, strip.currency) for strip in money)
             self.money_effect.show_text(translate("dialog.resolve.effect_refundable", before=before, after=after))
+
+    def _choose_only_result(self) -> None:
+        """Choose the result if the evidence supports only one. Tab then passes it: there is nothing to decide."""
+        possible = [radio for radio in self.outcomes.values() if radio.isEnabled()]
+        policy = Qt.FocusPolicy.ClickFocus if len(possible) == 1 else Qt.FocusPolicy.StrongFocus
+        for radio in self.outcomes.values():
+            radio.setFocusPolicy(policy)
+        if len(possible) == 1 and not possible[0].isChecked():
+            possible[0].setChecked(True)
 
     def _find_outcome_disabled_reason(self, _name: str) -> str:
         """Return why the acting person can't choose this result with the given evidence; "" if this is possible. A

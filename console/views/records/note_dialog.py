@@ -45,6 +45,9 @@ class NoteDialog(DialogFrame):
         self.act_button.clicked.connect(self._store_note)
         self._update_act()
 
+    def first_focus(self) -> QWidget:
+        return self.words_field.edit
+
     def _show_form(self, *above: QWidget) -> None:
         content = QWidget()
         content.setLayout(make_column(*above, self.words_field, gap=12))

@@ -66,9 +66,12 @@ class RefundDialog(DialogFrame):
         self._holder.setLayout(make_column(*draft_bar, *self._bars(), self._old_answer_bar, self.form, gap=12))
         self.show_content(self._holder)
         self.act_button.clicked.connect(self._review_or_send)
+        self.act_button.show_key("Ctrl+Enter")
         self._close_timer = QTimer(self, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
         self._close_timer.timeout.connect(self._allow_closing)
         self._update_act()
+        if self.is_answer_old and not self._refusal_reason() and not context.find_disabled_reason("probe"):
+            QTimer.singleShot(0, self, self._probe_payment)  # it costs nothing, and the form needs a fresh answer
 
     # -- form
 
@@ -87,6 +90,9 @@ class RefundDialog(DialogFrame):
         )
         self.form.changed.connect(draft.store)  # also told by answers to risk signals that were not there before
         return draft
+
+    def first_focus(self) -> QWidget:
+        return self.form.amount_edit if self.form.isEnabled() else self.cancel_button
 
     def _bars(self) -> list[QWidget]:
         refusal_reason = self._refusal_reason()
@@ -216,8 +222,10 @@ class RefundDialog(DialogFrame):
         back = KeyButton(context.translate("dialog.refund.back"), "Alt+←")
         back.clicked.connect(self.show_form_again)
         self.show_in_footer(back, TextLabel("", "small", "muted", wrap=True))
+        self.act_button.show_key("")  # from here on it acts, and Enter cancels
         self.cancel_button.setFocus()
         self._update_review()
+        self.put_act_first(is_first=self.act_button.isEnabled())
         if self._draft is not None:
             self._draft.show_stage(REVIEW)
 
@@ -235,7 +243,9 @@ class RefundDialog(DialogFrame):
         self.show_content(self._holder)
         self._holder.show()
         self.act_button.show_text(context.translate("dialog.refund.review"))
+        self.act_button.show_key("Ctrl+Enter")
         self._update_act()
+        self.put_act_first(is_first=False)
         self.form.amount_edit.setFocus()
         self.form.amount_edit.selectAll()
         if self._draft is not None:

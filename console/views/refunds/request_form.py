@@ -3,6 +3,7 @@ rules.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
@@ -62,6 +63,10 @@ class RefundForm(QWidget):
         self._timer.timeout.connect(self._request_plan)
         self._form_layout = self._build_layout()
         self.setLayout(self._form_layout)
+        # The amount is filled in already, and typing another one chooses "part": Tab goes on to the reason.
+        stops = (self.full_amount_box, self.part_amount_box, self.amount_edit, self.reason, self.words_edit)
+        for before, after in pairwise((*stops, self.ticket_edit)):
+            QWidget.setTabOrder(before, after)
         self._connect_signals()
         self.show_plan(plan)
 

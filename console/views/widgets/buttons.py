@@ -156,6 +156,13 @@ class KeyButton(PaintedButton):
         self.setEnabled(False)
         self.updateGeometry()
 
+    def show_key(self, key: str) -> None:
+        """Show another key cap, "" for none; the owner of the button handles the key."""
+        self.key = key
+        self._set_description()
+        self.updateGeometry()
+        self.update()
+
     def show_text(self, text: str) -> None:
         self._words = text
         self.setText(text)

@@ -2,6 +2,7 @@
 which performs the dialog's action.
 """
 
+from itertools import pairwise
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer, Slot
@@ -22,6 +23,7 @@ from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_colu
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.overlay import OverlayLayer
+from console.views.widgets.tabs import step_tabs
 
 _MARGIN_PX = 20
 _MIN_CONTENT_HEIGHT_PX = 96
@@ -63,7 +65,7 @@ class DialogFrame(QDialog):
         self._subtitle = TextLabel("", "small", "muted", wrap=True)
         self.show_title(title, subtitle)
         self._is_busy = False
-        self._ready = False
+        self._ready = self._is_act_first = False
         self._disabled_reason = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
         self.cancel_button = KeyButton(cancel_text, "Esc", binds=False)
@@ -116,7 +118,6 @@ class DialogFrame(QDialog):
         layout.addLayout(head)
         layout.addWidget(self._area)
         layout.addWidget(footer)
-        QWidget.setTabOrder(self.cancel_button, self.act_button)
 
     def show_title(self, title: str, subtitle: str = "") -> None:
         """Set title and subtitle; the title is also the accessible name. A new title of an open dialog is
@@ -167,6 +168,7 @@ class DialogFrame(QDialog):
         content_height = inner.totalSizeHint().height()
         if inner.hasHeightForWidth():
             content_height = inner.totalHeightForWidth(self.width() - 2)
+        self._order_tab_stops()
         box.activate()
         frame_height = box.totalHeightForWidth(self.width()) - self._area.minimumHeight()
         parent = self.parentWidget()
@@ -174,6 +176,33 @@ class DialogFrame(QDialog):
         self._area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, room)))
         box.activate()
         self.resize(self.width(), frame_height + self._area.height())
+
+    def _order_tab_stops(self) -> None:
+        """Set the order of the Tab key. If nothing is missing when the dialog is ready, Tab goes from Cancel to the
+        acting button; otherwise it goes from Cancel through the fields of the content, and from the last one to the
+        acting button.
+        """
+        if self._is_act_first:
+            stops: list[QWidget] = [self._title, self.cancel_button, self.act_button]
+        else:
+            stops = [self.act_button, *self._footer_widgets, self.cancel_button]
+            last = self.previousInFocusChain()
+            while last in stops:
+                last = last.previousInFocusChain()
+            stops.insert(0, last)
+        for before, after in pairwise(stops):
+            QWidget.setTabOrder(before, after)
+
+    def put_act_first(self, *, is_first: bool) -> None:
+        """Let Tab go from Cancel to the acting button first, or through the fields of the content to it."""
+        self._is_act_first = is_first
+        self._order_tab_stops()
+
+    def first_focus(self) -> QWidget:
+        """Return the widget that has the focus when the dialog opens: Cancel, so that Enter cancels. A form whose
+        acting button only leads on may return its first field.
+        """
+        return self.cancel_button
 
     def show_in_footer(self, button: KeyButton, words: TextLabel) -> None:
         """Put a further button before Cancel, and its words at the left, in place of earlier ones."""
@@ -274,7 +303,7 @@ class DialogFrame(QDialog):
             if self._veil is not None:
                 self._veil.cover_window()
             self.act_button.setEnabled(False)
-            self.cancel_button.setFocus()
+            self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
             QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_act_button)
 
     @Slot()
@@ -288,6 +317,7 @@ class DialogFrame(QDialog):
         self._ready = True
         if not self._disabled_reason and not self._is_busy:
             self.act_button.enable_button()
+        self.put_act_first(is_first=self.first_focus() is self.cancel_button and self.act_button.isEnabled())
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         radius = tokens().px("radii", "dialog")
@@ -305,8 +335,13 @@ class DialogFrame(QDialog):
             self.windowHandle().startSystemMove()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        modifiers, is_enter = event.modifiers(), event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and self.act_button.key == "Ctrl+Enter" and modifiers & Qt.KeyboardModifier.ControlModifier:
+            self.act_button.click()  # nothing happens while the button is off
+        elif is_enter:
             self._press_focused()
+        elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab) and modifiers & Qt.KeyboardModifier.ControlModifier:
+            step_tabs(self, 1 if event.key() == Qt.Key.Key_Tab else -1)
         else:
             super().keyPressEvent(event)
 

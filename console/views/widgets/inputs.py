@@ -1,9 +1,10 @@
 """Input widgets: a field with label and message, check box, radio button, drop-down list, filter chip."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QApplication,
     QCheckBox,
     QComboBox,
     QLineEdit,
@@ -170,9 +171,17 @@ class CheckBox(QCheckBox):
 
 
 class RadioButton(QRadioButton):
-    """A radio button painted with the colours of the theme."""
+    """A radio button painted with the colours of the theme. An arrow key chooses the button to which it moves, also
+    while none of the group is chosen.
+    """
 
     focus_ring = 2
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        focus = QApplication.focusWidget()
+        if isinstance(focus, RadioButton) and focus is not self and focus.group() is self.group():
+            focus.setChecked(True)
 
     def sizeHint(self) -> QSize:
         return _box_size(self)

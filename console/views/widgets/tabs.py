@@ -145,3 +145,10 @@ class Tabs(QTabBar):
             button.setArrowType(Qt.ArrowType.NoArrow)
             button.setIcon(QIcon(arrow.transformed(QTransform.fromScale(-1, 1)) if is_left else arrow))
             button.setIconSize(QSize(side, side))
+
+
+def step_tabs(root: QWidget, step: int) -> None:
+    """Show the next (1) or the previous (-1) tab of the first visible bar of tabs inside `root`, round the ends."""
+    tabs = next((bar for bar in root.findChildren(Tabs) if bar.isVisible()), None)
+    if tabs is not None and tabs.count():
+        tabs.setCurrentIndex((tabs.currentIndex() + step) % tabs.count())
