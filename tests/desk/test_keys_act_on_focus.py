@@ -165,6 +165,7 @@ def test_approvals(person: Person, acts: list[tuple[str, Ref]]) -> None:
     person.frame.show_route(ApprovalsRoute())
     page = person.page(ApprovalsPage)
     person.until(lambda: page.shown_view is not None)
+    person.rest()
     refs = [card.ref for card in page.list.cards]
     assert len(refs) > 2
     assert person.window.focusWidget() is page.list.requests

@@ -96,12 +96,16 @@ def test_no_alerts_say_so(the_look: object) -> None:
     assert page.foot.isHidden()
 
 
-def test_a_note_is_needed(the_look: object, qtbot: QtBot) -> None:
-    """Off until there are words, and says why."""
+def test_an_acknowledgement_needs_no_words(the_look: object, qtbot: QtBot) -> None:
+    """Except of the alert which it resolves, that the database went back: off until there are words, and says why."""
     page = page_of(LATE)
     qtbot.addWidget(page)
     page.show()
     dialog = AcknowledgeDialog(page.context, LATE, page)
+    assert dialog._disabled_reason == ""
+    dialog.reject()
+    went_back = replace(LATE, alert=replace(LATE.alert, rule_id="database_went_back"))
+    dialog = AcknowledgeDialog(page.context, went_back, page)
     dialog.open()
     assert dialog._disabled_reason == "Write a note."
     dialog.reason_field.edit.setPlainText("asked the shop")  # type: ignore[union-attr]  # an area

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from console.domain.error_reasons import ExceedsReason, LimitReason
-from console.domain.payments.records import Refund, RefundRequest
+from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.refunds.request_form import LOOK_ALIKE_RULE, RefundForm
@@ -37,7 +37,15 @@ class RefundsAlone:
     def acting_as(self, _name: str | None) -> Any:
         return nullcontext()
 
-    def plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
+    @property
+    def recovery(self) -> "RefundsAlone":
+        return self
+
+    def probe(self, _kind: str, _id: int, *, request_id: str | None = None) -> Payment:
+        """The provider has nothing new to say."""
+        return self.made.payment
+
+    def make_plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
         return self.made
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
