@@ -183,10 +183,11 @@ def test_a_form_that_is_off_says_why(parent: QWidget, qtbot: QtBot) -> None:
 def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
     """The acting button is off, and the bar offers to ask the provider."""
     old = payment(told_at=NOW - timedelta(hours=30))
-    dialog, _, _ = open_dialog(parent, qtbot, plan(payment=old))
+    dialog, desk, _ = open_dialog(parent, qtbot, plan(payment=old))
     assert dialog.is_answer_old
     assert dialog.probe_button.isVisible()
     assert dialog.hint.plain == "The gateway's answer is old. Probe before requesting a refund."
+    desk.made = plan()
     dialog._handle_plan(plan())
     assert not dialog.probe_button.isVisible()
     qtbot.waitUntil(dialog.act_button.isEnabled)
