@@ -187,9 +187,9 @@ class DialogFrame(QDialog):
         else:
             stops = [self.act_button, *self._footer_widgets, self.cancel_button]
             last = self.previousInFocusChain()
-            while last in stops:
+            while last is not None and last in stops:
                 last = last.previousInFocusChain()
-            stops.insert(0, last)
+            stops = [last, *stops] if last is not None else stops
         for before, after in pairwise(stops):
             QWidget.setTabOrder(before, after)
 
