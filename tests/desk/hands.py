@@ -54,12 +54,12 @@ class Person:
         """Keys as on their caps, sent to the active window: Qt decides who gets them."""
         pressed = QKeySequence(keys)[0]  # type: ignore[index]  # a sequence is; the stubs don't say so
         for _ in range(times):
-            handle = self._active().windowHandle()
+            handle = self.active().windowHandle()
             QTest.keyClick(handle, pressed.key(), pressed.keyboardModifiers())
 
     def type_in(self, text: str) -> None:
         for character in text:
-            handle = self._active().windowHandle()
+            handle = self.active().windowHandle()
             QTest.keyClick(handle, character)  # type: ignore[call-overload]  # a character will do; the stubs lack it
 
     def tab_to(self, name: str) -> None:
@@ -71,7 +71,7 @@ class Person:
             self.press("Tab")
         raise AssertionError(f"no way by Tab to {name!r}")
 
-    def _active(self) -> QWidget:
+    def active(self) -> QWidget:
         """The window that has the keyboard; when a dialog has gone, a window manager gives it back to ours."""
 
         def somebody_has() -> bool:

@@ -78,7 +78,7 @@ class Newcomer(Person):
     def sign_in(self, user: str, password: str) -> None:
         """By keyboard: the focus is where it must be."""
         form = self.form()
-        self._active()
+        self.active()
         self.until(lambda: QApplication.focusWidget() is not None)
         if not form.user.text():
             self.type_in(user)

@@ -1,8 +1,9 @@
 """What a screen reader hears: the announcements that a window sends, in the order in which they are sent."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from unittest import mock
 
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleEvent
@@ -10,10 +11,13 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessible
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One announcement: its sentence, and True if it interrupts what is being said."""
+    """One announcement: its sentence, True if it interrupts what is being said, and when it was sent (monotonic
+    seconds).
+    """
 
     sentence: str
     is_urgent: bool
+    at: float = field(default=0.0, compare=False)
 
 
 @contextmanager
@@ -25,7 +29,7 @@ def listening() -> Iterator[list[Heard]]:
     def listen(event: QAccessibleEvent) -> None:
         if isinstance(event, QAccessibleAnnouncementEvent):
             urgent = QAccessible.AnnouncementPoliteness.Assertive
-            heard.append(Heard(event.message(), event.politeness() == urgent))
+            heard.append(Heard(event.message(), event.politeness() == urgent, time.monotonic()))
         send(event)
 
     with mock.patch.object(QAccessible, "updateAccessibility", listen):

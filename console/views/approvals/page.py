@@ -1,6 +1,7 @@
 """The page of refund approvals: the list of requests, and the view in which a second person decides on one."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
@@ -11,7 +12,7 @@ from console.domain.payments.states import RefundState
 from console.domain.permissions import is_same_person
 from console.views.approvals.detail import ApprovalView, approval_badges, approval_title
 from console.views.approvals.list import ApprovalList
-from console.views.pages.base import KeyHint, Page, set_tab_order
+from console.views.pages.base import KeyHint, Page, press_or_say, set_tab_order
 from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
@@ -132,7 +133,7 @@ class ApprovalsPage(Page):
             ("W", self.withdraw, self.open_withdrawal),
         ):
             button.clicked.connect(act)
-            self.bind_key(key, button.click)
+            self.bind_key(key, partial(press_or_say, button))
         self.bind_key("P", self.probe_payment)
         self.bind_key("Ctrl+C", self._copy_summary)
         for signal in (

@@ -4,6 +4,7 @@ data.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QLayout, QVBoxLayout, QWidget
 
+from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Route
 from console.views.runtime.tasks import Failure
@@ -40,6 +42,16 @@ def set_tab_order(*stops: QWidget) -> None:
 def find_focus(window: QWidget) -> QWidget | None:
     """Return the widget of a window that has the focus; None if none has it. (Qt's stubs leave the None out.)"""
     return window.focusWidget()
+
+
+def press_or_say(button: KeyButton) -> None:
+    """Press a button by its shortcut. If the button is disabled, announce the reason that is shown beside it, because
+    a key without an effect says nothing to a person who doesn't see the button.
+    """
+    if button.isEnabled():
+        button.click()
+    elif button.isVisible():
+        announce(button, button.shown_reason, shape="square_bang", tone="care", is_kept=False)
 
 
 class HintsPanel(Surface):
@@ -229,7 +241,7 @@ class Page(QWidget):
         """Let the button's shortcut work on the whole page. Needed for a button that was made with `binds=False`,
         because such a button doesn't handle its key itself.
         """
-        self.bind_key(button.key, button.click)
+        self.bind_key(button.key, partial(press_or_say, button))
 
     # -- display
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLayout, QWidget
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderView
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
-from console.views.pages.base import KeyHint, Page, set_tab_order
+from console.views.pages.base import KeyHint, Page, press_or_say, set_tab_order
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import RecordView, ShownRecord
@@ -376,7 +376,7 @@ class RecordPage(Page, Generic[V]):
 
     def _act_by_key(self, name: str) -> None:
         """Run the action whose shortcut was typed: on the related record whose row has the focus, else on the record
-        of the page, if the button of the action is enabled.
+        of the page, if the button of the action is enabled; otherwise announce why it isn't.
         """
         row = self.tabs.focused_row()
         if isinstance(row, CreditCheck | Payment | Order | Refund):
@@ -385,6 +385,8 @@ class RecordPage(Page, Generic[V]):
         button = self.button(name)
         if button is not None and button.isEnabled():
             self.act_on_record(name)
+        elif button is not None:
+            press_or_say(button)
 
     def _act_on_row(self, name: str, row: ShownRecord) -> None:
         """Run an action on the related record whose row has the focus. An action that its row can't have is not run:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QAccessibleWidget, QApplication, QFocusFrame, QLab
 _PLAIN_CLASSES = {
     "QWidget": QAccessible.Role.Client,
     "QFrame": QAccessible.Role.Client,
+    "QScrollArea": QAccessible.Role.Client,
     "QStackedWidget": QAccessible.Role.Client,
     "QMainWindow": QAccessible.Role.Window,
     "QDialog": QAccessible.Role.Dialog,
@@ -87,6 +88,13 @@ class _VisibleWidget(QAccessibleWidget):
     def role(self) -> QAccessible.Role:
         is_plain = self._own_role == QAccessible.Role.Client
         return QAccessible.Role.Grouping if is_plain and self.widget().accessibleName() else self._own_role
+
+    def state(self) -> QAccessible.State:
+        """Return the state. A widget that passes its focus on to another one never has it itself."""
+        state = super().state()
+        if self.widget().focusProxy() is not None:
+            state.focusable = state.focused = False
+        return state
 
     def childCount(self) -> int:
         return len(visible_children(self.widget()))

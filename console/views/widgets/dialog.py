@@ -290,7 +290,9 @@ class DialogFrame(QDialog):
         for bar in bars:
             bar.mark_announced()
         shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _PLAIN_TONE)
-        announce(self, spoken_text(title, *(bar.sentence for bar in bars)), shape=shape, tone=tone)
+        sentences = [bar.sentence for bar in bars]
+        says_title = bool(sentences) and sentences[0].startswith(title)
+        announce(self, spoken_text("" if says_title else title, *sentences), shape=shape, tone=tone)
 
     @property
     def is_busy(self) -> bool:

@@ -1,0 +1,192 @@
+"""A person who works by the accessibility tree and the keyboard alone, and what they hear meanwhile."""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface
+from PySide6.QtWidgets import QApplication
+
+from console.views.widgets.notification_bars import Bar, ToastFrame
+from tests.desk.hands import Person
+from tests.support.hearing import Heard
+
+Role = QAccessible.Role
+CONTROLS = {
+    Role.Button, Role.ButtonMenu, Role.ButtonDropDown, Role.CheckBox, Role.RadioButton, Role.ComboBox,
+    Role.EditableText, Role.Link, Role.List, Role.Table, Role.PageTab, Role.PageTabList, Role.Dialog, Role.Pane,
+    Role.Grouping, Role.Heading, Role.SpinBox,
+}  # fmt: skip
+"""Roles of nodes that must have a name."""
+_MOST_TABS = 60
+_LISTS = (Role.Table, Role.List, Role.PageTabList)
+_VARIABLE = (
+    (re.compile(r", \d+$"), ""),  # the count of a queue
+    (re.compile(r"\d{4}-\d\d-\d\d"), "‹day›"),
+    (re.compile(r"\b\d\d-\d\d(?= \d\d:\d\d)"), "‹day›"),
+    (re.compile(r"\d\d:\d\d(:\d\d)?"), "‹time›"),
+    (re.compile(r"\b[0-9a-f]{4}…[0-9a-f]{4}\b"), "‹id›"),
+    (re.compile(r"\d+(\.\d)? (?=(seconds?|秒|minutes?|min|分|KB|MB|kB))"), "‹n› "),
+)
+
+
+class ShowTimes(QObject):
+    """Notes when Qt first shows each bar and toast, to be compared with when its sentence is heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[tuple[str, float]] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, Bar | ToastFrame):
+            self._note(watched)
+        return False
+
+    def _note(self, message: Bar | ToastFrame) -> None:
+        if not message.property("noted"):
+            message.setProperty("noted", True)
+            self.shown.append((message.accessibleName(), time.monotonic()))
+
+
+@dataclass
+class Blind:
+    """Works at a person's window. Every act is written to `transcript` with all that was heard until its end."""
+
+    person: Person
+    heard: list[Heard]
+    transcript: list[str] = field(default_factory=list)
+    _told: int = 0
+
+    def word(self, key: str, **facts: object) -> str:
+        """A text of the window in its language."""
+        return self.person.opening.context.translate(key, **facts)
+
+    def act(self, title: str) -> None:
+        """Begin an act of the transcript; what came since the last one belongs to that one."""
+        self.person.rest()
+        self.write_heard()
+        self.transcript += ["", f"## {title}", ""]
+
+    def press(self, keys: str, times: int = 1) -> None:
+        self.write_heard()
+        self.transcript.append(f"- keys: {keys}" + (f" ×{times}" if times > 1 else ""))
+        self.person.press(keys, times)
+
+    def types(self, text: str) -> None:
+        self.write_heard()
+        self.transcript.append(f"- types: {text}")
+        self.person.type_in(text)
+
+    def activate(self, role: QAccessible.Role, name: str) -> None:
+        """Press the node of this role and name by its action."""
+        self.find(role, name)
+        self.write_heard()
+        self.transcript.append(f"- presses: {role.name} “{_steady(name)}”")
+        actions = self.find(role, name).actionInterface()
+        assert actions is not None
+        toggles = role in (Role.RadioButton, Role.CheckBox)
+        kind = QAccessibleActionInterface
+        actions.doAction(kind.toggleAction() if toggles else kind.pressAction())
+
+    def goes_to(self, role: QAccessible.Role, name: str) -> None:
+        """Press Tab until the node of this role and name has the focus."""
+        self.find(role, name)
+        for count in range(_MOST_TABS):
+            focused = [node for node in self.nodes() if node.state().focused and node.role() == role]
+            if any(node.text(QAccessible.Text.Name).startswith(name) for node in focused):
+                if count:
+                    self.transcript.append(f"- keys: Tab ×{count}")
+                return
+            self.person.press("Tab")
+        raise AssertionError(f"no way by Tab to {role.name} {name!r}")
+
+    def find(self, role: QAccessible.Role, name: str) -> QAccessibleInterface:
+        """The visible, enabled node of this role whose name begins so, in the dialog or window that is in front."""
+
+        def found() -> QAccessibleInterface | None:
+            for node in self.nodes():
+                state = node.state()
+                if node.role() == role and not state.disabled and node.text(QAccessible.Text.Name).startswith(name):
+                    return node
+            return None
+
+        try:
+            self.person.until(lambda: found() is not None)
+        except Exception as error:
+            there = [(node.role().name, node.text(QAccessible.Text.Name)) for node in self.nodes()]
+            raise AssertionError(f"no {role.name} {name!r} that is enabled among {there}") from error
+        node = found()
+        assert node is not None
+        return node
+
+    def nodes(self) -> Iterator[QAccessibleInterface]:
+        """The nodes of the window that is in front, parents first; without hidden ones."""
+        yield from _visible(QAccessible.queryAccessibleInterface(self.person.active()))
+
+    def hears(self, beginning: str) -> str:
+        """The next sentence that begins so, once it is said."""
+
+        def said() -> Heard | None:
+            return next((one for one in self.heard[self._told :] if one.sentence.startswith(beginning)), None)
+
+        try:
+            self.person.until(lambda: said() is not None)
+        except Exception as error:
+            rest = [one.sentence for one in self.heard[self._told :]]
+            raise AssertionError(f"never heard {beginning!r}, but {rest}") from error
+        one = said()
+        assert one is not None
+        self.write_heard()
+        return one.sentence
+
+    def title_is(self, beginning: str) -> None:
+        """Once the title of the window begins so: a screen reader says it when the page changes."""
+        self.person.until(lambda: self.person.window.windowTitle().startswith(beginning))
+        self.person.rest()
+        self.write_heard()
+        self.transcript.append(f"- title: {_steady(self.person.window.windowTitle())}")
+
+    def write_heard(self) -> None:
+        progress = (self.word("bulk.told.begins"), self.word("bulk.told.here"), "BS-1: ")
+        for one in self.heard[self._told :]:
+            if one.sentence.startswith(progress):
+                continue  # how often a run reports depends on its speed
+            self.transcript.append(f"- hears{' at once' if one.is_urgent else ''}: {_steady(one.sentence)}")
+        self._told = len(self.heard)
+
+    # -- what must hold on every screen
+
+    def check_tree(self) -> None:
+        """Every control has a name, no painted word is a filler, and the keyboard is somewhere, and in one place."""
+        self.person.rest()
+        self.person.active()
+        nodes = [(node.role(), node.text(QAccessible.Text.Name), node.state()) for node in self.nodes()]
+        assert [(role.name, name) for role, name, _ in nodes if role in CONTROLS and not name] == []
+        fillers = [name for role, name, _ in nodes if role in (Role.Client, Role.NoRole) and name]
+        assert not fillers, fillers
+        focused = [(role, name) for role, name, state in nodes if state.focused]
+        own = [one for one in focused if one[0] not in _LISTS] or focused
+        assert len(own) == 1, f"focus in {focused} of {QApplication.focusWidget()} after {self.transcript[-4:]}"
+
+
+def _visible(node: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:
+    if node is None or not node.isValid() or node.state().invisible:
+        return
+    yield node
+    if node.role() == Role.Table:
+        for place in range(node.childCount()):
+            child = node.child(place)
+            if child.isValid() and child.state().focused:
+                yield child
+        return
+    for place in range(node.childCount()):
+        yield from _visible(node.child(place))
+
+
+def _steady(text: str) -> str:
+    """The text without what differs from run to run: times, days, ids, sizes."""
+    for pattern, mark in _VARIABLE:
+        text = pattern.sub(mark, text)
+    return text

@@ -1,0 +1,231 @@
+"""A day's work by the accessibility tree and the keyboard alone. What is heard is kept in `transcripts` and compared,
+so that a change of speech is seen in review. `TRANSCRIPTS=write` writes the files anew.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from tests.desk.blind import Blind, Role, ShowTimes
+from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, provider_id
+from tests.desk.seats import Seats
+from tests.support.desks import NUMBERS
+from tests.support.hearing import Heard, listening
+from tests.support.money_desks import paid
+
+TRANSCRIPTS = Path(__file__).parent / "transcripts"
+ORDER = "ORD-20261120-000123"
+LARGEST_DELAY_SECONDS = 0.3
+
+
+@pytest.fixture
+def heard() -> Iterator[list[Heard]]:
+    with listening() as sentences:
+        yield sentences
+
+
+@pytest.fixture
+def show_times(qapp: QApplication) -> Iterator[ShowTimes]:
+    watching = ShowTimes()
+    qapp.installEventFilter(watching)
+    yield watching
+    qapp.removeEventFilter(watching)
+
+
+@pytest.mark.usefixtures("embedded")
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_days_work_is_heard(
+    seats: Seats,
+    sit: Sit,
+    console: Console,
+    sandbox: Sandbox,
+    heard: list[Heard],
+    show_times: ShowTimes,
+    language: str,
+) -> None:
+    """Ten acts of a day. On every screen each control is named, no word is a filler, and one node has the focus; what
+    is shown in a bar or a toast is heard in the same moment.
+    """
+    paid(console, sandbox, ORDER, 12_000)
+    lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
+    unknown = buy_unknown(console, sandbox, NUMBERS[3])
+    person = sit()
+    person.opening.context.change_language("ja" if language == "ja" else "en")
+    person.rest()
+    QApplication.processEvents()
+    heard.clear()
+    show_times.shown.clear()
+    blind = Blind(person, heard)
+    word = blind.word
+
+    blind.act("Was it paid?")
+    blind.press("Ctrl+K")
+    blind.types(ORDER)
+    blind.hears("")
+    person.rest()
+    blind.press("Return")
+    blind.title_is(word("kind.payment"))
+    blind.check_tree()
+
+    blind.act("Ask for a refund")
+    blind.press("R")
+    blind.find(Role.EditableText, word("dialog.refund.words"))
+    blind.check_tree()
+    blind.goes_to(Role.ComboBox, word("field.reason"))
+    blind.press("Down")
+    blind.goes_to(Role.EditableText, word("dialog.refund.words"))
+    blind.types("ordered twice")
+    blind.activate(Role.Button, word("dialog.refund.review"))
+    blind.hears(word("dialog.refund.confirm", amount="¥12,000"))
+    blind.check_tree()
+    blind.activate(Role.Button, word("dialog.refund.act"))
+    blind.hears(word("dialog.refund.asked_title", id=1, amount="¥12,000"))
+    blind.hears(f"{word('kind.payment')} {ORDER}")  # the record behind the dialog has changed
+    blind.check_tree()
+    blind.press("Esc")
+    person.no_dialog()
+
+    blind.act("A second person approves it")
+    seats.become(person, "lead-b")
+    blind.press("Alt+4")
+    blind.title_is(word("screen.approvals"))
+    blind.check_tree()
+    blind.press("End")
+    blind.press("PgDown", 6)
+    blind.find(Role.Button, word("action.approve"))
+    blind.press("A")
+    blind.find(Role.Button, word("dialog.approve.act"))
+    blind.check_tree()
+    blind.activate(Role.Button, word("dialog.approve.act"))
+    blind.hears(word("dialog.approve.done"))
+    blind.check_tree()
+    blind.press("Esc")
+    person.no_dialog()
+    blind.check_tree()
+    seats.become(person, "op-a")
+
+    blind.act("Work a queue with a probe")
+    blind.press("Alt+2")
+    blind.activate(Role.PageTab, word("queue.unknown.title"))
+    blind.find(Role.Table, word("queue.unknown.title"))
+    blind.check_tree()
+    blind.press("P")
+    blind.hears(word("dialog.probe.still_unknown"))
+    blind.check_tree()
+
+    blind.act("Resolve an unknown")
+    blind.press("E")
+    blind.activate(Role.RadioButton, word("dialog.resolve.by_number"))
+    blind.goes_to(Role.EditableText, word("dialog.resolve.by_number"))
+    blind.types(str(provider_id(sandbox, unknown.corporation_number)))
+    blind.activate(Role.RadioButton, word("dialog.resolve.as_success"))
+    blind.check_tree()
+    blind.activate(Role.Button, word("dialog.resolve.act_now"))
+    blind.hears(word("dialog.resolve.done_title"))
+    blind.check_tree()
+    blind.press("Esc")
+    person.no_dialog()
+
+    blind.act("Fetch a PDF again")
+    blind.activate(Role.PageTab, word("queue.incomplete.title"))
+    blind.find(Role.Table, word("queue.incomplete.title"))
+    person.rest()
+    blind.goes_to(Role.Table, word("queue.incomplete.title"))
+    blind.press("Return")
+    blind.title_is(word("record.short", id=lacking[0].id))
+    blind.check_tree()
+    blind.press("F")
+    blind.activate(Role.Button, word("dialog.refetch.act"))
+    blind.hears(word("dialog.refetch.done_title"))
+    blind.hears(word("record.short", id=lacking[0].id))
+    blind.check_tree()
+    blind.press("Esc")
+    person.no_dialog()
+    blind.check_tree()
+
+    blind.act("Read the PDF as text")
+    blind.find(Role.Button, word("action.open_pdf"))
+    blind.press("O")
+    blind.title_is(word("pdf.title", id=lacking[0].id))
+    blind.check_tree()
+    blind.press("T")
+    blind.hears(word("pdf.text_words"))
+    person.rest()
+    text = blind.find(Role.EditableText, word("pdf.text_name")).textInterface()
+    assert text is not None
+    assert NUMBERS[0] in text.text(0, text.characterCount())
+    blind.check_tree()
+
+    blind.act("One thing done to many records")
+    blind.press("Alt+2")
+    blind.activate(Role.PageTab, word("queue.incomplete.title"))
+    person.rest()
+    blind.goes_to(Role.Table, word("queue.incomplete.title"))
+    blind.press("Ctrl+A")
+    blind.press("F")
+    blind.activate(Role.Button, word("bulk.act.refetch", n=3))
+    blind.hears(word("bulk.told.done"))
+    blind.check_tree()
+    blind.press("Esc")
+    person.no_dialog()
+
+    blind.act("A refusal")
+    buy_unknown(console, sandbox, NUMBERS[4])
+    seats.become(person, "aud-e")
+    blind.press("Alt+1")
+    blind.title_is(word("screen.home"))
+    blind.check_tree()
+    blind.press("Alt+2")
+    blind.activate(Role.PageTab, word("queue.unknown.title"))
+    blind.find(Role.StaticText, word("record.short", id=unknown.id + 1))
+    person.rest()
+    blind.goes_to(Role.Table, word("queue.unknown.title"))
+    blind.press("E")
+    blind.hears(word("act.refused"))
+    blind.check_tree()
+
+    blind.act("A number with a wrong digit")
+    blind.press("Alt+3")
+    blind.title_is(word("screen.lookup"))
+    blind.types(f"{(int(NUMBERS[0][0]) + 1) % 10}{NUMBERS[0][1:]}")
+    blind.hears(word("lookup.wrong_digit"))
+    blind.check_tree()
+
+    blind.act("The connection is lost, and comes back")
+    context = person.opening.context
+    context.update_connection_state(lost_since=context.now())
+    blind.hears(word("screen.offline"))
+    blind.check_tree()
+    context.update_connection_state(lost_since=None)
+    person.until(lambda: person.frame.toasts.visible_toasts != ())
+    blind.check_tree()
+    blind.write_heard()
+
+    delays = delays_of(show_times, heard)
+    print(f"largest delay of {len(delays)} bars and toasts in {language}: {1000 * max(delays):.1f} ms")
+    assert delays
+    assert max(delays) <= LARGEST_DELAY_SECONDS
+    compare(TRANSCRIPTS / f"day.{language}.md", blind.transcript)
+
+
+def delays_of(show_times: ShowTimes, heard: list[Heard]) -> list[float]:
+    """The seconds between the showing of each bar or toast and the announcement that has its sentence."""
+    delays = []
+    for sentence, at in show_times.shown:
+        near = [abs(one.at - at) for one in heard if sentence in one.sentence]
+        if near:
+            delays.append(min(near))
+    return delays
+
+
+def compare(file: Path, transcript: list[str]) -> None:
+    text = "\n".join(["# What is heard in a day's work", *transcript, ""])
+    if os.environ.get("TRANSCRIPTS") == "write":
+        file.write_text(text, encoding="utf-8")
+    assert text.splitlines() == file.read_text(encoding="utf-8").splitlines()
