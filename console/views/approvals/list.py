@@ -25,6 +25,7 @@ from console.domain.payments.service_results import ApprovalInbox
 from console.domain.permissions import is_same_person
 from console.views.approvals.cards import InboxCard, refund_card
 from console.views.runtime.context import WindowContext
+from console.views.runtime.parked_current import ParkedCurrent
 from console.views.runtime.routes import Ref
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
@@ -83,7 +84,7 @@ class _CardModel(QAbstractListModel):
         self.dataChanged.emit(self.index(0), self.index(len(lines) - 1))
 
 
-class RequestList(QListView):
+class RequestList(ParkedCurrent, QListView):
     """The cards under their headings. Up, Down, Home and End change the current card, which the page then shows.
 
     Signals:
