@@ -45,7 +45,7 @@ def test_a_desk_that_is_away_opens_when_it_is_back(qtbot: QtBot, console: Consol
     opening.window.show()
     qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(bars(opening)), timeout=PATIENCE_MS)
     (told,) = bars(opening)
-    assert told.accessibleName().startswith("Not opened The database can't be reached.")
+    assert told.accessibleName().startswith("Not opened. The database can't be reached.")
     qtbot.waitUntil(lambda: len(tries) >= 3, timeout=PATIENCE_MS)
     assert opening.controller is None
     assert bars(opening) == [told]
