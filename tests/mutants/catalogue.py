@@ -23,6 +23,7 @@ from tests.mutants.on_harms import ON_HARMS
 from tests.mutants.on_refunds import ON_REFUNDS
 from tests.mutants.on_request_ids import ON_REQUEST_IDS
 from tests.mutants.on_servers import ON_SERVERS
+from tests.mutants.on_telling import ON_TELLING
 
 MUTANTS: tuple[Mutant, ...] = (
     *ON_SERVERS,
@@ -30,6 +31,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *ON_REQUEST_IDS,
     *ON_REFUNDS,
     *ON_EDGES,
+    *ON_TELLING,
     *ON_HARMS,
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
     Mutant(

@@ -24,6 +24,7 @@ from tests.soak import (
     money,
     refunds,
     rubbish,
+    telling,
     worker_memory,
 )
 from tests.soak.held import RUNS as HELD
@@ -220,6 +221,7 @@ DEMANDS: tuple[Demand, ...] = (
     *refunds.DEMANDS,
     *asking.DEMANDS,
     *rubbish.DEMANDS,
+    *telling.DEMANDS,
     *bulk.DEMANDS,
     *feed_latency.DEMANDS,
     *worker_memory.DEMANDS,

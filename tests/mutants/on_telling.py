@@ -1,0 +1,63 @@
+"""Seeded bugs in what the screens say of a record: the untrue sentences of an earlier window, put back."""
+
+from tests.mutants.mutant import Change, Mutant
+
+_PAYMENTS, _DECIDABLE = "console/domain/explanations/payments.py", "console/domain/recovery/decidable.py"
+_SIDES, _RELATED = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
+_HISTORIES = ("tests/stateful/test_told_histories.py",)
+
+
+def _mutant(name: str, file: str, old: str, new: str) -> Mutant:
+    return Mutant(name, (Change(file, old, new),), _HISTORIES, "")
+
+
+ON_TELLING: tuple[Mutant, ...] = (
+    _mutant(
+        "an order that is not covered is advised to be moved",
+        _PAYMENTS,
+        "    if order is not None and not is_order_covered(list_order_payments(record), order):\n",
+        "    if order is None and not is_order_covered(list_order_payments(record), order):\n",
+    ),
+    _mutant(
+        "an unknown purchase was not bought",
+        _DECIDABLE,
+        '        return "bought_perhaps"\n    if check.credit_check_id is None:\n',
+        '        return "not_bought"\n    if check.credit_check_id is None:\n',
+    ),
+    _mutant(
+        "nothing to do while a refund waits for approval",
+        _PAYMENTS,
+        "    if pending_refund is not None:\n        return _explain_pending_refund(pending_refund, facts)\n",
+        "",
+    ),
+    _mutant(
+        "nothing to do while a refund is unknown",
+        _PAYMENTS,
+        "    if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:\n",
+        "    if pending_refund is not None and pending_refund.id < 0:\n",
+    ),
+    _mutant(
+        "a refund shows its payment's state as its own",
+        _SIDES,
+        "        state=refund.state.value,\n",
+        "        state=payment.state.value,\n",
+    ),
+    _mutant(
+        "a list doesn't know of refunds",
+        _RELATED,
+        "                refunds=payment_refunds,\n",
+        "",
+    ),
+    _mutant(
+        "a second refund is advised while one is open",
+        _PAYMENTS,
+        "    if pending_refund is not None:\n        return _step_of_refund(pending_refund, facts)\n",
+        "",
+    ),
+    _mutant(
+        "a refund is advised although none can be requested",
+        _PAYMENTS,
+        "    if relations.refund_refusal is not None:\n",
+        "    if relations.refund_refusal is None and record.id < 0:\n",
+    ),
+)
