@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.cli.json_output import views as json_views
 from console.domain.explanations.records import explain_record
-from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.records import OrderState, Payment, Refund, RefundRequest
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, PurchaseRequest
@@ -29,9 +29,21 @@ from tests.support.choice_stage import MINOR, Stage, ending
 HAPPENED = frozenset(
     {"done", "awaiting", "outcome_unknown", "provider_unreachable", "provider_refused", "evidence_mismatch"}
 )
-"""Endings of an act that no rule has refused: it was done, or a provider was asked and said what nobody could know."""
+"""Endings of an act that no rule has refused: it was done, or a provider was asked and said what was not knowable."""
 DESKS_PEOPLE = ("op-a", "lead-b")
-_WORDS_OF_A_KNOWN_END = ("verdict.complete", "verdict.error", "verdict.payment_complete", "verdict.payment_failed")
+_REASONS_OF_A_PERSON = frozenset(
+    f"reason.{name}"
+    for name in (
+        "role",
+        "may_not_buy",
+        "own_first_half",
+        "other_proposal",
+        "refund_own",
+        "refund_approved_by_you",
+        "provider_says_otherwise",
+    )
+)
+"""Reasons for which one person can't act, but another one may; and what the provider said a moment ago."""
 REFUND_BEHAVIOURS = ("completes", "silent_after", "silent_before", "refuses", "accepts")
 
 
@@ -67,6 +79,7 @@ def check_told(stage: Stage, told: Told) -> Any:
     _check_places_agree(view, row, page, now)
     _check_unknown(view, page)
     _check_nothing_contradicts(view, page)
+    _check_advice(view, page)
     _check_age(told, row)
     return view
 
@@ -132,6 +145,13 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
         assert view.sides[0].minor == -record.amount_minor
 
 
+def _check_advice(view: Any, page: Explanation) -> None:
+    """What is advised is not refused by a rule about the facts."""
+    advised = next((action for action in view.actions if action.action == page.next_step.action), None)
+    if advised is not None and not advised.allowed:
+        assert advised.reason in _REASONS_OF_A_PERSON, (advised, page)
+
+
 def _check_age(told: Told, row: Any) -> None:
     """Since when a state holds doesn't change while the state is the same."""
     key = (row.state, getattr(row, "certainty", None))
@@ -177,12 +197,12 @@ def _resolve(stage: Stage, person: str, kind: str, view: Any) -> str:
 
 def _buy(stage: Stage, person: str, _kind: str, view: Any) -> str:
     request = PurchaseRequest(view.record.corporation_number, view.record.client_id)
-    return stage.by(person, lambda: ending(lambda: stage.console.credit_checks.purchase(request)))
+    return str(stage.by(person, lambda: ending(lambda: stage.console.credit_checks.purchase(request))))
 
 
 def _approve(stage: Stage, _person: str, _kind: str, view: Any) -> str:
     refund_id = view.record.id
-    return stage.by("lead-b", lambda: ending(lambda: stage.console.refunds.approve(refund_id)))
+    return str(stage.by("lead-b", lambda: ending(lambda: stage.console.refunds.approve(refund_id))))
 
 
 _FOLLOWED: dict[str, Callable[[Stage, str, str, Any], str]] = {
@@ -240,7 +260,11 @@ class PaymentHistory:
     def _request_refund(self, draw: Callable[[Any], Any]) -> str:
         amount = str(draw(st.sampled_from((100, 300, MINOR))))
         request = RefundRequest(self.payment.id, amount, "returned", intended_repeat=True)
-        return self.stage.by("op-a", lambda: ending(lambda: self.stage.console.refunds.request(request)))
+        return str(self.stage.by("op-a", lambda: ending(lambda: self.stage.console.refunds.request(request))))
+
+    def _refund(self, draw: Callable[[Any], Any]) -> str:
+        """Requested, approved and sent at once."""
+        return f"{self._request_refund(draw)}, {self._approve_refund(draw)}"
 
     def _approve_refund(self, draw: Callable[[Any], Any]) -> str:
         behaviour = draw(st.sampled_from(REFUND_BEHAVIOURS))
@@ -293,17 +317,20 @@ class PaymentHistory:
 
 
 PAYMENT_ACTS = (
-    "shop_changes", "provider_says", "probe", "move_order", "request_refund", "approve_refund", "reject_refund",
-    "withdraw_refund", "probe_refund", "resolve_payment", "follow_advice", "follow_refund_advice",
+    "refund", "refund", "follow_advice", "shop_changes", "shop_changes", "provider_says", "probe", "move_order",
+    "request_refund", "approve_refund", "reject_refund", "withdraw_refund", "probe_refund", "resolve_payment",
+    "follow_advice", "follow_refund_advice",
 )  # fmt: skip
+BEGUN_STATES = tuple(state for state in PaymentState if state is not PaymentState.CALLBACK_RECEIVED)
+"""States in which a payment can be put without the notice that belongs to it."""
 CHECK_ACTS = ("probe", "refetch", "resolve.success", "resolve.error", "buy", "follow_advice")
 
 
 def live_payment(stage: Stage, draw: Callable[[Any], Any], tally: Counter[str]) -> None:
     """A payment in a drawn state, and up to five acts on it; after each all must be told as it is."""
-    state = draw(st.sampled_from((PaymentState.COMPLETED, PaymentState.COMPLETED, *PaymentState)))
+    state = draw(st.sampled_from((*[PaymentState.COMPLETED] * 10, *BEGUN_STATES)))
     said = draw(st.sampled_from((ProviderStatement.PAID, ProviderStatement.NOTHING, *ProviderStatement)))
-    unknown = state not in PAID_STATES and draw(st.booleans())
+    unknown = state in WAITING_STATES | ENDED_UNPAID_STATES and draw(st.booleans())
     history = PaymentHistory(stage, stage.payment(state, said, unknown=unknown))
     history.check()
     for act in draw(st.lists(st.sampled_from(PAYMENT_ACTS), min_size=1, max_size=5)):

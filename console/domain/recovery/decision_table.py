@@ -381,8 +381,8 @@ _UNANSWERABLE_PROBE_REASONS = frozenset(
 
 def allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     """Return the action `name` of a screen, and whether it is possible now, by the rules of this table. The action
-    `resolve` is possible if the record can be decided in any way; otherwise it has the reason of the first of its
-    choices, unless another one says that the outcome is known.
+    `resolve` is possible if the record can be decided in any way; otherwise it has the reason that tells most: the
+    person has proposed a decision, something is running, the outcome is known, or that of the first choice.
     """
     rows = [row.what for row in RULES_OF_KIND[kind_of(facts.record)]]
     choices = [find_choice(facts, what) for what in rows if what == name or what.startswith(f"{name}.")]
@@ -391,8 +391,9 @@ def allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
         return AllowedAction(name, True)
     if name == "probe" and choices[0].reason in _UNANSWERABLE_PROBE_REASONS:
         return AllowedAction(name, True)  # to ask is always free; the answer says that nobody can be asked
-    known = next((choice for choice in choices if choice.reason == "reason.outcome_known"), None)
-    refused = known or choices[0]
+    by_reason = {choice.reason: choice for choice in reversed(choices)}
+    telling = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}", "reason.outcome_known")
+    refused = next((by_reason[reason] for reason in telling if reason in by_reason), choices[0])
     return AllowedAction(name, False, refused.reason, refused.facts)
 
 
