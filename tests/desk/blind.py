@@ -93,11 +93,11 @@ class Blind:
     def goes_to(self, role: QAccessible.Role, name: str) -> None:
         """Press Tab until the node of this role and name has the focus."""
         self.find(role, name)
-        for count in range(_MOST_TABS):
+        self.write_heard()
+        self.transcript.append(f"- goes by Tab to: {role.name} “{_steady(name)}”")
+        for _ in range(_MOST_TABS):
             focused = [node for node in self.nodes() if node.state().focused and node.role() == role]
             if any(node.text(QAccessible.Text.Name).startswith(name) for node in focused):
-                if count:
-                    self.transcript.append(f"- keys: Tab ×{count}")
                 return
             self.person.press("Tab")
         raise AssertionError(f"no way by Tab to {role.name} {name!r}")
