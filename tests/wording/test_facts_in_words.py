@@ -53,7 +53,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "COMPLETED 251000 INR": ("COMPLETED ₹2,510.00", "COMPLETED ₹2,510.00"),
     "251000 INR": ("₹2,510.00", "₹2,510.00"),
     "33000 JPY": ("¥33,000", "¥33,000"),
-    "http_404": ("記録なし、HTTP 404", "not found (HTTP 404)"),
+    "http_404": ("記録なし、HTTP 404", "not found, HTTP 404"),
     "success": ("購入済", "Bought"),
     "at most 500000 JPY": ("上限 ¥500,000", "at most ¥500,000"),
     "1500 of 5500 JPY": ("¥5,500 のうち ¥1,500", "¥1,500 of ¥5,500"),
