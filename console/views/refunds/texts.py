@@ -16,7 +16,7 @@ from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_r
 from console.views.widgets.buttons import LinkButton
 from console.wording import catalogue as wording
 
-LARGE_TEXT_SCALE = 1.4
+LARGE_TEXT_SCALE = 1.2
 """Text scale from which `side_by_side` puts widgets one below the other."""
 
 
