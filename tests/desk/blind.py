@@ -58,6 +58,7 @@ class Blind:
     heard: list[Heard]
     transcript: list[str] = field(default_factory=list)
     _told: int = 0
+    _since: int = 0
 
     def word(self, key: str, **facts: object) -> str:
         """A text of the window in its language."""
@@ -67,6 +68,7 @@ class Blind:
         """Begin an act of the transcript; what came since the last one belongs to that one."""
         self.person.rest()
         self.write_heard()
+        self._since = len(self.heard)
         self.transcript += ["", f"## {title}", ""]
 
     def press(self, keys: str, times: int = 1) -> None:
@@ -126,10 +128,10 @@ class Blind:
         yield from _visible(QAccessible.queryAccessibleInterface(self.person.active()))
 
     def hears(self, beginning: str) -> str:
-        """The next sentence that begins so, once it is said."""
+        """The sentence of this act that begins so, once it is said."""
 
         def said() -> Heard | None:
-            return next((one for one in self.heard[self._told :] if one.sentence.startswith(beginning)), None)
+            return next((one for one in self.heard[self._since :] if one.sentence.startswith(beginning)), None)
 
         try:
             self.person.until(lambda: said() is not None)
