@@ -228,9 +228,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "a renewal may come before the end",
         (
             Change(
-                CHECKS,
-                "if live.expired_at is None or live.expired_at > self._context.now():",
-                "if live.expired_at is None:",
+                "console/domain/recovery/decidable.py",
+                "return check.expired_at is not None and check.expired_at <= now",
+                "return check.expired_at is not None",
             ),
         ),
         (RACES,),

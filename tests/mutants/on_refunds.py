@@ -4,7 +4,7 @@ from tests.mutants.mutant import UNFENCED, Change, Mutant
 
 _MONEY, _SUBMITTING = "console/store/payments/balances.py", "console/services/refunds/submit.py"
 _KEY = "console/services/refunds/idempotency_key.py"
-_VOTING, _PROBING = "console/services/refunds/approval.py", "console/services/refunds/probe.py"
+_DECIDABLE, _PROBING = "console/domain/recovery/decidable.py", "console/services/refunds/probe.py"
 _AT_ONCE = "tests/races/test_requests_at_once.py"
 _SILENCES = "tests/races/test_silences.py"
 _LATE = (f"{_SILENCES}::test_effects_that_come_late",)
@@ -102,7 +102,13 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what arrived after all may be withdrawn",
-        (Change(_VOTING, "if refund.work.reason in refund_rules.CONTRADICTED_REASONS:", "if False:"),),
+        (
+            Change(
+                _DECIDABLE,
+                'return "refund_contradicted" if refund.work.reason in CONTRADICTED_REASONS else None',
+                "return None",
+            ),
+        ),
         ("tests/crash/test_refund_late_effects.py",),
     ),
     Mutant(
@@ -140,9 +146,9 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a maker may approve",
         (
             Change(
-                _VOTING,
-                "for earlier_person in (refund.maker, *refund.checkers):",
-                "for earlier_person in refund.checkers:",
+                _DECIDABLE,
+                "if person is not None and is_same_person(person, refund.maker):",
+                "if False:",
             ),
         ),
         (_VOTES,),
@@ -163,9 +169,9 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "who approves twice counts as two",
         (
             Change(
-                _VOTING,
-                "for earlier_person in (refund.maker, *refund.checkers):",
-                "for earlier_person in (refund.maker,):",
+                _DECIDABLE,
+                "any(is_same_person(person, checker) for checker in refund.checkers)",
+                "False",
             ),
             Change(
                 "console/store/refunds/approvals.py",

@@ -5,10 +5,11 @@ from tests.mutants.mutant import Change, Mutant
 _PAYMENTS, _DECIDABLE = "console/domain/explanations/payments.py", "console/domain/recovery/decidable.py"
 _SIDES, _RELATED = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
 _HISTORIES = ("tests/stateful/test_told_histories.py",)
+_RULES = ("tests/domain/explanations/test_payments.py",)
 
 
-def _mutant(name: str, file: str, old: str, new: str) -> Mutant:
-    return Mutant(name, (Change(file, old, new),), _HISTORIES, "")
+def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _HISTORIES) -> Mutant:
+    return Mutant(name, (Change(file, old, new),), tests, "")
 
 
 ON_TELLING: tuple[Mutant, ...] = (
@@ -53,11 +54,13 @@ ON_TELLING: tuple[Mutant, ...] = (
         _PAYMENTS,
         "    if pending_refund is not None:\n        return _step_of_refund(pending_refund, facts)\n",
         "",
+        _RULES,
     ),
     _mutant(
         "a refund is advised although none can be requested",
         _PAYMENTS,
         "    if relations.refund_refusal is not None:\n",
         "    if relations.refund_refusal is None and record.id < 0:\n",
+        _RULES,
     ),
 )

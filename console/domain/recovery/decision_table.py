@@ -382,18 +382,26 @@ _UNANSWERABLE_PROBE_REASONS = frozenset(
 def allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     """Return the action `name` of a screen, and whether it is possible now, by the rules of this table. The action
     `resolve` is possible if the record can be decided in any way; otherwise it has the reason that tells most: the
-    person has proposed a decision, something is running, the outcome is known, or that of the first choice.
+    person has proposed a decision, something is running, that of the proposed decision, the outcome is known, or that
+    of the first choice.
     """
-    rows = [row.what for row in RULES_OF_KIND[kind_of(facts.record)]]
-    choices = [find_choice(facts, what) for what in rows if what == name or what.startswith(f"{name}.")]
+    every = RULES_OF_KIND[kind_of(facts.record)]
+    rows = [row for row in every if row.what == name or row.what.startswith(f"{name}.")]
+    choices = [_make_choice(row, facts) for row in rows]
     possible = next((choice for choice in choices if choice.allowed), None)
     if possible is not None:
         return AllowedAction(name, True)
     if name == "probe" and choices[0].reason in _UNANSWERABLE_PROBE_REASONS:
+        if facts.person is not None and not has_right(facts.person, "probe"):
+            return AllowedAction(name, False, "reason.role", {"needs": choices[0].who})
         return AllowedAction(name, True)  # to ask is always free; the answer says that nobody can be asked
     by_reason = {choice.reason: choice for choice in reversed(choices)}
-    telling = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}", "reason.outcome_known")
-    refused = next((by_reason[reason] for reason in telling if reason in by_reason), choices[0])
+    telling = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
+    proposed = [choice for row, choice in zip(rows, choices, strict=True) if _is_second(row, facts)]
+    refused = next(
+        (by_reason[reason] for reason in telling if reason in by_reason),
+        proposed[0] if proposed else by_reason.get("reason.outcome_known", choices[0]),
+    )
     return AllowedAction(name, False, refused.reason, refused.facts)
 
 

@@ -29,6 +29,7 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.lease import lease_name
 from console.services.refunds.request import make_seen_facts
 from console.services.refunds.rules import RefundFacts
+from console.store.database.instants import current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
 from console.store.records import evidence
@@ -80,11 +81,12 @@ class RefundViews:
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             open_refunds = refunds.waiting_for_decision(conn, MOST_INBOX_ROWS)
+            server_now = current_time(conn, self._context.now())
         may_decide = person is not None and has_right(person, "refund_approve")
         decidable = tuple(
             refund
             for refund in open_refunds
-            if may_decide and person is not None and _may_decide(refund, person, self._context.now())
+            if may_decide and person is not None and _may_decide(refund, person, server_now)
         )
         return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
 
@@ -96,6 +98,7 @@ class RefundViews:
         refund_facts = refund_rules.read_facts(context, conn, payment, refund.maker)
         facts_at_request, stored_hits = _read_facts_at_request(conn, refund_id)
         holder = leases.holder_of(conn, lease_name(payment.id))
+        server_now = current_time(conn, now)
         return RefundView(
             record=refund,
             explanation=explain_refund(refund, now),
@@ -121,7 +124,7 @@ class RefundViews:
             evidence=evidence.of_subject(conn, KIND, refund_id),
             actions=(
                 *self._read_actions(conn, KIND, refund_id, person, ("probe", "resolve")),
-                *(self._make_action(name, refund, person, holder) for name in _ACTIONS),
+                *(self._make_action(name, refund, person, holder, server_now) for name in _ACTIONS),
             ),
             holder=holder,
             awaiting="second_person" if relations.awaits_second_person else None,
@@ -137,13 +140,19 @@ class RefundViews:
         return refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)
 
     def _make_action(
-        self, name: str, refund: Refund, person: Person | None, holder: LeaseHolder | None
+        self,
+        name: str,
+        refund: Refund,
+        person: Person | None,
+        holder: LeaseHolder | None,
+        server_now: datetime,
     ) -> AllowedAction:
-        """Return the action `name`, and whether the person may run it now; if not, with the reason. The service that
-        runs the action checks this again.
+        """Return the action `name`, and whether the person may run it at `server_now`; if not, with the reason. The
+        service that runs the action checks this again. The time is the database server's, as in the service: this
+        computer's clock may be wrong.
         """
         right = _ACTIONS[name]
-        reason, facts = self._refusal_reason(name, refund, person)
+        reason, facts = self._refusal_reason(name, refund, person, server_now)
         if reason is None and holder is not None and name == "submit":
             reason, facts = ErrorCode.IN_PROGRESS, {"holder": holder.operator, "since": holder.since}
         if reason is not None:
@@ -153,13 +162,13 @@ class RefundViews:
         return AllowedAction(name, True)
 
     def _refusal_reason(
-        self, name: str, refund: Refund, person: Person | None
+        self, name: str, refund: Refund, person: Person | None, server_now: datetime
     ) -> tuple[str | None, Mapping[str, object]]:
         if name in ("approve", "reject"):
             relations = refund.relations or RefundRelations()
             rule_reason = relations.approval_refusal if name == "approve" else None
             own_name = person.name if person is not None else None
-            reason = find_decision_refusal(refund, own_name, self._context.now(), is_approval=name == "approve")
+            reason = find_decision_refusal(refund, own_name, server_now, is_approval=name == "approve")
             return reason or rule_reason, {"maker": refund.maker}
         if name == "withdraw":
             return find_withdrawal_refusal(refund, person.name if person is not None else None), {

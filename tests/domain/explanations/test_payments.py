@@ -8,8 +8,8 @@ import pytest
 from console.domain.explanations.payments import explain_order, explain_payment, may_be_reversed_until
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, PaymentRelations
-from console.domain.payments.states import PaymentState
+from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, PaymentRelations, Refund
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -219,3 +219,23 @@ def test_the_facts_of_an_order() -> None:
     )
     young = explain_order(replace(ORDER, state_since=None, total_minor=-1), NOW).facts
     assert (young["since"], young["age"], young["total"]) == (None, None, Money(0, "JPY"))
+
+
+# What is advised about refunds
+
+REVIEWED = replace(DONE, work=person("paid_twice"))
+OPEN_REFUND = Refund(
+    9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1
+)  # fmt: skip
+
+
+def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
+    """With an open refund the next step is that one; where the rules refuse any, nothing is to be pressed."""
+    free = explain_payment(replace(REVIEWED, relations=PaymentRelations(ORDER)), NOW).next_step
+    assert (free.code, free.action) == ("next.payment_refund_second", "refund")
+    waiting = PaymentRelations(ORDER, refunds=(OPEN_REFUND,), refund_refusal="refund_count")
+    followed = explain_payment(replace(REVIEWED, relations=waiting), NOW).next_step
+    assert (followed.code, followed.command) == ("next.payment_refund_requested", "support-console show refund 9")
+    refused = PaymentRelations(ORDER, refund_refusal="refund_window")
+    off = explain_payment(replace(REVIEWED, relations=refused), NOW).next_step
+    assert (off.code, off.action) == ("next.payment_refund_off", None)

@@ -132,12 +132,12 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
 
 
 def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: LedgerVendor) -> None:
-    """What was not bought can't be re-fetched, and no payment can be; nobody is asked."""
+    """What was perhaps not bought can't be re-fetched; nobody is asked."""
     chosen = unknown_checks(console, 2)
     run = console.bulk.freeze("refetch", chosen)
-    assert [row.reason for row in console.bulk.dry_run(run.id).rows] == ["not_bought", "not_bought"]
+    assert [row.reason for row in console.bulk.dry_run(run.id).rows] == ["bought_perhaps", "bought_perhaps"]
     console.bulk.run(run.id)
-    assert results(console, run.id) == [("refused", "not_bought")] * 2
+    assert results(console, run.id) == [("refused", "bought_perhaps")] * 2
     assert not vendor.asked
 
 
