@@ -11,7 +11,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, LeaseHolder, Operation
-from console.domain.recovery.records import Choice
+from console.domain.recovery.records import Choice, WaitingProposal
 from console.domain.service_results import FeedMark, QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
 from console.domain.timeline import TimelinePage
@@ -23,6 +23,7 @@ from console.services.credit_checks.resolve import PurchaseDecisions
 from console.services.credit_checks.view import CreditCheckViews
 from console.services.evidence.pack import EvidencePacks, PackWritten
 from console.services.evidence.timeline import TimelineService
+from console.services.guarded import second_person
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
@@ -113,6 +114,10 @@ class RecoveryService:
     def list_takes(self) -> tuple[Take, ...]:
         """Return the takes of records that have not ended, oldest first. Raises not_allowed."""
         return self._queues.list_takes()
+
+    def list_proposals(self) -> tuple[WaitingProposal, ...]:
+        """Return the proposed outcomes that wait for a second person, oldest first. Raises not_allowed."""
+        return second_person.list_open_proposals(self._context)
 
     def read_changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
         """Return the present position in the change feed for the next call, and kind and id of the records that have

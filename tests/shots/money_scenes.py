@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from console.domain.payments.service_results import RefundView
+from console.domain.records import CreditCheck
 from console.services.alerts.evaluate import AlertRules
 from console.services.payments import timeout_start
 from console.services.process.context import WORKER, act_as
@@ -13,6 +15,7 @@ from console.store.database.engine import Transaction
 from console.store.tasks import sagas
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.alerts.page import AlertsPage
+from console.views.approvals.cards import PROPOSAL
 from console.views.approvals.page import ApprovalsPage
 from console.views.money.order_page import OrderPage
 from console.views.money.payment_page import PaymentPage
@@ -161,6 +164,26 @@ def approvals(stage: Stage) -> None:
     stage.shoot("approvals-own")
 
 
+def proposals(stage: Stage) -> None:
+    """Two proposed outcomes: one that the approver can confirm, and the approver's own."""
+    recovery = stage.desk.console.recovery
+    unknown = (item.record for item in recovery.read_queue("unknown").items)
+    check = next(record for record in unknown if isinstance(record, CreditCheck))
+    refund_id = stage.desk.console.payments.read_payment(stage.desk.paid("refund_unknown")[-1].id).refunds[0].id
+    recovery.resolve("refund", refund_id, "failed", "not in the gateway's list of refunds")
+    with stage.desk.console.acting_as("lead-b"):
+        recovery.resolve("credit-check", check.id, "error", "not in their list")
+    stage.opening.context.change_operator("lead-b")
+    stage.go(ApprovalsRoute())
+    page = stage.find(ApprovalsPage)
+    page.list.go_to(next(card.ref for card in page.list.cards if card.ref[0] == PROPOSAL))
+    stage.shoot("approvals-proposal")
+    QTest.keyClick(page.list.requests, Qt.Key.Key_Return)
+    stage.shoot("approvals-proposal-record")
+    stage.opening.context.change_operator("op-a")
+    stage.settle()
+
+
 def resolve_money(stage: Stage) -> None:
     payment = stage.desk.paid("refund_unknown")[-1]
     stage.go(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
@@ -198,5 +221,6 @@ MONEY: Mapping[str, Scene] = {
     "money_lists": money_lists,
     "refund_dialog": refund_dialog,
     "approvals": approvals,
+    "proposals": proposals,
     "resolve_money": resolve_money,
 }

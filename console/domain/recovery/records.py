@@ -58,6 +58,28 @@ class OpenProposal:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingProposal:
+    """A proposal of `person` from the instant `since` that a record has the state `state`; it waits for a second
+    person.
+
+    - `id`: the id of the proposal; `kind` and `record_id` are those of the record. For an operation whose row is
+      lost, the kind is "operation" and `record_id` is the id of the operation.
+    - `payment_number`: our number of the payment, if the record is a payment.
+    - `refusal`: the reason for which the acting person can't be the second person: `own_first_half` or `role`; None
+      if the person can.
+    """
+
+    id: int
+    kind: str
+    record_id: str
+    payment_number: str | None
+    state: str
+    person: str
+    since: datetime
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChoiceFacts:
     """All facts that the rules of the decision table use.
 

@@ -1,17 +1,21 @@
 """Decisions of two people about an unknown outcome: the first person proposes, the second person settles."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.domain.audit_actions import AuditAction
 from console.domain.error_details import NotAllowed, Record
 from console.domain.error_reasons import MismatchReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import has_right, is_same_person
+from console.domain.records import Person
+from console.domain.recovery.records import WaitingProposal
 from console.services.process.context import ServiceContext, require_confirmation
 from console.store.database.engine import Transaction
 from console.store.records import evidence
 from console.store.refunds import approvals
+
+MOST_PROPOSALS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,26 @@ def decide(
     approvals.insert_proposal(tx.conn, kind, subject_id, decision.target, decision.person, proof_id, now)
     context.record_audit(tx, AuditAction(f"{kind}.resolve_proposed"), subject_id, propose(proof_id), kind=kind)
     return True
+
+
+def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
+    """Return the proposals that wait for a second person, oldest first, and for each whether the acting person can be
+    the second person. Raises not_allowed if the acting person may not read.
+    """
+    with context.database.read() as conn:
+        person = context.find_reading_person(conn)
+        proposals = approvals.list_open_proposals(conn, MOST_PROPOSALS)
+    return tuple(replace(proposal, refusal=_find_refusal(person, proposal.person)) for proposal in proposals)
+
+
+def _find_refusal(person: Person | None, proposer: str) -> str | None:
+    """Return the reason for which `_require_second` refuses this person: `own_first_half` or `role`; None if it
+    doesn't.
+    """
+    if person is not None and is_same_person(person.name, proposer):
+        return "own_first_half"
+    may_decide = person is not None and has_right(person, "resolve") and has_right(person, "resolve_second")
+    return None if may_decide else "role"
 
 
 def _require_second(context: ServiceContext, decision: PersonDecision, proposer: str) -> None:

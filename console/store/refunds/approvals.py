@@ -4,11 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, cast, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from console.store.database.instants import to_naive_utc
+from console.domain.recovery.records import WaitingProposal
+from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.core import approvals
+from console.store.schema.payments import payments
 
 RESOLVE_ACTION, APPROVE_ACTION = "resolve", "refund.approve"
 REFUND_KIND = "refund"
@@ -16,6 +18,15 @@ _t = approvals.c
 _IS_OPEN_PROPOSAL = (_t.action == RESOLVE_ACTION, _t.closed_at.is_(None))
 _AWAITED_SUBJECTS_QUERY = select(_t.subject_id).where(
     _t.subject_kind == bindparam("kind"), _t.subject_id.in_(bindparam("ids", expanding=True)), *_IS_OPEN_PROPOSAL
+)
+# The index of `vote_of` leads to the rows that aren't votes. There is no index in the order of time: with one, a
+# server could read all votes in that order.
+_OPEN_PROPOSALS_QUERY = (
+    select(_t.id, _t.subject_kind, _t.subject_id, payments.c.merchant_payment_id, _t.proposed, _t.person, _t.at)
+    .select_from(approvals)
+    .outerjoin(payments, and_(_t.subject_kind == "payment", payments.c.id == cast(_t.subject_id, BigInteger)))
+    .where(_t.vote_of.is_(None), *_IS_OPEN_PROPOSAL)
+    .order_by(_t.at, _t.id)
 )
 _VOTES_QUERY = select(_t.id, _t.vote_of, _t.person).where(_t.vote_of.in_(bindparam("ids", expanding=True)))
 _INSERT_VOTE = insert(approvals)
@@ -28,6 +39,17 @@ class Proposal:
     id: int
     proposed: str
     person: str
+
+
+def list_open_proposals(conn: Connection, limit: int) -> tuple[WaitingProposal, ...]:
+    """Return at most `limit` proposals about records of every kind that wait for a second person, oldest first."""
+    return tuple(
+        WaitingProposal(
+            row.id, row.subject_kind, row.subject_id, row.merchant_payment_id, row.proposed, row.person,
+            to_aware_utc(row.at),
+        )
+        for row in conn.execute(_OPEN_PROPOSALS_QUERY.limit(limit))
+    )  # fmt: skip
 
 
 def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | None:

@@ -11,6 +11,7 @@ from console.domain.desk_requests import LeftoverCredentials
 from console.domain.errors import ErrorCode
 from console.domain.service_results import FeedMark, TaskRun
 from console.domain.setting_problems import SettingProblem
+from console.views.approvals.arrivals import describe_arrived, find_arrived
 from console.views.runtime.context import WindowContext, WorkCounts
 from console.views.runtime.tasks import Failure
 
@@ -130,32 +131,39 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_work_counts(self) -> None:
-        """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds that wait for
-        a decision, and of unacknowledged alerts; store them in the context as WorkCounts.
+        """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and
+        proposals that wait for a decision, and of unacknowledged alerts; store them in the context as WorkCounts.
         """
         if not self._begin_call("standing"):
             return
-        now, may_decide = self._context.now(), not self._context.missing_right_text("refund_approve")
+        now, person = self._context.now(), self._context.operator
+        may_decide = not self._context.missing_right_text("refund_approve")
+        may_confirm = not self._context.missing_right_text("resolve_second")
 
         def read(services: "Console") -> WorkCounts:
-            decision_count = len(services.refunds.read_inbox().to_decide) if may_decide else 0
+            refunds = services.refunds.read_inbox().to_decide if may_decide else ()
+            proposals = services.recovery.list_proposals() if may_confirm else ()
             counts, unfinished = services.recovery.count_queues(), services.recovery.list_unfinished()
             lost_count = services.alerts.count_lost_operations()
             return WorkCounts(
                 counts,
                 unfinished,
                 now,
-                decision_count,
+                (*refunds, *(proposal for proposal in proposals if not proposal.refusal)),
                 services.alerts.count_unacknowledged(),
                 services.bulk.count_unfinished(),
                 lost_count,
+                person,
             )
 
         self._context.run_read(read, self._handle_work_counts, self._handle_work_counts_failure, owner=self)
 
     def _handle_work_counts(self, work_counts: WorkCounts) -> None:
         self._running_kinds.discard("standing")
+        arrived = find_arrived(self._context.work_counts, work_counts)
         self._context.store_work_counts(work_counts)
+        if arrived and work_counts.person == self._context.operator:
+            self._context.toast_requested.emit(describe_arrived(arrived, self._context))
 
     def _handle_work_counts_failure(self, failure: Failure) -> None:
         self._running_kinds.discard("standing")

@@ -279,8 +279,8 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _show_counts(self) -> None:
-        """Show counts in the sidebar: the number of records that need review, of refunds that the acting person may
-        decide, and of alerts that nobody has acknowledged.
+        """Show counts in the sidebar: the number of records that need review, of refunds and proposals
+        about which the acting person may decide, and of alerts that nobody has acknowledged.
         """
         review_count = self.context.work_counts.find_count("review")
         words = (

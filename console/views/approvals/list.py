@@ -1,6 +1,7 @@
 """The list of requests on the approvals page: one list with one current request, which is the focused, the selected
-and the shown one at the same time. It has up to three groups: the requests that the acting person can decide, the
-person's own requests, and those that only others can decide.
+and the shown one at the same time. It has several groups: the requests that the acting person can decide, the
+person's own requests, and those that only others can decide. Proposed outcomes that the person can confirm are a
+group of their own; the other proposals are among those that only others can decide.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,8 @@ from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOpti
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import ApprovalInbox
 from console.domain.permissions import is_same_person
-from console.views.approvals.cards import InboxCard, refund_card
+from console.domain.recovery.records import WaitingProposal
+from console.views.approvals.cards import PROPOSAL, InboxCard, proposal_card, refund_card
 from console.views.runtime.context import WindowContext
 from console.views.runtime.parked_current import ParkedCurrent
 from console.views.runtime.routes import Ref
@@ -43,6 +45,7 @@ from console.wording import catalogue as wording
 
 Index = QModelIndex | QPersistentModelIndex
 Group = tuple[str, tuple[InboxCard, ...]]
+Proposals = tuple[WaitingProposal, ...]
 _PAD_X_PX, _PAD_Y_PX, _SHAPE_PX = 20, 9, 14
 _VISIBLE_CARD_COUNT = 2.5
 _MAX_WIDGET_PX = (1 << 24) - 1  # Qt's maximum size: no limit
@@ -282,7 +285,7 @@ class ApprovalList(Surface):
         super().__init__(edge="right")
         self._context = context
         self._groups: list[Group] = []
-        self._held_back_inbox: ApprovalInbox | None = None
+        self._held_back_inbox: tuple[ApprovalInbox, Proposals] | None = None
         self.requests = RequestList(context.translate("screen.approvals"))
         self.requests.current_changed.connect(self.chosen)
         self.count = TextLabel("", "data", "muted")
@@ -315,20 +318,21 @@ class ApprovalList(Surface):
     def go_to(self, ref: Ref) -> None:
         self.requests.go_to(ref)
 
-    def show_inbox(self, inbox: ApprovalInbox, *, is_automatic: bool = False) -> None:
-        """Show the requests as cards: first those that the acting person can decide, then the person's own, then
-        those that only others can decide. The current request stays in its place, also after it has been decided,
-        until another one becomes current.
+    def show_inbox(self, inbox: ApprovalInbox, proposals: Proposals = (), *, is_automatic: bool = False) -> None:
+        """Show the requests as cards: first those that the acting person can decide, then the proposals that the
+        person can confirm, then the person's own requests, then what only others can decide. The current request
+        stays in its place, also after it has been decided, until another one becomes current; a proposal doesn't.
 
         `is_automatic` is True if the person did not ask for the update. Then, while the mouse pointer is over the
         list, the texts of the cards are updated, but cards are added or removed only after the pointer has left the
         list.
         """
         self._held_back_inbox = None
-        self.count.show_text(wording.format_count(len(inbox.to_decide)))
-        groups = self._keep_current(self._make_groups(inbox))
+        count = len(inbox.to_decide) + sum(not proposal.refusal for proposal in proposals)
+        self.count.show_text(wording.format_count(count))
+        groups = self._keep_current(self._make_groups(inbox, proposals))
         if is_automatic and self.underMouse() and _refs(groups) != _refs(self._groups):
-            self._held_back_inbox = inbox
+            self._held_back_inbox = inbox, proposals
             newer = {card.ref: card for _, cards in groups for card in cards}
             groups = [(name, tuple(newer.get(card.ref, card) for card in cards)) for name, cards in self._groups]
         self._show_groups(groups)
@@ -350,21 +354,34 @@ class ApprovalList(Surface):
         headed = [(self._context.translate(f"approvals.group.{name}"), cards) for name, cards in groups]
         self.requests.show_groups(headed)
 
-    def _make_groups(self, inbox: ApprovalInbox) -> list[Group]:
+    def _make_groups(self, inbox: ApprovalInbox, proposals: Proposals) -> list[Group]:
         me = self._context.operator or ""
         own_refunds = [refund for refund in inbox.others if is_same_person(refund.maker, me)]
         other_refunds = [refund for refund in inbox.others if refund not in own_refunds]
-        groups = ("mine", inbox.to_decide), ("own", own_refunds), ("others", other_refunds)
+        groups = (
+            ("mine", inbox.to_decide, ()),
+            ("proposals", (), [proposal for proposal in proposals if not proposal.refusal]),
+            ("own", own_refunds, ()),
+            ("others", other_refunds, [proposal for proposal in proposals if proposal.refusal]),
+        )
+        context = self._context
         return [
-            (name, tuple(refund_card(refund, self._context) for refund in refunds))
-            for name, refunds in groups
-            if refunds
+            (
+                name,
+                (
+                    *(refund_card(refund, context) for refund in refunds),
+                    *(proposal_card(proposal, context) for proposal in waiting),
+                ),
+            )
+            for name, refunds, waiting in groups
+            if refunds or waiting
         ]
 
     def _keep_current(self, groups: list[Group]) -> list[Group]:
         """Return the groups with the current card in its old place, if the new inbox doesn't contain its request."""
         current = self.current_ref
-        if current is None or any(card.ref == current for _, cards in groups for card in cards):
+        is_shown = any(card.ref == current for _, cards in groups for card in cards)
+        if current is None or current[0] == PROPOSAL or is_shown:
             return groups
         old_name, old_cards = next(group for group in self._groups if current in (card.ref for card in group[1]))
         place = [card.ref for card in old_cards].index(current)
@@ -376,7 +393,10 @@ class ApprovalList(Surface):
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         if self._held_back_inbox is not None:
-            self.show_inbox(self._held_back_inbox)
+            current_ref = self.current_ref
+            self.show_inbox(*self._held_back_inbox)
+            if current_ref is not None and self.current_ref is None and self.first_ref is not None:
+                self.go_to(self.first_ref)  # the current proposal has been decided
 
     @property
     def first_ref(self) -> Ref | None:
@@ -386,7 +406,7 @@ class ApprovalList(Surface):
         return self.cards[0].ref if self.cards else None
 
 
-_GROUP_ORDER = ("mine", "own", "others", "decided")
+_GROUP_ORDER = ("mine", "proposals", "own", "others", "decided")
 
 
 def _refs(groups: Sequence[Group]) -> list[tuple[str, list[Ref]]]:

@@ -1,4 +1,6 @@
-"""The page of refund approvals: the list of requests, and the view in which a second person decides on one."""
+"""The page of approvals: the list of refund requests and proposed outcomes that wait for a second person, the view in
+which this person decides on a request, and the view of a proposal, which leads to its record.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,8 +12,11 @@ from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
 from console.domain.payments.service_results import ApprovalInbox, RefundView
 from console.domain.payments.states import RefundState
 from console.domain.permissions import is_same_person
+from console.domain.recovery.records import WaitingProposal
+from console.views.approvals.cards import PROPOSAL
 from console.views.approvals.detail import ApprovalView, approval_badges, approval_title
 from console.views.approvals.list import ApprovalList
+from console.views.approvals.proposal import ProposalView, proposal_route
 from console.views.pages.base import KeyHint, Page, press_or_say, set_tab_order
 from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
@@ -38,9 +43,12 @@ _UNSENT = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 class ApprovalsPage(Page):
-    """The page with the list of refund requests at the left and the current request at the right. The current request
-    is the focused, the selected and the shown one: every key acts on it. While it is being read, no key acts. After a
-    decision its result stays shown until the person chooses another request.
+    """The page with the list of refund requests and proposed outcomes at the left and the current one at the right.
+    The current request is the focused, the selected and the shown one: every key acts on it. While it is being read,
+    no key acts. After a decision its result stays shown until the person chooses another request.
+
+    `proposal` is the current proposal; None while a refund request is current. A second person confirms a proposal
+    with evidence on the page of its record, which Enter opens.
 
     The button "approve" is enabled only after the person has reached the end of the request, and only while the
     payment provider's last answer is recent.
@@ -54,6 +62,11 @@ class ApprovalsPage(Page):
         (("Enter",), "key.into_request"),
         *_DECISION_HINTS,
     )
+    hints_of_proposal: tuple[KeyHint, ...] = (
+        (("↓", "↑"), "key.other_request"),
+        (("Enter",), "key.open"),
+        (("F1",), "key.help"),
+    )
     hints_in_request = (
         (("↓", "↑"), "key.scroll"),
         (("End",), "key.to_the_end"),
@@ -65,7 +78,9 @@ class ApprovalsPage(Page):
         super().__init__(context)
         self.acts = RecordActionHandlers(context, self, in_bar=True)
         self.inbox = ApprovalInbox((), ())
+        self.proposals: tuple[WaitingProposal, ...] = ()
         self.refund_id = 0
+        self.proposal: WaitingProposal | None = None
         self.list, self.view = ApprovalList(context), ApprovalView(context)
         self._make_head()
         self._make_foot()
@@ -106,7 +121,8 @@ class ApprovalsPage(Page):
         self.empty = QWidget()
         self.empty_button: KeyButton | None = None
         self.reading = SkeletonRows(6)
-        for part in (self.empty, self.reading, self.request_pane):
+        self.proposal_view = ProposalView(self.context)
+        for part in (self.empty, self.reading, self.request_pane, self.proposal_view):
             self.content.addWidget(part)
         right = QWidget()
         bars = make_column(gap=0)
@@ -121,7 +137,8 @@ class ApprovalsPage(Page):
 
     def _connect_signals(self) -> None:
         self.list.chosen.connect(self._show_chosen)
-        self.list.requests.entered.connect(self.view.setFocus)
+        self.list.requests.entered.connect(self._enter_current)
+        self.proposal_view.opened.connect(self._enter_current)
         self.list.requests.read_on.connect(self.view.show_next_part)
         self.view.left.connect(self.list.requests.setFocus)
         self.view.end_reached.connect(self._update_buttons)
@@ -155,6 +172,8 @@ class ApprovalsPage(Page):
     def _show_hints(self, is_in_request: bool) -> None:
         """Show the shortcuts of the list, or those of the request while the focus is inside it."""
         hints = self.hints_in_request if is_in_request else self.hints
+        if self.proposal is not None:
+            hints = self.hints_of_proposal
         self.hint_bar.show_hints([(keys, self.context.translate(words)) for keys, words in hints])
 
     @property
@@ -166,7 +185,7 @@ class ApprovalsPage(Page):
     def show_route(self, route: object) -> None:
         if isinstance(route, ApprovalsRoute):
             if route.id or self._is_decided:
-                self.refund_id = route.id
+                self.refund_id, self.proposal = route.id, None
             self.refresh("entered")
 
     def focus_targets(self) -> Sequence[QWidget | None]:
@@ -175,12 +194,12 @@ class ApprovalsPage(Page):
         return self.list.requests if self.list.cards else None, self.empty_button if is_empty_shown else None
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        return any(kind in ("refund", "payment", "order") for kind, _ in changes)
+        return any(kind in ("refund", "payment", "order", "credit-check") for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: services.refunds.read_inbox(),
-            lambda inbox: self._show_inbox(inbox, is_automatic=reason == "changed"),
+            lambda services: (services.refunds.read_inbox(), services.recovery.list_proposals()),
+            lambda waiting: self._show_inbox(*waiting, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
             key="inbox",
@@ -188,17 +207,25 @@ class ApprovalsPage(Page):
         if self.refund_id:
             self._read_refund(self.refund_id)
 
-    def _show_inbox(self, inbox: ApprovalInbox, *, is_automatic: bool = False) -> None:
+    def _show_inbox(
+        self, inbox: ApprovalInbox, proposals: tuple[WaitingProposal, ...] = (), *, is_automatic: bool = False
+    ) -> None:
         self.hide_reading_failure()
-        self.inbox = inbox
-        self.list.show_inbox(inbox, is_automatic=is_automatic)
-        if not self.refund_id and self.list.first_ref is not None:
-            self.show_refund(self.list.first_ref[1])
+        self.inbox, self.proposals = inbox, proposals
+        self.list.show_inbox(inbox, proposals, is_automatic=is_automatic)
+        if self.proposal is not None:
+            self.proposal = self._find_proposal(self.proposal.id)
+        if self.proposal is not None:
+            self._show_proposal(self.proposal)
         elif self.refund_id:
             self.list.go_to(("refund", self.refund_id))
+        elif self.list.first_ref is not None:
+            self._show_chosen(self.list.first_ref)
         else:
             self._show_empty()
-        own_count, undecided = len(inbox.to_decide), len(inbox.others)
+        decidable_count = sum(not proposal.refusal for proposal in proposals)
+        own_count = len(inbox.to_decide) + decidable_count
+        undecided = len(inbox.others) + len(proposals) - decidable_count
         self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided))
         self.improve_focus()
 
@@ -216,11 +243,39 @@ class ApprovalsPage(Page):
 
     @Slot(object)
     def _show_chosen(self, ref: Ref) -> None:
-        if ref != ("refund", self.refund_id):
-            self.show_refund(ref[1])
+        if ref[0] != PROPOSAL:
+            if self.proposal is not None or ref[1] != self.refund_id:
+                self.show_refund(ref[1])
+        elif (proposal := self._find_proposal(ref[1])) is not None:
+            self._show_proposal(proposal)
+
+    def _find_proposal(self, proposal_id: int) -> WaitingProposal | None:
+        return next((proposal for proposal in self.proposals if proposal.id == proposal_id), None)
+
+    def _show_proposal(self, proposal: WaitingProposal) -> None:
+        """Show this proposal; its card becomes the current one."""
+        self.refund_id, self.proposal = 0, proposal
+        self.list.go_to((PROPOSAL, proposal.id))
+        self.hide_bar("act")
+        self._update_buttons()
+        self.proposal_view.show_proposal(proposal)
+        self.content.setCurrentWidget(self.proposal_view)
+        set_tab_order(self.list.requests, self.proposal_view.open_button)
+        self._show_hints(False)
+
+    @Slot()
+    def _enter_current(self) -> None:
+        """Open the record of the current proposal, or move the focus into the current request."""
+        if self.proposal is not None:
+            self.context.navigate(proposal_route(self.proposal))
+        else:
+            self.view.setFocus()
 
     def show_refund(self, id: int) -> None:
         """Read the refund request with this id and show it; its card becomes the current one."""
+        if self.proposal is not None:
+            self.proposal = None
+            self._show_hints(False)
         self.refund_id = id
         self.list.go_to(("refund", id))
         self.hide_bar("act")
@@ -308,9 +363,10 @@ class ApprovalsPage(Page):
     @Slot()
     def _update_buttons(self) -> None:
         view = self.shown_view
-        if view is None:  # the current request is being read: no button acts on the previous one
+        if view is None:  # no button acts on the previous request
+            reason = "screen.reading" if self.proposal is None else "approvals.proposal_hint"
             for button in (self.decline, self.approve, self.withdraw):
-                button.disable_with_reason(self.context.translate("screen.reading"))
+                button.disable_with_reason(self.context.translate(reason))
             return
         is_own = self.is_own_request(view)
         undecided = view.record.state is RefundState.REQUESTED

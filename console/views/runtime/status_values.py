@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from console.domain.desk_requests import LeftoverCredentials
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
+from console.domain.recovery.records import WaitingProposal
 from console.domain.service_results import QueueCount
 from console.domain.views.any_record import UnfinishedWork
 from console.views.runtime.routes import RecordPageRoute
@@ -35,19 +36,25 @@ class Toast:
 class WorkCounts:
     """Counts for the sidebar and the home page, read in one call.
 
-    `counts` are the queues with their numbers of records; `unfinished` the unfinished operations; `decision_count`
-    the refunds that the acting person may decide; `alert_count` the unacknowledged alerts; `unfinished_run_count` the
-    unfinished bulk runs. `lost_operation_count` is the number of operations that the database is known to lack after
-    its return to an earlier state; None if it has not returned to one.
+    `counts` are the queues with their numbers of records; `unfinished` the unfinished operations; `to_decide` the
+    refunds and proposals about which `person` may decide; `alert_count` the unacknowledged alerts;
+    `unfinished_run_count` the unfinished bulk runs. `lost_operation_count` is the number of operations that the
+    database is known to lack after its return to an earlier state; None if it has not returned to one. `person` is
+    the person who acted when the counts were read.
     """
 
     counts: tuple[QueueCount, ...] = ()
     unfinished: tuple[UnfinishedWork, ...] = ()
     read_at: datetime | None = None
-    decision_count: int = 0
+    to_decide: tuple[Refund | WaitingProposal, ...] = ()
     alert_count: int = 0
     unfinished_run_count: int = 0
     lost_operation_count: int | None = None
+    person: str | None = None
+
+    @property
+    def decision_count(self) -> int:
+        return len(self.to_decide)
 
     def find_count(self, queue: str) -> QueueCount | None:
         """Return the count of the queue with this name; None if that queue wasn't counted."""

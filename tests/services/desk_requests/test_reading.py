@@ -61,6 +61,7 @@ def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, o
     yield "unfinished", desk.recovery.list_unfinished()
     yield "takes", desk.recovery.list_takes()
     yield "inbox", desk.refunds.read_inbox()
+    yield "proposals", desk.recovery.list_proposals()
     yield "set aside", desk.payments.list_set_asides()
     yield (
         "alerts",

@@ -220,3 +220,24 @@ def test_the_order_is_moved_by_hand(scene: Scene) -> None:
         scene.payments.set_order_paid(payment.id)
     with refused("not_found"):
         scene.payments.set_order_paid(999)
+
+
+def test_a_proposal_waits_for_a_second_person(scene: Scene, other: Callable[[str], Other]) -> None:
+    """Everybody sees it; who proposed it or isn't an approver is told why not; decided, it waits no more."""
+    payment = unknown(scene)
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    assert scene.console.recovery.list_proposals() == ()
+    scene.payments.resolve(payment.id, "payment_failed", "settlement of the 20th, row 14")
+    (own,) = scene.console.recovery.list_proposals()
+    assert (own.kind, own.record_id, own.payment_number) == ("payment", str(payment.id), "ORD-1")
+    assert (own.state, own.person, own.refusal) == ("payment_failed", scene.context.operator, "own_first_half")
+    with other("op-b") as colleague:
+        (seen,) = colleague.console.recovery.list_proposals()
+        assert seen.refusal == (
+            "role" if scene.place.is_server else None
+        )  # without accounts, everybody has all roles
+    with other("lead-b") as lead:
+        (seen,) = lead.console.recovery.list_proposals()
+        assert (seen.id, seen.refusal) == (own.id, None)
+        lead.payments.resolve(payment.id, "payment_failed", "seen on the bank's own statement")
+        assert lead.console.recovery.list_proposals() == ()

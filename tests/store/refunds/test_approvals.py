@@ -1,11 +1,14 @@
 """Decisions that take two people: resolutions and refunds keep apart."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from console.store.payments import limit_changes
 from console.store.refunds import approvals
-from tests.store.money_rows import NOW
+from tests.store.money_rows import NOW, paid
 
 
 def test_votes_are_no_proposals(rows: Connection) -> None:
@@ -36,3 +39,23 @@ def test_a_vote_that_cannot_be_kept_is_no_repeat(rows: Connection) -> None:
     """Only the same person's earlier vote is answered with False."""
     with pytest.raises(IntegrityError):
         approvals.insert_vote(rows, 9, None, NOW)  # type: ignore[arg-type]  # what the database refuses for itself
+
+
+def test_open_proposals_of_every_kind(rows: Connection) -> None:
+    """Oldest first; a payment's has its number; votes, proposals of limits and closed proposals aren't among them."""
+    payment = paid(rows, "ORD-7")
+    insert, later = approvals.insert_proposal, NOW + timedelta(minutes=1)
+    insert(rows, "operation", "0b6f-a", "failed", "op-c", 1, later)
+    insert(rows, "payment", str(payment.id), "completed", "op-a", 1, NOW)
+    insert(rows, "credit-check", "9", "error", "op-a", 1, NOW)
+    insert(rows, "refund", "3", "failed", "op-a", 1, NOW)
+    approvals.insert_vote(rows, 9, "lead-b", NOW)
+    limit_changes.insert_proposal(rows, "per_refund JPY", 5, "adm-f", NOW)
+    approvals.close_proposals(rows, "refund", "3", NOW)
+    found = approvals.list_open_proposals(rows, 10)
+    assert [(one.kind, one.record_id, one.payment_number, one.state, one.person, one.since) for one in found] == [
+        ("payment", str(payment.id), "ORD-7", "completed", "op-a", NOW),
+        ("credit-check", "9", None, "error", "op-a", NOW),
+        ("operation", "0b6f-a", None, "failed", "op-c", later),
+    ]
+    assert approvals.list_open_proposals(rows, 1) == found[:1]

@@ -32,6 +32,7 @@ WITHOUT = {
     "people": {"list_people"},
     "recovery": {
         "read_queue", "count_queues", "list_unfinished", "list_lease_holders", "list_takes", "read_changes",
+        "list_proposals",
         "read_record", "read_timeline", "write_evidence_pack", "find_choices",
         "run_scheduled",  # the program's timer, not a person's click
     },

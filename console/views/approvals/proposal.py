@@ -1,0 +1,78 @@
+"""The part of the approvals page that shows a proposed outcome. The decision itself needs evidence, so it is made on
+the page of the record.
+"""
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.recovery.records import WaitingProposal
+from console.views.approvals.cards import proposal_refusal, proposal_title, proposed_state
+from console.views.money.base_page import fact_list
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import OperationRoute, Route, route_to
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
+
+_MARGIN_PX = 24
+
+
+class ProposalView(QWidget):
+    """The title of the record, the proposed state, the person who proposed it, and the button that opens the record.
+
+    Signals:
+    - opened: the person wants to open the record.
+    """
+
+    opened = Signal()
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        self._context = context
+        self._title = TitleLabel(wrap=True)
+        self.words = TextLabel("", wrap=True)
+        self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds=False)
+        self.open_button.clicked.connect(self._open)
+        head = Surface(edge="bottom")
+        head.setLayout(make_column(self._title, margins=(_MARGIN_PX, 12, _MARGIN_PX, 10)))
+        self._facts: QWidget = fact_list()
+        self._box = make_column(
+            self._facts,
+            self.words,
+            make_row(self.open_button, None),
+            None,
+            gap=14,
+            margins=(_MARGIN_PX, 14, _MARGIN_PX, 16),
+        )
+        layout = make_column(head, gap=0)
+        layout.addLayout(self._box, 1)
+        self.setLayout(layout)
+
+    def show_proposal(self, proposal: WaitingProposal) -> None:
+        context, translate = self._context, self._context.translate
+        self._title.show_text(proposal_title(proposal, context))
+        old_facts, self._facts = (
+            self._facts,
+            fact_list(
+                (translate("approvals.proposed_outcome"), proposed_state(proposal, context)),
+                (
+                    translate("approvals.proposed_who"),
+                    translate("approvals.asked_by", maker=proposal.person, at=proposal.since),
+                ),
+            ),
+        )
+        self._box.replaceWidget(old_facts, self._facts)
+        old_facts.hide()
+        old_facts.deleteLater()
+        self.words.show_text(proposal_refusal(proposal, context) or translate("approvals.proposal_hint"))
+        self.setAccessibleName(f"{self._title.plain}: {self.words.plain}")
+
+    @Slot()
+    def _open(self) -> None:
+        self.opened.emit()
+
+
+def proposal_route(proposal: WaitingProposal) -> Route:
+    """Return the route to the page of the record that the proposal is about."""
+    if proposal.kind == "operation":
+        return OperationRoute(proposal.record_id)
+    return route_to(proposal.kind, int(proposal.record_id), (), "approvals")

@@ -1,0 +1,133 @@
+"""A proposed outcome waits for a second person: who may confirm it is told, and finds it among the approvals."""
+
+import pytest
+
+from console.app import Console
+from console.domain.records import CreditCheck
+from console.sandbox.server import Sandbox
+from console.views.approvals.page import ApprovalsPage
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.money.refund_page import RefundPage
+from console.views.records.resolve_dialog import ResolveDialog
+from console.views.widgets.buttons import KeyButton
+from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.hands import Person
+from tests.desk.seats import Seats
+from tests.desk.test_records import prepare_error, read
+from tests.desk.test_resolving_refunds import unknown
+from tests.support.desks import NUMBERS
+
+
+def propose(seats: Seats, record: CreditCheck, name: str) -> None:
+    with seats.acting(name) as maker:
+        maker.recovery.resolve("credit-check", record.id, "error", "not in their list")
+
+
+def at_approvals(person: Person) -> ApprovalsPage:
+    person.press("Alt+4")
+    page = person.page(ApprovalsPage)
+    person.rest()
+    return page
+
+
+def primary_acts(page: CreditCheckPage | RefundPage) -> list[str]:
+    """The actions that the line "you can" offers first."""
+    return [button.property("act") for button in page.form.findChildren(KeyButton) if button.kind == "primary"]
+
+
+@pytest.mark.both_ways
+def test_the_second_person_is_told_and_decides(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Told when it arrives, counted, first in the list; Enter leads to the record; decided, it is gone."""
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    person = seats.become(sit(), "lead-b")
+    context = person.opening.context
+    person.until(lambda: context.work_counts.person == "lead-b")
+    assert context.work_counts.decision_count == 0
+    propose(seats, record, "op-a")
+    person.until(lambda: context.work_counts.decision_count == 1)
+    told = [notice.sentence for notice in person.frame.announcer.notices]
+    assert told == [f"1 new decision is waiting for you. Credit check {record.id}"]
+
+    page = at_approvals(person)
+    person.until(lambda: page.proposal is not None)
+    (card,) = page.list.cards
+    assert card.title == f"Credit check {record.id}"
+    assert (card.detail, card.remark) == ("proposed by op-a", "Proposed outcome: Not bought")
+    assert page.list.requests.line(0) == "Proposed outcomes to confirm"
+    assert person.window.focusWidget() is page.list.requests
+    person.press("A")
+    person.no_dialog()
+    person.press("Return")
+    opened = person.page(CreditCheckPage)
+    person.until(lambda: opened.view is not None and opened.view.record.id == record.id)
+    person.until(lambda: primary_acts(opened) == ["resolve"])
+    person.press("E")
+    dialog = person.dialog(ResolveDialog)
+    prepare_error(dialog, "checked by phone")
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    seats.confirm(person, "lead-b")
+    person.until(lambda: dialog.windowTitle() == "Resolved")
+    dialog.reject()
+    person.no_dialog()
+    assert read(console, record.id).state == "error"
+    page = at_approvals(person)
+    person.until(lambda: not page.list.cards)
+    assert page.proposal is None
+    assert page.content.currentWidget() is page.empty
+    person.until(lambda: context.work_counts.decision_count == 0)
+
+
+def test_ones_own_proposal_stands_among_the_others(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox
+) -> None:
+    """With the reason; it counts for nobody who can't confirm it."""
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    propose(seats, record, "lead-b")
+    person = sit()
+    for name, reason in (
+        ("lead-b", "You proposed it. A second person must confirm."),
+        ("op-a", "Needs the role approver: lead-b."),
+    ):
+        person = seats.become(person, name)
+        page = at_approvals(person)
+        person.until(lambda page=page: page.proposal is not None)
+        person.until(lambda page=page, reason=reason: [card.remark for card in page.list.cards] == [reason])
+        assert page.list.requests.line(0) == "Waiting for others"
+        assert page.proposal_view.words.plain == reason
+        counts = person.opening.context
+        person.until(lambda counts=counts, name=name: counts.work_counts.person == name)
+        assert counts.work_counts.decision_count == 0
+        assert not person.frame.announcer.notices
+
+
+def test_a_refunds_outcome_is_confirmed_on_its_page(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+    """Enter on the proposal leads to the refund, whose first action is the decision with evidence."""
+    refund = unknown(seats, sandbox)
+    with seats.acting("op-a") as maker:
+        maker.refunds.resolve(refund.id, "failed", "not in their list")
+    person = seats.become(sit(), "lead-b")
+    page = at_approvals(person)
+    person.until(lambda: page.proposal is not None)
+    assert [(card.title, card.remark) for card in page.list.cards] == [
+        (f"Refund R-{refund.id}", "Proposed outcome: Refused")
+    ]
+    person.press("Return")
+    opened = person.page(RefundPage)
+    person.until(lambda: opened.view is not None and opened.view.record.id == refund.id)
+    person.until(lambda: primary_acts(opened) == ["resolve"])
+
+
+def test_a_proposal_goes_while_it_is_shown(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Decided by somebody else, it leaves the list, and the next one is shown."""
+    first, second = (buy_unknown(console, sandbox, number) for number in NUMBERS[:2])
+    propose(seats, first, "op-a")
+    propose(seats, second, "op-a")
+    person = seats.become(sit(), "aud-e")
+    page = at_approvals(person)
+    person.until(lambda: page.proposal is not None and page.proposal.record_id == str(first.id))
+    with seats.acting("lead-b") as lead:
+        lead.recovery.resolve("credit-check", first.id, "error", "seen there")
+    person.until(lambda: page.proposal is not None and page.proposal.record_id == str(second.id))
+    assert [card.title for card in page.list.cards] == [f"Credit check {second.id}"]
+    assert page.list.current_ref == page.list.cards[0].ref
