@@ -11,6 +11,7 @@ from console.services.alerts.evaluate import AlertRules
 from console.services.process.context import WORKER, act_as
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.alerts.page import AlertsPage
+from console.views.approvals.cards import PROPOSAL
 from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
@@ -160,7 +161,9 @@ def test_a_check_and_the_earlier_ones_in_its_tab(
 
 
 def test_approvals(person: Person, acts: list[tuple[str, Ref]]) -> None:
-    """Focus, selection and what is shown are one: after each arrow the keys act on that request."""
+    """Focus, selection and what is shown are one: after each arrow the keys act on that request. On a proposal they
+    act on nothing, and on no request that was shown before.
+    """
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(ApprovalsRoute())
     page = person.page(ApprovalsPage)
@@ -171,9 +174,17 @@ def test_approvals(person: Person, acts: list[tuple[str, Ref]]) -> None:
     assert person.window.focusWidget() is page.list.requests
     for place, ref in enumerate(refs):
         assert page.list.current_ref == ref
+        acts.clear()
+        if ref[0] == PROPOSAL:
+            for key in "PADW":
+                person.press(key)
+            assert acts == []
+            assert page.proposal is not None
+            assert page.proposal.id == ref[1]
+            person.press("Down")
+            continue
         person.until(lambda ref=ref: page.shown_view is not None and page.shown_view.record.id == ref[1])  # type: ignore[misc]  # of this turn
         page.view._mark_end_reached()
-        acts.clear()
         for key in "PADW":
             person.press(key)
         assert {at for name, at in acts if name != "probe"} <= {ref}, place

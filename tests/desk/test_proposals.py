@@ -85,20 +85,25 @@ def test_ones_own_proposal_stands_among_the_others(
     record = buy_unknown(console, sandbox, NUMBERS[0])
     propose(seats, record, "lead-b")
     person = sit()
-    for name, reason in (
-        ("lead-b", "You proposed it. A second person must confirm."),
-        ("op-a", "Needs the role approver: lead-b."),
-    ):
+    expected = {
+        "lead-b": "You proposed it. A second person must confirm.",
+        "op-a": "Needs the role approver: lead-b.",
+    }
+    for name, reason in expected.items():
         person = seats.become(person, name)
-        page = at_approvals(person)
-        person.until(lambda page=page: page.proposal is not None)
-        person.until(lambda page=page, reason=reason: [card.remark for card in page.list.cards] == [reason])
-        assert page.list.requests.line(0) == "Waiting for others"
-        assert page.proposal_view.words.plain == reason
-        counts = person.opening.context
-        person.until(lambda counts=counts, name=name: counts.work_counts.person == name)
-        assert counts.work_counts.decision_count == 0
-        assert not person.frame.announcer.notices
+        expect_others_to_decide(person, reason)
+
+
+def expect_others_to_decide(person: Person, reason: str) -> None:
+    """The only proposal is among those for others, and this person isn't told of it."""
+    page, context = at_approvals(person), person.opening.context
+    person.until(lambda: page.proposal is not None)
+    person.until(lambda: [card.remark for card in page.list.cards] == [reason])
+    assert page.list.requests.line(0) == "Waiting for others"
+    person.until(lambda: page.proposal_view.words.plain == reason)
+    person.until(lambda: context.work_counts.person == context.operator)
+    assert context.work_counts.decision_count == 0
+    assert not [said for said in person.frame.announcer.notices if "decision" in said.sentence]
 
 
 def test_a_refunds_outcome_is_confirmed_on_its_page(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
