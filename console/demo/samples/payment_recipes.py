@@ -168,7 +168,7 @@ def _payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[PaymentS
         sample = factory.make_paid("set_aside", factory.workday_instant(1, 5), "paypay", 66_000)
         sample.corporation, sample.limit_minor, sample.set_aside_minor = factory.corporations[turn], 60_000, 6_000
         observed = f"{sample.set_aside_minor} of {sample.amount_minor} {sample.currency}"
-        _add_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor}")
+        _add_case(sample, WorkReason.SET_ASIDE, observed, f"at most {sample.limit_minor} {sample.currency}")
         if turn:
             factory.make_requested(
                 sample, sample.set_aside_minor, sample.at + timedelta(hours=3), "op-a"

@@ -58,7 +58,7 @@ def test_whatever_exceeds_the_limit_is_set_aside(scene: Scene, limit: int, booke
     asides = scene.payments.list_set_asides()
     assert [one.record.amount_minor for one in asides] == ([excess] if excess else [])
     told = scene.place.sql("SELECT rule_id, observed, expected FROM alerts")
-    expected = [("set_aside", f"{excess} of 3300 JPY", f"at most {limit}")] if excess else []
+    expected = [("set_aside", f"{excess} of 3300 JPY", f"at most {limit} JPY")] if excess else []
     assert [tuple(row) for row in told] == expected
 
 

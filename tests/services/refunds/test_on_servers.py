@@ -292,7 +292,7 @@ def test_a_program_that_forgets_to_look_is_stopped(desks: Desks, monkeypatch: py
     payment = desks.paid()
     refund = desks.ask(payment, by="lead-b")
     assert code_of(lambda: desks.approve(refund)) == "same_person"
-    monkeypatch.setattr("console.services.refunds.approval.is_same_person", lambda one, other: False)
+    monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
     refusal = refusal_of(lambda: desks.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
     assert (desks.now(refund).state, desks.now(refund).checkers) == (_R.REQUESTED, ())
