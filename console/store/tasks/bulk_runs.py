@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, case, func, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, func, literal, select, union_all, update
 from sqlalchemy import insert as into
 
-from console.domain.bulk.records import STILL_UNKNOWN
+from console.domain.bulk.records import STILL_UNKNOWN, RowResult
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import compare_and_swap, unreadable_rows
@@ -50,8 +50,16 @@ _NEXT_ROWS_QUERY = (
     .order_by(_rows.position)
     .limit(_LIMIT_PARAMETER)
 )
-_OUTCOME = case((_rows.reason == STILL_UNKNOWN, STILL_UNKNOWN), else_=_rows.result)
-_OUTCOME_COUNTS_QUERY = select(_OUTCOME, func.count()).where(_IS_OF_RUN).group_by(_OUTCOME)
+_ROW_DONE = RowResult.DONE.value
+_COUNTS_QUERY = union_all(
+    select(_rows.result, func.count()).where(_IS_OF_RUN).group_by(_rows.result),
+    select(literal(STILL_UNKNOWN), func.count()).where(
+        _IS_OF_RUN, _rows.result == _ROW_DONE, _rows.reason == STILL_UNKNOWN
+    ),
+)
+"""One query, so that both parts count the same rows. Only rows that are done can be still unknown: the first part
+counts them as done. Both parts are read through ix_bulk_rows_open, so that nothing is sorted.
+"""
 _INSERT, _INSERT_ROWS = into(bulk_runs), into(bulk_rows)
 _WRITE_RESULT = (
     update(bulk_rows)
@@ -139,7 +147,9 @@ def next_unprocessed(conn: Connection, run_id: int, limit: int) -> tuple[BulkRow
 
 def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
     """Return the number of rows by outcome (see `outcome_of`); None counts rows without a result."""
-    return {outcome: int(number) for outcome, number in conn.execute(_OUTCOME_COUNTS_QUERY, {"run": run_id})}
+    counts = {outcome: int(number) for outcome, number in conn.execute(_COUNTS_QUERY, {"run": run_id})}
+    counts[_ROW_DONE] = counts.get(_ROW_DONE, 0) - counts[STILL_UNKNOWN]
+    return {outcome: number for outcome, number in counts.items() if number}
 
 
 def write_result(

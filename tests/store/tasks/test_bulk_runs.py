@@ -69,6 +69,27 @@ def test_row_by_row(own_rows: Connection, me: str) -> None:
     assert (found.size, found.most, found.done) == (3, 2, 2)
 
 
+@pytest.mark.parametrize(
+    ("reasons", "counts"),
+    [
+        ((None, None), {"done": 2, None: 1}),
+        ((None, "still_unknown"), {"done": 1, "still_unknown": 1, None: 1}),
+        (("still_unknown", "still_unknown"), {"still_unknown": 2, None: 1}),
+        ((), {None: 3}),
+    ],
+)
+def test_what_is_still_unknown_is_not_counted_as_done(
+    own_rows: Connection, me: str, reasons: tuple[str | None, ...], counts: dict[str | None, int]
+) -> None:
+    """The tally has each row once, and names no outcome that no row has; another run's rows are not in it."""
+    run = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUNNING)
+    other = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUNNING)
+    assert bulk.write_result(own_rows, other.id, 1, "done", "still_unknown", LATER)
+    for position, reason in enumerate(reasons, 1):
+        assert bulk.write_result(own_rows, run.id, position, "done", reason, LATER)
+    assert bulk.count_results(own_rows, run.id) == counts
+
+
 def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
     """Whoever runs it finds it as it was left; done is done, and who was overtaken writes nothing."""
     run = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUNNING)
