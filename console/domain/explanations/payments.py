@@ -125,13 +125,13 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
     pending_refund = relations.pending_refund
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, relations, facts)
-    if relations.awaits_second_person:
-        step = NextStep("next.payment_second_person", facts, _resolve_command(record, "reversed"), "resolve")
-        return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
     if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:
         step = _step_of_refund(pending_refund, facts)
         reason = "why.payment_refund_unknown"
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
+    if relations.awaits_second_person:
+        step = NextStep("next.payment_second_person", facts, _resolve_command(record, "reversed"), "resolve")
+        return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
     if record.work.state is WorkState.NEEDS_REVIEW:
         return _explain_review(record, relations, facts)
     is_order_open = (
@@ -171,10 +171,10 @@ def _find_certainty(record: Payment, relations: PaymentRelations, verdict: str, 
 def _find_work(record: Payment, relations: PaymentRelations, explanation: Explanation, now: datetime) -> WorkBadge:
     """Return the badge of work: who does the explained next step."""
     pending_refund = relations.pending_refund
-    if relations.awaits_second_person:
-        return WorkBadge.WAITING_FOR_APPROVAL
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND:
         return explain_refund(pending_refund, now).work
+    if relations.awaits_second_person:
+        return WorkBadge.WAITING_FOR_APPROVAL
     return find_work_badge(record.work, explanation)
 
 
