@@ -95,7 +95,7 @@ def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str
     assert other.status in (2, 3), other
     assert desk.json("probe", "order", "1", *ID, OPERATOR=who).refused == (3, "possible_repeat")
     sentence = desk(*words, *ID, OPERATOR=who, LANGUAGE="en")
-    assert "Answered before under the request id R-1" in sentence.out.decode()
+    assert "Repeated request R-1" in sentence.out.decode()
     assert sentence.status == 0
 
 
