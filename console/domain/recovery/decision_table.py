@@ -397,7 +397,8 @@ def allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
         return AllowedAction(name, True)  # to ask is always free; the answer says that nobody can be asked
     by_reason = {choice.reason: choice for choice in reversed(choices)}
     telling = ("reason.own_first_half", f"reason.{ErrorCode.IN_PROGRESS}")
-    proposed = [choice for row, choice in zip(rows, choices, strict=True) if _is_second(row, facts)]
+    target = facts.proposed.state if facts.proposed is not None else None
+    proposed = [choice for row, choice in zip(rows, choices, strict=True) if target and row.target == target]
     refused = next(
         (by_reason[reason] for reason in telling if reason in by_reason),
         proposed[0] if proposed else by_reason.get("reason.outcome_known", choices[0]),
