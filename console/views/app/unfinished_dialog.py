@@ -16,6 +16,7 @@ from console.domain.records import LeaseHolder
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
 from console.views.app.main_window import Frame
+from console.views.pages.permission_buttons import bind_worker
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters import credit_checks as words
@@ -29,7 +30,7 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.placeholders import EmptyState
@@ -124,13 +125,15 @@ class UnfinishedDialog(DialogFrame):
         self.answer.setMinimumHeight(2 * current_appearance().line_height("small"))
         self.answer.hide()
         self._give_owner = QObject(self)  # the dialog itself would offer to withdraw the call in its footer
-        self.give_button = KeyButton(translate("action.give_back"), GIVE_BACK_KEY, kind="tool")
-        self.give_button.clicked.connect(self._give_back_current)
-        self.give_button.hide()
-        content = QWidget()
-        content.setLayout(
-            make_column(self._bars, self.tabs, self._stack, self.answer, make_row(self.give_button, None), gap=8)
+        self.give_button = bind_worker(
+            self._context, KeyButton(translate("action.give_back"), GIVE_BACK_KEY, kind="tool")
         )
+        self.give_button.clicked.connect(self._give_back_current)
+        self._give_row = QWidget()
+        self._give_row.setLayout(make_row(self.give_button, ReasonLabel(self.give_button, self._give_row), None))
+        self._give_row.hide()
+        content = QWidget()
+        content.setLayout(make_column(self._bars, self.tabs, self._stack, self.answer, self._give_row, gap=8))
         self.show_content(content)
         self.disable_act_button(translate("dialog.unfinished.open_off"))
         self.withdraw_button = KeyButton(translate("action.withdraw_request"))
@@ -259,8 +262,10 @@ class UnfinishedDialog(DialogFrame):
     # -- giving back
 
     def _update_give_button(self, item: object) -> None:
-        """Show the button that ends the person's own take; it is disabled for everything else on the tab."""
-        self.give_button.setVisible(self._tables[self.tabs.currentIndex()] is self.holders)
+        """Show the button that ends the person's own take; for everything else on the tab it is disabled, with the
+        reason beside it.
+        """
+        self._give_row.setVisible(self._tables[self.tabs.currentIndex()] is self.holders)
         if isinstance(item, Take) and is_same_person(item.person, self._context.operator or ""):
             self.give_button.enable_button()
         else:
