@@ -221,7 +221,7 @@ class RefundDialog(DialogFrame):
         self.act_button.show_text(context.translate("dialog.refund.act"))
         back = KeyButton(context.translate("dialog.refund.back"), "Alt+←")
         back.clicked.connect(self.show_form_again)
-        self.show_in_footer(back, TextLabel("", "small", "muted", wrap=True))
+        self.show_in_footer(back)
         self.act_button.show_key("")  # from here on it acts, and Enter cancels
         self.cancel_button.setFocus()
         self._update_review()

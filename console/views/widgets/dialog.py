@@ -204,13 +204,14 @@ class DialogFrame(QDialog):
         """
         return self.cancel_button
 
-    def show_in_footer(self, button: KeyButton, words: TextLabel) -> None:
-        """Put a further button before Cancel, and its words at the left, in place of earlier ones."""
+    def show_in_footer(self, button: KeyButton, words: TextLabel | None = None) -> None:
+        """Put a further button before Cancel, and its words, if it has any, at the left, in place of earlier ones."""
         self.clear_footer()
-        self._footer_widgets = (button, words)
-        words.installEventFilter(self)
+        self._footer_widgets = (button,) if words is None else (button, words)
         self._footer_buttons.addWidget(button)
-        self._footer_words.addWidget(words)
+        if words is not None:
+            words.installEventFilter(self)
+            self._footer_words.addWidget(words)
 
     def clear_footer(self) -> None:
         """Remove the further button of the footer and its words, if there are any."""
