@@ -13,6 +13,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
+from console.views.approvals.page import ApprovalsPage
 from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog
 from console.views.sign_in.password_dialog import PasswordDialog
 from console.views.theme.theme import current_appearance, install_appearance
@@ -115,6 +116,11 @@ def test_decisions_need_the_password(
         people[0].window.activateWindow()
         refund = ask(people[0], payment)
         checker.window.activateWindow()
+        page = checker.page(ApprovalsPage)
+        checker.until(lambda: ("refund", refund.id) in [card.ref for card in page.list.cards])
+        assert page.view.view is not None
+        assert page.view.view.record.id != refund.id, "the decided request stays until the person moves on"
+        checker.press("Down")
         page = at_approvals(checker, refund)
         read_to_the_end(checker, page)
         checker.until(page.approve.isEnabled)
