@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface
 from PySide6.QtWidgets import QApplication
 
@@ -33,11 +33,28 @@ _VARIABLE = (
 
 
 class ShowTimes(QObject):
-    """Notes when Qt first shows each bar and toast, to be compared with when its sentence is heard."""
+    """Notes when Qt first shows each bar and toast, and where turns of the event loop end, to be compared with when
+    its sentence is heard.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.shown: list[tuple[str, float]] = []
+        self._turn_ends: list[float] = []
+
+    def note_turn(self) -> None:
+        """Note when what runs now returns to the event loop: the event comes before all others that are posted."""
+        QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.HighEventPriority.value)
+
+    def is_same_turn(self, one: float, other: float) -> bool:
+        """True if nothing returned to the event loop between two noted times."""
+        return not any(min(one, other) < end <= max(one, other) for end in self._turn_ends)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.User:
+            self._turn_ends.append(time.monotonic())
+            return True
+        return super().event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show and isinstance(watched, Bar | ToastFrame):
@@ -48,6 +65,7 @@ class ShowTimes(QObject):
         if not message.property("noted"):
             message.setProperty("noted", True)
             self.shown.append((message.accessibleName(), time.monotonic()))
+            self.note_turn()
 
 
 @dataclass

@@ -7,19 +7,21 @@ import os
 import shutil
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jeepney import DBusAddress, MatchRule, message_bus, new_method_call
+from jeepney import DBusAddress, MatchRule, Message, message_bus, new_method_call
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 _LAUNCHERS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-spi2-core/at-spi-bus-launcher"))
 _ACCESSIBLE = "org.a11y.atspi.Accessible"
 _REGISTRY = "org.a11y.atspi.Registry"
 _ROOT = (_REGISTRY, "/org/a11y/atspi/accessible/root")
-_PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
+_LOOK_AGAIN_SECONDS = 1
 _FOCUSED_BIT, _SHOWING_BIT = 12, 25
 _ANNOUNCEMENTS = MatchRule(type="signal", interface="org.a11y.atspi.Event.Object", member="Announcement")
 Reference = tuple[str, str]
@@ -58,9 +60,17 @@ class ScreenReader:
         """Return the nodes of the program, parents before their children; none before its window is there."""
         return [node for child in self._children(_ROOT) for node in self._below(child)]
 
+    def shown_toasts(self) -> list[str]:
+        """Return the names of the toasts, which are children of the window: read at once, as they stay a short time
+        and the whole tree takes long.
+        """
+        windows = [window for program in self._children(_ROOT) for window in self._children(program)]
+        nodes = [self._node(child) for window in windows for child in self._children(window)]
+        return [node.name for node in nodes if node.role == "notification" and node.is_showing]
+
     def find(self, role: str, name: str) -> Node:
         """Return the first node of this role whose name begins so, once it is there."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             found = next((node for node in self.nodes() if node.role == role and node.name.startswith(name)), None)
             if found is not None:
@@ -70,20 +80,40 @@ class ScreenReader:
     def press(self, node: Node) -> None:
         self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
 
-    def hear(self, act: Node) -> tuple[str, str]:
-        """Press a node and return the next announcement: "polite" or "assertive", and its sentence."""
-        with self._bus.filter(_ANNOUNCEMENTS) as heard:
-            self.press(act)
-            _, politeness, _, (_, sentence), _ = self._bus.recv_until_filtered(heard, timeout=_PATIENCE_SECONDS).body
+    def hear(self, role: str, name: str) -> tuple[str, str]:
+        """Press the first node of this role whose name begins so, and return the next announcement: "polite" or
+        "assertive", and its sentence. If the program replaces the node before it has acted, press its successor.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        heard: deque[Message] = deque()
+        with self._bus.filter(_ANNOUNCEMENTS, queue=heard):
+            pressed: Node | None = None
+            while not heard and time.monotonic() < deadline:
+                if pressed is None or not self._is_there(pressed):
+                    pressed = self.find(role, name)
+                    self.press(pressed)
+                with suppress(TimeoutError):
+                    self._bus.recv_messages(timeout=_LOOK_AGAIN_SECONDS)
+        assert heard, f"nothing heard after pressing {role} {name!r}"
+        _, politeness, _, (_, sentence), _ = heard.popleft().body
         return {1: "polite", 2: "assertive"}[politeness], sentence
 
+    def _is_there(self, node: Node) -> bool:
+        """True if the program still has this node and shows it."""
+        (role,) = self._call(node.reference, _ACCESSIBLE, "GetRoleName")
+        ((low, _high),) = self._call(node.reference, _ACCESSIBLE, "GetState")
+        return bool(role == node.role and low >> _SHOWING_BIT & 1)
+
     def _below(self, reference: Reference) -> Iterator[Node]:
+        yield self._node(reference)
+        for child in self._children(reference):
+            yield from self._below(child)
+
+    def _node(self, reference: Reference) -> Node:
         (role,) = self._call(reference, _ACCESSIBLE, "GetRoleName")
         ((_, name),) = self._call(reference, "org.freedesktop.DBus.Properties", "Get", "ss", (_ACCESSIBLE, "Name"))
         ((low, _high),) = self._call(reference, _ACCESSIBLE, "GetState")
-        yield Node(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)
-        for child in self._children(reference):
-            yield from self._below(child)
+        return Node(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)
 
     def _children(self, reference: Reference) -> Sequence[Reference]:
         (children,) = self._call(reference, _ACCESSIBLE, "GetChildren")
@@ -98,7 +128,9 @@ class ScreenReader:
         body: tuple = (),  # type: ignore[type-arg]  # any values
     ) -> tuple:  # type: ignore[type-arg]  # any values
         address = DBusAddress(reference[1], reference[0], interface)
-        reply = self._bus.send_and_get_reply(new_method_call(address, method, signature, body), timeout=30)
+        reply = self._bus.send_and_get_reply(
+            new_method_call(address, method, signature, body), timeout=PATIENCE_SECONDS
+        )
         if reply.header.message_type.name == "error":
             return {"GetRoleName": ("gone",), "Get": ((("s", ""),)), "GetState": ((0, 0),)}.get(method, ((),))
         return tuple(reply.body)
@@ -126,7 +158,7 @@ def screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, str]]]
         _start(started, [str(launcher), "--launch-immediately"], env)
         session = started.enter_context(open_dbus_connection(bus=env["DBUS_SESSION_BUS_ADDRESS"]))
         asked = new_method_call(DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus"), "GetAddress")
-        (address,) = session.send_and_get_reply(asked, timeout=_PATIENCE_SECONDS).body
+        (address,) = session.send_and_get_reply(asked, timeout=PATIENCE_SECONDS).body
         connection = started.enter_context(open_dbus_connection(bus=address))
         env |= {"QT_QPA_PLATFORM": "xcb", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1"}
         yield ScreenReader(connection), env

@@ -1,7 +1,7 @@
 """What a screen reader hears: the announcements that a window sends, in the order in which they are sent."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from unittest import mock
@@ -21,8 +21,10 @@ class Heard:
 
 
 @contextmanager
-def listening() -> Iterator[list[Heard]]:
-    """Return the list to which every announcement of this process is added until the end of the block."""
+def listening(note: Callable[[], object] = lambda: None) -> Iterator[list[Heard]]:
+    """Return the list to which every announcement of this process is added until the end of the block; `note` is
+    called after each.
+    """
     heard: list[Heard] = []
     send = QAccessible.updateAccessibility
 
@@ -30,6 +32,7 @@ def listening() -> Iterator[list[Heard]]:
         if isinstance(event, QAccessibleAnnouncementEvent):
             urgent = QAccessible.AnnouncementPoliteness.Assertive
             heard.append(Heard(event.message(), event.politeness() == urgent, time.monotonic()))
+            note()
         send(event)
 
     with mock.patch.object(QAccessible, "updateAccessibility", listen):

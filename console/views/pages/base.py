@@ -22,6 +22,7 @@ from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
+from console.views.widgets.placeholders import EmptyState
 
 log = logging.getLogger("console.views")
 _HEAD_GAPS_PX = 88  # margins and spaces between the parts of a head, in px
@@ -285,12 +286,12 @@ class Page(QWidget):
             target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def improve_focus(self) -> None:
-        """Move the focus from the title of the page, or from a widget that was replaced, to the best target. Called
-        after the contents of the page have arrived.
+        """Move the focus from the title of the page, from a widget that was replaced, or from the EmptyState to which
+        Qt moved it from a list, to the best target. Called after the contents of the page have arrived.
         """
         focus = find_focus(self.window())
         is_own = focus is not None and self.isAncestorOf(focus)
-        if focus is None or (is_own and (isinstance(focus, TitleLabel) or not focus.isVisible())):
+        if focus is None or (is_own and (isinstance(focus, TitleLabel | EmptyState) or not focus.isVisible())):
             self.take_focus()
 
     def can_focus(self, target: QWidget) -> bool:
