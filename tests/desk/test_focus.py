@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication
 
+from console.views.reconciliation.runs_page import ReconcileRunsPage
+from console.views.runtime.routes import ReconcileRunsRoute
 from console.views.theme.theme import current_appearance
+from tests.desk.conftest import Sit
 from tests.desk.rings import why_no_ring
 from tests.shots.bulk_scenes import BULK
 from tests.shots.money_scenes import MONEY
@@ -58,3 +61,16 @@ def test_every_screen_and_dialog_shows_its_focus(stage: WatchedStage, scene: str
     stage.faults.clear()
     SCENES[scene](stage)
     assert stage.faults == []
+
+
+def test_a_list_that_turns_out_empty_gives_up_the_focus(sit: Sit) -> None:
+    """However late its reading ends: Qt would give the focus to the text in place of the rows, which has no ring."""
+    person = sit()
+    person.opening.context.navigate(ReconcileRunsRoute())
+    page = person.page(ReconcileRunsPage)
+    person.rest()
+    page.list.setCurrentWidget(page.table)
+    page.table.setFocus()
+    page.rows.page_applied.emit()
+    assert page.list.currentWidget() is page.nothing
+    assert QApplication.focusWidget() is page.begin
