@@ -187,7 +187,9 @@ def copied(database: Database, ours: Database) -> None:
     run(ours, f"INSERT INTO {NAME} ({columns}) SELECT {columns} FROM {source}")
     for one in (database, ours):
         run(one, f"UPDATE {NAME} SET state_since = '2026-04-15 02:00:00' + INTERVAL id MINUTE")
-        run(one, f"ANALYZE TABLE {NAME}")
+        # The update leaves the old entries of the indexes behind until they are purged, and a server counts them when
+        # it chooses between two indexes. Made anew, both tables have none.
+        run(one, f"OPTIMIZE TABLE {NAME}")
 
 
 def test_it_is_as_good_as_a_table_of_ours(database: Database, engine: Engine, tmp_path: Path) -> None:
