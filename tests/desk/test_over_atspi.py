@@ -21,7 +21,7 @@ def reader(tmp_path: Path) -> Iterator[atspi.ScreenReader]:
     if reason:
         pytest.skip(reason)
     with atspi.screen_reader(tmp_path) as (made, env):
-        demo = subprocess.Popen(
+        made.program = demo = subprocess.Popen(
             [sys.executable, "-m", "console", "demo"],
             env={**env, "CONSOLE_LANGUAGE": "en"},
             stdin=subprocess.DEVNULL,

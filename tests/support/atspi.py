@@ -21,6 +21,11 @@ _ACCESSIBLE = "org.a11y.atspi.Accessible"
 _REGISTRY = "org.a11y.atspi.Registry"
 _ROOT = (_REGISTRY, "/org/a11y/atspi/accessible/root")
 PATIENCE_SECONDS = 120
+"""How long one answer on the bus may take."""
+WINDOW_SECONDS = 600
+"""How long the program may take to show something, on a machine where many programs compute at once. A program that
+has ended is not waited for.
+"""
 _LOOK_AGAIN_SECONDS = 1
 _FOCUSED_BIT, _SHOWING_BIT = 12, 25
 _ANNOUNCEMENTS = MatchRule(type="signal", interface="org.a11y.atspi.Event.Object", member="Announcement")
@@ -53,6 +58,7 @@ class ScreenReader:
 
     def __init__(self, bus: DBusConnection) -> None:
         self._bus = bus
+        self.program: subprocess.Popen[bytes] | None = None
         self._call((_REGISTRY, "/org/a11y/atspi/registry"), _REGISTRY, "RegisterEvent", "sass", ("object:", [], ""))
         bus.send_and_get_reply(message_bus.AddMatch(_ANNOUNCEMENTS))
 
@@ -70,12 +76,18 @@ class ScreenReader:
 
     def find(self, role: str, name: str) -> Node:
         """Return the first node of this role whose name begins so, once it is there."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + WINDOW_SECONDS
+        while self._may_wait(deadline):
             found = next((node for node in self.nodes() if node.role == role and node.name.startswith(name)), None)
             if found is not None:
                 return found
         raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.nodes()]}")
+
+    def _may_wait(self, deadline: float) -> bool:
+        """True before the deadline. Fails if the program has ended."""
+        ended = self.program.poll() if self.program is not None else None
+        assert ended is None, f"the program ended with {ended}"
+        return time.monotonic() < deadline
 
     def press(self, node: Node) -> None:
         self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
@@ -84,11 +96,11 @@ class ScreenReader:
         """Press the first node of this role whose name begins so, and return the next announcement: "polite" or
         "assertive", and its sentence. If the program replaces the node before it has acted, press its successor.
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + WINDOW_SECONDS
         heard: deque[Message] = deque()
         with self._bus.filter(_ANNOUNCEMENTS, queue=heard):
             pressed: Node | None = None
-            while not heard and time.monotonic() < deadline:
+            while not heard and self._may_wait(deadline):
                 if pressed is None or not self._is_there(pressed):
                     pressed = self.find(role, name)
                     self.press(pressed)
