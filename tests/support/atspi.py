@@ -164,9 +164,9 @@ def screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, str]]]
         reader, writer = os.pipe()
         screen = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
         _start(started, screen, env, keep=writer)
-        env["DISPLAY"] = f":{os.read(reader, 20).decode().strip()}"
-        os.close(reader)
         os.close(writer)
+        with os.fdopen(reader) as told:  # the server ends if the number is read, and its newline can't be written
+            env["DISPLAY"] = f":{told.readline().strip()}"
         _start(started, [str(launcher), "--launch-immediately"], env)
         session = started.enter_context(open_dbus_connection(bus=env["DBUS_SESSION_BUS_ADDRESS"]))
         asked = new_method_call(DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus"), "GetAddress")
