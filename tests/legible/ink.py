@@ -50,7 +50,7 @@ def drawn_texts() -> Iterator[list[DrawnText]]:
     try:
         yield drawn
     finally:
-        QPainter.drawText = original  # type: ignore[method-assign]
+        QPainter.drawText = original  # type: ignore[method-assign]  # the method that was there
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def elided_texts() -> Iterator[list[str]]:
         yield elided
     finally:
         for module in users:
-            module.elide_runs = original  # type: ignore[attr-defined]
+            module.elide_runs = original  # type: ignore[attr-defined]  # what each had imported
 
 
 def _recorded(painter: QPainter, widget: QWidget, args: tuple[Any, ...]) -> DrawnText:

@@ -217,21 +217,27 @@ class WindowContext(QObject):
             run(with_password(call, password), RequestWait())
 
         def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> TaskHandle:
-            is_stored = self.own_state.write_changes()
-
-            def watched_call(services: "Console") -> T:
-                if is_stored is not None:  # a process that dies during the call has left the id for the next one
-                    is_stored.wait(_MAX_STORING_SECONDS)
-                with reporting_to(run_wait):
-                    return attempted_call(services, request_id)
-
-            work = self.bind_services(watched_call)
+            work = self.bind_services(self._watch_call(attempted_call, request_id, run_wait))
             self.acting_call_began.emit(owner, run_wait)
             return self._track_act(
                 self.runner.run(work, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow")
             )
 
         return run(call, wait or RequestWait())
+
+    def _watch_call(self, call: ActingCall[T], request_id: str, wait: RequestWait) -> "Callable[[Console], T]":
+        """Return the acting call with its request id. It begins once the id is stored, so that a process that dies
+        during the call has left the id for the next one; `wait` gets the desk request for which it waits.
+        """
+        is_stored = self.own_state.write_changes()
+
+        def watched_call(services: "Console") -> T:
+            if is_stored is not None:
+                is_stored.wait(_MAX_STORING_SECONDS)
+            with reporting_to(wait):
+                return call(services, request_id)
+
+        return watched_call
 
     def _track_act(self, handle: TaskHandle) -> TaskHandle:
         """Add the handle of an acting call to the running ones, unless the call has already ended; return the

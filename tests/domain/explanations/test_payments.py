@@ -203,7 +203,8 @@ def test_each_situation_of_an_order(
     changed: dict[str, object], how: dict[str, bool], verdict: str, why: str, following: str, command: str | None
 ) -> None:
     """Its newest payment is where to look."""
-    explained = explain_order(replace(ORDER, **changed, relations=OrderRelations(**how)), NOW)  # type: ignore[arg-type]
+    order = replace(ORDER, **changed, relations=OrderRelations(**how))  # type: ignore[arg-type]  # the rows above fit
+    explained = explain_order(order, NOW)
     assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{why}")
     assert (explained.next_step.code, explained.next_step.command) == (f"next.{following}", command)
     assert explained.may_act == (PEOPLE if command else NOBODY)
