@@ -96,7 +96,7 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
         page = help_page.text
         writer.write_answer(lambda: {"help": page}, lambda: [page])
         return
-    from console.cli.registry import COMMANDS_WITH_EFFECTS, find_command, is_long_running
+    from console.cli.command_table import COMMANDS_WITH_EFFECTS, find_command, is_long_running
 
     command = find_command(args, main)
     if is_long_running(args):  # the command handles signals itself
@@ -112,7 +112,7 @@ def _interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> Consol
     A command with effects runs to its end after the first signal and answers itself. Only a second signal ends it
     here; the error is then `outcome_unknown` if its action had begun, otherwise `interrupted`.
     """
-    from console.cli.registry import COMMANDS_WITH_EFFECTS
+    from console.cli.command_table import COMMANDS_WITH_EFFECTS
     from console.domain.error_reasons import UnknownReason
 
     is_unbegun = isinstance(stop, interrupts.Interrupted) or not interrupts.has_action_begun()

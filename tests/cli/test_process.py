@@ -212,7 +212,7 @@ UNUSED_BY_LOOKUP = {
     "console.store.schema.worker",
     "console.wiring.services",
 }
-UNUSED_BY_HELP = {"console.domain.records", "console.domain.payments.records", "console.cli.registry"}
+UNUSED_BY_HELP = {"console.domain.records", "console.domain.payments.records", "console.cli.command_table"}
 UNUSED_BY_FIRST_FRAME = {"console.domain.error_reasons", "console.wording.catalogue", "argparse", "secrets"}
 
 

@@ -1,0 +1,184 @@
+"""What the corporation registry says about one corporation.
+
+The fields and their codes follow the publisher's resource definition (リソース定義書) of the download files and of
+version 4 of its Web-API.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class CorporationKind(StrEnum):
+    """Kind of a corporation, by the publisher's code (`kind`)."""
+
+    STATE = "101"
+    LOCAL_GOVERNMENT = "201"
+    STOCK_COMPANY = "301"
+    LIMITED_COMPANY = "302"
+    GENERAL_PARTNERSHIP = "303"
+    LIMITED_PARTNERSHIP = "304"
+    LIMITED_LIABILITY_COMPANY = "305"
+    OTHER_REGISTERED = "399"
+    FOREIGN = "401"
+    OTHER = "499"
+
+
+class CloseCause(StrEnum):
+    """Why a corporation's registration was closed, by the publisher's code (`closeCause`)."""
+
+    LIQUIDATION = "01"
+    MERGER = "11"
+    BY_REGISTRAR = "21"
+    OTHER = "31"
+
+
+class Process(StrEnum):
+    """The event by which a row came to be, by the publisher's code (`process`)."""
+
+    NEW = "01"
+    NAME = "11"
+    DOMESTIC_ADDRESS = "12"
+    FOREIGN_ADDRESS = "13"
+    CLOSED = "21"
+    REOPENED = "22"
+    MERGED = "71"
+    MERGER_VOID = "72"
+    TRADE_NAME_CANCELLED = "81"
+    DELETED = "99"
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """The day on which a corporation's registration was closed, and why."""
+
+    day: date
+    cause: CloseCause
+
+
+@dataclass(frozen=True, slots=True)
+class Corporation:
+    """The facts in force of one corporation, as the registry publishes them.
+
+    `number` has 13 digits. `name` is empty only if `name_image_id` is set: then the publisher has the name as an
+    image, because no character set holds it; the same holds for the street and `address_image_id`. `post_code` has 7
+    digits or is empty. `address_outside` is the address of a corporation abroad. `changed_on` is the day of the event
+    `process`. `is_hidden` is True if the publisher excludes the corporation from search (`hihyoji`); it still answers
+    to its number.
+    """
+
+    number: str
+    name: str
+    furigana: str
+    english_name: str
+    kind: CorporationKind
+    prefecture: str
+    city: str
+    street: str
+    post_code: str
+    prefecture_code: str
+    city_code: str
+    address_outside: str
+    process: Process
+    updated_on: date
+    changed_on: date
+    assigned_on: date
+    closure: Closure | None = None
+    successor: str | None = None
+    change_cause: str = ""
+    name_image_id: str = ""
+    address_image_id: str = ""
+    is_hidden: bool = False
+
+    @property
+    def address(self) -> str:
+        """The address in one text: prefecture, city and street, or the address abroad."""
+        return f"{self.prefecture}{self.city}{self.street}" or self.address_outside
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryMatch:
+    """A corporation that a search found. `is_ours` is True if this database has a credit check, an order, a payment
+    or a refund of its number; `has_open_records` is True if one of them waits for somebody.
+    """
+
+    corporation: Corporation
+    is_ours: bool = False
+    has_open_records: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryMatches:
+    """The answer of a search: at most the asked number of corporations, the best first, and the day up to which the
+    registry in use is complete (`registry_date`; None if this desk has no registry).
+    """
+
+    items: tuple[RegistryMatch, ...]
+    registry_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """A file from which the registry in use was made. `sha256` is the lower-case hexadecimal digest of its bytes;
+    `is_difference` is False for a file of the whole; `day` is the day of its contents.
+    """
+
+    name: str
+    sha256: str
+    day: date
+    is_difference: bool
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryStatus:
+    """The registry in use. `cycles` are the groups of corporations that are merged into one another in a circle;
+    their successors are never followed.
+    """
+
+    registry_date: date
+    rows: int
+    files: tuple[ImportedFile, ...]
+    cycles: tuple[tuple[str, ...], ...] = ()
+
+
+class ChangedFact(StrEnum):
+    """A fact of a corporation that changed between two states of the registry."""
+
+    NEW = "new"
+    NAME = "name"
+    ADDRESS = "address"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    SUCCESSOR = "successor"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class CorporationChange:
+    """What a difference file changed about one corporation. `day` is the day of the difference; `before` is None for
+    a corporation that was not in the registry, `after` is None for one that was deleted from it.
+    """
+
+    number: str
+    day: date
+    facts: frozenset[ChangedFact]
+    before: Corporation | None
+    after: Corporation | None
+
+
+def find_changed_facts(before: Corporation | None, after: Corporation | None) -> frozenset[ChangedFact]:
+    """Return the facts in which two states of a corporation differ; empty if nothing that people are told changed."""
+    if after is None:
+        return frozenset({ChangedFact.DELETED} if before is not None else ())
+    if before is None:
+        return frozenset({ChangedFact.NEW})
+    differs: Mapping[ChangedFact, bool] = {
+        ChangedFact.NAME: (before.name, before.name_image_id) != (after.name, after.name_image_id),
+        ChangedFact.ADDRESS: (before.address, before.address_image_id) != (after.address, after.address_image_id),
+        ChangedFact.CLOSED: after.closure is not None and before.closure != after.closure,
+        ChangedFact.REOPENED: before.closure is not None and after.closure is None,
+        ChangedFact.SUCCESSOR: before.successor != after.successor,
+    }
+    return frozenset(fact for fact, is_different in differs.items() if is_different)
