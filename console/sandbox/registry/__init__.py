@@ -1,0 +1,24 @@
+"""The simulated corporation registry: invented corporations in files like the publisher's, and its Web-API.
+
+The names and addresses are put together from lists of words; the numbers begin (after the check digit) with 98 or 99,
+which no registry office has.
+"""
+
+from console.sandbox.registry.changes import close, delete, merge, move, rename, reopen
+from console.sandbox.registry.files import write_difference, write_whole
+from console.sandbox.registry.rows import RegistryRow, company_row
+from console.sandbox.registry.whole import InventedRegistry
+
+__all__ = [
+    "InventedRegistry",
+    "RegistryRow",
+    "close",
+    "company_row",
+    "delete",
+    "merge",
+    "move",
+    "rename",
+    "reopen",
+    "write_difference",
+    "write_whole",
+]

@@ -1,0 +1,138 @@
+"""What a difference tells about a corporation, made from its row before: for tests that plant changes, and for the
+invented differences.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from console.sandbox.registry.places import PREFECTURES, TOWNS
+from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow, complete_number
+from console.sandbox.registry.special_rows import close_row, merge_into
+from console.sandbox.registry.whole import FIRST_DAY, InventedRegistry
+from console.sandbox.registry.words import FIRST_WORDS, SECOND_WORDS
+
+LEGAL_FORMS = ("株式会社", "有限会社", "合同会社", "医療法人社団", "宗教法人")
+MOST_NEW_ROWS_A_DAY = 1_000_000
+
+
+def rename(row: RegistryRow, name: str, day: date, furigana: str = "") -> RegistryRow:
+    """Return the row after a change of the name on this day."""
+    return _changed(row, "11", day, name=name, furigana=furigana, name_image_id="")
+
+
+def move(row: RegistryRow, street: str, day: date, *, city: str | None = None) -> RegistryRow:
+    """Return the row after a change of the street, or of city and street, on this day."""
+    return _changed(row, "12", day, street_number=street, city_name=city or row.city_name, address_image_id="")
+
+
+def close(row: RegistryRow, day: date, cause: str = "01") -> RegistryRow:
+    """Return the row after the registration was closed on this day. `cause` is a code of `closeCause`."""
+    return _changed(close_row(row, cause, day.isoformat()), "21", day)
+
+
+def merge(row: RegistryRow, successor: str, day: date) -> RegistryRow:
+    """Return the row after the corporation was merged into `successor` on this day."""
+    merged = merge_into(row, successor, day)
+    return _changed(merged, "71", day, close_date=day.isoformat())
+
+
+def reopen(row: RegistryRow, day: date) -> RegistryRow:
+    """Return the row after a closed registration was opened again, or a merger was declared void, on this day."""
+    process = "72" if row.successor_corporate_number else "22"
+    return _changed(row, process, day, close_date="", close_cause="", successor_corporate_number="", change_cause="")
+
+
+def delete(row: RegistryRow, day: date) -> RegistryRow:
+    """Return the row that deletes the corporation from the registry on this day."""
+    return _changed(row, "99", day)
+
+
+def _changed(row: RegistryRow, process: str, day: date, **values: str) -> RegistryRow:
+    return row._replace(
+        **{"process": process, "update_date": day.isoformat(), "change_date": day.isoformat(), "latest": "1"} | values
+    )
+
+
+def invent_changes(
+    registry: InventedRegistry, rows: int, day: date, untouched: frozenset[str] = frozenset()
+) -> Iterator[RegistryRow]:
+    """Yield `rows` rows of a difference of this day: new corporations, and changes of those of `registry`. Each
+    corporation is told about once; a quarter of those renamed or moved have a row that is not in force any more
+    (latest = 0) before. The numbers in `untouched` are left out.
+    """
+    source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
+    changed = _draw_positions(registry.rows, rows * 3 // 4, source)
+    made = 0
+    while made < rows:
+        position = next(changed, None) if source.random() < 0.75 else None
+        if position is None:
+            yield _new_row(day, made, source)
+            made += 1
+            continue
+        row = registry.row_at(position)
+        if row.corporate_number in untouched:
+            continue
+        for told in _draw_change(row, registry, position, day, source)[: rows - made]:
+            yield told
+            made += 1
+
+
+def _draw_positions(total: int, count: int, source: random.Random) -> Iterator[int]:
+    """Yield up to `count` different positions in ascending order, one of each of `count` equal parts."""
+    step = max(total // max(count, 1), 1)
+    return (start + source.randrange(step) for start in range(0, total - step + 1, step))
+
+
+def _draw_change(
+    row: RegistryRow, registry: InventedRegistry, position: int, day: date, source: random.Random
+) -> list[RegistryRow]:
+    """Return the rows that tell one change of a corporation, the one in force last."""
+    if row.close_date:
+        return [reopen(row, day)]
+    following = registry.number_at(position + 1) if position + 1 < registry.rows else None
+    kind = source.choices(range(7), (35, 25, 20, 6 if following else 0, 6, 4, 4))[0]
+    first, second = source.choice(FIRST_WORDS), source.choice(SECOND_WORDS)
+    street = f"{source.choice(TOWNS)}{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
+    moved = move(row, street.translate(FULL_WIDTH), day)
+    form = next((each for each in LEGAL_FORMS if row.name.startswith(each)), "")
+    renamed = rename(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
+    if kind in (0, 1):
+        both = moved._replace(name=renamed.name, furigana=renamed.furigana)
+        return [renamed._replace(latest="0"), both] if source.random() < 0.25 else [(moved, renamed)[kind]]
+    if kind == 2:
+        return [close(row, day, source.choice(("01", "01", "01", "21", "31")))]
+    if kind == 3 and following:
+        return [merge(row, following, day)]
+    if kind == 4:
+        return [delete(row, day)]
+    if kind == 5:
+        return [row._replace(correct="1", update_date=day.isoformat(), furigana=first.kana + second.kana)]
+    return [_changed(row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH) + "商号抹消")]
+
+
+def _new_row(day: date, index: int, source: random.Random) -> RegistryRow:
+    if index >= MOST_NEW_ROWS_A_DAY:
+        raise ValueError(f"a day has at most {MOST_NEW_ROWS_A_DAY} new corporations")
+    first, second = source.choice(FIRST_WORDS), source.choice(SECOND_WORDS)
+    prefecture = source.choice(PREFECTURES)
+    city = source.choice(prefecture.cities)
+    since = (day - timedelta(days=source.randrange(1, 9))).isoformat()
+    form, kind = source.choice((("株式会社", "301"), ("合同会社", "305")))
+    return RegistryRow(
+        corporate_number=complete_number(f"98{(day - FIRST_DAY).days % 10_000:04d}{index:06d}"),
+        update_date=day.isoformat(),
+        change_date=since,
+        assignment_date=since,
+        name=f"{form}{first.text}{second.text}",
+        furigana=first.kana + second.kana,
+        kind=kind,
+        prefecture_name=prefecture.name,
+        city_name=city.name,
+        street_number=f"{source.choice(TOWNS)}{source.randrange(1, 9)}－{source.randrange(1, 40)}".translate(
+            FULL_WIDTH
+        ),
+        prefecture_code=prefecture.code,
+        city_code=city.code,
+        post_code=f"{city.post_prefix}{source.randrange(1, 30):02d}",
+    )

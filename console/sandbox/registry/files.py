@@ -1,0 +1,106 @@
+"""The publisher's files: a ZIP of one CSV file and its signature, for the whole registry or for one day's changes."""
+
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from itertools import chain, islice
+from pathlib import Path
+from typing import Literal
+
+from console.sandbox.registry.changes import invent_changes
+from console.sandbox.registry.places import PREFECTURES
+from console.sandbox.registry.rows import RegistryRow, format_line
+from console.sandbox.registry.whole import BLOCK_ROWS, InventedRegistry
+
+Encoding = Literal["utf-8", "shift_jis"]
+_CODECS = {"utf-8": "utf-8", "shift_jis": "cp932"}
+_LINE_ENDS = {"utf-8": "\n", "shift_jis": "\r\n"}
+# The edition in Shift_JIS has characters of JIS levels 1 and 2 only; others are replaced by the usual form.
+_USUAL_FORMS = str.maketrans("髙﨑", "高崎")
+_SIGNATURE = (
+    b"-----BEGIN PGP SIGNATURE-----\n\ninvented by the sandbox: it signs nothing\n-----END PGP SIGNATURE-----\n"
+)
+
+
+def write_whole(
+    folder: Path,
+    day: date,
+    rows: int,
+    seed: int,
+    *,
+    encoding: Encoding = "utf-8",
+    prefecture: str | None = None,
+    planted: Iterable[RegistryRow] = (),
+) -> Path:
+    """Write a file of the whole registry, for the nation or for one prefecture (its code of two digits), and return
+    its path: `00_zenkoku_all_YYYYMMDD.zip`, `13_tokyo_all_YYYYMMDD.zip`. `rows` invented corporations follow the
+    `planted` ones. Memory doesn't grow with `rows`.
+    """
+    registry = InventedRegistry(rows, seed, day, prefecture)
+    place = next(
+        (f"{each.code}_{each.romaji.lower()}" for each in PREFECTURES if each.code == prefecture), "00_zenkoku"
+    )
+    return write_zip(folder, f"{place}_all_{day:%Y%m%d}", _whole_blocks(list(planted), registry), encoding)
+
+
+def write_difference(
+    folder: Path,
+    day: date,
+    rows: int,
+    seed: int,
+    *,
+    encoding: Encoding = "utf-8",
+    whole_rows: int = 0,
+    prefecture: str | None = None,
+    changes: Sequence[RegistryRow] = (),
+) -> Path:
+    """Write the differences of one day and return the path of the file: `diff_YYYYMMDD.zip`.
+
+    `rows` invented rows change the file that `write_whole` wrote with the same seed, `whole_rows` and `prefecture`
+    (its day doesn't matter); without `whole_rows` all are new corporations. The rows of `changes` (see
+    `console.sandbox.registry.changes`) stand among them, and no other row is about their corporations.
+    """
+    registry = InventedRegistry(whole_rows, seed, day, prefecture)
+    planted = frozenset(row.corporate_number for row in changes)
+    invented = invent_changes(registry, rows, day, planted)
+    told = chain(islice(invented, rows // 2), changes, invented)
+    return write_zip(folder, f"diff_{day:%Y%m%d}", _blocks(_number_lines(told)), encoding)
+
+
+def write_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: Encoding = "utf-8") -> Path:
+    """Write blocks of lines into `<name>.csv` of the new file `<name>.zip`, beside a signature, and return its path.
+    The same lines give the same bytes.
+    """
+    path, codec, line_end = folder / f"{name}.zip", _CODECS[encoding], _LINE_ENDS[encoding]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open(_entry(f"{name}.csv"), "w", force_zip64=True) as csv_file:
+            for block in blocks:
+                text = line_end.join(block) + line_end
+                csv_file.write((text.translate(_USUAL_FORMS) if encoding == "shift_jis" else text).encode(codec))
+        archive.writestr(_entry(f"{name}.csv.asc"), _SIGNATURE)
+    return path
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def _number_lines(rows: Iterable[RegistryRow]) -> Iterator[str]:
+    for position, row in enumerate(rows, start=1):
+        yield format_line(row._replace(sequence_number=str(position)))
+
+
+def _blocks(lines: Iterator[str]) -> Iterator[list[str]]:
+    while block := list(islice(lines, BLOCK_ROWS)):
+        yield block
+
+
+def _whole_blocks(first: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
+    """Yield the rows `first`, then those of the registry; the sequence numbers go on."""
+    if not first:
+        return registry.blocks()
+    others = enumerate(registry.lines(), start=len(first) + 1)
+    renumbered = (f"{position}{line[line.index(',') :]}" for position, line in others)
+    return _blocks(chain(_number_lines(first), renumbered))

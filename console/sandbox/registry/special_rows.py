@@ -1,0 +1,135 @@
+"""The rows of a registry that differ from that of an ordinary open company."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from console.sandbox.registry.places import PREFECTURES
+from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow
+from console.sandbox.registry.words import FIRST_WORDS, FOREIGN_NAMES, LOCAL_NAMES, SECOND_WORDS, STATE_NAMES
+
+SPECIAL_SHARE = 8_192
+"""A row is special if its random number of 16 bits is below this: one of eight."""
+LONGEST_NAME = 150
+
+
+def alter_row(row: RegistryRow, draw: int, following: str | None, day: date) -> RegistryRow:
+    """Return the special row that `draw` (from 0 to below SPECIAL_SHARE) chooses, made from an ordinary one.
+    `following` is the number of the next row of the registry, into which a corporation can be merged.
+    """
+    choice, rest = draw % len(_ALTERATIONS), draw // len(_ALTERATIONS)
+    if choice == 0 and following:
+        return merge_into(row, following, day)
+    return _ALTERATIONS[choice](row, rest, day)
+
+
+def merge_into(row: RegistryRow, successor: str, day: date) -> RegistryRow:
+    """Return the row of a corporation that was merged into `successor` before `day`."""
+    closed = close_row(row, "11", _day_before(day, int(row.corporate_number[-3:]), row.assignment_date))
+    return closed._replace(process="71", successor_corporate_number=successor, change_cause=merger_cause(closed))
+
+
+def merger_cause(row: RegistryRow) -> str:
+    """Return the text about a merger (`changeCause`) of a row that has the successor's day in `close_date`."""
+    return f"{row.close_date}、{row.prefecture_name}{row.city_name}の法人に合併し解散".translate(FULL_WIDTH)
+
+
+def close_row(row: RegistryRow, cause: str, closed: str) -> RegistryRow:
+    """Return the row of a corporation that was closed on the day `closed` (YYYY-MM-DD)."""
+    return row._replace(
+        process="21",
+        close_date=closed,
+        close_cause=cause,
+        change_date=closed,
+        update_date=max(closed, row.update_date),
+    )
+
+
+def _day_before(day: date, draw: int, assigned: str) -> str:
+    return max((day - timedelta(days=draw * 7 % 3_000)).isoformat(), assigned)
+
+
+def _close_by(cause: str) -> "_Alteration":
+    """Return a function that closes a corporation for this cause."""
+    return lambda row, draw, day: close_row(row, cause, _day_before(day, draw, row.assignment_date))
+
+
+def _name_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+    """A name that no character set holds: an image, beside a likeness of the name or alone."""
+    return row._replace(name_image_id=f"{10_000_000 + draw}", name=row.name if draw % 2 else "")
+
+
+def _address_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+    return row._replace(address_image_id=f"{20_000_000 + draw}", street_number=row.street_number if draw % 2 else "")
+
+
+def _english(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+    """A company that registered its name and address in English too. Some have quotation marks in it."""
+    first, second = FIRST_WORDS[draw % len(FIRST_WORDS)], SECOND_WORDS[draw * 7 % len(SECOND_WORDS)]
+    prefecture = PREFECTURES[int(row.prefecture_code) - 1]
+    city = next(each for each in prefecture.cities if each.code == row.city_code)
+    trade = f'"{second.romaji}"' if draw % 10 == 0 else second.romaji
+    prefix, suffix = ("株式会社", "") if draw % 2 else ("", "株式会社")
+    return row._replace(
+        name=f"{prefix}{first.text}{second.text}{suffix}",
+        kind="301",
+        furigana=first.kana + second.kana,
+        en_name=f"{first.romaji} {trade} Co., Ltd.",
+        en_prefecture_name=prefecture.romaji,
+        en_city_name=f"{draw % 9 + 1}-{draw % 30 + 1}, Hommachi, {city.romaji.replace('_', ' ').replace(',', ', ')}",
+    )
+
+
+def _hidden(row: RegistryRow, _draw: int, _day: date) -> RegistryRow:
+    return row._replace(hihyoji="1")
+
+
+def _foreign(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+    """A corporation abroad: no address in Japan, or one beside that abroad."""
+    name, kana, english, address = FOREIGN_NAMES[draw % len(FOREIGN_NAMES)]
+    abroad = row._replace(
+        process="13" if row.process == "12" else row.process,
+        name=f"{name}{row.corporate_number[-4:]}".translate(FULL_WIDTH),
+        furigana=kana,
+        kind="401",
+        address_outside=address,
+        address_outside_image_id="30000001" if draw % 50 == 0 else "",
+        en_name=english,
+        en_address_outside="1 Harbour Street" if draw % 3 == 0 else "",
+    )
+    if draw % 2:
+        return abroad
+    return abroad._replace(
+        prefecture_name="", city_name="", street_number="", prefecture_code="", city_code="", post_code=""
+    )
+
+
+def _public_body(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+    """A body of the state or of a municipality."""
+    is_state = draw % 2 == 0
+    names = STATE_NAMES if is_state else LOCAL_NAMES
+    name, kana = names[draw % len(names)]
+    first = FIRST_WORDS[draw * 3 % len(FIRST_WORDS)]
+    return row._replace(name=first.text + name, furigana=first.kana + kana, kind="101" if is_state else "201")
+
+
+def _one_word(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+    """A name of one word only; now and then one of 150 characters, the most that the publisher has."""
+    first = FIRST_WORDS[draw % len(FIRST_WORDS)]
+    if draw % 50 == 0:
+        words = "".join(FIRST_WORDS[(draw + n) % len(FIRST_WORDS)].text for n in range(90))
+        return row._replace(name=("株式会社" + words)[:LONGEST_NAME], kind="301", furigana="")
+    return row._replace(name=f"株式会社{first.text}", kind="301", furigana=first.kana)
+
+
+def _no_post_code(row: RegistryRow, _draw: int, _day: date) -> RegistryRow:
+    return row._replace(post_code="")
+
+
+_Alteration = Callable[[RegistryRow, int, date], RegistryRow]
+_ALTERATIONS: tuple[_Alteration, ...] = (
+    *[_close_by("01")] * 5,
+    _close_by("21"),
+    _close_by("31"),
+    *(_name_image, _address_image, _english, _english, _hidden, _foreign, _public_body, _one_word, _one_word),
+    _no_post_code,
+)

@@ -1,0 +1,244 @@
+"""A whole registry of invented corporations, row by row from a seed, without keeping any of them."""
+
+import csv
+import random
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import cache, cached_property
+from typing import NamedTuple
+
+from console.sandbox.registry.places import PREFECTURES, TOWNS, Prefecture
+from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow, digit_weights, format_line
+from console.sandbox.registry.special_rows import SPECIAL_SHARE, alter_row, merge_into
+from console.sandbox.registry.words import BUILDING_NAMES, BUILDINGS, FIRST_WORDS, SECOND_WORDS
+
+FIRST_DAY = date(2015, 10, 5)
+"""The day on which the publisher assigned the first numbers: those of all corporations that existed."""
+CHAIN_PERIOD = 200
+"""Of so many rows the first is merged into the second and that into the third, which is open: a chain."""
+MOST_ROWS_A_SEGMENT = 1_000_000
+BLOCK_ROWS = 512
+_DRAWS_A_ROW = 8
+_DRAWS_WITHOUT_FURIGANA = 6_000  # of 65,536: one of eleven has none
+_CHAIN_PLACES = (1, 2, 3)
+
+# Prefix and suffix of the name, and the kind; each as often as it stands here.
+_LEGAL_FORMS = (
+    *[("株式会社", "", "301")] * 24,
+    *[("", "株式会社", "301")] * 20,
+    *[("有限会社", "", "302")] * 12,
+    *[("", "有限会社", "302")] * 8,
+    *[("合同会社", "", "305")] * 8,
+    *[("", "合同会社", "305")] * 5,
+    *[("合資会社", "", "304")] * 1,
+    *[("", "合名会社", "303")] * 1,
+    *[("医療法人社団", "会", "399")] * 3,
+    *[("一般社団法人", "協会", "399")] * 3,
+    *[("特定非営利活動法人", "", "399")] * 2,
+    *[("社会福祉法人", "福祉会", "399")] * 1,
+    *[("宗教法人", "寺", "399")] * 4,
+    *[("農事組合法人", "", "399")] * 1,
+    *[("", "事業協同組合", "399")] * 1,
+    *[("", "管理組合", "499")] * 2,
+)
+
+
+class _Segment(NamedTuple):
+    """The rows of one prefecture whose numbers have the same check digit, in ascending order of their numbers."""
+
+    prefecture: Prefecture
+    check_digit: int
+    start: int
+    rows: int
+
+    @property
+    def stride(self) -> int:
+        return MOST_ROWS_A_SEGMENT // self.rows
+
+
+class InventedRegistry:
+    """A registry of `rows` invented corporations on the day `day`: the same for the same arguments. `prefecture` (a
+    code of two digits) limits it to one prefecture. Positions count from 0. Rows are in the order of the published
+    files: by prefecture, then by number.
+
+    Raises ValueError if a prefecture would get more than nine million rows.
+    """
+
+    def __init__(self, rows: int, seed: int, day: date, prefecture: str | None = None) -> None:
+        self.rows, self.seed, self.day = rows, seed, day
+        chosen = [each for each in PREFECTURES if prefecture in (None, each.code)]
+        if not chosen:
+            raise ValueError(f"{prefecture} is no prefecture")
+        shares = [each.weight for each in chosen]
+        by_prefecture = _split(rows, shares)
+        self._segments: list[_Segment] = []
+        start = 0
+        for each, of_prefecture in zip(chosen, by_prefecture, strict=True):
+            for digit, count in enumerate(_split(of_prefecture, [1] * 9), start=1):
+                if count > MOST_ROWS_A_SEGMENT:
+                    raise ValueError(f"{rows} rows are too many")
+                if count:
+                    self._segments.append(_Segment(each, digit, start, count))
+                    start += count
+        self._starts = [segment.start for segment in self._segments]
+
+    def number_at(self, position: int) -> str:
+        """Return the corporation number of the row at this position."""
+        segment = self._segments[bisect_right(self._starts, position) - 1]
+        return _segment_number(segment, (position - segment.start) * segment.stride)
+
+    def find_position(self, number: str) -> int | None:
+        """Return the position of the row with this corporation number; None if there is none."""
+        for segment in self._segments:
+            if number.startswith(f"{segment.check_digit}99{segment.prefecture.code}"):
+                index, rest = divmod(int(number[5:11]), segment.stride)
+                position = segment.start + index
+                if not rest and index < segment.rows and self.number_at(position) == number:
+                    return position
+        return None
+
+    def row_at(self, position: int) -> RegistryRow:
+        """Return the row at this position."""
+        return RegistryRow(*next(csv.reader(self.lines(position, position + 1))))
+
+    def lines(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
+        """Yield the rows from position `start` to before `stop` as lines of a CSV file, without the end of line."""
+        for block in self.blocks(start, stop):
+            yield from block
+
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[list[str]]:
+        """Yield the same lines as `lines`, in lists of up to BLOCK_ROWS lines."""
+        end = self.rows if stop is None else min(stop, self.rows)
+        for segment in self._segments:
+            first, last = max(start - segment.start, 0), min(end - segment.start, segment.rows)
+            while first < last:
+                following = min((first // BLOCK_ROWS + 1) * BLOCK_ROWS, last)
+                yield self._block_lines(segment, first, following)
+                first = following
+
+    def _block_lines(self, segment: _Segment, start: int, stop: int) -> list[str]:
+        """Return the lines of rows of a segment that are in one block. Each value of a row is chosen by one random
+        number of 16 bits. The loop has no call for an ordinary row: it makes millions of them.
+        """
+        block, offset = divmod(start, BLOCK_ROWS)
+        source = random.Random(f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}")  # noqa: S311
+        draws = iter(array("H", source.randbytes(BLOCK_ROWS * _DRAWS_A_ROW * 2))[offset * _DRAWS_A_ROW :])
+        places, streets, dates, forms = _places(segment.prefecture), self._streets, self._dates, _LEGAL_FORMS
+        place_count, street_count, date_count, form_count = len(places), len(streets), len(dates), len(forms)
+        first_words, first_count = FIRST_WORDS, len(FIRST_WORDS)
+        second_words, second_count = SECOND_WORDS, len(SECOND_WORDS)
+        position, lines = segment.start + start, []
+        for number, a, b, c, d, e, f, g, h in zip(
+            _numbers(segment, start, stop), draws, draws, draws, draws, draws, draws, draws, draws, strict=False
+        ):
+            text_1, kana_1, _ = first_words[a % first_count]
+            text_2, kana_2, _ = second_words[b % second_count]
+            prefix, suffix, kind = forms[c % form_count]
+            place, codes = places[d % place_count]
+            event, assigned = dates[f % date_count]
+            kana = f'"{kana_1}{kana_2}"' if h > _DRAWS_WITHOUT_FURIGANA else ""
+            position += 1
+            line = (
+                f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place}'
+                f'{streets[e % street_count]}",,{codes},,,,,,,{assigned},1,,,,,{kana},0'
+            )
+            if g < SPECIAL_SHARE or position % CHAIN_PERIOD in _CHAIN_PLACES:
+                line = self._special_line(line, position, g)
+            lines.append(line)
+        return lines
+
+    def _special_line(self, line: str, position: int, draw: int) -> str:
+        row = RegistryRow(*next(csv.reader((line,))))
+        following = self.number_at(position) if position < self.rows else None
+        if position % CHAIN_PERIOD in _CHAIN_PLACES:
+            is_end = following is None or position % CHAIN_PERIOD == _CHAIN_PLACES[-1]
+            return line if following is None or is_end else format_line(merge_into(row, following, self.day))
+        return format_line(alter_row(row, draw, following, self.day))
+
+    @cached_property
+    def _streets(self) -> list[str]:
+        """The ends of addresses: block, lot and house in full-width digits, some with a building."""
+        source = random.Random(f"{self.seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
+        return [_draw_street(source) for _ in range(4_093)]
+
+    @cached_property
+    def _dates(self) -> list[tuple[str, str]]:
+        """Process, correction, day of update and day of change, as fields of a line; and the day of assignment."""
+        source = random.Random(f"{self.seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
+        return [self._draw_dates(source) for _ in range(4_093)]
+
+    def _draw_dates(self, source: random.Random) -> tuple[str, str]:
+        days = max((self.day - FIRST_DAY).days, 1)
+        assigned = FIRST_DAY if source.random() < 0.6 else FIRST_DAY + timedelta(days=source.randrange(days))
+        process = source.choices(("01", "11", "12", "22", "81"), (70, 10, 19, 0.5, 0.5))[0]
+        changed = assigned
+        if process != "01":
+            changed += timedelta(days=source.randrange(max((self.day - assigned).days, 1)))
+        updated = min(changed + timedelta(days=source.randrange(5)), self.day)
+        correct = int(source.random() < 0.1)
+        return f"{process},{correct},{updated.isoformat()},{changed.isoformat()}", assigned.isoformat()
+
+
+def _split(total: int, weights: list[int]) -> list[int]:
+    """Split `total` by the weights into whole numbers with the same sum."""
+    whole, done, parts = sum(weights), 0, []
+    reached = 0
+    for weight in weights:
+        reached += weight
+        parts.append(total * reached // whole - done)
+        done += parts[-1]
+    return parts
+
+
+@cache
+def _places(prefecture: Prefecture) -> list[tuple[str, str]]:
+    """Return the beginnings of addresses, as fields of a line, with the fields that depend on them."""
+    return [
+        (
+            f'"{prefecture.name}","{city.name}","{town}',
+            f"{prefecture.code},{city.code},{city.post_prefix}{number:02d}",
+        )
+        for city in prefecture.cities
+        for number, town in enumerate(TOWNS, start=1)
+    ]
+
+
+def _numbers(segment: _Segment, start: int, stop: int) -> list[str]:
+    """Return the numbers of the rows from `start` to before `stop` of a segment, in ascending order."""
+    lead = f"{segment.check_digit}99{segment.prefecture.code}"
+    pairs, stride = digit_weights(), segment.stride
+    # What the last eight digits must add to the sum (a remainder of 9), so that the segment's check digit is right.
+    needed = 9 - segment.check_digit - pairs[99] - pairs[int(segment.prefecture.code)]
+    return [
+        f"{lead}{middle:06d}{_ENDINGS[(needed - pairs[high] - pairs[low // 100] - pairs[low % 100]) % 9][choice]}"
+        for middle in range(start * stride, stop * stride, stride)
+        for (high, low), choice in ((divmod(middle, 10_000), middle * 7 % 11),)
+    ]
+
+
+def _segment_number(segment: _Segment, middle: int) -> str:
+    return _numbers(segment, middle // segment.stride, middle // segment.stride + 1)[0]
+
+
+_ENDINGS = tuple(
+    tuple(f"{pair:02d}" for pair, weight in enumerate(digit_weights()) if weight == remainder)
+    for remainder in range(9)
+)
+"""By what they add to the sum: the pairs of digits at the end of a number (at least 11 of each)."""
+
+
+def _draw_street(source: random.Random) -> str:
+    block, lot, house = source.randrange(1, 9), source.randrange(1, 40), source.randrange(1, 30)
+    text = source.choice(
+        (
+            f"{block}丁目{lot}－{house}",
+            f"{block}丁目{lot}番{house}号",
+            f"{block}－{lot}－{house}",
+            f"{lot * house}番地",
+        )
+    )
+    if source.random() < 0.2:
+        text += f"{source.choice(BUILDING_NAMES)}{source.choice(BUILDINGS)}{source.randrange(1, 12)}階"
+    return text.translate(FULL_WIDTH)

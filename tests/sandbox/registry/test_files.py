@@ -1,0 +1,163 @@
+"""The files of the sandbox's registry: the publisher's form, the same for the same seed, right check digits."""
+
+import csv
+import io
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.domain.corporation_number import is_well_formed
+from console.sandbox.registry import (
+    InventedRegistry,
+    RegistryRow,
+    close,
+    company_row,
+    delete,
+    merge,
+    move,
+    rename,
+    reopen,
+    write_difference,
+    write_whole,
+)
+from console.sandbox.registry.files import Encoding
+
+DAY, NEXT_DAY = date(2026, 10, 30), date(2026, 11, 2)
+ROWS = 6_000
+
+
+def read_rows(path: Path, codec: str = "utf-8") -> list[RegistryRow]:
+    """Read the CSV file in a ZIP of the publisher's form, after a check of the names in it."""
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == [f"{path.stem}.csv", f"{path.stem}.csv.asc"]
+        text = archive.read(f"{path.stem}.csv").decode(codec)
+    lines = list(csv.reader(io.StringIO(text, newline="")))
+    assert {len(line) for line in lines} == {30}
+    return [RegistryRow(*line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> list[RegistryRow]:
+    """The rows of a whole file of the nation."""
+    path = write_whole(tmp_path_factory.mktemp("whole"), DAY, ROWS, seed=7)
+    assert path.name == "00_zenkoku_all_20261030.zip"
+    return read_rows(path)
+
+
+def test_a_whole_file_has_each_number_once_with_the_right_check_digit(whole: list[RegistryRow]) -> None:
+    numbers = [row.corporate_number for row in whole]
+    assert len(set(numbers)) == len(whole) == ROWS
+    assert all(is_well_formed(number) and number[1:3] == "99" for number in numbers)
+    assert [row.sequence_number for row in whole] == [str(n) for n in range(1, ROWS + 1)]
+    assert [
+        (row.prefecture_code or number[3:5], number) for row, number in zip(whole, numbers, strict=True)
+    ] == sorted((row.prefecture_code or number[3:5], number) for row, number in zip(whole, numbers, strict=True))
+
+
+def test_a_whole_file_has_every_shape_of_row(whole: list[RegistryRow]) -> None:
+    assert {row.kind for row in whole} == {"101", "201", "301", "302", "303", "304", "305", "399", "401", "499"}
+    assert {"01", "11", "12", "21", "22", "71", "81"} <= {row.process for row in whole}
+    assert {row.close_cause for row in whole} == {"", "01", "11", "21", "31"}
+    assert {row.latest for row in whole} == {"1"}
+    assert {row.correct for row in whole} == {"0", "1"}
+    assert {row.hihyoji for row in whole} == {"0", "1"}
+    assert any(row.name_image_id and not row.name for row in whole)
+    assert any(row.name_image_id and row.name for row in whole)
+    assert any(row.address_image_id and not row.street_number for row in whole)
+    assert any('"' in row.en_name for row in whole)
+    assert any(row.address_outside and not row.prefecture_name for row in whole)
+    assert max(len(row.name) for row in whole) == 150
+    assert any(row.name.startswith("株式会社") for row in whole)
+    assert any(row.name.endswith("株式会社") for row in whole)
+    assert any("髙" in row.name for row in whole)
+    assert any(not row.furigana for row in whole)
+    for row in whole:
+        assert bool(row.close_date) == bool(row.close_cause)
+        assert (row.close_cause == "11") == bool(row.successor_corporate_number)
+        assert row.name or row.name_image_id
+        assert row.assignment_date <= row.change_date <= row.update_date <= DAY.isoformat()
+
+
+def test_mergers_form_chains_that_end_in_an_open_corporation(whole: list[RegistryRow]) -> None:
+    by_number = {row.corporate_number: row for row in whole}
+    merged = [row for row in whole if row.successor_corporate_number]
+    chain = [row for row in merged if by_number[row.successor_corporate_number].successor_corporate_number]
+    assert len(merged) > len(chain) >= ROWS // 200
+    for row in chain:
+        while row.successor_corporate_number:
+            row = by_number[row.successor_corporate_number]  # a circle would never end
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "shift_jis"])
+def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding) -> None:
+    """The same bytes again; other ones with another seed. Each edition in its own encoding."""
+    written = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / name).mkdir()
+        path = write_whole(tmp_path / name, DAY, 300, seed, encoding=encoding, prefecture="13")
+        assert path.name == "13_tokyo_all_20261030.zip"
+        assert {row.prefecture_name for row in read_rows(path, "cp932" if encoding == "shift_jis" else "utf-8")} <= {
+            "東京都",
+            "",
+        }
+        written.append(path.read_bytes())
+    assert written[0] == written[1] != written[2]
+
+
+def test_any_row_is_found_without_the_others(whole: list[RegistryRow]) -> None:
+    registry = InventedRegistry(ROWS, 7, DAY)
+    for position in (0, 1, 2, 511, 512, 3_333, ROWS - 1):
+        assert registry.row_at(position) == whole[position]
+        assert registry.number_at(position) == whole[position].corporate_number
+        assert registry.find_position(whole[position].corporate_number) == position
+    assert registry.find_position("1180301018771") is None
+    assert registry.find_position("9" + whole[0].corporate_number[1:]) is None
+
+
+def test_a_difference_tells_each_planted_change_once_and_no_other_of_its_corporation(
+    tmp_path: Path, whole: list[RegistryRow]
+) -> None:
+    """Twenty planted changes among 2,000 invented ones, which have every process."""
+    ours = [row for row in whole if not row.close_date][100:118]
+    closed = next(row for row in whole if row.close_date)
+    planted = [
+        *(rename(row, f"{row.name}改", NEXT_DAY) for row in ours[:5]),
+        *(move(row, "本町９－９", NEXT_DAY) for row in ours[5:10]),
+        *(close(row, NEXT_DAY) for row in ours[10:13]),
+        *(merge(row, ours[0].corporate_number, NEXT_DAY) for row in ours[13:16]),
+        *(delete(row, NEXT_DAY) for row in ours[16:]),
+        reopen(closed, NEXT_DAY),
+        company_row("1180301018771", "株式会社見本"),
+    ]
+    path = write_difference(tmp_path, NEXT_DAY, 2_000, seed=7, whole_rows=ROWS, changes=planted)
+    assert path.name == "diff_20261102.zip"
+    rows = read_rows(path)
+    assert len(rows) == 2_000 + len(planted)
+    numbers = {row.corporate_number for row in planted}
+    told = [row._replace(sequence_number="0") for row in rows if row.corporate_number in numbers]
+    assert told == [row._replace(sequence_number="0") for row in planted]
+    others = [row for row in rows if row.corporate_number not in numbers]
+    assert {row.process for row in others} == {"01", "11", "12", "21", "22", "71", "72", "81", "99"}
+    assert {row.update_date for row in others} == {NEXT_DAY.isoformat()}
+    in_force = [row.corporate_number for row in others if row.latest == "1"]
+    assert len(in_force) == len(set(in_force))
+    assert {row.corporate_number for row in others if row.latest == "0"} <= set(in_force)
+    assert any(row.latest == "0" for row in others)
+    assert all(is_well_formed(row.corporate_number) for row in others)
+    known = {row.corporate_number for row in whole}
+    assert all((row.corporate_number in known) != (row.process == "01" and row.correct == "0") for row in others[:50])
+
+
+def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: Path) -> None:
+    rows = read_rows(write_difference(tmp_path, NEXT_DAY, 50, seed=7))
+    assert {row.process for row in rows} == {"01"}
+    assert len({row.corporate_number for row in rows}) == 50
+
+
+def test_planted_companies_stand_in_the_whole_file(tmp_path: Path) -> None:
+    company = company_row("1180301018771", "架空商事株式会社", furigana="カクウショウジ")
+    rows = read_rows(write_whole(tmp_path, DAY, 10, seed=1, planted=[company]))
+    assert [row.sequence_number for row in rows] == [str(n) for n in range(1, 12)]
+    assert rows[0]._replace(sequence_number="0") == company
