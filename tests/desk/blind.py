@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface
@@ -188,7 +189,18 @@ class Blind:
         assert not fillers, fillers
         focused = [(role, name) for role, name, state in nodes if state.focused]
         own = [one for one in focused if one[0] not in _LISTS] or focused
+        levels = [heading_level(node) for node in self.nodes() if node.role() == Role.Heading]
+        assert levels[:1] == [1], f"the first heading is the title: {levels}"
+        assert levels.count(1) == 1, levels
+        assert all(after <= before + 1 for before, after in pairwise(levels)), f"a level is left out in {levels}"
         assert len(own) == 1, f"focus in {focused} of {QApplication.focusWidget()} after {self.transcript[-4:]}"
+
+
+def heading_level(node: QAccessibleInterface) -> int:
+    """The level that the node of a heading tells."""
+    attributes = node.attributesInterface()
+    assert attributes is not None, f"no level: {node.text(QAccessible.Text.Name)}"
+    return int(attributes.attributeValue(QAccessible.Attribute.Level))
 
 
 def _visible(node: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:

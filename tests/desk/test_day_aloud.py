@@ -183,7 +183,7 @@ def test_a_days_work_is_heard(
     blind.check_tree()
     blind.press("Alt+2")
     blind.activate(Role.PageTab, word("queue.unknown.title"))
-    blind.find(Role.StaticText, word("record.short", id=unknown.id + 1))
+    blind.find(Role.Heading, word("record.short", id=unknown.id + 1))
     person.rest()
     blind.goes_to(Role.Table, word("queue.unknown.title"))
     blind.press("E")

@@ -47,7 +47,8 @@ def test_a_screen_reader_finds_and_hears_the_window(reader: atspi.ScreenReader) 
     assert politeness == "polite"
     assert [node for node in nodes if node.role == "filler" and node.name] == []
     assert {node.name for node in nodes if node.role == "label"} >= WORDS_OF_STATES
-    assert next(node.name for node in nodes if node.role == "heading") == "Queues"
+    heading = next(node for node in nodes if node.role == "heading")
+    assert (heading.name, reader.attributes(heading).get("level")) == ("Queues", "1")
     assert [node for node in nodes if node.role == "push button" and not node.name] == []
     frame = next(node for node in nodes if node.role == "frame")
     assert frame.name == "Queues · Support console (TRAINING)"

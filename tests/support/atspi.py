@@ -89,6 +89,11 @@ class ScreenReader:
         assert ended is None, f"the program ended with {ended}"
         return time.monotonic() < deadline
 
+    def attributes(self, node: Node) -> dict[str, str]:
+        """Return what a node tells beyond role, name and state, such as the level of a heading."""
+        (told,) = self._call(node.reference, _ACCESSIBLE, "GetAttributes")
+        return dict(told)
+
     def press(self, node: Node) -> None:
         self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
 

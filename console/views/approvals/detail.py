@@ -51,7 +51,9 @@ class EndOfRequest(QWidget):
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName(f"{title}: {words}")
-        self.setLayout(make_column(TextLabel(title, "panel_title", "muted"), TextLabel(words, wrap=True), gap=4))
+        self.setLayout(
+            make_column(TextLabel(title, "panel_title", "muted", heading=3), TextLabel(words, wrap=True), gap=4)
+        )
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
@@ -246,7 +248,7 @@ class ApprovalView(QScrollArea):
         count = len(reasons) + bool(stale_sentence)
         head = make_row(
             ShapeIcon("warning" if count else "check", "care" if count else "good"),
-            TextLabel(translate("approvals.against" if count else "approvals.nothing_against"), "section"),
+            TextLabel(translate("approvals.against" if count else "approvals.nothing_against"), "section", heading=3),
             TextLabel(str(count) if count else "", "data", "muted"),
             None,
             gap=8,
@@ -302,9 +304,11 @@ class ApprovalView(QScrollArea):
             (translate("field.maker"), translate("approvals.asked_by", maker=record.maker, at=record.created_at)),
         )
         holder = QWidget()
-        comparison_panel = make_titled_panel(translate("approvals.then_and_now"), self._comparison_panel(view))
+        comparison_panel = make_titled_panel(
+            translate("approvals.then_and_now"), self._comparison_panel(view), heading=3
+        )
         columns_box = self._request_and_changes_box = make_row(
-            make_titled_panel(translate("approvals.asked"), request), comparison_panel, gap=24
+            make_titled_panel(translate("approvals.asked"), request, heading=3), comparison_panel, gap=24
         )
         self.set_layout(side_by_side=self._side_by_side)
         columns_box.setStretch(0, 1)
@@ -359,7 +363,9 @@ class ApprovalView(QScrollArea):
         )
         holder = QWidget()
         holder.setLayout(
-            make_column(TextLabel(self._context.translate("approvals.facts"), "panel_title", "muted"), strip, gap=6)
+            make_column(
+                TextLabel(self._context.translate("approvals.facts"), "panel_title", "muted", heading=3), strip, gap=6
+            )
         )
         return holder
 
@@ -385,7 +391,7 @@ class ApprovalView(QScrollArea):
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
         strip.show_parts(rows, rest)
-        return make_titled_panel(context.translate("approvals.money"), strip)
+        return make_titled_panel(context.translate("approvals.money"), strip, heading=3)
 
     def _fulfilled_checks_panel(self, view: RefundView) -> QWidget:
         currency = view.record.currency
@@ -393,7 +399,7 @@ class ApprovalView(QScrollArea):
             refund_words.check_line(check, self._context, currency) for check in view.checks if check.holds
         ]
         holder = QWidget()
-        title_ = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted")
+        title_ = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading=3)
         lines = (
             make_flow_widget(*fulfilled_lines, gap=20, line_gap=6) if fulfilled_lines else TextLabel(wording.NO_VALUE)
         )
@@ -402,7 +408,7 @@ class ApprovalView(QScrollArea):
 
     def _earlier_refunds_panel(self, refunds: Sequence[Refund]) -> QWidget:
         context = self._context
-        title_ = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted")
+        title_ = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted", heading=3)
         lines: list[QWidget] = []
         for refund in refunds:
             badge = record_words.state_cell(case_words.state_key(refund), context.language)

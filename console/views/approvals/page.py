@@ -90,7 +90,7 @@ class ApprovalsPage(Page):
     # -- construction
 
     def _make_head(self) -> None:
-        self.title = TitleLabel(wrap=True)
+        self.title = TitleLabel(wrap=True, heading=2)
         self.request_of_words = TextLabel("", "body", wrap=True)
         self._badges = make_flow_widget(gap=8)
 

@@ -28,7 +28,7 @@ class ProposalView(QWidget):
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
         self._context = context
-        self._title = TitleLabel(wrap=True)
+        self._title = TitleLabel(wrap=True, heading=2)
         self.words = TextLabel("", wrap=True)
         self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds=False)
         self.open_button.clicked.connect(self._open)

@@ -109,7 +109,7 @@ class OutcomeView(QWidget):
         translate = context.translate
         self.bar = Bar("", translate("bulk.told.begins"), tone="progress", shape="circle_arrow")
         self._status: bulk_words.RunStatus | None = None
-        self.progress = TextLabel("", "panel_title")
+        self.progress = TextLabel("", "panel_title", heading=0)
         self.tally = TextLabel("", "body", "muted", wrap=True)
         self.filter = Choice(translate("bulk.filter"))
         for only in _RESULT_FILTERS:

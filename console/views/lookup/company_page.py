@@ -84,7 +84,7 @@ class CompanyView(QWidget):
 
     def _make_head(self) -> QWidget:
         translate = self._context.translate
-        self.name = TextLabel("", "title")
+        self.name = TextLabel("", "title", heading=2)
         self.copyable = CopyableId("", "", translate("field.corporation_number"), copy_word=translate("action.copy"))
         self.copyable.copied.connect(self._acts.show_copied_toast)
         self.facts = TextLabel("", "body", "muted")

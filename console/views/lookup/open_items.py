@@ -30,7 +30,7 @@ class OpenItemList(QWidget):
         super().__init__()
         self._context = context
         self._records: list[ShownRecord] = []
-        self._title = TextLabel(context.translate("lookup.open_matters"), "section")
+        self._title = TextLabel(context.translate("lookup.open_matters"), "section", heading=2)
         self._count = TextLabel("", "data", "muted")
         self._box = Surface(edge="all")
         self._lines = QVBoxLayout(self._box)

@@ -65,7 +65,9 @@ class NoRightPage(Page):
     def _content(self) -> Surface:
         content = Surface(edge="top")
         title = make_row(
-            ShapeIcon("lock", "muted", 16), TextLabel(self.context.translate("screen.no_right"), "section"), None
+            ShapeIcon("lock", "muted", 16),
+            TextLabel(self.context.translate("screen.no_right"), "section", heading=2),
+            None,
         )
         content.setLayout(
             make_column(title, self.reason_text, self.advice_text, None, gap=12, margins=(24, 24, 24, 24))

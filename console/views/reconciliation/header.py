@@ -34,7 +34,7 @@ class RunHead(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="bottom")
         self._context = context
-        self.title = TextLabel("", "section", bold=True)
+        self.title = TextLabel("", "section", bold=True, heading=2)
         self._sign = ShapeIcon("check", "muted")
         self.state = TextLabel("")
         self.when = TextLabel("", "small", "muted", wrap=True)

@@ -70,7 +70,7 @@ class RecordPreview(Surface):
         link = LinkButton(context.translate("action.open"))
         link.clicked.connect(self.opened)
         head = Surface(edge="bottom")
-        title = make_row(TextLabel(case_words.title(record, context), "section"), None, link, gap=8)
+        title = make_row(TextLabel(case_words.title(record, context), "section", heading=2), None, link, gap=8)
         keys = case_words.badge_keys(record, now)
         badges = make_flow_widget(*(Badge.from_badge_key(key, context.language) for key in keys), gap=8)
         parts: list[QWidget] = []

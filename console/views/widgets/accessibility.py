@@ -5,9 +5,17 @@ Qt calls painted widgets "filler", lists children in the order of their creation
 order, and their role is the attribute `accessible_role` of their class, if it has one. A named container is a group.
 """
 
+from typing import Any
+
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleActionInterface,
+    QAccessibleAttributesInterface,
+    QAccessibleInterface,
+)
 from PySide6.QtWidgets import QAccessibleWidget, QApplication, QFocusFrame, QLabel, QMenu, QTabBar, QWidget
+from shiboken6 import VoidPtr
 
 _PLAIN_CLASSES = {
     "QWidget": QAccessible.Role.Client,
@@ -36,6 +44,8 @@ def _make_interface(class_name: str, thing: QObject) -> QAccessibleInterface | N
     if isinstance(thing, TabNode):
         return _TabInterface(thing)
     role = getattr(thing, "accessible_role", _PLAIN_CLASSES.get(class_name))
+    if role == QAccessible.Role.Heading:
+        return _HeadingInterface(thing)
     return None if role is None else _VisibleWidget(thing, role)
 
 
@@ -74,6 +84,20 @@ class _TabInterface(QAccessibleWidget):
             node.tabs.setCurrentIndex(node.number)
 
 
+class _HeadingAttributes(QAccessibleAttributesInterface):
+    """Tells screen readers the level of a heading."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self._level = level
+
+    def attributeKeys(self) -> list[QAccessible.Attribute]:
+        return [QAccessible.Attribute.Level]
+
+    def attributeValue(self, key: QAccessible.Attribute) -> Any:
+        return self._level if key == QAccessible.Attribute.Level else None
+
+
 class _VisibleWidget(QAccessibleWidget):
     """A widget whose children are its visible child widgets, in the order in which they are read.
 
@@ -106,6 +130,23 @@ class _VisibleWidget(QAccessibleWidget):
     def indexOfChild(self, interface: QAccessibleInterface) -> int:
         children, child = visible_children(self.widget()), interface.object()
         return children.index(child) if isinstance(child, QWidget) and child in children else -1
+
+
+class _HeadingInterface(_VisibleWidget):
+    """A heading, which has a level."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget, QAccessible.Role.Heading)
+        self._attributes = _HeadingAttributes(getattr(widget, "heading_level", 1))
+
+    def interface_cast(self, kind: QAccessible.InterfaceType) -> Any:
+        """Return the interface of this kind. A null pointer says that there is none; PySide makes a wild pointer of
+        None.
+        """
+        if kind == QAccessible.InterfaceType.AttributesInterface:
+            return self._attributes
+        found: Any = super().interface_cast(kind)  # the stubs know no None
+        return VoidPtr(0) if found is None else found
 
 
 def visible_children(widget: QWidget) -> list[QWidget]:

@@ -20,7 +20,8 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_shape
 from console.views.theme.theme import current_appearance
 
-_HEADING_ROLES: tuple[TypeRoleName, ...] = ("title", "dialog_title", "panel_title")
+_HEADING_LEVELS: dict[TypeRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
+"""The level of a heading by the text role of its label; labels of other roles are no headings."""
 Edge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
@@ -57,10 +58,11 @@ class ToneBox(QFrame):
 
 class TextLabel(QLabel):
     """A label with the font of one text role and the colour of one tone. Amounts, times and identifiers in its text
-    use the figures font. Screen readers find the labels of titles as headings.
+    use the figures font. Screen readers find the labels of titles as headings with a level.
     """
 
     accessible_role: QAccessible.Role | None = None
+    heading_level = 0
     is_decoration = False
 
     def __init__(
@@ -72,12 +74,17 @@ class TextLabel(QLabel):
         bold: bool = False,
         wrap: bool = False,
         selectable: bool = False,
+        heading: int | None = None,
         parent: QWidget | None = None,
     ) -> None:
+        """`heading` is the level of a heading: 1 for the title of a page or dialog, 2 for a part of it, 3 for a part
+        of that, 0 for no heading; None means the usual level of the text role.
+        """
         super().__init__(parent)
         self._role: TypeRoleName = role
         self._bold = bold
-        if role in _HEADING_ROLES:
+        self.heading_level = _HEADING_LEVELS.get(role, 0) if heading is None else heading
+        if self.heading_level:
             self.accessible_role = QAccessible.Role.Heading
         self.setWordWrap(wrap)
         if wrap:  # without this, a layout gives a sentence the width of its longest word
@@ -130,8 +137,10 @@ class TitleLabel(TextLabel):
 
     focus_ring = 2
 
-    def __init__(self, text: str = "", role: TypeRoleName = "title", *, wrap: bool = False) -> None:
-        super().__init__(text, role, wrap=wrap)
+    def __init__(
+        self, text: str = "", role: TypeRoleName = "title", *, wrap: bool = False, heading: int | None = None
+    ) -> None:
+        super().__init__(text, role, wrap=wrap, heading=heading)
 
 
 def half_leading_px(role: TypeRoleName) -> int:

@@ -20,6 +20,7 @@ class CopyableId(QWidget):
     copied = Signal(str)
     focus_ring = 2
     accessible_role = QAccessible.Role.StaticText
+    heading_level = 0
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class CopyableId(QWidget):
         self.plain = plain
         self._name = name
         if role == "title":
-            self.accessible_role = QAccessible.Role.Heading
+            self.accessible_role, self.heading_level = QAccessible.Role.Heading, 1
         self.setAccessibleDescription(f"Ctrl+C {copy_word}")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._label = TextLabel(short_form, role, tone)

@@ -3,9 +3,10 @@ read.
 """
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from console.views.runtime.announcer import announce, spoken_text
 from console.views.theme.design_tokens import tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
@@ -14,7 +15,9 @@ from console.views.widgets.buttons import KeyButton
 
 
 class EmptyState(QWidget):
-    """A centred text that says why a list is empty, with at most one button."""
+    """A centred text that says why a list is empty, with at most one button. It is announced when it takes the
+    place of the list, because no row says it.
+    """
 
     def __init__(
         self,
@@ -26,7 +29,7 @@ class EmptyState(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setAccessibleName(f"{title} {words}".strip())
+        self.setAccessibleName(spoken_text(title, words))
         box = make_column(None, gap=4)
         centre = Qt.AlignmentFlag.AlignHCenter
         box.addWidget(ShapeIcon(shape, "muted", 20), 0, centre)
@@ -40,6 +43,11 @@ class EmptyState(QWidget):
             box.addWidget(button, 0, centre)
         box.addStretch(1)
         self.setLayout(box)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not event.spontaneous():  # not when the window comes back from the task bar
+            announce(self, self.accessibleName(), is_kept=False)
 
 
 class SkeletonRows(PaintedWidget):

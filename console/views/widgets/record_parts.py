@@ -298,15 +298,16 @@ class FactList(QWidget):
         self._form.addRow(words, value)
 
 
-def make_titled_panel(title: str, content: QWidget, *, count: str = "") -> QWidget:
+def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading: int = 2) -> QWidget:
     """Return a widget with a title and, below it, the content in a box with a border of 1 px. `count` is a text
-    beside the title.
+    beside the title, `heading` is the level of the title.
     """
     box = Surface(edge="all")
     inner = QVBoxLayout(box)
     inner.setContentsMargins(16, 12, 16, 12)
     inner.addWidget(content)
-    head = make_row(TextLabel(title, "panel_title", "muted"), TextLabel(count, "small_data", "muted"), None)
+    title_label = TextLabel(title, "panel_title", "muted", heading=heading)
+    head = make_row(title_label, TextLabel(count, "small_data", "muted"), None)
     holder = QWidget()
     holder.setLayout(make_column(head, box, gap=6))
     holder.setAccessibleName(title)

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.tables.columns import Column, Group
 from console.views.widgets.placeholders import EmptyState
+from tests.support.hearing import listening
 from tests.views.invented_checks import window_context
 
 
@@ -116,3 +117,14 @@ def test_the_last_row_stays_below_the_pointer(show_ids: Make) -> None:
     assert both.table.row_tone(0) == "care"
     leave(both.table)
     assert both.currentWidget() is both.empty_state
+
+
+def test_an_empty_list_is_heard(show_ids: Make) -> None:
+    """The reason is said each time it takes the place of the rows, and not while it stays there."""
+    with listening() as heard:
+        both = show_ids()
+        both.show_rows([])
+        assert [one.sentence for one in heard] == ["nothing"]
+        both.show_rows([Line(1)])
+        both.show_rows([])
+    assert [(one.sentence, one.is_urgent) for one in heard] == [("nothing", False)] * 2

@@ -1,6 +1,7 @@
 """The tree that a screen reader walks: what is on the screen, in reading order, each with a role and a name."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, Qt
@@ -18,7 +19,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from console.views.widgets.badge import Badge, KeyCap
-from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.notification_bars import Bar
@@ -71,6 +72,32 @@ def test_painted_words_are_text(qtbot: QtBot, widget: object, role: QAccessible.
     made: QWidget = widget()  # type: ignore[operator]  # it makes one
     qtbot.addWidget(made)
     assert (node(made).role(), node(made).text(QAccessible.Text.Name)) == (role, name)
+
+
+@pytest.mark.parametrize(
+    ("widget", "level"),
+    [
+        (lambda: CopyableId("Payment A", "A", "Record", role="title"), 1),
+        (lambda: TextLabel("Queues", "title"), 1),
+        (lambda: TitleLabel("Refund R-21", heading=2), 2),
+        (lambda: TextLabel("Recent", "panel_title"), 2),
+        (lambda: TextLabel("Reasons to decline", "section", heading=3), 3),
+        (lambda: TextLabel("Sending", "panel_title", heading=0), None),
+        (lambda: TextLabel("words"), None),
+        (lambda: Badge("Unknown", "question", "unknown"), None),
+    ],
+)
+def test_a_heading_tells_its_level(qtbot: QtBot, widget: object, level: int | None) -> None:
+    made: QWidget = widget()  # type: ignore[operator]  # it makes one
+    qtbot.addWidget(made)
+    attributes: Any = node(made).attributesInterface()  # None if there are none; the stubs don't know it
+    keys = attributes.attributeKeys() if attributes is not None else []
+    assert (QAccessible.Attribute.Level in keys) == (level is not None)
+    assert node(made).valueInterface() is None
+    if level is not None:
+        assert attributes.attributeValue(QAccessible.Attribute.Level) == level
+        assert node(made).actionInterface() is not None
+    assert (node(made).role() == Role.Heading) == (level is not None)
 
 
 def test_a_named_container_is_a_group(qtbot: QtBot) -> None:
