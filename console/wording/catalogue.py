@@ -186,12 +186,18 @@ def rule_sentence_key(rule: str) -> str | None:
 
 
 def timeline_line(entry: "TimelineEntry", language: str) -> str:
-    """Return the sentence that describes an audit entry in a timeline."""
+    """Return the sentence that describes an audit entry in a timeline. An entry about a refusal names the reason
+    within the error code, if the entry has it and the reason has words.
+    """
     keys = (f"timeline.{entry.what}.{entry.result}", f"timeline.{entry.what}")
     key = next(filter(has_sentence, keys), None)
     if key is None:
         return translate("timeline.other", language, what=entry.what)
-    return translate(key, language, **format_amounts(entry.detail))
+    facts = dict(format_amounts(entry.detail))
+    precise_reason = f"{facts.get('reason')}.{facts.get('refusal')}"
+    if has_sentence(f"refusal.{precise_reason}"):
+        facts["reason"] = precise_reason
+    return translate(key, language, **facts)
 
 
 def finding_text(text: str, language: str, other: str | None = None) -> str:

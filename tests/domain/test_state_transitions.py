@@ -146,13 +146,17 @@ WAYS = {
     (P.COMPLETED, P.PAYMENT_SUCCESS): (),
     (P.COMPLETED, P.COMPLETED): (),
     (P.REVERSED, P.COMPLETED): (),
-    (P.CALLBACK_RECEIVED, P.COMPLETED): (),
+    (P.CALLBACK_RECEIVED, P.COMPLETED): (P.SIGNATURE_VERIFIED, P.COMPLETED),
+    (P.CALLBACK_RECEIVED, P.REVERSED): (P.SIGNATURE_VERIFIED, P.COMPLETED, P.REVERSED),
+    (P.SIGNATURE_VERIFIED, P.REVERSED): (P.COMPLETED, P.REVERSED),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_steps_that_nobody_saw(way: tuple[PaymentState, PaymentState]) -> None:
-    """The waiting states and a success may be passed through; a failure, an end or a notice never."""
+    """The waiting states, a success and a callback's confirmation may be passed through; a failure, an expiry or the
+    receipt of a callback never.
+    """
     assert payment_path(*way) == WAYS[way]
 
 

@@ -63,4 +63,25 @@ ON_TELLING: tuple[Mutant, ...] = (
         "    if relations.refund_refusal is None and record.id < 0:\n",
         _RULES,
     ),
+    _mutant(
+        "a timeline names only the code of a refusal",
+        "console/services/audit/refusals.py",
+        "isinstance(reason, Reason) else facts",
+        "reason is None else facts",
+        ("tests/services/audit/test_refusals_are_audited.py",),
+    ),
+    _mutant(
+        "a payment of which only a callback is known is confirmed",
+        _PAYMENTS,
+        "    if record.state in NOTICED_STATES:\n",
+        "    if record.id < 0:\n",
+        _RULES,
+    ),
+    _mutant(
+        "a probe can't complete a payment whose callback another application wrote down",
+        "console/domain/payments/states.py",
+        "{_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.SIGNATURE_VERIFIED, _P.COMPLETED}",
+        "{_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.COMPLETED}",
+        ("tests/domain/test_state_transitions.py",),
+    ),
 )

@@ -345,8 +345,8 @@ PAYMENT_ACTS = (
     "request_refund", "approve_refund", "reject_refund", "withdraw_refund", "probe_refund", "resolve_payment",
     "follow_advice", "follow_refund_advice",
 )  # fmt: skip
-BEGUN_STATES = tuple(state for state in PaymentState if state is not PaymentState.CALLBACK_RECEIVED)
-"""States in which a payment can be put without the notice that belongs to it."""
+BEGUN_STATES = tuple(PaymentState)
+"""States in which a payment is put. Only another application leaves one in callback_received."""
 CHECK_ACTS = ("probe", "refetch", "resolve.success", "resolve.error", "buy", "follow_advice")
 
 

@@ -186,6 +186,23 @@ def test_every_reason_of_an_outcome_has_a_word() -> None:
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
 
 
+OF_THE_DATABASE = ("audit_broken", "database_went_back", "not_our_database", "schema_mismatch")  # in no history
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
+    """Each reason within the code of a refusal has words of its own, which stand in the line."""
+    at, refused_status, untold = datetime(2026, 11, 20, tzinfo=UTC), 3, []
+    for code, reason in _reasons():
+        if EXIT_STATUS[code] != refused_status or code in OF_THE_DATABASE:
+            continue
+        entry = TimelineEntry(at, "op-a", "refund.request", {"reason": code, "refusal": reason}, "refused")
+        words = sentences_by_key(language).get(f"refusal.{code}.{reason}")
+        if words is None or words not in wording.timeline_line(entry, language):
+            untold.append(f"{code}.{reason}")
+    assert untold == []
+
+
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_a_line_of_history_never_shows_a_code(language: str) -> None:
     """Whatever a service refuses with has a short word for the history of its record."""

@@ -17,6 +17,7 @@ from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_b
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money
 from console.domain.payments.consistency import (
+    NOTICED_STATES,
     PAID_STATES,
     WAITING_STATES,
     compare_sides,
@@ -405,6 +406,8 @@ def _explain_paid(record: Payment, relations: PaymentRelations, facts: Facts, no
     if record.work.state is WorkState.SCHEDULED:
         step = NextStep("next.payment_confirmed_later", facts, _probe_command(record), "probe")
         return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts)
+    if record.state in NOTICED_STATES:
+        return _explain_unconfirmed_notice(record, relations, facts)
     if order is not None and holds_money(record) and order_difference_minor(record, order) > 0:
         step = _step_to_refund(record, relations, "next.payment_refund_excess", facts)
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, DECIDING_ROLES)
@@ -419,6 +422,17 @@ def _explain_paid(record: Payment, relations: PaymentRelations, facts: Facts, no
         return Explanation("verdict.payment_partly", "why.payment_partly", NextStep("next.nothing", facts), facts)
     reason = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"
     return Explanation("verdict.payment_complete", reason, NextStep("next.nothing", facts), facts)
+
+
+def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
+    """Explain a payment of which only a callback is known and whose confirmation nobody has scheduled. Another
+    application writes such payments.
+    """
+    if relations.can_ask:
+        step = NextStep("next.payment_probe", facts, _probe_command(record), "probe")
+    else:
+        step = NextStep("next.payment_look", facts, _show_command(record))
+    return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts, DECIDING_ROLES)
 
 
 def _money(minor: int, currency: str) -> Money:

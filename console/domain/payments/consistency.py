@@ -21,6 +21,8 @@ can still change, OLD_AGE_IN_FINAL_STATE for a payment in a final state.
 _P, _O, _R = PaymentState, OrderState, RefundState
 PAID_STATES = frozenset({_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED})
 """Payment states in which the payer has paid and the payment isn't reversed."""
+NOTICED_STATES = frozenset({_P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED})
+"""Payment states in which a callback says that the payer has paid, and the provider has not been asked yet."""
 WAITING_STATES = frozenset({_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT})
 ENDED_UNPAID_STATES = frozenset({_P.PAYMENT_FAILED, _P.EXPIRED})
 FINAL_STATES = frozenset({_P.COMPLETED, _P.REVERSED}) | ENDED_UNPAID_STATES

@@ -77,7 +77,7 @@ def _success_effect(payment: Payment, report: PaymentReport, way: ReportSource, 
     path, rule, observed = _steps_of_success(payment.state, way), *_further_capture_case(report)
     if not newer and payment.state is _P.PAYMENT_FAILED:  # a newer failure is known, so the payment was reversed
         path, rule, observed = (
-            (*_with_completed(path), _P.REVERSED),
+            (*path, *payment_path(path[-1], _P.REVERSED)),
             WorkReason.REVERSED,
             payment.provider_state or "",
         )
@@ -114,17 +114,12 @@ def _steps_after_paid(state: PaymentState, way: ReportSource) -> tuple[PaymentSt
     payment is completed.
     """
     if way in (ReportSource.READ, ReportSource.PEOPLE):
-        return () if state is _P.COMPLETED else (_P.COMPLETED,)
+        return payment_path(state, _P.COMPLETED)
     if way is ReportSource.CALLBACK and state is _P.PAYMENT_SUCCESS:
         return (_P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED)
+    if way is ReportSource.CALLBACK and state is _P.CALLBACK_RECEIVED:
+        return (_P.SIGNATURE_VERIFIED,)
     return ()
-
-
-def _with_completed(path: tuple[PaymentState, ...]) -> tuple[PaymentState, ...]:
-    """Return the path with the state completed added if the path ends at signature_verified, because the transition
-    table allows a reversal only from payment_success or completed.
-    """
-    return (*path, _P.COMPLETED) if path[-1] is _P.SIGNATURE_VERIFIED else path
 
 
 def _failure_effect(payment: Payment, report: PaymentReport, way: ReportSource) -> ReportEffect:
@@ -134,8 +129,8 @@ def _failure_effect(payment: Payment, report: PaymentReport, way: ReportSource) 
         return ReportEffect()
     if way is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a read will tell the state of this payment
-    path = () if payment.state is _P.PAYMENT_SUCCESS else _with_completed((payment.state,))[1:]
-    return ReportEffect((*path, _P.REVERSED), case=WorkReason.REVERSED, observed=report.provider_state)
+    path = payment_path(payment.state, _P.REVERSED)
+    return ReportEffect(path, case=WorkReason.REVERSED, observed=report.provider_state)
 
 
 def _is_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:

@@ -56,7 +56,9 @@ def payment_path(start: PaymentState, goal: PaymentState) -> tuple[PaymentState,
     path.
 
     Nobody observed the states in between. So the path only passes through states that every payment has
-    (token_generated, user_payment, payment_success), and never through a failure, an expiry or a callback.
+    (token_generated, user_payment, payment_success), through completed before a reversal, and after a received
+    callback through signature_verified: the evidence for the goal confirms the callback, as its signature would. The
+    path never passes through a failure, an expiry or the receipt of a callback.
     """
     shortest: list[tuple[PaymentState, ...]] = [()]
     for path in shortest:
@@ -69,4 +71,6 @@ def payment_path(start: PaymentState, goal: PaymentState) -> tuple[PaymentState,
     return ()
 
 
-_PASSED_THROUGH = frozenset({_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS})
+_PASSED_THROUGH = frozenset(
+    {_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.SIGNATURE_VERIFIED, _P.COMPLETED}
+)

@@ -93,8 +93,6 @@ def path_of_decision(state: PaymentState, target: PaymentState) -> tuple[Payment
     """Return the states through which a decision changes a payment from `state` to `target`, each step in the
     transition table; empty if there is no such path.
     """
-    if target is _P.REVERSED and state is _P.SIGNATURE_VERIFIED:
-        return (_P.COMPLETED, _P.REVERSED)
     if target is _P.REVERSED and state in WAITING_STATES | ENDED_UNPAID_STATES:
         return ()  # nothing was paid that could be reversed
     return payment_path(state, target)

@@ -7,6 +7,7 @@ from console.domain import interrupts
 from console.domain.audit_actions import AuditAction
 from console.domain.error_details import Holder, InProgress
 from console.domain.errors import ConsoleError
+from console.domain.reason import Reason
 from console.domain.records import CreditCheck, LeaseHolder
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
@@ -24,7 +25,8 @@ def audit_refusals(
     kind: str = "credit-check",
 ) -> Iterator[None]:
     """If the block raises a refusal (exit status 3), write an audit entry about it in a transaction of its own and
-    raise the refusal again. In nested blocks, only the innermost block writes the entry.
+    raise the refusal again. In nested blocks, only the innermost block writes the entry. The entry has the error code
+    as its reason and, as the fact `refusal`, the reason within this code (`detail.reason`), if there is one.
 
     A signal does not end the block: it only aborts a running call to a provider, and takes effect after the block.
     """
@@ -36,11 +38,13 @@ def audit_refusals(
                 refusal.is_audited = True
                 record = refusal.detail.get("record")
                 subject = record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
-                code = refusal.code
+                code, reason = refusal.code, refusal.detail.get("reason")
+                # Another program's text is left out: only reasons of a closed set have words.
+                entry_facts = {**(facts or {}), "refusal": reason.value} if isinstance(reason, Reason) else facts
                 with log_and_suppress("audit of a refusal"):
                     context.write(
                         lambda tx: context.record_audit(
-                            tx, action, subject, facts, kind=kind, result="refused", reason=code
+                            tx, action, subject, entry_facts, kind=kind, result="refused", reason=code
                         )
                     )
             raise

@@ -4,7 +4,7 @@ it.
 
 from console.domain.audit_actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.consistency import WAITING_STATES
+from console.domain.payments.consistency import NOTICED_STATES, WAITING_STATES
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Work, WorkReason, WorkState
@@ -48,7 +48,7 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
         return Work(WorkState.NEEDS_REVIEW, reason=rules[0])
     if state in WAITING_STATES:
         return make_poll_work(context, payment)
-    if state is PaymentState.SIGNATURE_VERIFIED:
+    if state in NOTICED_STATES:
         return Work(WorkState.SCHEDULED, next_attempt_at(PAYMENT_PROBES, 0, context.now(), context.scale), CONFIRM)
     return Work()
 

@@ -96,6 +96,12 @@ RULES = {
     ),
     "noticed": (replace(DONE, work=DUE), ORDER, "noticed", "noticed", "confirmed_later", PROBE, NOBODY),
     "complete": (DONE, ORDER, "complete", "complete", None, None, NOBODY),
+    **{
+        f"noticed, and nobody asks: {state}": (
+            replace(DONE, state=state), ORDER, "noticed", "noticed", "probe", PROBE, PEOPLE,
+        )
+        for state in (P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED)
+    },
     "complete, of no order": (replace(DONE, order_id=None), None, "complete", "complete_alone", None, None, NOBODY),
     "a yen went back": (replace(DONE, refunded_minor=1), ORDER, "partly", "partly", None, None, NOBODY),
     "all but a yen went back": (replace(DONE, refunded_minor=3299), ORDER, "partly", "partly", None, None, NOBODY),

@@ -1,7 +1,8 @@
 """Every act of the console, by every role: a refusal by a guard leaves one entry in the trail, nothing else any."""
 
+import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from console.app import Console
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport, RefundRequest
-from console.domain.records import PurchaseRequest
+from console.domain.records import PurchaseRequest, TimelineEntry
 from console.sandbox.server import Sandbox
+from console.wording import catalogue as wording
 from tests.services.access.test_roles import TEAM
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import Scene, paying
@@ -85,19 +87,41 @@ def refused(scene: Scene) -> int:
     return int(scene.place.sql("SELECT COUNT(*) FROM audit_log WHERE result = 'refused'")[0][0])
 
 
+def last_line(scene: Scene) -> tuple[str, str]:
+    """The action of the newest entry about a refusal, and its sentence in English."""
+    query = "SELECT who, what, reason, detail FROM audit_log WHERE result = 'refused' ORDER BY id DESC LIMIT 1"
+    ((who, what, reason, detail),) = scene.place.sql(query)
+    facts = {**json.loads(str(detail)), "reason": reason}
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    return str(what), wording.timeline_line(TimelineEntry(at, str(who), str(what), facts, "refused"), "en")
+
+
+def expected_words(refusal: ConsoleError) -> str:
+    """The short words of its own reason, or else of its code."""
+    code, reason = refusal.code, refusal.detail.get("reason")
+    keys = (f"refusal.{code}.{reason}", f"refusal.{code}")
+    return wording.translate(next(filter(wording.has_sentence, keys)), "en")
+
+
 @pytest.mark.expects_log("some endings are logged")
 @pytest.mark.parametrize("person", [person.name for person in TEAM])
 def test_a_refusal_leaves_one_entry(scene: Scene, person: str) -> None:
-    """Whatever the act, the role and the guard: one entry where a guard said no, none where none did."""
+    """Whatever the act, the role and the guard: one entry where a guard said no, none where none did. In a timeline
+    the entry says that the act was refused, and why.
+    """
     wrong, said_no = [], 0
     for name, act in acts(scene).items():
-        before, status = refused(scene), 0
+        before, status, refusal = refused(scene), 0, None
         with scene.console.acting_as(person):
             try:
                 act(scene.console)
             except ConsoleError as ending:
-                status = ending.exit_status
+                status, refusal = ending.exit_status, ending
         said_no += status == 3
+        if refusal is not None and status == 3:
+            action, told = last_line(scene)
+            if "refused" not in told or expected_words(refusal) not in told:
+                wrong.append(f"{name}: {action} {dict(refusal.detail)} is told as {told}")
         if refused(scene) - before != (status == 3):
             wrong.append(f"{name}: exit {status}, {refused(scene) - before} entries")
     assert wrong == []
