@@ -4,6 +4,7 @@ The check digit is 9 − (Σ Pₙ·Qₙ mod 9), by an ordinance of the Ministry 
 number with the right check digit is well-formed, but possibly no corporation has this number.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ _PREFIXES = ("T", "t", "\uff34", "\uff54")
 _DIGITS = frozenset("0123456789")
 # Longer input can't be a number of 13 digits; the limit keeps a very long pasted text from costing time.
 _LONGEST_INPUT_CHARACTERS = 1_000
+_CHECK_DIGITS = "987654321"  # by the weighted sum modulo 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,16 @@ def _import_stdnum():  # type: ignore[no-untyped-def]  # python-stdnum ships no 
 def is_well_formed(number: str) -> bool:
     """True if the first digit of `number` (13 ASCII digits) is the right check digit for the other twelve digits."""
     return check_digit(number[1:]) == number[0]
+
+
+def are_well_formed(numbers: Iterable[str]) -> bool:
+    """True if every number (13 ASCII digits) has the right check digit; many times faster than `is_well_formed` for
+    each of them.
+
+    A digit of the twelve counts once or twice (Qₙ), from the right: once, twice, once, … Modulo 9 the sum of all
+    digits and the sum of those that count twice have the same remainders as the numbers that these digits form.
+    """
+    return all(number[0] == _CHECK_DIGITS[(int(number[1:]) + int(number[1::2])) % 9] for number in numbers)
 
 
 def list_numbers_with_one_typing_error(typed: str) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from console.domain.error_reasons import (
     NothingToResolveReason,
     NumberReason,
     PossibleRepeatReason,
+    RegistryFileProblem,
+    RegistryOrderProblem,
     SchemaProblem,
     UnknownReason,
     UnreachableProblem,
@@ -173,6 +175,28 @@ class BadProfile(TypedDict, total=False):
     day: str | None
     cause: str
     status: int | None
+
+
+class BadRegistryFile(TypedDict, total=False):
+    """Facts of the error `bad_registry_file`. `file` is the name of the publisher's file, `line` the number of the
+    bad line of its CSV (None if the fault isn't in a line), `field` the publisher's name of the wrong field.
+    """
+
+    problem: RegistryFileProblem
+    file: str
+    line: int | None
+    field: str
+
+
+class RegistryOrder(TypedDict, total=False):
+    """Facts of the error `registry_order`. `file` is the file that can't be imported now, `registry_date` the day of
+    the registry in use, `missing_days` the days whose differences must be imported before (both as YYYY-MM-DD).
+    """
+
+    problem: RegistryOrderProblem
+    file: str
+    registry_date: str
+    missing_days: list[str]
 
 
 class AlreadyPurchased(_Shared, total=False):
@@ -448,7 +472,7 @@ class StorageFull(TypedDict, total=False):
 class Interrupted(_Shared, total=False):
     """Facts of the error `interrupted`: the process was stopped before it sent the request."""
 
-    reason: Literal["told_not_sent", "withdrawn"]
+    reason: Literal["told_not_sent", "withdrawn", "registry_import"]
     operation_id: str
 
 

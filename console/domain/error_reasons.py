@@ -51,6 +51,7 @@ class InProgressReason(Reason):
     NOTHING_OPEN = "nothing_open"
     ONLY_DESK_KNOWS = "only_desk_knows"
     RECONCILIATION = "reconciliation"
+    REGISTRY_IMPORT = "registry_import"
     REFUND_UNKNOWN = "refund_unknown"
     REQUEST_ID = "request_id"
     SIMILAR_REFUND_RUNNING = "similar_refund_running"
@@ -274,6 +275,43 @@ class DocumentNotFoundReason(Reason):
     MISSING = "missing"
     NOT_OURS = "not_ours"
     UNREADABLE = "unreadable"
+
+
+class RegistryFileProblem(Reason):
+    """Problems of the error `bad_registry_file` (`detail.problem`): the rule that a file of the corporation registry
+    breaks. UNREADABLE: the file can't be opened. ARCHIVE: it is no whole ZIP. CONTENTS: the ZIP hasn't one CSV.
+    VALUE: a field has a value that the publisher's definition doesn't allow.
+    """
+
+    ARCHIVE = "archive"
+    BOMB = "bomb"
+    COLUMNS = "columns"
+    CONTENTS = "contents"
+    CONTROL_CHARACTER = "control_character"
+    EMPTY = "empty"
+    ENCODING = "encoding"
+    HEADER = "header"
+    NAME = "name"
+    NUMBER = "number"
+    QUOTES = "quotes"
+    TOO_LONG = "too_long"
+    UNREADABLE = "unreadable"
+    VALUE = "value"
+
+
+class RegistryOrderProblem(Reason):
+    """Problems of the error `registry_order` (`detail.problem`): why a file can't be imported after what the registry
+    has. APPLIED: the difference is in it already. OLDER: it would go back. MISSING: a published day would be left
+    out. NO_WHOLE: there is no registry to which a difference could be applied. OTHER_DAY: files of the whole are of
+    different days. TWICE: two files are of the same day.
+    """
+
+    APPLIED = "applied"
+    MISSING = "missing"
+    NO_WHOLE = "no_whole"
+    OLDER = "older"
+    OTHER_DAY = "other_day"
+    TWICE = "twice"
 
 
 class InternalErrorProblem(Reason):

@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     NO_EVIDENCE = "no_evidence"
     USAGE = "usage"
     BAD_PROFILE = "bad_profile"
+    BAD_REGISTRY_FILE = "bad_registry_file"
     ALREADY_PURCHASED = "already_purchased"
     NOT_EXPIRED = "not_expired"
     LEASE_TIMEOUT = "lease_timeout"
@@ -54,6 +55,7 @@ class ErrorCode(StrEnum):
     NOT_OUR_DATABASE = "not_our_database"
     AUDIT_BROKEN = "audit_broken"
     DATABASE_WENT_BACK = "database_went_back"
+    REGISTRY_ORDER = "registry_order"
     OUTCOME_UNKNOWN = "outcome_unknown"
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_AUTH = "provider_auth"
@@ -81,6 +83,7 @@ EXIT_STATUS: Mapping[str, int] = {
             ErrorCode.NO_EVIDENCE,
             ErrorCode.USAGE,
             ErrorCode.BAD_PROFILE,
+            ErrorCode.BAD_REGISTRY_FILE,
         ),
         2,
     ),
@@ -106,6 +109,7 @@ EXIT_STATUS: Mapping[str, int] = {
             ErrorCode.NOT_OUR_DATABASE,
             ErrorCode.AUDIT_BROKEN,
             ErrorCode.DATABASE_WENT_BACK,
+            ErrorCode.REGISTRY_ORDER,
         ),
         3,
     ),
@@ -159,6 +163,10 @@ class ConsoleError(Exception):
     def __init__(self, code: Literal[ErrorCode.USAGE], detail: _d.Usage) -> None: ...
     @overload
     def __init__(self, code: Literal[ErrorCode.BAD_PROFILE], detail: _d.BadProfile) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.BAD_REGISTRY_FILE], detail: _d.BadRegistryFile) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.REGISTRY_ORDER], detail: _d.RegistryOrder) -> None: ...
     @overload
     def __init__(
         self, code: Literal[ErrorCode.ALREADY_PURCHASED, ErrorCode.NOT_EXPIRED], detail: _d.AlreadyPurchased

@@ -5,10 +5,11 @@ import pytest
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
 
 BY_STATUS = {
-    2: "invalid_corporation_number invalid_amount unknown_client not_found no_operator no_evidence usage bad_profile",
+    2: "invalid_corporation_number invalid_amount unknown_client not_found no_operator no_evidence usage bad_profile "
+    "bad_registry_file",
     3: "already_purchased not_expired lease_timeout in_progress not_refetchable nothing_to_resolve evidence_mismatch "
     "same_person already_decided not_allowed exceeds_captured over_limit possible_repeat outside_window "
-    "stale_view read_only schema_mismatch not_our_database audit_broken database_went_back",
+    "stale_view read_only schema_mismatch not_our_database audit_broken database_went_back registry_order",
     4: "outcome_unknown",
     5: "provider_refused provider_auth rate_limited provider_answer_unusable",
     6: "provider_unreachable database_unreachable database_locked documents_unreachable storage_full interrupted "

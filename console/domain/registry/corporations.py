@@ -143,6 +143,20 @@ class RegistryStatus:
     cycles: tuple[tuple[str, ...], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How far an import has come. `step` names what is done now (`read`: the file is checked; `rows`: its rows are
+    taken; `finish`: indexes). `rows` of `total` rows of the file `name` are done; `rate` is the number of rows per
+    second since the import began (0 until it is known).
+    """
+
+    step: str
+    name: str
+    rows: int
+    total: int
+    rate: float
+
+
 class ChangedFact(StrEnum):
     """A fact of a corporation that changed between two states of the registry."""
 

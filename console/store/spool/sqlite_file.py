@@ -103,7 +103,7 @@ class LocalJournal:
 
     @contextmanager
     def _borrowed_connection(self) -> Iterator[_Connection]:
-        with _translate_errors(self.path):
+        with translate_errors(self.path):
             conn = self._borrow_connection()
             try:
                 yield conn
@@ -207,7 +207,7 @@ def _retry_while_locked(step: Callable[[], T]) -> T:
 
 
 @contextmanager
-def _translate_errors(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Translate errors of SQLite and the operating system into ConsoleError."""
     try:
         yield

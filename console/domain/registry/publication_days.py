@@ -1,0 +1,60 @@
+"""The days on which the publisher of the corporation registry certainly publishes a difference: working days of
+Japanese offices.
+
+No working day are Saturdays, Sundays, 29 December to 3 January (Act on Holidays of Administrative Organs) and the
+national holidays (Act on National Holidays, as in force since 2020; the Olympic years 2020 and 2021 by their special
+act). Astronomical holidays follow the usual formula, which is right from 1980 to 2099. A holiday that a later act
+creates is not known here: then the next file of the whole leads on.
+"""
+
+from datetime import date, timedelta
+from functools import cache
+
+_DAY = timedelta(days=1)
+_MONDAY, _SATURDAY, _SUNDAY = 0, 5, 6
+_FIXED = ((1, 1), (2, 11), (2, 23), (4, 29), (5, 3), (5, 4), (5, 5), (8, 11), (11, 3), (11, 23))
+_MONDAYS = ((1, 2), (7, 3), (9, 3), (10, 2))
+"""Month, and which Monday of it: Coming of Age Day, Marine Day, Respect for the Aged Day, Sports Day."""
+_MOVED = {
+    2020: {(7, 20): (7, 23), (10, 12): (7, 24), (8, 11): (8, 10)},
+    2021: {(7, 19): (7, 22), (10, 11): (7, 23), (8, 11): (8, 8)},
+}
+
+
+def list_publication_days_between(after: date, before: date) -> list[date]:
+    """Return the publication days after the one day and before the other."""
+    days = (after + number * _DAY for number in range(1, (before - after).days))
+    return [day for day in days if is_publication_day(day)]
+
+
+def is_publication_day(day: date) -> bool:
+    """True if the publisher certainly publishes a difference of this day."""
+    is_new_year = (day.month, day.day) >= (12, 29) or (day.month, day.day) <= (1, 3)
+    return day.weekday() < _SATURDAY and not is_new_year and day not in _holidays(day.year)
+
+
+@cache
+def _holidays(year: int) -> frozenset[date]:
+    """Return the national holidays of a year, with the substitutes for Sundays and the days between two holidays."""
+    named = {*_FIXED, *(_nth_monday(year, *which) for which in _MONDAYS), (3, _equinox(year, 20.8431))}
+    named.add((9, _equinox(year, 23.2488)))
+    moved = _MOVED.get(year, {})
+    holidays = {date(year, *moved.get(day, day)) for day in named}
+    substitutes = {_next_free(day, holidays) for day in holidays if day.weekday() == _SUNDAY}
+    between = {day + _DAY for day in holidays if day + 2 * _DAY in holidays}
+    return frozenset(holidays | substitutes | between)
+
+
+def _nth_monday(year: int, month: int, number: int) -> tuple[int, int]:
+    first = date(year, month, 1).weekday()
+    return month, 1 + (_MONDAY - first) % 7 + 7 * (number - 1)
+
+
+def _equinox(year: int, offset: float) -> int:
+    return int(offset + 0.242194 * (year - 1980)) - (year - 1980) // 4
+
+
+def _next_free(day: date, holidays: set[date]) -> date:
+    while day in holidays:
+        day += _DAY
+    return day

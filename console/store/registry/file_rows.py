@@ -1,0 +1,244 @@
+"""Turns the lines of the publisher's CSV into checked columns. Every rule of the format is here.
+
+A block is checked column by column, because that is many times faster than row by row. If a rule is broken, the same
+rules are applied to one line after another, so that the error names the first bad line.
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from console.domain.corporation_number import are_well_formed
+from console.domain.error_reasons import RegistryFileProblem
+from console.domain.registry.corporations import CloseCause, CorporationKind, Process
+from console.store.registry.source_file import SourceFile, TextBlock, bad_file_error, read_text
+
+EPOCH = date(2015, 10, 5)
+"""The day on which the first numbers were assigned. Days are stored as their distance from it."""
+Column = Sequence[str]
+
+
+class Columns(NamedTuple):
+    """The 30 columns of some rows, in the order and with the names of the publisher's resource definition."""
+
+    sequence_number: Column
+    corporate_number: Column
+    process: Column
+    correct: Column
+    update_date: Column
+    change_date: Column
+    name: Column
+    name_image_id: Column
+    kind: Column
+    prefecture_name: Column
+    city_name: Column
+    street_number: Column
+    address_image_id: Column
+    prefecture_code: Column
+    city_code: Column
+    post_code: Column
+    address_outside: Column
+    address_outside_image_id: Column
+    close_date: Column
+    close_cause: Column
+    successor_corporate_number: Column
+    change_cause: Column
+    assignment_date: Column
+    latest: Column
+    en_name: Column
+    en_prefecture_name: Column
+    en_city_name: Column
+    en_address_outside: Column
+    furigana: Column
+    hihyoji: Column
+
+
+class RowBlock(NamedTuple):
+    """Checked rows of a file: the number of the first and the last line, and the columns."""
+
+    first_line: int
+    last_line: int
+    columns: Columns
+
+
+class _BrokenRule(Exception):
+    """A column breaks a rule of the format."""
+
+    def __init__(self, problem: RegistryFileProblem, field: str = "") -> None:
+        super().__init__(problem)
+        self.problem, self.field = problem, field
+
+
+class _Days(dict[str, int]):
+    """The stored form of each date (YYYY-MM-DD) that has been read."""
+
+    def __missing__(self, text: str) -> int:
+        if len(text) != 10 or text[4] != "-" or text[7] != "-":
+            raise ValueError(text)
+        day = self[text] = (date.fromisoformat(text) - EPOCH).days
+        return day
+
+
+_days = _Days()
+
+
+def read_rows(source: SourceFile, after_line: int = 0) -> Iterator[RowBlock]:
+    """Yield the rows of the file in blocks, without those up to the line `after_line` (the last line of an earlier
+    block). Raises bad_registry_file with the first bad line.
+    """
+    for block in read_text(source, after_line):
+        yield RowBlock(block.first_line, block.first_line + len(block.lines) - 1, _check_block(source.name, block))
+
+
+def stored_day(text: str) -> int:
+    """Return the stored form of a date of a checked row. The dates of a file repeat, so each is parsed once."""
+    return _days[text]
+
+
+stored_days: Callable[[str], int] = _days.__getitem__
+
+
+def _check_block(name: str, block: TextBlock) -> Columns:
+    try:
+        return _check_lines(block.lines)
+    except _BrokenRule as broken:
+        for index, line in enumerate(block.lines):
+            _check_line(name, block.first_line + index, line)
+        raise bad_file_error(name, broken.problem, block.first_line, broken.field) from broken
+
+
+def _check_line(name: str, number: int, line: str) -> None:
+    try:
+        _check_lines([line])
+    except _BrokenRule as broken:
+        is_header = number == 1 and not line.strip('"')[:1].isdigit() and line.count(",") == len(Columns._fields) - 1
+        problem = RegistryFileProblem.HEADER if is_header else broken.problem
+        raise bad_file_error(name, problem, number, broken.field) from broken
+
+
+def _check_lines(lines: list[str]) -> Columns:
+    try:
+        rows = list(csv.reader(lines, strict=True))
+    except csv.Error:
+        raise _BrokenRule(RegistryFileProblem.QUOTES) from None
+    if len(rows) != len(lines):
+        raise _BrokenRule(RegistryFileProblem.QUOTES)
+    if set(map(len, rows)) != {len(Columns._fields)}:
+        raise _BrokenRule(RegistryFileProblem.COLUMNS)
+    columns = Columns(*zip(*rows, strict=True))
+    for field, check in _CHECKS.items():
+        if not check(getattr(columns, field)):
+            raise _BrokenRule(_PROBLEMS.get(field, RegistryFileProblem.VALUE), _publisher_name(field))
+    _check_lengths(columns)
+    _check_together(columns)
+    return columns
+
+
+def _check_lengths(columns: Columns) -> None:
+    for field, longest in _LONGEST.items():
+        if max(map(len, getattr(columns, field))) > longest:
+            raise _BrokenRule(RegistryFileProblem.TOO_LONG, _publisher_name(field))
+
+
+def _check_together(columns: Columns) -> None:
+    """Check the rules that concern two fields of a row."""
+    if any(not name and not image for name, image in zip(columns.name, columns.name_image_id, strict=True)):
+        raise _BrokenRule(RegistryFileProblem.VALUE, "name")
+    if any(cause and not day for day, cause in zip(columns.close_date, columns.close_cause, strict=True)):
+        raise _BrokenRule(RegistryFileProblem.VALUE, "closeDate")
+
+
+def _publisher_name(field: str) -> str:
+    first, *others = field.split("_")
+    return first + "".join(part.title() for part in others)
+
+
+def _is_one_of(values: Iterable[str]) -> Callable[[Column], bool]:
+    allowed = frozenset(values)
+    return lambda column: allowed.issuperset(column)
+
+
+def _has_digits(count: int) -> Callable[[Column], bool]:
+    """Return a check that each text is empty or has `count` ASCII digits."""
+
+    def check(column: Column) -> bool:
+        values = set(column)
+        values.discard("")
+        return not values or (set(map(len, values)) == {count} and _are_digits("".join(values)))
+
+    return check
+
+
+def _are_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _are_counts(column: Column) -> bool:
+    return all(column) and _are_digits("".join(column)) and max(map(len, column)) <= 18
+
+
+def _are_numbers(column: Column) -> bool:
+    return set(map(len, column)) == {13} and _are_digits("".join(column)) and are_well_formed(column)
+
+
+def _are_successors(column: Column) -> bool:
+    given = [number for number in column if number]
+    return not given or _are_numbers(given)
+
+
+def _are_days(column: Column) -> bool:
+    try:
+        for text in set(column):
+            _days[text]
+    except ValueError:
+        return False
+    return True
+
+
+def _are_days_or_empty(column: Column) -> bool:
+    return _are_days(tuple(filter(None, column)))
+
+
+_FLAGS = _is_one_of(("0", "1"))
+_CHECKS: Mapping[str, Callable[[Column], bool]] = {
+    "sequence_number": _are_counts,
+    "corporate_number": _are_numbers,
+    "process": _is_one_of(Process),
+    "correct": _FLAGS,
+    "update_date": _are_days,
+    "change_date": _are_days,
+    "kind": _is_one_of(CorporationKind),
+    "prefecture_code": _has_digits(2),
+    "city_code": _has_digits(3),
+    "post_code": _has_digits(7),
+    "close_date": _are_days_or_empty,
+    "close_cause": _is_one_of(("", *CloseCause)),
+    "successor_corporate_number": _are_successors,
+    "assignment_date": _are_days,
+    "latest": _FLAGS,
+    "hihyoji": _is_one_of(("", "0", "1")),
+}
+_PROBLEMS = {
+    "corporate_number": RegistryFileProblem.NUMBER,
+    "successor_corporate_number": RegistryFileProblem.NUMBER,
+}
+_LONGEST: Mapping[str, int] = {
+    "name": 150,
+    "name_image_id": 20,
+    "prefecture_name": 100,
+    "city_name": 100,
+    "street_number": 300,
+    "address_image_id": 20,
+    "address_outside": 300,
+    "address_outside_image_id": 20,
+    "change_cause": 500,
+    "en_name": 300,
+    "en_prefecture_name": 100,
+    "en_city_name": 600,
+    "en_address_outside": 600,
+    "furigana": 500,
+}
+"""Largest number of characters of each text. Where the publisher's definition leaves room for doubt, more is
+accepted.
+"""

@@ -1,0 +1,79 @@
+"""Applies a difference to a registry: to the one in use, or to a build before it is put in use."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from console.domain.registry.corporations import Process, find_changed_facts
+from console.store.registry.file_rows import EPOCH, Columns, read_rows
+from console.store.registry.progress import ImportRun
+from console.store.registry.schema import (
+    COLUMN_NAMES,
+    COLUMNS,
+    INSERT,
+    PlaceKey,
+    Places,
+    StoredRow,
+    pack_state,
+    read_corporation,
+    read_places,
+    store_rows,
+    write_summary,
+)
+from console.store.registry.source_file import SourceFile
+
+_FIND = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_UPDATE = f"UPDATE corporations SET {', '.join(f'{name} = ?' for name in COLUMN_NAMES)} WHERE id = ?"  # noqa: S608
+_DELETE = "DELETE FROM corporations WHERE id = ?"
+_TELL_CHANGE = """
+INSERT INTO changes VALUES (?, ?, ?, ?)
+ON CONFLICT (day, number) DO UPDATE SET after = excluded.after
+"""
+"""A difference may have several rows in force of one corporation: the state before the first and after the last
+count."""
+
+
+def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
+    """Apply a difference in the transaction of the caller. Raises bad_registry_file, interrupted."""
+    inserted = Places(connection)
+    places = read_places(connection)
+    done = 0
+    for block in read_rows(source):
+        rows = list(_read_rows(block.columns, inserted))
+        if len(places) < len(inserted):
+            places = read_places(connection)
+        for row, is_deleted in rows:
+            _apply_row(connection, source, row, is_deleted, places)
+        more, done = block.last_line - done, block.last_line
+        run.tell("rows", source, done, more)
+    write_summary(connection, (source,), source.day)
+
+
+def _read_rows(columns: Columns, places: Places) -> Iterator[tuple[StoredRow, bool]]:
+    """Yield the rows in force, with True if the row deletes the corporation."""
+    for row, latest, process in zip(store_rows(columns, places), columns.latest, columns.process, strict=True):
+        if latest == "1":
+            yield row, process == Process.DELETED
+
+
+def _apply_row(
+    connection: sqlite3.Connection,
+    source: SourceFile,
+    row: StoredRow,
+    is_deleted: bool,
+    places: dict[int, PlaceKey],
+) -> None:
+    found = connection.execute(_FIND, row[:1]).fetchone()
+    before: StoredRow | None = found and found[1:]
+    after = None if is_deleted else row
+    if found is None and after is None:
+        return
+    if after is None:
+        connection.execute(_DELETE, found[:1])
+    elif found is None:
+        connection.execute(INSERT, after)
+    else:
+        connection.execute(_UPDATE, (*after, found[0]))
+    was, now = (None if state is None else read_corporation(state, places) for state in (before, after))
+    if find_changed_facts(was, now):
+        states = (None if state is None else pack_state(state, places) for state in (before, after))
+        connection.execute(_TELL_CHANGE, ((source.day - EPOCH).days, row[0], *states))

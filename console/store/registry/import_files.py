@@ -1,0 +1,96 @@
+"""The entry of an import: files of the whole and differences, in any order of the arguments."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+from console.domain.registry.corporations import ImportProgress, RegistryStatus
+from console.store.registry.import_difference import apply_difference
+from console.store.registry.import_order import check_order
+from console.store.registry.import_whole import build_whole, finish_build, open_build
+from console.store.registry.progress import ImportRun
+from console.store.registry.reader import read_status
+from console.store.registry.registry_file import (
+    delete_unused,
+    find_registry_file,
+    import_lock,
+    open_for_reading,
+    open_for_writing,
+    put_in_use,
+)
+from console.store.registry.schema import transaction
+from console.store.registry.source_file import SourceFile, open_source
+from console.store.spool.sqlite_file import translate_errors
+
+
+def import_registry_files(
+    folder: Path,
+    paths: Sequence[Path],
+    *,
+    on_progress: Callable[[ImportProgress], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RegistryStatus:
+    """Import files of the publisher into the registry of this folder, all of them or none, and return the status of
+    the registry in use. Readers go on with the registry as it was until everything is done.
+
+    An import of the whole that was stopped or killed goes on if it is called again with the same files. Raises
+    bad_registry_file, registry_order, in_progress (another process imports), interrupted (`should_stop`),
+    storage_full. Then the registry in use is as before.
+    """
+    with import_lock(folder), translate_errors(folder):
+        run = ImportRun(on_progress, should_stop)
+        delete_unused(folder)
+        sources = sorted((_open_source(path, run) for path in paths), key=_order)
+        check_order(_read_status(folder), sources)
+        if not sources[0].is_difference:
+            _import_whole(folder, sources, run)
+        else:
+            _import_differences(folder, sources, run)
+        status = _read_status(folder)
+        assert status is not None  # noqa: S101  # it was put in use just now
+        return status
+
+
+def _open_source(path: Path, run: ImportRun) -> SourceFile:
+    source = open_source(path, run.should_stop)
+    run.tell("read", source, source.lines)
+    return source
+
+
+def _order(source: SourceFile) -> tuple[bool, date, str]:
+    """Files of the whole come first, then the differences by their days."""
+    return source.is_difference, source.day, source.name
+
+
+def _import_whole(folder: Path, sources: Sequence[SourceFile], run: ImportRun) -> None:
+    with open_build(folder, sources) as connection:
+        build_whole(connection, [source for source in sources if not source.is_difference], run)
+        with transaction(connection):
+            for source in sources:
+                if source.is_difference:
+                    apply_difference(connection, source, run)
+        finish_build(connection)
+    put_in_use(folder, sources[-1].day)
+
+
+def _import_differences(folder: Path, sources: Sequence[SourceFile], run: ImportRun) -> None:
+    file = find_registry_file(folder)
+    assert file is not None  # noqa: S101  # `check_order` refuses differences without a registry
+    with closing(open_for_writing(file)) as connection, transaction(connection):
+        for source in sources:
+            apply_difference(connection, source, run)
+
+
+def _read_status(folder: Path) -> RegistryStatus | None:
+    file = find_registry_file(folder)
+    if file is None:
+        return None
+    try:
+        with closing(open_for_reading(file)) as connection:
+            return read_status(connection)
+    except sqlite3.OperationalError:
+        if file.exists():
+            raise
+        return None

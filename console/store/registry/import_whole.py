@@ -1,0 +1,142 @@
+"""Builds a registry from files of the whole: of the nation, or of some prefectures, all of the same day.
+
+The rows are inserted in the order of the file; the indexes are created afterwards. What is done is committed every
+few blocks, with the number of the last line, so that an import that was stopped or killed goes on from there.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import compress
+from pathlib import Path
+
+from console.domain.error_reasons import RegistryFileProblem
+from console.domain.registry.corporations import Process
+from console.store.registry.file_rows import Columns, read_rows
+from console.store.registry.progress import ImportRun
+from console.store.registry.registry_file import building_file, start_building
+from console.store.registry.schema import (
+    FORM,
+    INSERT,
+    Places,
+    create_indexes,
+    create_tables,
+    read_fact,
+    store_rows,
+    transaction,
+    write_facts,
+    write_summary,
+)
+from console.store.registry.source_file import SourceFile, bad_file_error
+
+_CACHE_KIB = 32 * 1024
+_BLOCKS_PER_COMMIT = 16
+_DELETE_OLDER = """
+DELETE FROM corporations WHERE id IN (
+    SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY number ORDER BY updated_on DESC, id DESC) AS rank
+        FROM corporations
+    ) WHERE rank > 1
+)
+"""
+"""Of several rows in force of one corporation the one that was updated last is kept."""
+
+
+@contextmanager
+def open_build(folder: Path, sources: Sequence[SourceFile]) -> Iterator[sqlite3.Connection]:
+    """Open the build of exactly these files (wholes and differences); begin a new one if there is none."""
+    key = json.dumps([FORM, *((source.name, source.sha256) for source in sources)])
+    file = building_file(folder)
+    is_new = _read_key(file) != key
+    if is_new:
+        start_building(folder)
+    with closing(_connect(file)) as connection:
+        if is_new:
+            with transaction(connection):
+                create_tables(connection)
+                write_facts(connection, {"build": key})
+        yield connection
+
+
+def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
+    """Insert the files of the whole into a build, without what was inserted before an interruption. Raises
+    bad_registry_file, interrupted.
+    """
+    if read_fact(connection, "registry_date") is not None:
+        return
+    for source in sources:
+        _insert_file(connection, source, run)
+    with transaction(connection):
+        _finish(connection, sources)
+
+
+def finish_build(connection: sqlite3.Connection) -> None:
+    """Give a complete build the write-ahead log that the registry in use has."""
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
+    fact = f"lines of {source.name}"
+    done = after = read_fact(connection, fact) or 0
+    places = Places(connection)
+    blocks = 0
+    connection.execute("BEGIN")
+    try:
+        for block in read_rows(source, after):
+            connection.executemany(INSERT, store_rows(_rows_in_force(block.columns), places))
+            blocks += 1
+            more, done = block.last_line - done, block.last_line
+            if blocks % _BLOCKS_PER_COMMIT == 0 or run.should_stop():
+                write_facts(connection, {fact: done})
+                connection.execute("COMMIT")
+                connection.execute("BEGIN")
+            run.tell("rows", source, done, more)
+        write_facts(connection, {fact: done})
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _rows_in_force(columns: Columns) -> Columns:
+    """Return the rows without older states of a corporation, and without deleted corporations."""
+    chosen = [
+        latest == "1" and process != Process.DELETED
+        for latest, process in zip(columns.latest, columns.process, strict=True)
+    ]
+    return columns if all(chosen) else Columns(*(tuple(compress(column, chosen)) for column in columns))
+
+
+def _finish(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
+    try:
+        create_indexes(connection)
+    except sqlite3.IntegrityError:
+        connection.execute(_DELETE_OLDER)
+        create_indexes(connection)
+    write_summary(connection, sources, sources[0].day)
+    if not read_fact(connection, "rows"):
+        raise bad_file_error(sources[0].name, RegistryFileProblem.EMPTY)
+
+
+def _read_key(file: Path) -> str | None:
+    """Return which files a build is made of; None if there is no build, or none that can be used."""
+    if not file.exists():
+        return None
+    try:
+        with closing(_connect(file)) as connection:
+            key: str | None = read_fact(connection, "build")
+            return key
+    except sqlite3.Error:
+        return None
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    """Open a build. A rollback journal costs little while rows are appended, and makes each commit safe against a
+    crash of the process or of the machine.
+    """
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=TRUNCATE")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    return connection

@@ -1,0 +1,33 @@
+"""Tells the caller of an import how far it is, and asks whether to stop."""
+
+import time
+from collections.abc import Callable
+
+from console.domain.registry.corporations import ImportProgress
+from console.store.registry.source_file import SourceFile, stopped_error
+
+_SECONDS_BETWEEN = 0.2
+
+
+class ImportRun:
+    """One import in progress. `on_progress` is called at most five times a second, and at the end of each step."""
+
+    def __init__(self, on_progress: Callable[[ImportProgress], None], should_stop: Callable[[], bool]) -> None:
+        self.should_stop = should_stop
+        self._on_progress = on_progress
+        self._began = time.monotonic()
+        self._told = 0.0
+        self._rows = 0
+
+    def tell(self, step: str, source: SourceFile, rows: int, more: int = 0) -> None:
+        """Tell that `rows` rows of a file are done, `more` of them since the last call. Raises interrupted if the
+        import is to stop; the caller has stored what is done.
+        """
+        self._rows += more
+        now = time.monotonic()
+        if now - self._told >= _SECONDS_BETWEEN or rows == source.lines:
+            self._told = now
+            rate = self._rows / (now - self._began) if now > self._began else 0.0
+            self._on_progress(ImportProgress(step, source.name, rows, source.lines, rate))
+        if self.should_stop():
+            raise stopped_error()

@@ -1,0 +1,232 @@
+"""Reads the registry in use. See `registry_file` for how a new one takes its place."""
+
+import json
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from console.domain.registry.corporations import (
+    Corporation,
+    CorporationChange,
+    ImportedFile,
+    RegistryStatus,
+    find_changed_facts,
+)
+from console.store.registry.file_rows import EPOCH
+from console.store.registry.registry_file import CURRENT_NAME, file_stamp, find_registry_file, open_for_reading
+from console.store.registry.schema import (
+    COLUMNS,
+    PlaceKey,
+    StoredRow,
+    read_corporation,
+    read_fact,
+    read_places,
+    read_state,
+)
+from console.store.spool.sqlite_file import translate_errors
+
+T = TypeVar("T")
+_MOST_PER_QUERY = 500
+_LONGEST_CHAIN = 1000
+_FIND = f"SELECT {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_PREDECESSORS = f"SELECT {COLUMNS} FROM corporations WHERE successor = ? ORDER BY number"  # noqa: S608
+
+
+class _Generation:
+    """One registry.db, its idle connections and its places."""
+
+    def __init__(self, file: Path, stamp: object) -> None:
+        self.file = file
+        self.stamp = stamp
+        self.idle: deque[sqlite3.Connection] = deque()
+        self.places: dict[int, PlaceKey] = {}
+
+    def borrow(self) -> sqlite3.Connection:
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return open_for_reading(self.file)
+
+    def close(self) -> None:
+        while self.idle:
+            self.idle.pop().close()
+
+    def read(self, connection: sqlite3.Connection, row: StoredRow) -> Corporation:
+        try:
+            return read_corporation(row, self.places)
+        except KeyError:  # a place that a difference has added since
+            self.places = read_places(connection)
+            return read_corporation(row, self.places)
+
+
+class RegistryReader:
+    """Answers questions from the registry in use. Any thread may use it. It opens the file at the first question, and
+    sees a registry that another process has put in its place at the next one.
+
+    Raises bad_profile if the file is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._current = folder / CURRENT_NAME
+        self._generation: _Generation | None = None
+
+    @property
+    def registry_date(self) -> date:
+        """The day up to which the registry in use is complete."""
+        return self.ask(lambda connection, _: date.fromisoformat(read_fact(connection, "registry_date")))
+
+    def find(self, number: str) -> Corporation | None:
+        """Return the corporation of this number (13 digits); None if the registry doesn't have it."""
+        if not _is_number(number):
+            return None
+
+        def find_row(connection: sqlite3.Connection, generation: _Generation) -> Corporation | None:
+            row = connection.execute(_FIND, (int(number),)).fetchone()
+            return None if row is None else generation.read(connection, row)
+
+        return self.ask(find_row)
+
+    def find_many(self, numbers: Collection[str]) -> dict[str, Corporation]:
+        """Return those of the corporations that the registry has, by number, in the given order."""
+        asked = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
+
+        def find_rows(connection: sqlite3.Connection, generation: _Generation) -> dict[str, Corporation]:
+            rows = (row for part in _split(asked) for row in connection.execute(_in_query(part), part).fetchall())
+            found = (generation.read(connection, row) for row in rows)
+            by_number = {corporation.number: corporation for corporation in found}
+            return {number: by_number[number] for number in numbers if number in by_number}
+
+        return self.ask(find_rows)
+
+    def predecessors(self, number: str) -> tuple[Corporation, ...]:
+        """Return the corporations that were merged into this one, by number."""
+        if not _is_number(number):
+            return ()
+
+        def find_rows(connection: sqlite3.Connection, generation: _Generation) -> tuple[Corporation, ...]:
+            rows = connection.execute(_PREDECESSORS, (int(number),)).fetchall()
+            return tuple(generation.read(connection, row) for row in rows)
+
+        return self.ask(find_rows)
+
+    def successor_chain(self, number: str) -> tuple[Corporation, ...]:
+        """Return the corporation into which this one was merged, then that one's successor, and so on to the last.
+        Return none if the chain leads into a circle.
+        """
+        chain: dict[str, Corporation] = {}
+        found = self.find(number)
+        while found is not None and found.successor is not None:
+            if found.successor == number or found.successor in chain or len(chain) == _LONGEST_CHAIN:
+                return ()
+            found = self.find(found.successor)
+            if found is not None:
+                chain[found.number] = found
+        return tuple(chain.values())
+
+    def status(self) -> RegistryStatus:
+        """Return the day, the number of corporations and the source files of the registry in use."""
+        return self.ask(lambda connection, _: read_status(connection))
+
+    def changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
+        """Return what differences of the day `since` and later changed, in the order of days, then numbers; only
+        about these numbers, or about all if `numbers` is None.
+        """
+
+        rows = self.ask(lambda connection, _: _find_changes(connection, (since - EPOCH).days, numbers))
+        return tuple(change for change in map(_read_change, rows) if change.facts)
+
+    def close(self) -> None:
+        """Close the file. A later question opens it again."""
+        generation, self._generation = self._generation, None
+        if generation is not None:
+            generation.close()
+
+    def ask(self, question: Callable[[sqlite3.Connection, _Generation], T]) -> T:
+        """Return the answer to a question. If the registry is replaced before the question has its answer, ask the
+        new one.
+        """
+        while True:
+            with translate_errors(self._folder):
+                generation = self._open_current()
+                try:
+                    with _borrowed(generation) as connection:
+                        return question(connection, generation)
+                except sqlite3.Error:
+                    if file_stamp(self._current) == generation.stamp:
+                        raise
+
+    def _open_current(self) -> _Generation:
+        stamp = file_stamp(self._current)
+        generation = self._generation
+        if generation is not None and generation.stamp == stamp:
+            return generation
+        file = find_registry_file(self._folder)
+        if file is None:
+            raise sqlite3.OperationalError("the registry was deleted")
+        if generation is not None:
+            generation.close()
+        self._generation = opened = _Generation(file, stamp)
+        return opened
+
+
+def open_registry(folder: Path) -> RegistryReader | None:
+    """Return a reader of the registry in this folder, without opening the file; None if there is none."""
+    return RegistryReader(folder) if find_registry_file(folder) else None
+
+
+def read_status(connection: sqlite3.Connection) -> RegistryStatus:
+    """Return the status of an open registry."""
+    query = "SELECT name, sha256, day, is_difference, row_count FROM files ORDER BY id"
+    files = (
+        ImportedFile(name, sha256, date.fromisoformat(day), bool(is_difference), rows)
+        for name, sha256, day, is_difference, rows in connection.execute(query)
+    )
+    day = date.fromisoformat(read_fact(connection, "registry_date"))
+    cycles = tuple(map(tuple, json.loads(read_fact(connection, "cycles") or "[]")))
+    return RegistryStatus(day, read_fact(connection, "rows"), tuple(files), cycles)
+
+
+@contextmanager
+def _borrowed(generation: _Generation) -> Iterator[sqlite3.Connection]:
+    connection = generation.borrow()
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+    generation.idle.append(connection)
+
+
+def _is_number(number: str) -> bool:
+    return len(number) == 13 and number.isascii() and number.isdigit()
+
+
+def _split(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (numbers[start : start + _MOST_PER_QUERY] for start in range(0, len(numbers), _MOST_PER_QUERY))
+
+
+def _in_query(numbers: Sequence[int]) -> str:
+    return f"SELECT {COLUMNS} FROM corporations WHERE number IN ({', '.join('?' * len(numbers))})"  # noqa: S608
+
+
+def _find_changes(
+    connection: sqlite3.Connection, since: int, numbers: Collection[str] | None
+) -> list[tuple[Any, ...]]:
+    query = "SELECT day, number, before, after FROM changes WHERE day >= ? ORDER BY day, number"
+    rows = connection.execute(query, (since,))
+    if numbers is None:
+        return rows.fetchall()
+    asked = {int(number) for number in numbers if _is_number(number)}
+    return [row for row in rows if row[1] in asked]
+
+
+def _read_change(row: tuple[Any, ...]) -> CorporationChange:
+    day, number, *states = row
+    before, after = (None if state is None else read_state(state) for state in states)
+    facts = find_changed_facts(before, after)
+    return CorporationChange(f"{number:013}", EPOCH + timedelta(days=day), facts, before, after)

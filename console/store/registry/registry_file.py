@@ -1,0 +1,139 @@
+"""The folder of the registry: which registry.db is in use, how a new one takes its place, and how it is opened.
+
+    registry/
+        current             name of the folder of the registry in use
+        20261031-1a2b3c4d/  a registry that was or is in use
+            registry.db
+        building/           a registry that is being built
+        import.lock
+
+A registry in use has a write-ahead log, which belongs to the name of its file. So a new registry gets a folder of its
+own, and the file `current` is replaced, which is atomic. Readers look at `current` before each question; a reader
+that has the former registry open goes on with it until then.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from secrets import token_hex
+
+from console.domain.error_reasons import InProgressReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.settings.private_files import make_private_file, make_private_folder
+from console.store.spool.sqlite_file import sync_folder
+
+FILE_NAME = "registry.db"
+CURRENT_NAME = "current"
+BUILDING_NAME = "building"
+_LOCK_NAME = "import.lock"
+_MMAP_BYTES = 256 * 1024**2
+_BUSY_SECONDS = 30.0
+
+
+def find_registry_file(folder: Path) -> Path | None:
+    """Return the registry.db in use, or None."""
+    try:
+        name = (folder / CURRENT_NAME).read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    return folder / name / FILE_NAME
+
+
+def open_for_reading(file: Path) -> sqlite3.Connection:
+    """Open a registry for reading. Raises sqlite3.Error."""
+    connection = sqlite3.connect(
+        f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only=ON")
+    connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}")
+    return connection
+
+
+def open_for_writing(file: Path) -> sqlite3.Connection:
+    """Open the registry in use, to apply differences. Raises sqlite3.Error."""
+    return sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+
+
+@contextmanager
+def import_lock(folder: Path) -> Iterator[None]:
+    """Hold the right to change the registry during the block. The system releases it if the process ends. Raises
+    in_progress if another process has it, storage_full.
+    """
+    path = folder / _LOCK_NAME
+    try:
+        make_private_folder(folder)
+        make_private_file(path)
+        lock_file = sqlite3.connect(path, timeout=0, isolation_level=None)
+    except (OSError, sqlite3.Error) as cause:
+        raise ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(path), "reason": "not_writable"}) from cause
+    with closing(lock_file):
+        try:
+            lock_file.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as cause:
+            raise ConsoleError(ErrorCode.IN_PROGRESS, {"reason": InProgressReason.REGISTRY_IMPORT}) from cause
+        yield
+
+
+def building_file(folder: Path) -> Path:
+    """Return the path of the registry.db that is being built."""
+    return folder / BUILDING_NAME / FILE_NAME
+
+
+def start_building(folder: Path) -> Path:
+    """Delete an earlier build, and return the path of a new one, which doesn't exist yet."""
+    file = building_file(folder)
+    shutil.rmtree(file.parent, ignore_errors=True)
+    make_private_folder(file.parent)
+    make_private_file(file)
+    return file
+
+
+def put_in_use(folder: Path, day: date) -> None:
+    """Make the finished build the registry in use. Everything is on the disk before the name changes, so that after a
+    power cut there is the old registry or the new one. The caller holds the import lock.
+    """
+    built = building_file(folder)
+    _sync_file(built)
+    sync_folder(built.parent)
+    name = f"{day:%Y%m%d}-{token_hex(4)}"
+    built.parent.rename(folder / name)
+    sync_folder(folder)
+    _write_current(folder, name)
+    delete_unused(folder)
+
+
+def delete_unused(folder: Path) -> None:
+    """Delete the registries that aren't in use, but not the one that is being built. One that another process still
+    has open on Windows stays until the next import. The caller holds the import lock.
+    """
+    used = find_registry_file(folder)
+    for file in folder.glob(f"*/{FILE_NAME}"):
+        if file != used and file.parent.name != BUILDING_NAME:
+            shutil.rmtree(file.parent, ignore_errors=True)
+
+
+def _write_current(folder: Path, name: str) -> None:
+    draft = folder / f"{CURRENT_NAME}.tmp"
+    draft.unlink(missing_ok=True)
+    make_private_file(draft)
+    draft.write_text(name, encoding="ascii")
+    _sync_file(draft)
+    draft.replace(folder / CURRENT_NAME)
+    sync_folder(folder)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def file_stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes if the file is replaced; None if there is no file."""
+    with suppress(FileNotFoundError):
+        status = path.stat()
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None

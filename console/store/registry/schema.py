@@ -1,0 +1,293 @@
+"""The tables of registry.db, and the stored form of a corporation.
+
+A corporation has a dense row id, because the search index has row ids and small ones need little space. Codes are
+stored as integers, days as their distance from the first day of the numbers, and prefecture and city as a row of
+`places`. The search index is created and filled by `console.store.registry.search`.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, TypeAlias
+
+from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, Process
+from console.store.registry.file_rows import EPOCH, Columns, stored_days
+from console.store.registry.source_file import SourceFile
+
+FORM = 1
+"""Version of the tables. A registry of another version is built again from the publisher's files."""
+APPLICATION_ID = 0x52454731  # "REG1"
+
+TABLES = (
+    """
+    CREATE TABLE places (
+        id INTEGER PRIMARY KEY,
+        prefecture_code TEXT NOT NULL, city_code TEXT NOT NULL, prefecture TEXT NOT NULL, city TEXT NOT NULL,
+        UNIQUE (prefecture_code, city_code, prefecture, city)
+    )
+    """,
+    """
+    CREATE TABLE corporations (
+        id INTEGER PRIMARY KEY,
+        number INTEGER NOT NULL,
+        name TEXT NOT NULL, furigana TEXT NOT NULL, english_name TEXT NOT NULL,
+        place_id INTEGER NOT NULL, street TEXT NOT NULL, post_code INTEGER,
+        kind INTEGER NOT NULL, process INTEGER NOT NULL,
+        updated_on INTEGER NOT NULL, changed_on INTEGER NOT NULL, assigned_on INTEGER NOT NULL,
+        closed_on INTEGER, close_cause INTEGER, successor INTEGER, is_hidden INTEGER NOT NULL,
+        change_cause TEXT NOT NULL, name_image_id TEXT NOT NULL, address_image_id TEXT NOT NULL,
+        address_outside TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL, sha256 TEXT NOT NULL, day TEXT NOT NULL, is_difference INTEGER NOT NULL,
+        prefecture TEXT NOT NULL, row_count INTEGER NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE changes (
+        day INTEGER NOT NULL, number INTEGER NOT NULL, before TEXT, after TEXT,
+        PRIMARY KEY (day, number)
+    ) WITHOUT ROWID
+    """,
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
+)
+"""`changes`: the states of a corporation before and after a difference, as JSON (`pack_state`). `facts`: the values
+of the whole registry (`registry_date`, `rows`, `cycles`), and the progress of a build."""
+
+INDEXES = (
+    "CREATE UNIQUE INDEX corporations_by_number ON corporations (number)",
+    "CREATE INDEX corporations_by_successor ON corporations (successor, number) WHERE successor IS NOT NULL",
+)
+
+COLUMN_NAMES = (
+    "number", "name", "furigana", "english_name", "place_id", "street", "post_code", "kind", "process",
+    "updated_on", "changed_on", "assigned_on", "closed_on", "close_cause", "successor", "is_hidden",
+    "change_cause", "name_image_id", "address_image_id", "address_outside",
+)  # fmt: skip
+COLUMNS = ", ".join(COLUMN_NAMES)
+INSERT = f"INSERT INTO corporations ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMN_NAMES))})"  # noqa: S608  # names of our own columns
+"""Inserts a corporation with the next row id."""
+
+StoredRow: TypeAlias = tuple[Any, ...]
+"""The values of COLUMN_NAMES in their order."""
+PlaceKey: TypeAlias = tuple[str, str, str, str]
+"""Prefecture code, city code, prefecture and city."""
+
+_PLACE = COLUMN_NAMES.index("place_id")
+_EPOCH_ORDINAL = EPOCH.toordinal()
+_KINDS: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
+_PROCESSES: Mapping[int, Process] = {int(process): process for process in Process}
+_CAUSES: Mapping[int, CloseCause] = {int(cause): cause for cause in CloseCause}
+_CODES: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *Process, *CloseCause)}
+_OPTIONAL_CODES: Mapping[str, int | None] = {**_CODES, "": None}
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Create the tables without their indexes, which are created after the rows are inserted."""
+    for statement in TABLES:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={FORM}")
+
+
+def create_indexes(connection: sqlite3.Connection) -> None:
+    """Create the indexes of the corporations, if they aren't there."""
+    for statement in INDEXES:
+        connection.execute(statement.replace(" INDEX ", " INDEX IF NOT EXISTS ", 1))
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the block in one transaction, which other writers can't enter."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+class Places:
+    """The rows of the table `places`. A new pair of prefecture and city is inserted when it is first asked for."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        query = "SELECT prefecture_code, city_code, prefecture, city, id FROM places"
+        self._ids: dict[PlaceKey, int] = {row[:4]: row[4] for row in connection.execute(query)}
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def find_ids(self, columns: Columns) -> Iterator[int]:
+        """Yield the id of the place of each row."""
+        keys = zip(
+            columns.prefecture_code, columns.city_code, columns.prefecture_name, columns.city_name, strict=True
+        )
+        return map(self._find_id, keys)
+
+    def _find_id(self, key: PlaceKey) -> int:
+        found = self._ids.get(key)
+        if found is None:
+            found = self._ids[key] = len(self._ids) + 1
+            self._connection.execute("INSERT INTO places VALUES (?, ?, ?, ?, ?)", (found, *key))
+        return found
+
+
+def store_rows(columns: Columns, places: Places) -> Iterator[StoredRow]:
+    """Yield the stored form of checked rows."""
+    return zip(
+        map(int, columns.corporate_number),
+        columns.name,
+        columns.furigana,
+        columns.en_name,
+        places.find_ids(columns),
+        columns.street_number,
+        _optional_integers(columns.post_code),
+        map(_CODES.__getitem__, columns.kind),
+        map(_CODES.__getitem__, columns.process),
+        map(stored_days, columns.update_date),
+        map(stored_days, columns.change_date),
+        map(stored_days, columns.assignment_date),
+        (stored_days(day) if day else None for day in columns.close_date),
+        map(_store_cause, columns.close_date, columns.close_cause),
+        _optional_integers(columns.successor_corporate_number),
+        (1 if flag == "1" else 0 for flag in columns.hihyoji),
+        columns.change_cause,
+        columns.name_image_id,
+        map(_either, columns.address_image_id, columns.address_outside_image_id),
+        columns.address_outside,
+        strict=True,
+    )
+
+
+def read_corporation(row: StoredRow, places: Mapping[int, PlaceKey]) -> Corporation:
+    """Return the corporation of a stored row; `places` has the rows of the table `places` by their ids."""
+    return _make_corporation(row, places[row[_PLACE]])
+
+
+def pack_state(row: StoredRow, places: Mapping[int, PlaceKey]) -> str:
+    """Return a stored row as JSON for the table `changes`, with its place instead of the place's id."""
+    return json.dumps([*row[:_PLACE], places[row[_PLACE]], *row[_PLACE + 1 :]], ensure_ascii=False)
+
+
+def read_state(state: str) -> Corporation:
+    """Return the corporation of a state that `pack_state` returned."""
+    row = json.loads(state)
+    return _make_corporation(row, row[_PLACE])
+
+
+def _make_corporation(row: StoredRow, place: PlaceKey) -> Corporation:
+    (
+        number, name, furigana, english_name, _, street, post_code, kind, process,
+        updated_on, changed_on, assigned_on, closed_on, close_cause, successor, is_hidden,
+        change_cause, name_image_id, address_image_id, address_outside,
+    ) = row  # fmt: skip
+    prefecture_code, city_code, prefecture, city = place
+    return Corporation(
+        f"{number:013}",
+        name,
+        furigana,
+        english_name,
+        _KINDS[kind],
+        prefecture,
+        city,
+        street,
+        "" if post_code is None else f"{post_code:07}",
+        prefecture_code,
+        city_code,
+        address_outside,
+        _PROCESSES[process],
+        _read_day(updated_on),
+        _read_day(changed_on),
+        _read_day(assigned_on),
+        None if closed_on is None else Closure(_read_day(closed_on), _CAUSES[close_cause]),
+        None if successor is None else f"{successor:013}",
+        change_cause,
+        name_image_id,
+        address_image_id,
+        bool(is_hidden),
+    )
+
+
+def read_places(connection: sqlite3.Connection) -> dict[int, PlaceKey]:
+    """Return the rows of the table `places` by their ids."""
+    return {row[0]: row[1:] for row in connection.execute("SELECT * FROM places")}
+
+
+def read_fact(connection: sqlite3.Connection, name: str) -> Any:
+    """Return a value of the table `facts`; None if it isn't set."""
+    row = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return None if row is None else row[0]
+
+
+def write_facts(connection: sqlite3.Connection, facts: Mapping[str, str | int]) -> None:
+    """Set values of the table `facts`."""
+    connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
+
+
+def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date) -> None:
+    """Write which files were applied now, and the facts of the whole registry: its day, its number of corporations,
+    and the circles of successors.
+    """
+    connection.executemany(
+        "INSERT INTO files (name, sha256, day, is_difference, prefecture, row_count) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (
+                source.name,
+                source.sha256,
+                source.day.isoformat(),
+                source.is_difference,
+                source.prefecture,
+                source.lines,
+            )
+            for source in sources
+        ),
+    )
+    rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
+    write_facts(
+        connection,
+        {"registry_date": day.isoformat(), "rows": rows, "cycles": json.dumps(_find_cycles(connection))},
+    )
+
+
+def _find_cycles(connection: sqlite3.Connection) -> list[list[str]]:
+    """Return the groups of corporations that are merged into one another in a circle, each from its lowest number."""
+    query = "SELECT number, successor FROM corporations WHERE successor IS NOT NULL"
+    successors: dict[int, int] = dict(connection.execute(query).fetchall())
+    cycles = []
+    while successors:
+        number, following = successors.popitem()
+        path = {number: None}
+        while following in successors:
+            path[following] = None
+            following = successors.pop(following)
+        if following in path:
+            chain = list(path)
+            cycle = chain[chain.index(following) :]
+            start = cycle.index(min(cycle))
+            cycles.append([f"{number:013}" for number in (*cycle[start:], *cycle[:start])])
+    return sorted(cycles)
+
+
+def _read_day(days: int) -> date:
+    return date.fromordinal(_EPOCH_ORDINAL + days)
+
+
+def _optional_integers(texts: Iterable[str]) -> Iterator[int | None]:
+    return (int(text) if text else None for text in texts)
+
+
+def _store_cause(day: str, cause: str) -> int | None:
+    """Return the cause of a closure. A closure without a cause gets the cause OTHER."""
+    return _OPTIONAL_CODES[cause or CloseCause.OTHER] if day else None
+
+
+def _either(first: str, second: str) -> str:
+    return first or second

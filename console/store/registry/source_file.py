@@ -1,0 +1,242 @@
+"""Reads one of the publisher's ZIP files: its kind and day, its SHA-256, and the text of its CSV in blocks of lines.
+
+The publisher's names say what a file is: `00_zenkoku_all_20261031.zip` (the nation), `13_tokyo_all_20261031.zip` (one
+prefecture), `diff_20261102.zip` (what changed on a day). Beside the CSV a ZIP may have its signature (`.asc`).
+
+Raises ConsoleError bad_registry_file for a file that can't be used, with the line of the CSV where there is one.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from hashlib import file_digest
+from pathlib import Path
+
+from console.domain.error_reasons import RegistryFileProblem
+from console.domain.errors import ConsoleError, ErrorCode
+
+NATION = "00"
+"""Code that stands for all prefectures in the name of a file of the whole."""
+LARGEST_BYTES = 8 * 1024**3
+"""Largest accepted size of a CSV. The nation's has less than 2 GiB."""
+MOST_COMPRESSED = 200
+"""Highest accepted ratio of a CSV's size to its compressed size. The publisher's files have 5 to 10."""
+_SMALL_BYTES = 16 * 1024**2
+"""A CSV up to this size is no bomb, whatever its ratio is."""
+_LONGEST_LINE_BYTES = 64 * 1024
+_BLOCK_BYTES = 1024**2
+_NAME_PATTERN = re.compile(r"(?:(?P<difference>diff)|(?P<prefecture>\d\d)_[a-z]+_all)_(?P<day>\d{8})", re.IGNORECASE)
+_CONTROL_PATTERN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+_UTF8_KANA_OR_KANJI = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF8, _SHIFT_JIS = "utf-8", "cp932"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of the publisher that was read once from its beginning to its end. `prefecture` is the code of the only
+    prefecture of a file of the whole, or NATION. `lines` is the number of lines of the CSV.
+    """
+
+    path: Path
+    name: str
+    day: date
+    is_difference: bool
+    prefecture: str
+    sha256: str
+    encoding: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlock:
+    """Some whole lines of a CSV. `first_line` is the number of the first one; the file's first line has number 1."""
+
+    first_line: int
+    lines: list[str]
+
+
+def bad_file_error(name: str, problem: RegistryFileProblem, line: int | None = None, field: str = "") -> ConsoleError:
+    """Return the error bad_registry_file. `line` is None if the fault isn't in a line of the CSV; `field` is the
+    publisher's name of the wrong field.
+    """
+    return ConsoleError(ErrorCode.BAD_REGISTRY_FILE, {"file": name, "line": line, "problem": problem, "field": field})
+
+
+def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> SourceFile:
+    """Read the whole file once: check the ZIP and the checksum of its CSV, find the encoding, count the lines. Raises
+    bad_registry_file, and interrupted if `should_stop` returns True.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise bad_file_error(path.name, RegistryFileProblem.UNREADABLE) from error
+    with _open_csv(path) as (archive, member):
+        match = _match_names(path.name, member.filename)
+        lines = 0
+        finder = _EncodingFinder(path.name)
+        for first_line, content in _read_blocks(path.name, archive, member):
+            if should_stop():
+                raise stopped_error()
+            _check_controls(path.name, first_line, content)
+            finder.look_at(first_line, content)
+            lines = first_line + content.count(b"\n") - content.endswith(b"\n")
+    day = _parse_day(path.name, match["day"])
+    prefecture = match["prefecture"] or NATION
+    return SourceFile(
+        path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, lines
+    )
+
+
+def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
+    """Yield the lines of the CSV in blocks, without those up to the line `after_line`, which must be the last line of
+    a block of an earlier call. Raises bad_registry_file if the file has changed since `open_source`.
+    """
+    with _open_csv(source.path) as (archive, member):
+        for first_line, content in _read_blocks(source.name, archive, member):
+            if first_line <= after_line:
+                continue
+            try:
+                text = content.decode(source.encoding)
+            except UnicodeDecodeError as error:
+                raise bad_file_error(source.name, RegistryFileProblem.ENCODING, first_line) from error
+            yield TextBlock(first_line, text.removesuffix("\n").split("\n"))
+
+
+def stopped_error() -> ConsoleError:
+    """Return the error of an import that was stopped by a person or by the system."""
+    return ConsoleError(ErrorCode.INTERRUPTED, {"reason": "registry_import"})
+
+
+@contextmanager
+def _open_csv(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
+    """Open the ZIP and find its CSV. Translate the errors of the ZIP, also of those who read inside the block."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive, _find_csv(path.name, archive)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise bad_file_error(path.name, RegistryFileProblem.ARCHIVE) from error
+    except OSError as error:
+        raise bad_file_error(path.name, RegistryFileProblem.UNREADABLE) from error
+
+
+def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """Return the only CSV of the ZIP. Raises bad_registry_file for another content, and for a bomb: a CSV that would
+    become far larger than the publisher's.
+    """
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    found = [member for member in members if member.filename.lower().endswith(".csv")]
+    others = [member for member in members if member not in found and not member.filename.lower().endswith(".asc")]
+    if len(found) != 1 or others:
+        raise bad_file_error(name, RegistryFileProblem.CONTENTS)
+    size, compressed = found[0].file_size, found[0].compress_size
+    if size > LARGEST_BYTES or (size > _SMALL_BYTES and size > compressed * MOST_COMPRESSED):
+        raise bad_file_error(name, RegistryFileProblem.BOMB)
+    return found[0]
+
+
+def _match_names(name: str, csv_name: str) -> re.Match[str]:
+    """Return what the names of the ZIP and of its CSV say about the content. Raises bad_registry_file if neither says
+    it, or if they contradict each other.
+    """
+    outer, inner = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
+    if outer and inner and outer.groups() != inner.groups():
+        raise bad_file_error(name, RegistryFileProblem.NAME)
+    match = outer or inner
+    if match is None:
+        raise bad_file_error(name, RegistryFileProblem.NAME)
+    return match
+
+
+def _parse_day(name: str, text: str) -> date:
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        raise bad_file_error(name, RegistryFileProblem.NAME) from None
+
+
+def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
+    """Yield blocks of whole lines with the number of their first line. The blocks are the same in each call. Raises
+    bad_registry_file for a line that is far longer than any row.
+    """
+    line, rest = 1, b""
+    with archive.open(member) as file:
+        while read := file.read(_BLOCK_BYTES):
+            if line == 1 and not rest:
+                read = read.removeprefix(_BYTE_ORDER_MARK)
+            block, newline, tail = (rest + read).rpartition(b"\n")
+            if newline:
+                yield line, block + newline
+                line += block.count(b"\n") + 1
+            rest = tail
+            if len(rest) > _LONGEST_LINE_BYTES:
+                raise bad_file_error(name, RegistryFileProblem.TOO_LONG, line)
+    if rest:
+        yield line, rest
+
+
+def _check_controls(name: str, first_line: int, content: bytes) -> None:
+    if match := _CONTROL_PATTERN.search(content):
+        line = first_line + content.count(b"\n", 0, match.start())
+        raise bad_file_error(name, RegistryFileProblem.CONTROL_CHARACTER, line)
+
+
+class _EncodingFinder:
+    """Finds the encoding of a CSV from all of its bytes: UTF-8, or Shift_JIS (as Windows writes it: code page 932).
+
+    The first block with other characters than ASCII decides; all others must agree. Text in UTF-8 can often be read
+    as Shift_JIS too (with senseless characters), so a file in Shift_JIS is searched for fields in UTF-8.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._found: str | None = None
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of what was looked at so far; UTF-8 if it has ASCII characters only."""
+        return self._found or _UTF8
+
+    def look_at(self, first_line: int, content: bytes) -> None:
+        """Look at the next block. Raises bad_registry_file if it doesn't fit the blocks before it."""
+        if content.isascii():
+            return
+        self._found = self._found or (_UTF8 if _is_in(_UTF8, content) else _SHIFT_JIS)
+        is_other = _find_other_line(content) if self._found == _SHIFT_JIS else None
+        if _is_in(self._found, content) and is_other is None:
+            return
+        lines = content.split(b"\n")
+        undecodable = (index for index, line in enumerate(lines) if not _is_in(self._found, line))
+        wrong = next(undecodable, 0) if is_other is None else is_other
+        raise bad_file_error(self._name, RegistryFileProblem.ENCODING, first_line + wrong)
+
+
+def _is_in(encoding: str, content: bytes) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _find_other_line(content: bytes) -> int | None:
+    """Return the index of the first line of a text in Shift_JIS that has a field in UTF-8; None if there is none.
+
+    A comma is never a part of a character of Shift_JIS. Three bytes of kana or kanji in UTF-8 are one and a half
+    characters of Shift_JIS, so that a field of real text isn't both.
+    """
+    if _UTF8_KANA_OR_KANJI.search(content) is None:
+        return None
+    for index, line in enumerate(content.split(b"\n")):
+        if _UTF8_KANA_OR_KANJI.search(line) and any(map(_is_in_utf8, line.split(b","))):
+            return index
+    return None
+
+
+def _is_in_utf8(field: bytes) -> bool:
+    return _UTF8_KANA_OR_KANJI.search(field) is not None and _is_in(_UTF8, field)

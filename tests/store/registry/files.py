@@ -1,0 +1,67 @@
+"""Small files like the publisher's, for the tests of the registry."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from console.domain.corporation_number import check_digit
+from console.store.registry.file_rows import Columns
+
+WHOLE = "00_zenkoku_all_20251031"
+"""A Friday."""
+
+
+def number(index: int) -> str:
+    """Return the number of the invented corporation of this index."""
+    base = f"{990_000_000_000 + index}"
+    return check_digit(base) + base
+
+
+def row(index: int, **fields: str) -> list[str]:
+    """Return the fields of a row; those not given are of an ordinary open company in Tokyo."""
+    values = {
+        "sequence_number": str(index + 1),
+        "corporate_number": number(index),
+        "process": "01",
+        "correct": "0",
+        "update_date": "2025-10-01",
+        "change_date": "2015-10-05",
+        "name": f"株式会社見本{index}",
+        "kind": "301",
+        "prefecture_name": "東京都",
+        "city_name": "千代田区",
+        "street_number": f"霞が関３丁目１－{index}",
+        "prefecture_code": "13",
+        "city_code": "101",
+        "post_code": "1000013",
+        "assignment_date": "2015-10-05",
+        "latest": "1",
+        "furigana": "ミホン",
+        "hihyoji": "0",
+    } | fields
+    assert set(values) <= set(Columns._fields)
+    return [values.get(name, "") for name in Columns._fields]
+
+
+def csv_text(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows as the publisher writes them."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
+
+
+def write_zip(folder: Path, name: str, content: bytes, others: Mapping[str, bytes] | None = None) -> Path:
+    """Write NAME.zip with NAME.csv, its signature and other files."""
+    path = folder / f"{name}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{name}.csv", content)
+        for other, bytes_of in ({f"{name}.csv.asc": b"-----BEGIN PGP SIGNATURE-----"} | dict(others or {})).items():
+            archive.writestr(other, bytes_of)
+    return path
+
+
+def write_file(folder: Path, name: str, rows: Sequence[Sequence[str]], encoding: str = "utf-8") -> Path:
+    """Write a file of the publisher with these rows."""
+    return write_zip(folder, name, csv_text(rows).encode(encoding))

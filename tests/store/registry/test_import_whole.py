@@ -1,0 +1,61 @@
+"""An import of the whole: what the registry then answers."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.domain.registry.corporations import CloseCause, Closure, CorporationKind
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import open_registry
+from tests.store.registry.files import WHOLE, number, row, write_file
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
+def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding: str) -> None:
+    """In either edition; older states and deleted corporations are left out."""
+    rows = [
+        row(0),
+        row(1, close_date="2024-03-31", close_cause="11", successor_corporate_number=number(0), kind="302"),
+        row(2, latest="0", name="昔の名前"),
+        row(2, name='㈱"見本",2', hihyoji="1", post_code="", furigana=""),
+        row(3, process="99"),
+        row(4, name="", name_image_id="00001234", address_image_id="00004321"),
+        row(5, kind="401", prefecture_code="", prefecture_name="", city_code="", city_name="", street_number="",
+            address_outside="アメリカ合衆国ニューヨーク州", address_outside_image_id="77", en_name="Sample Inc."),
+    ]  # fmt: skip
+    path = write_file(tmp_path, WHOLE, rows, encoding)
+    folder = tmp_path / "registry"
+    assert open_registry(folder) is None
+    status = import_registry_files(folder, [path])
+    reader = open_registry(folder)
+    assert reader is not None
+    assert (status.registry_date, status.rows, status.cycles) == (date(2025, 10, 31), 5, ())
+    assert [(file.name, file.rows, file.is_difference) for file in status.files] == [(f"{WHOLE}.zip", 7, False)]
+    assert reader.status() == status
+
+    plain, merged, hidden, image, foreign = (reader.find(number(index)) for index in (0, 1, 2, 4, 5))
+    assert plain is not None
+    assert (plain.number, plain.name, plain.furigana) == (number(0), "株式会社見本0", "ミホン")
+    assert plain.address == "東京都千代田区霞が関３丁目１－0"
+    assert (plain.post_code, plain.prefecture_code, plain.city_code) == ("1000013", "13", "101")
+    assert (plain.updated_on, plain.assigned_on) == (date(2025, 10, 1), date(2015, 10, 5))
+    assert (plain.closure, plain.successor, plain.is_hidden) == (None, None, False)
+    assert merged is not None
+    assert (merged.kind, merged.successor) == (CorporationKind.LIMITED_COMPANY, number(0))
+    assert merged.closure == Closure(date(2024, 3, 31), CloseCause.MERGER)
+    assert hidden is not None
+    assert (hidden.name, hidden.is_hidden, hidden.post_code) == ('㈱"見本",2', True, "")
+    assert image is not None
+    assert (image.name, image.name_image_id, image.address_image_id) == ("", "00001234", "00004321")
+    assert foreign is not None
+    assert (foreign.address, foreign.address_image_id, foreign.english_name) == (
+        "アメリカ合衆国ニューヨーク州", "77", "Sample Inc.",
+    )  # fmt: skip
+    assert reader.find(number(3)) is None
+    assert reader.find("not a number") is None
+    assert list(reader.find_many([number(5), number(3), number(0), "x"])) == [number(5), number(0)]
+    assert reader.predecessors(number(0)) == (merged,)
+    assert reader.successor_chain(number(1)) == (plain,)
+    assert reader.registry_date == date(2025, 10, 31)
+    reader.close()
