@@ -25,6 +25,8 @@ from console.sandbox.http.listener import HOST, STOP_WAIT_SECONDS, Listener
 from console.sandbox.http.messages import HttpReply, HttpRequest, error_reply
 from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.api import SimulatedPayPay
+from console.sandbox.registry.published import PublishedRegistry
+from console.sandbox.registry.web_api import SimulatedRegistry
 from console.sandbox.rules.registry import NO_FAULT
 from console.sandbox.rules.rules import FaultInstruction, InvalidRule, instruction_from_header
 
@@ -38,7 +40,14 @@ class Sandbox:
         paypay = SimulatedPayPay(self._state)
         self._notice_sender = NoticeSender(self._state)
         payments = PaymentControl(self._state, paypay, self._notice_sender, lambda: self.url)
-        self._provider_router = Router((*alarmbox.routes(), *paypay.routes(), *SimulatedAtom(self._state).routes()))
+        self._provider_router = Router(
+            (
+                *alarmbox.routes(),
+                *paypay.routes(),
+                *SimulatedAtom(self._state).routes(),
+                *SimulatedRegistry(self._state.registry).routes(),
+            )
+        )
         self._control_router = Router(
             ControlApi(self._state, alarmbox, payments, self._notice_sender, self.begin_outage).routes()
         )
@@ -56,6 +65,11 @@ class Sandbox:
     def payment_ledger(self) -> PaymentLedger:
         """The ledger of payments and refunds at the simulated providers."""
         return self._state.payment_ledger
+
+    @property
+    def registry(self) -> PublishedRegistry:
+        """What the simulated publisher of the corporation registry has published."""
+        return self._state.registry
 
     @property
     def control(self) -> SandboxControl:

@@ -15,6 +15,7 @@ from console.sandbox.environment.clock import instant_text
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.calls import Handler, ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, error_reply, json_reply
+from console.sandbox.registry.rows import RegistryRow
 from console.sandbox.rules.registry import FAULTS
 from console.sandbox.rules.rules import InvalidRule, read_rule
 
@@ -60,6 +61,8 @@ class ControlApi:
             ("POST", "outage"): self._begin_outage,
             ("DELETE", "outage"): self._end_outage,
             ("GET", "wait"): self._wait_until_reached,
+            ("POST", "registry/whole"): self._publish_whole,
+            ("POST", "registry/differences"): self._publish_difference,
             **self._payments.endpoints(),
         }
         return tuple(
@@ -174,6 +177,19 @@ class ControlApi:
     def _register_checks(self, request: HttpRequest) -> HttpReply:
         checks = [self._alarmbox.register_check(fields) for fields in request.read_json()["checks"]]
         return json_reply({"credit_checks": [make_credit_check_fields(check) for check in checks]}, 201)
+
+    def _publish_whole(self, request: HttpRequest) -> HttpReply:
+        body = request.read_json()
+        planted = [RegistryRow(**row) for row in body.get("planted", [])]
+        day = date.fromisoformat(body["day"])
+        self._state.registry.publish_whole(int(body["rows"]), int(body["seed"]), day, planted)
+        return json_reply({"published": day.isoformat()}, 201)
+
+    def _publish_difference(self, request: HttpRequest) -> HttpReply:
+        body = request.read_json()
+        changes = [RegistryRow(**row) for row in body.get("changes", [])]
+        rows = self._state.registry.publish_difference(date.fromisoformat(body["day"]), int(body["rows"]), changes)
+        return json_reply({"rows": rows}, 201)
 
     def _begin_outage(self, request: HttpRequest) -> HttpReply:
         seconds = float(request.read_json()["seconds"])

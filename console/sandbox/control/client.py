@@ -2,12 +2,14 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from console.sandbox.control.payment_client import PaymentClient
+from console.sandbox.registry.rows import RegistryRow
 
 
 class SandboxError(RuntimeError):
@@ -107,6 +109,19 @@ class SandboxControl:
             "GET", "wait", query={"timeout": seconds, **expected_counts}, timeout=seconds + 30
         )
         return bool(answer["reached"])
+
+    def publish_registry(self, rows: int, seed: int, day: date, planted: Iterable[RegistryRow] = ()) -> None:
+        """Publish another whole corporation registry: that of `write_whole` with the same arguments."""
+        planted_rows = [row._asdict() for row in planted]
+        body = {"rows": rows, "seed": seed, "day": day.isoformat(), "planted": planted_rows}
+        self._call_sandbox("POST", "registry/whole", body)
+
+    def publish_difference(self, day: date, rows: int = 0, changes: Iterable[RegistryRow] = ()) -> int:
+        """Publish the differences of a day: those of `write_difference` with the same arguments. Return their number
+        of rows.
+        """
+        body = {"day": day.isoformat(), "rows": rows, "changes": [row._asdict() for row in changes]}
+        return int(self._call_sandbox("POST", "registry/differences", body)["rows"])
 
     def revoke_tokens(self) -> int:
         """Revoke all tokens of the simulated AlarmBox, so that a person must authorize the client again. Return the

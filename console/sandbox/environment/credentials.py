@@ -6,6 +6,8 @@ REFRESH_TOKEN = "sandbox-refresh-1"  # noqa: S105 - as above
 SCOPE = "read credit_check:create"
 OUT_OF_BAND_REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
 
+REGISTRY_APPLICATION_ID = "KsandboxAppId"
+
 PAYPAY_API_KEY = "a_sandbox_key"
 PAYPAY_API_SECRET = "sandbox-paypay-secret="  # noqa: S105 - public by design: it opens a simulator on loopback
 PAYPAY_MERCHANT_ID = "100000000000000001"

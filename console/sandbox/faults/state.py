@@ -13,6 +13,7 @@ from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.call_log import CallLog
 from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.authentication import PayPayKeys
+from console.sandbox.registry.published import PublishedRegistry
 from console.sandbox.rules.holds import HeldCalls
 from console.sandbox.rules.rules import FaultRulebook
 
@@ -31,6 +32,7 @@ class SandboxState:
         self.payment_ledger = PaymentLedger(self.clock, self.settings, self.holds.notify_waiters)
         self.paypay_keys = PayPayKeys(self.clock)
         self.atom_merchants = AtomMerchants()
+        self.registry = PublishedRegistry()
         self.notices_ended = 0
         self._pace_lock = Lock()
         self._next_start: dict[str, float] = {}
@@ -47,6 +49,7 @@ class SandboxState:
         self.ledger.clear()
         self.payment_ledger.delete_all()
         self.call_log.clear()
+        self.registry.reset()
         if not keep_tokens:
             self.tokens.reset()
             self.paypay_keys.reset()

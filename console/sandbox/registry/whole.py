@@ -103,6 +103,10 @@ class InventedRegistry:
         """Return the row at this position."""
         return RegistryRow(*next(csv.reader(self.lines(position, position + 1))))
 
+    def all_rows(self) -> Iterator[RegistryRow]:
+        """Yield every row."""
+        return map(RegistryRow._make, csv.reader(self.lines()))
+
     def lines(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
         """Yield the rows from position `start` to before `stop` as lines of a CSV file, without the end of line."""
         for block in self.blocks(start, stop):

@@ -17,6 +17,7 @@ PAYPAY_CALLS = (
     "paypay_refund_details",
 )
 ATOM_CALLS = ("atom_auth", "atom_verification", "atom_refund", "atom_refund_status")
+REGISTRY_CALLS = ("registry_num", "registry_diff", "registry_name")
 NOTICE_CALLS = ("paypay_webhook", "atom_callback")
 CALL_NAMES = (
     "authorize",
@@ -28,6 +29,7 @@ CALL_NAMES = (
     *PAYPAY_CALLS,
     "paypay_recon",
     *ATOM_CALLS,
+    *REGISTRY_CALLS,
     *NOTICE_CALLS,
 )
 

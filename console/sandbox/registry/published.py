@@ -1,0 +1,87 @@
+"""What the simulated publisher has published: a whole registry, and the differences after it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import chain
+from threading import Lock
+
+from console.sandbox.registry.changes import invent_changes
+from console.sandbox.registry.rows import RegistryRow
+from console.sandbox.registry.whole import InventedRegistry
+
+FIRST_WHOLE_DAY = date(2026, 10, 30)
+FIRST_ROWS = 1_000
+
+
+@dataclass(slots=True)
+class _Publications:
+    """A whole registry with planted rows before it, and the rows of the differences since, by day."""
+
+    whole: InventedRegistry
+    planted: tuple[RegistryRow, ...] = ()
+    days: dict[date, list[RegistryRow]] = field(default_factory=dict)
+
+    @property
+    def last_day(self) -> date:
+        return max(self.days, default=self.whole.day)
+
+
+class PublishedRegistry:
+    """The publications of one sandbox. After a start: `FIRST_ROWS` invented corporations and no difference."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Publish the registry of a start again, without differences."""
+        self._current = _Publications(InventedRegistry(FIRST_ROWS, 1, FIRST_WHOLE_DAY))
+
+    @property
+    def last_day(self) -> date:
+        """The day up to which everything is published."""
+        return self._current.last_day
+
+    def publish_whole(self, rows: int, seed: int, day: date, planted: Iterable[RegistryRow] = ()) -> None:
+        """Publish another whole registry; its differences begin anew. It is that of `write_whole` with the same
+        arguments.
+        """
+        self._current = _Publications(InventedRegistry(rows, seed, day), tuple(planted))
+
+    def publish_difference(self, day: date, rows: int, changes: Sequence[RegistryRow] = ()) -> int:
+        """Publish a difference of this day: that of `write_difference` with the same arguments. Return its number of
+        rows. Raises ValueError for a day that isn't after the days published before.
+        """
+        with self._lock:
+            current = self._current
+            if day <= current.last_day:
+                raise ValueError(f"{day} is not after {current.last_day}")
+            untouched = frozenset(row.corporate_number for row in changes)
+            told = [*invent_changes(current.whole, rows, day, untouched), *changes]
+            current.days[day] = told
+            return len(told)
+
+    def rows_between(self, first: date, last: date) -> Iterator[RegistryRow]:
+        """Yield the rows of the differences from `first` to `last`, in their order."""
+        days = self._current.days
+        for day in sorted(days):
+            if first <= day <= last:
+                yield from days[day]
+
+    def rows_of(self, number: str) -> list[RegistryRow]:
+        """Return the rows about a corporation number, the oldest first; the last one is in force."""
+        current = self._current
+        position = current.whole.find_position(number)
+        rows = [] if position is None else [current.whole.row_at(position)]
+        rows += [row for row in current.planted if row.corporate_number == number]
+        rows += [row for day in sorted(current.days) for row in current.days[day] if row.corporate_number == number]
+        return rows
+
+    def rows_in_force(self) -> Iterator[RegistryRow]:
+        """Yield the row in force of each corporation that is not deleted."""
+        current = self._current
+        changed = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
+        for row in chain(current.planted, current.whole.all_rows()):
+            yield changed.pop(row.corporate_number, row)
+        yield from changed.values()

@@ -1,0 +1,201 @@
+"""The simulated Web-API of the corporation registry, version 4: `/4/num`, `/4/diff`, `/4/name`.
+
+It follows the publisher's specification (法人番号システム Web-API, Ver.4): at most 2,000 rows an answer, further ones
+by `divide`; errors in the request are 400 with a code and a text as CSV; an unknown application id is 404, one that
+asks too often 403, both without a body. The codes 013 and 030 are the publisher's; the others are the sandbox's.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
+from itertools import islice
+from xml.sax.saxutils import escape
+
+from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
+from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
+from console.sandbox.http.messages import HttpReply, HttpRequest, RequestRefused
+from console.sandbox.registry.published import PublishedRegistry
+from console.sandbox.registry.rows import FIELD_NAMES, FULL_WIDTH, RegistryRow, complete_number, format_line
+
+PROVIDER_NAME = "registry"
+ROWS_AN_ANSWER = 2_000
+MOST_NUMBERS = 10
+LONGEST_PERIOD = timedelta(days=50)
+FIRST_DIFFERENCE = date(2015, 12, 1)
+
+_CSV, _XML, _HTML = "application/csv", "application/xml", "text/html"
+_KINDS: Mapping[str, frozenset[str]] = {
+    "01": frozenset({"101"}),
+    "02": frozenset({"201"}),
+    "03": frozenset({"301", "302", "303", "304", "305", "399"}),
+    "04": frozenset({"401", "499"}),
+}
+_HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_IGNORED_IN_NAMES = str.maketrans("", "", "・\u3000 ")
+
+
+class SimulatedRegistry:
+    """The simulated Web-API of what is published. `routes` returns its addresses."""
+
+    def __init__(self, published: PublishedRegistry) -> None:
+        self._published = published
+
+    def routes(self) -> tuple[ProviderRoute, ...]:
+        return (
+            make_route("GET", "/4/num", self._num_call),
+            make_route("GET", "/4/diff", self._diff_call),
+            make_route("GET", "/4/name", self._name_call),
+        )
+
+    def _num_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+        query = _require_known_id(request)
+        numbers = query.get("number", "").split(",")
+        _require(len(numbers) <= MOST_NUMBERS, "011", "法人番号は10件以内で指定してください。")
+        _require(
+            all(re.fullmatch("[0-9]{13}", number) and complete_number(number[1:]) == number for number in numbers),
+            "010",
+            "法人番号に誤りがあります。",
+        )
+
+        def answer() -> HttpReply:
+            told = [self._published.rows_of(number) for number in numbers]
+            rows = [row for rows in told for row in (rows if query.get("history") == "1" else rows[-1:])]
+            return self._make_reply(query, rows)
+
+        return self._make_call("registry_num", answer, numbers[0])
+
+    def _diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+        query = _require_known_id(request)
+        first, last = _read_day(query, "from"), _read_day(query, "to")
+        _require(first >= FIRST_DIFFERENCE, "013", "取得期間開始日は2015-12-01以降を指定してください。")
+        _require(first <= last, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
+        _require(last - first < LONGEST_PERIOD, "031", "取得期間は50日以内で指定してください。")
+        filters = _make_filter(query)
+        return self._make_call(
+            "registry_diff",
+            lambda: self._make_reply(query, filter(filters, self._published.rows_between(first, last))),
+        )
+
+    def _name_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
+        query = _require_known_id(request)
+        matches = _make_name_filter(query)
+        filters = _make_filter(query)
+
+        def answer() -> HttpReply:
+            rows = self._published.rows_in_force()
+            return self._make_reply(query, (row for row in rows if matches(row) and filters(row)))
+
+        return self._make_call("registry_name", answer)
+
+    def _make_call(self, name: str, answer: Callable[[], HttpReply], number: str | None = None) -> ProviderCall:
+        return ProviderCall(PROVIDER_NAME, name, answer, number, too_fast_reply=_make_error(403))
+
+    def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
+        """Return the part `divide` (from 1) of the rows in the asked form, with the numbers of all rows and parts."""
+        divide = query.get("divide", "1")
+        _require(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
+        found = list(rows)
+        parts = -(-len(found) // ROWS_AN_ANSWER)
+        _require(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
+        start = (int(divide) - 1) * ROWS_AN_ANSWER
+        part = [
+            row._replace(sequence_number=str(number))
+            for number, row in enumerate(islice(found, start, start + ROWS_AN_ANSWER), start=start + 1)
+        ]
+        head = (self._published.last_day.isoformat(), str(len(found)), divide, str(parts))
+        return _FORMS[query["type"]](head, part)
+
+
+def _make_csv(head: tuple[str, ...], rows: list[RegistryRow], codec: str) -> HttpReply:
+    lines = [",".join(head), *map(format_line, rows), ""]
+    return HttpReply(body="\r\n".join(lines).encode(codec, "replace"), media_type=_CSV)
+
+
+def _make_xml(head: tuple[str, ...], rows: list[RegistryRow]) -> HttpReply:
+    names = ("lastUpdateDate", "count", "divideNumber", "divideSize")
+    parts = ['<?xml version="1.0" encoding="UTF-8"?>', "<corporations>"]
+    parts += [_element(name, text) for name, text in zip(names, head, strict=True)]
+    for row in rows:
+        fields = "".join(_element(name, text) for name, text in zip(FIELD_NAMES, row, strict=True))
+        parts.append(f"<corporation>{fields}</corporation>")
+    return HttpReply(body="".join((*parts, "</corporations>")).encode(), media_type=_XML)
+
+
+def _element(name: str, text: str) -> str:
+    return f"<{name}>{escape(text)}</{name}>" if text else f"<{name}/>"
+
+
+_FORMS: Mapping[str, Callable[[tuple[str, ...], list[RegistryRow]], HttpReply]] = {
+    "01": lambda head, rows: _make_csv(head, rows, "cp932"),
+    "02": lambda head, rows: _make_csv(head, rows, "utf-8"),
+    "12": _make_xml,
+}
+
+
+def _require_known_id(request: HttpRequest) -> Mapping[str, str]:
+    """Return the query of a request with a known application id and a valid form of the answer (`type`)."""
+    query = request.query
+    if query.get("id") != REGISTRY_APPLICATION_ID:
+        raise RequestRefused(_make_error(404))
+    _require(query.get("type") in _FORMS, "004", "応答形式に誤りがあります。")
+    return query
+
+
+def _require(is_right: bool, code: str, text: str) -> None:
+    if not is_right:
+        raise RequestRefused(_make_error(400, f"{code},{text}"))
+
+
+def _make_error(status: int, text: str = "") -> HttpReply:
+    return HttpReply(status, text.encode(), _CSV if text else _HTML)
+
+
+def _read_day(query: Mapping[str, str], name: str) -> date:
+    text = query.get(name, "")
+    try:
+        return date.fromisoformat(text if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else "")
+    except ValueError:
+        raise RequestRefused(_make_error(400, f"012,{name}に誤りがあります。")) from None
+
+
+def _make_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
+    """Return a function that is True for a row in the place and of the kinds that the query names."""
+    place = query.get("address", "")
+    kinds = query.get("kind", "").split(",") if query.get("kind") else []
+    _require(all(kind in _KINDS for kind in kinds), "016", "法人種別に誤りがあります。")
+    _require(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
+    chosen = frozenset[str]().union(*(_KINDS[kind] for kind in kinds))
+
+    def filters(row: RegistryRow) -> bool:
+        code = (row.prefecture_code or "99") + row.city_code
+        return code.startswith(place) and (not chosen or row.kind in chosen)
+
+    return filters
+
+
+def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
+    """Return a function that is True for a row that the search by name finds: `mode` 1 compares beginnings, 2 parts;
+    `target` 1 ignores differences of writing, 2 none, 3 compares English names. `close` 0 leaves out closed ones.
+    """
+    mode, target = query.get("mode", "1"), query.get("target", "1")
+    _require(bool(query.get("name")), "020", "商号又は名称を指定してください。")
+    _require(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
+    normalize = _NORMALIZERS[target]
+    wanted = normalize(query["name"])
+
+    def matches(row: RegistryRow) -> bool:
+        if row.hihyoji == "1" or row.process == "99" or (query.get("close") == "0" and row.close_date):
+            return False
+        names = map(normalize, (row.en_name,) if target == "3" else (row.name, row.furigana))
+        return any(name.startswith(wanted) if mode == "1" else wanted in name for name in names if name)
+
+    return matches
+
+
+_NORMALIZERS: Mapping[str, Callable[[str], str]] = {
+    "1": lambda text: (
+        text.translate(FULL_WIDTH).translate(_HIRAGANA_TO_KATAKANA).translate(_IGNORED_IN_NAMES).upper()
+    ),
+    "2": lambda text: text,
+    "3": lambda text: text.upper().replace(",", "").replace(" ", ""),
+}

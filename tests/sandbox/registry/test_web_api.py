@@ -1,0 +1,148 @@
+"""The simulated Web-API of the corporation registry over real HTTP: forms, parts, history, errors, faults."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+import pytest
+
+from console.sandbox import Sandbox, start_sandbox
+from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
+from console.sandbox.registry import InventedRegistry, RegistryRow, close, company_row, delete, rename
+from console.sandbox.registry.published import FIRST_ROWS, FIRST_WHOLE_DAY
+from console.sandbox.registry.rows import FIELD_NAMES, complete_number
+from tests.sandbox.caller import Answer, Caller
+
+DAY = date(2026, 11, 2)
+OURS = company_row("1180301018771", "架空＆商事株式会社", furigana="カクウショウジ")
+
+
+@pytest.fixture(scope="module")
+def published() -> Iterator[Sandbox]:
+    """A sandbox with one difference: 2,600 invented rows, and a company that is new, renamed and closed."""
+    with start_sandbox() as running:
+        running.control.publish_registry(4_000, 1, FIRST_WHOLE_DAY)
+        running.control.publish_difference(DAY, 2_600, [OURS])
+        running.control.publish_difference(
+            date(2026, 11, 4), 0, [rename(OURS, "架空物産株式会社", date(2026, 11, 4))]
+        )
+        running.control.publish_difference(date(2026, 11, 5), 0, [close(OURS, date(2026, 11, 5))])
+        yield running
+
+
+def ask(sandbox: Sandbox, call: str, **query: str) -> Answer:
+    """Call the Web-API with the right application id; `from_` stands for from."""
+    asked = {"id": REGISTRY_APPLICATION_ID, "type": "02"} | {name.rstrip("_"): text for name, text in query.items()}
+    return Caller(sandbox).call("GET", f"/4/{call}?{urlencode(asked)}")
+
+
+def read_csv(answer: Answer, codec: str = "utf-8") -> tuple[list[str], list[RegistryRow]]:
+    assert answer.status == 200
+    head, *rows = csv.reader(io.StringIO(answer.body.decode(codec), newline=""))
+    return head, [RegistryRow(*row) for row in rows]
+
+
+def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
+    assert answer.status == 200
+    head, rows = [], []
+    for element in ElementTree.fromstring(answer.body):
+        if element.tag == "corporation":
+            assert tuple(field.tag for field in element) == FIELD_NAMES
+            rows.append(RegistryRow(*(field.text or "" for field in element)))
+        else:
+            head.append(element.text or "")
+    return head, rows
+
+
+def test_a_number_is_told_as_it_stands_or_with_its_history(published: Sandbox) -> None:
+    invented = InventedRegistry(4_000, 1, FIRST_WHOLE_DAY).number_at(5)
+    head, rows = read_csv(ask(published, "num", number=f"{OURS.corporate_number},{invented}"))
+    assert head == ["2026-11-05", "2", "1", "1"]
+    assert (rows[0].corporate_number, rows[0].process) == (OURS.corporate_number, "21")
+    assert rows[1].corporate_number == invented
+    _, told = read_csv(ask(published, "num", number=OURS.corporate_number, history="1"))
+    assert [row.process for row in told] == ["01", "11", "21"]
+    assert [row.name for row in told][:2] == ["架空＆商事株式会社", "架空物産株式会社"]
+
+
+def test_every_form_has_the_same_rows(published: Sandbox) -> None:
+    wanted = {"number": OURS.corporate_number, "history": "1"}
+    as_csv, as_xml = ask(published, "num", **wanted), ask(published, "num", type="12", **wanted)
+    assert read_csv(as_csv) == read_xml(as_xml) == read_csv(ask(published, "num", type="01", **wanted), "cp932")
+    assert b"<name>" in as_xml.body
+
+
+def test_an_unknown_number_has_no_rows(published: Sandbox) -> None:
+    head, rows = read_csv(ask(published, "num", number=complete_number("180301018770")))
+    assert (head[1:], rows) == (["0", "1", "0"], [])
+
+
+def test_differences_come_in_parts(published: Sandbox) -> None:
+    period = {"from_": DAY.isoformat(), "to": DAY.isoformat()}
+    head, first = read_csv(ask(published, "diff", **period))
+    assert head == ["2026-11-05", "2601", "1", "2"]
+    head, second = read_csv(ask(published, "diff", divide="2", **period))
+    assert head == ["2026-11-05", "2601", "2", "2"]
+    assert [row.sequence_number for row in (*first, *second)] == [str(n) for n in range(1, 2_602)]
+    assert [row for row in (*first, *second) if row.corporate_number == OURS.corporate_number]
+    head, rows = read_csv(ask(published, "diff", from_="2026-11-03", to="2026-11-05", address="13101", kind="03"))
+    assert [row.process for row in rows] == ["11", "21"]
+    assert read_csv(ask(published, "diff", from_="2026-11-03", to="2026-11-03"))[1] == []
+
+
+def test_names_are_searched_as_the_publisher_does(published: Sandbox) -> None:
+    asked = ask(published, "name", name="架空", mode="1")
+    assert [row.corporate_number for row in read_csv(asked)[1]] == [OURS.corporate_number]
+    assert read_csv(ask(published, "name", name="かくう・しょうじ", mode="2"))[1]
+    assert read_csv(ask(published, "name", name="架空", close="0"))[1] == []
+    everything = read_csv(ask(published, "name", name="株式会社", mode="2"))[1]
+    assert everything
+    assert all(row.hihyoji == "0" and "株式会社" in row.name for row in everything)
+    assert read_csv(ask(published, "name", name="co., ltd", mode="2", target="3"))[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "query", "status", "code"),
+    [
+        ("num", {"id": "", "number": "1180301018771"}, 404, b""),
+        ("num", {"number": "1180301018771", "type": "03"}, 400, b"004,"),
+        ("num", {"number": "2180301018771"}, 400, b"010,"),
+        ("num", {}, 400, b"010,"),
+        ("num", {"number": ",".join(["1180301018771"] * 11)}, 400, b"011,"),
+        ("diff", {"from_": "2015-11-30", "to": "2015-12-01"}, 400, b"013,"),
+        ("diff", {"from_": "2026-11-02", "to": "2026-11-01"}, 400, b"030,"),
+        ("diff", {"from_": "2026-01-01", "to": "2026-11-01"}, 400, b"031,"),
+        ("diff", {"from_": "20261101", "to": "2026-11-02"}, 400, b"012,"),
+        ("diff", {"from_": "2026-11-01", "to": "2026-11-02", "divide": "0"}, 400, b"017,"),
+        ("diff", {"from_": "2026-11-01", "to": "2026-11-02", "divide": "9"}, 400, b"018,"),
+        ("diff", {"from_": "2026-11-01", "to": "2026-11-02", "kind": "99"}, 400, b"016,"),
+        ("name", {}, 400, b"020,"),
+        ("name", {"name": "x", "mode": "3"}, 400, b"021,"),
+    ],
+)
+def test_errors_are_the_publishers(
+    published: Sandbox, call: str, query: dict[str, str], status: int, code: bytes
+) -> None:
+    answer = ask(published, call, **query)
+    assert (answer.status, answer.body[: len(code) or None]) == (status, code)
+
+
+def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
+    sandbox.registry.publish_whole(10, 1, FIRST_WHOLE_DAY, [OURS])
+    assert len(read_csv(ask(sandbox, "name", name="架空"))[1]) == 1
+    sandbox.registry.publish_difference(DAY, 0, [delete(OURS, DAY)])
+    assert read_csv(ask(sandbox, "name", name="架空"))[1] == []
+    assert [row.process for row in read_csv(ask(sandbox, "num", number=OURS.corporate_number))[1]] == ["99"]
+    sandbox.control.reset()
+    assert sandbox.registry.last_day == FIRST_WHOLE_DAY
+    assert len(list(sandbox.registry.rows_in_force())) == FIRST_ROWS
+
+
+def test_faults_apply_to_its_calls(sandbox: Sandbox) -> None:
+    sandbox.control.add_fault("status:503", call="registry_diff")
+    assert ask(sandbox, "diff", from_="2026-11-01", to="2026-11-02").status == 503
+    sandbox.control.change_settings(spacing_seconds=3_600)
+    assert [ask(sandbox, "num", number=OURS.corporate_number).status for _ in range(2)] == [200, 403]
