@@ -17,6 +17,8 @@ from console.store.registry.source_file import SourceFile, TextBlock, bad_file_e
 EPOCH = date(2015, 10, 5)
 """The day on which the first numbers were assigned. Days are stored as their distance from it."""
 Column = Sequence[str]
+_LONGEST_LINE = 16_000
+"""Largest number of characters of a line; the fields of a row can't have as many together."""
 
 
 class Columns(NamedTuple):
@@ -118,6 +120,8 @@ def _check_line(name: str, number: int, line: str) -> None:
 
 
 def _check_lines(lines: list[str]) -> Columns:
+    if max(map(len, lines)) > _LONGEST_LINE:
+        raise _BrokenRule(RegistryFileProblem.TOO_LONG)
     try:
         rows = list(csv.reader(lines, strict=True))
     except csv.Error:

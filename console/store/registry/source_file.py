@@ -32,6 +32,8 @@ _BLOCK_BYTES = 1024**2
 _NAME_PATTERN = re.compile(r"(?:(?P<difference>diff)|(?P<prefecture>\d\d)_[a-z]+_all)_(?P<day>\d{8})", re.IGNORECASE)
 _CONTROL_PATTERN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _UTF8_KANA_OR_KANJI = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
+_PRIVATE_PATTERN = re.compile("[\x80\ue000-\uf8ff]")
+"""Characters to which Python decodes bytes that have no meaning in Shift_JIS."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 
@@ -78,19 +80,43 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
         raise bad_file_error(path.name, RegistryFileProblem.UNREADABLE) from error
     with _open_csv(path) as (archive, member):
         match = _match_names(path.name, member.filename)
-        lines = 0
         finder = _EncodingFinder(path.name)
-        for first_line, content in _read_blocks(path.name, archive, member):
-            if should_stop():
-                raise stopped_error()
-            _check_controls(path.name, first_line, content)
-            finder.look_at(first_line, content)
-            lines = first_line + content.count(b"\n") - content.endswith(b"\n")
+        try:
+            lines = _look_at_all(path.name, archive, member, finder, should_stop)
+        except ConsoleError as error:
+            if error.code is ErrorCode.BAD_REGISTRY_FILE:
+                _check_crc(archive, member)
+            raise
     day = _parse_day(path.name, match["day"])
     prefecture = match["prefecture"] or NATION
     return SourceFile(
         path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, lines
     )
+
+
+def _check_crc(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Raise zipfile.BadZipFile if the CSV was damaged after it was packed: then that is why its text is bad."""
+    with archive.open(member) as file:
+        while file.read(_BLOCK_BYTES):
+            pass
+
+
+def _look_at_all(
+    name: str,
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    finder: "_EncodingFinder",
+    should_stop: Callable[[], bool],
+) -> int:
+    """Look at each byte of the CSV, and return the number of lines."""
+    lines = 0
+    for first_line, content in _read_blocks(name, archive, member):
+        if should_stop():
+            raise stopped_error()
+        _check_controls(name, first_line, content)
+        finder.look_at(first_line, content)
+        lines = first_line + content.count(b"\n") - content.endswith(b"\n")
+    return lines
 
 
 def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
@@ -189,8 +215,7 @@ def _check_controls(name: str, first_line: int, content: bytes) -> None:
 class _EncodingFinder:
     """Finds the encoding of a CSV from all of its bytes: UTF-8, or Shift_JIS (as Windows writes it: code page 932).
 
-    The first block with other characters than ASCII decides; all others must agree. Text in UTF-8 can often be read
-    as Shift_JIS too (with senseless characters), so a file in Shift_JIS is searched for fields in UTF-8.
+    The first line with other characters than ASCII decides; all others must agree.
     """
 
     def __init__(self, name: str) -> None:
@@ -206,37 +231,37 @@ class _EncodingFinder:
         """Look at the next block. Raises bad_registry_file if it doesn't fit the blocks before it."""
         if content.isascii():
             return
-        self._found = self._found or (_UTF8 if _is_in(_UTF8, content) else _SHIFT_JIS)
-        is_other = _find_other_line(content) if self._found == _SHIFT_JIS else None
-        if _is_in(self._found, content) and is_other is None:
-            return
-        lines = content.split(b"\n")
-        undecodable = (index for index, line in enumerate(lines) if not _is_in(self._found, line))
-        wrong = next(undecodable, 0) if is_other is None else is_other
-        raise bad_file_error(self._name, RegistryFileProblem.ENCODING, first_line + wrong)
+        if self._found is None:
+            first = next(line for line in content.split(b"\n") if not line.isascii())
+            self._found = _UTF8 if _is_utf8(first) else _SHIFT_JIS
+        fits = _is_utf8 if self._found == _UTF8 else _is_shift_jis
+        if not fits(content):
+            wrong = next(index for index, line in enumerate(content.split(b"\n")) if not fits(line))
+            raise bad_file_error(self._name, RegistryFileProblem.ENCODING, first_line + wrong)
 
 
-def _is_in(encoding: str, content: bytes) -> bool:
+def _is_utf8(content: bytes) -> bool:
     try:
-        content.decode(encoding)
+        content.decode(_UTF8)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _find_other_line(content: bytes) -> int | None:
-    """Return the index of the first line of a text in Shift_JIS that has a field in UTF-8; None if there is none.
+def _is_shift_jis(content: bytes) -> bool:
+    """True if the text is in Shift_JIS and has no field in UTF-8, which could often be read as Shift_JIS too, with
+    senseless characters.
 
-    A comma is never a part of a character of Shift_JIS. Three bytes of kana or kanji in UTF-8 are one and a half
-    characters of Shift_JIS, so that a field of real text isn't both.
+    A comma is never a part of a character of Shift_JIS. Kana and kanji have three bytes each in UTF-8 and two in
+    Shift_JIS, with other values, so that a field of real text isn't both.
     """
+    try:
+        text = content.decode(_SHIFT_JIS)
+    except UnicodeDecodeError:
+        return False
+    if _PRIVATE_PATTERN.search(text):
+        return False
     if _UTF8_KANA_OR_KANJI.search(content) is None:
-        return None
-    for index, line in enumerate(content.split(b"\n")):
-        if _UTF8_KANA_OR_KANJI.search(line) and any(map(_is_in_utf8, line.split(b","))):
-            return index
-    return None
-
-
-def _is_in_utf8(field: bytes) -> bool:
-    return _UTF8_KANA_OR_KANJI.search(field) is not None and _is_in(_UTF8, field)
+        return True
+    fields = content.replace(b"\n", b",").split(b",")
+    return not any(_UTF8_KANA_OR_KANJI.search(field) and _is_utf8(field) for field in fields)

@@ -1,0 +1,239 @@
+"""Files that can't be imported: one error with file and line, and the registry in use stays as it was."""
+
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from console.domain.error_reasons import RegistryFileProblem as P
+from console.domain.errors import ConsoleError, ErrorCode
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import open_registry
+from console.wording import catalogue
+from tests.store.registry.files import WHOLE, csv_text, number, row, write_file, write_zip
+
+NAME = "00_zenkoku_all_20251128"
+MANY = 6_000
+"""Rows that fill more than one block of the reader."""
+GOOD = [row(index) for index in range(4)]
+
+
+WIDE = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
+
+
+def wrong_number() -> str:
+    right = number(2)
+    return f"{(int(right[0]) % 9) + 1}{right[1:]}"
+
+
+ROWS: dict[str, tuple[list[str], P, str]] = {
+    "29 fields": (row(2)[:-1], P.COLUMNS, ""),
+    "31 fields": ([*row(2), ""], P.COLUMNS, ""),
+    "no fields": ([], P.COLUMNS, ""),
+    "check digit": (row(2, corporate_number=wrong_number()), P.NUMBER, "corporateNumber"),
+    "12 digits": (row(2, corporate_number=number(2)[1:]), P.NUMBER, "corporateNumber"),
+    "wide digits": (row(2, corporate_number=number(2).translate(WIDE)), P.NUMBER, "corporateNumber"),
+    "no number": (row(2, corporate_number=""), P.NUMBER, "corporateNumber"),
+    "successor": (row(2, successor_corporate_number=wrong_number()), P.NUMBER, "successorCorporateNumber"),
+    "name of 151": (row(2, name="株" * 151), P.TOO_LONG, "name"),
+    "street of 301": (row(2, street_number="町" * 301), P.TOO_LONG, "streetNumber"),
+    "furigana of 501": (row(2, furigana="ア" * 501), P.TOO_LONG, "furigana"),
+    "endless line": (row(2, change_cause="x" * 200_000), P.TOO_LONG, ""),
+    "no name": (row(2, name=""), P.VALUE, "name"),
+    "sequence": (row(2, sequence_number="three"), P.VALUE, "sequenceNumber"),
+    "no sequence": (row(2, sequence_number=""), P.VALUE, "sequenceNumber"),
+    "process": (row(2, process="02"), P.VALUE, "process"),
+    "kind": (row(2, kind="300"), P.VALUE, "kind"),
+    "latest": (row(2, latest="2"), P.VALUE, "latest"),
+    "correct": (row(2, correct=""), P.VALUE, "correct"),
+    "hihyoji": (row(2, hihyoji="x"), P.VALUE, "hihyoji"),
+    "no day": (row(2, update_date=""), P.VALUE, "updateDate"),
+    "February 30": (row(2, change_date="2025-02-30"), P.VALUE, "changeDate"),
+    "slashes": (row(2, assignment_date="2025/02/03"), P.VALUE, "assignmentDate"),
+    "week": (row(2, assignment_date="2025-W03-1"), P.VALUE, "assignmentDate"),
+    "basic form": (row(2, close_date="20250203", close_cause="01"), P.VALUE, "closeDate"),
+    "cause": (row(2, close_date="2025-02-03", close_cause="02"), P.VALUE, "closeCause"),
+    "cause alone": (row(2, close_cause="01"), P.VALUE, "closeDate"),
+    "post code": (row(2, post_code="100-0013"), P.VALUE, "postCode"),
+    "prefecture": (row(2, prefecture_code="1"), P.VALUE, "prefectureCode"),
+    "city": (row(2, city_code="1０1"), P.VALUE, "cityCode"),
+    "line break": (row(2, name="株式会社\r\n見本"), P.QUOTES, ""),
+    "NUL": (row(2, name="株式会社\0"), P.CONTROL_CHARACTER, ""),
+    "escape": (row(2, name="株式会社\x1b[2J"), P.CONTROL_CHARACTER, ""),
+    "carriage return": (row(2, name="株式会社\r見本"), P.CONTROL_CHARACTER, ""),
+}  # fmt: skip
+
+UTF8 = csv_text(GOOD).encode()
+SHIFT_JIS = csv_text(GOOD).encode("cp932")
+MANY_ROWS = [row(index) for index in range(MANY)]
+ONE_FIELD = csv_text([row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
+
+CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
+    "nothing": (b"", P.EMPTY, None),
+    "byte order mark alone": (b"\xef\xbb\xbf", P.EMPTY, None),
+    "deleted rows alone": (csv_text([row(0, process="99"), row(1, latest="0")]).encode(), P.EMPTY, None),
+    "header": (csv_text([["sequenceNumber", *["name"] * 29]]).encode() + UTF8, P.HEADER, 1),
+    "header in Japanese": (csv_text([["一連番号", *["法人番号"] * 29]]).encode() + UTF8, P.HEADER, 1),
+    "Shift_JIS at the end": (UTF8 + SHIFT_JIS, P.ENCODING, 5),
+    "UTF-8 at the end": (SHIFT_JIS + UTF8, P.ENCODING, 5),
+    "Shift_JIS in the second block": (csv_text(MANY_ROWS).encode() + SHIFT_JIS, P.ENCODING, MANY + 1),
+    "UTF-8 in the second block": (csv_text(MANY_ROWS).encode("cp932") + UTF8, P.ENCODING, MANY + 1),
+    "one field of UTF-8": (SHIFT_JIS + ONE_FIELD, P.ENCODING, 5),
+    "neither": (SHIFT_JIS.replace("東".encode("cp932"), b"\xff\xfe"), P.ENCODING, 1),
+    "UTF-16": (csv_text(GOOD).encode("utf-16"), P.CONTROL_CHARACTER, 1),
+    "half a character": (UTF8 + csv_text([row(5)]).encode().replace("東".encode(), "東".encode()[:2]), P.ENCODING, 5),
+    "quote left open": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa', 1), P.QUOTES, 5),
+    "text behind a quote": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa"', 1), P.QUOTES, 5),
+    "empty line": (UTF8 + b"\r\n" + UTF8, P.COLUMNS, 5),
+    "row in the second block": (csv_text([*MANY_ROWS, row(1, kind="1")]).encode(), P.VALUE, MANY + 1),
+    "no line end at all": (b"9" * 3_000_000, P.TOO_LONG, 1),
+    "cut": (UTF8[:-40], P.COLUMNS, 4),
+}  # fmt: skip
+
+
+def truncated(size: Callable[[int], int]) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        path = write_file(folder, NAME, MANY_ROWS)
+        content = path.read_bytes()
+        path.write_bytes(content[: size(len(content))])
+        return path
+
+    return write
+
+
+def flipped(folder: Path) -> Path:
+    path = write_file(folder, NAME, MANY_ROWS)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+    return path
+
+
+def marked(offset: int, value: int) -> Callable[[Path], Path]:
+    """Write a ZIP whose headers have another value at this offset (of the central directory's header)."""
+
+    def write(folder: Path) -> Path:
+        path = write_file(folder, NAME, GOOD)
+        content = bytearray(path.read_bytes())
+        struct.pack_into("<H", content, content.index(b"PK\x01\x02") + offset, value)
+        struct.pack_into("<H", content, content.index(b"PK\x03\x04") + offset - 2, value)
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def bomb(folder: Path) -> Path:
+    return write_zip(folder, NAME, csv_text(GOOD).encode() * 40_000)
+
+
+def renamed(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        path = folder / f"{zip_name}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(f"{csv_name}.csv", UTF8)
+        return path
+
+    return write
+
+
+def a_folder(folder: Path) -> Path:
+    (folder / f"{NAME}.zip").mkdir()
+    return folder / f"{NAME}.zip"
+
+
+def plain_csv(folder: Path) -> Path:
+    path = folder / f"{NAME}.csv"
+    path.write_bytes(UTF8)
+    return path
+
+
+ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
+    "half": (truncated(lambda size: size // 2), P.ARCHIVE),
+    "one byte less": (truncated(lambda size: size - 1), P.ARCHIVE),
+    "four bytes": (truncated(lambda size: 4), P.ARCHIVE),
+    "no bytes": (truncated(lambda size: 0), P.ARCHIVE),
+    "a flipped bit": (flipped, P.ARCHIVE),
+    "encrypted": (marked(8, 1), P.ARCHIVE),
+    "unknown compression": (marked(10, 97), P.ARCHIVE),
+    "no ZIP": (plain_csv, P.ARCHIVE),
+    "bomb": (bomb, P.BOMB),
+    "two CSV": (lambda folder: write_zip(folder, NAME, UTF8, {"more.csv": UTF8}), P.CONTENTS),
+    "a program": (lambda folder: write_zip(folder, NAME, UTF8, {"setup.exe": b"MZ"}), P.CONTENTS),
+    "no name": (renamed("registry", "registry"), P.NAME),
+    "no such day": (renamed("00_zenkoku_all_20251341", "data"), P.NAME),
+    "two days": (renamed("diff_20251101", "diff_20251104"), P.NAME),
+    "two kinds": (renamed("diff_20251104", "00_zenkoku_all_20251104"), P.NAME),
+    "missing": (lambda folder: folder / f"{NAME}.zip", P.UNREADABLE),
+    "a folder": (a_folder, P.UNREADABLE),
+}
+
+
+@pytest.fixture(scope="module")
+def in_use(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    import_registry_files(home / "registry", [write_file(home, WHOLE, GOOD)])
+    return home / "registry"
+
+
+def refuse(registry: Path, path: Path) -> ConsoleError:
+    """Return the error of the import, which must have changed nothing."""
+    reader = open_registry(registry)
+    assert reader is not None
+    before, files = reader.status(), sorted(registry.glob("2*/*"))
+    with pytest.raises(ConsoleError) as caught:
+        import_registry_files(registry, [path])
+    assert (reader.status(), reader.find(number(0)) is not None) == (before, True)
+    assert [file for file in sorted(registry.glob("2*/*")) if file in files] == files
+    reader.close()
+    error = caught.value
+    assert (error.code, error.detail.get("file")) == (ErrorCode.BAD_REGISTRY_FILE, path.name)
+    for language in ("ja", "en"):
+        message = catalogue.error_message(error, language)
+        assert path.name in message or error.detail["problem"] == P.EMPTY
+        assert str(error.detail["line"] or "") in message
+    return error
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_bad_row_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: str) -> None:
+    """Whichever rule it breaks; the third of four rows."""
+    bad, problem, field = ROWS[name]
+    error = refuse(in_use, write_file(tmp_path, NAME, [*GOOD[:2], bad, *GOOD[3:]]))
+    found = error.detail
+    assert (found["problem"], found["line"], found.get("field")) == (problem, 3, field)
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_a_bad_csv_is_refused_with_its_line(in_use: Path, tmp_path: Path, name: str) -> None:
+    """Whatever it holds."""
+    content, problem, line = CONTENTS[name]
+    error = refuse(in_use, write_zip(tmp_path, NAME, content))
+    assert (error.detail["problem"], error.detail["line"]) == (problem, line)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_a_bad_archive_is_refused(in_use: Path, tmp_path: Path, name: str) -> None:
+    """A cut one, another kind of file, a bomb, a name that doesn't say the day."""
+    write, problem = ARCHIVES[name]
+    assert refuse(in_use, write(tmp_path)).detail["problem"] == problem
+
+
+def test_what_the_format_allows_is_taken(tmp_path: Path) -> None:
+    """The longest texts, and Shift_JIS whose characters have bytes like a backslash, a brace or a letter."""
+    rows = [
+        row(0, name="株" * 150, street_number="町" * 300, furigana="ア" * 500),
+        row(1, name="表ソ能十貼暴予", city_name="千代田区", change_cause="a,b\"c"),
+        row(2, name="縺ゅ縺", post_code=""),
+    ]  # fmt: skip
+    registry = tmp_path / "registry"
+    import_registry_files(registry, [write_file(tmp_path, NAME, rows, "cp932")])
+    reader = open_registry(registry)
+    assert reader is not None
+    found = reader.find_many([number(0), number(1)])
+    assert [len(found[number(0)].name), found[number(1)].name, found[number(1)].change_cause] == [
+        150, "表ソ能十貼暴予", 'a,b"c',
+    ]  # fmt: skip
+    reader.close()
