@@ -11,6 +11,7 @@ from console.cli.text_output.records import COLUMN_GAP, TableRow, aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -34,8 +35,14 @@ def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> 
 
 
 def alert_json(record: "Alert", translate: Translate) -> JsonObject:
-    """Return an alert as a JSON object."""
-    return attributes_json(record, _ALERT_FIELDS, translate)
+    """Return an alert as a JSON object. An alert about a corporation also has its number, and what changed in
+    words.
+    """
+    fields = attributes_json(record, _ALERT_FIELDS, translate)
+    if record.subject_kind != CORPORATION_KIND:
+        return fields
+    why = translate("cli.alert_why", observed=record.observed)
+    return {**fields, "corporation_number": number_of_subject(record.subject_id), "why": why}
 
 
 def alert_list_json(alerts: "Sequence[Alert]", translate: Translate) -> JsonObject:
@@ -58,6 +65,8 @@ def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Itera
 
 def _alert_row(record: "Alert", translator: Translator) -> TableRow:
     about = record.order_no or f"{record.subject_kind} {record.subject_id}"
+    if record.subject_kind == CORPORATION_KIND:
+        about = wording.format_number(number_of_subject(record.subject_id))
     return (
         str(record.id),
         wording.format_instant(record.detected_at),

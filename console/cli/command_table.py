@@ -28,6 +28,7 @@ from console.domain.records import AuditEntry, CreditCheck, PurchaseRequest
 
 if TYPE_CHECKING:
     from console.app import Console
+    from console.domain.registry.service_results import ChangedCompanyPage
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
     from console.domain.views.any_record import LookupResult, QueuePage, ResolveResult
     from console.services.monitoring.doctor import Health
@@ -67,7 +68,9 @@ def _look_up_number(console: "Console", args: Namespace, _: AnswerWriter) -> "Lo
     return console.lookup.find_records(args.number)
 
 
-def _read_queue(console: "Console", args: Namespace, _: AnswerWriter) -> "QueuePage":
+def _read_queue(console: "Console", args: Namespace, _: AnswerWriter) -> "QueuePage | ChangedCompanyPage":
+    if args.name == "companies":
+        return console.alerts.read_company_queue(args.limit, args.after)
     return console.recovery.read_queue(args.name, args.limit, args.after)
 
 

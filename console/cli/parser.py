@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from console.domain.error_details import Usage
 
 PROGRAM_NAME = "support-console"
-QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
+QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds", "companies")
 RECORD_KINDS = ("credit-check", "payment", "order", "refund", "operation")
 MAX_LIMIT = 10_000
 _MAX_ID = 10**18 - 1

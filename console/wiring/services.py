@@ -9,6 +9,7 @@ from console.domain.service_results import PurchasePlan, RefetchResult
 from console.domain.views.any_record import CreditCheckView
 from console.providers.credit_provider import CreditCheckProvider
 from console.providers.payment_provider import PaymentProvider
+from console.services.alerts.changed_companies import ChangedCompanies
 from console.services.alerts.evaluate import AlertRules
 from console.services.alerts.outbox_sender import OutboxSender
 from console.services.annotations.assignments import AssignmentService
@@ -266,6 +267,7 @@ class ServiceBuilder:
                 ("reconciliation", lambda: self.reconciliation_service.run_due()),
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_run()),
                 ("alert_rules", AlertRules(self._context).run),
+                ("company_changes", ChangedCompanies(self._context).run),
                 ("outbox", OutboxSender(self._context, self._open_publisher).run),
                 ("audit_roots", AuditRoots(self._context).write_root_if_due),
             ),

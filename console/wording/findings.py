@@ -27,8 +27,11 @@ _ANSWERED = "answered"
 """Reason of an answer that says no more than that there is one."""
 _PHRASES = (
     "refund|compensation", "a payment of ours", "no refund of ours", "a signature that fits", "answers", "readable",
-    "published", "done", "provider does not know the check",
+    "published", "done", "provider does not know the check", "acknowledgement|renewal",
 )  # fmt: skip
+_COMPANY_PATTERN = re.compile(
+    r"company (?P<change>[a-z_]+)(?: (?P<day>\d{4}-\d\d-\d\d))?(?: (?P<number>\d{13}))?(?: (?P<rest>.*))?"
+)
 _PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
     "at_most": re.compile(r"at most (?P<amount>\d{1,15}(?: (?:JPY|INR))?)"),
     "part_of": re.compile(r"(?P<part>\d{1,15}) of (?P<amount>\d{1,15} (?:JPY|INR))"),
@@ -77,6 +80,8 @@ def _part_text(part: str, translate: Translate, currency: str | None) -> str:
         return _rule_part_text(rule, translate, currency)
     if answer := _ANSWER_PATTERN.fullmatch(part):
         return _answer_text(answer, translate)
+    if company := _COMPANY_PATTERN.fullmatch(part):
+        return _company_text(company, translate)
     if refund := _REFUND_PATTERN.fullmatch(part):
         rest = _part_text(refund["rest"], translate, currency)
         return translate("finding.refund", id=refund["id"], rest=rest)
@@ -110,6 +115,25 @@ def _answer_text(match: re.Match[str], translate: Translate) -> str:
     names_status = match["status"] is None or f"HTTP {match['status']}" in text
     status = "" if names_status else f" · HTTP {match['status']}"
     return f"{text}{status}{match['number'] or ''}"
+
+
+def _company_text(match: re.Match[str], translate: Translate) -> str:
+    """Return the text of a change of a corporation, such as `company closed 2026-10-31 liquidation` or
+    `company renamed A|B`. A name that no character set holds is stored empty.
+    """
+    change, rest = match["change"], match["rest"] or ""
+    if change == "closed":
+        change = f"closed.{rest}"
+    before, _, after = rest.partition("|")
+    image = translate("finding.company_image")
+    return translate(
+        f"finding.company.{change}",
+        day=match["day"],
+        number=match["number"],
+        name=rest or image,
+        before=before or image,
+        after=after or image,
+    )
 
 
 def _phrase_text(name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:

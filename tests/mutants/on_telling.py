@@ -1,4 +1,4 @@
-"""Seeded bugs in what the screens say of a record: the untrue sentences of an earlier window, put back."""
+"""Seeded bugs in what people are told: untrue sentences of an earlier window, put back, and changes of companies."""
 
 from tests.mutants.mutant import Change, Mutant
 
@@ -6,6 +6,7 @@ _PAYMENTS, _DECIDABLE = "console/domain/explanations/payments.py", "console/doma
 _SIDES, _RELATED = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
 _HISTORIES = ("tests/stateful/test_told_histories.py",)
 _RULES = ("tests/domain/explanations/test_payments.py",)
+_COMPANIES = ("tests/services/alerts/test_changed_companies.py",)
 
 
 def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _HISTORIES) -> Mutant:
@@ -83,5 +84,26 @@ ON_TELLING: tuple[Mutant, ...] = (
         "{_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.SIGNATURE_VERIFIED, _P.COMPLETED}",
         "{_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.COMPLETED}",
         ("tests/domain/test_state_transitions.py",),
+    ),
+    _mutant(
+        "one client's renewal settles the change of a company for all",
+        "console/store/registry/live_records.py",
+        "is_renewed.get(number, True) and is_later",
+        "is_renewed.get(number, False) or is_later",
+        _COMPANIES,
+    ),
+    _mutant(
+        "a change of a company before the purchase is told",
+        "console/services/alerts/changed_companies.py",
+        "change.before is not None and change.day >= first_days[change.number]",
+        "change.before is not None",
+        _COMPANIES,
+    ),
+    _mutant(
+        "the facts of a company that were told are not stored",
+        "console/store/registry/watched_corporations.py",
+        '        "now": facts_text(facts),\n',
+        '        "now": facts_text(row.facts or facts),\n',
+        _COMPANIES,
     ),
 )

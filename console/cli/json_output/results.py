@@ -19,6 +19,7 @@ from console.cli.json_output.records import (
 from console.domain.records import AuditEntry
 
 if TYPE_CHECKING:
+    from console.domain.registry.service_results import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
     from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
 
@@ -59,11 +60,37 @@ def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
     }
 
 
-def queue_page_json(page: "QueuePage", translate: Translate) -> JsonObject:
-    """Return the answer of the command `queue` as JSON: one page of records. `next_cursor` is None on the last
-    page.
+def _any_item_json(item: "QueueItem | ChangedCompanyItem", translate: Translate) -> JsonObject:
+    from console.domain.views.any_record import QueueItem
+
+    return queue_item_json(item, translate) if isinstance(item, QueueItem) else _company_json(item, translate)
+
+
+def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObject:
+    """Return a changed corporation of the queue `companies` as JSON, with its facts before and now."""
+    from console.domain.registry.watched_facts import facts_json
+
+    change = item.change
+    return {
+        "kind": "corporation",
+        "id": change.number,
+        "corporation_number": change.number,
+        "name": change.after.name,
+        "alert_id": change.alert_id,
+        "changed": sorted(change.changed),
+        "before": dict(facts_json(change.before)),
+        "after": dict(facts_json(change.after)),
+        "registry_date": change.registry_date.isoformat(),
+        **explanation_json(item.explanation, translate),
+        "since": instant_json(item.since),
+    }
+
+
+def queue_page_json(page: "QueuePage | ChangedCompanyPage", translate: Translate) -> JsonObject:
+    """Return the answer of the command `queue` as JSON: one page of records, or of changed corporations.
+    `next_cursor` is None on the last page.
     """
-    items = [queue_item_json(item, translate) for item in page.items]
+    items = [_any_item_json(item, translate) for item in page.items]
     return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor}
 
 

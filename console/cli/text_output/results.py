@@ -20,6 +20,7 @@ from console.domain.records import AuditEntry, CreditCheck
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
+    from console.domain.registry.service_results import ChangedCompanyItem, ChangedCompanyPage
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
     from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
 
@@ -90,22 +91,31 @@ def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str
         yield from table_of_one_kind(records, translator)
 
 
-def queue_page_lines(page: "QueuePage", translator: Translator) -> Iterator[str]:
-    """Yield the answer of the command `queue` as text: each record with the reason for which it waits, and its next
-    step.
+def queue_page_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator) -> Iterator[str]:
+    """Yield the answer of the command `queue` as text: each record, or changed corporation, with the reason for which
+    it waits, and its next step.
     """
     if not page.items:
         yield translator(f"queue.{page.queue}.empty")
         return
-    lines = list_of_any_kind([item.record for item in page.items], translator)
-    for line, item in zip(lines, page.items, strict=True):
+    items: Sequence[QueueItem | ChangedCompanyItem] = page.items
+    for line, item in zip(_queue_lines(page, translator), items, strict=True):
         yield line
         yield from _explanation_lines(item, translator)
     if page.next_cursor:
         yield translator("cli.queue.more", queue=page.queue, cursor=page.next_cursor)
 
 
-def _explanation_lines(item: "QueueItem", translator: Translator) -> Iterator[str]:
+def _queue_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator) -> Lines:
+    from console.domain.views.any_record import QueuePage
+
+    if isinstance(page, QueuePage):
+        return list_of_any_kind([item.record for item in page.items], translator)
+    changes = (item.change for item in page.items)
+    return aligned_lines((wording.format_number(change.number), change.after.name) for change in changes)
+
+
+def _explanation_lines(item: "QueueItem | ChangedCompanyItem", translator: Translator) -> Iterator[str]:
     """Yield the lines below a record of a queue: the reason for which it waits, and its next step."""
     step = item.explanation.next_step
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"

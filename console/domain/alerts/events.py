@@ -3,20 +3,22 @@ I/O.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from uuid import NAMESPACE_OID, uuid5
 
 from console.domain.calendar_days import instant_text
-from console.domain.tasks.records import ALERT_TOPIC, Alert
+from console.domain.registry.watched_facts import CHANGE_RULE, number_of_subject
+from console.domain.tasks.records import ALERT_TOPIC, COMPANY_TOPIC, Alert
 
 EventName = Literal["AlertRaised", "AlertResolved"]
 
 
 @dataclass(frozen=True, slots=True)
 class AlertMessage:
-    """One alert event for other programs; `body` is JSON. Events with the same `key` (the order number) are sent in
-    the order in which they were written. A repeated event has the same `event_id`.
+    """One alert event for other programs; `body` is JSON. Events with the same `key` (the order number, or kind and
+    id of another subject) are sent in the order in which they were written. A repeated event has the same `event_id`.
     """
 
     topic: str
@@ -39,8 +41,11 @@ class Publisher(Protocol):
     def close(self) -> None: ...
 
 
-def alert_message(event_name: EventName, alert: Alert, database_id: str) -> AlertMessage:
-    """Return the event that tells other programs that `alert` was raised or resolved.
+def alert_message(
+    event_name: EventName, alert: Alert, database_id: str, facts: Mapping[str, object] | None = None
+) -> AlertMessage:
+    """Return the event that tells other programs that `alert` was raised or resolved. `facts` are further members of
+    its body.
 
     The event's id is derived from `database_id` and the alert's id and time. The alert's id alone isn't unique: a
     database that was restored from a backup assigns the same ids again, and a receiver would drop the next alert as a
@@ -52,13 +57,22 @@ def alert_message(event_name: EventName, alert: Alert, database_id: str) -> Aler
         "event": event_name,
         "event_id": event_id,
         "alert_id": alert.id,
-        "order_no": alert.order_no,
+        **_subject_member(alert),
         "rule_id": alert.rule_id,
         "observed": alert.observed,
         "expected": alert.expected,
         "detected_at": instant_text(alert.detected_at),
+        **(facts or {}),
     }
     if alert.resolved_at is not None:
         body["resolved_at"] = instant_text(alert.resolved_at)
     key = alert.order_no or f"{alert.subject_kind}-{alert.subject_id}"
-    return AlertMessage(ALERT_TOPIC, event_id, key, json.dumps(body, ensure_ascii=False))
+    topic = COMPANY_TOPIC if alert.rule_id == CHANGE_RULE else ALERT_TOPIC
+    return AlertMessage(topic, event_id, key, json.dumps(body, ensure_ascii=False))
+
+
+def _subject_member(alert: Alert) -> Mapping[str, object]:
+    """Return the member of an event's body that names the alert's subject: a corporation, or else an order."""
+    if alert.rule_id == CHANGE_RULE:
+        return {"corporation_number": number_of_subject(alert.subject_id)}
+    return {"order_no": alert.order_no}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Protocol
 
 
 class CorporationKind(StrEnum):
@@ -182,7 +183,24 @@ class CorporationChange:
     after: Corporation | None
 
 
-def find_changed_facts(before: Corporation | None, after: Corporation | None) -> frozenset[ChangedFact]:
+class ComparableFacts(Protocol):
+    """Facts of a corporation whose changes people are told: those of a `Corporation`, or a stored part of them."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def name_image_id(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def address_image_id(self) -> str: ...
+    @property
+    def closure(self) -> Closure | None: ...
+    @property
+    def successor(self) -> str | None: ...
+
+
+def find_changed_facts(before: ComparableFacts | None, after: ComparableFacts | None) -> frozenset[ChangedFact]:
     """Return the facts in which two states of a corporation differ; empty if nothing that people are told changed."""
     if after is None:
         return frozenset({ChangedFact.DELETED} if before is not None else ())

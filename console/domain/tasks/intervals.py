@@ -66,6 +66,7 @@ INTERVAL_OF_TASK: Mapping[str, Interval] = {
     "refund_submissions": Interval(15, "an approved refund is sent when its cooling-off is over", batch=BATCH_SIZE),
     "refund_polls": Interval(15, "the first step of a poll's schedule is half a minute", batch=BATCH_SIZE),
     "alert_rules": Interval(60, "an inconsistency may heal within its grace"),
+    "company_changes": Interval(60, "a registry changes once a day; a new record is watched within a minute"),
     "outbox": Interval(5, "who waits for an alert waits for people already", batch=SHORT_BATCH_SIZE),
     "reconciliation": Interval(900, "a file that was announced can be fetched for two hours"),
     "bulk_runs": Interval(5, "somebody is looking at the progress", batch=SHORT_BATCH_SIZE),

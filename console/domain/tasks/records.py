@@ -67,6 +67,7 @@ class Rule(StrEnum):
 
 
 ALERT_TOPIC = "alerts.order_payment_inconsistency.v1"
+COMPANY_TOPIC = "alerts.corporation_changed.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,8 @@ class Alert:
 @dataclass(frozen=True, slots=True)
 class AlertItem:
     """An open alert, and the action that removes its cause: `action` on the record `kind` `id`. `action` is None if
-    no action of the console removes the cause. `number` is our number of the payment that the alert is about; None
-    for another record.
+    no action of the console removes the cause. `number` is our number of the payment, or the corporation number, that
+    the alert is about; None for another record.
     """
 
     alert: Alert

@@ -10,7 +10,10 @@ from console.domain.audit_actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
+from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
+from console.domain.registry.service_results import ChangedCompanyItem, ChangedCompanyPage
+from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND, QUEUE_NAME, number_of_subject
 from console.domain.tasks.records import Alert, AlertItem
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
@@ -21,19 +24,23 @@ from console.store.alerts import alerts, candidates, outbox
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
+from console.store.registry import watched_corporations
 
 ACTION = AuditAction.ALERT_ACKNOWLEDGED
+RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, CHANGE_RULE})
 KIND = alerts.KIND
 MOST_COUNTED_ALERTS = 1_000
 LONGEST_NOTE_CHARACTERS = 2_000
-_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
+_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund", CORPORATION_KIND})
+_LONGEST_CURSOR_DIGITS = 18
 
 
 class AlertService:
     """Reads alerts and cases, and stores acknowledgements.
 
-    An alert is resolved only by facts. Exception: acknowledging the alert about a database that went back in time
-    resolves it and ends the stop of operations with money.
+    An alert is resolved only by facts. Two exceptions: acknowledging the alert about a database that went back in
+    time resolves it and ends the stop of operations with money; acknowledging the alert about a changed corporation
+    resolves it, because the change itself stays.
     """
 
     def __init__(
@@ -86,6 +93,21 @@ class AlertService:
                 if (alert.subject_kind, alert.subject_id) == (orders.KIND, order.id) and alert.rule_id == finding.rule
             }
         return items
+
+    def read_company_queue(self, limit: int = 50, after: str | None = None) -> ChangedCompanyPage:
+        """Return one page of the queue of changed corporations, the oldest change first. `after` is the cursor that
+        the previous page contains. Raises usage for an unknown cursor, not_allowed.
+        """
+        limit = max(1, min(limit, MOST_COUNTED_ALERTS))
+        last_id = _parse_cursor(after)
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            changes = watched_corporations.open_changes(conn, last_id, limit)
+        items = tuple(
+            ChangedCompanyItem(change, explain_company_change(change, alert.observed), alert.detected_at)
+            for alert, change in changes
+        )
+        return ChangedCompanyPage(QUEUE_NAME, items, str(changes[-1][0].id) if len(changes) == limit else None)
 
     def count_unacknowledged(self) -> int:
         """Return how many of the open alerts have no acknowledgement; at most MOST_COUNTED_ALERTS open alerts are
@@ -140,21 +162,30 @@ class AlertService:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
         if not is_acknowledged and alert.acknowledged_by != person:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
-        if is_acknowledged and alert.rule_id == database_rollback.ALERT_RULE:
-            if not note_text:
+        if is_acknowledged and alert.rule_id in RULES_RESOLVED_BY_ACKNOWLEDGEMENT:
+            if alert.rule_id == database_rollback.ALERT_RULE and not note_text:
                 raise _make_note_refusal()
-            self._resolve_rollback_alert(tx, alert)
+            alert = self._resolve_acknowledged(tx, alert)
         if is_acknowledged:
             context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": note_text}, kind=KIND)
         return alert
 
-    def _resolve_rollback_alert(self, tx: Transaction, alert: Alert) -> None:
-        """Resolve the alert about a database that went back in time, and add the event to the outbox."""
+    def _resolve_acknowledged(self, tx: Transaction, alert: Alert) -> Alert:
+        """Resolve an alert by its acknowledgement, and add the event to the outbox. Return the resolved alert."""
         now = self._context.now()
-        alerts.resolve(tx.conn, alert.id, now)
-        outbox.add_alert_event(
-            tx.conn, "AlertResolved", replace(alert, resolved_at=now), self._context.database_id, now
-        )
+        if not alerts.resolve(tx.conn, alert.id, now):
+            return alert
+        resolved = replace(alert, resolved_at=now)
+        outbox.add_alert_event(tx.conn, "AlertResolved", resolved, self._context.database_id, now)
+        return resolved
+
+
+def _parse_cursor(text: str | None) -> int:
+    if text is None:
+        return 0
+    if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_CURSOR_DIGITS:
+        return int(text)
+    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR})
 
 
 def _make_note_refusal() -> ConsoleError:
@@ -163,8 +194,11 @@ def _make_note_refusal() -> ConsoleError:
 
 def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:
     """Return the list item of a case. Its action is `open` if the record's kind has a page, where a person can end
-    the case; otherwise None. `numbers` are our numbers of payments by their ids.
+    the case; otherwise None. `numbers` are our numbers of payments by their ids. A corporation has its own number.
     """
     has_page = alert.subject_kind in _KINDS_WITH_PAGE
-    number = numbers.get(alert.subject_id) if alert.subject_kind == payments.KIND else None
+    if alert.subject_kind == CORPORATION_KIND:
+        number: str | None = number_of_subject(alert.subject_id)
+    else:
+        number = numbers.get(alert.subject_id) if alert.subject_kind == payments.KIND else None
     return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id, number)

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from console.domain import correlation as tracing
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from console.store.desk_requests.requested_audit import RequestedAuditTrail
     from console.store.operations.leases import Holder
     from console.store.operations.request_ids import HeldRequestId
+    from console.store.registry.reader import RegistryReader
 
 WORKER = "worker"
 KEY_FINGERPRINT = "store_key_fingerprint"
@@ -146,6 +148,22 @@ class ServiceContext:
     program: str = "terminal"
     counters: ProcessCounters = field(default_factory=ProcessCounters)
     _chain_lock: ChainLock = field(default_factory=ChainLock, repr=False)
+    _registry: "RegistryReader | None" = field(default=None, repr=False)
+
+    @property
+    def registry_folder(self) -> Path:
+        """The folder of this desk's corporation registry; it doesn't exist if the desk has none."""
+        return self.settings.home / "registry"
+
+    def open_registry(self) -> "RegistryReader | None":
+        """Return the reader of this desk's corporation registry; None if the desk has none. The modules that read it
+        are imported only if there is one.
+        """
+        if self._registry is None and self.registry_folder.is_dir():
+            from console.store.registry.reader import open_registry
+
+            self._registry = open_registry(self.registry_folder)
+        return self._registry
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a write transaction and return its result.

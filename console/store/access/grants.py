@@ -37,7 +37,7 @@ _RECORD_TABLES = (
     _CREDIT_CHECKS_TABLE, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
     "documents", "evidence", "leases", "lost_operations", "notes", "operations", "orders", "outbox", "payment_events",
     "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "stock_reservations",
-    "takes", "tasks",
+    "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 _CALL_TABLES = ("call_rates", "provider_tokens", "request_ids")
 _LOG_TABLES = ("audit_log", "sessions")
@@ -45,7 +45,7 @@ _INSERT_TABLES = (
     *_LOG_TABLES, "alerts", "bulk_rows", "bulk_runs", "call_rates", "changes", "console_meta", "documents",
     "evidence",
     "leases", "lost_operations", "operations", "outbox", "payments", "provider_tokens", "reconciliation_rows",
-    "reconciliations", "request_ids", "sagas", "set_asides", "takes", "tasks",
+    "reconciliations", "request_ids", "sagas", "set_asides", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 _NOTICE_TABLES = ("payment_events",)
 _DECISION_TABLES = (_CREDIT_CHECKS_TABLE, "approvals", "notes", "refunds")
@@ -107,6 +107,7 @@ _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "tasks": (
         "every_seconds", "next_at", "begun_at", "ended_at", "taken", "trouble", "failures", "position", "version",
     ),
+    "watched_corporations": ("facts", "facts_before", "registry_date", "changed_at", "version"),
 }  # fmt: skip
 
 RightSet = frozenset[tuple[str, str, str]]

@@ -2,6 +2,7 @@
 published after the COMMIT. Events with the same `record_key` are published in the order of their ids.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -98,11 +99,18 @@ def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body
     return True
 
 
-def add_alert_event(conn: Connection, event_name: EventName, alert: Alert, database_id: str, now: datetime) -> bool:
-    """Insert the event that an alert was raised or resolved, in the transaction that raises or resolves it. Return
-    False if the event is stored already.
+def add_alert_event(
+    conn: Connection,
+    event_name: EventName,
+    alert: Alert,
+    database_id: str,
+    now: datetime,
+    facts: Mapping[str, object] | None = None,
+) -> bool:
+    """Insert the event that an alert was raised or resolved, in the transaction that raises or resolves it. `facts`
+    are further members of the event's body. Return False if the event is stored already.
     """
-    event = alert_message(event_name, alert, database_id)
+    event = alert_message(event_name, alert, database_id, facts)
     return add_event(conn, event.topic, event.event_id, event.key, event.body, now)
 
 

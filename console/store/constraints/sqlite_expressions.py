@@ -48,8 +48,8 @@ def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: 
     return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN {step_list_sql(transitions)}"
 
 
-def no_replacement_rule(table: str) -> Rule:
+def no_replacement_rule(table: str, key: str = "id") -> Rule:
     """Return a rule that refuses INSERT OR REPLACE of an existing row, because that deletes the old row without its
-    DELETE trigger.
+    DELETE trigger. `key` is the column of the table's primary key.
     """
-    return Rule(f"NOT {exists_sql(f'{table} t WHERE t.id = NEW.id')}", "rows are never replaced")
+    return Rule(f"NOT {exists_sql(f'{table} t WHERE t.{key} = NEW.{key}')}", "rows are never replaced")

@@ -36,6 +36,9 @@ _INSERT_RULES: Mapping[str, Rules] = {
     "lost_operations": (
         Rule("NOT EXISTS (SELECT 1 FROM operations o WHERE o.id = NEW.id)", "what the journal has is not lost"),
     ),
+    "watched_corporations": (
+        Rule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
+    ),
     "notes": (),
     "stock_reservations": (),
 }
@@ -99,6 +102,11 @@ _UPDATE_RULES: Mapping[str, Rules] = {
         Rule(f"{unchanged_sql('person')} OR NEW.taken_at >= OLD.until", "somebody else has this record"),
     ),
     "lost_operations": (Rule("0", "what a database has lost is never changed"),),
+    "watched_corporations": (
+        VERSION_RULE,
+        Rule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
+        Rule("NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"),
+    ),
     "notes": (Rule("0", "notes are never changed"),),
     "request_ids": (Rule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
     "stock_reservations": (
@@ -106,6 +114,8 @@ _UPDATE_RULES: Mapping[str, Rules] = {
         Rule(is_allowed_step_sql(STOCK_TRANSITIONS), "no such step of a reservation"),
     ),
 }
+_KEYS: Mapping[str, str] = {"watched_corporations": "corporation_number"}
+"""Column of the primary key, by table, where it isn't `id`."""
 _NEVER_DELETED: Mapping[str, str] = {
     "alerts": "cases",
     "tasks": "tasks",
@@ -117,6 +127,7 @@ _NEVER_DELETED: Mapping[str, str] = {
     "bulk_rows": "frozen rows",
     "takes": "takes",
     "lost_operations": "lost operations",
+    "watched_corporations": "watched corporations",
     "notes": "notes",
     "request_ids": "request ids",
     "stock_reservations": "reservations",
@@ -125,7 +136,7 @@ _NEVER_DELETED: Mapping[str, str] = {
 
 def _constraints() -> Iterator[Constraint]:
     for table, rules in _INSERT_RULES.items():
-        yield Constraint(table, "INSERT", (no_replacement_rule(table), *rules))
+        yield Constraint(table, "INSERT", (no_replacement_rule(table, _KEYS.get(table, "id")), *rules))
     for table, rules in _UPDATE_RULES.items():
         yield Constraint(table, "UPDATE", rules)
     for table, rows in _NEVER_DELETED.items():

@@ -173,6 +173,12 @@ _TAKE_UPDATE_RULES = (
     _TAKE_LENGTH_RULE,
 )
 
+_WATCHED_UPDATE_RULES = (
+    VERSION_RULE,
+    Rule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
+    Rule("NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"),
+)
+
 _LOST_OPERATION_RULES = (
     Rule(
         "NOT " + exists_sql("operations o WHERE o.id = NEW.id"),
@@ -215,6 +221,11 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ("lost_operations", "INSERT"): _LOST_OPERATION_RULES,
     ("lost_operations", "UPDATE"): refusal_rules("what a database has lost is never changed"),
     ("lost_operations", "DELETE"): refusal_rules("what a database has lost is never deleted"),
+    ("watched_corporations", "INSERT"): (
+        Rule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
+    ),
+    ("watched_corporations", "UPDATE"): _WATCHED_UPDATE_RULES,
+    ("watched_corporations", "DELETE"): _deletion_rules("watched corporations are"),
     ("notes", "INSERT"): (
         Rule(equals_sql("NEW.person", "me"), "nobody notes in the name of somebody else"),
         Rule(has_role_sql(OPERATOR, APPROVER), "this role notes nothing"),

@@ -1,5 +1,5 @@
-"""Definitions of the worker's tables: scheduled tasks, sagas, stock, outbox, reconciliations, bulk runs, takes and
-notes. The baseline migration creates them.
+"""Definitions of the worker's tables: scheduled tasks, sagas, stock, outbox, reconciliations, bulk runs, takes,
+notes and watched corporations. The baseline migration creates them.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
@@ -218,4 +218,16 @@ lost_operations = Table(
     Index("ix_lost_operations_number", "corporation_number", "client_id"),
     Index("ix_lost_operations_payment", "payment_id"),
     Index("ix_lost_operations_told", "told_at"),
+)
+
+watched_corporations = Table(
+    "watched_corporations",
+    metadata,
+    # What people have been told about a corporation with a credit check, a payment or a refund here.
+    Column("corporation_number", String(13), primary_key=True),
+    Column("facts", LongText, nullable=False),  # JSON: the facts at the last comparison with the registry
+    Column("facts_before", LongText),  # JSON: the facts before the changes that the newest alert tells
+    Column("registry_date", String(10), nullable=False),  # day up to which the registry was complete
+    Column("changed_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
 )

@@ -4,6 +4,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
+from console.domain.registry.watched_facts import CHANGE_RULE
 from console.domain.tasks.records import Alert, AlertItem
 from console.views.pages.permission_buttons import bind_worker
 from console.views.presenters import alerts as alert_words
@@ -17,7 +18,8 @@ from console.views.widgets.notification_bars import Bar
 
 class AcknowledgeDialog(DialogFrame):
     """The dialog in which the person acknowledges one alert. A note is needed only where the acknowledgement resolves
-    the alert. Any other acknowledged alert stays open until facts resolve it, and the dialog says this.
+    the alert about a database that went back. The acknowledgement of a changed company closes its alert; any other
+    acknowledged alert stays open until facts resolve it. The dialog says which.
     """
 
     def __init__(self, context: WindowContext, item: AlertItem, parent: QWidget) -> None:
@@ -37,9 +39,8 @@ class AcknowledgeDialog(DialogFrame):
         self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
         self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()
-        content.setLayout(
-            make_column(self.reason_field, TextLabel(translate("dialog.acknowledge.effect"), wrap=True), gap=12)
-        )
+        effect = "dialog.acknowledge.effect_settles" if alert.rule_id == CHANGE_RULE else "dialog.acknowledge.effect"
+        content.setLayout(make_column(self.reason_field, TextLabel(translate(effect), wrap=True), gap=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._acknowledge_alert)
         if alert.rule_id == ErrorCode.DATABASE_WENT_BACK:

@@ -1,9 +1,10 @@
 """Texts of alerts: the observed and the expected values, and the route to the record on which a person must act."""
 
 from console.domain.alerts.rules import GRACE_PERIODS, RULES
+from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem, Rule
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import Route, route_to
+from console.views.runtime.routes import LookupRoute, Route, route_to
 from console.wording import catalogue as wording
 
 
@@ -40,8 +41,8 @@ def why_text(item: AlertItem, context: WindowContext) -> str:
 
 
 def record_text(item: AlertItem, context: WindowContext) -> str:
-    """Return the text that names the record of the alert: the number of the order or the payment, or the kind and id
-    of another record.
+    """Return the text that names the record of the alert: the number of the order, the payment or the corporation, or
+    the kind and id of another record.
     """
     alert = item.alert
     if alert.order_no is not None or item.number is not None:
@@ -56,6 +57,8 @@ def record_text(item: AlertItem, context: WindowContext) -> str:
 
 def record_route(item: AlertItem) -> Route | None:
     """Return the route to the page of the record on which a person must act to resolve the alert; None if no action
-    is offered.
+    is offered. The route of a corporation is the lookup of its number.
     """
+    if item.kind == CORPORATION_KIND:
+        return LookupRoute(item.number or "")
     return None if item.action is None else route_to(item.kind, item.id, (), "alerts")

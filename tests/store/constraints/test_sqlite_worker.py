@@ -49,6 +49,20 @@ def event(number: int, **more: str) -> str:
     )  # fmt: skip
 
 
+def watched(number: str, **more: str) -> str:
+    return row(
+        "watched_corporations", corporation_number=f"'{number}'", facts="'{}'", registry_date="'2026-10-31'",
+        changed_at=NOW, **more,
+    )  # fmt: skip
+
+
+WATCHED = "1180301018771"
+
+
+def watched_change(values: str) -> str:
+    return f"UPDATE watched_corporations SET version = version + 1, {values}"
+
+
 def run(number: int, **more: str) -> str:
     return row(
         "reconciliations",
@@ -95,6 +109,8 @@ HONEST = (
     plain_change("stock_reservations", ENDED, status="'released'"),
     row("tasks", name="'probes'", every_seconds="60", next_at=NOW),
     "UPDATE tasks SET taken = 3, version = version + 1",
+    watched(WATCHED),
+    watched_change("facts = '{\"name\":\"x\"}', facts_before = '{}', registry_date = '2026-11-02'"),
 )  # fmt: skip
 """What services write, in their order."""
 
@@ -128,6 +144,10 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
     ("note: change", "UPDATE notes SET words = 'y'", "never changed"),
     ("stock: hold again", plain_change("stock_reservations", ENDED, status="'held'"), "no such step"),
     ("stock: another order's", plain_change("stock_reservations", OPEN, order_id="2"), "its order's"),
+    ("watched: begin with a change", watched("8700110005901", facts_before="'{}'"), "without a change"),
+    ("watched: another number", watched_change("corporation_number = '8700110005901'"), "keeps its number"),
+    ("watched: older facts", watched_change("registry_date = '2026-11-01'"), "an older registry"),
+    ("watched: replace", watched(WATCHED).replace("INSERT", "REPLACE", 1), "never replaced"),
     ("task: another name", "UPDATE tasks SET name = 'x', version = version + 1", "keeps its name"),
     *((f"{table}: replace", again.replace("INSERT", "REPLACE", 1), "never replaced") for table, again in (
         ("alert", alert(ENDED, 2)), ("saga", saga(ENDED)), ("event", event(ENDED)), ("reconciliation", run(ENDED)),
@@ -135,7 +155,7 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
     )),
     *((f"{table}: delete", f"DELETE FROM {table}", "never deleted") for table in (
         "alerts", "bulk_rows", "bulk_runs", "notes", "outbox", "reconciliation_rows", "reconciliations", "sagas",
-        "stock_reservations", "takes", "tasks",
+        "stock_reservations", "takes", "tasks", "watched_corporations",
     )),
 )  # fmt: skip
 

@@ -1,0 +1,25 @@
+"""Explain a change of a corporation with records of ours: what changed, and what a person can do."""
+
+from console.domain.permissions import APPROVER, OPERATOR
+from console.domain.registry.corporations import ChangedFact
+from console.domain.registry.watched_facts import CompanyChange
+from console.domain.service_results import Explanation, NextStep
+
+_ENDING_FACTS = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFact.DELETED})
+
+
+def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
+    """Return the explanation of a change. `observed` is the stored text of the alert: what changed."""
+    after = change.after
+    ending = "_merged" if after.successor is not None else "_closed" if change.changed & _ENDING_FACTS else ""
+    facts: dict[str, object] = {
+        "number": change.number,
+        "name": after.name,
+        "observed": observed,
+        "successor": after.successor,
+        "alert": change.alert_id,
+        "registry_date": change.registry_date,
+    }
+    command = f"support-console alerts ack {change.alert_id} --note TEXT"
+    step = NextStep(f"next.company_changed{ending}", facts, command, "note")
+    return Explanation("verdict.company_changed", "why.company_changed", step, facts, (APPROVER, OPERATOR))

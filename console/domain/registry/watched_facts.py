@@ -1,0 +1,183 @@
+"""The facts of a corporation that the program watches, and what changed in them: as stored JSON, and as the short
+text of an alert.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from console.domain.registry.corporations import (
+    ChangedFact,
+    CloseCause,
+    Closure,
+    Corporation,
+    Process,
+    find_changed_facts,
+)
+
+CHANGE_RULE = "corporation_changed"
+"""Rule of the alerts about changed corporations."""
+CORPORATION_KIND = "corporation"
+"""Kind of the subject of these alerts. The subject's id is the corporation number as an integer."""
+QUEUE_NAME = "companies"
+"""Name of the queue of changed corporations."""
+EXPECTED = "acknowledgement|renewal"
+"""Text `expected` of these alerts: an acknowledgement or a renewed credit check settles them."""
+PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
+_LONGEST_TEXT_CHARACTERS = 255
+_NAME_LENGTHS = (150, 60, 40, 24)
+"""Lengths (characters) to which names and addresses are cut, one after the other, until the text of an alert fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFacts:
+    """The facts of one corporation whose change people are told. The fields are those of `Corporation`.
+    `is_deleted` is True after the publisher has deleted the corporation from the registry.
+    """
+
+    name: str
+    address: str
+    closure: Closure | None = None
+    successor: str | None = None
+    name_image_id: str = ""
+    address_image_id: str = ""
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyChange:
+    """A change of a corporation with records of ours, and the open alert about it: the facts before and now, those
+    that differ, and the day up to which the registry that told them is complete.
+    """
+
+    number: str
+    alert_id: int
+    before: WatchedFacts
+    after: WatchedFacts
+    registry_date: date
+
+    @property
+    def changed(self) -> frozenset[ChangedFact]:
+        """The facts that differ."""
+        return find_changes(self.before, self.after)
+
+
+def watched_facts(corporation: Corporation) -> WatchedFacts:
+    """Return the watched facts of a corporation."""
+    return WatchedFacts(
+        corporation.name,
+        corporation.address,
+        corporation.closure,
+        corporation.successor,
+        corporation.name_image_id,
+        corporation.address_image_id,
+        corporation.process is Process.DELETED,
+    )
+
+
+def find_changes(before: WatchedFacts, after: WatchedFacts) -> frozenset[ChangedFact]:
+    """Return the facts in which two states of a corporation differ."""
+    if after.is_deleted:
+        return frozenset() if before.is_deleted else frozenset({ChangedFact.DELETED})
+    restored = {ChangedFact.REOPENED} if before.is_deleted else set()
+    return find_changed_facts(before, after) | restored
+
+
+def as_if_open(facts: WatchedFacts) -> WatchedFacts:
+    """Return the facts of a corporation before its closure, as far as they are known."""
+    return replace(facts, closure=None, successor=None)
+
+
+def subject_id_of(number: str) -> int:
+    """Return the id of an alert's subject for a corporation number. The first of the 13 digits is never 0."""
+    return int(number)
+
+
+def number_of_subject(subject_id: int) -> str:
+    """Return the corporation number of an alert's subject."""
+    return f"{subject_id:013d}"
+
+
+# Stored form
+
+
+def facts_json(facts: WatchedFacts) -> Mapping[str, object]:
+    """Return the facts as a JSON object. Facts that a corporation seldom has are left out if it doesn't have them."""
+    closed = facts.closure and {"date": facts.closure.day.isoformat(), "cause": facts.closure.cause.name.lower()}
+    stored: dict[str, object] = {
+        "name": facts.name,
+        "address": facts.address,
+        "closed": closed,
+        "successor": facts.successor,
+    }
+    seldom = {
+        "name_image_id": facts.name_image_id,
+        "address_image_id": facts.address_image_id,
+        "deleted": facts.is_deleted,
+    }
+    return stored | {name: value for name, value in seldom.items() if value}
+
+
+def facts_text(facts: WatchedFacts) -> str:
+    """Return the facts as JSON text."""
+    return json.dumps(facts_json(facts), ensure_ascii=False, separators=(",", ":"))
+
+
+def parse_facts(text: str) -> WatchedFacts:
+    """Return the facts of a JSON text. Raises ValueError, KeyError or TypeError for another text."""
+    stored = json.loads(text)
+    closed = stored["closed"]
+    closure = closed and Closure(date.fromisoformat(closed["date"]), CloseCause[closed["cause"].upper()])
+    return WatchedFacts(
+        stored["name"],
+        stored["address"],
+        closure,
+        stored["successor"],
+        stored.get("name_image_id", ""),
+        stored.get("address_image_id", ""),
+        stored.get("deleted", False),
+    )
+
+
+# Text of an alert
+
+
+def observed_text(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
+    """Return what changed, as the text `observed` of an alert: parts with codes, dates and names, the closing of the
+    corporation first. Names and addresses are cut where the text would be too long for its column.
+    """
+    texts = (_joined_parts(before, after, successor_name, length) for length in _NAME_LENGTHS)
+    return next((text for text in texts if len(text) <= _LONGEST_TEXT_CHARACTERS), "")
+
+
+def _joined_parts(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
+    changed = find_changes(before, after)
+    parts = [_closing_part(changed, after, _cut(successor_name, length))]
+    if ChangedFact.NAME in changed:
+        parts.append(f"company renamed {_cut(before.name, length)}{PAIR_SEPARATOR}{_cut(after.name, length)}")
+    if ChangedFact.ADDRESS in changed:
+        parts.append(f"company moved {_cut(before.address, length)}{PAIR_SEPARATOR}{_cut(after.address, length)}")
+    return PART_SEPARATOR.join(part for part in parts if part)
+
+
+def _closing_part(changed: Collection[ChangedFact], after: WatchedFacts, successor_name: str) -> str:
+    """Return the part about a closing, a merger, their undoing or a deletion; "" if none of them happened."""
+    if ChangedFact.DELETED in changed:
+        return "company deleted"
+    if ChangedFact.REOPENED in changed:
+        return "company reopened"
+    closure, successor = after.closure, after.successor
+    if closure is not None and {ChangedFact.CLOSED, ChangedFact.SUCCESSOR} & set(changed):
+        if successor is not None:
+            return f"company merged {closure.day.isoformat()} {successor} {successor_name}".rstrip()
+        return f"company closed {closure.day.isoformat()} {closure.cause.name.lower()}"
+    if ChangedFact.SUCCESSOR in changed:
+        return f"company successor {successor} {successor_name}".rstrip() if successor else "company no_successor"
+    return ""
+
+
+def _cut(text: str, length: int) -> str:
+    """Return the text without the characters that separate parts, cut to `length` characters."""
+    plain = text.replace(";", "；").replace(PAIR_SEPARATOR, "｜")
+    return plain if len(plain) <= length else f"{plain[: length - 1]}…"

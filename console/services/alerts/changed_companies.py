@@ -1,0 +1,371 @@
+"""Watch the corporations with a live credit check, an open payment or an open refund: raise an alert when the
+registry says that the name, the address, the closing or the successor of one has changed, and settle the alert when
+its credit checks were renewed.
+
+A due task. The table `watched_corporations` has the facts of each corporation at its last comparison. When the
+registry in use has become newer, a run compares all rows with it, page by page; then it looks through all live
+records for corporations without a row. While the registry stays the same, a run looks through the newest records
+alone.
+
+Changed facts and the alert are written in one transaction, which compares the row's version. So two workers, a run
+that was killed, or a registry that is replaced during the run tell each change once. A registry older than the one of
+the last run is left alone: another desk has a newer one.
+"""
+
+import json
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from console.domain.alerts.events import EventName
+from console.domain.audit_actions import AuditAction
+from console.domain.calendar_days import JST
+from console.domain.registry.corporations import ChangedFact
+from console.domain.registry.watched_facts import (
+    CHANGE_RULE,
+    CORPORATION_KIND,
+    EXPECTED,
+    WatchedFacts,
+    as_if_open,
+    facts_json,
+    find_changes,
+    number_of_subject,
+    observed_text,
+    subject_id_of,
+    watched_facts,
+)
+from console.domain.tasks.intervals import interval_of
+from console.domain.tasks.records import Alert
+from console.services.process.context import ServiceContext
+from console.services.tasks.cancellation import until_stopped
+from console.store.alerts import alerts, outbox
+from console.store.database import unreadable_rows
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.registry import live_records, watched_corporations
+from console.store.registry.watched_corporations import WatchedCorporation
+from console.store.tasks import tasks
+
+if TYPE_CHECKING:  # a desk without a registry doesn't import what reads it
+    from console.store.registry.reader import RegistryReader
+
+TASK_NAME = "company_changes"
+ROWS_PER_PAGE, IDS_PER_PAGE = 500, 2_000
+"""Corporations that one comparison reads, and the range of record ids that one search for new corporations reads."""
+REREAD_IDS = 1_000
+"""Ids before the newest one that the next run reads again on a server, where a row with a lower id may be committed
+later.
+"""
+_log = logging.getLogger("console.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPosition:
+    """The registry that the last finished run compared (its date and number of rows), and for each kind of record the
+    highest id that it has looked at.
+    """
+
+    registry_date: date = date.min
+    registry_rows: int = 0
+    last_ids: tuple[int, ...] = (0,) * len(live_records.KINDS)
+
+    @property
+    def registry(self) -> tuple[date, int]:
+        """Date and number of rows. A registry with a higher value is newer, or covers more."""
+        return self.registry_date, self.registry_rows
+
+
+class _RegistryReplaced(Exception):
+    """Another registry came into use during a run. The next run begins anew."""
+
+
+class ChangedCompanies:
+    """Compares the watched corporations with the registry in use, and raises and settles alerts accordingly."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+
+    def run(self) -> int:
+        """Compare and search as far as necessary. Return how many alerts were raised or settled. Raises
+        not_allowed.
+        """
+        self._context.require_right("due_tasks")
+        settled = sum(until_stopped(self._settle_renewed()))
+        registry = self._context.open_registry()
+        return settled if registry is None else settled + self._watch(registry)
+
+    def _watch(self, registry: "RegistryReader") -> int:
+        status, count = registry.status(), 0
+        try:
+            for changed in until_stopped(self._steps(registry, status.registry_date, status.rows)):
+                count += changed
+        except _RegistryReplaced:
+            _log.info("task %s: another registry is in use now; the next run compares with it", TASK_NAME)
+        return count
+
+    def _steps(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
+        """Yield, after each page, how many alerts it changed. The position is stored after the last page, so a run
+        that was stopped begins at the same position again.
+        """
+        with self._context.database.read() as conn:
+            position = _read_position(conn)
+            newest_ids = tuple(live_records.newest_id(conn, kind) for kind in live_records.KINDS)
+            reread = 0 if conn.dialect.name == "sqlite" else REREAD_IDS
+        if (day, rows) < position.registry:
+            return
+        last_ids = [max(0, last_id - reread) for last_id in position.last_ids]
+        if (day, rows) > position.registry:
+            last_ids = [0] * len(last_ids)
+            yield from self._compare_all(registry, day)
+        for kind, last_id, newest_id in zip(live_records.KINDS, last_ids, newest_ids, strict=True):
+            yield from self._find_new(registry, day, kind, range(last_id, newest_id, IDS_PER_PAGE))
+        self._context.write(lambda tx: self._keep_position(tx, WatchPosition(day, rows, newest_ids)))
+        yield 0
+
+    def _keep_position(self, tx: Transaction, position: WatchPosition) -> None:
+        task = tasks.find_or_insert(tx.conn, TASK_NAME, interval_of(TASK_NAME).seconds, self._context.now())
+        text = json.dumps([position.registry_date.isoformat(), position.registry_rows, *position.last_ids])
+        if task.position != text:
+            tasks.store_position(tx.conn, TASK_NAME, text)
+
+    # Comparison with a newer registry
+
+    def _compare_all(self, registry: "RegistryReader", day: date) -> Iterator[int]:
+        last_number = ""
+        while True:
+            with self._context.database.read() as conn:
+                rows = watched_corporations.page(conn, last_number, ROWS_PER_PAGE)
+            if not rows:
+                return
+            last_number = rows[-1].number
+            facts = self._read_facts(registry, day, rows)
+            names = _successor_names(registry, facts.values())
+            stored = {row.number: row.facts for row in rows}
+            differing = {number: present for number, present in facts.items() if present != stored[number]}
+            yield self._write_differing(differing, names, day) if differing else 0
+
+    def _read_facts(
+        self, registry: "RegistryReader", day: date, rows: Sequence[WatchedCorporation]
+    ) -> dict[str, WatchedFacts]:
+        """Return the present facts of the rows' corporations, by number. A corporation that the registry doesn't have
+        is left out, unless a difference file deleted it.
+        """
+        corporations = registry.find_many([row.number for row in rows])
+        facts = {number: watched_facts(corporation) for number, corporation in corporations.items()}
+        missing = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
+        if missing:
+            for change in registry.changes(min(row.registry_date for row in missing.values()), list(missing)):
+                stored = missing[change.number].facts
+                if ChangedFact.DELETED in change.facts and stored is not None:
+                    facts[change.number] = replace(stored, is_deleted=True)
+        _require_same(registry, day)
+        return facts
+
+    def _write_differing(self, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date) -> int:
+        return self._context.write(lambda tx: self._write_changes(tx, facts, names, day))
+
+    def _write_changes(
+        self, tx: Transaction, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date
+    ) -> int:
+        """Compare again in the transaction `tx`, and write what differs: an alert for a corporation that is watched
+        now, the facts alone for one without live records. Return the number of changed alerts.
+        """
+        rows, now = watched_corporations.by_numbers(tx.conn, facts), self._context.now()
+        watched_numbers = live_records.find_beginnings(tx.conn, facts, now)
+        open_alerts = self._open_alerts(tx.conn, facts)
+        count = 0
+        for number, row in sorted(rows.items()):
+            present = facts[number]
+            if present == row.facts or row.registry_date > day:
+                continue
+            if number not in watched_numbers or row.facts is None:
+                watched_corporations.store_facts(tx.conn, row, present, day, now)
+            else:
+                name = names.get(present.successor or "", "")
+                count += self._tell(tx, row, present, day, name, open_alerts.get(number))
+        return count
+
+    def _tell(
+        self,
+        tx: Transaction,
+        row: WatchedCorporation,
+        present: WatchedFacts,
+        day: date,
+        successor_name: str,
+        open_alert: Alert | None,
+    ) -> int:
+        """Store the present facts of a row, and raise an alert about what changed. An open alert about the same
+        corporation is resolved, and the new one tells its changes, too. Return the number of changed alerts.
+        """
+        before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
+        if before is None:
+            return 0
+        count = 0 if open_alert is None else self._resolve(tx, open_alert)
+        watched_corporations.store_facts(tx.conn, row, present, day, self._context.now(), facts_before=before)
+        if find_changes(before, present):
+            count += self._raise(tx, row.number, before, present, day, successor_name)
+        return count
+
+    # Corporations that are seen for the first time
+
+    def _find_new(self, registry: "RegistryReader", day: date, kind: str, starts: range) -> Iterator[int]:
+        for start in starts:
+            with self._context.database.read() as conn:
+                numbers = live_records.numbers_in_range(
+                    conn, kind, start, min(start + starts.step, starts.stop), self._context.now()
+                )
+                new_numbers = sorted(numbers - watched_corporations.by_numbers(conn, numbers).keys())
+                beginnings = live_records.find_beginnings(conn, new_numbers, self._context.now())
+            yield self._add_rows(registry, day, beginnings) if beginnings else 0
+
+    def _add_rows(self, registry: "RegistryReader", day: date, beginnings: Mapping[str, datetime | None]) -> int:
+        """Add the rows of new corporations. What changed since their oldest live record began is told: the changes of
+        difference files that the registry still has, and a closing.
+        """
+        corporations = registry.find_many(list(beginnings))
+        present = {number: watched_facts(corporation) for number, corporation in corporations.items()}
+        first_days = {
+            number: begun_at.astimezone(JST).date()
+            for number, begun_at in beginnings.items()
+            if begun_at is not None and number in present
+        }
+        earlier = _find_earlier_facts(registry, present, first_days)
+        names = _successor_names(registry, present.values())
+        _require_same(registry, day)
+        rows = [WatchedCorporation(number, earlier.get(number, facts), day) for number, facts in present.items()]
+        changed = {number: present[number] for number in earlier}
+        return self._context.write(lambda tx: self._insert_rows(tx, rows, changed, names, day)) if rows else 0
+
+    def _insert_rows(
+        self,
+        tx: Transaction,
+        rows: Sequence[WatchedCorporation],
+        changed: Mapping[str, WatchedFacts],
+        names: Mapping[str, str],
+        day: date,
+    ) -> int:
+        stored = watched_corporations.by_numbers(tx.conn, [row.number for row in rows])
+        new_rows = [row for row in rows if row.number not in stored]
+        watched_corporations.insert_rows(tx.conn, new_rows, self._context.now())
+        new_changed = {row.number: changed[row.number] for row in new_rows if row.number in changed}
+        return self._write_changes(tx, new_changed, names, day) if new_changed else 0
+
+    # Alerts
+
+    def _open_alerts(self, conn: Connection, numbers: Collection[str]) -> dict[str, Alert]:
+        by_subject = alerts.open_of_subjects(conn, CORPORATION_KIND, [subject_id_of(number) for number in numbers])
+        return {
+            number_of_subject(subject_id): alert
+            for subject_id, subject_alerts in by_subject.items()
+            for alert in subject_alerts
+            if alert.rule_id == CHANGE_RULE
+        }
+
+    def _raise(
+        self,
+        tx: Transaction,
+        number: str,
+        before: WatchedFacts,
+        present: WatchedFacts,
+        day: date,
+        successor_name: str,
+    ) -> int:
+        observed = observed_text(before, present, successor_name)
+        alert = alerts.raise_alert(
+            tx.conn,
+            CHANGE_RULE,
+            CORPORATION_KIND,
+            subject_id_of(number),
+            None,
+            observed,
+            EXPECTED,
+            self._context.now(),
+        )
+        if alert is None:
+            return 0
+        facts = {
+            "changed": sorted(find_changes(before, present)),
+            "before": facts_json(before),
+            "after": facts_json(present),
+            "registry_date": day.isoformat(),
+        }
+        self._announce(tx, "AlertRaised", alert, facts)
+        return 1
+
+    def _resolve(self, tx: Transaction, alert: Alert) -> int:
+        now = self._context.now()
+        if not alerts.resolve(tx.conn, alert.id, now):
+            return 0
+        self._announce(tx, "AlertResolved", replace(alert, resolved_at=now))
+        return 1
+
+    def _announce(
+        self, tx: Transaction, event_name: EventName, alert: Alert, facts: Mapping[str, object] | None = None
+    ) -> None:
+        context, number = self._context, number_of_subject(alert.subject_id)
+        outbox.add_alert_event(tx.conn, event_name, alert, context.database_id, context.now(), facts)
+        action = AuditAction.ALERT_RAISED if event_name == "AlertRaised" else AuditAction.ALERT_RESOLVED
+        detail = {"rule": alert.rule_id, "number": number, "observed": alert.observed, "expected": alert.expected}
+        context.record_audit(tx, action, alert.id, detail, kind=alerts.KIND, reason=alert.rule_id)
+
+    def _settle_renewed(self) -> Iterator[int]:
+        """Resolve the alerts about corporations whose live credit checks were all bought after the alert. Yield how
+        many of each page were resolved.
+        """
+        last_id = 0
+        while True:
+            with self._context.database.read() as conn:
+                page = alerts.open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, last_id)
+                detected_at = {number_of_subject(alert.subject_id): alert.detected_at for alert in page}
+                renewed = live_records.find_renewed(conn, detected_at, self._context.now())
+            if not page:
+                return
+            last_id = page[-1].id
+            settled = [alert for alert in page if number_of_subject(alert.subject_id) in renewed]
+            yield self._resolve_all(settled) if settled else 0
+
+    def _resolve_all(self, settled: Sequence[Alert]) -> int:
+        return self._context.write(lambda tx: sum(self._resolve(tx, alert) for alert in settled))
+
+
+def _find_earlier_facts(
+    registry: "RegistryReader", present: Mapping[str, WatchedFacts], first_days: Mapping[str, date]
+) -> dict[str, WatchedFacts]:
+    """Return the facts at the beginning of the oldest live record, of those corporations whose facts have changed
+    since. `first_days` has the Japanese day of this beginning, by number.
+    """
+    earlier: dict[str, WatchedFacts] = {}
+    changes = registry.changes(min(first_days.values()), list(first_days)) if first_days else ()
+    for change in sorted(changes, key=lambda change: change.day):
+        if change.before is not None and change.day >= first_days[change.number]:
+            earlier.setdefault(change.number, watched_facts(change.before))
+    for number, first_day in first_days.items():
+        closure = present[number].closure
+        if number not in earlier and closure is not None and closure.day >= first_day:
+            earlier[number] = as_if_open(present[number])
+    return {number: facts for number, facts in earlier.items() if find_changes(facts, present[number])}
+
+
+def _successor_names(registry: "RegistryReader", facts: Collection[WatchedFacts]) -> dict[str, str]:
+    numbers = {one.successor for one in facts if one.successor is not None}
+    return {number: corporation.name for number, corporation in registry.find_many(sorted(numbers)).items()}
+
+
+def _require_same(registry: "RegistryReader", day: date) -> None:
+    if registry.registry_date != day:
+        raise _RegistryReplaced
+
+
+def _read_position(conn: Connection) -> WatchPosition:
+    """Return the stored position of the last run; the first position if there is none, or if it can't be read."""
+    stored = next((task.position for task in tasks.all_tasks(conn) if task.name == TASK_NAME), None)
+    if stored:
+        try:
+            day, rows, *last_ids = json.loads(stored)
+            if len(last_ids) == len(live_records.KINDS):
+                return WatchPosition(date.fromisoformat(day), int(rows), tuple(map(int, last_ids)))
+        except unreadable_rows.READ_ERRORS:
+            _log.warning("task %s: its position can't be read; it begins anew", TASK_NAME)
+    return WatchPosition()

@@ -1,0 +1,129 @@
+"""Find the corporations that are watched: those with a live credit check, an open payment or an open refund here.
+
+A credit check is live while it holds its claim and until a day after its expiry, because the dates of adopted rows
+have a time zone of their own. A payment is open until it is completed, reversed, failed or expired, and while its
+outcome is unknown; a refund until its state is final.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    func,
+    or_,
+    select,
+    union_all,
+)
+
+from console.domain.payments.consistency import FINAL_STATES
+from console.domain.transitions.tables import ENDED_REFUND_STATES
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.schema.column_types import EPOCH_START
+from console.store.schema.core import credit_checks
+from console.store.schema.payments import orders, payments, refunds
+
+EXPIRY_MARGIN = timedelta(days=1)
+KINDS = ("credit-check", "payment", "refund")
+"""Kinds of records that make a corporation a watched one."""
+
+_c, _o, _p, _r = credit_checks.c, orders.c, payments.c, refunds.c
+_NUMBERS_PARAMETER: BindParameter[Any] = bindparam("numbers", expanding=True)
+_VALID_AT: BindParameter[datetime] = bindparam("valid_at")
+# coalesce() prevents a server from using the index of `status`: the range of ids, or the number, is the better one.
+_is_live_check = (_c.claim_number.is_not(None), or_(_c.expired_at.is_(None), _c.expired_at > _VALID_AT))
+_is_open_payment = or_(
+    func.coalesce(_p.status, "").not_in(sorted(state.value for state in FINAL_STATES)), _p.certainty == "unknown"
+)
+_is_open_refund = or_(
+    func.coalesce(_r.status, "").not_in(sorted(state.value for state in ENDED_REFUND_STATES)),
+    _r.certainty == "unknown",
+)
+_check_begun_at = func.coalesce(_c.asked_at, _c.purchased_at, _c.created_at)
+_number_of_payment = func.coalesce(_p.corporation_number, _o.number_key)
+_payments_with_orders = payments.outerjoin(orders, _o.id == _p.order_id)
+_refunds_with_payments = refunds.join(payments, _p.id == _r.payment_id)
+_TABLES: Mapping[str, Table] = {"credit-check": credit_checks, "payment": payments, "refund": refunds}
+
+
+def _in_range(table: Table) -> tuple[ColumnElement[bool], ...]:
+    return table.c.id > bindparam("after"), table.c.id <= bindparam("upto")
+
+
+_RANGE_QUERIES: Mapping[str, Select[Any]] = {
+    "credit-check": select(_c.claim_number).where(*_in_range(credit_checks), *_is_live_check),
+    "payment": select(_number_of_payment)
+    .select_from(_payments_with_orders)
+    .where(*_in_range(payments), _is_open_payment, _number_of_payment.is_not(None)),
+    "refund": select(_number_of_payment)
+    .select_from(_refunds_with_payments.outerjoin(orders, _o.id == _p.order_id))
+    .where(*_in_range(refunds), _is_open_refund, _number_of_payment.is_not(None)),
+}
+
+
+def _begin_query(number: ColumnElement[str], begun_at: ColumnElement[Any], *rows: ColumnElement[bool]) -> Select[Any]:
+    return select(number.label("number"), begun_at.label("begun_at")).where(number.in_(_NUMBERS_PARAMETER), *rows)
+
+
+_orders_with_payments = orders.join(payments, _p.order_id == _o.id)
+_BEGIN_QUERY = union_all(
+    _begin_query(_c.number_key, _check_begun_at, *_is_live_check),
+    _begin_query(_p.corporation_number, _p.created_at, _is_open_payment),
+    _begin_query(_o.number_key, _p.created_at, _p.corporation_number.is_(None), _is_open_payment).select_from(
+        _orders_with_payments
+    ),
+    _begin_query(_p.corporation_number, _r.created_at, _is_open_refund).select_from(_refunds_with_payments),
+    _begin_query(_o.number_key, _r.created_at, _p.corporation_number.is_(None), _is_open_refund).select_from(
+        _orders_with_payments.join(refunds, _r.payment_id == _p.id)
+    ),
+)
+_CHECKS_QUERY = select(_c.number_key, _c.seen_status, _c.certainty, _check_begun_at).where(
+    _c.number_key.in_(_NUMBERS_PARAMETER), *_is_live_check
+)
+
+
+def newest_id(conn: Connection, kind: str) -> int:
+    """Return the highest id of the records of this kind; 0 if there is none."""
+    return int(conn.scalar(select(func.max(_TABLES[kind].c.id))) or 0)
+
+
+def numbers_in_range(conn: Connection, kind: str, after: int, upto: int, now: datetime) -> frozenset[str]:
+    """Return the corporation numbers of the live records of this kind with `after` < id <= `upto`."""
+    values = {"after": after, "upto": upto, "valid_at": to_naive_utc(now - EXPIRY_MARGIN)}
+    return frozenset(filter(_is_number, conn.scalars(_RANGE_QUERIES[kind], values)))
+
+
+def find_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -> dict[str, datetime | None]:
+    """Return those of the corporation numbers that are watched, each with the instant at which its oldest live record
+    began; None if nobody knows it.
+    """
+    beginnings: dict[str, datetime | None] = {}
+    values = {"numbers": sorted(numbers), "valid_at": to_naive_utc(now - EXPIRY_MARGIN)}
+    for number, stored in conn.execute(_BEGIN_QUERY, values) if numbers else ():
+        begun_at = to_aware_utc(stored) if stored is not None and stored > EPOCH_START else None
+        known = [at for at in (beginnings.get(number), begun_at) if at is not None]
+        beginnings[number] = min(known, default=None)
+    return beginnings
+
+
+def find_renewed(conn: Connection, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
+    """Return the corporation numbers whose live credit checks were all bought after the instant in `since`, and that
+    have at least one.
+    """
+    is_renewed: dict[str, bool] = {}
+    values = {"numbers": sorted(since), "valid_at": to_naive_utc(now - EXPIRY_MARGIN)}
+    for number, status, certainty, stored in conn.execute(_CHECKS_QUERY, values) if since else ():
+        is_bought = status == "success" and certainty == "known" and stored is not None
+        is_later = is_bought and to_aware_utc(stored) > since[number]
+        is_renewed[number] = is_renewed.get(number, True) and is_later
+    return frozenset(number for number, renewed in is_renewed.items() if renewed)
+
+
+def _is_number(text: str) -> bool:
+    return len(text) == 13 and text.isascii() and text.isdigit()

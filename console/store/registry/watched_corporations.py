@@ -1,0 +1,151 @@
+"""Table `watched_corporations`: for each corporation with a credit check, a payment or a refund here, the facts that
+people have been told. Rows are never deleted: the facts of a corporation without live records are replaced silently.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Select, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.registry.watched_facts import (
+    CHANGE_RULE,
+    CompanyChange,
+    WatchedFacts,
+    facts_text,
+    number_of_subject,
+    parse_facts,
+)
+from console.domain.tasks.records import Alert
+from console.store.alerts import alerts
+from console.store.database import unreadable_rows
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_naive_utc
+from console.store.schema.worker import watched_corporations
+
+_t = watched_corporations.c
+_ALL_QUERY = select(_t.corporation_number, _t.facts, _t.facts_before, _t.registry_date, _t.version)
+_PAGE_QUERY = (
+    _ALL_QUERY.where(_t.corporation_number > bindparam("after"))
+    .order_by(_t.corporation_number)
+    .limit(bindparam("most", type_=Integer))
+)
+_BY_NUMBER_QUERY = _ALL_QUERY.where(_t.corporation_number.in_(bindparam("numbers", expanding=True)))
+_INSERT = insert(watched_corporations)
+_UPDATE_IF_UNCHANGED = (
+    update(watched_corporations)
+    .where(_t.corporation_number == bindparam("of"), _t.version == bindparam("as_read"))
+    .values(
+        facts=bindparam("now"),
+        facts_before=bindparam("before"),
+        registry_date=bindparam("day"),
+        changed_at=bindparam("at"),
+        version=_t.version + 1,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedCorporation:
+    """A row of the table. `facts` are those of the last comparison with the registry, `facts_before` those before the
+    changes that the newest alert tells (None without an alert). Facts that can't be read are None. `registry_date` is
+    the day up to which the registry was complete.
+    """
+
+    number: str
+    facts: WatchedFacts | None
+    registry_date: date
+    facts_before: WatchedFacts | None = None
+    version: int = 1
+
+
+def page(conn: Connection, after: str, limit: int) -> tuple[WatchedCorporation, ...]:
+    """Return at most `limit` rows with a corporation number above `after`, sorted by it."""
+    return _select(conn, _PAGE_QUERY, after=after, most=limit)
+
+
+def by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, WatchedCorporation]:
+    """Return the rows of these corporation numbers, by number."""
+    rows = _select(conn, _BY_NUMBER_QUERY, numbers=sorted(numbers)) if numbers else ()
+    return {row.number: row for row in rows}
+
+
+def insert_rows(conn: Connection, rows: Iterable[WatchedCorporation], now: datetime) -> None:
+    """Insert the rows of corporations that are seen for the first time. Raises RunAgain if another process inserted
+    one of them at the same time.
+    """
+    values = [
+        {
+            "corporation_number": row.number,
+            "facts": facts_text(row.facts),
+            "registry_date": row.registry_date.isoformat(),
+            "changed_at": to_naive_utc(now),
+        }
+        for row in rows
+        if row.facts is not None
+    ]
+    if not values:
+        return
+    try:
+        conn.execute(_INSERT, values)
+    except IntegrityError:
+        raise RunAgain from None
+
+
+def store_facts(
+    conn: Connection,
+    row: WatchedCorporation,
+    facts: WatchedFacts,
+    registry_date: date,
+    now: datetime,
+    facts_before: WatchedFacts | None = None,
+) -> None:
+    """Replace the facts of a row. `facts_before` is given with an alert. Raises RunAgain if another process has
+    changed the row since it was read.
+    """
+    before = facts_before or row.facts_before
+    values = {
+        "of": row.number,
+        "as_read": row.version,
+        "now": facts_text(facts),
+        "before": None if before is None else facts_text(before),
+        "day": registry_date.isoformat(),
+        "at": to_naive_utc(now),
+    }
+    if conn.execute(_UPDATE_IF_UNCHANGED, values).rowcount != 1:
+        raise RunAgain
+
+
+def open_changes(conn: Connection, after: int, limit: int) -> tuple[tuple[Alert, CompanyChange], ...]:
+    """Return at most `limit` open alerts about changed corporations with the facts before and now, the oldest first.
+    `after` is the id of the last alert of the previous page.
+    """
+    open_alerts = alerts.open_alerts_of_rule(conn, CHANGE_RULE, limit, after)
+    rows = by_numbers(conn, {number_of_subject(alert.subject_id) for alert in open_alerts})
+    paired = ((alert, rows.get(number_of_subject(alert.subject_id))) for alert in open_alerts)
+    return tuple((alert, _to_change(alert, row, row.facts)) for alert, row in paired if row and row.facts)
+
+
+def _to_change(alert: Alert, row: WatchedCorporation, facts: WatchedFacts) -> CompanyChange:
+    return CompanyChange(row.number, alert.id, row.facts_before or facts, facts, row.registry_date)
+
+
+def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[WatchedCorporation, ...]:
+    return tuple(_to_row(*row) for row in conn.execute(query, values))
+
+
+def _to_row(number: str, facts: str, before: str | None, day: str, version: int) -> WatchedCorporation:
+    try:
+        registry_date = date.fromisoformat(day)
+    except ValueError:  # written by hand
+        registry_date = date.min
+    return WatchedCorporation(number, _read_facts(facts), registry_date, _read_facts(before or ""), version)
+
+
+def _read_facts(text: str) -> WatchedFacts | None:
+    try:
+        return parse_facts(text) if text else None
+    except unreadable_rows.READ_ERRORS:
+        return None

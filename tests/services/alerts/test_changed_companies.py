@@ -1,0 +1,296 @@
+"""What changed about a company with live records is told once, and nothing else is."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import count
+from threading import Barrier, Thread
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.registry.publication_days import is_publication_day
+from console.domain.tasks.records import COMPANY_TOPIC
+from console.sandbox.registry import changes
+from console.sandbox.registry.rows import RegistryRow
+from console.services.alerts import changed_companies
+from console.wording import catalogue as wording
+from tests.crash.broken_statements import Trouble, failing
+from tests.services.alerts.watched_companies import (
+    EXPIRED_AT,
+    NEXT_DAY,
+    THIRD_DAY,
+    WHOLE_DAY,
+    Watched,
+    number,
+    rows_of,
+    watched,
+)
+from tests.support.places import Fresh, Place
+from tests.support.quick_desks import HandClock, lease_clock
+
+CHECKED, PAID, PAID_BY_ORDER, REFUNDED = range(30), range(30, 40), range(40, 45), range(45, 55)
+UNWATCHED = range(55, 60)
+"""Indexes of the companies: with live checks, with open payments, with open refunds, and with ended records alone."""
+SUCCESSOR = 59
+"""Its expired check makes it none that is watched."""
+
+
+def planted_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
+    """The forty changes: each kind about companies of each kind of record, one of them deleted."""
+    ways: tuple[Callable[[RegistryRow], RegistryRow], ...] = (
+        lambda row: changes.rename(row, f"{row.name}改", NEXT_DAY),
+        lambda row: changes.move(row, "永田町２丁目３－１", NEXT_DAY, city="港区"),
+        lambda row: changes.close(row, NEXT_DAY),
+        lambda row: changes.merge(row, number(SUCCESSOR), NEXT_DAY),
+        lambda row: changes.rename(changes.move(row, "大手町１－１", NEXT_DAY), "名称；変更|株式会社", NEXT_DAY),
+    )
+    indexes = [index for index in range(55) if index % 4 != 3][:39]
+    told = {index: ways[index % len(ways)](rows[index]) for index in indexes}
+    return told | {54: changes.delete(rows[54], NEXT_DAY)}
+
+
+def furnish(scene: Watched) -> None:
+    for index in CHECKED:
+        scene.check(index)
+    scene.check(0, client=2)
+    for index in PAID:
+        scene.payment(index)
+    for index in PAID_BY_ORDER:
+        scene.payment(index, by_order=True)
+    for index in REFUNDED:
+        scene.refund(index)
+    scene.check(55, expires_at=EXPIRED_AT)
+    scene.payment(56, is_paid=True)
+    scene.refund(57, ended=True)
+    scene.check(SUCCESSOR, expires_at=EXPIRED_AT)
+
+
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty planted changes are told once each, by two workers at once, and none of the hundred others; importing
+    again, running again and a newer registry without changes tell nothing more.
+    """
+    monkeypatch.setattr(changed_companies, "ROWS_PER_PAGE", 7)
+    monkeypatch.setattr(changed_companies, "IDS_PER_PAGE", 10)
+    rows = rows_of(range(60))
+    with watched(place, hand_clock, rows, desks=2) as scene:
+        furnish(scene)
+        scene.take(scene.whole)
+        assert (scene.run(), scene.run(1), scene.told()) == (0, 0, {})
+        told = planted_changes(rows)
+        others = [changes.rename(rows[index], "無関係株式会社", NEXT_DAY) for index in UNWATCHED]
+        corrected = rows[3]._replace(correct="1", furigana="テイセイ", update_date=NEXT_DAY.isoformat())
+        difference = scene.difference(NEXT_DAY, [*told.values(), *others, corrected])
+        scene.take(difference)
+        _at_once(scene)
+        assert set(scene.told()) == {number(index) for index in told}
+        assert len(scene.events()) == len(told) == 40
+        _have_told_all(scene, rows, told)
+        with pytest.raises(ConsoleError):
+            scene.take(difference)
+        scene.take(scene.whole, difference)
+        scene.take(scene.difference(THIRD_DAY, []))
+        assert (scene.run(), scene.run(1)) == (0, 0)
+        assert len(scene.events()) == 40
+
+
+def _at_once(scene: Watched) -> None:
+    """All desks run the watch at the same time."""
+    start = Barrier(len(scene.desks))
+
+    def run(desk: int) -> None:
+        start.wait()
+        scene.run(desk)
+
+    threads = [Thread(target=run, args=(desk,)) for desk in range(len(scene.desks))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [scene.run(desk) for desk in range(len(scene.desks))] == [0] * len(scene.desks)
+
+
+def _have_told_all(scene: Watched, rows: dict[int, RegistryRow], told: dict[int, RegistryRow]) -> None:
+    """Each event and each item of the queue has the facts before and after."""
+    items = {item.change.number: item for item in scene.console.alerts.read_company_queue(1_000).items}
+    for topic, text in scene.events():
+        body = json.loads(text)
+        index = next(index for index in told if number(index) == body["corporation_number"])
+        assert (topic, body["event"], body["rule_id"]) == (COMPANY_TOPIC, "AlertRaised", "corporation_changed")
+        assert (body["before"]["name"], body["registry_date"]) == (rows[index].name, NEXT_DAY.isoformat())
+        if index != 54:
+            assert body["after"]["name"] == told[index].name
+            assert body["after"]["successor"] == (told[index].successor_corporate_number or None)
+        assert body["changed"] == sorted(items[number(index)].change.changed)
+    kinds = Counter(" ".join(sorted(item.change.changed)) for item in items.values())
+    assert kinds["deleted"] == 1
+    assert set(kinds) == {"name", "address", "closed", "closed successor", "address name", "deleted"}
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) -> None:
+    """An acknowledgement closes the alert, once and under its request id; a check that was bought later closes it if
+    no older one of the company is left. Both are told, and what is closed isn't told again; the next change is.
+    """
+    rows = rows_of(range(3))
+    with watched(place, hand_clock, rows) as scene:
+        for index in range(3):
+            scene.check(index)
+        scene.check(2, client=2)
+        scene.take(scene.whole)
+        assert scene.run() == 0
+        moved = {index: changes.move(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
+        scene.take(scene.difference(NEXT_DAY, moved.values()))
+        assert scene.run() == 3
+        by_number = {
+            item.change.number: item.change.alert_id for item in scene.console.alerts.read_company_queue().items
+        }
+        acknowledge = scene.console.alerts.acknowledge
+        seen = acknowledge(by_number[number(0)], "asked them", request_id="ack-1")
+        assert acknowledge(by_number[number(0)], "asked them", request_id="ack-1") == seen
+        assert seen.resolved_at is not None
+        hand_clock.at += timedelta(minutes=5)
+        later = f"{hand_clock.now():%Y-%m-%d %H:%M:%S}"
+        for index in (1, 2):
+            scene.place.sql(
+                "UPDATE hansha_alarmbox_credit_checks SET superseded_at = '2026-11-20 03:00:00'"
+                f" WHERE corporation_number = '{number(index)}' AND client_id = 1"
+            )
+            scene.check(index, bought_at=later)
+        assert scene.run() == 1
+        assert set(scene.told()) == {number(2)}
+        assert (scene.run(), len(scene.events())) == (0, 5)
+        scene.take(scene.difference(THIRD_DAY, [changes.close(moved[0], THIRD_DAY)]))
+        assert scene.run() == 1
+        assert scene.told()[number(0)] == "company closed 2026-11-19 liquidation"
+
+
+@pytest.mark.engines("sqlite")
+def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) -> None:
+    """While an alert is open, the next change replaces it by one that tells both; a change that is taken back closes
+    it without another.
+    """
+    rows = rows_of(range(2))
+    with watched(place, hand_clock, rows) as scene:
+        scene.check(0)
+        scene.check(1)
+        scene.take(scene.whole)
+        scene.run()
+        renamed = {index: changes.rename(row, "新名株式会社", NEXT_DAY) for index, row in rows.items()}
+        scene.take(scene.difference(NEXT_DAY, renamed.values()))
+        assert scene.run() == 2
+        back = changes.rename(renamed[1], rows[1].name, THIRD_DAY)
+        scene.take(scene.difference(THIRD_DAY, [changes.close(renamed[0], THIRD_DAY), back]))
+        assert scene.run() == 3
+        assert scene.told() == {
+            number(0): f"company closed 2026-11-19 liquidation; company renamed {rows[0].name}|新名株式会社"
+        }
+        names = [json.loads(body)["event"] for _, body in scene.events()]
+        assert Counter(names) == {"AlertRaised": 3, "AlertResolved": 2}
+
+
+@pytest.mark.engines("sqlite")
+def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
+    """A company that changed after its check was bought is told even if nobody compared in between: its difference is
+    still known, or its closing has a day. What happened before the purchase isn't told, nor what an older registry
+    says, and the facts of a company without live records follow silently.
+    """
+    rows = rows_of(range(6))
+    planted = rows | {
+        3: changes.close(rows[3], WHOLE_DAY),
+        4: changes.close(rows[4], date(2026, 10, 1)),
+    }
+    with watched(place, hand_clock, planted) as scene:
+        for index in range(5):
+            scene.check(index, bought_at="2026-11-20 02:00:00" if index == 2 else "2026-11-01 00:00:00")
+        renamed = [changes.rename(rows[index], "新名株式会社", NEXT_DAY) for index in (0, 2, 5)]
+        difference = scene.difference(NEXT_DAY, renamed)
+        scene.take(scene.whole, difference)
+        assert scene.run() == 2
+        assert set(scene.told()) == {number(0), number(3)}
+        scene.check(5, bought_at="2026-11-20 02:00:00")
+        assert scene.run() == 0
+        scene.place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{EXPIRED_AT}' WHERE client_id = 1")
+        third = scene.difference(THIRD_DAY, [changes.close(renamed[2], THIRD_DAY)])
+        scene.take(third)
+        assert scene.run() == 0
+        scene.check(5, client=2, bought_at="2026-11-20 03:00:00")
+        assert scene.run() == 0
+        assert set(scene.told()) == {number(0), number(3)}
+
+
+@pytest.mark.engines("sqlite")
+def test_two_registries_of_different_days(place: Place, hand_clock: HandClock) -> None:
+    """A desk with an older registry tells nothing, and takes nothing back."""
+    rows = rows_of(range(1))
+    with watched(place, hand_clock, rows, desks=2) as scene:
+        scene.check(0)
+        scene.take(scene.whole)
+        scene.run()
+        newer = scene.difference(NEXT_DAY, [changes.rename(rows[0], "新名株式会社", NEXT_DAY)])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scene, "desks", scene.desks[:1])
+            scene.take(newer)
+        assert scene.run() == 1
+        assert (scene.run(1), scene.run(), len(scene.events())) == (0, 0, 1)
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_broken_off_anywhere(fresh_place: Fresh, engine: str) -> None:
+    """A run whose n-th statement fails, or whose COMMIT is not answered, tells nothing twice and forgets nothing."""
+    troubles: tuple[Trouble, ...] = ("deadlock",) if engine == "mariadb" else ("lost", "commit_lost")
+    with fresh_place() as place:
+        clock = HandClock()
+        rows = rows_of(range(40))
+        with lease_clock(clock), watched(place, clock, rows) as scene:
+            for index in rows:
+                scene.check(index)
+            scene.take(scene.whole)
+            assert scene.run() == 0
+            day, present, raised = WHOLE_DAY, dict(rows), 0
+            for trouble in troubles:
+                for nth in count(1):
+                    day = _next_published(day)
+                    index = nth % len(rows)
+                    present[index] = changes.rename(present[index], f"株式会社{trouble}{nth}".upper(), day)
+                    scene.take(scene.difference(day, [present[index]]))
+                    with failing(scene.console, nth, trouble, lasting=False) as countdown:
+                        try:
+                            scene.run()
+                        except Exception:  # whatever it is, the next run goes on
+                            pass
+                    scene.run()
+                    raised += 1
+                    names = Counter(json.loads(body)["event"] for _, body in scene.events())
+                    assert names["AlertRaised"] == raised, (trouble, nth)
+                    if not countdown.fired:
+                        break
+
+
+def _next_published(day: date) -> date:
+    following = (day + timedelta(days=step) for step in count(1))
+    return next(day for day in following if is_publication_day(day))
+
+
+def test_the_words() -> None:
+    """Every part of an alert's text is a sentence in both languages, a name that is an image included."""
+    observed = (
+        "company merged 2026-10-31 1180301018771 株式会社承継; company renamed 甲|乙; company moved 東京都|大阪府",
+        "company closed 2026-10-31 liquidation",
+        "company closed 2026-10-31 by_registrar",
+        "company renamed |乙",
+        "company deleted; company reopened; company no_successor",
+        "company successor 1180301018771",
+    )
+    english = [wording.finding_text(text, "en") for text in observed]
+    assert english[0].split(", ") == [
+        "Merged into 株式会社承継 (1 1803 0101 8771) on 2026-10-31",
+        "Renamed from 甲 to 乙",
+        "Moved from 東京都 to 大阪府",
+    ]
+    assert english[1] == "Dissolved on 2026-10-31 (liquidation)"
+    for text in (*english, *(wording.finding_text(text, "ja") for text in observed)):
+        assert "company" not in text
+        assert "|" not in text

@@ -1,0 +1,120 @@
+"""A desk with a corporation registry made of generated files, and the records that make corporations watched ones."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from console.app import Console
+from console.domain.registry.corporations import RegistryStatus
+from console.sandbox.registry.files import write_difference, write_whole
+from console.sandbox.registry.rows import RegistryRow, company_row, complete_number
+from console.services.alerts.changed_companies import ChangedCompanies
+from console.services.process.context import WORKER, act_as
+from console.store.payments import payments
+from console.store.registry.import_files import import_registry_files
+from tests.store.money_rows import asked, begun, moved, paid
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import CHECKS, Place
+from tests.support.quick_desks import HandClock
+
+WHOLE_DAY, NEXT_DAY, THIRD_DAY = date(2026, 11, 17), date(2026, 11, 18), date(2026, 11, 19)
+SEED, INVENTED_ROWS = 16, 300
+BOUGHT_AT, EXPIRES_AT, EXPIRED_AT = "2026-11-01 00:00:00", "2027-01-31 15:00:00", "2026-11-10 15:00:00"
+UNGUARDED = ("orders", "payments", "refunds")
+"""Tables whose rows these tests write past the services."""
+
+
+def number(index: int) -> str:
+    return complete_number(f"9700{index:08d}")
+
+
+def rows_of(indexes: Iterable[int]) -> dict[int, RegistryRow]:
+    return {index: company_row(number(index), f"株式会社見張{index}") for index in indexes}
+
+
+class Watched:
+    """A database with some desks, of which each has the same registry."""
+
+    def __init__(self, place: Place, folder: Path, desks: list[Console], planted: Mapping[int, RegistryRow]) -> None:
+        self.place, self.folder, self.desks, self.planted = place, folder, desks, planted
+        self.whole = write_whole(folder, WHOLE_DAY, INVENTED_ROWS, SEED, planted=planted.values())
+
+    @property
+    def console(self) -> Console:
+        return self.desks[0]
+
+    def difference(self, day: date, rows: Iterable[RegistryRow]) -> Path:
+        """A difference with these rows among a hundred about others."""
+        return write_difference(self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, changes=list(rows))
+
+    def take(self, *paths: Path) -> RegistryStatus:
+        """Import files into the registry of every desk."""
+        for desk in self.desks:
+            status = import_registry_files(desk._context.registry_folder, paths)
+        return status
+
+    def run(self, desk: int = 0) -> int:
+        with act_as(WORKER):
+            return ChangedCompanies(self.desks[desk]._context).run()
+
+    def check(self, index: int, *, client: int = 1, bought_at: str = BOUGHT_AT, expires_at: str = EXPIRES_AT) -> None:
+        self.place.shop(
+            f"INSERT INTO {CHECKS} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
+            f" expired_at, result) VALUES ({client}, '{number(index)}', {client}{index:05d}, 'x', '{bought_at}',"
+            f" '{expires_at}', 'ok')"
+        )
+
+    def payment(self, index: int, *, by_order: bool = False, is_paid: bool = False) -> int:
+        """A payment of the corporation, known by its own number or by its order's; it is open unless it is paid."""
+        name = f"ORD-{index}"
+        facts: dict[str, Any] = {}
+        if by_order:
+            self.place.sql(
+                "INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES"
+                f" ('{name}', 3300, '{number(index)}')"
+            )
+            facts["order_id"] = int(self.place.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{name}'")[0][0])
+        else:
+            facts["corporation_number"] = number(index)
+        make = paid if is_paid else begun
+        return self.console._context.write(lambda tx: make(tx.conn, name, **facts)).id
+
+    def refund(self, index: int, *, ended: bool = False) -> None:
+        """A refund of a paid payment of the corporation, open or rejected."""
+        payment_id = self.payment(index, is_paid=True)
+
+        def work(tx: object) -> None:
+            conn = tx.conn  # type: ignore[attr-defined]  # a transaction
+            payment = payments.find(conn, payment_id)
+            assert payment is not None
+            refund = asked(conn, payment, maker=self.place.named("op-a"))
+            if ended:
+                moved(conn, refund, refund.state.REJECTED)
+
+        self.console._context.write(work)
+
+    def told(self) -> dict[str, str]:
+        """What the open alerts say, by corporation number."""
+        page = self.console.alerts.read_company_queue(1_000)
+        texts = {alert.id: alert.observed for alert in self.console.alerts.list_alerts()}
+        return {item.change.number: texts[item.change.alert_id] for item in page.items}
+
+    def events(self) -> list[tuple[str, str]]:
+        """Topic and body of all events about corporations, in order."""
+        rows = self.place.sql("SELECT topic, body FROM outbox WHERE record_key LIKE 'corporation-%' ORDER BY id")
+        return [(str(topic), str(body)) for topic, body in rows]
+
+
+@contextmanager
+def watched(place: Place, clock: HandClock, planted: Mapping[int, RegistryRow], desks: int = 1) -> Iterator[Watched]:
+    for table in UNGUARDED:
+        place.unguard(table)
+    with ExitStack() as stack:
+        consoles = [stack.enter_context(place.desk(LedgerVendor(), clock, desk=desk)) for desk in range(desks)]
+        folder = place.folder / "published"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        yield Watched(place, folder, consoles, planted)
