@@ -301,12 +301,14 @@ class RegistryFileProblem(Reason):
 
 class RegistryOrderProblem(Reason):
     """Problems of the error `registry_order` (`detail.problem`): why a file can't be imported after what the registry
-    has. APPLIED: the difference is in it already. OLDER: it would go back. MISSING: a published day would be left
-    out. NO_WHOLE: there is no registry to which a difference could be applied. OTHER_DAY: files of the whole are of
-    different days. TWICE: two files are of the same day.
+    has. APPLIED: the difference is in it already. FEWER: prefectures of the registry in use would be missing.
+    MISSING: a published day would be left out. NO_WHOLE: there is no registry to which a difference could be applied.
+    OLDER: the registry would go back. OTHER_DAY: files of the whole are of different days. TWICE: a given file covers
+    what another one covers.
     """
 
     APPLIED = "applied"
+    FEWER = "fewer"
     MISSING = "missing"
     NO_WHOLE = "no_whole"
     OLDER = "older"

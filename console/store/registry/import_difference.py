@@ -21,6 +21,8 @@ from console.store.registry.schema import (
 )
 from console.store.registry.source_file import SourceFile
 
+DAYS_OF_CHANGES = 92
+"""For so many days it is kept what a difference changed."""
 _FIND = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _UPDATE = f"UPDATE corporations SET {', '.join(f'{name} = ?' for name in COLUMN_NAMES)} WHERE id = ?"  # noqa: S608
 _DELETE = "DELETE FROM corporations WHERE id = ?"
@@ -45,6 +47,8 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
             _apply_row(connection, source, row, is_deleted, places)
         more, done = block.last_line - done, block.last_line
         run.tell("rows", source, done, more)
+        run.raise_if_stopped()
+    connection.execute("DELETE FROM changes WHERE day < ?", ((source.day - EPOCH).days - DAYS_OF_CHANGES,))
     write_summary(connection, (source,), source.day)
 
 

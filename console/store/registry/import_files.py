@@ -5,24 +5,27 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.store.registry.import_difference import apply_difference
-from console.store.registry.import_order import check_order
-from console.store.registry.import_whole import build_whole, finish_build, open_build
+from console.store.registry.import_order import Coverage, adds_prefectures, check_order
+from console.store.registry.import_whole import build_whole, finish_build, forget_build, open_build
 from console.store.registry.progress import ImportRun
-from console.store.registry.reader import read_status
+from console.store.registry.reader import read_coverage, read_status
 from console.store.registry.registry_file import (
-    delete_unused,
     find_registry_file,
     import_lock,
     open_for_reading,
     open_for_writing,
     put_in_use,
+    take_back_unfinished,
 )
-from console.store.registry.schema import transaction
+from console.store.registry.schema import applied_hashes, transaction
 from console.store.registry.source_file import SourceFile, open_source
 from console.store.spool.sqlite_file import translate_errors
+
+T = TypeVar("T")
 
 
 def import_registry_files(
@@ -41,14 +44,15 @@ def import_registry_files(
     """
     with import_lock(folder), translate_errors(folder):
         run = ImportRun(on_progress, should_stop)
-        delete_unused(folder)
+        take_back_unfinished(folder)
         sources = sorted((_open_source(path, run) for path in paths), key=_order)
-        check_order(_read_status(folder), sources)
+        current = _read_current(folder, read_coverage)
+        check_order(current, sources)
         if not sources[0].is_difference:
-            _import_whole(folder, sources, run)
+            _import_whole(folder, sources, current, run)
         else:
             _import_differences(folder, sources, run)
-        status = _read_status(folder)
+        status = _read_current(folder, read_status)
         assert status is not None  # noqa: S101  # it was put in use just now
         return status
 
@@ -64,12 +68,14 @@ def _order(source: SourceFile) -> tuple[bool, date, str]:
     return source.is_difference, source.day, source.name
 
 
-def _import_whole(folder: Path, sources: Sequence[SourceFile], run: ImportRun) -> None:
-    with open_build(folder, sources) as connection:
-        build_whole(connection, [source for source in sources if not source.is_difference], run)
-        with transaction(connection):
-            for source in sources:
-                if source.is_difference:
+def _import_whole(folder: Path, sources: Sequence[SourceFile], current: Coverage | None, run: ImportRun) -> None:
+    wholes = [source for source in sources if not source.is_difference]
+    former, adds = find_registry_file(folder), adds_prefectures(current, wholes)
+    with open_build(folder, sources, former, adds=adds) as connection:
+        build_whole(connection, wholes, run)
+        for source in sources:
+            if source.sha256 not in applied_hashes(connection):
+                with transaction(connection):
                     apply_difference(connection, source, run)
         finish_build(connection)
     put_in_use(folder, sources[-1].day)
@@ -81,15 +87,16 @@ def _import_differences(folder: Path, sources: Sequence[SourceFile], run: Import
     with closing(open_for_writing(file)) as connection, transaction(connection):
         for source in sources:
             apply_difference(connection, source, run)
+        forget_build(connection)
 
 
-def _read_status(folder: Path) -> RegistryStatus | None:
+def _read_current(folder: Path, read: Callable[[sqlite3.Connection], T]) -> T | None:
     file = find_registry_file(folder)
     if file is None:
         return None
     try:
         with closing(open_for_reading(file)) as connection:
-            return read_status(connection)
+            return read(connection)
     except sqlite3.OperationalError:
         if file.exists():
             raise

@@ -1,39 +1,74 @@
-"""The order in which files may be imported: never back, no difference twice, no published day left out."""
+"""The order in which files may be imported: never back, no difference twice, no published day left out, no
+prefecture lost.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from console.domain.error_reasons import RegistryOrderProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.publication_days import list_publication_days_between
-from console.store.registry.source_file import SourceFile
+from console.store.registry.source_file import NATION, SourceFile
 
 
-def check_order(status: RegistryStatus | None, sources: Sequence[SourceFile]) -> None:
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the registry in use covers: the codes of its prefectures (or NATION), the day of the files of the whole
+    from which it was made, and the day up to which it is complete.
+    """
+
+    prefectures: frozenset[str]
+    whole_day: date
+    registry_date: date
+
+
+def check_order(current: Coverage | None, sources: Sequence[SourceFile]) -> None:
     """Check files (those of the whole first, then the differences by day) against the registry in use. Raises
     registry_order with the first file that doesn't fit.
     """
-    current = None if status is None else status.registry_date
-    reached = current
-    whole = sources[0] if not sources[0].is_difference else None
-    if whole is not None:
-        _check_wholes(sources)
-        reached = whole.day
+    wholes = [source for source in sources if not source.is_difference]
+    reached = None if current is None else current.registry_date
+    if wholes:
+        _check_wholes(wholes)
+        reached = wholes[0].day
     for source in sources:
         if source.is_difference:
             reached = _check_next(reached, source)
-    if current is not None and reached is not None and reached < current:
-        raise _order_error(RegistryOrderProblem.OLDER, sources[-1], current)
+    if current is None or reached is None:
+        return
+    if reached < current.registry_date:
+        raise _order_error(RegistryOrderProblem.OLDER, sources[-1], current.registry_date)
+    if wholes and not (_covers(wholes, current) or adds_prefectures(current, wholes)):
+        raise _order_error(RegistryOrderProblem.FEWER, wholes[0], current.registry_date)
 
 
-def _check_wholes(sources: Sequence[SourceFile]) -> None:
-    wholes = [source for source in sources if not source.is_difference]
+def adds_prefectures(current: Coverage | None, wholes: Sequence[SourceFile]) -> bool:
+    """True if the files only add prefectures to a registry of some prefectures of the same day, to which no
+    difference has been applied.
+    """
+    if current is None or not wholes:
+        return False
+    new = _prefectures(wholes)
+    is_partial = NATION not in new | current.prefectures and new.isdisjoint(current.prefectures)
+    return is_partial and wholes[0].day == current.whole_day == current.registry_date
+
+
+def _prefectures(sources: Iterable[SourceFile]) -> frozenset[str]:
+    return frozenset(source.prefecture for source in sources)
+
+
+def _covers(wholes: Sequence[SourceFile], current: Coverage) -> bool:
+    new = _prefectures(wholes)
+    return NATION in new or new >= current.prefectures
+
+
+def _check_wholes(wholes: Sequence[SourceFile]) -> None:
     seen: set[str] = set()
     for source in wholes:
         if source.day != wholes[0].day:
             raise _order_error(RegistryOrderProblem.OTHER_DAY, source, wholes[0].day)
-        if source.prefecture in seen:
+        if source.prefecture in seen or NATION in seen:
             raise _order_error(RegistryOrderProblem.TWICE, source, wholes[0].day)
         seen.add(source.prefecture)
 

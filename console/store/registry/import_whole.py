@@ -15,20 +15,22 @@ from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import Process
 from console.store.registry.file_rows import Columns, read_rows
 from console.store.registry.progress import ImportRun
-from console.store.registry.registry_file import building_file, start_building
+from console.store.registry.registry_file import building_file, open_for_reading, start_building
 from console.store.registry.schema import (
     FORM,
     INSERT,
     Places,
+    applied_hashes,
     create_indexes,
     create_tables,
+    drop_indexes,
     read_fact,
     store_rows,
     transaction,
     write_facts,
     write_summary,
 )
-from console.store.registry.source_file import SourceFile, bad_file_error
+from console.store.registry.source_file import SourceFile, bad_file_error, stopped_error
 
 _CACHE_KIB = 32 * 1024
 _BLOCKS_PER_COMMIT = 16
@@ -44,18 +46,21 @@ DELETE FROM corporations WHERE id IN (
 
 
 @contextmanager
-def open_build(folder: Path, sources: Sequence[SourceFile]) -> Iterator[sqlite3.Connection]:
-    """Open the build of exactly these files (wholes and differences); begin a new one if there is none."""
-    key = json.dumps([FORM, *((source.name, source.sha256) for source in sources)])
+def open_build(
+    folder: Path, sources: Sequence[SourceFile], former: Path | None, *, adds: bool
+) -> Iterator[sqlite3.Connection]:
+    """Open the build of exactly these files (wholes and differences); begin a new one if there is none. `former` is
+    the registry in use. With `adds` the build begins as a copy of it; otherwise only its changes are copied.
+    """
+    key = json.dumps([FORM, str(former) if adds else "", *((source.name, source.sha256) for source in sources)])
     file = building_file(folder)
     is_new = _read_key(file) != key
     if is_new:
         start_building(folder)
     with closing(_connect(file)) as connection:
         if is_new:
-            with transaction(connection):
-                create_tables(connection)
-                write_facts(connection, {"build": key})
+            _begin(connection, former, adds)
+            write_facts(connection, {"build": key})
         yield connection
 
 
@@ -63,7 +68,8 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
     """Insert the files of the whole into a build, without what was inserted before an interruption. Raises
     bad_registry_file, interrupted.
     """
-    if read_fact(connection, "registry_date") is not None:
+    applied = applied_hashes(connection)
+    if all(source.sha256 in applied for source in sources):
         return
     for source in sources:
         _insert_file(connection, source, run)
@@ -74,6 +80,28 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
 def finish_build(connection: sqlite3.Connection) -> None:
     """Give a complete build the write-ahead log that the registry in use has."""
     connection.execute("PRAGMA journal_mode=WAL")
+
+
+def forget_build(connection: sqlite3.Connection) -> None:
+    """Note that a registry isn't made of the files of its build alone any more."""
+    connection.execute("DELETE FROM facts WHERE name = 'build'")
+
+
+def _begin(connection: sqlite3.Connection, former: Path | None, adds: bool) -> None:
+    """Fill a new build with the former registry, or with its changes only."""
+    if former is None:
+        with transaction(connection):
+            create_tables(connection)
+        return
+    with closing(open_for_reading(former)) as source:
+        if adds:
+            source.backup(connection)
+            connection.execute("PRAGMA journal_mode=TRUNCATE")  # the copy has the write-ahead log of its original
+            drop_indexes(connection)
+            return
+        with transaction(connection):
+            create_tables(connection)
+            connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", source.execute("SELECT * FROM changes"))
 
 
 def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
@@ -87,11 +115,14 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
             connection.executemany(INSERT, store_rows(_rows_in_force(block.columns), places))
             blocks += 1
             more, done = block.last_line - done, block.last_line
-            if blocks % _BLOCKS_PER_COMMIT == 0 or run.should_stop():
+            run.tell("rows", source, done, more)
+            is_stopping = run.should_stop()
+            if is_stopping or blocks % _BLOCKS_PER_COMMIT == 0:
                 write_facts(connection, {fact: done})
                 connection.execute("COMMIT")
                 connection.execute("BEGIN")
-            run.tell("rows", source, done, more)
+            if is_stopping:
+                raise stopped_error()
         write_facts(connection, {fact: done})
         connection.execute("COMMIT")
     except BaseException:

@@ -20,14 +20,15 @@ class ImportRun:
         self._rows = 0
 
     def tell(self, step: str, source: SourceFile, rows: int, more: int = 0) -> None:
-        """Tell that `rows` rows of a file are done, `more` of them since the last call. Raises interrupted if the
-        import is to stop; the caller has stored what is done.
-        """
+        """Tell that `rows` rows of a file are done, `more` of them since the last call."""
         self._rows += more
         now = time.monotonic()
         if now - self._told >= _SECONDS_BETWEEN or rows == source.lines:
             self._told = now
             rate = self._rows / (now - self._began) if now > self._began else 0.0
             self._on_progress(ImportProgress(step, source.name, rows, source.lines, rate))
+
+    def raise_if_stopped(self) -> None:
+        """Raise interrupted if the import is to stop."""
         if self.should_stop():
             raise stopped_error()

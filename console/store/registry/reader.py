@@ -17,6 +17,7 @@ from console.domain.registry.corporations import (
     find_changed_facts,
 )
 from console.store.registry.file_rows import EPOCH
+from console.store.registry.import_order import Coverage
 from console.store.registry.registry_file import CURRENT_NAME, file_stamp, find_registry_file, open_for_reading
 from console.store.registry.schema import (
     COLUMNS,
@@ -189,6 +190,13 @@ def read_status(connection: sqlite3.Connection) -> RegistryStatus:
     day = date.fromisoformat(read_fact(connection, "registry_date"))
     cycles = tuple(map(tuple, json.loads(read_fact(connection, "cycles") or "[]")))
     return RegistryStatus(day, read_fact(connection, "rows"), tuple(files), cycles)
+
+
+def read_coverage(connection: sqlite3.Connection) -> Coverage:
+    """Return what an open registry covers."""
+    rows = connection.execute("SELECT prefecture, day FROM files WHERE NOT is_difference").fetchall()
+    registry_date = date.fromisoformat(read_fact(connection, "registry_date"))
+    return Coverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)
 
 
 @contextmanager

@@ -103,17 +103,33 @@ def put_in_use(folder: Path, day: date) -> None:
     built.parent.rename(folder / name)
     sync_folder(folder)
     _write_current(folder, name)
-    delete_unused(folder)
+    _delete_unused(folder)
 
 
-def delete_unused(folder: Path) -> None:
-    """Delete the registries that aren't in use, but not the one that is being built. One that another process still
-    has open on Windows stays until the next import. The caller holds the import lock.
+def take_back_unfinished(folder: Path) -> None:
+    """Make a build whose import was killed before it was put in use the present build again, and delete what else is
+    left of earlier imports. The caller holds the import lock.
     """
+    unused = _list_unused(folder)
+    if unused and not building_file(folder).parent.exists():
+        with suppress(OSError):  # Windows, while another process has it open
+            unused[-1].rename(folder / BUILDING_NAME)
+    _delete_unused(folder)
+
+
+def _list_unused(folder: Path) -> list[Path]:
+    """Return the folders of the registries that aren't in use, without the present build."""
     used = find_registry_file(folder)
-    for file in folder.glob(f"*/{FILE_NAME}"):
-        if file != used and file.parent.name != BUILDING_NAME:
-            shutil.rmtree(file.parent, ignore_errors=True)
+    files = sorted(folder.glob(f"*/{FILE_NAME}"))
+    return [file.parent for file in files if file != used and file.parent.name != BUILDING_NAME]
+
+
+def _delete_unused(folder: Path) -> None:
+    """Delete the registries that aren't in use. One that another process has open on Windows stays until the next
+    import.
+    """
+    for unused in _list_unused(folder):
+        shutil.rmtree(unused, ignore_errors=True)
 
 
 def _write_current(folder: Path, name: str) -> None:

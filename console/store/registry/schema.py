@@ -114,6 +114,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def drop_indexes(connection: sqlite3.Connection) -> None:
+    """Drop the indexes of the corporations, before many rows are inserted."""
+    connection.execute("DROP INDEX IF EXISTS corporations_by_number")
+    connection.execute("DROP INDEX IF EXISTS corporations_by_successor")
+
+
+def applied_hashes(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the SHA-256 of the files of which the registry is made so far."""
+    return frozenset(row[0] for row in connection.execute("SELECT sha256 FROM files"))
+
+
 class Places:
     """The rows of the table `places`. A new pair of prefecture and city is inserted when it is first asked for."""
 

@@ -1,0 +1,213 @@
+"""Differences: what they change, in which order they are taken, and what is told about them."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.domain.error_reasons import RegistryOrderProblem as P
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.registry.corporations import ChangedFact as F
+from console.domain.registry.corporations import RegistryStatus
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import RegistryReader, open_registry
+from tests.store.registry.files import WHOLE, number, row, write_file
+
+OSAKA = "27_osaka_all_20251031"
+CLOSED = {"process": "71", "close_date": "2025-11-01", "close_cause": "11"}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of the whole and of many days, all of three companies."""
+    folder = tmp_path_factory.mktemp("files")
+    for name in (WHOLE, "00_zenkoku_all_20251128", "13_tokyo_all_20251031", "27_osaka_all_20251031",
+                 "01_hokkaido_all_20251031", "13_tokyo_all_20251128"):  # fmt: skip
+        start = int(name[:2])
+        write_file(folder, name, [row(start + index) for index in range(3)])
+    for day in (*range(20251101, 20251114), 20251229, 20260105, 20251031):
+        write_file(folder, f"diff_{day}", [row(50, name=f"株式会社{day}", update_date="2025-11-04")])
+    return folder
+
+
+def take(registry: Path, files: Path, *names: str) -> RegistryStatus:
+    return import_registry_files(registry, [files / f"{name}.zip" for name in names])
+
+
+def reader_of(registry: Path) -> RegistryReader:
+    reader = open_registry(registry)
+    assert reader is not None
+    return reader
+
+
+def test_a_difference_changes_what_readers_see_at_once(tmp_path: Path) -> None:
+    """New, renamed, moved, merged, reopened, deleted, corrected and hidden corporations; older states don't count, of
+    several states in force the last one does."""
+    registry = tmp_path / "registry"
+    before = [row(index, **(CLOSED if index == 4 else {})) for index in range(9)]
+    take(registry, write_file(tmp_path, WHOLE, before).parent, WHOLE)
+    reader = reader_of(registry)
+    assert reader.changes(date(2025, 1, 1)) == ()
+    day = [
+        row(20),
+        row(0, process="11", name="昔の商号", latest="0"),
+        row(0, process="11", name="新商号"),
+        row(1, process="12", city_name="港区", street_number="芝１", city_code="103"),
+        row(2, **CLOSED, successor_corporate_number=number(0)),
+        row(3, process="12", latest="0", name="古い訂正", correct="1"),
+        row(4, process="22"),
+        row(5, process="99"),
+        row(6, correct="1", furigana="テイセイ", hihyoji="1"),
+        row(7, process="11", name="朝の商号"),
+        row(7, process="11", name="夕方の商号"),
+        row(8, process="11", name="一時の商号"),
+        row(8, process="11"),
+        row(21, process="99"),
+    ]
+    status = take(registry, write_file(tmp_path, "diff_20251104", day).parent, "diff_20251104")
+    assert (status.registry_date, status.rows, [file.rows for file in status.files]) == (
+        date(2025, 11, 4),
+        9,
+        [9, 14],
+    )
+    assert [file.is_difference for file in status.files] == [False, True]
+    found = reader.find_many([number(index) for index in range(22)])
+    assert [found[number(index)].name for index in (0, 3, 7, 8, 20)] == [
+        "新商号", "株式会社見本3", "夕方の商号", "株式会社見本8", "株式会社見本20",
+    ]  # fmt: skip
+    assert (found[number(1)].address, found[number(1)].city_code) == ("東京都港区芝１", "103")
+    assert (found[number(6)].furigana, found[number(6)].is_hidden) == ("テイセイ", True)
+    assert {number(5), number(21)}.isdisjoint(found)
+    assert reader.successor_chain(number(2)) == (found[number(0)],)
+    told = {change.number: change for change in reader.changes(date(2025, 11, 4))}
+    assert {told_number: change.facts for told_number, change in told.items()} == {
+        number(20): {F.NEW}, number(0): {F.NAME}, number(1): {F.ADDRESS}, number(2): {F.CLOSED, F.SUCCESSOR},
+        number(4): {F.REOPENED}, number(5): {F.DELETED}, number(7): {F.NAME},
+    }  # fmt: skip
+    assert [told[number(7)].before, told[number(7)].after] == [
+        told[number(7)].before, found[number(7)],
+    ]  # fmt: skip
+    renamed = told[number(7)].before
+    assert renamed is not None
+    assert (renamed.name, told[number(5)].after, told[number(20)].before) == ("株式会社見本7", None, None)
+    assert told[number(0)].day == date(2025, 11, 4)
+    assert [change.number for change in reader.changes(date(2025, 11, 4), [number(4), "x", number(99)])] == [
+        number(4)
+    ]
+    assert reader.changes(date(2025, 11, 5)) == ()
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("taken", "names", "problem", "file", "missing"),
+    [
+        ((), ("diff_20251104",), P.NO_WHOLE, "diff_20251104", ""),
+        ((WHOLE,), ("diff_20251031",), P.APPLIED, "diff_20251031", ""),
+        ((WHOLE, "diff_20251104"), ("diff_20251104",), P.APPLIED, "diff_20251104", ""),
+        ((WHOLE, "diff_20251104"), ("diff_20251104", "diff_20251105"), P.APPLIED, "diff_20251104", ""),
+        ((WHOLE,), ("diff_20251104", "diff_20251104"), P.APPLIED, "diff_20251104", ""),
+        ((WHOLE,), ("diff_20251105",), P.MISSING, "diff_20251105", "2025-11-04"),
+        ((WHOLE,), ("diff_20251107", "diff_20251104"), P.MISSING, "diff_20251107", "2025-11-05 2025-11-06"),
+        (("00_zenkoku_all_20251128",), (WHOLE,), P.OLDER, WHOLE, ""),
+        ((WHOLE, "diff_20251104"), (WHOLE,), P.OLDER, WHOLE, ""),
+        ((), (WHOLE, "13_tokyo_all_20251128"), P.OTHER_DAY, "13_tokyo_all_20251128", ""),
+        ((), (WHOLE, "13_tokyo_all_20251031"), P.TWICE, "13_tokyo_all_20251031", ""),
+        ((), (WHOLE, WHOLE), P.TWICE, WHOLE, ""),
+        ((WHOLE,), ("13_tokyo_all_20251031",), P.FEWER, "13_tokyo_all_20251031", ""),
+        ((WHOLE,), ("13_tokyo_all_20251128",), P.FEWER, "13_tokyo_all_20251128", ""),
+        ((OSAKA,), ("13_tokyo_all_20251128",), P.FEWER, "13_tokyo_all_20251128", ""),
+        ((OSAKA, "diff_20251104"), (OSAKA,), P.OLDER, OSAKA, ""),
+    ],
+)  # fmt: skip
+def test_no_order_is_taken_that_skips_or_repeats(
+    files: Path, tmp_path: Path, taken: tuple[str, ...], names: tuple[str, ...], problem: P, file: str, missing: str
+) -> None:
+    """Nor one that goes back, or that loses prefectures; the registry in use stays as it was."""
+    registry = tmp_path / "registry"
+    before = take(registry, files, *taken) if taken else None
+    with pytest.raises(ConsoleError) as caught:
+        take(registry, files, *names)
+    error = caught.value
+    assert (error.code, error.exit_status) == (ErrorCode.REGISTRY_ORDER, 3)
+    assert (error.detail.get("problem"), error.detail.get("file")) == (problem, f"{file}.zip")
+    assert error.detail.get("missing_days") == missing.split()
+    reader = open_registry(registry)
+    assert (reader and reader.status()) == before
+
+
+@pytest.mark.parametrize(
+    ("steps", "day", "rows"),
+    [
+        (((WHOLE, "diff_20251105", "diff_20251104"),), date(2025, 11, 5), 4),
+        (((WHOLE,), ("diff_20251104",), ("diff_20251105", "diff_20251106")), date(2025, 11, 6), 4),
+        (((WHOLE,), ("diff_20251101",), ("diff_20251102",), ("diff_20251104",)), date(2025, 11, 4), 4),
+        (((WHOLE, "diff_20251104"), (WHOLE, "diff_20251104")), date(2025, 11, 4), 4),
+        (((WHOLE, "diff_20251104"), ("00_zenkoku_all_20251128",)), date(2025, 11, 28), 3),
+        ((("13_tokyo_all_20251031",), (WHOLE,)), date(2025, 10, 31), 3),
+        ((("13_tokyo_all_20251031", "27_osaka_all_20251031"),), date(2025, 10, 31), 6),
+        ((("13_tokyo_all_20251031",), ("27_osaka_all_20251031", "01_hokkaido_all_20251031")), date(2025, 10, 31), 9),
+        ((("13_tokyo_all_20251031",), ("27_osaka_all_20251031", "diff_20251104")), date(2025, 11, 4), 7),
+        ((("13_tokyo_all_20251031",), ("13_tokyo_all_20251128",)), date(2025, 11, 28), 3),
+    ],
+)
+def test_what_follows_is_taken(
+    files: Path, tmp_path: Path, steps: tuple[tuple[str, ...], ...], day: date, rows: int
+) -> None:
+    """Weekends and holidays are no gap (3 November is one), and a file of such a day is taken too. Prefectures of one
+    day may come one after another."""
+    registry = tmp_path / "registry"
+    status = [take(registry, files, *names) for names in steps][-1]
+    assert (status.registry_date, status.rows) == (day, rows)
+    reader = reader_of(registry)
+    assert reader.status() == status
+    assert len(reader.find_many([number(index) for index in range(60)])) == rows
+    assert {path.name for path in registry.iterdir() if path.is_dir()} == {reader_folder(registry)}
+    reader.close()
+
+
+def reader_folder(registry: Path) -> str:
+    return (registry / "current").read_text()
+
+
+def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files: Path, tmp_path: Path) -> None:
+    """They are read by those who were away for a while."""
+    registry = tmp_path / "registry"
+    take(registry, files, WHOLE, "diff_20251104")
+    take(registry, files, "00_zenkoku_all_20251128")
+    reader = reader_of(registry)
+    assert [change.number for change in reader.changes(date(2025, 11, 1))] == [number(50)]
+    write_file(tmp_path, "00_zenkoku_all_20260130", [row(0)])
+    write_file(tmp_path, "diff_20260202", [row(1)])
+    write_file(tmp_path, "diff_20260205", [row(2)])
+    take(registry, tmp_path, "00_zenkoku_all_20260130")
+    take(registry, tmp_path, "diff_20260202")
+    assert [change.number for change in reader.changes(date(2025, 1, 1))] == [number(50), number(1)]
+    reader.close()
+
+
+def test_circles_of_successors_are_told_and_never_followed(tmp_path: Path) -> None:
+    """Neither by one who stands in the circle nor by one whose chain leads into it; a chain of many is followed."""
+    into = {index: index + 1 for index in range(10, 40)} | {1: 2, 2: 3, 3: 1, 4: 4, 5: 2, 6: 7, 9: 99}
+    rows = [
+        row(index, **({"successor_corporate_number": number(into[index]), **CLOSED} if index in into else {}))
+        for index in range(41)
+    ]
+    registry = tmp_path / "registry"
+    status = take(registry, write_file(tmp_path, WHOLE, rows).parent, WHOLE)
+    circles = {frozenset(circle) for circle in status.cycles}
+    assert circles == {frozenset(number(index) for index in (1, 2, 3)), frozenset([number(4)])}
+    reader = reader_of(registry)
+    assert [len(reader.successor_chain(number(index))) for index in (1, 2, 3, 4, 5, 6, 7, 9, 98)] == [0] * 5 + [
+        1,
+        0,
+        0,
+        0,
+    ]
+    assert [found.number for found in reader.successor_chain(number(10))] == [
+        number(index) for index in range(11, 41)
+    ]
+    assert {found.number for found in reader.predecessors(number(2))} == {number(1), number(5)}
+    write_file(tmp_path, "diff_20251104", [row(3, process="72")])
+    assert take(registry, tmp_path, "diff_20251104").cycles == ((number(4),),)
+    assert [found.number for found in reader.successor_chain(number(5))] == [number(2), number(3)]
+    reader.close()

@@ -1,0 +1,99 @@
+"""Imports that are killed, stopped or repeated, and readers that go on meanwhile."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.registry.corporations import ImportProgress
+from console.store.registry import import_whole, source_file
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import open_registry
+from console.store.registry.registry_file import import_lock
+from tests.store.registry.files import WHOLE, number, row, write_file
+
+ROWS = 40
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process for each death")
+@pytest.mark.parametrize("scenario", ["whole", "difference"])
+def test_an_import_may_die_at_any_line(scenario: str, tmp_path: Path) -> None:
+    """kill -9 at each line of the import and of the swap: the registry in use is whole, and the import goes on."""
+    words = [sys.executable, "-m", "tests.store.registry.kill_imports", scenario, str(tmp_path)]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=250, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) > 80
+
+
+def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that it was stopped, and the same files don't begin anew; another file does."""
+    monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
+    monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN", 0)
+    path = write_file(tmp_path, WHOLE, [row(index) for index in range(ROWS)])
+    registry, told = tmp_path / "registry", list[ImportProgress]()
+
+    stops_at = [ROWS // 3, ROWS // 2]
+
+    def should_stop() -> bool:
+        return told[-1:] != [] and told[-1].step == "rows" and told[-1].rows > stops_at[0]
+
+    while stops_at:
+        with pytest.raises(ConsoleError) as caught:
+            import_registry_files(registry, [path], on_progress=told.append, should_stop=should_stop)
+        assert (caught.value.code, caught.value.detail.get("reason")) == (ErrorCode.INTERRUPTED, "registry_import")
+        assert open_registry(registry) is None
+        stops_at.pop(0)
+    assert import_registry_files(registry, [path], on_progress=told.append).rows == ROWS
+    done = [one.rows for one in told if one.step == "rows"]
+    assert done == sorted(set(done))
+    assert {one.total for one in told} == {ROWS}
+
+
+def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
+    """By name, at once."""
+    path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
+    with import_lock(registry), pytest.raises(ConsoleError) as caught:
+        import_registry_files(registry, [path])
+    assert (caught.value.code, caught.value.detail.get("reason")) == (ErrorCode.IN_PROGRESS, "registry_import")
+    assert import_registry_files(registry, [path]).rows == 1
+
+
+def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the former registry or of the new one, whole or difference; it never goes back and never fails."""
+    monkeypatch.setattr(import_whole, "_BLOCKS_PER_COMMIT", 1)
+    registry, names = tmp_path / "registry", [WHOLE]
+    days = ["20251104", "20251105", "20251106"]
+    write_file(tmp_path, WHOLE, [row(0, name="20251031")])
+    for day in days:
+        write_file(tmp_path, f"diff_{day}", [row(0, name=day)])
+        names.append(f"diff_{day}")
+    for day in ("20251107", "20251110"):
+        write_file(tmp_path, f"00_zenkoku_all_{day}", [row(0, name=day)])
+        names.append(f"00_zenkoku_all_{day}")
+    import_registry_files(registry, [tmp_path / f"{WHOLE}.zip"])
+    reader = open_registry(registry)
+    assert reader is not None
+    seen: list[str] = []
+    is_over = threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set() or seen[-1] != "20251110":
+            found = reader.find(number(0))
+            seen.append(found.name if found else "lost")
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    for name in names[1:]:
+        import_registry_files(registry, [tmp_path / f"{name}.zip"])
+    is_over.set()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert seen == sorted(seen)
+    assert {"20251031", "20251110"} <= set(seen) <= {name[-8:] for name in names}
+    reader.close()
