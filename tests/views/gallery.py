@@ -250,7 +250,7 @@ def nothing() -> QWidget:
 
 
 def chrome() -> QWidget:
-    top = TopBar("サポートコンソール", "本番", "production", "検索またはコマンド", "op-a")
+    top = TopBar("サポートコンソール", "本番", "production", "検索またはコマンド", "op-a", "画面")
     top.clock.show_text("15:04 JST")
     places = [
         Place("home", "home", "ホーム", "Alt+1"),

@@ -96,7 +96,6 @@ class AlertsPage(Page):
         )
         self.foot = foot
         self.add_part(self.head)
-        self.add_bars()
         self.add_part(self.list, 1)
         self.add_part(foot)
         self.add_hints()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import shiboken6
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
@@ -28,6 +28,7 @@ from console.views.runtime.routes import (
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.splash_window import FirstWindow
 from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.notification_bars import Bar, ToastFrame, Toasts
 from console.views.widgets.placeholders import SkeletonRows
@@ -46,6 +47,7 @@ _PLACE_ROUTES: dict[str, Route] = {
 }
 _MAX_HISTORY_LENGTH = 50
 _MIN_SIZE_PX = (960, 600)
+_SIDEBAR_MIN_WINDOW_PX = 800  # width of the smallest window with a sidebar, at text size 1
 
 
 @dataclass(slots=True)
@@ -113,9 +115,12 @@ class Frame(CoveredWindow):
             word,
             context.translate("search.placeholder"),
             context.operator or context.translate("person.nobody"),
+            context.translate("screen.places"),
         )
+        self.top.places_requested.connect(self._open_places)
         self.side = SideBar(self._sidebar_places(), context.translate("screen.places"))
         self.side.chosen.connect(self._go_to_place)
+        self.side.bind_shortcuts(frame)
         self.stack = QStackedWidget()
         self.bars = QVBoxLayout()
         self.status = StatusBar()
@@ -130,11 +135,23 @@ class Frame(CoveredWindow):
         frame.inside.addLayout(middle, 1)
         frame.inside.addWidget(self.status)
         self.window.setCentralWidget(frame)
+        self._fit_sidebar()
         self._show_title()
         self._show_waiting()
         StatusCells(context, self.status)
         self._show_clock()
         self._show_counts()
+
+    def _fit_sidebar(self) -> None:
+        """Show the sidebar, or a button with its entries if the window is narrow for the text size."""
+        is_narrow = self.window.width() < _SIDEBAR_MIN_WINDOW_PX * current_appearance().scale
+        self.side.setVisible(not is_narrow)
+        self.top.show_places_button(shown=is_narrow)
+
+    @Slot()
+    def _open_places(self) -> None:
+        button = self.top.places
+        self.side.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
     def _sidebar_places(self) -> list[Place]:
         translate = self.context.translate
@@ -361,6 +378,8 @@ class Frame(CoveredWindow):
             return self._handle_key(event)
         if event.type() == QEvent.Type.Close:
             return self._handle_close(event)
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.StyleChange):
+            self._fit_sidebar()
         return False
 
     def _handle_key(self, event: QKeyEvent) -> bool:

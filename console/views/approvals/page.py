@@ -116,7 +116,7 @@ class ApprovalsPage(Page):
         foot.setStretch(3, 3)
         self.foot.setLayout(foot)
         self.request_pane = QWidget()
-        self.request_pane.setLayout(make_column(head, self.view, self.foot, gap=0))
+        self.request_pane.setLayout(make_column(head, self.view, gap=0))
         self.content = QStackedWidget()
         self.empty = QWidget()
         self.empty_button: KeyButton | None = None
@@ -124,11 +124,11 @@ class ApprovalsPage(Page):
         self.proposal_view = ProposalView(self.context)
         for part in (self.empty, self.reading, self.request_pane, self.proposal_view):
             self.content.addWidget(part)
+        self.content.currentChanged.connect(self._show_foot)
         right = QWidget()
-        bars = make_column(gap=0)
-        bars.addLayout(self._bars)
-        bars.addWidget(self.content, 1)
-        right.setLayout(bars)
+        parts_of_request = make_column(self.content, self.bars_below, self.foot, gap=0)
+        parts_of_request.setStretch(0, 1)
+        right.setLayout(parts_of_request)
         self._middle = make_row(self.list, right, gap=0)
         self._middle.setStretch(1, 1)
         self.rename(self.context.translate("screen.approvals"))
@@ -380,7 +380,7 @@ class ApprovalsPage(Page):
             else self.context.translate("approvals.maker_reads", maker=maker)
         )
         self.reads.setVisible(is_own or undecided)
-        self.foot.setVisible(view.record.state in _UNSENT)
+        self._show_foot()
         for button, disabled_reason in (
             (self.decline, self._find_disabled_reason(view, "reject")),
             (self.approve, self.find_approval_disabled_reason(view)),
@@ -392,6 +392,13 @@ class ApprovalsPage(Page):
                 button.enable_button()
         offered = self.withdraw if is_own else self.approve
         self.disabled_reason_label.show_text("" if offered.isHidden() else offered.reason)
+
+    @Slot()
+    def _show_foot(self) -> None:
+        """Show the buttons below a request that isn't sent yet. While a bar is shown, they stay where they are."""
+        view = self.shown_view
+        is_shown = self.content.currentWidget() is self.request_pane
+        self.foot.setVisible(is_shown and (view is None or view.record.state in _UNSENT))
 
     def is_own_request(self, view: RefundView) -> bool:
         """Return True if the acting person is the maker of the refund. A maker can withdraw the refund but can't

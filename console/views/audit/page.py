@@ -69,7 +69,6 @@ class AuditPage(Page):
         tools.setLayout(make_row(self.verify, self.export, 8, whose, margins=(margin, 8, margin, 8)))
         self.add_part(self.head)
         self.add_part(tools)
-        self.add_bars()
         self.add_part(self.table, 1)
         self.add_hints()
         self.add_button_shortcut(self.verify)

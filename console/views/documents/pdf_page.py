@@ -100,7 +100,6 @@ class PdfPage(Page):
         tools.setLayout(make_column(flow, margins=(margin, 8, margin, 8)))
         self.add_part(head)
         self.add_part(tools)
-        self.add_bars()
         self.add_part(self._views, 1)
         self.add_hints()
 

@@ -32,7 +32,7 @@ class DraftBars(QObject):
             del self._shown[name]
         for draft in drafts:
             if draft.name not in self._shown:
-                self._page.show_bar(draft.name, self._bar(draft, wanted[draft.name]))
+                self._page.show_bar(draft.name, self._bar(draft, wanted[draft.name]), above=True)
                 self._shown[draft.name] = wanted[draft.name]
 
     def _bar(self, draft: Draft, words: str) -> Bar:

@@ -77,7 +77,7 @@ class HomePage(Page):
         self.my_panel.chosen.connect(self._open_line)
         self.team_panel.chosen.connect(self._open_line)
         self.add_part(self.head)
-        self.add_bars()
+        self.add_bars_above()
         self.add_part(self._make_panels())
         self.add_part(self._make_lower_part(), 1)
         self.add_hints()
@@ -212,7 +212,7 @@ class HomePage(Page):
         button = KeyButton(self.context.translate("action.open"), kind="inline")
         button.clicked.connect(self._open_unfinished)
         bar = Bar(self.context.translate("home.unfinished"), words, tone="progress", shape="clock", button=button)
-        self.show_bar("unfinished", bar)
+        self.show_bar("unfinished", bar, above=True)
 
     # -- navigation
 

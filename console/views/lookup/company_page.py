@@ -132,6 +132,7 @@ class CompanyView(QWidget):
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_row)
         self.table.current_changed.connect(self._show_current)
+        self.table.current_changed.connect(self._show_position)
         self.table.rows.page_applied.connect(self._go_to_first_check)
         self.open_items.opened.connect(self.opened)
         self.panel.opened.connect(self._open_id)
@@ -196,6 +197,9 @@ class CompanyView(QWidget):
         position, total = table.current_row + 1, wording.format_count(len(table.all_rows))
         words = self._context.translate("queue.position", position=position, total=total) if position else ""
         self.counted.emit(words)
+        record = table.current_item
+        if isinstance(record, CreditCheck | Order | Payment | Refund):
+            self._acts.show_current(case_words.make_record_ref(record))
 
     def _go_to_first(self, table: StaticTable) -> None:
         if table.current_item is None:

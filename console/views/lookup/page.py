@@ -60,7 +60,6 @@ class LookupPage(Page):
         line.setLayout(make_column(self.number, margins=(margin, 0, margin, 12)))
         self.add_part(self.head)
         self.add_part(line)
-        self.add_bars()
         self.add_part(self.content, 1)
         self.add_hints()
         self.number.lookup_requested.connect(self._look_up_text)

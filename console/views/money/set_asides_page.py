@@ -76,12 +76,12 @@ class SetAsidesPage(Page):
             )
         )
         self.add_part(self.head)
-        self.add_bars()
         self.add_part(self.list, 1)
         self.add_part(foot)
         self.add_hints()
         self.table.opened.connect(self._open_item)
         self.table.current_changed.connect(self._show_buttons)
+        self.table.current_changed.connect(self._show_current)
         self.table.rows.page_applied.connect(self._select_first)
         self.bind_key("R", self.request_button.click)
         set_tab_order(*self.head.stops, self.table, self.request_button, self.open_refund)
@@ -115,6 +115,11 @@ class SetAsidesPage(Page):
         if self.table.current_item is None:
             self.table.go_to_first()
         self._show_buttons(self.table.current_item)
+
+    @Slot()
+    def _show_current(self) -> None:
+        item = self.current_item
+        self.acts.show_current(("set-aside", _set_aside_id(item)) if item is not None else None)
 
     @property
     def current_item(self) -> SetAsideItem | None:

@@ -19,7 +19,7 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.badge import KeyCap
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_row
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.placeholders import EmptyState
@@ -32,6 +32,7 @@ KeyHint = tuple[Sequence[str], str]
 
 
 _HINT_GAP_PX = 16
+_FULL_WINDOW_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
 
 
 def set_tab_order(*stops: QWidget) -> None:
@@ -125,7 +126,7 @@ class PageHead(Surface):
         self.title = TitleLabel(title)
         self.sentence = TextLabel(sentence, "body", "muted", wrap=True)
         self.read_at = TextLabel("", "small", "muted")
-        margin = tokens().px("spacing", "page_margin")
+        margin = self._margin = tokens().px("spacing", "page_margin")
         self.stops: tuple[QWidget, ...] = (button,) if button else ()
         stops = self.stops
         self._right_side = QWidget()
@@ -154,11 +155,44 @@ class PageHead(Surface):
         super().resizeEvent(event)
         self.fit_sentence()
 
+    def set_short(self, *, is_short: bool) -> None:
+        """Leave out the sentence and the time of the last reading, in a window that has no room for them."""
+        self.sentence.setVisible(not is_short)
+        self.read_at.setVisible(not is_short)
+        self._grid.setContentsMargins(self._margin, 4 if is_short else 12, self._margin, 4 if is_short else 12)
+
+    def put_beside_title(self, widget: QWidget) -> None:
+        """Put a widget of the page beside the title, in place of the sentence."""
+        self._grid.addWidget(widget, 0, 1)
+
     def fit_sentence(self) -> None:
         """Check whether the sentence about the page fits beside the title, and put it there or below the title."""
         words = current_appearance().font_metrics("body").horizontalAdvance(self.sentence.plain)
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
         self._place_button(below=fixed_width + words + _HEAD_GAPS_PX > self.width())
+
+
+class BarPlace(QWidget):
+    """The place of the bars of a page; it has no height while it is empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._box = make_column(gap=8)
+        self.setLayout(self._box)
+
+    def add_bar(self, bar: Bar) -> None:
+        margin = tokens().px("spacing", "page_margin")
+        self._box.setContentsMargins(margin, 8, margin, 8)
+        self._box.addWidget(bar)
+
+    def remove_bar(self, bar: Bar) -> None:
+        """Remove and delete the bar; do nothing if it stands elsewhere."""
+        if bar.parentWidget() is self:
+            self._box.removeWidget(bar)
+            bar.hide()
+            bar.deleteLater()
+        if not self._box.count():
+            self._box.setContentsMargins(0, 0, 0, 0)
 
 
 class Page(QWidget):
@@ -186,13 +220,14 @@ class Page(QWidget):
         super().__init__()
         self.context = context
         self.page_name = self._pending_refresh_reason = ""
+        self.page_head: PageHead | None = None
         self._named_bars: dict[str, Bar] = {}
         self._lower_parts: list[QWidget] = []
+        self._has_hints = self._is_short = False
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
-        self._bars = QVBoxLayout()
-        self._bars.setSpacing(8)
+        self._bars_above, self.bars_below = BarPlace(), BarPlace()
         self.hint_bar = HintsPanel([(keys, context.translate(words)) for keys, words in self.hints])
         context.changed.connect(self._refresh_on_changes)
         context.services_opened.connect(self._refresh_on_arrival)
@@ -209,18 +244,45 @@ class Page(QWidget):
         else:
             self._layout.addWidget(part, stretch)
             if isinstance(part, PageHead):
+                self.page_head = part
                 self.rename(part.title.plain)
             if not stretch:
                 self._lower_parts.append(part)
         if stretch:
-            self._lower_parts = []
+            self._lower_parts = [self.bars_below]
+            if self.bars_below.parentWidget() is None:
+                self._layout.addWidget(self.bars_below)
 
-    def add_bars(self) -> None:
-        """Add, at the bottom of the parts so far, the place in which `show_bar` shows bars."""
-        self._layout.addLayout(self._bars)
+    def add_bars_above(self) -> None:
+        """Add, at the bottom of the parts so far, the place of the bars that belong to the contents of the page."""
+        self._layout.addWidget(self._bars_above)
 
     def add_hints(self) -> None:
+        self._has_hints = True
         self.add_part(self.hint_bar)
+
+    def show_short(self, *, is_short: bool) -> None:
+        """Leave out what only helps, so that the contents keep their room in a window that is low for the text size:
+        the sentence of the header, and the line of shortcuts, which Ctrl+/ lists.
+        """
+        self.hint_bar.setVisible(self._has_hints and not is_short)
+        if self.page_head is not None:
+            self.page_head.set_short(is_short=is_short)
+
+    def _fit_height(self) -> None:
+        is_short = self.window().height() < _FULL_WINDOW_PX * current_appearance().scale
+        if is_short != self._is_short:
+            self._is_short = is_short
+            self.show_short(is_short=is_short)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_height()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._fit_height()
 
     @property
     def lower_bars(self) -> list[QWidget]:
@@ -342,17 +404,16 @@ class Page(QWidget):
 
     # -- bars
 
-    def show_bar(self, name: str, bar: Bar) -> None:
+    def show_bar(self, name: str, bar: Bar, *, above: bool = False) -> None:
         """Show a bar with a message on the page, and announce it. It replaces the bar that was shown with the same
-        name.
+        name. The bar stands below the content, which gets lower: no row or button of the content moves under the
+        pointer. A bar that arrives together with the contents stands `above` them.
         """
         self.hide_bar(name)
-        margin = tokens().px("spacing", "page_margin")
-        self._bars.setContentsMargins(margin, 8, margin, 8)
         self._named_bars[name] = bar
-        self._bars.addWidget(bar)
+        (self._bars_above if above else self.bars_below).add_bar(bar)
 
-    def show_state_bar(self, name: str, bar: Bar | None) -> None:
+    def show_state_bar(self, name: str, bar: Bar | None, *, above: bool = False) -> None:
         """Show a bar about a state of what the page shows; None removes it. If the bar of this name has the same
         sentence already, leave that one, so that reading the page again doesn't announce it again.
         """
@@ -360,17 +421,14 @@ class Page(QWidget):
         if bar is None:
             self.hide_bar(name)
         elif shown is None or shown.sentence != bar.sentence:
-            self.show_bar(name, bar)
+            self.show_bar(name, bar, above=above)
 
     def hide_bar(self, name: str) -> None:
         """Remove the bar of this name; do nothing if there is none."""
         bar = self._named_bars.pop(name, None)
         if bar is not None:
-            self._bars.removeWidget(bar)
-            bar.hide()
-            bar.deleteLater()
-        if not self._named_bars:
-            self._bars.setContentsMargins(0, 0, 0, 0)
+            for place in (self._bars_above, self.bars_below):
+                place.remove_bar(bar)
 
     def bar_names(self) -> tuple[str, ...]:
         return tuple(self._named_bars)

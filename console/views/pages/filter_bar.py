@@ -5,7 +5,8 @@ from PySide6.QtGui import QKeyEvent
 
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row, set_property
 from console.views.widgets.inputs import Edit
 
 _TYPING_PAUSE_MS = 200
@@ -29,17 +30,32 @@ class FilterLine(Surface):
         self.edit = Edit()
         self.edit.setAccessibleName(context.translate("field.filter"))
         self.edit.setPlaceholderText(context.translate("queue.filter_prompt"))
-        self.edit.setFixedWidth(_WIDTH_PX)
         self.match_count = TextLabel("", "small", "muted")
         label = TextLabel(context.translate("field.filter"), "body", "muted")
         label.setBuddy(self.edit)
-        margin = tokens().px("spacing", "page_margin")
         parts = (ShapeIcon("filter", "muted"), label, self.edit, self.match_count, None)
-        self.setLayout(make_row(*parts, margins=(margin, 8, margin, 8)))
+        self._box = make_row(*parts)
+        self.setLayout(self._box)
+        self.set_compact(is_compact=False)
+        self._fit_width()
         self._timer = QTimer(self, singleShot=True, interval=_TYPING_PAUSE_MS)
         self._timer.timeout.connect(self.changed)
         self.edit.textEdited.connect(self._timer.start)
         self.edit.installEventFilter(self)
+
+    def set_compact(self, *, is_compact: bool) -> None:
+        """Show the filter without margins and line, as a part of a header."""
+        margin = tokens().px("spacing", "page_margin")
+        self._box.setContentsMargins(*((0, 0, 0, 0) if is_compact else (margin, 8, margin, 8)))
+        set_property(self, "edge", "none" if is_compact else "bottom")
+
+    def _fit_width(self) -> None:
+        self.edit.setFixedWidth(round(_WIDTH_PX * current_appearance().scale))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._fit_width()
 
     @property
     def text(self) -> str:

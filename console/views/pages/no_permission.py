@@ -56,7 +56,6 @@ class NoRightPage(Page):
         self.reason_text = TextLabel("", bold=True, wrap=True, selectable=True)
         self.advice_text = TextLabel("", wrap=True, selectable=True)
         self.add_part(self.head)
-        self.add_bars()
         self.add_part(self._content(), 1)
         self.add_hints()
         for signal in (context.people_changed, context.person_changed):

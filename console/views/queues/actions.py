@@ -87,14 +87,16 @@ class QueuePageActions(QObject):
             and record is not None
             and not self.record_acts.shows_missing_right(name)
         ):
-            self.collaboration.run_action(name, *case_words.make_record_ref(record))
+            title = case_words.title(record, self._context)
+            self.collaboration.run_action(name, *case_words.make_record_ref(record), title)
 
     @Slot()
     def give_back_current(self) -> None:
         """End the person's own take of the current record."""
         record = self.current_record
         if record is not None and not self.record_acts.shows_missing_right("take"):
-            self.collaboration.give_back(*case_words.make_record_ref(record))
+            title = case_words.title(record, self._context)
+            self.collaboration.give_back(*case_words.make_record_ref(record), title)
 
     @Slot()
     def probe_current(self) -> None:

@@ -63,7 +63,6 @@ class QueuesPage(Page):
         self.selection = QueueSelection(context, self)
         self.queue_acts = QueuePageActions(context, self, self.selection, lambda: self.current_row)
         self._build_head()
-        self.add_bars()
         self.preview = RecordPreview(context)
         self._lists: dict[str, FittedTable] = {}
         self.list = QStackedWidget()
@@ -93,7 +92,7 @@ class QueuesPage(Page):
         for name in QUEUE_NAMES:
             self.tabs.add(translate(f"queue.{name}.title"), data=name)
         self.filter = FilterLine(self.context)
-        tabs = Surface(edge="bottom")
+        tabs = self._tab_line = Surface(edge="bottom")
         tabs.setLayout(make_row(self.tabs, None))
         self.add_part(self.head)
         self.add_part(tabs)
@@ -283,6 +282,7 @@ class QueuesPage(Page):
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
         self.preview.show_item(row_.item if isinstance(row_, QueueRow) else None)
+        self.queue_acts.record_acts.show_current(queue_rows.key_of(row_) if isinstance(row_, QueueRow) else None)
         self._show_position()
         self.screen_state_changed.emit()
 
@@ -319,7 +319,16 @@ class QueuesPage(Page):
             trail = tuple(queue_rows.key_of(row_) for row_ in neighbour_rows if isinstance(row_, QueueRow))
             self.context.navigate(case_words.route_of(self.current_row.record, trail, "queues"))
 
-    # -- width
+    # -- size
+
+    def show_short(self, *, is_short: bool) -> None:
+        """Also put the filter beside the title, so that eight rows stay visible at the largest text."""
+        super().show_short(is_short=is_short)
+        self.filter.set_compact(is_compact=is_short)
+        if is_short:
+            self.head.put_beside_title(self.filter)
+        else:
+            self._layout.insertWidget(self._layout.indexOf(self._tab_line) + 1, self.filter)
 
     def _has_preview(self) -> bool:
         return self.window().width() >= tokens().px("layout", "preview_hidden_below_width")

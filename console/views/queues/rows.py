@@ -47,9 +47,9 @@ def record_of(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
-SPARE_COLUMN_NAMES = ("number", "provider", "kind", "next", "people", "company")
-"""Keys of the columns that a narrow window hides first. The columns of state, certainty and work are always
-visible.
+SPARE_COLUMN_NAMES = ("number", "provider", "kind", "next", "people", "company", "work")
+"""Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always visible;
+the work state gives way at the largest text only, because the cause says more.
 """
 
 

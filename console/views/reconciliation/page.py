@@ -98,7 +98,7 @@ class ReconcilePage(Page):
     def _add_parts(self) -> None:
         for part in (self.head, self.tools):
             self.add_part(part)
-        self.add_bars()
+        self.add_bars_above()
         self.add_part(self.run_head)
         self.tab_bar = Surface(edge="bottom")
         self.tab_bar.setLayout(make_column(self.tabs))
@@ -194,7 +194,7 @@ class ReconcilePage(Page):
         for number, part in enumerate(VERDICTS_OF_PART):
             self.tabs.set_count(number, wording.format_count(view.count(part)))
         self._show_parts(visible=True)
-        self.show_state_bar("run", run_bar(view, self.context))
+        self.show_state_bar("run", run_bar(view, self.context), above=True)
         self._read_rows(view)
         self._set_tab_order()
 

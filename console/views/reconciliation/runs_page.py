@@ -70,7 +70,6 @@ class ReconcileRunsPage(Page):
         line.setLayout(make_row(*parts, gap=8, margins=(margin, 8, margin, 8)))
         self.add_part(self.head)
         self.add_part(line)
-        self.add_bars()
         self.add_part(self.list, 1)
         self.add_hints()
 

@@ -1,11 +1,10 @@
 """The action buttons of a record's page. The most helpful ones stand in the line "you can", all of them in the bar at
-the bottom; beside a disabled button stands the reason.
+the bottom, which has one line and a menu; beside a disabled button stands the reason.
 """
 
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.service_results import PaymentView, RefundView
 from console.domain.permissions import ROLES_BY_RIGHT
@@ -16,9 +15,9 @@ from console.views.presenters.records import RecordView
 from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions as evidence_acts
 from console.views.runtime.context import WindowContext
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.action_row import ActionRow
+from console.views.widgets.base import Surface, TextLabel, make_column
+from console.views.widgets.buttons import KeyButton
 from console.views.widgets.record_parts import FactForm
 
 KEY_BY_ACTION = {
@@ -50,16 +49,20 @@ class ActionButtons(QObject):
             for name in (*names, *collaboration_actions.ACTION_NAMES, *evidence_acts.ACTION_NAMES)
         }
         self.bar = Surface(raised=True, edge="top")
-        pairs = [self._with_reason(button) for button in self._buttons.values()]
-        self.bar.setLayout(make_column(make_flow_widget(*pairs, gap=8, line_gap=8), margins=(24, 8, 24, 8)))
+        left, right, in_menu = (
+            [self._buttons[name] for name in group]
+            for group in (names, collaboration_actions.ACTION_NAMES, evidence_acts.ACTION_NAMES)
+        )
+        self.row = ActionRow(
+            left,
+            right,
+            in_menu,
+            more=context.translate("action.more"),
+            explain=lambda action, reason: context.translate("act.about", title=action, message=reason),
+        )
+        self.bar.setLayout(make_column(self.row, margins=(24, 8, 24, 8)))
         self.setParent(self.bar)
         self._shown_actions: tuple[object, ...] = ()
-
-    @staticmethod
-    def _with_reason(button: KeyButton) -> QWidget:
-        pair = QWidget()
-        pair.setLayout(make_row(button, ReasonLabel(button), gap=8))
-        return pair
 
     def button(self, name: str) -> KeyButton | None:
         return self._buttons.get(name)
@@ -68,7 +71,6 @@ class ActionButtons(QObject):
         word = self._context.translate(f"action.{name}")
         button = KeyButton(word, KEY_BY_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
         button.setProperty("act", name)
-        button.set_key_shown(len(KEY_BY_ACTION.get(name, "")) == 1)  # a long one would make the bar two lines high
         button.clicked.connect(self._request_action)
         return button
 

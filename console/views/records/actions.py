@@ -17,6 +17,7 @@ from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import ALARMBOX, Toast, WindowContext
+from console.views.runtime.routes import Ref
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.buttons import KeyButton
@@ -40,11 +41,22 @@ class RecordActionHandlers(QObject):
         self._context, self._page = context, page
         self._probed_subjects: set[tuple[str, int | str]] = set()
         self._is_moving_order, self._in_bar = False, in_bar
+        self._current_ref: Ref | None = None
 
     @property
     def page(self) -> Page:
         """The page to which these actions belong."""
         return self._page
+
+    def show_current(self, ref: Ref | None) -> None:
+        """Note which record of the page is current. When another one becomes current, remove the bar with the result
+        of an action on the previous one: it would be read as a statement about the current record. The bar of a
+        running probe stays; it names its record.
+        """
+        if ref is not None and ref != self._current_ref:
+            self._current_ref = ref
+            if not self._probed_subjects:
+                self._page.hide_bar("act")
 
     # -- probe
 
@@ -58,7 +70,8 @@ class RecordActionHandlers(QObject):
         if subject in self._probed_subjects or self.shows_missing_right("probe"):
             return
         if isinstance(record, CreditCheck | Operation):
-            words, label, provider_name = translate("act.probing"), translate("act.probe", id=id), ALARMBOX
+            words = translate("act.about", title=_title_of(record, context), message=translate("act.probing"))
+            label, provider_name = translate("act.probe", id=id), ALARMBOX
         else:
             title = case_words.title(record, context)
             words, label = translate("act.probing_case", title=title), translate("act.probe_case", title=title)

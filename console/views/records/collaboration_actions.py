@@ -37,17 +37,17 @@ class CollaborationActions(QObject):
         for keys, name in _SHORTCUTS:
             acts.page.bind_key(keys, partial(press_button, name))
 
-    def run_action(self, name: str, kind: str, id: int) -> bool:
+    def run_action(self, name: str, kind: str, id: int, title: str = "") -> bool:
         """If `name` is `take` or `note`, run this action on the record and return True. Return False for any other
-        name.
+        name. `title` names the record in a refusal; "" if the page shows one record only.
         """
         if name == "take":
-            self.take_record(kind, id)
+            self.take_record(kind, id, title)
         elif name == "note":
             self.open_note(kind, id)
         return name in ACTION_NAMES
 
-    def take_record(self, kind: str, id: int) -> None:
+    def take_record(self, kind: str, id: int, title: str = "") -> None:
         """Mark the record as taken by the acting person. The person needn't confirm this, because a take blocks
         nobody: it only shows the person's name to others.
         """
@@ -55,7 +55,7 @@ class CollaborationActions(QObject):
         context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
             self._show_take,
-            self._acts.show_refusal,
+            partial(self._acts.show_refusal, title=title),
             owner=self,
             label=context.translate("action.take"),
             describe=lambda taken: _take_toast(context, taken),
@@ -68,13 +68,13 @@ class CollaborationActions(QObject):
         self._context.toast_requested.emit(_take_toast(self._context, taken))
         self._acts.page.refresh("taken")
 
-    def give_back(self, kind: str, id: int) -> None:
+    def give_back(self, kind: str, id: int, title: str = "") -> None:
         """End the acting person's own take of the record, so that others see that it is free."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
             self._show_given_back,
-            self._acts.show_refusal,
+            partial(self._acts.show_refusal, title=title),
             owner=self,
             label=context.translate("action.give_back"),
             describe=lambda was_taken: given_back_toast(context, was_taken=was_taken),

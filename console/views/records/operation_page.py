@@ -69,7 +69,7 @@ class OperationPage(Page):
             TextLabel(translate("record.tab.timeline"), "panel_title", "muted"), margins=(margin, 12, margin, 4)
         )
         self.add_part(head)
-        self.add_bars()
+        self.add_bars_above()
         self.add_part(self.form)
         self.add_part(self.facts)
         self.add_part(title)
@@ -111,7 +111,7 @@ class OperationPage(Page):
         self.timeline.show_lines([words.entry_timeline_line(entry, context) for entry in reversed(view.timeline)])
         if operation.source == "desk":
             lead, text = context.translate("record.blocked"), context.translate("record.blocked_until")
-            self.show_state_bar("blocked", Bar(lead, text, tone="unknown", shape="lock"))
+            self.show_state_bar("blocked", Bar(lead, text, tone="unknown", shape="lock"), above=True)
 
     def _show_badges(self, view: OperationView) -> None:
         while item := self.badges.takeAt(0):

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLayout, QWidget
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderView
 from console.domain.records import CreditCheck, LeaseHolder, TimelineEntry
-from console.views.pages.base import KeyHint, Page, press_or_say, set_tab_order
+from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import RecordView, ShownRecord
@@ -91,7 +91,6 @@ class RecordPage(Page, Generic[V]):
         self.answers = LinkButton(context.translate("action.open_raw"), chevron=True, role="small")
         self.add_part(self.head)
         self.add_part(self.sides_strip)
-        self.add_bars()
         for part in (self.form, *below):
             self.add_part(part)
         self.add_part(middle or tabs, 1)
@@ -385,8 +384,8 @@ class RecordPage(Page, Generic[V]):
         button = self.button(name)
         if button is not None and button.isEnabled():
             self.act_on_record(name)
-        elif button is not None:
-            press_or_say(button)
+        elif button is not None:  # announced also for a button in the menu
+            announce(self, button.shown_reason, shape="square_bang", tone="care", is_kept=False)
 
     def _act_on_row(self, name: str, row: ShownRecord) -> None:
         """Run an action on the related record whose row has the focus. An action that its row can't have is not run:

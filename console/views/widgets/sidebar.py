@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import (
@@ -15,7 +16,7 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QPainter, QShortcut
-from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.views.runtime.parked_current import ParkedCurrent
 from console.views.theme.design_tokens import tokens
@@ -75,11 +76,27 @@ class SideBar(ParkedCurrent, QListView):
         self.setMouseTracking(True)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.clicked.connect(self._choose)
-        for row, place in enumerate(places):
+
+    def bind_shortcuts(self, parent: QWidget) -> None:
+        """Let the shortcuts of the entries work while `parent` is visible, also while the sidebar itself is not."""
+        for row, place in enumerate(self._places.places):
             if place.keys:
-                shortcut = QShortcut(QKeySequence(place.keys), self)
-                shortcut.setProperty("row", row)
-                shortcut.activated.connect(self._open_by_shortcut)
+                shortcut = QShortcut(QKeySequence(place.keys), parent)
+                shortcut.activated.connect(partial(self.open_row, row))
+
+    def build_menu(self) -> QMenu:
+        """Build and return a menu with the same entries, for a window without room for the sidebar."""
+        menu = QMenu(self.window())
+        menu.setAccessibleName(self.accessibleName())
+        menu.aboutToHide.connect(menu.deleteLater)
+        for row, place in enumerate(self._places.places):
+            words = " ".join(part for part in (place.word, place.count) if part)
+            # The text names the shortcut; setting it on the action would register it a second time.
+            action = menu.addAction(f"{words}\t{place.keys}" if place.keys else words)
+            action.setCheckable(True)
+            action.setChecked(row == self.currentIndex().row())
+            action.triggered.connect(partial(self.open_row, row))
+        return menu
 
     def show_current(self, key: str) -> None:
         """Mark the entry with this key as current, because the window shows its page now."""
@@ -97,8 +114,9 @@ class SideBar(ParkedCurrent, QListView):
     def place(self, row: int) -> Place:
         return self._places.places[row]
 
-    def _open_by_shortcut(self) -> None:
-        self.setCurrentIndex(self._places.index(int(self.sender().property("row"))))
+    def open_row(self, row: int) -> None:
+        """Make the entry of this row current, and open its page."""
+        self.setCurrentIndex(self._places.index(row))
         self._choose(self.currentIndex())
 
     def _choose(self, index: Index) -> None:

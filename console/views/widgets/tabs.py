@@ -64,6 +64,7 @@ class Tabs(QTabBar):
         super().tabLayoutChange()
         for node in self._nodes:
             node.setGeometry(self.tabRect(node.number))
+        self._draw_arrows()  # Qt has just put its own back
 
     def tabSizeHint(self, index: int) -> QSize:
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)

@@ -65,10 +65,12 @@ class TopBar(Surface):
     Signals:
     - search_requested: the search button was pressed (the window itself handles Ctrl+K).
     - operator_requested: the person's name was pressed.
+    - places_requested: the button that stands for the sidebar was pressed.
     """
 
     search_requested = Signal()
     operator_requested = Signal()
+    places_requested = Signal()
     accessible_role = QAccessible.Role.ToolBar
 
     def __init__(
@@ -78,13 +80,18 @@ class TopBar(Surface):
         environment: Environment,
         search_words: str,
         operator: str,
+        places_words: str,
         *,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, raised=True, edge="bottom")
         self.setFixedHeight(current_appearance().frame_height("top_bar"))
-        name = TextLabel(product, bold=True)
-        name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
+        self._name = TextLabel(product, bold=True)
+        self._name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
+        self.places = KeyButton(places_words, kind="tool", icon="list")
+        self.places.mark_as_menu()
+        self.places.clicked.connect(self.places_requested)
+        self.places.hide()
         self.clock = TextLabel("", "data")
         self.search = SearchButton(search_words, "Ctrl+K")
         self.search.clicked.connect(self.search_requested)
@@ -94,8 +101,23 @@ class TopBar(Surface):
         self.operator.clicked.connect(self.operator_requested)
         label = EnvironmentLabel(environment_word, environment)
         self.setLayout(
-            make_row(name, label, None, self.search, None, self.clock, self.operator, margins=(12, 0, 8, 0))
+            make_row(
+                self.places,
+                self._name,
+                label,
+                None,
+                self.search,
+                None,
+                self.clock,
+                self.operator,
+                margins=(12, 0, 8, 0),
+            )
         )
+
+    def show_places_button(self, *, shown: bool) -> None:
+        """Show the button that opens the list of pages in place of the product's name, while there is no sidebar."""
+        self.places.setVisible(shown)
+        self._name.setVisible(not shown)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

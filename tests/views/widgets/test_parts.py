@@ -60,6 +60,7 @@ def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot)
         [Place("home", "home", "Home", "Alt+1"), Place("queues", "list", "Queues", "Alt+2", "12")], "Screens"
     )
     show_widget(bar)
+    bar.bind_shortcuts(bar)
     chosen: list[str] = []
     bar.chosen.connect(chosen.append)
     QTest.keyClick(bar, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)

@@ -1,0 +1,131 @@
+"""Action buttons on one line; what has no room stands in the menu of a further button."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QEvent, QPoint, QSize, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLayout, QMenu, QWidget
+
+from console.views.widgets.base import make_row
+from console.views.widgets.buttons import KeyButton, ReasonLabel
+
+_GAP_PX = 8
+_TWO_LINES = 0.6  # width of a sentence in two lines, as a part of its width in one: lines end between words
+
+
+class ActionRow(QWidget):
+    """Buttons on one line, each with the reason beside it while it is disabled; `right` stand at the right end.
+    Neighbours that are disabled for the same reason have it once.
+
+    In a narrow window, buttons move into the menu of the button "more": first the disabled ones, then the others, in
+    both cases the last one first. Those of `in_menu` are always there. The menu names the keys, and why an entry is
+    disabled. Where a button stands changes nothing about its key, for which the page is responsible.
+    """
+
+    def __init__(
+        self,
+        left: Sequence[KeyButton],
+        right: Sequence[KeyButton],
+        in_menu: Sequence[KeyButton],
+        *,
+        more: str,
+        explain: Callable[[str, str], str],
+    ) -> None:
+        """`more` is the text of the button with the menu. `explain` returns the menu's text for a disabled action
+        from its name and the reason.
+        """
+        super().__init__()
+        self._explain = explain
+        self._in_menu = tuple(in_menu)
+        self._right = tuple(right)
+        self._reasons = {button: ReasonLabel(button) for button in (*left, *right)}
+        self._pairs = {button: _pair(button, reason) for button, reason in self._reasons.items()}
+        for button in self._in_menu:
+            button.setParent(self)
+            button.hide()
+        self.more = KeyButton(more)
+        self.more.mark_as_menu()
+        self.more.clicked.connect(self._open_menu)
+        left_pairs, right_pairs = ([self._pairs[button] for button in buttons] for buttons in (left, right))
+        self._box = make_row(*left_pairs, None, *right_pairs, self.more, gap=_GAP_PX)
+        self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # what doesn't fit is in the menu
+        self.setLayout(self._box)
+
+    def buttons_in_menu(self) -> tuple[KeyButton, ...]:
+        """Return the buttons that stand in the menu now, in their order."""
+        return (*(button for button, pair in self._pairs.items() if pair.isHidden()), *self._in_menu)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.more.sizeHint()
+
+    def sizeHint(self) -> QSize:
+        return self.more.sizeHint()
+
+    def _fit(self) -> None:
+        """Show as many buttons as the line has room for."""
+        shown = list(self._pairs)
+        while shown and self._needed_width(shown) > self.width():
+            disabled = [button for button in shown if not button.isEnabled()]
+            shown.remove((disabled or shown)[-1])
+        explained = self._explained(shown)
+        for button, pair in self._pairs.items():
+            pair.setVisible(button in shown)
+            self._reasons[button].setVisible(button in explained)
+        self.more.setVisible(bool(self.buttons_in_menu()))
+
+    def _explained(self, shown: Sequence[KeyButton]) -> list[KeyButton]:
+        """Return the buttons beside which their reason stands: of neighbours with the same reason, the last one at
+        the left.
+        """
+        found: dict[tuple[int, str], KeyButton] = {}
+        run, previous = 0, ""
+        for button in shown:
+            run += button.shown_reason != previous
+            previous = button.shown_reason
+            if previous and not (button in self._right and (run, previous) in found):
+                found[run, previous] = button
+        return list(found.values())
+
+    def _needed_width(self, shown: Sequence[KeyButton]) -> int:
+        has_menu = bool(self._in_menu) or len(shown) < len(self._pairs)
+        widths = [button.sizeHint().width() + _GAP_PX for button in shown]
+        for button in self._explained(shown):  # a reason may take two lines, which are as high as a button
+            reason = self._reasons[button]
+            widths.append(max(reason.minimumSizeHint().width(), round(reason.line_width() * _TWO_LINES)) + _GAP_PX)
+        return sum(widths) + (self.more.sizeHint().width() if has_menu else 0)
+
+    @Slot()
+    def _open_menu(self) -> None:
+        menu = self.build_menu()
+        corner = self.more.mapToGlobal(QPoint(self.more.width(), 0))
+        size = menu.sizeHint()
+        menu.popup(QPoint(corner.x() - size.width(), corner.y() - size.height() - 2))
+
+    def build_menu(self) -> QMenu:
+        """Build and return the menu with the buttons that have no room."""
+        menu = QMenu(self)
+        menu.setAccessibleName(self.more.text())
+        menu.aboutToHide.connect(menu.deleteLater)
+        for button in self.buttons_in_menu():
+            words = button.text() if button.isEnabled() else self._explain(button.text(), button.shown_reason)
+            # The text names the shortcut; setting it on the action would register it a second time.
+            action = menu.addAction(f"{words}\t{button.key}" if button.key else words)
+            action.setEnabled(button.isEnabled())
+            action.triggered.connect(button.click)
+        return menu
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def event(self, event: QEvent) -> bool:
+        """Fit the line again when a button, a reason or the text size has changed."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return super().event(event)
+
+
+def _pair(button: KeyButton, reason: ReasonLabel) -> QWidget:
+    pair = QWidget()
+    pair.setLayout(make_row(button, reason, gap=_GAP_PX))
+    return pair

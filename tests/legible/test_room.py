@@ -1,0 +1,147 @@
+"""What matters keeps its room: rows and causes at the largest text, actions on one line, rows under the pointer."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from console.domain.errors import ErrorCode
+from console.views.pages.base import Page
+from console.views.pages.fitted_table import FittedTable
+from console.views.queues.page import QueuesPage
+from console.views.queues.rows import QUEUE_NAMES
+from console.views.records.action_bar import KEY_BY_ACTION
+from console.views.records.page import RecordPage
+from console.views.runtime.routes import AlertsRoute, AuditRoute, LookupRoute, PaymentRoute, QueuesRoute, RecordRoute
+from console.views.runtime.tasks import Failure
+from console.views.theme.theme import current_appearance
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.notification_bars import Bar
+from tests.legible.tour import LegibleStage, looking
+from tests.shots.stage import Sight
+
+pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
+
+LEAST_ROWS = 8
+
+
+def whole_rows(table: FittedTable) -> int:
+    """The number of records of which no pixel is cut."""
+    rows = set(range(table.rows.rowCount())) - set(table.rows.heading_rows())
+    places = [table.visualRect(table.rows.index(row, table.first_column)) for row in rows]
+    return sum(place.top() >= 0 and place.bottom() < table.viewport().height() for place in places)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: Path, language: str) -> None:
+    """At 200 % in the smallest usual window, each queue shows eight rows or all it has, and their causes, without a
+    scroll bar below. The list of pages is a menu then; its keys work, and the sidebar comes back.
+    """
+    with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
+        for queue in QUEUE_NAMES:
+            stage.go(QueuesRoute(queue))
+            table = stage.find(QueuesPage).table
+            assert whole_rows(table) >= min(LEAST_ROWS, table.rows.row_count), queue
+            assert table.horizontalScrollBar().maximum() == 0, queue
+            cause = [column.key for column in table.rows.columns].index("cause")
+            assert not table.isColumnHidden(cause), queue
+            assert table.columnViewportPosition(cause) + table.columnWidth(cause) <= table.viewport().width(), queue
+        assert not stage.frame.side.isVisible()
+        menu = stage.frame.side.build_menu()
+        assert [action.text().rpartition("\t")[2] for action in menu.actions()] == [f"Alt+{n}" for n in range(1, 8)]
+        QTest.keyClick(stage.window, Qt.Key.Key_6, Qt.KeyboardModifier.AltModifier)
+        assert stage.frame.current_route == AlertsRoute()
+        current_appearance().set_scale(1.0)
+        stage.settle()
+        assert stage.frame.side.isVisible()
+        assert not stage.frame.top.places.isVisible()
+
+
+def primary_buttons(window: QWidget) -> list[str]:
+    return [
+        button.text() for button in window.findChildren(KeyButton) if button.isVisible() and button.kind == "primary"
+    ]
+
+
+def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
+    """Every record, at usual widths and at large text: what isn't on the line is in the menu, with its key and the
+    reason why it is off; one button at most is primary.
+    """
+    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+        checks = [stage.desk.of(name)[0].id for name in ("complete", "incomplete", "unknown", "error", "superseded")]
+        payments = [stage.desk.paid(name)[-1].id for name in ("complete", "refund_unknown", "not_moved", "waiting")]
+        routes = [*map(RecordRoute, checks), *map(PaymentRoute, payments)]
+        for (width, scale), route in product(((1280, 1.0), (1440, 1.0), (1280, 1.5), (1280, 2.0)), routes):
+            current_appearance().set_scale(scale)
+            stage.window.resize(width, 800)
+            stage.go(route)
+            page = stage.find(RecordPage)
+            row, where = page.action_bar.row, (width, scale, route)
+            shown = [button for button in row.findChildren(KeyButton) if button.isVisible()]
+            assert len({button.mapTo(row, QPoint(0, 0)).y() for button in shown}) == 1, where
+            assert all(button.mapTo(row, QPoint(button.width(), 0)).x() <= row.width() for button in shown), where
+            menu = [action.text() for action in row.build_menu().actions()]
+            names = [*page.action_names, "take", "note", "copy_story", "evidence_pack"]
+            for name in names:
+                button = page.button(name)
+                assert button is not None
+                if not button.isVisible():
+                    text = next(words for words in menu if words.startswith(button.text()))
+                    assert text.endswith(KEY_BY_ACTION[name]), where
+                    assert button.shown_reason in text, where
+            assert len(shown) - 1 + len(menu) == len(names), where
+            assert len(primary_buttons(stage.window)) <= 1, where
+
+
+def table_tops(page: Page) -> list[tuple[int, int]]:
+    tables = [table for table in page.findChildren(FittedTable) if table.isVisible()]
+    return [(table.mapTo(page, QPoint(0, 0)).y(), table.verticalScrollBar().value()) for table in tables]
+
+
+def button_places(page: Page) -> list[tuple[str, int]]:
+    found = (button for button in page.findChildren(KeyButton) if button.isVisible())
+    return [(button.text(), button.mapTo(page, QPoint(0, 0)).y()) for button in found]
+
+
+def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Path) -> None:
+    """Neither the rows nor the buttons of a page move when a message appears and when it goes."""
+    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+        company = stage.desk.of("several_clients")[0].number
+        payment = PaymentRoute(stage.desk.paid("complete")[-1].id)
+        for route in (QueuesRoute("unknown"), LookupRoute(company), AlertsRoute(), AuditRoute(), payment):
+            stage.go(route)
+            page = stage.frame.current_page
+            assert page is not None
+            before = table_tops(page), button_places(page)
+            bar = Bar("Not done", "a sentence about it", tone="bad")
+            page.show_bar("act", bar)
+            stage.settle()
+            assert bar.isVisible()
+            assert (table_tops(page), button_places(page)) == before, route
+            page.hide_bar("act")
+            stage.settle()
+            assert (table_tops(page), button_places(page)) == before, route
+
+
+def test_a_result_goes_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
+    """A refusal names its record, and isn't shown beside another one."""
+    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800)) as stage:
+        stage.go(QueuesRoute("unknown"))
+        page = stage.find(QueuesPage)
+        refuse(stage, page)
+        page.row_model.read_again()
+        stage.settle()
+        assert page.bar_names() == ("act",), "the same row is current after reading again"
+        QTest.keyClick(page.table, Qt.Key.Key_Down)
+        assert page.bar_names() == ()
+
+
+def refuse(stage: LegibleStage, page: QueuesPage) -> None:
+    row = page.current_row
+    assert row is not None
+    page.queue_acts.record_acts.show_refusal(Failure(ErrorCode.NOT_FOUND, {}), "Credit check 1")
+    stage.settle()
+    assert page._named_bars["act"].sentence.count("Credit check 1") == 1
