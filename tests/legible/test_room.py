@@ -4,11 +4,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from console.domain.errors import ErrorCode
+from console.views.app.unfinished_dialog import open_unfinished
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.queues.page import QueuesPage
@@ -145,3 +146,42 @@ def refuse(stage: LegibleStage, page: QueuesPage) -> None:
     page.queue_acts.record_acts.show_refusal(Failure(ErrorCode.NOT_FOUND, {}), "Credit check 1")
     stage.settle()
     assert page._named_bars["act"].sentence.count("Credit check 1") == 1
+
+
+def is_over_controls(toast: QWidget, dialog: QWidget) -> bool:
+    """True if the toast and a visible part of the dialog lie over each other."""
+    place = QRect(toast.mapTo(dialog, QPoint(0, 0)), toast.size())
+    own = {toast, *toast.findChildren(QWidget)}
+    parts = [part for part in dialog.findChildren(QWidget) if part not in own and not part.isAncestorOf(toast)]
+    return any(
+        part.isVisible() and part.visibleRegion().translated(part.mapTo(dialog, QPoint(0, 0))).intersects(place)
+        for part in parts
+    )
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, scale: float) -> None:
+    """Whether it was there before the dialog or comes later, it is neither behind the dialog nor over its controls;
+    after the dialog it is back in the window.
+    """
+    with looking(tmp_path / "desk", Sight("en", "light", 1280, 800, scale=scale)) as stage:
+        toasts, context = stage.frame.toasts, stage.frame.context
+        stage.go(QueuesRoute("unknown"))
+        for words in ("Copied A.", "Copied B."):
+            context.show_toast(words)
+        dialog = open_unfinished(stage.frame)
+        stage.settle()
+        assert [toast.accessibleName() for toast in toasts.visible_toasts] == ["Copied B."]
+        for words in ("", "Copied C.", "A longer sentence, which says in two lines what has happened. " * 3):
+            if words:
+                context.show_toast(words)
+                stage.settle()
+            (toast,) = toasts.visible_toasts
+            assert toast.window() is dialog
+            assert dialog.rect().contains(QRect(toast.mapTo(dialog, QPoint(0, 0)), toast.size()))
+            assert not is_over_controls(toast, dialog)
+        dialog.reject()
+        stage.settle()
+        (toast,) = toasts.visible_toasts
+        assert toast.window() is stage.window
+        assert toast.isVisible()

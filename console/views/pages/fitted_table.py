@@ -125,6 +125,8 @@ class FittedTable(RecordTable):
         """
         column, width = self.rows.columns[place], self.column_width(place)
         has_own_width = column.key in self.preferred_widths or column.key in self._hideable_keys
+        if column.kind == "data" and column.key not in self.preferred_widths and not column.is_stretched:
+            return max(width, min(2 * width, self._contents_width(place)))  # an identifier is elided last
         if column.kind != "text" or column.is_stretched or has_own_width:
             return width
         return max(width, min(2 * width, self._contents_width(place)))

@@ -323,6 +323,7 @@ class RecordTable(ParkedCurrent, PaintedTable):
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "rows"):
             self._set_column_widths()
+            self._span_headings()
 
 
 _COMMAND_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier

@@ -21,7 +21,7 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import IconButton, KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import Bar, ToastFrame, Toasts
 from console.views.widgets.overlay import OverlayLayer
 from console.views.widgets.tabs import step_tabs
 
@@ -60,7 +60,7 @@ class DialogFrame(QDialog):
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._veil = OverlayLayer(parent.window()) if parent is not None else None
-        self.finished.connect(self._remove_veil)
+        self.finished.connect(self._leave_window)
         self._title = TitleLabel("", "dialog_title")
         self._subtitle = TextLabel("", "small", "muted", wrap=True)
         self.show_title(title, subtitle)
@@ -117,6 +117,8 @@ class DialogFrame(QDialog):
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addWidget(self._area)
+        self._toast_box = make_column()
+        layout.addLayout(self._toast_box)
         layout.addWidget(footer)
 
     def show_title(self, title: str, subtitle: str = "") -> None:
@@ -213,6 +215,29 @@ class DialogFrame(QDialog):
             words.installEventFilter(self)
             self._footer_words.addWidget(words)
 
+    def show_toast(self, toast: ToastFrame) -> None:
+        """Show a toast above the footer, as wide as the content; the dialog grows by its height."""
+        self._toast_box.setContentsMargins(_MARGIN_PX, 0, _MARGIN_PX, 12)
+        toast.setFixedWidth(self.width() - 2 * _MARGIN_PX - 2)
+        self._toast_box.addWidget(toast)
+        toast.fit_height()
+        toast.show()  # a hidden one has no place in the layout
+        toast.destroyed.connect(self._fit_without_toast)
+        self.fit_size()
+
+    @Slot()
+    def _fit_without_toast(self) -> None:
+        if not self._toast_box.count():
+            self._toast_box.setContentsMargins(0, 0, 0, 0)
+        self.fit_size()
+
+    def _find_toasts(self) -> Toasts | None:
+        """Return the toasts of the window over which the dialog stands, also if another dialog is between them."""
+        top = self.parentWidget()
+        while top is not None and top.window().parentWidget() is not None:
+            top = top.window().parentWidget()
+        return top.window().findChild(Toasts) if top is not None else None
+
     def clear_footer(self) -> None:
         """Remove the further button of the footer and its words, if there are any."""
         for widget in self._footer_widgets:
@@ -305,12 +330,18 @@ class DialogFrame(QDialog):
         if not self._ready and not event.spontaneous():
             if self._veil is not None:
                 self._veil.cover_window()
+            toasts = self._find_toasts()
+            if toasts is not None:
+                toasts.add_dialog(self)
             self.act_button.setEnabled(False)
             self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
             QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_act_button)
 
     @Slot()
-    def _remove_veil(self) -> None:
+    def _leave_window(self) -> None:
+        toasts = self._find_toasts()
+        if toasts is not None:
+            toasts.remove_dialog(self)
         if self._veil is not None:
             self._veil.deleteLater()
             self._veil = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QAccessible, QDesktopServices, QGuiApplication, QResizeEvent, QShowEvent, QWindow
@@ -160,7 +161,7 @@ class ToastFrame(QFrame):
         super().__init__()
         self.shape, self.route = shape, route
         self.tone: Tone = tone
-        self.setFixedWidth(round(_TOAST_WIDTH_PX * current_appearance().scale))
+        self.fit_width()
         self.setAccessibleName(spoken_text(words, detail))
         self.path = ""
         texts = self._texts = make_column(TextLabel(words, wrap=True), gap=0)
@@ -192,6 +193,10 @@ class ToastFrame(QFrame):
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self.path).absolute().parent)))
 
+    def fit_width(self) -> None:
+        """Give the toast its own width, which it has outside of dialogs."""
+        self.setFixedWidth(round(_TOAST_WIDTH_PX * current_appearance().scale))
+
     def fit_height(self) -> None:
         """Set the height that the texts need at the width of the toast."""
         layout = self.layout()
@@ -199,9 +204,16 @@ class ToastFrame(QFrame):
             self.setFixedHeight(layout.totalHeightForWidth(self.width()))
 
 
+class ToastHost(Protocol):
+    """A dialog, in which toasts stand while it is open."""
+
+    def show_toast(self, toast: ToastFrame) -> None:
+        """Put the toast into the dialog, beside its controls and not over them."""
+
+
 class Toasts(QObject):
     """The toasts (short messages) at the bottom right of a window. At most three are shown; a fourth replaces the
-    oldest.
+    oldest. While a dialog is open, the newest toast stands in the dialog instead, because the window is behind it.
     """
 
     def __init__(
@@ -217,20 +229,43 @@ class Toasts(QObject):
         super().__init__(window)
         self._window, self._find_lower_bars, self._seconds = window, find_lower_bars, seconds
         self._toasts: list[ToastFrame] = []
+        self._dialogs: list[ToastHost] = []
         window.installEventFilter(self)
 
     def show_toast(self, toast: ToastFrame) -> None:
         """Show a toast for the configured seconds, and announce it to screen readers."""
-        if len(self._toasts) == _MAX_TOASTS:
+        if len(self._toasts) == (1 if self._dialogs else _MAX_TOASTS):
             self._remove_toast(self._toasts[0])
-        toast.setParent(self._window)
         toast.closed.connect(self._remove_sender)
         if not toast.path:
             QTimer.singleShot(round(self._seconds * 1000), toast, toast.closed.emit)
         self._toasts.append(toast)
-        self.place_toasts()
-        toast.show()
+        self._put_in_place(toast)
         announce(toast, toast.accessibleName(), shape=toast.shape, tone=toast.tone, route=toast.route)
+
+    def _put_in_place(self, toast: ToastFrame) -> None:
+        if self._dialogs:
+            self._dialogs[-1].show_toast(toast)
+        else:
+            toast.setParent(self._window)
+            toast.fit_width()
+            self.place_toasts()
+        toast.show()
+
+    def add_dialog(self, dialog: "ToastHost") -> None:
+        """Show the newest toast in this dialog, and the next ones, until `remove_dialog`; remove the older ones."""
+        self._dialogs.append(dialog)
+        for toast in self._toasts[:-1]:
+            self._remove_toast(toast)
+        for toast in self._toasts:
+            self._put_in_place(toast)
+
+    def remove_dialog(self, dialog: "ToastHost") -> None:
+        """Show the toasts of a dialog that is being closed where they stand without it."""
+        if dialog in self._dialogs:
+            self._dialogs.remove(dialog)
+            for toast in self._toasts:
+                self._put_in_place(toast)
 
     @property
     def visible_toasts(self) -> tuple[ToastFrame, ...]:
@@ -251,6 +286,8 @@ class Toasts(QObject):
     @Slot()
     def place_toasts(self) -> None:
         """Place the toasts above the bars at the bottom of the window."""
+        if self._dialogs:
+            return
         tops = [bar.mapTo(self._window, QPoint(0, 0)).y() for bar in self._find_lower_bars() if bar.isVisible()]
         bottom = min([self._window.height(), *tops]) - 16
         for toast in reversed(self._toasts):
