@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from console.services.person_state import PersonState
     from console.services.reconciliation.run import ReconciliationService
     from console.services.refunds.limit_changes import LimitService
+    from console.services.registry.service import RegistryService
     from console.services.tasks.scheduler import Scheduler
     from console.store.database.engine import Transaction
     from console.store.database.sqlalchemy_names import Connection
@@ -135,6 +136,12 @@ class Console:
         from console.services.alerts.inbox import AlertService
 
         return AlertService(self._context, self.request_ids, self._complete_records)
+
+    @cached_property
+    def registry(self) -> "RegistryService":
+        from console.services.registry.service import RegistryService
+
+        return RegistryService(self._context, lambda *call: self.request_ids.act_once(*call))
 
     @cached_property
     def limits(self) -> "LimitService":

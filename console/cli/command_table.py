@@ -15,22 +15,24 @@ from console.cli.command import Command, ServiceCommand, parse_provider_id, pars
 from console.cli.evidence import SHOW_COMMAND, VerifyAudit
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import AnyRecord
-from console.cli.json_output.results import ExportResult
+from console.cli.json_output.results import ExportResult, PurchaseAnswer
 from console.cli.limits import LIMIT_COMMANDS
 from console.cli.output import AnswerWriter
 from console.cli.payments import PAYMENT_COMMANDS
 from console.cli.reconciliation import RECONCILE_COMMAND
+from console.cli.registry import REGISTRY_COMMANDS, show_advice
 from console.cli.servers import DemoCommand, SandboxCommand, WorkerCommand
 from console.cli.sign_in import ForgetCredentials, SignInCommand, SignOutCommand, WhoAmICommand
 from console.cli.text_output import results as cli_text
+from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.records import AuditEntry, CreditCheck, PurchaseRequest
+from console.domain.records import AuditEntry, PurchaseRequest
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.registry.service_results import ChangedCompanyPage
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
-    from console.domain.views.any_record import LookupResult, QueuePage, ResolveResult
+    from console.domain.views.any_record import QueuePage, ResolveResult
+    from console.domain.views.changed_companies import ChangedCompanyPage
     from console.services.monitoring.doctor import Health
 
 COMMANDS_WITH_EFFECTS = frozenset(
@@ -64,10 +66,6 @@ def is_long_running(args: Namespace) -> bool:
 # -- reading
 
 
-def _look_up_number(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult":
-    return console.lookup.find_records(args.number)
-
-
 def _read_queue(console: "Console", args: Namespace, _: AnswerWriter) -> "QueuePage | ChangedCompanyPage":
     if args.name == "companies":
         return console.alerts.read_company_queue(args.limit, args.after)
@@ -77,7 +75,8 @@ def _read_queue(console: "Console", args: Namespace, _: AnswerWriter) -> "QueueP
 # -- purchase and repair
 
 
-def _purchase_check(console: "Console", args: Namespace, writer: AnswerWriter) -> CreditCheck:
+def _purchase_check(console: "Console", args: Namespace, writer: AnswerWriter) -> PurchaseAnswer:
+    facts = show_advice(console, args.number, writer)
     request = PurchaseRequest(
         corporation_number=args.number,
         client_id=args.client,
@@ -86,7 +85,12 @@ def _purchase_check(console: "Console", args: Namespace, writer: AnswerWriter) -
         comment=args.comment,
         renew=args.renew,
     )
-    return console.credit_checks.purchase(request, writer.show_progress, request_id=args.request_id)
+    record = console.credit_checks.purchase(request, writer.show_progress, request_id=args.request_id)
+    return PurchaseAnswer(record, facts)
+
+
+def _purchase_lines(answer: PurchaseAnswer, translator: Translator) -> Lines:
+    return cli_text.purchase_lines(answer.record, translator)
 
 
 def _refetch_check(console: "Console", args: Namespace, writer: AnswerWriter) -> "RefetchResult":
@@ -196,10 +200,10 @@ class HealthCommand:
 
 
 COMMANDS: Mapping[str, Command] = {
-    "lookup": ServiceCommand(_look_up_number, cli_json.lookup_json, cli_text.lookup_lines),
+    **REGISTRY_COMMANDS,
     "queue": ServiceCommand(_read_queue, cli_json.queue_page_json, cli_text.queue_page_lines),
     "show": SHOW_COMMAND,
-    "purchase": ServiceCommand(_purchase_check, cli_json.record_json, cli_text.purchase_lines),
+    "purchase": ServiceCommand(_purchase_check, cli_json.purchase_json, _purchase_lines),
     "refetch": ServiceCommand(_refetch_check, cli_json.refetch_json, cli_text.refetch_lines),
     "probe": ServiceCommand(_probe_record, cli_json.record_json, cli_text.probe_lines),
     "resolve": ServiceCommand(_resolve_record, cli_json.resolution_json, cli_text.resolution_lines),

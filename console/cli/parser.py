@@ -98,7 +98,8 @@ def _refuse_unreadable(args: argparse.Namespace) -> None:
     A corporation number is not checked here, because its own check gives a more exact reason.
     """
     for name, value in vars(args).items():
-        if name != "number" and isinstance(value, str) and not _is_utf8(value):
+        texts = value if isinstance(value, list) else [value]
+        if name != "number" and not all(_is_utf8(text) for text in texts if isinstance(text, str)):
             raise usage_error(f"{name}: the text is not UTF-8")
 
 
@@ -265,6 +266,28 @@ def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None
     acknowledge.add_argument("--note", required=True, metavar="T")
 
 
+def _add_registry_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "registry", translate)
+    _add_changing_command(actions, "import", translate, "registry.import").add_argument(
+        "files", nargs="+", metavar="FILE"
+    )
+    _add_command(actions, "status", translate, "registry.status")
+    _add_find_options(_add_command(actions, "find", translate, "registry.find"), translate)
+    changes = _add_command(actions, "changes", translate, "registry.changes")
+    changes.add_argument("--since", required=True, metavar="D", help=translate("cli.help.day"))
+    changes.add_argument("--all", action="store_true", help=translate("cli.help.all_corporations"))
+
+
+def _add_find_command(commands: SubcommandGroup, translate: Translate) -> None:
+    _add_find_options(_add_command(commands, "find", translate, "registry.find"), translate)
+
+
+def _add_find_options(parser: _Parser, translate: Translate) -> None:
+    parser.add_argument("text", nargs="+", metavar="TEXT")
+    parser.add_argument("--prefecture", metavar="P", help=translate("cli.help.prefecture"))
+    parser.add_argument("--limit", type=_integer_parser(1, MAX_LIMIT), default=50, metavar="N")
+
+
 def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "limits", translate)
     _add_command(actions, "list", translate, "limits.list")
@@ -335,6 +358,8 @@ _COMMAND_BUILDERS = (
     (("reconcile",), _add_reconcile_command),
     (("refund",), _add_refund_commands),
     (("alerts",), _add_alert_commands),
+    (("registry",), _add_registry_commands),
+    (("find",), _add_find_command),
     (("limits",), _add_limit_commands),
     (("audit",), _add_audit_commands),
     (("sign-in", "sign-out", "whoami", "forget-credentials"), _add_sign_in_commands),

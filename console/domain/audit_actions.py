@@ -176,6 +176,9 @@ class AuditAction(StrEnum):
 
     LIVE_REFUSED = "live.refused"
 
+    REGISTRY_IMPORT = "registry.import"
+    REGISTRY_IMPORTED = "registry.imported"
+
     DATABASE_ADOPTED = "database.adopted"
     DATABASE_WENT_BACK = "database.went_back"
 

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a program without a registry doesn't import its values
+    from console.domain.registry.facts import RegistryEntry
 
 
 class CheckState(StrEnum):
@@ -131,6 +135,8 @@ class CreditCheck:
     """
     relations: "CheckRelations | None" = field(default=None, repr=False, compare=False)
     """The related facts that decide what the record's state means; None if they were not read."""
+    registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
+    """What the registry says about the record's corporation; None if it was not read, or if there is nothing."""
 
     @property
     def superseded(self) -> bool:

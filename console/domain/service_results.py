@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from console.domain.records import (
     CreditCheck,
@@ -14,6 +15,9 @@ from console.domain.records import (
     Person,
     TimelineEntry,
 )
+
+if TYPE_CHECKING:  # a program without a registry doesn't import its values
+    from console.domain.registry.facts import CorporationFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class OperationView:
     timeline: tuple[TimelineEntry, ...]
     evidence: tuple[EvidenceItem, ...]
     awaiting: str | None = None
+    corporation: "CorporationFacts | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,8 @@ class QueueCount:
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
     """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `live` are the live credit checks of the
-    corporation number; `running` is the process that buys one for this number now.
+    corporation number; `running` is the process that buys one for this number now. `corporation` is what the registry
+    says about the number; None without a registry.
     """
 
     corporation_number: str
@@ -113,6 +119,7 @@ class PurchasePlan:
     running: LeaseHolder | None
     renewal: bool
     read_at: datetime
+    corporation: "CorporationFacts | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Find records by a corporation number, by the first characters of a number or name, or by an id."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from console.store.operations import journal
 
 if TYPE_CHECKING:
     from console.domain.payments.records import Order, Payment, Refund
+    from console.domain.registry.facts import CorporationFacts
     from console.store.queues.table_queries import QueuedRecord
 
     RecordsCompleter = Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]]
@@ -59,6 +61,7 @@ class Lookup:
                 )
                 money = _find_money_records(conn, number.value) if reading.has_orders_or_payments else ((), (), ())
                 checks, *completed_money = self._complete_groups(conn, reading.credit_checks, *money)
+                facts = self._read_facts(conn, number.value)
         except ConsoleError as refusal:
             # The database refused the read; `require_right` raises a more precise error.
             if refusal.detail.get("reason") == NotAllowedReason.NO_GRANT:
@@ -66,7 +69,18 @@ class Lookup:
             raise
         if name is not None:
             require_reader(name, reading.person)
-        return LookupResult(number.value, checks, number.stripped_prefix, *completed_money)
+        orders, payments, refunds = (_with_entry(group, facts) for group in completed_money)
+        return LookupResult(
+            number.value, _with_entry(checks, facts), number.stripped_prefix, orders, payments, refunds, facts
+        )
+
+    def _read_facts(self, conn: Connection, number: str) -> "CorporationFacts | None":
+        """Return what the registry says about the number. Its modules are imported only if this desk has one."""
+        if self._context.open_registry() is None:
+            return None
+        from console.services.registry.facts import read_facts
+
+        return read_facts(self._context, conn, number)
 
     def _complete_groups(
         self, conn: Connection, checks: Sequence[CreditCheck], *money: "Sequence[QueuedRecord]"
@@ -82,6 +96,20 @@ class Lookup:
             return [tuple(group) for group in groups]
         completed = iter(self._complete_records(conn, [record for group in groups for record in group]))
         return [tuple(islice(completed, len(group))) for group in groups]
+
+    def find_corporation(self, text: str) -> "CorporationFacts | None":
+        """Return what the registry says about the corporation number in `text`; None without a registry, and if
+        `text` is not a corporation number. Raises not_allowed if a named person may not read.
+        """
+        if self._context.open_registry() is None:
+            return None
+        try:
+            number = parse_number(text, allow_dummies=self._context.settings.allows_test_numbers)
+        except InvalidCorporationNumber:
+            return None
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return self._read_facts(conn, number.value)
 
     def read_records(self, refs: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
         """Return the records of these kinds and ids, by kind and id, without those that don't exist. Raises
@@ -144,6 +172,12 @@ class Lookup:
                 ]
             )
             return self._complete_groups(conn, (), tuple(matches)[:limit])[1]
+
+
+def _with_entry(records: "tuple[Any, ...]", facts: "CorporationFacts | None") -> "tuple[Any, ...]":
+    """Return the records with the registry's corporation of their number, which all of them share."""
+    entry = None if facts is None else facts.entry
+    return records if entry is None else tuple(replace(record, registry_entry=entry) for record in records)
 
 
 def _find_money_records(

@@ -17,6 +17,7 @@ from console.services.recovery.queues import Queues
 from console.services.recovery.related_records import RelatedRecords
 from console.services.refunds.request import RefundRequests
 from console.services.refunds.view import RefundViews
+from console.services.registry.facts import complete_with_corporations
 from console.store.database.sqlalchemy_names import Connection
 from console.store.queues.table_queries import QueuedRecord
 
@@ -42,11 +43,12 @@ class RecordReaders:
 
     def complete_record(self, conn: Connection, record: R) -> R:
         """Return the record with its relations."""
-        return self._related_records.complete_records(conn, [record])[0]
+        return self.complete_records(conn, [record])[0]
 
     def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
-        """Return the records with their relations, in the same sequence."""
-        return self._related_records.complete_records(conn, records)
+        """Return the records with their relations and their corporations, in the same sequence."""
+        completed = self._related_records.complete_records(conn, records)
+        return complete_with_corporations(self._context, conn, completed)
 
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]

@@ -28,6 +28,8 @@ def header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
     key = "story.title_of" if timeline.kind in ("order", "payment") and "amount" in facts else "story.title"
     yield wording.translate(key, language, **{**facts, "kind": kind, "id": timeline.id})
     yield " / ".join(_state_texts(timeline, language))
+    if "official_name" in facts:
+        yield wording.translate("story.official_name", language, **facts)
     yield ""
 
 

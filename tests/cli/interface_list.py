@@ -14,15 +14,17 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from console.domain import errors
+from console.sandbox.registry import company_row, merge, rename, write_difference, write_whole
 from console.sandbox.server import Sandbox
 from tests.support.environment import isolate
 
 ROOT = Path(__file__).resolve().parents[2]
-NUMBER, OTHER = "1180301018771", "5010001192707"
+NUMBER, OTHER, MERGED = "1180301018771", "5010001192707", "7010001065142"
 _PREFIXES = {"CONSOLE_SECRET", "CONSOLE_RECEIVER"}
 _OPTION = re.compile(r"(?<![a-z-])--?[a-z][a-z-]*|\b[A-Z][A-Z_|]+\b|\{[^}]*\}")
 _VARIABLE = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
@@ -109,7 +111,7 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     from tests.cli.test_reconciliation import planted
 
     def say(*words: str, **env: str) -> tuple[str, dict[str, Any]]:
-        name = " ".join(words[: 2 if words[0] in {"refund", "payment", "alerts", "audit", "db"} else 1])
+        name = " ".join(words[: 2 if words[0] in {"refund", "payment", "alerts", "audit", "db", "registry"} else 1])
         return (f"{words[0]} {words[1]}" if words[0] == "show" else name), desk.json(*words, **env).answer
 
     yield say("purchase", NUMBER, "--client", "1", "--deal", "2", "--reason", "1")
@@ -166,11 +168,29 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     day = planted(desk, folder, sandbox)
     yield say("reconcile", "paypay", "--from", day, "--to", day, "--dry-run")
     yield say("reconcile", "paypay", "--from", day, "--to", day)
+    yield from _registry_day(say, folder)
     yield say("db", "check")
     yield say("db", "upgrade")
     yield say("db", "adopt", "--dry-run")
     yield say("doctor")
     yield say("nothing")
+
+
+def _registry_day(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The commands of a corporation registry, and what lookup and show have of it."""
+    row = company_row(NUMBER, "株式会社架空商事", furigana="カクウショウジ")
+    closed = merge(company_row(MERGED, "旧社名株式会社"), NUMBER, date(2026, 4, 1))
+    yield say("registry", "status")
+    yield say("registry", "import", str(write_whole(folder, date(2026, 10, 30), 0, 1, planted=(row, closed))))
+    changed = rename(row, "株式会社新架空商事", date(2026, 11, 2))
+    yield say("registry", "import", str(write_difference(folder, date(2026, 11, 2), 0, 1, changes=(changed,))))
+    yield say("registry", "import", str(folder / "diff_20261102.zip"))
+    yield say("registry", "import", str(folder / "case.zip"))
+    yield say("registry", "status")
+    yield say("registry", "changes", "--since", "2026-11-01")
+    yield say("lookup", NUMBER)
+    yield say("lookup", MERGED)
+    yield say("show", "credit-check", "1")
 
 
 def _walk(value: Any, path: str, into: dict[str, set[str]]) -> None:

@@ -16,7 +16,8 @@ OTHER = "5010001192707"
 def test_lookup_prints_four_lists(terminal: Terminal) -> None:
     """A number that we have nothing of is exit 0 with empty lists."""
     found = terminal.json("lookup", "T１１８０３０１０１８７７１").data
-    assert found == {"corporation_number": NUMBER, "credit_checks": [], "orders": [], "payments": [], "refunds": []}
+    nothing: dict[str, list[object]] = {"credit_checks": [], "orders": [], "payments": [], "refunds": []}
+    assert found == {"corporation_number": NUMBER, **nothing, "corporation": None}
 
 
 @pytest.mark.parametrize(

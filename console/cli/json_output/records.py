@@ -33,20 +33,20 @@ _FIELD_NAMES_BY_TYPE: Mapping[type, str] = {
     CreditCheck: """
         id corporation_number client_id state certainty work credit_check_id company_name result purchased_at
         expired_at pdf_file_path incomplete superseded_by operation_id version created_at changed_at state_since
-        sent_at error_code viewing_over duplicate_of""",
+        sent_at error_code viewing_over duplicate_of registry_name""",
     Order: """
         id merch_txn_id corporation_number state currency total_minor payment_ids version work payment_method
-        atom_token_id atom_txn_id created_at changed_at state_since""",
+        atom_token_id atom_txn_id created_at changed_at state_since registry_name""",
     Payment: """
         id order_id provider merchant_payment_id provider_payment_id corporation_number payer state certainty work
         currency captured_minor reserved_minor refunded_minor version asked_minor set_aside_minor left_minor url
         expires_at begun_at paid_at provider_state provider_minor provider_refunded_minor told_at error_code
-        operation_id created_at changed_at state_since""",
+        operation_id created_at changed_at state_since registry_name""",
     Refund: """
         id payment_id amount_minor currency state certainty work maker checkers provider_refund_key
         provider_refund_id version order_id reason ticket intended_repeat checkers_needed declined_because
         sends_after decide_by first_sent_at last_sent_at sent_count provider_state told_at error_code operation_id
-        created_at changed_at state_since""",
+        created_at changed_at state_since registry_name""",
     Operation: """
         id action subject state operator desk started_at ended_at corporation_number client_id outcome_class reason
         source""",
@@ -66,7 +66,17 @@ def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
     computed = {
         name: compute(value) for (record_type, name), compute in _COMPUTED_FIELDS.items() if record_type is kind
     }
+    if not isinstance(value, Operation):
+        computed["registry_name"] = _registry_name_json(value)
     return {"kind": KIND_BY_TYPE[kind], **attributes_json(value, names, translate, **computed)}
+
+
+def _registry_name_json(record: CreditCheck | Order | Payment | Refund) -> JsonObject | None:
+    """Return the official name of the record's corporation and the date of the registry; None if it was not read."""
+    entry = record.registry_entry
+    if entry is None:
+        return None
+    return {"name": entry.corporation.name, "registry_date": entry.registry_date.isoformat()}
 
 
 def attributes_json(value: object, names: Iterable[str], translate: Translate, **computed: object) -> JsonObject:

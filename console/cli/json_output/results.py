@@ -16,12 +16,13 @@ from console.cli.json_output.records import (
     record_json,
     work_json,
 )
-from console.domain.records import AuditEntry
+from console.domain.records import AuditEntry, CreditCheck
 
 if TYPE_CHECKING:
-    from console.domain.registry.service_results import ChangedCompanyItem, ChangedCompanyPage
+    from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
     from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
+    from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 
 __all__ = ["JsonObject", "Translate", "attributes_json", "fact_json", "instant_json", "record_json", "work_json"]
 
@@ -48,7 +49,31 @@ def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
         "orders": [record_json(item, translate) for item in result.orders],
         "payments": [record_json(item, translate) for item in result.payments],
         "refunds": [record_json(item, translate) for item in result.refunds],
+        "corporation": corporation_json(result.corporation),
     }
+
+
+def corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
+    """Return what the registry says about a number; None without a registry, or if it does not have the number."""
+    if facts is None:
+        return None
+    # imported here, because commands on a desk without a registry start faster without it
+    from console.cli.json_output import registry
+
+    return registry.corporation_json(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseAnswer:
+    """The value of the command `purchase`: the credit check, and what the registry said before the purchase."""
+
+    record: CreditCheck
+    corporation: "CorporationFacts | None"
+
+
+def purchase_json(answer: PurchaseAnswer, translate: Translate) -> JsonObject:
+    """Return the answer of the command `purchase` as JSON: the record, and what the registry says about it."""
+    return {**record_json(answer.record, translate), "corporation": corporation_json(answer.corporation)}
 
 
 def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:

@@ -11,6 +11,7 @@ from console.cli.json_output.records import (
     record_json,
     timeline_entry_json,
 )
+from console.cli.json_output.registry import corporation_json
 from console.domain.payments.service_results import OrderView, PaymentView, RefundView
 from console.domain.tasks.saga_progress import SagaView
 from console.domain.views.any_record import AnyView, CreditCheckView
@@ -26,6 +27,7 @@ def view_json(view: AnyView, translate: Translate) -> JsonObject:
         "timeline": [timeline_entry_json(entry, translate) for entry in view.timeline],
         "evidence": [evidence_item_json(item, translate) for item in view.evidence],
         "awaiting": None if isinstance(view, OrderView) else view.awaiting,
+        "corporation": corporation_json(view.corporation),
         **_kind_fields(view, translate),
     }
 

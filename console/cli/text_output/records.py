@@ -39,7 +39,7 @@ def _check_row(record: CreditCheck, translator: Translator) -> TableRow:
         translator(f"state.work.{record.work.state.value}"),
         record.result or wording.NO_VALUE,
         wording.format_instant(record.purchased_at, "day"),
-        record.company_name or wording.NO_VALUE,
+        _record_name(record, translator),
     )
 
 
@@ -97,10 +97,26 @@ _TABLE_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]]
 """For each kind of record: the columns of its table, and the function that returns the cells of a record."""
 
 
+def _registry_name(record: AnyRecord, translator: Translator) -> str:
+    """Return the official name of the record's corporation, marked as the registry's; empty if it was not read."""
+    entry = None if isinstance(record, Operation) else record.registry_entry
+    return "" if entry is None else translator("corporation.marked_name", name=entry.corporation.name)
+
+
 def _rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:
-    """Return the table rows of these records, which are all of one kind."""
+    """Return the table rows of these records, which are all of one kind. Orders, payments and refunds have the names
+    of the registry in a last cell, if there are any.
+    """
     _, row_of = _TABLE_BY_TYPE[type(records[0])]
-    return (row_of(record, translator) for record in records)
+    has_names = _has_name_column(records)
+    for record in records:
+        names = (_registry_name(record, translator) or wording.NO_VALUE,) if has_names else ()
+        yield (*row_of(record, translator), *names)
+
+
+def _has_name_column(records: Sequence[AnyRecord]) -> bool:
+    """True if the table of these records, all of one kind, needs a column for the names of the registry."""
+    return any(isinstance(record, Order | Payment | Refund) and record.registry_entry for record in records)
 
 
 def record_table(record: AnyRecord, translator: Translator) -> Lines:
@@ -113,6 +129,8 @@ def table_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> L
     if not records:
         return ()
     columns, _ = _TABLE_BY_TYPE[type(records[0])]
+    if _has_name_column(records):
+        columns += " corporation"
     return aligned_lines(
         ([translator(f"column.{column}") for column in columns.split()], *_rows_of_one_kind(records, translator))
     )
@@ -122,7 +140,17 @@ def list_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Li
     """Return one line per record. If all records are of one kind, the lines have the columns of that kind."""
     if len({type(record) for record in records}) == 1:
         return aligned_lines(_rows_of_one_kind(records, translator))
-    return aligned_lines(_any_kind_row(record, translator) for record in records)
+    has_names = any(not isinstance(record, Operation) and record.registry_entry for record in records)
+    names = ((_record_name(record, translator),) if has_names else () for record in records)
+    return aligned_lines(
+        (*_any_kind_row(record, translator), *name) for record, name in zip(records, names, strict=True)
+    )
+
+
+def _record_name(record: AnyRecord, translator: Translator) -> str:
+    """Return the name that the provider gave, or that of the registry, marked as such."""
+    name = record.company_name if isinstance(record, CreditCheck) else None
+    return name or _registry_name(record, translator) or wording.NO_VALUE
 
 
 def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:

@@ -20,9 +20,10 @@ from console.domain.records import AuditEntry, CreditCheck
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
-    from console.domain.registry.service_results import ChangedCompanyItem, ChangedCompanyPage
+    from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
     from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
+    from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 
 __all__ = ["record_table", "aligned_lines"]
 
@@ -81,14 +82,30 @@ def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str
         result.payments,
         result.refunds,
     )
-    if not any(record_lists):
-        yield translator("lookup.none")
-        return
-    yield translator("lookup.found", count=sum(map(len, record_lists)))
-    for needs_gap, records in zip((False, True, True, True), record_lists, strict=True):
-        if needs_gap and records:
-            yield ""
-        yield from table_of_one_kind(records, translator)
+    if any(record_lists):
+        yield translator("lookup.found", count=sum(map(len, record_lists)))
+        for needs_gap, records in zip((False, True, True, True), record_lists, strict=True):
+            if needs_gap and records:
+                yield ""
+            yield from table_of_one_kind(records, translator)
+    else:
+        is_registered = result.corporation is not None and result.corporation.corporation is not None
+        yield translator("corporation.no_records" if is_registered else "lookup.none")
+    yield from corporation_section(result.corporation, result.credit_checks, translator)
+
+
+def corporation_section(
+    facts: "CorporationFacts | None", records: Iterable[AnyRecord], translator: Translator
+) -> Lines:
+    """Return what the registry says about a number, and the names of our `records` that differ from the official one.
+    Without a registry, return a line that says what would be there.
+    """
+    if facts is None:
+        return ("", translator("corporation.absent"))
+    # imported here, because commands on a desk without a registry start faster without it
+    from console.cli.text_output.registry import facts_section
+
+    return facts_section(facts, records, translator)
 
 
 def queue_page_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator) -> Iterator[str]:
@@ -102,6 +119,7 @@ def queue_page_lines(page: "QueuePage | ChangedCompanyPage", translator: Transla
     for line, item in zip(_queue_lines(page, translator), items, strict=True):
         yield line
         yield from _explanation_lines(item, translator)
+    yield from _source_lines(page, translator)
     if page.next_cursor:
         yield translator("cli.queue.more", queue=page.queue, cursor=page.next_cursor)
 
@@ -113,6 +131,19 @@ def _queue_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator)
         return list_of_any_kind([item.record for item in page.items], translator)
     changes = (item.change for item in page.items)
     return aligned_lines((wording.format_number(change.number), change.after.name) for change in changes)
+
+
+def _source_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator) -> Lines:
+    """Return the source of the names that the registry has given to records of the page, if there are any."""
+    from console.domain.views.any_record import QueuePage
+
+    records = [item.record for item in page.items] if isinstance(page, QueuePage) else []
+    entry = next((record.registry_entry for record in records if record.registry_entry is not None), None)
+    if entry is None:
+        return ()
+    from console.cli.text_output.registry import source_line
+
+    return (source_line(entry.registry_date, translator),)
 
 
 def _explanation_lines(item: "QueueItem | ChangedCompanyItem", translator: Translator) -> Iterator[str]:

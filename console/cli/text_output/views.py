@@ -10,6 +10,7 @@ from console.cli.text_output.records import (
     section_lines,
     table_of_one_kind,
 )
+from console.cli.text_output.registry import facts_section
 from console.cli.text_output.translator import Translator
 from console.domain.payments.service_results import OrderView, PaymentView, RefundView
 from console.domain.records import EvidenceItem, TimelineEntry
@@ -27,6 +28,7 @@ def view_lines(view: AnyView, translator: Translator) -> Iterator[str]:
     yield from record_table(view.record, translator)
     yield ""
     yield from _explanation_lines(view.explanation, translator)
+    yield from facts_section(view.corporation, (view.record,), translator)
     yield from _kind_sections(view, translator)
     yield from section_lines("record.tab.timeline", _timeline_table(view.timeline, translator), translator)
     yield from section_lines("record.tab.evidence", _evidence_table(view.evidence), translator)

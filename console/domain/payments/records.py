@@ -3,9 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
+
+if TYPE_CHECKING:  # a program without a registry doesn't import its values
+    from console.domain.registry.facts import RegistryEntry
 
 SHOWN_PAYER_CHARACTERS = 4
 SHORTEST_SHOWN_PAYER_CHARACTERS = 8
@@ -56,6 +60,8 @@ class Order:
     """The instant at which the state last changed; None if nobody knows it."""
     relations: "OrderRelations | None" = field(default=None, repr=False, compare=False)
     """The related records that decide what the order's state means; None if they were not read."""
+    registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
+    """What the registry says about the record's corporation; None if it was not read, or if there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,8 @@ class Payment:
     """The final state (expired or failed) that the payment had before it was paid late; None if it wasn't late."""
     relations: "PaymentRelations | None" = field(default=None, repr=False, compare=False)
     """The related records that decide what the payment's state means; None if they were not read."""
+    registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
+    """What the registry says about the record's corporation; None if it was not read, or if there is nothing."""
 
     @property
     def refundable_minor(self) -> int:
@@ -166,6 +174,8 @@ class Refund:
     """The instant at which state or certainty last changed; None if nobody knows it."""
     relations: "RefundRelations | None" = field(default=None, repr=False, compare=False)
     """The related facts that decide what the refund's state means; None if they were not read."""
+    registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
+    """What the registry says about the record's corporation; None if it was not read, or if there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)

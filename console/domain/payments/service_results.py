@@ -5,6 +5,7 @@ screen shows.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from console.domain.error_reasons import RefundRule
 from console.domain.payments.provider_messages import StartedPayment
@@ -14,6 +15,9 @@ from console.domain.service_results import AllowedAction, Explanation
 from console.domain.tasks.records import AlertItem, Note, Take
 from console.domain.tasks.saga_progress import SagaView
 from console.domain.timeline import EMPTY_TIMELINE_PAGE, TimelinePage
+
+if TYPE_CHECKING:  # a program without a registry doesn't import its values
+    from console.domain.registry.facts import CorporationFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class PaymentView:
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
+    corporation: "CorporationFacts | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class OrderView:
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     sagas: tuple[SagaView, ...] = ()
     alert: AlertItem | None = None
+    corporation: "CorporationFacts | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,7 @@ class RefundView:
     notes: tuple[Note, ...] = ()
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     payment_sides: tuple[ComparedSide, ...] = ()
+    corporation: "CorporationFacts | None" = None
 
 
 @dataclass(frozen=True, slots=True)

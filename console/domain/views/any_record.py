@@ -9,6 +9,7 @@ from console.domain.records import CreditCheck, Document, EvidenceItem, LeaseHol
 if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund
     from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+    from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import AllowedAction, Explanation, NextStep, OperationView
     from console.domain.tasks.records import Note, Take
 
@@ -29,6 +30,7 @@ class CreditCheckView:
     history: tuple[CreditCheck, ...] = ()
     taken: "Take | None" = None
     notes: "tuple[Note, ...]" = ()
+    corporation: "CorporationFacts | None" = None
 
 
 AnyView: TypeAlias = "CreditCheckView | OperationView | OrderView | PaymentView | RefundView"
@@ -38,7 +40,7 @@ AnyView: TypeAlias = "CreditCheckView | OperationView | OrderView | PaymentView 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
     """All records of one corporation number, newest first. `stripped_prefix` is True if the number was typed with a T
-    (invoice registration number).
+    (invoice registration number). `corporation` is what the registry says about the number; None without a registry.
     """
 
     corporation_number: str
@@ -47,6 +49,7 @@ class LookupResult:
     orders: "tuple[Order, ...]" = ()
     payments: "tuple[Payment, ...]" = ()
     refunds: "tuple[Refund, ...]" = ()
+    corporation: "CorporationFacts | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
-from console.domain.registry.service_results import ChangedCompanyItem, ChangedCompanyPage
 from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND, QUEUE_NAME, number_of_subject
 from console.domain.tasks.records import Alert, AlertItem
+from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.database_rollback import RollbackFinding

@@ -17,12 +17,15 @@ from console.domain.bulk.records import (
     outcome_of,
 )
 from console.domain.calendar_days import instant_text
+from console.domain.records import CreditCheck
+from console.domain.registry.facts import LICENCE, PUBLISHER
 from console.domain.tasks.records import BulkRow, BulkRun
 from console.services import csv_export
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import Eligibility
 from console.services.bulk.execute import KIND, lease_name, require_run
 from console.services.process.context import ServiceContext
+from console.services.registry.facts import complete_with_corporations
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.records import any_record
@@ -32,6 +35,7 @@ ROWS_PER_PAGE = 200
 _MOST_FINISHED_RUNS = 20
 """Number of finished runs that are listed below the unfinished ones."""
 _CSV_HEADINGS = ("position", "kind", "id", "result", "reason", "at")
+_NAME_HEADINGS = ("company_name", "name_source")
 
 
 class BulkRunViews:
@@ -107,7 +111,12 @@ class BulkRunViews:
         rows = self.list_rows(run_id, result_filter, after_position, limit)
         with self._context.database.read() as conn:
             lapsed = journal.lapsed_by_kind(conn)
-            return tuple(BulkLine(row, any_record.find(conn, row.kind, row.subject_id, lapsed)) for row in rows)
+            found = [any_record.find(conn, row.kind, row.subject_id, lapsed) for row in rows]
+            stored = [record for record in found if record is not None]
+            named = iter(complete_with_corporations(self._context, conn, stored))
+        return tuple(
+            BulkLine(row, None if record is None else next(named)) for row, record in zip(rows, found, strict=True)
+        )
 
     def dry_run(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
         """Return the forecast of each row without a result, with totals. Calls no provider and writes nothing.
@@ -152,14 +161,30 @@ class BulkRunViews:
             self._context.operator or "",
             instant_text(self._context.now()),
         )
-        rows = csv_export.write_csv(
-            path, [title, _CSV_HEADINGS], map(_make_cells, self._iterate_rows(run_id, result_filter))
-        )
+        rows = self._write_csv(path, title, run_id, result_filter)
         facts = {"n": rows, "only": result_filter}
         self._context.write(
             lambda tx: self._context.record_audit(tx, AuditAction.BULK_EXPORTED, run_id, facts, kind=KIND)
         )
         return rows
+
+    def _write_csv(self, path: Path, title: tuple[str, ...], run_id: int, result_filter: str | None) -> int:
+        """Write the CSV file. With a registry each row also has the name of its company, and whether the provider or
+        the registry gave it; the first line then also names the registry's date, publisher and licence.
+        """
+        reader = self._context.open_registry()
+        if reader is None:
+            cells = map(_make_cells, self._iterate_rows(run_id, result_filter))
+            return csv_export.write_csv(path, [title, _CSV_HEADINGS], cells)
+        source = (f"{PUBLISHER} {reader.registry_date.isoformat()}", LICENCE)
+        named_cells = map(_make_named_cells, self._iterate_lines(run_id, result_filter))
+        return csv_export.write_csv(path, [(*title, *source), (*_CSV_HEADINGS, *_NAME_HEADINGS)], named_cells)
+
+    def _iterate_lines(self, run_id: int, result_filter: str | None) -> Iterator[BulkLine]:
+        page: Sequence[BulkLine] = self.list_lines(run_id, result_filter)
+        while page:
+            yield from page
+            page = self.list_lines(run_id, result_filter, page[-1].row.position)
 
     def _iterate_rows(self, run_id: int, result_filter: str | None) -> Iterator[BulkRow]:
         page: Sequence[BulkRow] = self.list_rows(run_id, result_filter, 0, ROWS_PER_PAGE)
@@ -183,3 +208,14 @@ def _make_cells(row: BulkRow) -> tuple[str, ...]:
         row.reason or "",
         at,
     )
+
+
+def _make_named_cells(line: BulkLine) -> tuple[str, ...]:
+    record = line.record
+    given_name = record.company_name if isinstance(record, CreditCheck) else None
+    entry = None if record is None else record.registry_entry
+    if given_name:
+        return (*_make_cells(line.row), given_name, "provider")
+    if entry is not None and entry.corporation.name:
+        return (*_make_cells(line.row), entry.corporation.name, "registry")
+    return (*_make_cells(line.row), "", "")

@@ -29,6 +29,7 @@ from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import ClaimedOperation, OutcomeUnrecorded, Subject, find_error_code
 from console.services.lookup import Lookup
 from console.services.process.context import ServiceContext
+from console.services.registry.facts import read_facts
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -80,6 +81,7 @@ class CreditChecks:
             purchase_leases = [
                 holder for holder in leases.holders(conn) if holder.name.startswith("alarmbox_credit_check_")
             ]
+            facts = read_facts(context, conn, value)
         live_records = tuple(record for record in records if record.live)
         past_records = [record for record in records if not record.live]
         renewable_records = [
@@ -95,6 +97,7 @@ class CreditChecks:
             running=purchase_leases[0] if purchase_leases else None,
             renewal=bool(renewable_records),
             read_at=context.now(),
+            corporation=facts,
         )
 
     def purchase(self, request: PurchaseRequest, progress: Progress | None = None) -> CreditCheck:

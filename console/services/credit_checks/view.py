@@ -24,6 +24,7 @@ from console.services.audit.read_log import ReadLog
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.refetch import lease_name
 from console.services.process.context import ServiceContext
+from console.services.registry.facts import read_facts
 from console.store.audit import trail as audit
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
@@ -72,6 +73,7 @@ class CreditCheckViews:
                 awaiting="second_person" if relations.awaits_second_person else None,
                 last_answer_at=_last_answer_at(answers),
                 history=credit_checks.by_number(conn, record.corporation_number),
+                corporation=read_facts(context, conn, record.corporation_number),
                 **read_annotations(context, conn, KIND, record_id),
             )
         self._reads.record_opening(AuditAction.CREDIT_CHECK_OPENED, KIND, record_id)

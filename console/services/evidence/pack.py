@@ -20,6 +20,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import AUDITOR
 from console.domain.reason import ForeignText
 from console.domain.records import Document, EvidenceItem, Person
+from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 from console.domain.timeline import EARLIEST_INSTANT, Event, TimelinePage
 from console.services.audit import refusals
 from console.services.evidence import pack_text
@@ -34,6 +35,7 @@ from console.services.evidence.timeline import (
     walk_events,
 )
 from console.services.process.context import ServiceContext
+from console.services.registry.facts import read_facts_of_record
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import events as payment_events
@@ -130,12 +132,13 @@ class _PackDraft:
         self._plain_values = pack_text.PlainValues(related.payer_names)
         self._omitted_files: list[dict[str, object]] = []
         record = related.record
+        self._registry_facts = read_facts_of_record(context, conn, record)
         self._timeline = TimelinePage(
             kind_of(record),
             str(record.id),
             (),
             None,
-            make_head_facts(related),
+            {**make_head_facts(related), **_make_name_facts(self._registry_facts)},
             related.payer_names,
             related.names,
         )
@@ -153,6 +156,9 @@ class _PackDraft:
             pack.add_part("audit.json", proof.iterate_chunks())
             self._add_documents(pack)
             pack.add_part(_json_file_name("record"), [encode_json(self._make_records())])
+            if self._registry_facts is not None:
+                content = self._plain_values.make_registry_fields(self._registry_facts)
+                pack.add_part(_json_file_name("registry"), [encode_json(content)])
             for language, text in (("en", en), ("ja", ja)):
                 pack.add_part(_text_file_name("timeline", language), _iterate_chunks(text))
             pack.add_part(_json_file_name("timeline"), _iterate_chunks(event_lines))
@@ -256,6 +262,18 @@ class _PackDraft:
 
     def _leave_out(self, name: str, size: int, reason: str, sha256: str | None) -> None:
         self._omitted_files.append({"name": name, "bytes": size, "reason": reason, "sha256": sha256})
+
+
+def _make_name_facts(facts: CorporationFacts | None) -> dict[str, object]:
+    """Return the facts of the official name for the head of the timelines; none if the registry has no name."""
+    if facts is None or facts.corporation is None or not facts.corporation.name:
+        return {}
+    return {
+        "official_name": facts.corporation.name,
+        "registry_date": facts.registry_date.isoformat(),
+        "publisher": PUBLISHER,
+        "licence": LICENCE,
+    }
 
 
 def _json_file_name(name: str) -> str:

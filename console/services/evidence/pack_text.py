@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Protocol
 
 from console.domain.calendar_days import instant_text
+from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 from console.domain.timeline import Event, TimelinePage, mask_text
 
-_EXCLUDED_FIELDS = frozenset(("handle",))
-"""Fields that are left out of a pack, because only the payer may use their values."""
+_EXCLUDED_FIELDS = frozenset(("handle", "registry_entry"))
+"""Fields that are left out of a pack: only the payer may use a handle, and the registry has a file of its own."""
 _VERIFICATION_TEXT = """\
 この証跡一式の確かめ方 / How to verify this evidence pack
 
@@ -39,6 +40,10 @@ class PlainValues:
         names = (field.name for field in fields(value) if field.name not in _EXCLUDED_FIELDS)
         return {name: self.make_plain_value(getattr(value, name)) for name in names}
 
+    def make_registry_fields(self, facts: CorporationFacts) -> dict[str, object]:
+        """Return what the registry says about the record's corporation, with its date, publisher and licence."""
+        return {"source": PUBLISHER, "licence": LICENCE, **self.make_record_fields(facts)}
+
     def make_event_fields(self, event: Event) -> dict[str, object]:
         """Return the fields of an event of a timeline in the types of JSON."""
         return {
@@ -57,6 +62,8 @@ class PlainValues:
                 return value
             case datetime():
                 return instant_text(value)
+            case date():
+                return value.isoformat()
             case Enum():
                 return self.make_plain_value(value.value)
             case Mapping():

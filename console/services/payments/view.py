@@ -25,6 +25,7 @@ from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.probe import lease_name
 from console.services.process.context import ServiceContext
+from console.services.registry.facts import read_facts_of_record
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
@@ -91,6 +92,7 @@ class PaymentViews:
                 actions=self._read_actions(conn, KIND, payment_id, person, _ACTIONS),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
+                corporation=read_facts_of_record(context, conn, record),
                 **read_annotations(context, conn, KIND, payment_id),
             )
         self._reads.record_opening(AuditAction.PAYMENT_OPENED, KIND, payment_id)
@@ -120,6 +122,7 @@ class PaymentViews:
                 newest_events=read_newest_events(context, conn, orders.KIND, order_id),
                 evidence=evidence.of_subject(conn, orders.KIND, order_id),
                 sagas=order_sagas,
+                corporation=read_facts_of_record(context, conn, record),
                 **read_annotations(context, conn, orders.KIND, order_id),
             )
         self._reads.record_opening(AuditAction.ORDER_OPENED, orders.KIND, order_id)

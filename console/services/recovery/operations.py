@@ -24,6 +24,7 @@ from console.services.guarded.second_person import PersonDecision, decide
 from console.services.payments.spooled_payments import SpooledPayments
 from console.services.process.context import ServiceContext
 from console.services.refunds.spooled_refunds import SpooledRefunds
+from console.services.registry.facts import read_facts_of_record
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -84,8 +85,9 @@ class Operations:
             history = read_timeline(conn, KIND, operation_id)
             history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
             proposal = approvals.open_proposal(conn, KIND, operation_id)
+            facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain(operation, record)
-        return OperationView(operation, explanation, history, answers, "second_person" if proposal else None)
+        return OperationView(operation, explanation, history, answers, "second_person" if proposal else None, facts)
 
     def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:
         """Ask the provider about the record of the operation. If only a spool has the operation, and the provider

@@ -29,6 +29,7 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.lease import lease_name
 from console.services.refunds.request import make_seen_facts
 from console.services.refunds.rules import RefundFacts
+from console.services.registry.facts import read_facts_of_record
 from console.store.database.instants import current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
@@ -128,6 +129,7 @@ class RefundViews:
             ),
             holder=holder,
             awaiting="second_person" if relations.awaits_second_person else None,
+            corporation=read_facts_of_record(context, conn, refund),
             **read_annotations(context, conn, KIND, refund_id),
         )
 

@@ -1,4 +1,4 @@
-"""Results of services about the corporation registry: the queue of changed corporations."""
+"""Results of services: the queue of changed corporations."""
 
 from dataclasses import dataclass
 from datetime import datetime

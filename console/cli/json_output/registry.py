@@ -1,0 +1,114 @@
+"""Build the JSON objects of corporations: the facts beside a number, and the answers of the commands `registry …`.
+Other programs depend on the names and types of the fields.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+
+from console.cli.json_output.records import JsonObject, Translate
+from console.domain.registry.corporations import (
+    Closure,
+    Corporation,
+    CorporationChange,
+    ImportedFile,
+    RegistryMatch,
+    RegistryMatches,
+    RegistryStatus,
+)
+from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
+
+SOURCE = {"source": PUBLISHER, "licence": LICENCE}
+
+
+def corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
+    """Return what the registry says about a number; None without a registry, or if it does not have the number.
+    `successors` are the corporations into which it was merged, the nearest first.
+    """
+    if facts is None or facts.corporation is None:
+        return None
+    return {
+        **_published_fields(facts.corporation),
+        "registry_date": facts.registry_date.isoformat(),
+        "assigned_on": facts.corporation.assigned_on.isoformat(),
+        "successors": [match_json(match) for match in facts.successors],
+        "predecessors": [match_json(match) for match in facts.predecessors],
+        **SOURCE,
+    }
+
+
+def match_json(match: RegistryMatch) -> JsonObject:
+    """Return a corporation that a search or a merger has found. `ours` is true if there are records of it here."""
+    return {
+        "corporation_number": match.corporation.number,
+        **_published_fields(match.corporation),
+        "ours": match.is_ours,
+        "open_records": match.has_open_records,
+    }
+
+
+def matches_json(matches: RegistryMatches, _: Translate) -> JsonObject:
+    """Return the answer of the command `registry find` as JSON. `registry_date` is null without a registry."""
+    items = [match_json(match) for match in matches.items]
+    return {"items": items, "registry_date": _day_json(matches.registry_date), **SOURCE}
+
+
+def status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
+    """Return the answer of the commands `registry status` and `registry import` as JSON. Without a registry the date
+    is null and there are no rows and files.
+    """
+    if status is None:
+        return {"registry_date": None, "rows": 0, "files": [], "cycles": [], **SOURCE}
+    return {
+        "registry_date": status.registry_date.isoformat(),
+        "rows": status.rows,
+        "files": [_file_json(file) for file in status.files],
+        "cycles": [list(cycle) for cycle in status.cycles],
+        **SOURCE,
+    }
+
+
+def changes_json(changes: Iterable[CorporationChange]) -> list[JsonObject]:
+    """Return what difference files have changed, each corporation and day as an object."""
+    return [
+        {
+            "corporation_number": change.number,
+            "day": change.day.isoformat(),
+            "facts": sorted(fact.value for fact in change.facts),
+            "before": None if change.before is None else _published_fields(change.before),
+            "after": None if change.after is None else _published_fields(change.after),
+        }
+        for change in changes
+    ]
+
+
+def _published_fields(corporation: Corporation) -> JsonObject:
+    """Return the fields of a corporation that every answer has. `kind` and `cause` are the publisher's codes."""
+    return {
+        "name": corporation.name,
+        "furigana": corporation.furigana,
+        "address": corporation.address,
+        "kind": corporation.kind.value,
+        "closed": _closure_json(corporation.closure),
+        "successor": corporation.successor,
+        "english_name": corporation.english_name,
+        "post_code": corporation.post_code,
+        "name_is_image": bool(corporation.name_image_id),
+    }
+
+
+def _closure_json(closure: Closure | None) -> JsonObject | None:
+    return None if closure is None else {"date": closure.day.isoformat(), "cause": closure.cause.value}
+
+
+def _file_json(file: ImportedFile) -> JsonObject:
+    return {
+        "name": file.name,
+        "sha256": file.sha256,
+        "day": file.day.isoformat(),
+        "kind": "difference" if file.is_difference else "whole",
+        "rows": file.rows,
+    }
+
+
+def _day_json(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

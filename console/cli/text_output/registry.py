@@ -1,0 +1,217 @@
+"""Corporations as text: the facts beside a number, the answers of the commands `registry …`, and the source of all
+this.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from console.cli.json_output.records import AnyRecord
+from console.cli.text_output.records import TableRow, aligned_lines, section_lines
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.records import CreditCheck
+from console.domain.registry.corporations import (
+    ChangedFact,
+    Corporation,
+    CorporationChange,
+    RegistryMatch,
+    RegistryMatches,
+    RegistryStatus,
+)
+from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts, find_other_names
+from console.wording import catalogue as wording
+
+
+def source_line(registry_date: date, translator: Translator) -> str:
+    """Return the line that names the date, the publisher and the licence of the registry."""
+    return translator("corporation.source", day=registry_date.isoformat(), publisher=PUBLISHER, licence=LICENCE)
+
+
+# -- the facts beside a number
+
+
+def facts_section(
+    facts: CorporationFacts | None, records: Iterable[AnyRecord], translator: Translator
+) -> Iterator[str]:
+    """Yield what the registry says about a number, with its source. `records` are our records of the number; their
+    names that differ from the official one are listed. Nothing without a registry.
+    """
+    if facts is not None:
+        yield from section_lines("corporation.section", _facts_lines(facts, records, translator), translator)
+
+
+def _facts_lines(facts: CorporationFacts, records: Iterable[AnyRecord], translator: Translator) -> Iterator[str]:
+    if facts.corporation is None:
+        yield translator("corporation.unknown_number", day=facts.registry_date.isoformat())
+    else:
+        names = [record.company_name for record in records if isinstance(record, CreditCheck)]
+        yield from aligned_lines(_fact_rows(facts, facts.corporation, names, translator))
+    yield source_line(facts.registry_date, translator)
+
+
+def _fact_rows(
+    facts: CorporationFacts, corporation: Corporation, names: Iterable[str | None], translator: Translator
+) -> Iterator[TableRow]:
+    def row(label: str, value: str) -> TableRow:
+        return (translator(f"corporation.label.{label}"), value or wording.NO_VALUE)
+
+    yield row("name", official_name(corporation, translator))
+    for name in find_other_names(names, corporation):
+        yield row("other_name", name)
+    yield row("furigana", corporation.furigana)
+    yield row("kind", translator(f"corporation.kind.{corporation.kind.value}"))
+    yield row("address", _address_text(corporation, translator))
+    yield row("assigned", corporation.assigned_on.isoformat())
+    if corporation.closure is not None:
+        closed_on, cause = corporation.closure.day.isoformat(), corporation.closure.cause.value
+        yield row("closed", translator("corporation.closed_on", day=closed_on, cause=cause))
+    for match in facts.successors:
+        yield row("successor", _related_text(match, translator))
+    if corporation.successor is not None and not facts.successors:
+        yield row("successor", wording.format_number(corporation.successor))
+    for match in facts.predecessors:
+        yield row("predecessor", _related_text(match, translator))
+
+
+def official_name(corporation: Corporation, translator: Translator) -> str:
+    """Return the name; a sentence if the publisher has it only as an image."""
+    return corporation.name or translator("corporation.name_is_image")
+
+
+def _address_text(corporation: Corporation, translator: Translator) -> str:
+    """Return the postcode and the address; a note if the publisher has a part of it only as an image."""
+    code = corporation.post_code
+    parts = (f"〒{code[:3]}-{code[3:]}" if code else "", corporation.address)
+    note = translator("corporation.address_is_image") if corporation.address_image_id else ""
+    return " ".join(part for part in (*parts, note) if part)
+
+
+def _closure_text(corporation: Corporation, translator: Translator) -> str:
+    if corporation.closure is None:
+        return ""
+    cause = corporation.closure.cause.value
+    return translator("corporation.closed", day=corporation.closure.day.isoformat(), cause=cause)
+
+
+def _related_text(match: RegistryMatch, translator: Translator) -> str:
+    """Return a successor or predecessor in one text: number, name, whether it is closed and whether we have records
+    of it.
+    """
+    corporation = match.corporation
+    name = official_name(corporation, translator)
+    number = wording.format_number(corporation.number)
+    parts = (number, name, _closure_text(corporation, translator), _ours_text(match, translator))
+    return " · ".join(part for part in parts if part)
+
+
+def _ours_text(match: RegistryMatch, translator: Translator) -> str:
+    if not match.is_ours:
+        return ""
+    return translator("corporation.ours_open" if match.has_open_records else "corporation.ours")
+
+
+def advice_lines(facts: CorporationFacts | None, translator: Translator) -> Iterator[str]:
+    """Yield what a buyer should know before a purchase: that the company was closed, or merged into another one."""
+    if facts is None or facts.corporation is None or facts.corporation.closure is None:
+        return
+    name, day = official_name(facts.corporation, translator), facts.corporation.closure.day.isoformat()
+    successor = facts.offered_successor
+    if successor is None:
+        cause = facts.corporation.closure.cause.value
+        yield translator("corporation.advice.closed", name=name, day=day, cause=cause)
+    else:
+        successor_name = official_name(successor, translator)
+        yield translator(
+            "corporation.advice.merged", name=name, day=day, successor=successor_name, number=successor.number
+        )
+    yield source_line(facts.registry_date, translator)
+
+
+# -- commands
+
+
+def matches_lines(matches: RegistryMatches, translator: Translator) -> Iterator[str]:
+    """Yield the answer of the command `registry find` as text: one line per corporation, and the source."""
+    if matches.registry_date is None:
+        yield translator("corporation.absent")
+        return
+    if matches.items:
+        yield translator("corporation.found", n=len(matches.items))
+        yield from aligned_lines(_match_row(match, translator) for match in matches.items)
+    else:
+        yield translator("corporation.none_found")
+    yield source_line(matches.registry_date, translator)
+
+
+def _match_row(match: RegistryMatch, translator: Translator) -> TableRow:
+    corporation = match.corporation
+    return (
+        wording.format_number(corporation.number),
+        official_name(corporation, translator),
+        corporation.furigana or wording.NO_VALUE,
+        corporation.address or wording.NO_VALUE,
+        _closure_text(corporation, translator),
+        _ours_text(match, translator),
+    )
+
+
+def status_lines(status: RegistryStatus | None, translator: Translator) -> Iterator[str]:
+    """Yield the answer of the commands `registry status` and `registry import` as text: the date, the number of
+    corporations, the imported files, and circles of mergers.
+    """
+    if status is None:
+        yield translator("corporation.absent")
+        return
+    yield translator("corporation.status", day=status.registry_date.isoformat(), n=status.rows)
+    yield from aligned_lines(
+        (
+            translator("corporation.file.difference" if file.is_difference else "corporation.file.whole"),
+            file.day.isoformat(),
+            file.name,
+            wording.format_count(file.rows),
+            file.sha256,
+        )
+        for file in status.files
+    )
+    if status.cycles:
+        yield translator("corporation.cycles", n=len(status.cycles))
+        yield from ("  " + " → ".join((*cycle, cycle[0])) for cycle in status.cycles if cycle)
+    yield source_line(status.registry_date, translator)
+
+
+def changes_lines(changes: Iterable[CorporationChange], translator: Translator) -> Lines:
+    """Return what difference files have changed as lines: day, number, name, and each fact before and after."""
+    return aligned_lines(_change_row(change, translator) for change in changes)
+
+
+def _change_row(change: CorporationChange, translator: Translator) -> TableRow:
+    corporation = change.after or change.before
+    name = wording.NO_VALUE if corporation is None else official_name(corporation, translator)
+    facts = (_fact_text(fact, change, translator) for fact in sorted(change.facts))
+    return (
+        change.day.isoformat(),
+        wording.format_number(change.number),
+        name,
+        translator("list.separator").join(facts),
+    )
+
+
+def _fact_text(fact: ChangedFact, change: CorporationChange, translator: Translator) -> str:
+    """Return a changed fact with its values before and after the change, where it has values."""
+    word = translator(f"corporation.changed.{fact.value}")
+    before, after = (_fact_value(fact, corporation, translator) for corporation in (change.before, change.after))
+    return f"{word}: {before} → {after}" if before or after else word
+
+
+def _fact_value(fact: ChangedFact, corporation: Corporation | None, translator: Translator) -> str:
+    if corporation is None:
+        return ""
+    match fact:
+        case ChangedFact.NAME:
+            return official_name(corporation, translator)
+        case ChangedFact.ADDRESS:
+            return _address_text(corporation, translator) or wording.NO_VALUE
+        case ChangedFact.CLOSED:
+            return _closure_text(corporation, translator) or wording.NO_VALUE
+        case ChangedFact.SUCCESSOR:
+            return wording.format_number(corporation.successor or wording.NO_VALUE)
+    return ""

@@ -1,0 +1,1 @@
+"""The corporation registry: search, facts about a number, names for records, imports."""

@@ -1,0 +1,62 @@
+"""Find the corporation numbers of a page of records, with at most one query for payments and one for orders."""
+
+from collections.abc import Mapping, Sequence
+
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.records import CreditCheck
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import orders, payments
+from console.store.queues.table_queries import QueuedRecord
+
+RecordKey = tuple[type, int]
+
+
+def find_numbers(conn: Connection, records: Sequence[QueuedRecord]) -> dict[RecordKey, str]:
+    """Return the corporation number of each record that has one, by type and id. A payment without a number has that
+    of its order, a refund that of its payment.
+    """
+    payment_of = _find_payments(conn, records)
+    order_of = _find_orders(conn, [*records, *payment_of.values()])
+    numbers = {(type(record), record.id): _number_of(record, payment_of, order_of) for record in records}
+    return {key: number for key, number in numbers.items() if number is not None}
+
+
+def _number_of(record: QueuedRecord, payment_of: Mapping[int, Payment], order_of: Mapping[int, Order]) -> str | None:
+    match record:
+        case CreditCheck() | Order():
+            return record.corporation_number
+        case Refund():
+            payment = payment_of.get(record.payment_id)
+            return None if payment is None else _number_of(payment, payment_of, order_of)
+    order = None if record.order_id is None else order_of.get(record.order_id)
+    return record.corporation_number or (order.corporation_number if order is not None else None)
+
+
+def _find_payments(conn: Connection, records: Sequence[QueuedRecord]) -> dict[int, Payment]:
+    """Return the payments of the refunds by id; those that the refunds' relations don't have are read."""
+    refunds = [record for record in records if isinstance(record, Refund)]
+    known = {
+        refund.payment_id: refund.relations.payment
+        for refund in refunds
+        if refund.relations is not None and refund.relations.payment is not None
+    }
+    missing = {refund.payment_id for refund in refunds} - known.keys()
+    if missing:
+        known |= {payment.id: payment for payment in payments.by_ids(conn, missing, frozenset())}
+    return known
+
+
+def _find_orders(conn: Connection, records: Sequence[QueuedRecord]) -> dict[int, Order]:
+    """Return the orders of the payments without a number of their own, by id."""
+    without_number = [
+        record for record in records if isinstance(record, Payment) and record.corporation_number is None
+    ]
+    known = {
+        payment.relations.order.id: payment.relations.order
+        for payment in without_number
+        if payment.relations is not None and payment.relations.order is not None
+    }
+    missing = {payment.order_id for payment in without_number if payment.order_id is not None} - known.keys()
+    if missing:
+        known |= {order.id: order for order in orders.by_ids(conn, missing)}
+    return known

@@ -1,0 +1,154 @@
+"""The service `console.registry`: corporations by name and number, what changed about them, and imports."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+from console.domain.audit_actions import AuditAction
+from console.domain.registry.corporations import (
+    Corporation,
+    CorporationChange,
+    ImportProgress,
+    RegistryMatch,
+    RegistryMatches,
+    RegistryStatus,
+)
+from console.domain.registry.facts import CorporationFacts
+from console.services.audit import refusals
+from console.services.process.context import ServiceContext
+from console.services.registry.facts import make_matches, read_facts
+from console.store.registry import our_records
+from console.store.registry.import_files import import_registry_files
+
+MOST_MATCHES = 1_000
+_CANDIDATES = 200
+"""Number of corporations among which those with records of ours are looked for, so that they can come first."""
+KIND = "registry"
+ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], RegistryStatus]], RegistryStatus]
+"""Type of the function `RequestIds.act_once`, see `console.services.audit.trail`."""
+
+
+class RegistryService:
+    """Reads the registry of this desk, and imports the publisher's files. Without a registry, reading methods return
+    nothing. Reading needs the right to read; the registry itself contains no data of ours. Safe from any thread.
+    """
+
+    def __init__(self, context: ServiceContext, act_once: ActOnceFunction) -> None:
+        self._context, self._act_once = context, act_once
+
+    # Search and facts
+
+    def find(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
+        """Return the corporations that match `text`: a name or a part of it, its reading, an address or a postcode.
+        The best come first, at most `limit` (up to 1,000). Raises not_allowed.
+        """
+        limit = max(1, min(limit, MOST_MATCHES))
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            reader = self._context.open_registry()
+            if reader is None:
+                return RegistryMatches((), None)
+            found = cast(Any, reader).search(text, prefecture=prefecture, limit=max(limit, _CANDIDATES))
+            ours = our_records.find_ours(conn, [corporation.number for corporation in found])
+        if ours:
+            found = cast(Any, reader).search(text, prefecture=prefecture, limit=limit, ours=ours)
+        matches = sorted(make_matches(found[:limit], ours), key=_place_by_records)
+        return RegistryMatches(tuple(matches), reader.registry_date)
+
+    def corporation(self, number: str) -> Corporation | None:
+        """Return the corporation with this number; None without a registry, and for a number that the registry does
+        not have. Raises not_allowed.
+        """
+        return self.corporations((number,)).get(number)
+
+    def corporations(self, numbers: Collection[str]) -> Mapping[str, Corporation]:
+        """Return the corporations with these numbers, by number. Raises not_allowed."""
+        self._require_reading_person()
+        reader = self._context.open_registry()
+        return {} if reader is None else reader.find_many(numbers)
+
+    def facts(self, number: str) -> CorporationFacts | None:
+        """Return what the registry says about a corporation number; None without a registry. Raises not_allowed."""
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return read_facts(self._context, conn, number)
+
+    # Status, changes, import
+
+    def status(self) -> RegistryStatus | None:
+        """Return the registry in use; None if there is none. Raises not_allowed."""
+        self._require_reading_person()
+        reader = self._context.open_registry()
+        return None if reader is None else reader.status()
+
+    def changes(self, since: date, all_corporations: bool = False) -> tuple[CorporationChange, ...]:
+        """Return what the imported differences changed on `since` and later about the corporations of our records, or
+        about all corporations. Raises not_allowed.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            reader = self._context.open_registry()
+            if reader is None:
+                return ()
+            numbers = None if all_corporations else our_records.list_all(conn)
+        return reader.changes(since, numbers)
+
+    def import_files(
+        self,
+        paths: Sequence[Path],
+        on_progress: Callable[[ImportProgress], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> RegistryStatus:
+        """Import files of the publisher, a whole one or differences, and return the registry in use after that. It
+        goes on where an earlier, stopped import has ended.
+
+        On a server only the account of a worker may import; its registry is published to the desks. Raises
+        not_allowed, bad_registry_file, registry_order, interrupted, storage_full.
+        """
+        with refusals.audit_refusals(self._context, AuditAction.REGISTRY_IMPORT, None, kind=KIND):
+            if self._context.database.is_server:
+                self._context.require_right("registry_import")
+            return self._act_once(
+                "registry import",
+                request_id,
+                tuple(str(path) for path in paths),
+                lambda: self._import_files(paths, on_progress, should_stop),
+            )
+
+    def _require_reading_person(self) -> None:
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+
+    def _import_files(
+        self,
+        paths: Sequence[Path],
+        on_progress: Callable[[ImportProgress], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> RegistryStatus:
+        status = import_registry_files(
+            self._context.registry_folder,
+            paths,
+            on_progress=on_progress or _ignore_progress,
+            should_stop=should_stop or _never_stop,
+        )
+        facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
+        self._context.write(
+            lambda tx: self._context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=KIND)
+        )
+        return status
+
+
+def _place_by_records(match: RegistryMatch) -> tuple[bool, bool]:
+    """Key that sorts corporations with open records of ours first, then those with other records of ours."""
+    return not match.has_open_records, not match.is_ours
+
+
+def _ignore_progress(_: ImportProgress) -> None:
+    """Ignore the progress: the default if the caller gives no callback."""
+
+
+def _never_stop() -> bool:
+    return False

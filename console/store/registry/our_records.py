@@ -1,0 +1,62 @@
+"""Find which corporation numbers have records in this database. Each query uses the indexes of the numbers."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, or_, select, union, union_all
+
+from console.domain.transitions.tables import ENDED_REFUND_STATES
+from console.store.schema.core import credit_checks
+from console.store.schema.payments import orders, payments, refunds
+
+_MOST_PER_QUERY = 500
+_c, _o, _p, _r = credit_checks.c, orders.c, payments.c, refunds.c
+_WAITS_FOR_PERSON = "needs_review"
+_UNKNOWN = "unknown"
+
+
+def _number_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
+    """Return a query of the asked numbers that have such records, and of 1 if one of these records is open."""
+    has_open = func.max(case((is_open, 1), else_=0)).label("has_open")
+    asked = number.in_(bindparam("numbers", expanding=True))
+    return select(number.label("number"), has_open).where(asked).group_by(number)
+
+
+_is_open_payment = or_(_p.work_state == _WAITS_FOR_PERSON, _p.certainty == _UNKNOWN)
+_is_open_refund = _r.status.not_in([state.value for state in ENDED_REFUND_STATES])
+_orders_with_payments = orders.join(payments, _p.order_id == _o.id)
+_OURS_QUERY = union_all(
+    _number_query(_c.number_key, or_(_c.seen_work == _WAITS_FOR_PERSON, _c.certainty == _UNKNOWN)),
+    _number_query(_o.number_key, _o.work_state == _WAITS_FOR_PERSON),
+    _number_query(_p.corporation_number, _is_open_payment),
+    _number_query(_o.number_key, _is_open_payment).select_from(_orders_with_payments),
+    _number_query(_p.corporation_number, _is_open_refund).join_from(payments, refunds, _r.payment_id == _p.id),
+    _number_query(_o.number_key, _is_open_refund).select_from(
+        _orders_with_payments.join(refunds, _r.payment_id == _p.id)
+    ),
+)
+_ALL_QUERY = union(
+    select(_c.number_key),
+    select(_o.number_key).where(_o.number_key.is_not(None)),
+    select(_p.corporation_number).where(_p.corporation_number.is_not(None)),
+)
+
+
+def find_ours(conn: Connection, numbers: Collection[str]) -> dict[str, bool]:
+    """Return those of the corporation numbers that have a credit check, an order, a payment or a refund here; True as
+    value if one of these records waits for a person, has an unknown outcome or is a refund that has not ended.
+    """
+    found: dict[str, bool] = {}
+    for part in _split(tuple(dict.fromkeys(numbers))):
+        for number, has_open in conn.execute(_OURS_QUERY, {"numbers": part}):
+            found[number] = found.get(number, False) or bool(has_open)
+    return found
+
+
+def list_all(conn: Connection) -> frozenset[str]:
+    """Return all corporation numbers of credit checks, orders and payments."""
+    return frozenset(conn.scalars(_ALL_QUERY))
+
+
+def _split(numbers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return (numbers[start : start + _MOST_PER_QUERY] for start in range(0, len(numbers), _MOST_PER_QUERY))

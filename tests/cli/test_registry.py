@@ -1,0 +1,193 @@
+"""The registry in the terminal: import, status, changes, facts beside a number, names on rows, advice to a buyer."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from console.domain.registry.facts import LICENCE, PUBLISHER
+from console.sandbox.server import Sandbox
+from tests.cli.paying import PayingTerminal
+from tests.support.registries import (
+    CLOSED,
+    HOSTILE,
+    MERGED,
+    MIDDLE,
+    NEW_NAME,
+    OPEN,
+    OPEN_NAME,
+    SUCCESSOR,
+    write_renaming,
+    write_small_whole,
+)
+
+UNKNOWN_TO_REGISTRY = "2000012010019"
+
+
+@dataclass
+class Desk:
+    """A desk with both gateways, before and after its registry was imported."""
+
+    terminal: PayingTerminal
+    sandbox: Sandbox
+    folder: Path
+    without: dict[str, str]
+    whole: Path
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """What the commands answer without a registry is kept in `without`."""
+    folder = tmp_path_factory.mktemp("registry")
+    with Sandbox() as sandbox:
+        terminal = PayingTerminal(folder / "home", sandbox)
+        without = {
+            "status": terminal("registry", "status").out.decode(),
+            "find": terminal("registry", "find", "架空").out.decode(),
+            "number": terminal("lookup", OPEN).out.decode(),
+            "name": terminal("lookup", "架空商事").err,
+            "json": json.dumps(terminal.json("lookup", OPEN).data),
+            "status.json": json.dumps(terminal.json("registry", "status").data),
+            "status of a name": str(terminal.json("lookup", "架空商事").refused),
+        }
+        whole = write_small_whole(folder)
+        terminal.json("registry", "import", str(whole)).data  # noqa: B018  # fails unless it succeeded
+        yield Desk(terminal, sandbox, folder, without, whole)
+
+
+def test_without_a_registry_everything_is_as_before_and_says_what_would_be_there(desk: Desk) -> None:
+    for name in ("status", "find", "number", "name"):
+        assert "registry import FILE" in desk.without[name], name
+    assert json.loads(desk.without["json"])["corporation"] is None
+    empty = json.loads(desk.without["status.json"])
+    assert (empty["registry_date"], empty["rows"], empty["files"]) == (None, 0, [])
+    assert desk.without["status of a name"] == "(2, 'invalid_corporation_number')"
+
+
+def test_the_facts_stand_beside_the_number(desk: Desk) -> None:
+    """As JSON to the letter, and as text with their date, publisher and licence."""
+    corporation = desk.terminal.json("lookup", OPEN).data["corporation"]
+    promised = {
+        "name": OPEN_NAME,
+        "furigana": "カクウショウジ",
+        "address": "東京都千代田区霞が関３丁目１－１",
+        "kind": "301",
+        "closed": None,
+        "successor": None,
+        "registry_date": "2026-10-30",
+    }
+    assert {name: corporation[name] for name in promised} == promised
+    text = desk.terminal("lookup", OPEN, LANGUAGE="ja").out.decode()
+    for part in (OPEN_NAME, "カクウショウジ", "2015-10-05", "2026-10-30 時点", PUBLISHER, LICENCE):
+        assert part in text
+
+
+def test_a_merger_is_followed_to_the_last_successor(desk: Desk) -> None:
+    corporation = desk.terminal.json("lookup", MERGED).data["corporation"]
+    assert corporation["closed"] == {"date": "2026-04-01", "cause": "11"}
+    assert corporation["successor"] == MIDDLE
+    assert [one["corporation_number"] for one in corporation["successors"]] == [MIDDLE, SUCCESSOR]
+    (predecessor,) = desk.terminal.json("lookup", SUCCESSOR).data["corporation"]["predecessors"]
+    assert predecessor["corporation_number"] == MIDDLE
+    text = desk.terminal("lookup", MERGED).out.decode()
+    assert "2026-04-01, merger" in text
+    assert "承継合同会社" in text
+
+
+def test_a_number_that_the_registry_does_not_have_is_told(desk: Desk) -> None:
+    assert desk.terminal.json("lookup", UNKNOWN_TO_REGISTRY).data["corporation"] is None
+    assert (
+        "registry of 2026-10-30 does not have this number"
+        in desk.terminal("lookup", UNKNOWN_TO_REGISTRY).out.decode()
+    )
+
+
+def test_a_buyer_is_advised_and_not_refused(desk: Desk) -> None:
+    """On stderr before the purchase: the successor, or that the company is closed. Each is bought all the same."""
+    merged = desk.terminal.json("purchase", MERGED, "--client", "1")
+    assert merged.status == 0
+    assert merged.data["corporation"]["successors"][-1]["corporation_number"] == SUCCESSOR
+    assert SUCCESSOR in merged.err
+    closed = desk.terminal("purchase", CLOSED, "--client", "1")
+    assert (closed.status, "was closed on 2026-06-01 (end of liquidation)" in closed.err) == (0, True)
+    assert desk.terminal("purchase", SUCCESSOR, "--client", "1").err == ""
+    shown = desk.terminal("show", "credit-check", str(merged.data["id"])).out.decode()
+    assert "Name on our record" in shown
+    assert "records here" in shown, "the successor has a record by now"
+
+
+def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Desk) -> None:
+    """A failed purchase, a payment and its refund, in queue, show and lookup; JSON keeps both names apart."""
+    desk.sandbox.control.add_fault("status:503", call="purchase", times=1)
+    assert desk.terminal("purchase", HOSTILE, "--client", "2").status == 4
+    (item,) = desk.terminal.json("queue", "unknown").data["items"]
+    assert item["company_name"] is None
+    assert item["registry_name"]["registry_date"] == "2026-10-30"
+    listed = desk.terminal("queue", "unknown").out.decode()
+    assert "(registry)" in listed
+    assert PUBLISHER in listed
+    assert "\u202e" not in listed, "a mark of direction is shown as such, not obeyed"
+
+    payment = desk.terminal.paid()
+    refund = desk.terminal.ask(payment).data["id"]
+    for kind, record_id in (("payment", payment), ("refund", refund)):
+        shown = desk.terminal.json("show", kind, str(record_id)).data
+        assert shown["registry_name"] == {"name": OPEN_NAME, "registry_date": "2026-10-30"}
+        assert shown["corporation"]["name"] == OPEN_NAME
+        assert OPEN_NAME in desk.terminal("show", kind, str(record_id)).out.decode()
+    (waiting,) = desk.terminal.json("queue", "refunds").data["items"]
+    assert waiting["registry_name"]["name"] == OPEN_NAME
+    operation = desk.terminal.json("show", "payment", str(payment)).data["operation_id"]
+    assert operation is None or desk.terminal.json("show", "operation", operation).status == 0
+
+
+def test_a_pack_names_the_registry_its_date_and_its_licence(desk: Desk) -> None:
+    """`registry.json` and the head of the timelines; the pack is verified as before."""
+    pack = desk.folder / "case.zip"
+    desk.terminal.json("purchase", UNKNOWN_TO_REGISTRY, "--client", "1")
+    record = desk.terminal.json("purchase", OPEN, "--client", "1").data["id"]
+    desk.terminal.json("show", "credit-check", str(record), "--pack", str(pack)).data  # noqa: B018  # it succeeds
+    with zipfile.ZipFile(pack) as archive:
+        told = json.loads(archive.read("registry.json"))
+        head = archive.read("timeline.ja.txt").decode().splitlines()[:4]
+    assert (told["source"], told["licence"], told["registry_date"]) == (PUBLISHER, LICENCE, "2026-10-30")
+    assert told["corporation"]["name"] == OPEN_NAME
+    assert any(OPEN_NAME in line and PUBLISHER in line for line in head)
+    assert desk.terminal.json("audit", "verify", "--pack", str(pack)).status == 0
+
+
+def test_a_difference_is_imported_once_and_tells_its_changes(desk: Desk) -> None:
+    """Files, their order, and the changes about companies of ours; the trail has both imports and the refusal."""
+    terminal, difference = PayingTerminal(desk.folder / "second", desk.sandbox), write_renaming(desk.folder)
+    terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # it succeeds
+    assert terminal.json("registry", "changes", "--since", "2026-11-01").data["items"] == []
+    terminal.paid("ORD-9", 3300)
+    terminal.json("registry", "import", str(difference), "--request-id", "once").data  # noqa: B018
+    again = terminal.json("registry", "import", str(difference), "--request-id", "once")
+    assert again.data["duplicate"] is True
+    assert terminal.json("registry", "import", str(difference)).refused == (3, "registry_order")
+    status = terminal.json("registry", "status").data
+    assert (status["registry_date"], len(status["files"])) == ("2026-11-02", 2)
+    assert [file["kind"] for file in status["files"]] == ["whole", "difference"]
+    assert status["source"] == PUBLISHER
+    (change,) = terminal.json("registry", "changes", "--since", "2026-11-01").data["items"]
+    assert (change["corporation_number"], change["facts"]) == (OPEN, ["name"])
+    assert (change["before"]["name"], change["after"]["name"]) == (OPEN_NAME, NEW_NAME)
+    assert f"{OPEN_NAME} → {NEW_NAME}" in terminal("registry", "changes", "--since", "2026-11-01").out.decode()
+    assert terminal.json("registry", "changes", "--since", "2026-11-03", "--all").data["items"] == []
+    assert terminal.json("registry", "changes", "--since", "soon").refused == (2, "usage")
+    entries = terminal.json("audit", "list", "--limit", "5").data["entries"]
+    assert {"registry.imported", "registry.import"} <= {entry["what"] for entry in entries}
+
+
+def test_a_bad_file_changes_nothing(desk: Desk) -> None:
+    bad = desk.folder / "00_zenkoku_all_20261130.zip"
+    bad.write_bytes(b"PK not a zip")
+    before = desk.terminal.json("registry", "status").data
+    refused = desk.terminal.json("registry", "import", str(bad))
+    assert refused.refused == (2, "bad_registry_file")
+    assert refused.error["detail"]["file"] == bad.name
+    assert desk.terminal.json("registry", "status").data == before

@@ -1,0 +1,39 @@
+"""A small corporation registry with one corporation of each case, planted among invented ones."""
+
+from datetime import date
+from pathlib import Path
+
+from console.app import Console
+from console.sandbox.registry import close, company_row, merge, rename, write_difference, write_whole
+from tests.support.desks import NUMBERS
+
+OPEN, MERGED, MIDDLE, SUCCESSOR, CLOSED, HOSTILE = NUMBERS
+WHOLE_DAY, DIFFERENCE_DAY = date(2026, 10, 30), date(2026, 11, 2)
+OPEN_NAME, NEW_NAME = "架空商事株式会社", "新架空商事株式会社"
+HOSTILE_NAME = "=HYPERLINK(1)\u202e" + "長" * 135
+_OPEN_ROW = company_row(OPEN, OPEN_NAME, furigana="カクウショウジ")
+ROWS = (
+    _OPEN_ROW,
+    merge(company_row(MERGED, "旧社名株式会社"), MIDDLE, date(2026, 4, 1)),
+    merge(company_row(MIDDLE, "中間株式会社"), SUCCESSOR, date(2026, 5, 1)),
+    company_row(SUCCESSOR, "承継合同会社"),
+    close(company_row(CLOSED, "閉鎖有限会社"), date(2026, 6, 1)),
+    company_row(HOSTILE, HOSTILE_NAME),
+)
+
+
+def write_small_whole(folder: Path, invented: int = 20) -> Path:
+    """Write the whole file of these corporations and of some invented ones."""
+    return write_whole(folder, WHOLE_DAY, invented, 7, planted=ROWS)
+
+
+def write_renaming(folder: Path) -> Path:
+    """Write the difference by which the open corporation gets a new name."""
+    return write_difference(
+        folder, DIFFERENCE_DAY, 0, 7, changes=(rename(_OPEN_ROW, NEW_NAME, DIFFERENCE_DAY, "シンカクウショウジ"),)
+    )
+
+
+def have_registry(console: Console, folder: Path) -> None:
+    """Give the desk of this console the small registry."""
+    console.registry.import_files([write_small_whole(folder)])
