@@ -76,14 +76,23 @@ ALARMBOX_ACCESS = ProviderAccess(
     keys=("spacing_seconds", "test_account"),
     variables={"alarmbox.find_purchases": "ALARMBOX_FIND_PURCHASES"},
 )
+REGISTRY_ACCESS = ProviderAccess(
+    hosts=frozenset({"api.houjin-bangou.nta.go.jp"}),
+    credentials=("APPLICATION_ID",),
+    variables={"registry.folder": "REGISTRY_FOLDER"},
+)
 
 
 def access_by_provider() -> Mapping[str, ProviderAccess]:
-    """Return the access (hosts, names of secrets, keys) of AlarmBox and of each payment provider, by name of the
-    provider.
+    """Return the access (hosts, names of secrets, keys) of AlarmBox, of each payment provider and of the corporation
+    registry's publisher, by name.
     """
     payment_plugins = provider_registry.registered_parts(ConfiguredProvider)
-    return {"alarmbox": ALARMBOX_ACCESS, **{plugin.name: plugin.access for plugin in payment_plugins}}
+    return {
+        "alarmbox": ALARMBOX_ACCESS,
+        **{plugin.name: plugin.access for plugin in payment_plugins},
+        "registry": REGISTRY_ACCESS,
+    }
 
 
 def credential_names(provider: str) -> tuple[str, ...]:

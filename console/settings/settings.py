@@ -76,6 +76,7 @@ class Settings:
     refund_cooling_off_seconds: int | None
     provider_settings: Mapping[str, object]  # by payment provider; read with `provider_settings_of`
     alerts: AlertSettings
+    registry_folder: Path | None  # where the registry's files appear; None: nowhere
     receiver_bind: str
     receiver_port: int
     receiver_trusted_proxies: tuple[str, ...]
@@ -255,6 +256,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
             for plugin in payment_providers
         },
         alerts=read_alert_settings(setting_source),
+        registry_folder=setting_source.get("REGISTRY_FOLDER", RawSetting.parse_folder, None),
         receiver_bind=setting_source.get("RECEIVER_BIND", RawSetting.parse_address, "127.0.0.1"),
         receiver_port=setting_source.get("RECEIVER_PORT", lambda raw: raw.parse_integer(0, 65535), RECEIVER_PORT),
         receiver_trusted_proxies=setting_source.get("RECEIVER_TRUSTED_PROXIES", RawSetting.parse_networks, ()),

@@ -1,17 +1,24 @@
-"""Build the payment providers and the publisher of alerts from the settings of a desk, at their first use."""
+"""Build the payment providers, the client of the registry's Web-API and the publisher of alerts from the settings of
+a desk, at their first use.
+"""
 
 from typing import TYPE_CHECKING
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.setting_problems import SettingProblem
+from console.settings.provider_access import spacing_seconds
 from console.settings.settings import Settings
 
 if TYPE_CHECKING:
     from console.domain.alerts.events import Publisher
     from console.domain.error_details import BadProfile
     from console.providers.payment_provider import PaymentProvider
+    from console.providers.registry.client import RegistryApi
     from console.services.process.context import ServiceContext
+
+REGISTRY_SPACING_SECONDS = 1.0
+"""Time between two calls to the Web-API of the corporation registry; it locks out who asks too often."""
 
 
 def configured_providers(settings: Settings) -> tuple[str, ...]:
@@ -43,6 +50,22 @@ def open_vendor(context: "ServiceContext", name: str) -> "PaymentProvider":
     for variable in settings.missing_secret_names(name):
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.MISSING})
     return plugin.make_adapter(make_adapter_arguments(context, plugin))
+
+
+def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
+    """Create the client of the corporation registry's Web-API; None without an application id. Sends nothing. May
+    read the keyring.
+    """
+    settings = context.settings
+    application_id = None if context.asks_worker else settings.secret("REGISTRY_APPLICATION_ID")
+    if not application_id:
+        return None
+    from console.providers.registry.client import RegistryApi, RegistryConfig
+    from console.services.credit_checks.provider_tokens import SpacedCalls
+
+    url = settings.provider_url("registry")
+    gate = SpacedCalls(context, "registry", spacing_seconds(url, REGISTRY_SPACING_SECONDS))
+    return RegistryApi(RegistryConfig(url, application_id), gate=gate, clock=context.clock, scale=context.scale)
 
 
 def open_publisher(context: "ServiceContext") -> "Publisher | None":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from console.domain.alerts.events import Publisher
 from console.domain.records import CreditCheck, PurchaseRequest
@@ -54,6 +55,9 @@ from console.wiring.payments import PaymentService, PaymentServiceBuilder
 from console.wiring.record_readers import RecordReaders
 from console.wiring.records import CommonServices, CreditCheckRecoveryServices, RecoveryService
 from console.wiring.refunds import RefundService, RefundServiceBuilder
+
+if TYPE_CHECKING:  # see `_registry_updates`
+    from console.services.registry.updates import RegistryUpdates
 
 
 class CreditCheckService:
@@ -265,6 +269,7 @@ class ServiceBuilder:
                 *payment_builder.due_tasks(),
                 *refund_builder.due_tasks(),
                 ("reconciliation", lambda: self.reconciliation_service.run_due()),
+                ("registry", lambda: self._registry_updates.run()),
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_run()),
                 ("alert_rules", AlertRules(self._context).run),
                 ("company_changes", ChangedCompanies(self._context).run),
@@ -273,6 +278,23 @@ class ServiceBuilder:
             ),
         )
         return Scheduler(self._context, self._heartbeat, due_tasks.tasks())
+
+    @cached_property
+    def _registry_updates(self) -> "RegistryUpdates":
+        """The service that keeps the corporation registry up to date. Its modules are imported at its first run."""
+        from console.services.registry.updates import RegistryUpdates
+        from console.services.tasks.cancellation import is_stopping
+        from console.store.registry.import_files import import_registry_files
+        from console.wiring.providers import open_registry_api
+
+        context, folder = self._context, self._context.settings.home / "registry"
+        return RegistryUpdates(
+            context,
+            folder,
+            lambda paths: import_registry_files(folder, paths, should_stop=is_stopping),
+            lambda: open_registry_api(context),
+            is_stopping,
+        )
 
     @cached_property
     def bulk_runs(self) -> BulkRuns:

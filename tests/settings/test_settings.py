@@ -85,6 +85,9 @@ def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
         port = 9000
         trusted_proxies = ["10.0.0.0/8"]
         paypay_webhook_sources = ["192.0.2.0/24", "2001:db8::/32"]
+        [registry]
+        url = "https://api.houjin-bangou.nta.go.jp"
+        folder = "{tmp_path}/registry-files"
         """
     )
     settings = Settings.load(env | {"CONSOLE_PROVIDER_HOSTS": "PayPay.example, atom.example"})
@@ -98,6 +101,8 @@ def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
         "https://paypay.example",
         "https://atom.example:8443",
     )
+    assert settings.provider_url("registry") == "https://api.houjin-bangou.nta.go.jp"
+    assert settings.registry_folder == tmp_path / "registry-files"
     assert (settings.receiver_bind, settings.receiver_port) == ("::1", 9000)
     assert settings.receiver_trusted_proxies == ("10.0.0.0/8",)
     assert settings.provider_settings_of(PAYPAY).webhook_sources == ("192.0.2.0/24", "2001:db8::/32")
@@ -270,6 +275,7 @@ BAD_VALUES = [
     ("CONSOLE_DATABASE_URL", "sqlite:////tmp"), ("CONSOLE_DATABASE_URL", "sqlite:///a\0b"),
     ("CONSOLE_DOCUMENTS_URL", "file:"), ("CONSOLE_DOCUMENTS_URL", "file://server/share"),
     ("CONSOLE_DOCUMENTS_URL", "s3://bucket"), ("CONSOLE_DOCUMENTS_URL", "file:///etc/hostname"),
+    ("CONSOLE_REGISTRY_FOLDER", "/etc/hostname"), ("CONSOLE_REGISTRY_URL", "http://registry.example"),
     ("CONSOLE_HOME", "/etc/hostname"), ("CONSOLE_HOME", "a\0b"), ("CONSOLE_HOME", "/" + "x" * 5000),
     ("CONSOLE_HOME", "~nobody-of-that-name/x"), ("CONSOLE_OPERATOR", "\udc80"),
 ]  # fmt: skip

@@ -69,11 +69,16 @@ INTERVAL_OF_TASK: Mapping[str, Interval] = {
     "company_changes": Interval(60, "a registry changes once a day; a new record is watched within a minute"),
     "outbox": Interval(5, "who waits for an alert waits for people already", batch=SHORT_BATCH_SIZE),
     "reconciliation": Interval(900, "a file that was announced can be fetched for two hours"),
+    "registry": Interval(300, "a file that somebody puts down is looked for the same hour"),
     "bulk_runs": Interval(5, "somebody is looking at the progress", batch=SHORT_BATCH_SIZE),
     "audit_roots": Interval(300, "looks whether an hour has gone by since the oldest row that no root covers"),
 }
 """Interval of each task, by the task's name. In tests the time scale divides the seconds."""
-RIGHT_OF_TASK: Mapping[str, str] = {"audit_roots": "audit_root", "set_aside_refunds": "refund_propose"}
+RIGHT_OF_TASK: Mapping[str, str] = {
+    "audit_roots": "audit_root",
+    "registry": "registry_import",
+    "set_aside_refunds": "refund_propose",
+}
 """The additional right that a task needs, by the task's name. People don't have these rights, so only a worker runs
 these tasks.
 """

@@ -21,11 +21,16 @@ def stop_when_false(goes_on: Callable[[], bool]) -> Iterator[None]:
         _should_continue.reset(token)
 
 
+def is_stopping() -> bool:
+    """True if the task that runs in this thread must stop before its next record."""
+    return interrupts.is_pending() or not _should_continue.get()()
+
+
 def until_stopped(records: Iterable[T]) -> Iterator[T]:
     """Yield the records one by one. Stop when the function given to `stop_when_false` returns False, or when a signal
     has asked this process to end.
     """
     for record in records:
-        if interrupts.is_pending() or not _should_continue.get()():
+        if is_stopping():
             return
         yield record

@@ -1,0 +1,86 @@
+"""Which of the publisher's files that lie in a folder are imported next."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from console.domain.registry.corporations import RegistryStatus
+from console.domain.registry.publication_days import list_publication_days_between
+
+_NAME_PATTERN = re.compile(r"(?:diff|(?P<place>[0-9]{2})_[a-z]+_all)_(?P<day>[0-9]{8})\.zip", re.IGNORECASE)
+NATION = "00"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PublishedFile:
+    """What the name of a file of the publisher says. `place` is the code of the prefecture of a whole file (`00`: the
+    nation), empty for a difference.
+    """
+
+    day: date
+    place: str
+    name: str
+
+    @property
+    def is_difference(self) -> bool:
+        return not self.place
+
+
+def parse_file_name(name: str) -> PublishedFile | None:
+    """Return what a file's name says; None for a name that the publisher doesn't use."""
+    match = _NAME_PATTERN.fullmatch(name)
+    if match is None:
+        return None
+    digits = match["day"]
+    try:
+        day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return None
+    return PublishedFile(day, match["place"] or "", name)
+
+
+def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None) -> tuple[PublishedFile, ...]:
+    """Return the files to import now, together; empty if the registry in use has everything. `status` is the registry
+    in use, None if there is none.
+
+    The differences that follow the registry in use are taken, as far as no day is missing. If they don't reach the
+    newest files of the whole, these are taken with the differences that follow them. If only differences behind a
+    missing day are there, the first of them is returned: its import fails and names the missing days.
+    """
+    differences = sorted(file for file in files if file.is_difference)
+    following = _list_following(differences, status.registry_date) if status else []
+    reached = following[-1].day if following else status.registry_date if status else date.min
+    wholes = _choose_wholes(files)
+    if wholes and (wholes[0].day > reached or _completes_the_whole(wholes, status)):
+        return (*wholes, *_list_following(differences, wholes[0].day))
+    if following or status is None:
+        return tuple(following)
+    return tuple(file for file in differences if file.day > status.registry_date)[:1]
+
+
+def _list_following(differences: Sequence[PublishedFile], reached: date) -> list[PublishedFile]:
+    """Return the differences after the day `reached`, up to the first missing day."""
+    following: list[PublishedFile] = []
+    for file in differences:
+        if file.day > reached:
+            if list_publication_days_between(reached, file.day):
+                break
+            following.append(file)
+            reached = file.day
+    return following
+
+
+def _choose_wholes(files: Collection[PublishedFile]) -> list[PublishedFile]:
+    """Return the newest files of the whole: that of the nation, or all of prefectures of this day."""
+    wholes = [file for file in files if not file.is_difference]
+    newest = max((file.day for file in wholes), default=None)
+    of_newest = sorted(file for file in wholes if file.day == newest)
+    return [file for file in of_newest if file.place == NATION][:1] or of_newest
+
+
+def _completes_the_whole(wholes: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
+    """True if the registry in use was made of other files of this day: further prefectures came later."""
+    if status is None or wholes[0].day != status.registry_date:
+        return False
+    return not {file.name for file in wholes} <= {file.name for file in status.files}

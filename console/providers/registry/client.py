@@ -1,0 +1,75 @@
+"""Client of the corporation registry's Web-API: the differences of a day, and single numbers.
+
+Answers are asked for as CSV in UTF-8 (`type=02`), because its lines are those of the publisher's files, and because a
+text without entities and nesting can't be a bomb. An answer in XML is refused as unreadable. A request without an
+answer is not repeated here; the due task asks again later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from urllib.parse import urlencode
+
+from console.domain.clock import Clock, TimeScale
+from console.domain.provider_outcome import Outcome, OutcomeClass
+from console.domain.registry.corporations import Corporation
+from console.providers.credit_provider import RateLimiter
+from console.providers.http.response_classes import StatusTable, make_answer_converter
+from console.providers.http.single_request import SingleRequest, send_once
+from console.providers.http.transport import MEBIBYTE, HttpTransport
+from console.providers.registry.responses import DifferencePart, read_corporations, read_part
+
+ORIGIN = "https://api.houjin-bangou.nta.go.jp"
+MOST_NUMBERS = 10
+"""Largest number of corporation numbers in one request."""
+LARGEST_ANSWER_BYTES = 16 * MEBIBYTE
+"""Largest answer: 2,000 rows with the longest texts have less."""
+READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 30.0, 120.0
+
+_STATUSES: StatusTable = {
+    400: OutcomeClass.FAILED_DEFINITE,  # a parameter that the publisher doesn't accept; the body has a code
+    403: OutcomeClass.RATE_LIMITED,  # too many requests with this application id
+    404: OutcomeClass.AUTH,  # an application id that the publisher doesn't know
+    429: OutcomeClass.RATE_LIMITED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryConfig:
+    """Address (None: the publisher's) and application id of the Web-API."""
+
+    url: str | None
+    application_id: str = field(repr=False)
+
+
+class RegistryApi:
+    """The Web-API of the registry's publisher. Its methods only read; each sends one request."""
+
+    def __init__(self, config: RegistryConfig, *, gate: RateLimiter, clock: Clock, scale: TimeScale) -> None:
+        self._transport = HttpTransport(config.url or ORIGIN, clock=clock, scale=scale)
+        self._application_id = config.application_id
+        self._gate = gate
+
+    def read_difference(self, day: date, divide: int = 1) -> Outcome[DifferencePart]:
+        """Read one part (from 1) of the rows that were updated on this day."""
+        period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(divide)}
+        request = self._make_request("diff", period)
+        convert = make_answer_converter(_STATUSES, lambda body: read_part(body, divide), _no_evidence)
+        return send_once(self._transport, self._gate, request, convert, headers={})
+
+    def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
+        """Read the rows in force of up to MOST_NUMBERS corporation numbers. A number that nobody has is left out."""
+        request = self._make_request("num", {"number": ",".join(numbers), "history": "0"})
+        wanted = frozenset(numbers)
+        convert = make_answer_converter(_STATUSES, lambda body: read_corporations(body, wanted), _no_evidence)
+        return send_once(self._transport, self._gate, request, convert, headers={})
+
+    def _make_request(self, call: str, parameters: dict[str, str]) -> SingleRequest:
+        query = urlencode({"id": self._application_id, "type": "02", **parameters})
+        path = f"/4/{call}?{query}"
+        return SingleRequest("GET", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, LARGEST_ANSWER_BYTES)
+
+
+def _no_evidence(_: bytes) -> str:
+    """Keep no text of an answer as evidence: it is public, and nothing is decided by it."""
+    return ""

@@ -1,0 +1,136 @@
+"""Reads answers of the Web-API in CSV: a line with the day of the last update, the number of all rows, the number of
+this part and of all parts; then the rows with 30 fields.
+
+The answers come from outside: whatever contradicts the specification raises UnusableAnswer or Unreadable.
+"""
+
+import csv
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+from console.domain.corporation_number import is_well_formed
+from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, Process
+from console.providers.http.response_classes import UnusableAnswer
+from console.providers.http.strict_json import Unreadable
+
+FIELDS_A_ROW = 30
+MOST_PARTS = 500
+"""Largest accepted number of parts (2,000 rows each) of one day; the publisher's limit is 99,999."""
+_LONGEST_FIELD = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class DifferencePart:
+    """One part of the differences of a day. `updated_on` is the day up to which the publisher is up to date. `rows`
+    is the number of the rows of all parts, `parts` the number of parts; `lines` are the rows of this part as lines of
+    the publisher's CSV files.
+    """
+
+    updated_on: date
+    rows: int
+    parts: int
+    lines: tuple[str, ...]
+
+
+def read_part(body: bytes, divide: int) -> DifferencePart:
+    """Read the answer to a request for the part `divide`."""
+    head, lines = _read_lines(body)
+    updated_on, rows, number, parts = _read_head(head)
+    if number != divide:
+        raise UnusableAnswer("other_part")
+    if parts > MOST_PARTS:
+        raise UnusableAnswer("too_many_parts")
+    if (rows == 0) != (parts == 0) or (rows > 0) != bool(lines) or len(lines) > rows or divide > max(parts, 1):
+        raise UnusableAnswer("other_count")
+    for line in lines:
+        _split_line(line)
+    return DifferencePart(updated_on, rows, parts, tuple(lines))
+
+
+def read_corporations(body: bytes, wanted: Collection[str]) -> tuple[Corporation, ...]:
+    """Read the answer to a request for the numbers `wanted`; deleted corporations are left out."""
+    head, lines = _read_lines(body)
+    _, rows, _, _ = _read_head(head)
+    if rows != len(lines):
+        raise UnusableAnswer("other_count")
+    found: dict[str, Corporation] = {}
+    for line in lines:
+        fields = _split_line(line)
+        if fields[1] not in wanted or fields[1] in found:
+            raise UnusableAnswer("other_number")
+        if fields[2] != Process.DELETED:
+            found[fields[1]] = _read_corporation(fields)
+    return tuple(found.values())
+
+
+def _read_lines(body: bytes) -> tuple[list[str], list[str]]:
+    """Return the fields of the first line, and the other lines."""
+    try:
+        first, *lines = body.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as cause:
+        raise Unreadable("not UTF-8") from cause
+    if first.lstrip().startswith("<"):
+        raise Unreadable("not CSV")
+    return first.split(","), lines
+
+
+def _read_head(head: list[str]) -> tuple[date, int, int, int]:
+    texts = [text.strip('"') for text in head]
+    if len(texts) != 4 or not all(text.isascii() and text.isdigit() and len(text) <= 9 for text in texts[1:]):
+        raise Unreadable("no head")
+    rows, number, parts = map(int, texts[1:])
+    return _read_day(texts[0]), rows, number, parts
+
+
+def _split_line(line: str) -> list[str]:
+    try:
+        rows = list(csv.reader([line], strict=True))
+    except csv.Error as cause:
+        raise Unreadable("not CSV") from cause
+    if len(rows) != 1 or len(rows[0]) != FIELDS_A_ROW:
+        raise Unreadable("not 30 fields")
+    if not rows[0][1].isdigit() or max(map(len, rows[0])) > _LONGEST_FIELD:
+        raise Unreadable("not a row")
+    return rows[0]
+
+
+def _read_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text if len(text) == 10 else "")
+    except ValueError as cause:
+        raise Unreadable("not a day") from cause
+
+
+def _read_corporation(fields: list[str]) -> Corporation:
+    """Return the corporation of a row. The numbers are the positions of the fields in the specification, from 0."""
+    if not is_well_formed(fields[1]) or not (fields[6] or fields[7]):
+        raise Unreadable("not a corporation")
+    closed = fields[18]
+    try:
+        return Corporation(
+            number=fields[1],
+            process=Process(fields[2]),
+            updated_on=_read_day(fields[4]),
+            changed_on=_read_day(fields[5]),
+            name=fields[6],
+            name_image_id=fields[7],
+            kind=CorporationKind(fields[8]),
+            prefecture=fields[9],
+            city=fields[10],
+            street=fields[11],
+            address_image_id=fields[12],
+            prefecture_code=fields[13],
+            city_code=fields[14],
+            post_code=fields[15],
+            address_outside=fields[16],
+            closure=Closure(_read_day(closed), CloseCause(fields[19] or CloseCause.OTHER)) if closed else None,
+            successor=fields[20] or None,
+            change_cause=fields[21],
+            assigned_on=_read_day(fields[22]),
+            english_name=fields[24],
+            furigana=fields[28],
+            is_hidden=fields[29] == "1",
+        )
+    except ValueError as cause:
+        raise Unreadable("a code that the specification doesn't have") from cause

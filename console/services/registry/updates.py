@@ -1,0 +1,155 @@
+"""The due task `registry`: takes the publisher's files that appear in the watched folder, and asks the Web-API for
+the differences since the registry in use.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.domain.calendar_days import JST
+from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.registry.corporations import RegistryStatus
+from console.domain.registry.import_plan import plan_import
+from console.domain.registry.publication_days import list_publication_days_between
+from console.services.process.context import ServiceContext
+from console.store.registry.fetched_file import fetched_difference
+from console.store.registry.reader import open_registry
+from console.store.registry.watched_folder import WatchedFolder
+
+if TYPE_CHECKING:  # imported by the composition root if it is needed: most desks have no application id
+    from console.providers.registry.client import RegistryApi
+    from console.providers.registry.responses import DifferencePart
+
+UNPUBLISHED_WAIT = timedelta(hours=1)
+"""Time without a question to the Web-API after it had not published the next day yet."""
+MOST_DAYS_A_RUN = 60
+"""Largest number of days that one run asks the Web-API for."""
+REFUSED_CODES = frozenset({ErrorCode.BAD_REGISTRY_FILE, ErrorCode.REGISTRY_ORDER})
+_CODE_OF_CLASS = {
+    OutcomeClass.AUTH: ErrorCode.PROVIDER_AUTH,
+    OutcomeClass.RATE_LIMITED: ErrorCode.RATE_LIMITED,
+    OutcomeClass.FAILED_DEFINITE: ErrorCode.PROVIDER_REFUSED,
+}
+
+ImportFiles = Callable[[Sequence[Path]], RegistryStatus]
+"""A function that imports files of the publisher and returns the registry in use after that."""
+
+
+class RegistryUpdates:
+    """Keeps the registry of this desk up to date. `import_files` imports files. `open_api` returns the Web-API, None
+    without an application id. `should_stop` is True if the process is asked to end or the task's lease is lost.
+    """
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        folder: Path,
+        import_files: ImportFiles,
+        open_api: "Callable[[], RegistryApi | None]",
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._context, self._folder = context, folder
+        self._import_files, self._open_api, self._should_stop = import_files, open_api, should_stop
+        self._ask_after: datetime | None = None
+
+    def run(self) -> int:
+        """Due task: import what is new. Return the number of imported files.
+
+        If a file is refused, its error is raised again at each run, without reading the file, until it is replaced or
+        deleted; so the task's failure stays visible.
+        """
+        watched = self._context.settings.registry_folder
+        count = 0 if watched is None else self._import_watched(WatchedFolder(watched, self._folder))
+        return count + self._import_fetched()
+
+    # The watched folder
+
+    def _import_watched(self, watched: WatchedFolder) -> int:
+        planned = plan_import(watched.list_complete(), self._read_status())
+        if not planned:
+            return 0
+        refused = watched.find_refused(planned)
+        if refused is not None:
+            raise refused.make_error()
+        try:
+            self._import_files([watched.path_of(file) for file in planned])
+        except ConsoleError as error:
+            if error.code in REFUSED_CODES and not error.detail.get("missing_days"):
+                watched.remember_refused(str(error.detail.get("file", "")), error)
+            raise
+        return len(planned)
+
+    # The Web-API
+
+    def _import_fetched(self) -> int:
+        """Import the differences of the days since the registry in use, up to yesterday: the publisher may still add
+        rows to today's. Stop at the first day that isn't published yet.
+        """
+        status = self._read_status()
+        now = self._context.now()
+        if status is None or (self._ask_after is not None and now < self._ask_after):
+            return 0  # without a registry there is nothing that a difference could change
+        today = now.astimezone(JST).date()
+        days = list_publication_days_between(status.registry_date, today)[:MOST_DAYS_A_RUN]
+        api = self._open_api() if days else None
+        count = 0
+        for day in days if api is not None else ():
+            if self._should_stop():
+                break
+            path = self._fetch_day(api, day) if api is not None else None
+            if path is None:
+                self._ask_after = now + self._context.scale.scaled_delta(UNPUBLISHED_WAIT)
+                break
+            try:
+                self._import_files([path])
+            finally:
+                path.unlink(missing_ok=True)
+            count += 1
+        return count
+
+    def _fetch_day(self, api: "RegistryApi", day: date) -> Path | None:
+        """Write the rows of this day into a file of the publisher's form and return its path; None if the day isn't
+        published yet. Raises the error of a call without a usable answer.
+        """
+        first = _require_part(api.read_difference(day), day)
+        if first.updated_on < day:
+            return None
+        with fetched_difference(self._folder, day) as (path, add_lines):
+            add_lines(first.lines)
+            count = len(first.lines)
+            for divide in range(2, first.parts + 1):
+                if self._should_stop():
+                    raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "registry_import"})
+                part = _require_part(api.read_difference(day, divide), day)
+                if (part.rows, part.parts) != (first.rows, first.parts):
+                    raise _make_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "changed_meanwhile", None)
+                add_lines(part.lines)
+                count += len(part.lines)
+            if count != first.rows:
+                raise _make_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "other_count", None)
+        return path
+
+    def _read_status(self) -> RegistryStatus | None:
+        reader = open_registry(self._folder)
+        if reader is None:
+            return None
+        try:
+            return reader.status()
+        finally:
+            reader.close()
+
+
+def _require_part(outcome: "Outcome[DifferencePart]", day: date) -> "DifferencePart":
+    if outcome.found is not None:
+        return outcome.found
+    code = _CODE_OF_CLASS.get(outcome.kind)
+    if code is None or (code is ErrorCode.PROVIDER_REFUSED and outcome.sent is Sent.NO):
+        is_answer = outcome.status is not None and 200 <= outcome.status < 300
+        code = ErrorCode.PROVIDER_ANSWER_UNUSABLE if is_answer else ErrorCode.PROVIDER_UNREACHABLE
+    raise _make_error(code, day, outcome.reason, outcome.status)
+
+
+def _make_error(code: ErrorCode, day: date, cause: str, status: int | None) -> ConsoleError:
+    return error_of_outcome(code, {"day": day.isoformat(), "cause": cause, "status": status})

@@ -1,0 +1,110 @@
+"""The folder in which the publisher's files appear, and what is known of them from the last look.
+
+The folder belongs to somebody else (a download job, a person), so nothing is written there. What was seen is kept in
+`watched.json` in the registry's own folder.
+"""
+
+import json
+import zipfile
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.registry.import_plan import PublishedFile, parse_file_name
+from console.settings.private_files import make_private_folder
+
+MEMORY_NAME = "watched.json"
+Stamp = tuple[int, int]
+"""Size in bytes and time of the last change (nanoseconds) of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """A file that was refused as it was when it had this stamp: the error's code and facts."""
+
+    stamp: Stamp
+    code: str
+    detail: Mapping[str, Any]
+
+    def make_error(self) -> ConsoleError:
+        return rebuild_error(ErrorCode(self.code), self.detail)
+
+
+class WatchedFolder:
+    """The files of the publisher in `folder`. `memory_folder` is the registry's own folder."""
+
+    def __init__(self, folder: Path, memory_folder: Path) -> None:
+        self._folder, self._memory_folder = folder, memory_folder
+        self._memory = memory_folder / MEMORY_NAME
+
+    def path_of(self, file: PublishedFile) -> Path:
+        return self._folder / file.name
+
+    def list_complete(self) -> tuple[PublishedFile, ...]:
+        """Return the files that are not being copied any more: those whose ZIP directory, which is written last, is
+        there; and those that are as they were at the last look, so that a truncated ZIP is told at the second look.
+
+        Raises bad_profile if the folder can't be read.
+        """
+        seen = self._list_stamps()
+        before = self._read("seen")
+        self._write("seen", {file.name: stamp for file, stamp in seen.items()})
+        return tuple(
+            file
+            for file, stamp in seen.items()
+            if before.get(file.name) == list(stamp) or _is_whole_zip(self.path_of(file))
+        )
+
+    def find_refused(self, files: Collection[PublishedFile]) -> RefusedFile | None:
+        """Return the first of these files that was refused and hasn't changed since."""
+        refused = self._read("refused")
+        stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
+        for file in sorted(files):
+            known = refused.get(file.name)
+            if known is not None and known["stamp"] == list(stamps.get(file.name, ())):
+                return RefusedFile((known["stamp"][0], known["stamp"][1]), known["code"], known["detail"])
+        return None
+
+    def remember_refused(self, file_name: str, error: ConsoleError) -> None:
+        """Remember that this file was refused, until it changes or is deleted."""
+        stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
+        kept = {name: known for name, known in self._read("refused").items() if name in stamps}
+        if file_name in stamps:
+            kept[file_name] = {"stamp": stamps[file_name], "code": error.code, "detail": dict(error.detail)}
+        self._write("refused", kept)
+
+    def _list_stamps(self) -> dict[PublishedFile, Stamp]:
+        stamps = {}
+        try:
+            for path in self._folder.iterdir():
+                file = parse_file_name(path.name)
+                if file is not None and path.is_file():
+                    status = path.stat()
+                    stamps[file] = (status.st_size, status.st_mtime_ns)
+        except FileNotFoundError:
+            return {}
+        return stamps
+
+    def _read(self, part: str) -> dict[str, Any]:
+        try:
+            kept = json.loads(self._memory.read_text("utf-8"))[part]
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}  # forgotten: then the files are looked at again
+        return kept if isinstance(kept, dict) else {}
+
+    def _write(self, part: str, content: Mapping[str, Any]) -> None:
+        kept = {name: self._read(name) for name in ("seen", "refused")} | {part: content}
+        make_private_folder(self._memory_folder)
+        draft = self._memory.with_suffix(".tmp")
+        draft.write_text(json.dumps(kept, ensure_ascii=False, default=str), "utf-8")
+        draft.replace(self._memory)
+
+
+def _is_whole_zip(path: Path) -> bool:
+    """True if the directory at the end of the ZIP can be read and every entry lies within the file."""
+    with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), zipfile.ZipFile(path) as archive:
+        return bool(archive.infolist())
+    return False

@@ -1,0 +1,65 @@
+"""Which files of a folder are imported next."""
+
+from datetime import date
+
+import pytest
+
+from console.domain.registry.corporations import ImportedFile, RegistryStatus
+from console.domain.registry.import_plan import PublishedFile, parse_file_name, plan_import
+
+WHOLE, WHOLE_BEFORE = "00_zenkoku_all_20261113.zip", "00_zenkoku_all_20261030.zip"
+TOKYO, OSAKA = "13_tokyo_all_20261113.zip", "27_osaka_all_20261113.zip"
+MON, TUE, WED, THU = (f"diff_202611{day}.zip" for day in (16, 17, 18, 19))
+
+
+def status(day: str, *names: str) -> RegistryStatus:
+    files = tuple(ImportedFile(name, "", date.fromisoformat(day), name.startswith("diff"), 1) for name in names)
+    return RegistryStatus(date.fromisoformat(day), 1, files)
+
+
+def plan(names: tuple[str, ...], current: RegistryStatus | None) -> list[str]:
+    files = [file for name in names if (file := parse_file_name(name))]
+    assert len(files) == len(names)
+    return [file.name for file in plan_import(files, current)]
+
+
+NONE: list[str] = []
+CASES = [
+    ("nothing", (), None, NONE),
+    ("differences without a whole", (MON, TUE), None, NONE),
+    ("the first whole", (WHOLE,), None, [WHOLE]),
+    ("the newest of two wholes, with what follows", (WHOLE_BEFORE, WHOLE, MON, TUE), None, [WHOLE, MON, TUE]),
+    ("all prefectures of a day", (OSAKA, TOKYO), None, [TOKYO, OSAKA]),
+    ("the nation, if prefectures are there too", (TOKYO, WHOLE), None, [WHOLE]),
+    ("the same again", (WHOLE, MON), status("2026-11-16", WHOLE, MON), NONE),
+    ("what follows, over a weekend", (WHOLE, MON, TUE), status("2026-11-13", WHOLE), [MON, TUE]),
+    ("up to a missing day", (MON, WED, THU), status("2026-11-13", WHOLE), [MON]),
+    ("a missing day alone: told by the import", (TUE, WED), status("2026-11-13", WHOLE), [TUE]),
+    ("a whole over a missing day", (WHOLE, MON), status("2026-11-04", WHOLE_BEFORE), [WHOLE, MON]),
+    ("a whole that differences reach", (WHOLE, MON, TUE), status("2026-11-16", WHOLE_BEFORE), [TUE]),
+    ("an older whole", (WHOLE_BEFORE,), status("2026-11-13", WHOLE), NONE),
+    ("a prefecture that came later", (TOKYO, OSAKA), status("2026-11-13", TOKYO), [TOKYO, OSAKA]),
+    ("both prefectures are in it", (TOKYO, OSAKA), status("2026-11-13", TOKYO, OSAKA), NONE),
+]
+
+
+@pytest.mark.parametrize(("names", "current", "expected"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
+def test_plan(names: tuple[str, ...], current: RegistryStatus | None, expected: list[str]) -> None:
+    assert plan(names, current) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "00_zenkoku_all_20261113.zip.part", "diff_20261113.csv", "diff_2026111.zip", "diff_20261341.zip",
+        "x_diff_20261113.zip", "00_zenkoku_all_20261113.zip.asc", "readme.txt", "diff_２０２６１１１３.zip",
+    ],
+)  # fmt: skip
+def test_other_names_are_no_files_of_the_publisher(name: str) -> None:
+    assert parse_file_name(name) is None
+
+
+def test_a_name_says_day_and_place() -> None:
+    assert parse_file_name(TOKYO) == PublishedFile(date(2026, 11, 13), "13", TOKYO)
+    assert parse_file_name(MON) == PublishedFile(date(2026, 11, 16), "", MON)
+    assert parse_file_name("DIFF_20261116.ZIP") is not None

@@ -1,0 +1,150 @@
+"""The client of the registry's Web-API: what it asks and reads, and answers that nobody should believe."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from console.domain.clock import SystemClock, TimeScale
+from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
+from console.domain.registry.corporations import CloseCause, Closure, Process
+from console.providers.registry.client import RegistryApi, RegistryConfig
+from console.sandbox import Sandbox, start_sandbox
+from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
+from console.sandbox.registry import InventedRegistry, close, company_row, delete, merge
+from console.sandbox.registry.published import FIRST_WHOLE_DAY
+from console.sandbox.registry.rows import format_line
+from tests.providers.parts import Turns
+from tests.providers.raw_server import Script, closed_port, drips, floods, hangs, http, resets, says, serving
+
+NUMBER, OTHER = "1180301018771", "7000012050002"
+DAY = date(2026, 11, 2)
+ROW = company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")
+LINE = format_line(ROW)
+
+
+@pytest.fixture(scope="module")
+def published() -> Iterator[Sandbox]:
+    with start_sandbox() as sandbox:
+        sandbox.control.publish_difference(DAY, 4_500, [merge(ROW, OTHER, DAY)])
+        sandbox.control.publish_difference(date(2026, 11, 4), 0, [delete(company_row(OTHER, "消えた会社"), DAY)])
+        yield sandbox
+
+
+def make_api(url: str, application_id: str = REGISTRY_APPLICATION_ID, speed: float = 1.0) -> RegistryApi:
+    config = RegistryConfig(url, application_id)
+    return RegistryApi(config, gate=Turns(), clock=SystemClock(), scale=TimeScale(speed))
+
+
+def test_the_parts_of_a_day_are_all_of_its_rows(published: Sandbox) -> None:
+    api = make_api(published.url)
+    parts = [api.read_difference(DAY, divide).found for divide in (1, 2, 3)]
+    assert all(part is not None and (part.rows, part.parts) == (4_501, 3) for part in parts)
+    assert [len(part.lines) for part in parts if part] == [2_000, 2_000, 501]
+    assert sum(NUMBER in line for part in parts if part for line in part.lines) == 1
+    empty = api.read_difference(date(2026, 11, 3)).found
+    assert empty is not None
+    assert (empty.rows, empty.parts, empty.lines, empty.updated_on) == (0, 0, (), date(2026, 11, 4))
+
+
+def test_numbers_are_told_with_all_facts(published: Sandbox) -> None:
+    invented = InventedRegistry(1_000, 1, FIRST_WHOLE_DAY).row_at(2)
+    outcome = make_api(published.url).read_numbers([NUMBER, OTHER, invented.corporate_number])
+    assert outcome.found is not None
+    ours, theirs = outcome.found  # the other one is deleted
+    assert (ours.number, ours.name, ours.successor) == (NUMBER, "架空,商事株式会社", OTHER)
+    assert (ours.process, ours.closure) == (Process.MERGED, Closure(DAY, CloseCause.MERGER))
+    assert ours.address == "東京都千代田区霞が関３丁目１－１"
+    assert (theirs.number, theirs.name) == (invented.corporate_number, invented.name)
+
+
+def test_the_application_id_is_sent_and_not_shown(published: Sandbox) -> None:
+    refused = make_api(published.url, "KwrongAppId00").read_numbers([NUMBER])
+    assert (refused.kind, refused.reason) == (OutcomeClass.AUTH, "http_404")
+    assert "KwrongAppId00" not in repr(RegistryConfig(None, "KwrongAppId00"))
+    assert "KwrongAppId00" not in repr(refused)
+
+
+def answer(*rows: str, day: str = "2026-11-04", count: int | None = None, number: int = 1, parts: int = 1) -> bytes:
+    head = f"{day},{len(rows) if count is None else count},{number},{parts}"
+    return "\r\n".join((head, *rows, "")).encode()
+
+
+BOMB = (
+    b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><corporations>&b;</corporations>'
+)
+UNUSABLE = {
+    "an entity bomb": says(200, BOMB),
+    "XML": says(200, b"<corporations/>"),
+    "nothing": says(200, b""),
+    "JSON": says(200, b'{"count": 1}'),
+    "a page": says(200, b"<html>maintenance</html>"),
+    "no UTF-8": says(200, answer(LINE).decode().encode("cp932")),
+    "more rows than told": says(200, answer(LINE, LINE, count=1)),
+    "no rows, though told": says(200, answer(count=3)),
+    "another part": says(200, answer(LINE, number=2, parts=2)),
+    "too many parts": says(200, answer(LINE, count=2_000_000, parts=1_000)),
+    "29 fields": says(200, answer(LINE.rsplit(",", 1)[0])),
+    "31 fields": says(200, answer(LINE + ",0")),
+    "an open quotation": says(200, answer(LINE.replace('株式会社"', "株式会社"))),
+    "a number in letters": says(200, answer(LINE.replace(NUMBER, "118030101877x"))),
+    "a field without end": says(200, answer(LINE.replace("架空", "架空" * 600))),
+    "no day": says(200, answer(LINE, day="2026-13-01")),
+    "a negative count": says(200, b"2026-11-04,-1,1,1\r\n"),
+    "a huge count": says(200, b"2026-11-04,99999999999999999999,1,1\r\n" + LINE.encode()),
+    "full-width digits": says(200, "2026-11-04,１,1,1\r\n".encode() + LINE.encode()),
+    "another place": says(302, b"", {"Location": "http://127.0.0.1:1/4/diff"}),
+    "half an answer": resets(http(200, answer(LINE))[:-40]),
+    "too large": floods(b"HTTP/1.1 200 OK\r\n\r\n", 17 << 20),
+}
+
+
+@pytest.mark.parametrize("script", UNUSABLE.values(), ids=UNUSABLE)
+def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
+    with serving(script) as server:
+        outcome = make_api(server.url).read_difference(DAY)
+    assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
+    assert outcome.evidence == ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        answer(format_line(ROW._replace(corporate_number=OTHER))),
+        answer(LINE, LINE),
+        answer(format_line(ROW._replace(kind="999"))),
+        answer(format_line(ROW._replace(process="02"))),
+        answer(format_line(ROW._replace(name=""))),
+        answer(format_line(close(ROW, DAY)._replace(close_cause="99"))),
+        answer(format_line(ROW._replace(assignment_date=""))),
+    ],
+    ids=["another number", "twice", "no kind", "no process", "no name", "no cause", "no day"],
+)
+def test_a_row_that_cannot_be_right_is_not_used(body: bytes) -> None:
+    with serving(says(200, body)) as server:
+        assert make_api(server.url).read_numbers([NUMBER]).found is None
+
+
+STATUSES = [(400, OutcomeClass.FAILED_DEFINITE), (403, OutcomeClass.RATE_LIMITED), (404, OutcomeClass.AUTH)]
+
+
+@pytest.mark.parametrize(("status", "kind"), [*STATUSES, (500, OutcomeClass.UNKNOWN), (503, OutcomeClass.UNKNOWN)])
+def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
+    with serving(says(status, "013,取得期間開始日は2015-12-01以降を指定してください。")) as server:
+        outcome = make_api(server.url).read_difference(DAY)
+    assert (outcome.kind, outcome.status, outcome.found) == (kind, status, None)
+
+
+@pytest.mark.parametrize(
+    "script", [hangs(), drips(http(200, answer(LINE)), every=0.3)], ids=["no answer", "a slow answer"]
+)
+def test_a_wait_ends(script: Script) -> None:
+    """Half a minute, and two for the whole call: here 100 times as fast."""
+    with serving(script) as server:
+        outcome: Outcome[object] = make_api(server.url, speed=100).read_difference(DAY)
+    assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
+
+
+def test_nobody_there() -> None:
+    outcome = make_api(f"http://127.0.0.1:{closed_port()}").read_difference(DAY)
+    assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, Sent.NO)

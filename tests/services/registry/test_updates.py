@@ -1,0 +1,223 @@
+"""The due task `registry`: files of a watched folder, the Web-API, and failures that stay visible."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.calendar_days import JST
+from console.domain.error_reasons import RegistryFileProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.registry.corporations import RegistryStatus
+from console.sandbox import Sandbox
+from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
+from console.sandbox.registry import close, company_row, write_difference, write_whole
+from console.services.registry.updates import RegistryUpdates
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import open_registry
+from console.wiring.providers import open_registry_api
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, quick_desk
+
+WHOLE_DAY, MON, TUE, WED, THU = (date(2026, 11, day) for day in (13, 16, 17, 18, 19))
+ROWS, SEED = 300, 5
+OURS = company_row("1180301018771", "架空商事株式会社")
+
+
+class Stage:
+    """A desk with a watched folder, and its task."""
+
+    def __init__(self, console: Console, watched: Path) -> None:
+        self.console, self.watched = console, watched
+        self.folder = console._context.settings.home / "registry"
+        self.imports = 0
+        self.updates = RegistryUpdates(
+            console._context, self.folder, self._import, lambda: open_registry_api(console._context), lambda: False
+        )
+
+    def _import(self, paths: Sequence[Path]) -> RegistryStatus:
+        self.imports += 1
+        return import_registry_files(self.folder, paths)
+
+    def put_whole(self) -> Path:
+        return write_whole(self.watched, WHOLE_DAY, ROWS, SEED, planted=[OURS])
+
+    def put_difference(self, day: date) -> Path:
+        return write_difference(self.watched, day, 20, SEED, whole_rows=ROWS)
+
+    def registry_date(self) -> date | None:
+        reader = open_registry(self.folder)
+        if reader is None:
+            return None
+        with closing(reader):
+            return reader.registry_date
+
+
+@pytest.fixture
+def stage(home: Path, vendor: LedgerVendor, hand_clock: HandClock, tmp_path: Path) -> Iterator[Stage]:
+    """A desk without an application id."""
+    with closing(quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path))) as console:
+        yield Stage(console, tmp_path)
+
+
+@pytest.fixture
+def asking(
+    home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
+) -> Iterator[Stage]:
+    """A desk with an application id; the simulated publisher has the same registry as the folder's whole file."""
+    facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
+    sandbox.registry.publish_whole(ROWS, SEED, WHOLE_DAY, [OURS])
+    with closing(quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path), **facts)) as console:
+        yield Stage(console, tmp_path)
+
+
+def test_what_appears_is_taken_once(stage: Stage) -> None:
+    assert (stage.updates.run(), stage.registry_date()) == (0, None)
+    stage.put_whole()
+    assert (stage.updates.run(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert stage.updates.run() == 0
+    stage.put_difference(MON)
+    stage.put_difference(TUE)
+    (stage.watched / "notes.txt").write_text("not one of theirs")
+    assert (stage.updates.run(), stage.registry_date()) == (2, TUE)
+    assert stage.updates.run() == 0
+    assert stage.imports == 2
+    assert sorted(path.suffix for path in stage.watched.iterdir()) == [".txt", ".zip", ".zip", ".zip"]
+
+
+def test_a_file_that_is_being_copied_is_left_alone_until_it_is_there(stage: Stage, tmp_path: Path) -> None:
+    whole = stage.put_whole()
+    content = whole.read_bytes()
+    for part in (0, 1, len(content) // 2, len(content) - 1):
+        whole.write_bytes(content[:part])
+        assert (stage.updates.run(), stage.imports) == (0, 0)
+    whole.write_bytes(content)
+    assert (stage.updates.run(), stage.registry_date()) == (1, WHOLE_DAY)
+
+
+def test_a_truncated_file_is_told_and_not_read_again_until_it_is_another(stage: Stage) -> None:
+    whole = stage.put_whole()
+    content = whole.read_bytes()
+    whole.write_bytes(content[:-40])
+    assert stage.updates.run() == 0  # may still be being copied
+    for _ in range(3):
+        with pytest.raises(ConsoleError) as refused:
+            stage.updates.run()
+        assert refused.value.code == ErrorCode.BAD_REGISTRY_FILE
+        detail = dict(refused.value.detail)
+        assert (detail["file"], detail["problem"]) == (whole.name, RegistryFileProblem.ARCHIVE)
+    assert stage.imports == 1
+    whole.write_bytes(content)
+    assert (stage.updates.run(), stage.registry_date()) == (1, WHOLE_DAY)
+
+
+def test_a_bad_difference_leaves_the_registry_as_it_was(stage: Stage) -> None:
+    stage.put_whole()
+    stage.updates.run()
+    shutil.copy(stage.watched / "00_zenkoku_all_20261113.zip", stage.watched / "diff_20261116.zip")
+    for _ in range(2):
+        with pytest.raises(ConsoleError) as refused:
+            stage.updates.run()
+        assert refused.value.code == ErrorCode.BAD_REGISTRY_FILE
+    assert (stage.imports, stage.registry_date()) == (2, WHOLE_DAY)
+    (stage.watched / "diff_20261116.zip").unlink()
+    assert stage.updates.run() == 0
+
+
+def test_a_missing_day_is_told_until_it_comes(stage: Stage) -> None:
+    stage.put_whole()
+    stage.updates.run()
+    stage.put_difference(TUE)
+    with pytest.raises(ConsoleError) as refused:
+        stage.updates.run()
+    assert refused.value.code == ErrorCode.REGISTRY_ORDER
+    assert dict(refused.value.detail)["missing_days"] == [MON.isoformat()]
+    stage.put_difference(MON)
+    assert (stage.updates.run(), stage.registry_date()) == (2, TUE)
+
+
+def test_the_days_since_are_asked_for_up_to_yesterday(asking: Stage, sandbox: Sandbox, hand_clock: HandClock) -> None:
+    """20 November is today; the simulated publisher has Monday to Wednesday, and nothing on Tuesday."""
+    assert asking.updates.run() == 0  # no registry yet: the Web-API isn't asked
+    assert sandbox.control.read_requests("registry_diff") == []
+    asking.put_whole()
+    sandbox.registry.publish_difference(MON, 4_100)
+    sandbox.registry.publish_difference(WED, 0, [close(OURS, WED)])
+    assert asking.updates.run() == 1 + 3
+    assert asking.registry_date() == WED
+    reader = open_registry(asking.folder)
+    assert reader is not None
+    with closing(reader):
+        found = reader.find(OURS.corporate_number)
+        assert found is not None
+        assert found.closure is not None
+    asked = len(sandbox.control.read_requests("registry_diff"))
+    assert asked == 3 + 1 + 1 + 1  # three parts, an empty day, Wednesday, and Thursday, which isn't there
+    assert asking.updates.run() == 0
+    assert len(sandbox.control.read_requests("registry_diff")) == asked  # not again within the hour
+    sandbox.registry.publish_difference(THU, 3)
+    hand_clock.at += timedelta(hours=1)
+    assert (asking.updates.run(), asking.registry_date()) == (1, THU)
+    assert list((asking.folder / "fetched").iterdir()) == []
+
+
+def test_today_is_not_asked_for(asking: Stage, sandbox: Sandbox, hand_clock: HandClock) -> None:
+    asking.put_whole()
+    hand_clock.at = datetime(2026, 11, 16, 23, 59, tzinfo=JST)
+    sandbox.registry.publish_difference(MON, 3)
+    assert (asking.updates.run(), asking.registry_date()) == (1, WHOLE_DAY)
+    hand_clock.at = datetime(2026, 11, 17, 0, 1, tzinfo=JST)
+    assert (asking.updates.run(), asking.registry_date()) == (1, MON)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("status:404", ErrorCode.PROVIDER_AUTH),
+        ("status:403", ErrorCode.RATE_LIMITED),
+        ("status:400", ErrorCode.PROVIDER_REFUSED),
+        ("status:500", ErrorCode.PROVIDER_UNREACHABLE),
+        ("reset", ErrorCode.PROVIDER_UNREACHABLE),
+    ],
+)
+def test_a_call_that_fails_in_the_middle_leaves_nothing(
+    asking: Stage, sandbox: Sandbox, fault: str, code: ErrorCode
+) -> None:
+    """The second part fails: nothing is imported, nothing stays behind, and the next run does it all."""
+    asking.put_whole()
+    sandbox.registry.publish_difference(MON, 4_100)
+    sandbox.control.add_fault(fault, call="registry_diff", nth=2)
+    with pytest.raises(ConsoleError) as failed:
+        asking.updates.run()
+    assert failed.value.code == code
+    assert asking.registry_date() == WHOLE_DAY
+    assert list((asking.folder / "fetched").iterdir()) == []
+    assert (asking.updates.run(), asking.registry_date()) == (1, MON)
+
+
+@pytest.mark.expects_log("a missing day is told by the task's failure")
+def test_the_scheduler_runs_it_and_doctor_tells_its_failures(stage: Stage, hand_clock: HandClock) -> None:
+    stage.put_whole()
+    assert {run.task: run.count for run in stage.console.recovery.run_due()}["registry"] == 1
+    stage.put_difference(TUE)
+    for _ in range(3):
+        with pytest.raises(ConsoleError) as failed:
+            stage.console.recovery.run_due()
+        assert failed.value.code == ErrorCode.REGISTRY_ORDER
+    checks = {check.name: check for check in stage.console.health.run_all_checks()}
+    assert not checks["tasks"].ok
+    assert "registry" in str(checks["tasks"].facts)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_folder_that_is_not_there(stage: Stage, gone: bool) -> None:
+    """A network drive may be away for a while: nothing is taken, and nothing fails."""
+    stage.put_whole()
+    shutil.rmtree(stage.watched)
+    if not gone:
+        stage.watched.mkdir()
+    assert stage.updates.run() == 0
