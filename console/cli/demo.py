@@ -19,6 +19,8 @@ from console.cli.text_output.translator import Translator
 from console.cli.window import has_display, show_window
 from console.demo import payments as demo_payments
 from console.demo import reconciliation as demo_reconcile
+from console.demo import registry as demo_registry
+from console.domain.calendar_days import JST
 from console.domain.clock import SystemClock
 from console.domain.corporation_number import check_digit
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
@@ -90,7 +92,11 @@ def run_demo(writer: AnswerWriter, run_command: RunCommand, *, has_fast_clock: b
             samples, payments = _write_samples(console, sandbox)
             ready = _make_ready_facts(Path(folder), sandbox, samples, payments)
             writer.write_ready_answer(lambda: ready, lambda: _ready_lines(ready, writer.translator))
-            with demo_payments.run_simulated_payer(sandbox, payments, is_fast=has_fast_clock):
+            registry = _publish_registry(sandbox, samples)
+            with (
+                demo_registry.registry_in_background(Path(folder), registry),
+                demo_payments.run_simulated_payer(sandbox, payments, is_fast=has_fast_clock),
+            ):
                 _run_until_closed(console, writer, run_command)
 
 
@@ -102,6 +108,7 @@ def _demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dic
     this process.
     """
     from console.demo.samples import CLIENT_IDS
+    from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 
     client, secret, refresh = (f"demo-{secrets.token_urlsafe(16)}" for _ in range(3))
     sandbox.control.register_client(client, secret, refresh)
@@ -117,6 +124,7 @@ def _demo_variables(home: Path, sandbox: "Sandbox", has_fast_clock: bool) -> dic
         "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": client,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": secret,
         "CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN": refresh,
+        "CONSOLE_SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID,
         "CONSOLE_SECRET_STORE_KEY": secrets.token_urlsafe(32),
         **demo_payments.register_merchant(sandbox),
         **({"CONSOLE_TIME_SCALE": str(FAST_TIME_SCALE)} if has_fast_clock else {}),
@@ -164,6 +172,22 @@ def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Ch
         *({**trial.fault_rule, "number": trial.number} for trial in TRIAL_PURCHASES if trial.fault_rule)
     )
     return samples, payments
+
+
+def _publish_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> demo_registry.DemoRegistry:
+    """Publish a corporation registry with the companies of all records, and return it. The companies of the newest
+    live credit checks are those that changed.
+    """
+    today = SystemClock().now().astimezone(JST).date()
+    live = [
+        sample.number
+        for sample in reversed(samples)
+        if sample.status == "success" and sample.report and (sample.report.expiration_date or today) > today
+    ]
+    numbers = [*(sample.number for sample in samples), *(trial.number for trial in TRIAL_PURCHASES)]
+    registry = demo_registry.plan_registry(SAMPLE_SEED, today, numbers, live)
+    demo_registry.publish(sandbox, registry)
+    return registry
 
 
 def render_pdf(report: CheckReport, revision: int) -> bytes:

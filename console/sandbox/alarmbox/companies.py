@@ -24,6 +24,40 @@ MIDDLE_WORDS = (
     "月見",
 )
 TRADE_WORDS = ("商事", "精機", "建設", "食品", "運輸", "電子", "化成", "印刷", "農園", "設計", "物産", "システム")
+READINGS = {
+    "架空": "カクウ",
+    "見本": "ミホン",
+    "仮想": "カソウ",
+    "例示": "レイジ",
+    "空想": "クウソウ",
+    "模擬": "モギ",
+    "練習用": "レンシュウヨウ",
+    "おためし": "オタメシ",
+    "あおば": "アオバ",
+    "みなと": "ミナト",
+    "さくら": "サクラ",
+    "東風": "コチ",
+    "北斗": "ホクト",
+    "青嶺": "アオネ",
+    "白鷺": "シラサギ",
+    "若葉": "ワカバ",
+    "銀河": "ギンガ",
+    "朝凪": "アサナギ",
+    "つばめ": "ツバメ",
+    "月見": "ツキミ",
+    "商事": "ショウジ",
+    "精機": "セイキ",
+    "建設": "ケンセツ",
+    "食品": "ショクヒン",
+    "運輸": "ウンユ",
+    "電子": "デンシ",
+    "化成": "カセイ",
+    "印刷": "インサツ",
+    "農園": "ノウエン",
+    "設計": "セッケイ",
+    "物産": "ブッサン",
+    "システム": "システム",
+}
 LEGAL_FORMS = (("", "株式会社"), ("株式会社", ""), ("", "合同会社"), ("有限会社", ""))
 NEWS_EVENTS = (
     ("登記変更", "本店移転", "登記情報"),
@@ -38,14 +72,24 @@ VERDICT_BY_TEST_NUMBER = {"0000000000001": "ok", "0000000000002": "hold", "00000
 
 def company_name(number: str) -> str:
     """Return the invented company name for a corporation number. The same number always gets the same name."""
+    prefix, suffix = LEGAL_FORMS[_random_bytes("name", number)[3] % len(LEGAL_FORMS)]
+    return prefix + "".join(_name_words(number)) + suffix
+
+
+def company_furigana(number: str) -> str:
+    """Return the reading of the company's name in katakana, without the legal form, as the corporation registry has
+    it.
+    """
+    return "".join(READINGS[word] for word in _name_words(number))
+
+
+def _name_words(number: str) -> tuple[str, str, str]:
     seed = _random_bytes("name", number)
-    prefix, suffix = LEGAL_FORMS[seed[3] % len(LEGAL_FORMS)]
-    parts = (
+    return (
         INVENTED_WORDS[seed[0] % len(INVENTED_WORDS)],
         MIDDLE_WORDS[seed[1] % len(MIDDLE_WORDS)],
         TRADE_WORDS[seed[2] % len(TRADE_WORDS)],
     )
-    return prefix + "".join(parts) + suffix
 
 
 def credit_verdict(number: str) -> str:

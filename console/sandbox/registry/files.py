@@ -1,9 +1,9 @@
 """The publisher's files: a ZIP of one CSV file and its signature, for the whole registry or for one day's changes."""
 
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -31,16 +31,18 @@ def write_whole(
     encoding: Encoding = "utf-8",
     prefecture: str | None = None,
     planted: Iterable[RegistryRow] = (),
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:
     """Write a file of the whole registry, for the nation or for one prefecture (its code of two digits), and return
     its path: `00_zenkoku_all_YYYYMMDD.zip`, `13_tokyo_all_YYYYMMDD.zip`. `rows` invented corporations follow the
-    `planted` ones. Memory doesn't grow with `rows`.
+    `planted` ones. Memory doesn't grow with `rows`. If `should_stop` returns True, the file ends there.
     """
     registry = InventedRegistry(rows, seed, day, prefecture)
     place = next(
         (f"{each.code}_{each.romaji.lower()}" for each in PREFECTURES if each.code == prefecture), "00_zenkoku"
     )
-    return write_zip(folder, f"{place}_all_{day:%Y%m%d}", _whole_blocks(list(planted), registry), encoding)
+    blocks = takewhile(lambda _: not should_stop(), _whole_blocks(list(planted), registry))
+    return write_zip(folder, f"{place}_all_{day:%Y%m%d}", blocks, encoding)
 
 
 def write_difference(

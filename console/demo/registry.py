@@ -1,0 +1,167 @@
+"""The demo's corporation registry: 200,000 invented corporations with the companies of the sample records among them,
+and a day of differences that changed some of these. It is made in the background, so that the demo starts at once.
+"""
+
+import contextlib
+import logging
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.domain.corporation_number import DIGIT_COUNT, is_well_formed
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.registry.publication_days import is_publication_day
+from console.store.registry.import_files import import_registry_files
+
+if TYPE_CHECKING:
+    from console.sandbox import Sandbox
+    from console.sandbox.registry import RegistryRow
+
+ROWS = 200_000
+CHANGED_ROWS = 300
+_CLOSED_EVERY, _MERGED_EVERY, _RENAMED_EVERY = 97, 131, 61
+"""Of so many companies of records one was closed, merged into the next one, or renamed before the registry's day."""
+_CHANGES_OF_EACH_KIND = 4
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRegistry:
+    """What the simulated publisher has published: the companies of the records in the file of the whole, and how the
+    day after changed some of them.
+    """
+
+    seed: int
+    whole_day: date
+    changed_day: date
+    companies: "tuple[RegistryRow, ...]"
+    changes: "tuple[RegistryRow, ...]"
+
+
+def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_numbers: Sequence[str]) -> DemoRegistry:
+    """Return the demo's registry with companies of all `numbers`. Its difference changes some of `watched_numbers`,
+    which are companies with records that still matter.
+    """
+    changed_day = _publication_day_before(today)
+    whole_day = _publication_day_before(changed_day)
+    companies = _make_companies(seed, whole_day, sorted(filter(_is_assigned, set(numbers))))
+    by_number = {row.corporate_number: row for row in companies}
+    watched = [
+        row for number in dict.fromkeys(watched_numbers) if (row := by_number.get(number)) and not row.close_date
+    ]
+    return DemoRegistry(seed, whole_day, changed_day, companies, _make_changes(changed_day, watched))
+
+
+def publish(sandbox: "Sandbox", registry: DemoRegistry) -> None:
+    """Publish the registry at the sandbox, so that its Web-API tells the same as the files."""
+    published = sandbox.registry
+    published.publish_whole(ROWS, registry.seed, registry.whole_day, registry.companies)
+    published.publish_difference(registry.changed_day, CHANGED_ROWS, registry.changes)
+
+
+@contextlib.contextmanager
+def registry_in_background(home: Path, registry: DemoRegistry) -> Iterator[threading.Thread]:
+    """Within the block, a thread writes the publisher's files and imports them into the registry of the home folder.
+    The end of the block stops it.
+    """
+    stopping = threading.Event()
+    thread = threading.Thread(target=_import_registry, args=(home, registry, stopping), name="demo-registry")
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def _import_registry(home: Path, registry: DemoRegistry, stopping: threading.Event) -> None:
+    from console.sandbox.registry import write_difference, write_whole
+
+    files = home / "registry-files"
+    files.mkdir(mode=0o700)
+    try:
+        whole = write_whole(
+            files,
+            registry.whole_day,
+            ROWS,
+            registry.seed,
+            planted=registry.companies,
+            should_stop=stopping.is_set,
+        )
+        difference = write_difference(
+            files, registry.changed_day, CHANGED_ROWS, registry.seed, whole_rows=ROWS, changes=registry.changes
+        )
+        for path in (whole, difference):  # one after the other: only then the difference's changes are told
+            if not stopping.is_set():
+                import_registry_files(home / "registry", [path], should_stop=stopping.is_set)
+    except ConsoleError as error:
+        if error.code != ErrorCode.INTERRUPTED:
+            _log.warning("the demo has no corporation registry: %s", error.code)
+
+
+def _is_assigned(number: str) -> bool:
+    """True if the publisher could have assigned the number. Some sample records have another one on purpose."""
+    return len(number) == DIGIT_COUNT and number.isdecimal() and is_well_formed(number)
+
+
+def _publication_day_before(day: date) -> date:
+    day -= timedelta(days=1)
+    while not is_publication_day(day):
+        day -= timedelta(days=1)
+    return day
+
+
+def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[RegistryRow, ...]":
+    """Return a row of each number, with the name that the simulated AlarmBox has for it: most as they were, some
+    renamed, closed or merged.
+    """
+    from console.sandbox.alarmbox.companies import company_furigana, company_name
+    from console.sandbox.registry import close, company_row, merge, rename
+    from console.sandbox.registry.places import PREFECTURES, TOWNS
+    from console.sandbox.registry.rows import FULL_WIDTH
+
+    source = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
+    rows = []
+    for index, (number, following) in enumerate(pairwise((*numbers, ""))):
+        prefecture = source.choices(PREFECTURES, [each.weight for each in PREFECTURES])[0]
+        city, town = source.choice(prefecture.cities), source.randrange(len(TOWNS))
+        street = f"{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
+        row = company_row(number, company_name(number), furigana=company_furigana(number))._replace(
+            prefecture_name=prefecture.name,
+            city_name=city.name,
+            street_number=TOWNS[town] + street.translate(FULL_WIDTH),
+            prefecture_code=prefecture.code,
+            city_code=city.code,
+            post_code=f"{city.post_prefix}{town + 1:02d}",
+        )
+        earlier = day - timedelta(days=source.randrange(20, 400))
+        if index % _CLOSED_EVERY == _CLOSED_EVERY - 1:
+            row = close(row, earlier)
+        elif index % _MERGED_EVERY == _MERGED_EVERY - 1 and following:
+            row = merge(row, following, earlier)
+        elif index % _RENAMED_EVERY == _RENAMED_EVERY - 1:
+            row = rename(row, f"{row.name}ホールディングス", earlier, f"{row.furigana}ホールディングス")
+        rows.append(row)
+    return tuple(rows)
+
+
+def _make_changes(day: date, watched: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
+    """Return what the difference tells about the first of the watched companies: some of each kind of change."""
+    from console.sandbox.registry import close, merge, move, rename
+
+    groups = [
+        watched[start : start + _CHANGES_OF_EACH_KIND]
+        for start in range(0, 4 * _CHANGES_OF_EACH_KIND, _CHANGES_OF_EACH_KIND)
+    ]
+    renamed, moved, closed, merged = groups
+    return (
+        *(rename(row, f"新{row.name}", day, f"シン{row.furigana}") for row in renamed),
+        *(move(row, "本町１丁目１－１", day) for row in moved),
+        *(close(row, day, cause) for row, cause in zip(closed, ("01", "01", "21", "31"), strict=False)),
+        *(merge(row, watched[0].corporate_number, day) for row in merged),
+    )

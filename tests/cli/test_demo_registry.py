@@ -1,0 +1,60 @@
+"""The demo's corporation registry: the companies of the records are in it, and a difference changed some of them."""
+
+from contextlib import closing
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from console.demo import registry as demo_registry
+from console.demo.samples import generate_checks
+from console.domain.registry.corporations import ChangedFact
+from console.sandbox import start_sandbox
+from console.sandbox.alarmbox.companies import company_name, credit_verdict
+from console.store.registry.reader import open_registry
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+
+
+def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built as the demo builds it, with fewer corporations around: names of the records, renamed, closed and merged
+    ones; the last published day changed sixteen, each told once; the sandbox's Web-API has published the same.
+    """
+    monkeypatch.setattr(demo_registry, "ROWS", 3_000)
+    samples = generate_checks(1, NOW, lambda number: (company_name(number), credit_verdict(number)))
+    bought = [sample.number for sample in reversed(samples) if sample.status == "success"]
+    numbers = [*(sample.number for sample in samples), "0000000000001"]
+    plan = demo_registry.plan_registry(1, NOW.date(), numbers, bought)
+    assert (plan.whole_day, plan.changed_day) == (date(2026, 11, 18), date(2026, 11, 19))
+    with demo_registry.registry_in_background(tmp_path, plan) as thread:
+        thread.join()
+    reader = open_registry(tmp_path / "registry")
+    assert reader is not None
+    with closing(reader):
+        assert reader.registry_date == plan.changed_day
+        found = reader.find_many([row.corporate_number for row in plan.companies])
+        assert len(found) == len(plan.companies) > 1_800
+        same = [one for one in found.values() if one.name == company_name(one.number)]
+        assert len(same) > 0.95 * len(found)
+        assert len([one for one in found.values() if one.closure]) > len(found) // 97
+        assert all(one.successor in found for one in found.values() if one.successor)
+        assert all(one.furigana for one in found.values())
+        ours = [row.corporate_number for row in plan.changes]
+        changes = reader.changes(plan.changed_day, ours)
+        assert sorted(change.number for change in changes) == sorted(ours)
+        assert len(ours) == 16
+        told = {fact for change in changes for fact in change.facts}
+        assert told >= {ChangedFact.NAME, ChangedFact.ADDRESS, ChangedFact.CLOSED, ChangedFact.SUCCESSOR}
+    with start_sandbox() as sandbox:
+        demo_registry.publish(sandbox, plan)
+        assert sandbox.registry.last_day == plan.changed_day
+        assert [row.process for row in sandbox.registry.rows_of(ours[0])] == ["01", "11"]
+
+
+def test_the_end_of_the_demo_does_not_wait_for_its_registry(tmp_path: Path) -> None:
+    """What isn't there yet is given up: no registry, and no trace of an import that goes on."""
+    plan = demo_registry.plan_registry(1, NOW.date(), [], [])
+    with demo_registry.registry_in_background(tmp_path, plan) as thread:
+        pass
+    assert not thread.is_alive()
+    assert open_registry(tmp_path / "registry") is None
