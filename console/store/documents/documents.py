@@ -26,7 +26,10 @@ from console.store.records import evidence
 
 __all__ = ["LARGEST_BYTES", "Documents", "StoredDocument", "open_documents"]
 
-_PATH_PATTERN = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}\.(?:pdf|csv)")
+_PATH_PATTERN = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}\.(?:pdf|csv|reg)")
+
+_MANIFEST_PATH = "registry.json"
+"""The only file that is replaced: it names the parts of the corporation registry (`console.store.registry`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,9 @@ class Documents:
         """Location of the documents, as shown to people."""
         return self._storage.location
 
-    def store(self, content: bytes, kind: Literal["pdf", "csv"] = "pdf") -> StoredDocument:
+    def store(self, content: bytes, kind: Literal["pdf", "csv", "reg"] = "pdf") -> StoredDocument:
         """Store the content and return its path. The content is durable when this returns. Storing the same content
-        again changes nothing.
+        again changes nothing. The kind `reg` is a part of a corporation registry.
         """
         if len(content) > LARGEST_BYTES:
             raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableReason.TOO_LARGE})
@@ -85,6 +88,25 @@ class Documents:
         if not matches_path(path, content):
             raise _not_found_error(path, DocumentNotFoundReason.DAMAGED)
         return content
+
+    def delete_part(self, path: str) -> None:
+        """Delete a part of a corporation registry that is no longer needed. No other content is ever deleted."""
+        if _PATH_PATTERN.fullmatch(path) is None or not path.endswith(".reg"):
+            raise _not_found_error(path, DocumentNotFoundReason.NOT_OURS)
+        self._storage.delete(path)
+
+    def replace_manifest(self, content: bytes) -> None:
+        """Replace the manifest of the corporation registry. Readers see the former one or this one."""
+        self._storage.replace(_MANIFEST_PATH, content)
+
+    def read_manifest(self) -> bytes | None:
+        """Return the manifest of the corporation registry; None if none was written."""
+        try:
+            return self._storage.read(_MANIFEST_PATH)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _not_found_error(_MANIFEST_PATH, DocumentNotFoundReason.UNREADABLE) from error
 
     def check_writable(self) -> None:
         """Check, without writing, that a document could be stored now. Raises storage_full, documents_unreachable."""

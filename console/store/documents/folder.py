@@ -78,6 +78,26 @@ class Folder:
             self._require_connected(error)
             raise
 
+    def replace(self, path: str, content: bytes) -> None:
+        """Store the content under the path, a name in the root, in place of what is there. Raises storage_full,
+        documents_unreachable.
+        """
+        with self._translate_errors():
+            self._require_mounted()
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = self.root / f".{token_hex(8)}.tmp"
+            try:
+                _write_draft(draft, content, self.root)
+                draft.replace(self.root / path)
+            finally:
+                draft.unlink(missing_ok=True)
+            _sync_names(self.root)
+
+    def delete(self, path: str) -> None:
+        """Delete the content under the path, if it is there. Raises storage_full, documents_unreachable."""
+        with self._translate_errors():
+            (self.root / path).unlink(missing_ok=True)
+
     def check_writable(self) -> None:
         """Check, without writing, that a document could be stored now. Raises storage_full, documents_unreachable."""
         with self._translate_errors():

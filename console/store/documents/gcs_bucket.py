@@ -33,6 +33,12 @@ _BYTES_PER_SECOND = 256 * 1024
 _URL_PATTERN = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220})(/(?P<prefix>[A-Za-z0-9._/-]*))?")
 _EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
 _NEEDED_PERMISSIONS = ("storage.objects.create", "storage.objects.get")
+_CONTENT_TYPES = {
+    ".csv": "text/csv",
+    ".pdf": "application/pdf",
+    ".reg": "application/octet-stream",
+    "json": "application/json",
+}
 _OBJECT_PATH = "b/{}/o/{}"
 
 
@@ -77,6 +83,18 @@ class Bucket:
             "GET", _OBJECT_PATH, *self._bucket_and_name(path), path_prefix="download/", alt="media", size=size
         )
 
+    def replace(self, path: str, content: bytes) -> None:
+        """Store the content under the path, in place of what is there. Raises documents_unreachable."""
+        self._upload(path, content)
+
+    def delete(self, path: str) -> None:
+        """Delete the content under the path, if it is there. Raises documents_unreachable."""
+        try:
+            generation = self._read_metadata(path)["generation"]
+            self._request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
+        except (FileNotFoundError, FileExistsError):
+            return  # another desk has deleted or replaced it meanwhile
+
     def check_writable(self) -> None:
         """Check that this desk has the permissions to create and read objects. The request for this check itself
         needs no permission. Raises documents_unreachable.
@@ -91,10 +109,18 @@ class Bucket:
 
     def _create_object(self, path: str, content: bytes) -> bool:
         """Create the object. Return False if it exists already."""
+        try:
+            self._upload(path, content, ifGenerationMatch="0")
+        except FileExistsError:
+            return False
+        return True
+
+    def _upload(self, path: str, content: bytes, **conditions: str) -> None:
+        """Send the object in one request. Raises FileExistsError if a condition isn't met."""
         from gcsfs.core import UnclosableBytesIO  # a retry can read it again from its beginning
 
         checksum = b64encode(md5(content, usedforsecurity=False).digest()).decode()
-        kind = "text/csv" if path.endswith(".csv") else "application/pdf"
+        kind = _CONTENT_TYPES[path[-4:]]
         metadata = {"name": self._prefix + path, "contentType": kind, "md5Hash": checksum}
         boundary, body = _multipart_body(json.dumps(metadata).encode(), content)
         try:
@@ -104,16 +130,13 @@ class Bucket:
                 self._bucket,
                 path_prefix="upload/",
                 uploadType="multipart",
-                ifGenerationMatch="0",
+                **conditions,
                 headers={"Content-Type": f"multipart/related; boundary={boundary}"},
                 data=UnclosableBytesIO(body),
                 size=len(content),
             )
-        except FileExistsError:
-            return False
         except FileNotFoundError:
             raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
-        return True
 
     def _has_content(self, path: str) -> bool:
         try:

@@ -25,6 +25,12 @@ class DocumentStorage(Protocol):
         OSError for a file that can't be a document.
         """
 
+    def replace(self, path: str, content: bytes) -> None:
+        """Store the content under the path, atomically, in place of what is there. Raises storage_full."""
+
+    def delete(self, path: str) -> None:
+        """Delete the content under the path, if it is there."""
+
     def check_writable(self) -> None:
         """Check, without writing, that a document could be stored now. Raises storage_full."""
 

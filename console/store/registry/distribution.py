@@ -1,0 +1,264 @@
+"""Brings the registry of a worker to the desks of its team, through the root of the documents.
+
+The worker stores its registry.db in compressed parts under their hashes, and differences as the publisher's ZIP
+files. The manifest says what belongs together: the base (a registry.db, with the SHA-256 of the whole file) and the
+differences that follow it. A desk that has the base fetches only the differences. Each hash is verified before
+anything is used.
+
+A registry is named by the SHA-256 of the publisher's files of which it was made, in their order.
+"""
+
+import json
+import shutil
+import sqlite3
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import date
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+from console.domain.error_reasons import DocumentNotFoundReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.registry.corporations import ImportProgress, RegistryStatus
+from console.domain.setting_problems import SettingProblem
+from console.settings.private_files import make_private_file, make_private_folder
+from console.store.documents.documents import Documents
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import read_status
+from console.store.registry.registry_file import (
+    building_file,
+    find_registry_file,
+    import_lock,
+    open_for_reading,
+    put_in_use,
+    start_building,
+    take_back_unfinished,
+)
+from console.store.registry.schema import FORM
+from console.store.registry.source_file import stopped_error
+from console.store.spool.sqlite_file import translate_errors
+
+PART_BYTES = 16 * 1024**2
+"""Size of each part of a file before it is compressed, but for the last one."""
+_FETCHED_NAME, _SNAPSHOT_NAME = "fetched", "snapshot"
+_COPY_NAME = "copy.db"
+_LEVEL = 1  # a higher one makes the parts little smaller
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file under the root of the documents: its SHA-256, its size in bytes and the paths of its parts."""
+
+    name: str
+    sha256: str
+    bytes: int
+    parts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the team's registry is made of. `base_files`: the hashes of the publisher's files in the base."""
+
+    form: int
+    registry_date: str
+    base: StoredFile
+    base_files: Sequence[str]
+    differences: Sequence[StoredFile]
+
+    @property
+    def files(self) -> list[str]:
+        """The hashes of all publisher's files of which this registry is made."""
+        return [*self.base_files, *(difference.sha256 for difference in self.differences)]
+
+
+def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] = ()) -> None:
+    """Store the registry in use for the desks. `paths` are the files that were imported last: if the desks have all
+    that came before, only these differences are stored. Raises in_progress and the errors of `Documents`.
+    """
+    with import_lock(folder), translate_errors(folder):
+        file = find_registry_file(folder)
+        if file is None:
+            return
+        with closing(open_for_reading(file)) as connection:
+            status = read_status(connection)
+        former = _read_manifest(documents)
+        files = [source.sha256 for source in status.files]
+        if former is not None and (former.files, former.form) == (files, FORM):
+            return
+        new = _append(former, status, paths, documents) or _store_base(folder, file, documents)
+        documents.replace_manifest(json.dumps(asdict(new)).encode())
+        for path in _list_parts(former) - _list_parts(new):
+            documents.delete_part(path)
+
+
+def fetch_registry(
+    folder: Path,
+    documents: Documents,
+    *,
+    on_progress: Callable[[ImportProgress], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RegistryStatus | None:
+    """Bring the registry of this folder to the state of the team's one. Return its status, or None if there was
+    nothing to do: no registry is published, or this desk's one is the same or newer.
+
+    A fetch that was stopped or killed goes on with the next part. Raises the errors of `Documents` and of an import.
+    Then the registry in use is as before, or as the base.
+    """
+    manifest = _read_manifest(documents)
+    if manifest is None:
+        return None
+    with import_lock(folder), translate_errors(folder):
+        take_back_unfinished(folder)
+        status = _read_own_status(folder)
+        if not _is_ahead(manifest, status):
+            return status and None
+        if manifest.form != FORM:
+            raise ConsoleError(ErrorCode.BAD_PROFILE, {"file": "registry.json", "problem": SettingProblem.NEWER})
+        own = [source.sha256 for source in status.files] if status else []
+        if len(own) < len(manifest.base_files) or own != manifest.files[: len(own)]:
+            _fetch_base(folder, manifest, documents, should_stop)
+            own = list(manifest.base_files)
+        missing = manifest.differences[len(own) - len(manifest.base_files) :]
+        paths = [_fetch_difference(folder, difference, documents) for difference in missing]
+    if paths:
+        import_registry_files(folder, paths, on_progress=on_progress, should_stop=should_stop)
+    shutil.rmtree(folder / _FETCHED_NAME, ignore_errors=True)
+    return _read_own_status(folder)
+
+
+def _is_ahead(manifest: Manifest, status: RegistryStatus | None) -> bool:
+    if status is None:
+        return True
+    is_same = manifest.files == [source.sha256 for source in status.files]
+    return not is_same and date.fromisoformat(manifest.registry_date) >= status.registry_date
+
+
+def _append(
+    former: Manifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
+) -> Manifest | None:
+    """Return the former manifest with the differences that follow it; None if one of them isn't among the paths."""
+    if former is None or former.form != FORM:
+        return None
+    files, given = [source.sha256 for source in status.files], {_hash_file(path): path for path in paths}
+    more = files[len(former.files) :]
+    if former.files != files[: len(former.files)] or not given.keys() >= set(more):
+        return None
+    stored = [_store_file(given[each], each, documents) for each in more]
+    return Manifest(
+        FORM, status.registry_date.isoformat(), former.base, former.base_files, [*former.differences, *stored]
+    )
+
+
+def _store_base(folder: Path, file: Path, documents: Documents) -> Manifest:
+    """Store a copy of the registry in use, as it is at one moment."""
+    snapshot = folder / _SNAPSHOT_NAME
+    shutil.rmtree(snapshot, ignore_errors=True)
+    make_private_folder(snapshot)
+    copy = snapshot / _COPY_NAME
+    make_private_file(copy)
+    try:
+        with closing(open_for_reading(file)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        with closing(open_for_reading(copy)) as connection:
+            status = read_status(connection)
+        base = _store_file(copy, _hash_file(copy), documents)
+    finally:
+        shutil.rmtree(snapshot, ignore_errors=True)
+    return Manifest(FORM, status.registry_date.isoformat(), base, [one.sha256 for one in status.files], [])
+
+
+def _store_file(path: Path, digest: str, documents: Documents) -> StoredFile:
+    parts = []
+    with path.open("rb") as file:
+        while read := file.read(PART_BYTES):
+            parts.append(documents.store(zlib.compress(read, _LEVEL), "reg").path)
+    return StoredFile(path.name, digest, path.stat().st_size, parts)
+
+
+def _fetch_base(folder: Path, manifest: Manifest, documents: Documents, should_stop: Callable[[], bool]) -> None:
+    """Fetch the base and put it in use. The caller holds the import lock."""
+    fetched = _fetch_file(folder, manifest.base, documents, should_stop)
+    with closing(open_for_reading(fetched)) as connection:
+        day = read_status(connection).registry_date
+    start_building(folder)
+    fetched.replace(building_file(folder))
+    put_in_use(folder, day)
+
+
+def _fetch_difference(folder: Path, difference: StoredFile, documents: Documents) -> Path:
+    path = _fetch_file(folder, difference, documents, lambda: False)
+    return path.rename(path.with_name(Path(difference.name).name))
+
+
+def _fetch_file(folder: Path, stored: StoredFile, documents: Documents, should_stop: Callable[[], bool]) -> Path:
+    """Fetch the parts of a file, after those that an earlier call has fetched, and verify its hash."""
+    path = folder / _FETCHED_NAME / _checked_digest(stored)
+    make_private_folder(path.parent)
+    make_private_file(path)
+    with path.open("r+b") as file:
+        done = min(path.stat().st_size // PART_BYTES, len(stored.parts))
+        file.truncate(done * PART_BYTES)
+        file.seek(done * PART_BYTES)
+        for part in stored.parts[done:]:
+            if should_stop():
+                raise stopped_error()
+            file.write(_decompress(part, documents.read(part)))
+    if _hash_file(path) != stored.sha256:
+        path.unlink()
+        raise _damaged_error(stored.name)
+    return path
+
+
+def _decompress(path: str, content: bytes) -> bytes:
+    try:
+        decompressor = zlib.decompressobj()
+        part = decompressor.decompress(content, PART_BYTES)
+    except zlib.error as error:
+        raise _damaged_error(path) from error
+    if not decompressor.eof:
+        raise _damaged_error(path)
+    return part
+
+
+def _checked_digest(stored: StoredFile) -> str:
+    """Return the hash as a file name. Raises not_found if the manifest has something else in its place."""
+    if len(stored.sha256) != sha256().digest_size * 2 or not stored.sha256.isalnum():
+        raise _damaged_error(stored.name)
+    return stored.sha256
+
+
+def _damaged_error(name: str) -> ConsoleError:
+    return ConsoleError(ErrorCode.NOT_FOUND, {"document": name, "reason": DocumentNotFoundReason.DAMAGED})
+
+
+def _read_own_status(folder: Path) -> RegistryStatus | None:
+    file = find_registry_file(folder)
+    if file is None:
+        return None
+    with closing(open_for_reading(file)) as connection:
+        return read_status(connection)
+
+
+def _read_manifest(documents: Documents) -> Manifest | None:
+    content = documents.read_manifest()
+    if content is None:
+        return None
+    try:
+        values = json.loads(content)
+        base = StoredFile(**values.pop("base"))
+        differences = [StoredFile(**stored) for stored in values.pop("differences")]
+        return Manifest(base=base, differences=differences, **values)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged_error("registry.json") from error
+
+
+def _list_parts(manifest: Manifest | None) -> set[str]:
+    stored = () if manifest is None else (manifest.base, *manifest.differences)
+    return {part for each in stored for part in each.parts}
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,180 @@
+"""The team's registry travels to its desks through the root of the documents."""
+
+import json
+import zlib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.store.documents.documents import Documents
+from console.store.registry import distribution
+from console.store.registry.distribution import fetch_registry, publish_registry
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import open_registry
+from tests.store.registry.files import WHOLE, number, row, write_file
+from tests.support.bucket_server import NAME, PREFIX, bucket_server
+
+NEXT = "00_zenkoku_all_20251128"
+
+
+class Team:
+    """A worker's registry, the documents' root, and files of the publisher."""
+
+    def __init__(self, folder: Path, url: str = "") -> None:
+        self.folder = folder
+        self.worker, self.root = folder / "worker", folder / "documents"
+        self.documents = Documents(url or self.root.as_uri())
+
+    def publish(self, name: str, *companies: str) -> None:
+        """Import and publish a file with companies of these names."""
+        path = write_file(self.folder, name, [row(index, name=company) for index, company in enumerate(companies)])
+        import_registry_files(self.worker, [path])
+        publish_registry(self.worker, self.documents, [path])
+
+    def fetch(self, desk: str) -> list[str]:
+        """Return the names of the companies that a desk has after it has fetched."""
+        fetch_registry(self.folder / desk, self.documents)
+        return self.names(desk)
+
+    def names(self, desk: str) -> list[str]:
+        reader = open_registry(self.folder / desk)
+        if reader is None:
+            return []
+        found = reader.find_many([number(index) for index in range(9)])
+        reader.close()
+        return [corporation.name for corporation in found.values()]
+
+    def parts(self) -> set[str]:
+        return {path.name for path in self.root.glob("*/*.reg")}
+
+    def manifest(self) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads((self.root / "registry.json").read_bytes())
+        return values
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
+    monkeypatch.setattr(distribution, "PART_BYTES", 4096)
+    return Team(tmp_path)
+
+
+def test_a_desk_fetches_the_base_once_and_then_the_differences(team: Team) -> None:
+    """With a whole file of the next month it fetches the base again, and the parts of the former are deleted."""
+    assert team.fetch("desk") == []
+    team.publish(WHOLE, "甲", "乙")
+    assert fetch_registry(team.worker, team.documents) is None
+    assert team.fetch("desk") == ["甲", "乙"]
+    base = team.parts()
+    reader = open_registry(team.folder / "desk")
+    assert reader is not None
+    team.publish("diff_20251104", "丙")
+    team.publish("diff_20251105", "丁", "戊")
+    differences = team.parts() - base
+    assert base < team.parts()
+    assert len(differences) == 2
+    status = fetch_registry(team.folder / "desk", team.documents)
+    assert status == reader.status()
+    assert (reader.registry_date, team.names("desk")) == (date(2025, 11, 5), ["丁", "戊"])
+    assert {change.number for change in reader.changes(date(2025, 11, 5))} == {number(0), number(1)}
+    assert fetch_registry(team.folder / "desk", team.documents) is None
+    assert team.fetch("late desk") == ["丁", "戊"]
+    team.publish(NEXT, "己")
+    assert team.parts() == {Path(part).name for part in team.manifest()["base"]["parts"]}
+    assert team.parts().isdisjoint(differences)
+    assert team.fetch("desk") == ["己"]
+    assert reader.registry_date == date(2025, 11, 28)
+    reader.close()
+    assert sorted(path.name for path in (team.folder / "desk").iterdir() if path.is_dir()) == [
+        (team.folder / "desk" / "current").read_text()
+    ]
+
+
+def test_differences_that_were_not_published_travel_in_a_new_base(team: Team) -> None:
+    """Nothing is left out when somebody imports at the worker's machine by hand."""
+    team.publish(WHOLE, "甲")
+    team.fetch("desk")
+    import_registry_files(team.worker, [write_file(team.folder, "diff_20251104", [row(1, name="乙")])])
+    team.publish("diff_20251105", "丙")
+    assert (len(team.manifest()["base_files"]), team.manifest()["differences"]) == (3, [])
+    assert team.fetch("desk") == ["丙", "乙"]
+
+
+def test_a_desk_never_goes_back(team: Team) -> None:
+    """Its own registry may be newer than the team's one."""
+    team.publish(WHOLE, "甲")
+    import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT, [row(0, name="乙")])])
+    assert team.fetch("desk") == ["乙"]
+
+
+@pytest.mark.parametrize("harm", ["part", "part missing", "hash", "manifest", "name", "bomb", "form"])
+def test_what_was_harmed_on_the_way_is_refused(team: Team, harm: str) -> None:
+    """The desk's registry stays as it was; when the harm is undone the next fetch goes on."""
+    team.publish(WHOLE, "甲")
+    team.fetch("desk")
+    team.publish(NEXT, "乙")
+    manifest = team.root / "registry.json"
+    whole = manifest.read_bytes()
+    values = team.manifest()
+    part = team.root / values["base"]["parts"][3]
+    content = part.read_bytes()
+    if harm == "part":
+        part.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif harm == "part missing":
+        part.unlink()
+    elif harm == "manifest":
+        manifest.write_bytes(whole[:-9])
+    else:
+        bomb = team.documents.store(zlib.compress(b"0" * 99_999), "reg").path
+        values["base"] |= {
+            "hash": {"sha256": "0" * 64},
+            "name": {"sha256": "../../../evil"},
+            "bomb": {"parts": [bomb]},
+            "form": {},
+        }[harm]
+        values["form"] += harm == "form"
+        manifest.write_text(json.dumps(values))
+    with pytest.raises(ConsoleError) as caught:
+        fetch_registry(team.folder / "desk", team.documents)
+    assert caught.value.code == (ErrorCode.BAD_PROFILE if harm == "form" else ErrorCode.NOT_FOUND)
+    assert team.names("desk") == ["甲"]
+    part.write_bytes(content)
+    manifest.write_bytes(whole)
+    assert team.fetch("desk") == ["乙"]
+
+
+def test_half_of_a_base_is_not_fetched_again(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch that was stopped, or killed within a part, goes on with the next part."""
+    team.publish(WHOLE, *(f"見本{index}" for index in range(9)))
+    parts, asked = team.manifest()["base"]["parts"], list[str]()
+    read = team.documents.read
+
+    def read_and_note(path: str) -> bytes:
+        asked.append(path)
+        return read(path)
+
+    monkeypatch.setattr(team.documents, "read", read_and_note)
+    with pytest.raises(ConsoleError) as caught:
+        fetch_registry(team.folder / "desk", team.documents, should_stop=lambda: len(asked) == 3)
+    assert caught.value.code is ErrorCode.INTERRUPTED
+    assert team.names("desk") == []
+    (half,) = (team.folder / "desk" / "fetched").iterdir()
+    with half.open("ab") as file:
+        file.write(b"a part that was cut")
+    assert len(team.fetch("desk")) == 9
+    assert asked == parts
+    assert len(parts) > 6
+
+
+def test_a_bucket_serves_as_well(tmp_path: Path) -> None:
+    """The manifest there is replaced, and parts are deleted."""
+    with bucket_server() as served:
+        team = Team(tmp_path, f"gs://{NAME}/{PREFIX}")
+        team.publish(WHOLE, "甲")
+        team.publish("diff_20251104", "乙")
+        assert team.fetch("desk") == ["乙"]
+        team.publish(NEXT, "丙")
+        assert team.fetch("desk") == ["丙"]
+        assert len([asked for asked in served.asked if asked.startswith("DELETE")]) > 1
