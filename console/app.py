@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from console.services.person_state import PersonState
     from console.services.reconciliation.run import ReconciliationService
     from console.services.refunds.limit_changes import LimitService
+    from console.services.registry.live_numbers import LiveNumbers
     from console.services.registry.service import RegistryService
     from console.services.tasks.scheduler import Scheduler
     from console.store.database.engine import Transaction
@@ -355,6 +356,7 @@ def open_console(
         failpoints=Failpoints(settings.failpoint),
         apply_refund_report=_apply_refund_report,
         program=program,
+        make_live_numbers=_make_live_numbers,
     )
     console = Console(context, vendor, payment_vendor)
     if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
@@ -460,6 +462,13 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
     finally:
         spool.close()
         database.close()
+
+
+def _make_live_numbers(context: ServiceContext) -> "LiveNumbers":
+    from console.services.registry.live_numbers import LiveNumbers
+    from console.wiring.providers import open_registry_api
+
+    return LiveNumbers(context, lambda: open_registry_api(context))
 
 
 def _apply_refund_report(context: ServiceContext, tx: "Transaction", report: "RefundReport") -> bool:

@@ -53,6 +53,7 @@ class Lookup:
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._similar_numbers(invalid))
             raise
+        self._context.ask_publisher(number.value)
         name = self._context.reader_name
         try:
             with self._context.database.read() as conn:
@@ -107,6 +108,7 @@ class Lookup:
             number = parse_number(text, allow_dummies=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber:
             return None
+        self._context.ask_publisher(number.value)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return self._read_facts(conn, number.value)

@@ -282,16 +282,15 @@ class ServiceBuilder:
     @cached_property
     def _registry_updates(self) -> "RegistryUpdates":
         """The service that keeps the corporation registry up to date. Its modules are imported at its first run."""
+        from console.services.registry.service import import_files
         from console.services.registry.updates import RegistryUpdates
         from console.services.tasks.cancellation import is_stopping
-        from console.store.registry.import_files import import_registry_files
         from console.wiring.providers import open_registry_api
 
-        context, folder = self._context, self._context.settings.home / "registry"
+        context = self._context
         return RegistryUpdates(
             context,
-            folder,
-            lambda paths: import_registry_files(folder, paths, should_stop=is_stopping),
+            lambda paths: import_files(context, paths, should_stop=is_stopping),
             lambda: open_registry_api(context),
             is_stopping,
         )

@@ -25,6 +25,8 @@ MOST_NUMBERS = 10
 LARGEST_ANSWER_BYTES = 16 * MEBIBYTE
 """Largest answer: 2,000 rows with the longest texts have less."""
 READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 30.0, 120.0
+NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS = 5.0, 8.0
+"""Limits of a question about numbers: a person waits for the answer."""
 
 _STATUSES: StatusTable = {
     400: OutcomeClass.FAILED_DEFINITE,  # a parameter that the publisher doesn't accept; the body has a code
@@ -53,21 +55,24 @@ class RegistryApi:
     def read_difference(self, day: date, divide: int = 1) -> Outcome[DifferencePart]:
         """Read one part (from 1) of the rows that were updated on this day."""
         period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(divide)}
-        request = self._make_request("diff", period)
+        request = self._make_request("diff", period, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
         convert = make_answer_converter(_STATUSES, lambda body: read_part(body, divide), _no_evidence)
         return send_once(self._transport, self._gate, request, convert, headers={})
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
         """Read the rows in force of up to MOST_NUMBERS corporation numbers. A number that nobody has is left out."""
-        request = self._make_request("num", {"number": ",".join(numbers), "history": "0"})
+        parameters = {"number": ",".join(numbers), "history": "0"}
+        request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
         wanted = frozenset(numbers)
         convert = make_answer_converter(_STATUSES, lambda body: read_corporations(body, wanted), _no_evidence)
         return send_once(self._transport, self._gate, request, convert, headers={})
 
-    def _make_request(self, call: str, parameters: dict[str, str]) -> SingleRequest:
+    def _make_request(
+        self, call: str, parameters: dict[str, str], read_timeout: float, budget: float
+    ) -> SingleRequest:
         query = urlencode({"id": self._application_id, "type": "02", **parameters})
         path = f"/4/{call}?{query}"
-        return SingleRequest("GET", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, LARGEST_ANSWER_BYTES)
+        return SingleRequest("GET", path, read_timeout, budget, LARGEST_ANSWER_BYTES)
 
 
 def _no_evidence(_: bytes) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from console.domain import correlation as tracing
 from console.domain.audit_actions import AuditAction
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from console.domain.desk_requests import TakenDeskRequest
     from console.domain.error_details import BadProfile, NotAllowed
     from console.domain.payments.provider_messages import RefundReport
+    from console.domain.registry.facts import CorporationFacts
     from console.store.audit.trail import AuditTrail
     from console.store.desk_requests.requested_audit import RequestedAuditTrail
     from console.store.operations.leases import Holder
@@ -119,6 +120,14 @@ def act_as(name: str | None) -> Iterator[None]:
         _acting.reset(token)
 
 
+class LiveNumberSource(Protocol):
+    """Interface to `services.registry.live_numbers`, which asks the registry's publisher about single numbers."""
+
+    def ask(self, number: str) -> None: ...
+
+    def known_facts(self, number: str) -> "CorporationFacts | None": ...
+
+
 @dataclass
 class ServiceContext:
     """The service context of one process on one desk. All services share the same object, so it contains no state of
@@ -148,6 +157,8 @@ class ServiceContext:
     program: str = "terminal"
     counters: ProcessCounters = field(default_factory=ProcessCounters)
     _chain_lock: ChainLock = field(default_factory=ChainLock, repr=False)
+    make_live_numbers: "Callable[[ServiceContext], LiveNumberSource] | None" = field(default=None, repr=False)
+    """Function that makes the questions about single numbers at their first use; None: this desk asks nothing."""
     _registry: "RegistryReader | None" = field(default=None, repr=False)
 
     @property
@@ -164,6 +175,18 @@ class ServiceContext:
 
             self._registry = open_registry(self.registry_folder)
         return self._registry
+
+    @cached_property
+    def live_numbers(self) -> "LiveNumberSource | None":
+        """What asks the publisher of the registry about single numbers; None if this desk asks nothing."""
+        return None if self.make_live_numbers is None else self.make_live_numbers(self)
+
+    def ask_publisher(self, number: str) -> None:
+        """Ask the publisher of the registry about a number that this desk's registry doesn't have, if this desk may.
+        Call it outside of transactions; it may wait some seconds, and raises nothing.
+        """
+        if self.registry_folder.is_dir() and self.live_numbers is not None:
+            self.live_numbers.ask(number)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a write transaction and return its result.

@@ -34,7 +34,8 @@ def read_facts(context: ServiceContext, conn: Connection, number: str) -> Corpor
         return None
     registry_date, corporation = found
     if corporation is None:
-        return CorporationFacts(number, registry_date)
+        live = context.live_numbers.known_facts(number) if context.live_numbers is not None else None
+        return live or CorporationFacts(number, registry_date)
     related = _read_unless_damaged(lambda: (reader.successor_chain(number), reader.predecessors(number)))
     successors, predecessors = related or ((), ())
     ours = _find_ours(conn, (*successors, *predecessors))

@@ -57,10 +57,12 @@ class RegistryService:
         return RegistryMatches(tuple(matches), reader.registry_date)
 
     def corporation(self, number: str) -> Corporation | None:
-        """Return the corporation with this number; None without a registry, and for a number that the registry does
-        not have. Raises not_allowed.
+        """Return the corporation with this number; None without a registry, and for a number that nobody has. A
+        number that the registry doesn't have yet is asked live, if this desk has an application id. Raises
+        not_allowed.
         """
-        return self.corporations((number,)).get(number)
+        facts = self.facts(number)
+        return None if facts is None else facts.corporation
 
     def corporations(self, numbers: Collection[str]) -> Mapping[str, Corporation]:
         """Return the corporations with these numbers, by number. Raises not_allowed."""
@@ -69,7 +71,10 @@ class RegistryService:
         return {} if reader is None else reader.find_many(numbers)
 
     def facts(self, number: str) -> CorporationFacts | None:
-        """Return what the registry says about a corporation number; None without a registry. Raises not_allowed."""
+        """Return what the registry says about a corporation number; None without a registry. A number that it doesn't
+        have yet is asked live, if this desk has an application id. Raises not_allowed.
+        """
+        self._context.ask_publisher(number)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return read_facts(self._context, conn, number)
@@ -115,30 +120,32 @@ class RegistryService:
                 "registry import",
                 request_id,
                 tuple(str(path) for path in paths),
-                lambda: self._import_files(paths, on_progress, should_stop),
+                lambda: import_files(self._context, paths, on_progress, should_stop),
             )
 
     def _require_reading_person(self) -> None:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
 
-    def _import_files(
-        self,
-        paths: Sequence[Path],
-        on_progress: Callable[[ImportProgress], None] | None,
-        should_stop: Callable[[], bool] | None,
-    ) -> RegistryStatus:
-        status = import_registry_files(
-            self._context.registry_folder,
-            paths,
-            on_progress=on_progress or _ignore_progress,
-            should_stop=should_stop or _never_stop,
-        )
-        facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
-        self._context.write(
-            lambda tx: self._context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=KIND)
-        )
-        return status
+
+def import_files(
+    context: ServiceContext,
+    paths: Sequence[Path],
+    on_progress: Callable[[ImportProgress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> RegistryStatus:
+    """Import files of the publisher and write it to the audit trail, for a person or for the due task `registry`. The
+    caller has checked the right. Raises what `import_registry_files` raises.
+    """
+    status = import_registry_files(
+        context.registry_folder,
+        paths,
+        on_progress=on_progress or _ignore_progress,
+        should_stop=should_stop or _never_stop,
+    )
+    facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
+    context.write(lambda tx: context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=KIND))
+    return status
 
 
 def _place_by_records(match: RegistryMatch) -> tuple[bool, bool]:

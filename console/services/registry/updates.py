@@ -15,7 +15,6 @@ from console.domain.registry.import_plan import plan_import
 from console.domain.registry.publication_days import list_publication_days_between
 from console.services.process.context import ServiceContext
 from console.store.registry.fetched_file import fetched_difference
-from console.store.registry.reader import open_registry
 from console.store.registry.watched_folder import WatchedFolder
 
 if TYPE_CHECKING:  # imported by the composition root if it is needed: most desks have no application id
@@ -45,12 +44,11 @@ class RegistryUpdates:
     def __init__(
         self,
         context: ServiceContext,
-        folder: Path,
         import_files: ImportFiles,
         open_api: "Callable[[], RegistryApi | None]",
         should_stop: Callable[[], bool],
     ) -> None:
-        self._context, self._folder = context, folder
+        self._context, self._folder = context, context.registry_folder
         self._import_files, self._open_api, self._should_stop = import_files, open_api, should_stop
         self._ask_after: datetime | None = None
 
@@ -132,13 +130,8 @@ class RegistryUpdates:
         return path
 
     def _read_status(self) -> RegistryStatus | None:
-        reader = open_registry(self._folder)
-        if reader is None:
-            return None
-        try:
-            return reader.status()
-        finally:
-            reader.close()
+        reader = self._context.open_registry()
+        return None if reader is None else reader.status()
 
 
 def _require_part(outcome: "Outcome[DifferencePart]", day: date) -> "DifferencePart":

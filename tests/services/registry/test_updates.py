@@ -36,7 +36,7 @@ class Stage:
         self.folder = console._context.settings.home / "registry"
         self.imports = 0
         self.updates = RegistryUpdates(
-            console._context, self.folder, self._import, lambda: open_registry_api(console._context), lambda: False
+            console._context, self._import, lambda: open_registry_api(console._context), lambda: False
         )
 
     def _import(self, paths: Sequence[Path]) -> RegistryStatus:

@@ -1,0 +1,93 @@
+"""Single corporation numbers that the registry of this desk doesn't have yet, asked live at the publisher's Web-API.
+
+Only a desk with an application id and a registry asks. Answers are kept in memory for a while, and after a failure
+nothing is asked for a minute, so that a publisher that is down delays nobody twice.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from console.domain.calendar_days import JST
+from console.domain.errors import ConsoleError
+from console.domain.registry.facts import CorporationFacts
+from console.services.process.context import ServiceContext
+
+if TYPE_CHECKING:
+    from console.providers.registry.client import RegistryApi
+
+KEPT_SECONDS = 3_600.0
+"""How long an answer is used again; also the answer that nobody has the number."""
+PAUSE_SECONDS = 60.0
+MOST_KEPT = 1_000
+_log = logging.getLogger("console.registry")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the publisher told about a number, as facts if somebody has it; used until the monotonic time `until`."""
+
+    facts: CorporationFacts | None
+    until: float
+
+
+class LiveNumbers:
+    """Asks the publisher about single numbers. `open_api` returns the Web-API, None without an application id. Safe
+    from any thread.
+    """
+
+    def __init__(self, context: ServiceContext, open_api: "Callable[[], RegistryApi | None]") -> None:
+        self._context, self._open_api = context, open_api
+        self._lock = Lock()
+        self._answers: OrderedDict[str, _Answer] = OrderedDict()
+        self._silent_until = float("-inf")
+
+    def ask(self, number: str) -> None:
+        """Ask about a number that the registry of this desk doesn't have, unless the answer is known. Call it outside
+        of transactions: it may wait some seconds for the publisher. Raises nothing; a failure is logged.
+        """
+        try:
+            if self._is_needed(number):
+                self._ask(number)
+        except ConsoleError as error:
+            self._pause(error.code)
+
+    def known_facts(self, number: str) -> CorporationFacts | None:
+        """Return what `ask` learned about the number; None if nothing, or if nobody has it. Sends nothing."""
+        with self._lock:
+            answer = self._answers.get(number)
+        return answer.facts if answer is not None and self._context.clock.monotonic() < answer.until else None
+
+    def _is_needed(self, number: str) -> bool:
+        now = self._context.clock.monotonic()
+        with self._lock:
+            answer = self._answers.get(number)
+            if now < self._silent_until or (answer is not None and now < answer.until):
+                return False
+        reader = self._context.open_registry()
+        return reader is not None and reader.find(number) is None
+
+    def _ask(self, number: str) -> None:
+        api = self._open_api()
+        if api is None:
+            self._pause(None, KEPT_SECONDS)
+            return
+        outcome = api.read_numbers([number])
+        if outcome.found is None:
+            self._pause(outcome.reason)
+            return
+        today = self._context.now().astimezone(JST).date()
+        facts = CorporationFacts(number, today, outcome.found[0]) if outcome.found else None
+        with self._lock:
+            self._answers[number] = _Answer(facts, self._context.clock.monotonic() + KEPT_SECONDS)
+            while len(self._answers) > MOST_KEPT:
+                self._answers.popitem(last=False)
+
+    def _pause(self, reason: str | None, seconds: float = PAUSE_SECONDS) -> None:
+        with self._lock:
+            self._silent_until = self._context.clock.monotonic() + seconds
+        if reason is not None:
+            _log.info("a number could not be asked live: %s", reason)

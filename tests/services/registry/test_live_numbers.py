@@ -1,0 +1,84 @@
+"""Numbers that the registry of this desk doesn't have yet are asked live, once, and only by a desk that may."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.sandbox import Sandbox
+from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
+from console.sandbox.registry import close, company_row, write_whole
+from console.sandbox.registry.rows import complete_number
+from console.services.registry.live_numbers import KEPT_SECONDS, PAUSE_SECONDS
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, quick_desk
+
+WHOLE_DAY, DAY = date(2026, 11, 13), date(2026, 11, 16)
+KNOWN, NEW, NOBODY = "1180301018771", complete_number("980000000001"), complete_number("980000000002")
+
+
+@pytest.fixture
+def desk(
+    home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
+) -> Iterator[Console]:
+    """A desk with a registry and an application id. One company is newer than the registry's file."""
+    facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
+    planted = [company_row(KNOWN, "架空商事株式会社")]
+    sandbox.registry.publish_whole(5, 1, WHOLE_DAY, planted)
+    sandbox.registry.publish_difference(DAY, 0, [close(company_row(NEW, "見本物産合同会社"), DAY)])
+    with closing(quick_desk(home, vendor, hand_clock, **facts)) as console:
+        console.registry.import_files([write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=planted)])
+        yield console
+
+
+def count_questions(sandbox: Sandbox) -> int:
+    return len(sandbox.control.read_requests("registry_num"))
+
+
+def test_only_what_the_file_does_not_have_is_asked_and_once(
+    desk: Console, sandbox: Sandbox, hand_clock: HandClock
+) -> None:
+    known = desk.registry.corporation(KNOWN)
+    assert known is not None
+    assert count_questions(sandbox) == 0
+    facts = desk.registry.facts(NEW)
+    assert facts is not None
+    assert facts.corporation is not None
+    assert (facts.corporation.name, facts.closing_advice) == ("見本物産合同会社", "closed")
+    assert facts.registry_date == date(2026, 11, 20)  # the day on which the publisher was asked
+    looked_up = desk.lookup.find_records(NEW)
+    assert looked_up.corporation == facts
+    assert count_questions(sandbox) == 1
+    for _ in range(2):
+        assert desk.registry.corporation(NOBODY) is None
+    assert count_questions(sandbox) == 2
+    hand_clock.sleep(KEPT_SECONDS)
+    assert desk.registry.corporation(NOBODY) is None
+    assert count_questions(sandbox) == 3
+
+
+@pytest.mark.parametrize("fault", ["status:500", "status:404", "reset"])
+def test_a_publisher_that_is_down_is_left_alone_for_a_while(
+    desk: Console, sandbox: Sandbox, hand_clock: HandClock, fault: str
+) -> None:
+    sandbox.control.add_fault(fault, call="registry_num", times=1)
+    for _ in range(3):
+        facts = desk.registry.facts(NEW)
+        assert facts is not None
+        assert (facts.corporation, facts.registry_date) == (None, WHOLE_DAY)
+    assert count_questions(sandbox) == 1
+    hand_clock.sleep(PAUSE_SECONDS)
+    assert desk.registry.corporation(NEW) is not None
+
+
+def test_a_desk_without_an_application_id_asks_nothing(
+    home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with closing(quick_desk(home, vendor, hand_clock, REGISTRY_URL=sandbox.url)) as console:
+        assert console.registry.facts(NEW) is None  # no registry: nothing is said, and nobody asked
+        console.registry.import_files([write_whole(tmp_path, WHOLE_DAY, 5, 1)])
+        assert console.registry.corporation(NEW) is None
+    assert count_questions(sandbox) == 0
