@@ -1,6 +1,7 @@
 """The registry in the terminal: import, status, changes, facts beside a number, names on rows, advice to a buyer."""
 
 import json
+import signal
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from console.cli.registry import _ProgressLines
 from console.domain.registry.facts import LICENCE, PUBLISHER
 from console.sandbox.server import Sandbox
 from tests.cli.paying import PayingTerminal
@@ -191,3 +193,29 @@ def test_a_bad_file_changes_nothing(desk: Desk) -> None:
     assert refused.refused == (2, "bad_registry_file")
     assert refused.error["detail"]["file"] == bad.name
     assert desk.terminal.json("registry", "status").data == before
+
+
+def test_ctrl_c_stops_an_import_that_goes_on_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 6 `interrupted`, with the registry as it was; the same command imports the file afterwards."""
+    terminal = PayingTerminal(desk.folder / "stopped", desk.sandbox)
+    signals = iter([signal.SIGINT])
+
+    def press(_lines: object, _progress: object) -> None:
+        for number in signals:
+            signal.raise_signal(number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_ProgressLines, "show", press)
+        stopped = terminal.json("registry", "import", str(desk.whole))
+    assert stopped.refused == (6, "interrupted")
+    assert terminal.json("registry", "status").data["registry_date"] is None
+    assert terminal.json("registry", "import", str(desk.whole)).data["registry_date"] == "2026-10-30"
+
+
+def test_progress_is_told_on_stderr(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the file, its rows and the rate; stdout has the answer alone."""
+    monkeypatch.setattr("console.cli.registry._SECONDS_BETWEEN_PROGRESS", 0.0)
+    terminal = PayingTerminal(desk.folder / "progress", desk.sandbox)
+    imported = terminal.json("registry", "import", str(desk.whole))
+    assert imported.data["rows"] == 26
+    assert f"{desk.whole.name}: row 26 of 26" in imported.err

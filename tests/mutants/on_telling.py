@@ -6,6 +6,7 @@ _PAYMENTS, _DECIDABLE = "console/domain/explanations/payments.py", "console/doma
 _SIDES, _RELATED = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
 _HISTORIES = ("tests/stateful/test_told_histories.py",)
 _RULES = ("tests/domain/explanations/test_payments.py",)
+_REGISTRY = ("tests/services/registry/test_facts.py",)
 _COMPANIES = ("tests/services/alerts/test_changed_companies.py",)
 
 
@@ -105,5 +106,26 @@ ON_TELLING: tuple[Mutant, ...] = (
         '        "now": facts_text(facts),\n',
         '        "now": facts_text(row.facts or facts),\n',
         _COMPANIES,
+    ),
+    _mutant(
+        "a successor that is closed too is offered to a buyer",
+        "console/domain/registry/facts.py",
+        "last if last is not None and last.closure is None else None",
+        "last if last is not None else None",
+        _REGISTRY,
+    ),
+    _mutant(
+        "anybody's account on a server imports a registry",
+        "console/services/registry/service.py",
+        "            if self._context.database.is_server:\n",
+        "            if not self._context.database.is_server:\n",
+        _REGISTRY,
+    ),
+    _mutant(
+        "a refund has no name of the order's company",
+        "console/services/registry/numbers.py",
+        "return record.corporation_number or (order.corporation_number if order is not None else None)",
+        "return record.corporation_number",
+        _REGISTRY,
     ),
 )

@@ -25,7 +25,7 @@ from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.probe import lease_name
 from console.services.process.context import ServiceContext
-from console.services.registry.facts import read_facts_of_record
+from console.services.registry.facts import complete_with_corporations, read_facts_of_record
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
@@ -136,9 +136,11 @@ class PaymentViews:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_items = set_asides.open_set_asides(conn, max(1, min(limit, MOST_ROWS_PER_PAGE)), after or 0)
+            paid = [_require_payment(conn, item.payment_id) for item in open_items]
+            named = complete_with_corporations(self._context, conn, paid)
             return tuple(
-                SetAsideItem(item, _require_payment(conn, item.payment_id), _find_account(conn, item.account_id))
-                for item in open_items
+                SetAsideItem(item, payment, _find_account(conn, item.account_id))
+                for item, payment in zip(open_items, named, strict=True)
             )
 
 

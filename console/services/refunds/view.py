@@ -29,7 +29,7 @@ from console.services.refunds import rules as refund_rules
 from console.services.refunds.lease import lease_name
 from console.services.refunds.request import make_seen_facts
 from console.services.refunds.rules import RefundFacts
-from console.services.registry.facts import read_facts_of_record
+from console.services.registry.facts import complete_with_corporations, read_facts_of_record
 from console.store.database.instants import current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
@@ -81,7 +81,9 @@ class RefundViews:
         """
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
-            open_refunds = refunds.waiting_for_decision(conn, MOST_INBOX_ROWS)
+            open_refunds = complete_with_corporations(
+                self._context, conn, refunds.waiting_for_decision(conn, MOST_INBOX_ROWS)
+            )
             server_now = current_time(conn, self._context.now())
         may_decide = person is not None and has_right(person, "refund_approve")
         decidable = tuple(

@@ -1,0 +1,229 @@
+"""What the registry adds to records, on each engine: in one query a page, for who may read, and never in the way."""
+
+import csv
+import logging
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.registry.corporations import Corporation, CorporationKind, Process
+from console.domain.registry.facts import LICENCE, PUBLISHER, find_other_names
+from console.sandbox.registry import company_row, merge, write_whole
+from console.services.registry.facts import complete_with_corporations
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import RegistryReader
+from console.store.registry.registry_file import find_registry_file
+from tests.store.money_rows import asked, paid
+from tests.support.asking import ask_only, let_act
+from tests.support.bulk_stage import numbers, unknown_checks, vendor_of
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.refusals import code_of
+from tests.support.registries import (
+    CLOSED,
+    HOSTILE_NAME,
+    MERGED,
+    MIDDLE,
+    OPEN,
+    ROWS,
+    SUCCESSOR,
+    WHOLE_DAY,
+    write_small_whole,
+)
+
+FEW = 12
+pytestmark = pytest.mark.engines("sqlite", "mariadb")
+
+
+@pytest.fixture
+def vendor() -> LedgerVendor:
+    return vendor_of(FEW)
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
+    with place.desk(vendor) as desk:
+        yield desk
+
+
+def give_registry(console: Console, *files: Path) -> None:
+    import_registry_files(console._context.registry_folder, files)
+
+
+def test_a_page_costs_one_query_of_the_registry(
+    console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rows it has. Two of the records are of companies that the registry doesn't have."""
+    chosen = unknown_checks(console, FEW)
+    rows = [company_row(number, f"株式会社{place}番") for place, number in enumerate(numbers(FEW)[2:])]
+    give_registry(console, write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=rows))
+    asked: list[int] = []
+    find_many = RegistryReader.find_many
+
+    def count(self: RegistryReader, wanted: frozenset[str]) -> object:
+        asked.append(len(wanted))
+        return find_many(self, wanted)
+
+    monkeypatch.setattr(RegistryReader, "find_many", count)
+    page = console.recovery.read_queue("unknown")
+    assert asked == [FEW]
+    entries = [item.record.registry_entry for item in page.items]
+    assert sum(entry is not None for entry in entries) == FEW - 2
+    assert {entry.registry_date for entry in entries if entry} == {WHOLE_DAY}
+    assert len(chosen) == len(page.items)
+
+
+def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_path: Path) -> None:
+    """For a merged company; none for a closed one, or if the successor was closed too."""
+    assert console.credit_checks.make_plan(MERGED).corporation is None
+    (lost,) = numbers(1)
+    into_closed = merge(company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
+    give_registry(console, write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=[*ROWS, into_closed]))
+    vanished = console.credit_checks.make_plan(lost).corporation
+    assert vanished is not None
+    assert (vanished.closing_advice, vanished.offered_successor) == ("merged", None)
+    merged = console.credit_checks.make_plan(MERGED).corporation
+    closed = console.credit_checks.make_plan(CLOSED).corporation
+    ordinary = console.credit_checks.make_plan(OPEN).corporation
+    assert merged is not None
+    assert merged.offered_successor is not None
+    assert (merged.closing_advice, merged.offered_successor.number) == ("merged", SUCCESSOR)
+    assert closed is not None
+    assert (closed.closing_advice, closed.offered_successor) == ("closed", None)
+    assert ordinary is not None
+    assert (ordinary.closing_advice, ordinary.offered_successor) == (None, None)
+    assert [match.is_ours for match in merged.successors] == [False, False]
+
+
+def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
+    console: Console, vendor: LedgerVendor, tmp_path: Path
+) -> None:
+    chosen = unknown_checks(console, 3)
+    hostile, long_name = numbers(FEW)[:2]
+    rows = [company_row(hostile, HOSTILE_NAME), company_row(long_name, "@" + "長" * 149)]
+    run = console.bulk.freeze("take", chosen)
+    console.bulk.run(run.id)
+    console.bulk.export_csv(run.id, tmp_path / "before.csv")
+    give_registry(console, write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=rows))
+    console.bulk.export_csv(run.id, tmp_path / "after.csv")
+    before, after = (
+        list(csv.reader((tmp_path / name).read_text(encoding="utf-8-sig").splitlines()))
+        for name in ("before.csv", "after.csv")
+    )
+    assert before[1] == ["position", "kind", "id", "result", "reason", "at"]
+    assert after[0][-2:] == [f"{PUBLISHER} {WHOLE_DAY}", LICENCE]
+    assert after[1] == [*before[1], "company_name", "name_source"]
+    assert [row[-2:] for row in after[2:]] == [
+        [f"'{HOSTILE_NAME}", "registry"],
+        ["'@" + "長" * 149, "registry"],
+        ["", ""],
+    ]
+    assert not [cell for row in after for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+@pytest.mark.expects_log("the registry is damaged on purpose")
+def test_a_damaged_registry_is_no_obstacle(
+    console: Console, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Records are read without it, and the log says so; the registry's own commands tell the damage."""
+    unknown_checks(console, 1)
+    (number,) = numbers(1)
+    give_registry(console, write_whole(tmp_path, WHOLE_DAY, 50, 1, planted=[company_row(number, "株式会社一番")]))
+    assert console.lookup.find_records(number).corporation is not None
+    file = find_registry_file(console._context.registry_folder)
+    assert file is not None
+    console._context.open_registry().close()  # type: ignore[union-attr]  # it was read just now
+    file.write_bytes(b"no database" * 4_000)
+    with caplog.at_level(logging.WARNING, "console.registry"):
+        found = console.lookup.find_records(number)
+        page = console.recovery.read_queue("unknown")
+    assert (found.corporation, len(found.credit_checks)) == (None, 1)
+    assert [item.record.registry_entry for item in page.items] == [None]
+    assert "registry can't be read" in caplog.text
+    assert code_of(console.registry.status) == "bad_profile"
+
+
+@pytest.mark.engines("mariadb")
+def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
+    place: Place, vendor: LedgerVendor, tmp_path: Path
+) -> None:
+    """The trail has the refusal and the import. The records are seen through the views of the person who asks."""
+    whole = write_small_whole(tmp_path)
+    with place.desk(vendor, person="worker", desk=2) as worker, place.desk(vendor) as person:
+        unknown_checks(person, 1)
+        with pytest.raises(ConsoleError) as refused:
+            person.registry.import_files([whole])
+        assert (refused.value.code, refused.value.detail["reason"]) == ("not_allowed", "role")
+        assert worker.registry.import_files([whole]).registry_date == WHOLE_DAY
+    trail = place.sql("SELECT what, result FROM audit_log WHERE subject_kind = 'registry' ORDER BY id")
+    assert [tuple(row) for row in trail] == [("registry.import", "refused"), ("registry.imported", "done")]
+    ask_only(place, "op-a")
+    try:
+        with place.desk(vendor, desk=3) as asking:
+            assert asking._context.asks_worker
+            give_registry(asking, whole)
+            assert code_of(lambda: asking.registry.import_files([whole])) == "not_allowed"
+            assert asking.registry.corporation(OPEN) is not None
+            facts = asking.lookup.find_records(SUCCESSOR).corporation
+            assert facts is not None
+            assert [match.corporation.number for match in facts.predecessors] == [MIDDLE]
+    finally:
+        let_act(place, "op-a")
+
+
+def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
+    console: Console, tmp_path: Path, place: Place
+) -> None:
+    """An order, and by it a payment and its refund without a number of their own, alone and in a list."""
+    give_registry(console, write_small_whole(tmp_path))
+    for table in ("orders", "payments", "refunds"):
+        place.unguard(table)
+
+    def ours() -> list[tuple[str, bool, bool]]:
+        facts = console.registry.facts(MERGED)
+        assert facts is not None
+        return [(match.corporation.number, match.is_ours, match.has_open_records) for match in facts.successors]
+
+    assert ours() == [(MIDDLE, False, False), (SUCCESSOR, False, False)]
+    place.sql(
+        f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('ORD-1', 3300, '{SUCCESSOR}')"
+    )
+    order_id = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'ORD-1'")[0][0])
+    assert ours() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
+    payment = console._context.write(lambda tx: paid(tx.conn, "ORD-1", order_id=order_id))
+    assert ours() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
+    refund = console._context.write(lambda tx: asked(tx.conn, payment, maker=place.named("op-a")))
+    assert ours() == [(MIDDLE, False, False), (SUCCESSOR, True, True)]
+    other = console._context.write(lambda tx: paid(tx.conn, "ORD-2", corporation_number=MIDDLE))
+    assert ours() == [(MIDDLE, True, False), (SUCCESSOR, True, True)]
+
+    keys = [("order", order_id), ("payment", payment.id), ("refund", refund.id), ("payment", other.id)]
+    stored = console.lookup.read_records(keys)
+    with console._context.database.read() as conn:
+        named = complete_with_corporations(console._context, conn, [stored[key] for key in keys])
+    names = [record.registry_entry.corporation.name for record in named if record.registry_entry is not None]
+    assert names == ["承継合同会社", "承継合同会社", "承継合同会社", "中間株式会社"]
+    (waiting,) = console.recovery.read_queue("refunds").items
+    assert waiting.record.registry_entry is not None
+    inbox = console.refunds.read_inbox()
+    assert [one.registry_entry is not None for one in (*inbox.to_decide, *inbox.others)] == [True]
+    view = console.refunds.read_refund(refund.id)
+    assert view.corporation is not None
+    assert view.corporation.number == SUCCESSOR
+
+
+def test_a_name_is_another_only_if_people_would_say_so() -> None:
+    """Width, case, spaces and the short forms of legal forms make no difference."""
+    official = Corporation(
+        OPEN, "株式会社ＡＢＣ商事", "", "", CorporationKind.STOCK_COMPANY, "", "", "", "", "", "", "",
+        Process.NEW, WHOLE_DAY, WHOLE_DAY, WHOLE_DAY,
+    )  # fmt: skip
+    same = ("株式会社ABC商事", "㈱ａｂｃ商事", "(株) ABC 商事", None, "")
+    assert find_other_names((*same, "株式会社旧名", "株式会社旧名", "ABC商事合同会社"), official) == (
+        "株式会社旧名",
+        "ABC商事合同会社",
+    )
