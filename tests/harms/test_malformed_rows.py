@@ -19,6 +19,7 @@ UNCHECKED = "SET SESSION sql_mode = ''"
 READ_IN_LOOPS = (
     "alerts", "bulk_rows", "bulk_runs", "operations", "outbox", "payment_events", "payments", "reconciliation_rows",
     "reconciliations", "refunds", "orders", "sagas", "set_asides", "stock_reservations", "takes", "tasks", "leases",
+    "watched_corporations",
     forbidden.CHECKS,
 )  # fmt: skip
 
@@ -61,6 +62,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         "tasks": worker.scheduler.read_states,
         "alerts": desk.alerts.list_alerts,
         "open alerts": desk.alerts.list_open_items,
+        "companies": desk.alerts.read_company_queue,
         "counts": desk.recovery.count_queues,
         "unfinished": desk.recovery.list_unfinished,
         "holders": desk.recovery.list_lease_holders,

@@ -7,6 +7,7 @@ from tests.store.money_scene import changed, row
 from tests.support.teams import Team
 
 OPEN, ENDED = 1, 2
+WATCHED, FACTS = "1180301018771", "[]"
 """Of each table a row that may go on and one that is done."""
 HELD_BY_OTHER, TAKEN_BEFORE, FREE = 1, 2, 3
 """Orders: taken by op-b, taken by op-b until a while ago, never taken."""
@@ -113,6 +114,17 @@ def of_other(**values: str) -> str:
 
 def acknowledged(record: int, who: str = "{me}") -> str:
     return plain("alerts", record, acknowledged_by=f"'{who}'", acknowledged_at=UTC, note="'seen'")
+
+
+def watched_row(number: str = "8700110005901", **more: str) -> str:
+    written = {"facts": f"'{FACTS}'", "registry_date": "'2026-11-02'", "changed_at": UTC}
+    return row("watched_corporations", corporation_number=f"'{number}'", **(written | more))
+
+
+def watched_again(**values: str) -> str:
+    """The row of the seed, written anew."""
+    told = ", ".join(f"{name} = {value}" for name, value in values.items())
+    return f"UPDATE watched_corporations SET version = version + 1, {told} WHERE corporation_number = '{WATCHED}'"
 
 
 CASES: Sequence[Forbidden] = (
@@ -239,6 +251,14 @@ CASES: Sequence[Forbidden] = (
     _f("request: begin with a high token", request_row(fence=9), words="ten minutes"),
     _f("request: delete", "DELETE FROM request_ids"),
 
+    _f("watched: begin with a change", watched_row(facts_before=f"'{FACTS}'"), words="without a change"),
+    _f("watched: twice", watched_row(WATCHED), words="Duplicate entry"),
+    _f("watched: another number", watched_again(corporation_number="'8700110005901'")),
+    _f("watched: older facts", watched_again(registry_date="'2026-11-01'"), words="an older registry"),
+    _f("watched: without raising the version", watched_again(facts="'x'").replace("version = version + 1, ", ""),
+       words="raises the version"),
+    _f("watched: delete", "DELETE FROM watched_corporations"),
+
     _f("task: another name", "UPDATE tasks SET name = 'x', version = version + 1"),
     _f("task: without raising the version", "UPDATE tasks SET taken = 9", words="raises the version"),
     _f("task: delete", "DELETE FROM tasks"),
@@ -260,6 +280,7 @@ def _worker() -> list[str]:
         saga_row(id=str(OPEN), subject_id="1"),
         saga_row(id=str(ENDED), subject_id="2", state="'done'", ended_at=UTC),
         *(row("stock_reservations", id=f"{n}", **stock, status=f"'{state}'") for n, state in enumerate(states, 1)),
+        watched_row(WATCHED),
         event_row("e1", id=str(OPEN), attempts="2"),
         event_row("e2", id=str(ENDED), published_at=f"{UTC} - INTERVAL 1 HOUR"),
     ]

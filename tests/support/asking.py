@@ -25,6 +25,16 @@ def let_act(place: Place, *people: str) -> None:
     _apply(place, people, acts=True)
 
 
+@contextmanager
+def asking_only(place: Place, *people: str) -> Iterator[None]:
+    """These people's accounts may only read and ask, until the end of the block."""
+    ask_only(place, *people)
+    try:
+        yield
+    finally:
+        let_act(place, *people)
+
+
 def _apply(place: Place, people: tuple[str, ...], *, acts: bool) -> None:
     assert isinstance(place, ServerPlace)
     roles = {name: "operator" if name.startswith("op-") else "approver" for name in people}

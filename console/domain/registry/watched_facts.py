@@ -125,19 +125,29 @@ def facts_text(facts: WatchedFacts) -> str:
 
 
 def parse_facts(text: str) -> WatchedFacts:
-    """Return the facts of a JSON text. Raises ValueError, KeyError or TypeError for another text."""
+    """Return the facts of a JSON text. Raises ValueError, KeyError, TypeError or AttributeError for another text."""
     stored = json.loads(text)
-    closed = stored["closed"]
-    closure = closed and Closure(date.fromisoformat(closed["date"]), CloseCause[closed["cause"].upper()])
-    return WatchedFacts(
-        stored["name"],
-        stored["address"],
-        closure,
-        stored["successor"],
-        stored.get("name_image_id", ""),
-        stored.get("address_image_id", ""),
-        stored.get("deleted", False),
+    closed, successor = stored["closed"], stored["successor"]
+    closure = (
+        None
+        if closed is None
+        else Closure(date.fromisoformat(closed["date"]), CloseCause[_text(closed["cause"]).upper()])
     )
+    return WatchedFacts(
+        _text(stored["name"]),
+        _text(stored["address"]),
+        closure,
+        None if successor is None else _text(successor),
+        _text(stored.get("name_image_id", "")),
+        _text(stored.get("address_image_id", "")),
+        stored.get("deleted", False) is True,
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
 
 
 # Text of an alert

@@ -139,8 +139,8 @@ def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Wat
 def _to_row(number: str, facts: str, before: str | None, day: str, version: int) -> WatchedCorporation:
     try:
         registry_date = date.fromisoformat(day)
-    except ValueError:  # written by hand
-        registry_date = date.min
+    except ValueError:  # written by hand: as if a newer registry had told it, because no rule lets it be replaced
+        registry_date = date.max
     return WatchedCorporation(number, _read_facts(facts), registry_date, _read_facts(before or ""), version)
 
 

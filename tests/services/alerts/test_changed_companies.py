@@ -27,6 +27,8 @@ from tests.services.alerts.watched_companies import (
     rows_of,
     watched,
 )
+from tests.support.asking import asking_only, executing
+from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Fresh, Place
 from tests.support.quick_desks import HandClock, lease_clock
 
@@ -235,6 +237,56 @@ def test_two_registries_of_different_days(place: Place, hand_clock: HandClock) -
             scene.take(newer)
         assert scene.run() == 1
         assert (scene.run(1), scene.run(), len(scene.events())) == (0, 0, 1)
+
+
+GARBAGE = (
+    ("facts", "'[]'"), ("facts", "'{}'"), ("facts", "'x'"), ("facts_before", "'{\"name\":5}'"),
+    ("facts", "'{\"name\":5,\"address\":\"b\",\"closed\":null,\"successor\":null}'"),
+    ("registry_date", "'x'"), ("registry_date", "'9999-99-99'"),
+)  # fmt: skip
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
+    """They are told of no more, or compared anew; all others are told."""
+    rows = rows_of(range(len(GARBAGE) + 1))
+    with watched(place, hand_clock, rows) as scene:
+        for index in rows:
+            scene.check(index)
+        scene.take(scene.whole)
+        scene.run()
+        for index, (column, value) in enumerate(GARBAGE):
+            scene.place.sql(
+                f"UPDATE watched_corporations SET version = version + 1, {column} = {value}"
+                f" WHERE corporation_number = '{number(index)}'"
+            )
+        scene.take(scene.difference(NEXT_DAY, [changes.close(row, NEXT_DAY) for row in rows.values()]))
+        assert (scene.run(), scene.run()) == (2, 0)
+        assert set(scene.told()) == {number(3), number(len(GARBAGE))}
+
+
+@pytest.mark.engines("mariadb")
+def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
+    """Reads the queue through views, and acknowledges through a worker: in the person's own name."""
+    rows = rows_of(range(1))
+    with watched(place, hand_clock, rows) as scene:
+        scene.check(0)
+        scene.take(scene.whole)
+        scene.run()
+        scene.take(scene.difference(NEXT_DAY, [changes.close(rows[0], NEXT_DAY)]))
+        assert scene.run() == 1
+        vendor = LedgerVendor()
+        with (
+            asking_only(place, "op-a"),
+            place.desk(vendor, desk=2) as asking,
+            place.desk(vendor, person="worker", desk=3) as worker,
+        ):
+            (item,) = asking.alerts.read_company_queue().items
+            assert item.change.after.closure is not None
+            with executing(worker):
+                seen = asking.alerts.acknowledge(item.change.alert_id, "called them", request_id="ask-1")
+            assert seen.acknowledged_by == place.named("op-a")
+            assert asking.alerts.read_company_queue().items == ()
 
 
 @pytest.mark.engines("sqlite", "mariadb")

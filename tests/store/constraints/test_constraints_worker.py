@@ -76,6 +76,13 @@ def test_an_alert(desk: SqlClient, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", WRITERS)
+def test_a_watched_corporation(desk: SqlClient, who: str) -> None:
+    """Seen for the first time, and changed with a newer registry."""
+    changed_facts = worker.watched_again(facts="'x'", facts_before="facts", registry_date="'2026-11-04'")
+    assert desk(who, worker.watched_row(), changed_facts) == ""
+
+
+@pytest.mark.parametrize("who", WRITERS)
 def test_an_event(desk: SqlClient, who: str) -> None:
     """Kept, put off, published."""
     late = plain("outbox", OPEN, attempts="attempts + 1", next_at=f"{UTC} + INTERVAL 1 HOUR", trouble="'timeout'")

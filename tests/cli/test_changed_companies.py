@@ -1,0 +1,68 @@
+"""A company that changed, from the terminal: found by the worker, in the queue, acknowledged."""
+
+import sqlite3
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.sandbox.registry import changes
+from console.sandbox.registry.files import write_difference, write_whole
+from console.sandbox.registry.rows import company_row
+from console.sandbox.server import Sandbox
+from console.store.registry.import_files import import_registry_files
+from tests.cli.paying import PayingTerminal
+
+NUMBER, SUCCESSOR = "1180301018771", "8700110005901"
+WHOLE_DAY, NEXT_DAY = date(2026, 11, 17), date(2026, 11, 18)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+    """A desk whose worker has compared the registry once; then a difference tells a merger."""
+    made = PayingTerminal(tmp_path / "home", sandbox)
+    assert made.json("queue", "companies").data == {"queue": "companies", "items": [], "next_cursor": None}
+    with sqlite3.connect(made.home / "console.db") as conn:
+        conn.execute(
+            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id, company_name,"
+            f" purchased_at, expired_at, result) VALUES (1, '{NUMBER}', 7, 'x', '2026-11-01', '2099-01-01', 'ok')"
+        )
+    company, successor = company_row(NUMBER, "株式会社消える"), company_row(SUCCESSOR, "株式会社残る")
+    folder = made.home / "registry"
+    import_registry_files(folder, [write_whole(tmp_path, WHOLE_DAY, 20, 1, planted=[company, successor])])
+    made.json("worker", "--once")
+    merged = changes.merge(company, SUCCESSOR, NEXT_DAY)
+    import_registry_files(folder, [write_difference(tmp_path, NEXT_DAY, 5, 1, whole_rows=20, changes=[merged])])
+    ran = {run["task"]: run["count"] for run in made.json("worker", "--once").data["ran"]}
+    assert ran["company_changes"] == 1
+    return made
+
+
+def test_told_and_acknowledged(desk: PayingTerminal) -> None:
+    """Queue and list say what changed, with the facts before and now; the acknowledgement closes it."""
+    (item,) = desk.json("queue", "companies").data["items"]
+    assert (item["kind"], item["id"], item["corporation_number"]) == ("corporation", NUMBER, NUMBER)
+    assert (item["changed"], item["registry_date"]) == (["closed", "successor"], "2026-11-18")
+    assert (item["before"]["closed"], item["before"]["successor"]) == (None, None)
+    assert item["after"]["closed"] == {"date": "2026-11-18", "cause": "merger"}
+    assert item["after"]["successor"] == SUCCESSOR
+    assert item["next_step"]["command"] == f"support-console alerts ack {item['alert_id']} --note TEXT"
+    (alert,) = desk.json("alerts", "list").data["alerts"]
+    assert (alert["rule_id"], alert["corporation_number"], alert["order_no"]) == ("corporation_changed", NUMBER, None)
+    assert "株式会社残る" in alert["why"]
+    acknowledged = desk.json("alerts", "ack", str(alert["id"]), "--note", "asked them").data
+    assert acknowledged["resolved_at"] is not None
+    assert desk.json("queue", "companies").data["items"] == []
+    assert desk.json("queue", "companies", "--after", "x").refused == (2, "usage")
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [("en", "Merged into 株式会社残る (8 7001 1000 5901) on 2026-11-18"), ("ja", "2026-11-18 に合併により解散")],
+)
+def test_in_words(desk: PayingTerminal, language: str, expected: str) -> None:
+    """One line for the company, and what changed and what to do below."""
+    for words in (("queue", "companies"), ("alerts", "list")):
+        text = desk(*words, LANGUAGE=language).out.decode()
+        assert expected in text
+        assert "1 1803 0101 8771" in text
