@@ -142,7 +142,11 @@ class Console:
     def registry(self) -> "RegistryService":
         from console.services.registry.service import RegistryService
 
-        return RegistryService(self._context, lambda *call: self.request_ids.act_once(*call))
+        return RegistryService(
+            self._context,
+            lambda *call: self.request_ids.act_once(*call),
+            lambda: self._service_builder.watch_companies(),
+        )
 
     @cached_property
     def limits(self) -> "LimitService":

@@ -272,12 +272,18 @@ class ServiceBuilder:
                 ("registry", lambda: self._registry_updates.run()),
                 ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_run()),
                 ("alert_rules", AlertRules(self._context).run),
-                ("company_changes", ChangedCompanies(self._context).run),
+                ("company_changes", self.watch_companies),
                 ("outbox", OutboxSender(self._context, self._open_publisher).run),
                 ("audit_roots", AuditRoots(self._context).write_root_if_due),
             ),
         )
         return Scheduler(self._context, self._heartbeat, due_tasks.tasks())
+
+    def watch_companies(self) -> int:
+        """Compare the watched corporations with the registry in use. Return how many alerts changed. Raises
+        not_allowed.
+        """
+        return ChangedCompanies(self._context).run()
 
     @cached_property
     def _registry_updates(self) -> "RegistryUpdates":
@@ -290,7 +296,7 @@ class ServiceBuilder:
         context = self._context
         return RegistryUpdates(
             context,
-            lambda paths: import_files(context, paths, should_stop=is_stopping),
+            lambda paths: import_files(context, paths, self.watch_companies, should_stop=is_stopping),
             lambda: open_registry_api(context),
             is_stopping,
         )

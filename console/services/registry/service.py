@@ -1,11 +1,13 @@
 """The service `console.registry`: corporations by name and number, what changed about them, and imports."""
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
 from console.domain.audit_actions import AuditAction
+from console.domain.errors import ConsoleError
 from console.domain.registry.corporations import (
     Corporation,
     CorporationChange,
@@ -16,7 +18,7 @@ from console.domain.registry.corporations import (
 )
 from console.domain.registry.facts import CorporationFacts
 from console.services.audit import refusals
-from console.services.process.context import ServiceContext
+from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.registry.facts import make_matches, read_facts
 from console.store.registry import our_records
 from console.store.registry.import_files import import_registry_files
@@ -25,6 +27,7 @@ MOST_MATCHES = 1_000
 _CANDIDATES = 200
 """Number of corporations among which those with records of ours are looked for, so that they can come first."""
 KIND = "registry"
+_log = logging.getLogger("console.registry")
 ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], RegistryStatus]], RegistryStatus]
 """Type of the function `RequestIds.act_once`, see `console.services.audit.trail`."""
 
@@ -34,8 +37,11 @@ class RegistryService:
     nothing. Reading needs the right to read; the registry itself contains no data of ours. Safe from any thread.
     """
 
-    def __init__(self, context: ServiceContext, act_once: ActOnceFunction) -> None:
-        self._context, self._act_once = context, act_once
+    def __init__(
+        self, context: ServiceContext, act_once: ActOnceFunction, watch_companies: Callable[[], object]
+    ) -> None:
+        """`watch_companies` compares the watched corporations with the registry in use."""
+        self._context, self._act_once, self._watch_companies = context, act_once, watch_companies
 
     # Search and facts
 
@@ -120,7 +126,7 @@ class RegistryService:
                 "registry import",
                 request_id,
                 tuple(str(path) for path in paths),
-                lambda: import_files(self._context, paths, on_progress, should_stop),
+                lambda: import_files(self._context, paths, self._watch_companies, on_progress, should_stop),
             )
 
     def _require_reading_person(self) -> None:
@@ -131,12 +137,17 @@ class RegistryService:
 def import_files(
     context: ServiceContext,
     paths: Sequence[Path],
+    watch_companies: Callable[[], object],
     on_progress: Callable[[ImportProgress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> RegistryStatus:
     """Import files of the publisher and write it to the audit trail, for a person or for the due task `registry`. The
     caller has checked the right. Raises what `import_registry_files` raises.
+
+    `watch_companies` compares the watched corporations with the registry in use: before the import, so that records
+    which nobody has looked at yet are watched, and after it.
     """
+    _compare_companies(watch_companies)
     status = import_registry_files(
         context.registry_folder,
         paths,
@@ -145,7 +156,19 @@ def import_files(
     )
     facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
     context.write(lambda tx: context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=KIND))
+    _compare_companies(watch_companies)
     return status
+
+
+def _compare_companies(watch_companies: Callable[[], object]) -> None:
+    """Compare the watched corporations with the registry in use. A failure doesn't end the import: the due task
+    compares again.
+    """
+    try:
+        with act_as(WORKER):
+            watch_companies()
+    except ConsoleError as error:
+        _log.warning("the watched corporations weren't compared with the registry: %s", error.code)
 
 
 def _place_by_records(match: RegistryMatch) -> tuple[bool, bool]:

@@ -224,6 +224,19 @@ def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
 
 
 @pytest.mark.engines("sqlite")
+def test_an_import_compares(place: Place, hand_clock: HandClock) -> None:
+    """Before it, so that a record of which nobody knew is watched, and after it."""
+    rows = rows_of(range(2))
+    with watched(place, hand_clock, rows) as scene:
+        scene.check(0)
+        scene.console.registry.import_files([scene.whole])
+        scene.check(1, bought_at="2026-11-20 02:00:00")
+        renamed = [changes.rename(row, "新名株式会社", NEXT_DAY) for row in rows.values()]
+        scene.console.registry.import_files([scene.difference(NEXT_DAY, renamed)])
+        assert set(scene.told()) == {number(0), number(1)}
+
+
+@pytest.mark.engines("sqlite")
 def test_two_registries_of_different_days(place: Place, hand_clock: HandClock) -> None:
     """A desk with an older registry tells nothing, and takes nothing back."""
     rows = rows_of(range(1))
