@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from functools import cached_property
 
 from console.domain import failpoint_names
@@ -73,6 +74,7 @@ class Health:
             ("went_back", self._check_rollback),
             *((("cache", self._check_cache),) if self._settings.redis_url else ()),
             *((("publishing", self._check_publishing),) if self._settings.alerts.publisher_kind else ()),
+            *((("registry", self._check_registry),) if self._has_registry() else ()),
             ("switches", self._check_switches),
         )
         return (
@@ -324,6 +326,26 @@ class Health:
             "waiting": counts.unpublished_count,
             "since": counts.oldest_created_at,
         }
+
+    def _has_registry(self) -> bool:
+        """True if this desk has a corporation registry, or a folder in which its files appear."""
+        return self._settings.registry_folder is not None or (self._settings.home / "registry").is_dir()
+
+    def _check_registry(self) -> dict[str, object]:
+        """Check that the folder of the registry's files can be read, and tell up to which day the registry is
+        complete. A folder that has brought nothing yet is no fault.
+        """
+        from console.store.registry.reader import open_registry
+
+        watched = self._settings.registry_folder
+        if watched is not None and not os.access(watched, os.R_OK | os.X_OK):
+            return {"ok": False, "folder": str(watched)}
+        reader = open_registry(self._settings.home / "registry")
+        if reader is None:
+            return {"verdict": "empty"}
+        with closing(reader):
+            status = reader.status()
+        return {"day": status.registry_date.isoformat(), "n": status.rows}
 
     def _check_switches(self) -> dict[str, object]:
         """List the test switches that are on, and the names of all failpoints, at which a test can stop a process.

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
+from console.domain import interrupts
 from console.domain.audit_actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.registry.corporations import (
@@ -21,6 +22,7 @@ from console.services.audit import refusals
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.registry.facts import make_matches, read_facts
 from console.store.registry import our_records
+from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.import_files import import_registry_files
 
 MOST_MATCHES = 1_000
@@ -129,6 +131,17 @@ class RegistryService:
                 lambda: import_files(self._context, paths, self._watch_companies, on_progress, should_stop),
             )
 
+    def fetch_published(self) -> RegistryStatus | None:
+        """Bring the registry of this desk to the state of its team's one, which a worker stores under the root of the
+        documents. Return its status; None if there is nothing newer, and on a desk without a team. A signal that asks
+        the process to end stops it; the next call goes on. Raises not_allowed, and the errors of the documents.
+        """
+        self._require_reading_person()
+        if not self._context.database.is_server:
+            return None
+        folder, documents = self._context.registry_folder, self._context.documents
+        return fetch_registry(folder, documents, should_stop=interrupts.is_pending)
+
     def _require_reading_person(self) -> None:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -142,7 +155,8 @@ def import_files(
     should_stop: Callable[[], bool] | None = None,
 ) -> RegistryStatus:
     """Import files of the publisher and write it to the audit trail, for a person or for the due task `registry`. The
-    caller has checked the right. Raises what `import_registry_files` raises.
+    caller has checked the right. In a team the registry is then stored for the desks. Raises what
+    `import_registry_files` raises, and the errors of the documents.
 
     `watch_companies` compares the watched corporations with the registry in use: before the import, so that records
     which nobody has looked at yet are watched, and after it.
@@ -157,6 +171,8 @@ def import_files(
     facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
     context.write(lambda tx: context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=KIND))
     _compare_companies(watch_companies)
+    if context.database.is_server:
+        publish_registry(context.registry_folder, context.documents, paths)
     return status
 
 

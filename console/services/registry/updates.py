@@ -14,6 +14,7 @@ from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.import_plan import plan_import
 from console.domain.registry.publication_days import list_publication_days_between
 from console.services.process.context import ServiceContext
+from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.fetched_file import fetched_difference
 from console.store.registry.watched_folder import WatchedFolder
 
@@ -53,14 +54,20 @@ class RegistryUpdates:
         self._ask_after: datetime | None = None
 
     def run(self) -> int:
-        """Due task: import what is new. Return the number of imported files.
+        """Due task: import what is new, and in a team bring it to the desks. Return the number of imported files.
 
         If a file is refused, its error is raised again at each run, without reading the file, until it is replaced or
         deleted; so the task's failure stays visible.
         """
+        is_team, documents = self._context.database.is_server, self._context.documents
+        if is_team:  # another worker's registry may be newer, and goes before
+            fetch_registry(self._folder, documents, should_stop=self._should_stop)
         watched = self._context.settings.registry_folder
         count = 0 if watched is None else self._import_watched(WatchedFolder(watched, self._folder))
-        return count + self._import_fetched()
+        count += self._import_fetched()
+        if is_team:  # what an earlier run could not store; nothing is done if the desks have it
+            publish_registry(self._folder, documents)
+        return count
 
     # The watched folder
 

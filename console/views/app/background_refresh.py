@@ -1,5 +1,6 @@
 """The calls that an open window repeats: it reads the change feed every 1.5 s, whether a worker is present every 6 s,
-and the counts every minute; it runs the due tasks every minute.
+and the counts every minute; it runs the due tasks every minute, and looks for the team's corporation registry every
+ten minutes.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,9 @@ READINGS_PER_PRESENCE = 4
 COUNTS_INTERVAL_MS = 60_000
 """The counts are also read after each change that the feed tells."""
 DUE_TASKS_INTERVAL_MS = 60_000
+REGISTRY_INTERVAL_MS, REGISTRY_DELAY_MS = 600_000, 15_000
+"""Time between two looks for a newer corporation registry of the team, and the time of the first one after the start.
+"""
 _WORKER = "worker"
 
 FeedAnswer = tuple[FeedMark, tuple[tuple[str, int], ...]]
@@ -48,6 +52,7 @@ class BackgroundRefresh(QObject):
             self._make_timer(FEED_INTERVAL_MS, self.read_feed),
             self._make_timer(COUNTS_INTERVAL_MS, self.read_work_counts),
             self._make_timer(DUE_TASKS_INTERVAL_MS, self.run_due),
+            self._make_timer(REGISTRY_INTERVAL_MS, self.fetch_registry),
         ]
         context.services_opened.connect(self._start_timers)
         context.person_changed.connect(self.read_work_counts)
@@ -66,6 +71,7 @@ class BackgroundRefresh(QObject):
         # These calls wait some milliseconds, so that the first page reads its rows before them.
         for delay_ms, call in ((50, self.read_work_counts), (400, self._read_people), (2_000, self.run_due)):
             QTimer.singleShot(delay_ms, self, call)
+        QTimer.singleShot(REGISTRY_DELAY_MS, self, self.fetch_registry)
 
     def stop(self) -> None:
         for timer in self._timers:
@@ -223,6 +229,19 @@ class BackgroundRefresh(QObject):
 
     def _handle_due_failure(self, _failure: Failure) -> None:
         self._running_kinds.discard("due")
+
+    @Slot()
+    def fetch_registry(self) -> None:
+        """In a team, bring this desk's corporation registry to the state of the team's one, in a thread of its own.
+        If it fails, the desk goes on with the registry that it has, and the next call tries again.
+        """
+        if not self._context.settings.sign_in.is_server or not self._begin_call("registry"):
+            return
+        call = self._context.bind_services(lambda services: services.registry.fetch_published())
+        self._context.runner.run(call, self._end_fetch, self._end_fetch, owner=self, lane="long", cancellable=True)
+
+    def _end_fetch(self, _outcome: object) -> None:
+        self._running_kinds.discard("registry")
 
     def _begin_call(self, kind: str) -> bool:
         """Mark a periodic call of this kind as running and return True. Return False if the services aren't open, or

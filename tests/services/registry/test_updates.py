@@ -210,6 +210,7 @@ def test_the_scheduler_runs_it_and_doctor_tells_its_failures(stage: Stage, hand_
         assert failed.value.code == ErrorCode.REGISTRY_ORDER
     checks = {check.name: check for check in stage.console.health.run_all_checks()}
     assert not checks["tasks"].ok
+    assert checks["registry"].facts == {"day": WHOLE_DAY.isoformat(), "n": ROWS + 1}
     assert "registry" in str(checks["tasks"].facts)
 
 
@@ -221,3 +222,5 @@ def test_a_folder_that_is_not_there(stage: Stage, gone: bool) -> None:
     if not gone:
         stage.watched.mkdir()
     assert stage.updates.run() == 0
+    check = next(check for check in stage.console.health.run_all_checks() if check.name == "registry")
+    assert (check.ok, check.message) == ((False, "doctor.registry.bad") if gone else (True, "doctor.registry.empty"))

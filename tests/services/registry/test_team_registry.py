@@ -1,0 +1,62 @@
+"""A team on a server: a worker's registry reaches the desks, and another worker goes on where the first one was."""
+
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.sandbox.registry import company_row, rename, write_difference, write_whole
+from console.sandbox.server import Sandbox
+from tests.support.desks import MovedClock
+from tests.support.places import Place
+
+WHOLE_DAY, MON, TUE = date(2026, 11, 13), date(2026, 11, 16), date(2026, 11, 17)
+OURS = company_row("1180301018771", "架空商事株式会社")
+
+
+@pytest.mark.engines("mariadb")
+def test_a_workers_registry_reaches_the_desks(
+    place: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
+) -> None:
+    """The first worker takes a whole file and a difference, the second one the next day; a person's desk fetches what
+    is new, and runs no import itself.
+    """
+    with ExitStack() as stack:
+        folders = [tmp_path / "first", tmp_path / "second"]
+        for folder in folders:
+            folder.mkdir()
+        first, second = (
+            stack.enter_context(
+                place.opened(sandbox, clock, person="worker", desk=desk, REGISTRY_FOLDER=str(folders[desk - 1]))
+            )
+            for desk in (1, 2)
+        )
+        person = stack.enter_context(place.opened(sandbox, clock, desk=3, REGISTRY_FOLDER=str(folders[0])))
+        write_whole(folders[0], WHOLE_DAY, 50, 1, planted=[OURS])
+        assert {run.task: run.count for run in first.recovery.run_due()}["registry"] == 1
+        assert person.registry.status() is None
+        fetched = person.registry.fetch_published()
+        assert fetched is not None
+        assert (fetched.registry_date, fetched.rows) == (WHOLE_DAY, 51)
+        assert person.registry.fetch_published() is None
+        found = person.registry.corporation(OURS.corporate_number)
+        assert found is not None
+        write_difference(folders[1], MON, 5, 1, whole_rows=50, changes=[rename(OURS, "架空物産株式会社", MON)])
+        assert {run.task: run.count for run in second.recovery.run_due()}["registry"] == 1
+        fetched = person.registry.fetch_published()
+        assert fetched is not None
+        assert fetched.registry_date == MON
+        renamed = person.registry.corporation(OURS.corporate_number)
+        assert renamed is not None
+        assert renamed.name == "架空物産株式会社"
+        with pytest.raises(ConsoleError) as refused:
+            person.registry.import_files([write_difference(tmp_path, TUE, 5, 1, whole_rows=50)])
+        assert refused.value.code == ErrorCode.NOT_ALLOWED
+
+
+@pytest.mark.engines("sqlite")
+def test_a_desk_alone_fetches_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    with place.opened(sandbox, clock) as console:
+        assert console.registry.fetch_published() is None
