@@ -1,7 +1,7 @@
 """Applies a difference to a registry: to the one in use, or to a build before it is put in use."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from console.domain.registry.corporations import Process, find_changed_facts
 from console.store.registry.file_rows import EPOCH, Columns, read_rows
@@ -19,11 +19,13 @@ from console.store.registry.schema import (
     store_rows,
     write_summary,
 )
+from console.store.registry.search_index import index_rows, unindex_rows
 from console.store.registry.source_file import SourceFile
 
 DAYS_OF_CHANGES = 92
 """For so many days it is kept what a difference changed."""
 _FIND = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_FIND_ID = "SELECT id FROM corporations WHERE number = ?"
 _UPDATE = f"UPDATE corporations SET {', '.join(f'{name} = ?' for name in COLUMN_NAMES)} WHERE id = ?"  # noqa: S608
 _DELETE = "DELETE FROM corporations WHERE id = ?"
 _TELL_CHANGE = """
@@ -43,8 +45,10 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
         rows = list(_read_rows(block.columns, inserted))
         if len(places) < len(inserted):
             places = read_places(connection)
+        unindex_rows(connection, _find_ids(connection, rows))
         for row, is_deleted in rows:
             _apply_row(connection, source, row, is_deleted, places)
+        index_rows(connection, _find_ids(connection, rows))
         more, done = block.last_line - done, block.last_line
         run.tell("rows", source, done, more)
         run.raise_if_stopped()
@@ -57,6 +61,12 @@ def _read_rows(columns: Columns, places: Places) -> Iterator[tuple[StoredRow, bo
     for row, latest, process in zip(store_rows(columns, places), columns.latest, columns.process, strict=True):
         if latest == "1":
             yield row, process == Process.DELETED
+
+
+def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredRow, bool]]) -> set[int]:
+    """Return the row ids of the corporations of these rows that are stored now."""
+    found = (connection.execute(_FIND_ID, row[:1]).fetchone() for row, _ in rows)
+    return {one[0] for one in found if one is not None}
 
 
 def _apply_row(

@@ -10,7 +10,7 @@ from typing import TypeVar
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.store.registry.import_difference import apply_difference
 from console.store.registry.import_order import Coverage, adds_prefectures, check_order
-from console.store.registry.import_whole import build_whole, finish_build, forget_build, open_build
+from console.store.registry.import_whole import build_whole, finish_build, forget_build, index_build, open_build
 from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_coverage, read_status
 from console.store.registry.registry_file import (
@@ -73,6 +73,7 @@ def _import_whole(folder: Path, sources: Sequence[SourceFile], current: Coverage
     former, adds = find_registry_file(folder), adds_prefectures(current, wholes)
     with open_build(folder, sources, former, adds=adds) as connection:
         build_whole(connection, wholes, run)
+        index_build(connection, wholes[0], run)
         for source in sources:
             if source.sha256 not in applied_hashes(connection):
                 with transaction(connection):

@@ -30,10 +30,12 @@ from console.store.registry.schema import (
     write_facts,
     write_summary,
 )
+from console.store.registry.search_index import begin_bulk_load, create_search_index, end_bulk_load, index_all_rows
 from console.store.registry.source_file import SourceFile, bad_file_error, stopped_error
 
 _CACHE_KIB = 32 * 1024
 _BLOCKS_PER_COMMIT = 16
+_ROWS_INDEXED_PER_COMMIT = 100_000
 _DELETE_OLDER = """
 DELETE FROM corporations WHERE id IN (
     SELECT id FROM (
@@ -77,6 +79,31 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
         _finish(connection, sources)
 
 
+def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
+    """Build the search index of a build that has all its rows, without what was indexed before an interruption.
+    Raises interrupted.
+    """
+    if read_fact(connection, "is_indexed"):
+        return
+    with transaction(connection):
+        create_search_index(connection)
+        begin_bulk_load(connection)
+    while not _index_more(connection):
+        run.tell("finish", source, read_fact(connection, "indexed"))
+    with transaction(connection):
+        end_bulk_load(connection)
+        write_facts(connection, {"is_indexed": 1})
+
+
+def _index_more(connection: sqlite3.Connection) -> bool:
+    """Index the next rows in a transaction of their own. Return True if there were none left."""
+    with transaction(connection):
+        last = index_all_rows(connection, read_fact(connection, "indexed") or 0, _ROWS_INDEXED_PER_COMMIT)
+        if last is not None:
+            write_facts(connection, {"indexed": last})
+    return last is None
+
+
 def finish_build(connection: sqlite3.Connection) -> None:
     """Give a complete build the write-ahead log that the registry in use has."""
     connection.execute("PRAGMA journal_mode=WAL")
@@ -98,6 +125,8 @@ def _begin(connection: sqlite3.Connection, former: Path | None, adds: bool) -> N
             source.backup(connection)
             connection.execute("PRAGMA journal_mode=TRUNCATE")  # the copy has the write-ahead log of its original
             drop_indexes(connection)
+            last = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
+            write_facts(connection, {"indexed": last, "is_indexed": 0})
             return
         with transaction(connection):
             create_tables(connection)

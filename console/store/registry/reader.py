@@ -16,6 +16,8 @@ from console.domain.registry.corporations import (
     RegistryStatus,
     find_changed_facts,
 )
+from console.domain.registry.prefectures import find_prefecture_code
+from console.domain.registry.queries import parse_query
 from console.store.registry.file_rows import EPOCH
 from console.store.registry.import_order import Coverage
 from console.store.registry.registry_file import CURRENT_NAME, file_stamp, find_registry_file, open_for_reading
@@ -28,12 +30,14 @@ from console.store.registry.schema import (
     read_places,
     read_state,
 )
+from console.store.registry.search import search
 from console.store.spool.sqlite_file import translate_errors
 
 T = TypeVar("T")
 _MOST_PER_QUERY = 500
 _LONGEST_CHAIN = 1000
 _FIND = f"SELECT {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_FIND_BY_ID = f"SELECT {COLUMNS} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
 _PREDECESSORS = f"SELECT {COLUMNS} FROM corporations WHERE successor = ? ORDER BY number"  # noqa: S608
 
 
@@ -103,6 +107,29 @@ class RegistryReader:
             return {number: by_number[number] for number in numbers if number in by_number}
 
         return self.ask(find_rows)
+
+    def search(
+        self, text: str, *, prefecture: str | None = None, limit: int = 50, ours: Collection[str] = ()
+    ) -> tuple[Corporation, ...]:
+        """Return at most `limit` corporations that match a typed text, the best first (module `search`).
+
+        `prefecture` (code or name) admits only corporations there; an unknown one admits none. Corporations of `ours`
+        (numbers) that match come before all others; each of them costs as much as a row that the search verifies.
+        """
+        query = parse_query(text)
+        prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
+        if prefecture is not None and prefecture_code is None:
+            return ()
+        corporations_of_ours = tuple(self.find_many(ours).values()) if ours else ()
+
+        def find_matches(connection: sqlite3.Connection, generation: _Generation) -> tuple[Corporation, ...]:
+            def read(row_id: int) -> Corporation | None:
+                row = connection.execute(_FIND_BY_ID, (row_id,)).fetchone()
+                return None if row is None else generation.read(connection, row)
+
+            return search(connection, read, query, prefecture_code, limit, corporations_of_ours)
+
+        return self.ask(find_matches)
 
     def predecessors(self, number: str) -> tuple[Corporation, ...]:
         """Return the corporations that were merged into this one, by number."""

@@ -2,7 +2,7 @@
 
 A corporation has a dense row id, because the search index has row ids and small ones need little space. Codes are
 stored as integers, days as their distance from the first day of the numbers, and prefecture and city as a row of
-`places`. The search index is created and filled by `console.store.registry.search`.
+`places`. The search index is created and filled by `console.store.registry.search_index`.
 """
 
 import json

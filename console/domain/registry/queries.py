@@ -1,0 +1,153 @@
+"""What a typed text asks the corporation registry for: a number, the beginning of one, a post code, or words.
+
+The rules are the same for the terminal (`find`, `lookup`) and the window's search box:
+
+- 13 digits with the right check digit, alone or beside words, are a corporation number; spaces and hyphens between
+  the digits and the T of an invoice registration number don't matter. 12 digits are a company registry number
+  (会社法人等番号), to which the check digit is added.
+- 100-0001, 〒1000001 and 〒100 are post codes; so are 7 digits, which may begin a number as well.
+- Other digits are the beginning of a corporation number or of a company registry number, from 4 digits on; and they
+  may stand in a name.
+- Everything else is words. A corporation matches if each word is in its name, furigana, English name, address or post
+  code; a name may also be typed with spaces that it doesn't have.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from enum import Enum
+
+from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, check_digit, parse_number
+from console.domain.registry.legal_forms import remove_form, write_out_forms
+from console.domain.registry.spelling import fold_address, list_readings
+
+LONGEST_QUERY = 500
+"""Characters that are looked at: the length of the longest published text, a furigana."""
+_FEWEST_CHARACTERS = 2
+_FEWEST_DIGITS = 4
+_NUMBER_AMONG_WORDS = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
+_POST_CODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{4})")
+_HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
+_UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+
+
+class QueryKind(Enum):
+    """What the text is in the first place."""
+
+    EMPTY = "empty"
+    """Nothing to search for: spaces, punctuation or symbols only."""
+    ONE_CHARACTER = "one_character"
+    """Only names that consist of this character are searched for. A search needs 2 characters or more."""
+    NUMBER = "number"
+    MISTYPED_NUMBER = "mistyped_number"
+    """13 digits with a wrong check digit."""
+    NUMBER_PART = "number_part"
+    POST_CODE = "post_code"
+    WORDS = "words"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchWord:
+    """A word in its comparison forms. `names` are its readings as a name, `bare_names` the same without the legal
+    form; `address` is its reading as an address. `post_code` has 3 to 7 digits if the word is a post code.
+    """
+
+    names: tuple[str, ...]
+    bare_names: tuple[str, ...]
+    address: str
+    post_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryQuery:
+    """A typed text, read by the rules of this module. `number` has 13 digits if the text contains a corporation
+    number, also one without its check digit. `digits` are the digits of a part of a number. `whole` is the text as
+    one name, `words` are its words if there are several.
+    """
+
+    kind: QueryKind
+    number: str | None = None
+    digits: str = ""
+    post_code: str = ""
+    whole: SearchWord = field(default_factory=lambda: SearchWord((), (), ""))
+    words: tuple[SearchWord, ...] = ()
+
+
+def parse_query(text: str) -> RegistryQuery:
+    """Return what a typed text asks for. Any text is accepted; characters after the first 500 are ignored."""
+    typed = _clean(text[: LONGEST_QUERY * 2])[:LONGEST_QUERY]
+    number = find_number(typed)
+    words = tuple(map(_read_word, typed.split()))
+    whole = _read_word(typed)
+    digits = "".join(typed.translate(_HYPHENS).replace("-", "").split())
+    is_digits = digits.isascii() and digits.isdecimal()
+    post_code = _read_post_code(typed.strip())
+    return RegistryQuery(
+        _find_kind(whole, number, post_code, len(digits) if is_digits else 0),
+        number,
+        digits if number is None and is_digits and _FEWEST_DIGITS <= len(digits) < DIGIT_COUNT else "",
+        post_code,
+        whole,
+        tuple(word for word in words if word.names != ("",)) if len(words) > 1 else (),
+    )
+
+
+def is_registry_query(text: str) -> bool:
+    """True if the registry can be searched for the text by words, by the beginning of a number or by post code; False
+    for a complete number, which records answer too, and for a text with nothing to search for.
+    """
+    return parse_query(text).kind not in (QueryKind.EMPTY, QueryKind.NUMBER, QueryKind.MISTYPED_NUMBER)
+
+
+def find_number(text: str) -> str | None:
+    """Return the corporation number in a typed text; None if there is none."""
+    try:
+        return parse_number(text).value
+    except InvalidCorporationNumber as invalid:
+        if invalid.normalized is not None and len(invalid.normalized) == DIGIT_COUNT - 1:
+            return check_digit(invalid.normalized) + invalid.normalized
+    for found in _NUMBER_AMONG_WORDS.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHENS)):
+        try:
+            return parse_number(found[1]).value
+        except InvalidCorporationNumber:
+            continue
+    return None
+
+
+def _find_kind(whole: SearchWord, number: str | None, post_code: str, digits: int) -> QueryKind:
+    if number is not None:
+        return QueryKind.NUMBER
+    if post_code:
+        return QueryKind.POST_CODE
+    if digits == DIGIT_COUNT:
+        return QueryKind.MISTYPED_NUMBER
+    if _FEWEST_DIGITS <= digits < DIGIT_COUNT:
+        return QueryKind.NUMBER_PART
+    longest = max(map(len, whole.names))
+    if longest < _FEWEST_CHARACTERS:
+        return QueryKind.ONE_CHARACTER if longest else QueryKind.EMPTY
+    return QueryKind.WORDS
+
+
+def _clean(text: str) -> str:
+    """Return the text without characters that nobody sees: control characters, marks of direction, surrogates."""
+    return write_out_forms(
+        "".join(
+            " " if one.isspace() else one
+            for one in text
+            if one.isspace() or unicodedata.category(one) not in _UNSEEN_CATEGORIES
+        )
+    )
+
+
+def _read_word(word: str) -> SearchWord:
+    names = list_readings(word)
+    return SearchWord(names, tuple(map(remove_form, names)), fold_address(word), _read_post_code(word))
+
+
+def _read_post_code(word: str) -> str:
+    plain = unicodedata.normalize("NFKC", word).translate(_HYPHENS)
+    if len(plain) == 7 and plain.isascii() and plain.isdecimal():
+        return plain
+    found = _POST_CODE.fullmatch(plain)
+    return "".join(part or "" for part in found.groups()) if found else ""

@@ -1,0 +1,98 @@
+"""One comparison form for the spellings of a company's name or address that people use for the same thing.
+
+`fold_text` works character by character: it unites full and half width, upper and lower case, hiragana and katakana,
+large and small kana, accented and plain Latin letters, old and new kanji (`kanji_forms`), and removes spaces,
+punctuation, symbols and long vowel marks. Because no character depends on its neighbours, a part of a text is
+always folded to a part of the folded text. What depends on neighbours is a second reading (`list_readings`): ケ
+between kanji as in 霞ケ関 is also read ガ, ヴァ as バ, 々 as the kanji before it.
+
+Legal forms (株式会社, (株), カ) and others) are in the module `legal_forms`.
+"""
+
+import re
+import unicodedata
+
+from console.domain.registry.kanji_forms import COMPARISON_KANJI
+
+_LONG_MARKS = frozenset("ー－‐-‑‒–—―−─━~〜～")
+_SMALL_KANA = "ァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ"
+_LARGE_KANA = "アイウエオツヤユヨワカケクシストヌハヒフヘホムラリルレロ"
+_KANA_FORMS = str.maketrans(f"{_SMALL_KANA}ヴヂヅヰヱヲヷヸヹヺ", f"{_LARGE_KANA}ブジズイエオバビベボ")
+_TO_KATAKANA = {code: code + 0x60 for code in (*range(0x3041, 0x3097), 0x309D, 0x309E)}
+_VOICING_MARKS = frozenset("\uff9e\uff9f\u3099\u309a\u309b\u309c")
+_SPACING_VOICING_MARKS = {0x309B: 0x3099, 0x309C: 0x309A}
+
+
+class _Folding(dict[int, str]):
+    """Translation table of `str.translate`, filled with a character when it first occurs."""
+
+    def __missing__(self, code: int) -> str:
+        composed = unicodedata.normalize("NFKC", chr(code))
+        folded = self[code] = "".join(map(_fold_character, composed))
+        return folded
+
+
+def _fold_character(character: str) -> str:
+    if character in _LONG_MARKS or unicodedata.category(character)[0] not in "LN":
+        return ""
+    plain = unicodedata.normalize("NFKD", character.lower())
+    if "LATIN" in unicodedata.name(plain[0], ""):
+        return "".join(one for one in plain if one.isalnum())
+    return character.lower().translate(_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_KANJI)
+
+
+_FOLDING = _Folding()
+
+
+def fold_text(text: str) -> str:
+    """Return the comparison form of `text`: letters and digits only, each folded by itself."""
+    if not _VOICING_MARKS.isdisjoint(text):
+        text = unicodedata.normalize("NFKC", text.translate(_SPACING_VOICING_MARKS))
+    return text.translate(_FOLDING)
+
+
+# Other characters than katakana, and the edge of a text, because a part of a name may have been cut beside a kanji.
+_KA_BETWEEN_KANJI = re.compile(r"(?<![ァ-ヺー])[ヶケヵカ](?![ァ-ヺー])")
+_VU_SYLLABLES = {"ヴァ": "バ", "ヴィ": "ビ", "ヴェ": "ベ", "ヴォ": "ボ"}
+_VU_SYLLABLE = re.compile("|".join(_VU_SYLLABLES))
+_REPEATED = re.compile(r"(.)([々ヽヾ])")
+_MARKS_OF_READINGS = frozenset("ヶケヵカヴゔ々ゝゞヽヾけ")
+
+
+def list_readings(text: str) -> tuple[str, ...]:
+    """Return the folded text, and a second reading if neighbours of a character permit one."""
+    folded = fold_text(text)
+    if _MARKS_OF_READINGS.isdisjoint(text):
+        return (folded,)
+    kana = unicodedata.normalize("NFKC", text).translate(_TO_KATAKANA)
+    kana = _VU_SYLLABLE.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
+    kana = _REPEATED.sub(_repeat, _REPEATED.sub(_repeat, kana))
+    second = fold_text(_KA_BETWEEN_KANJI.sub("ガ", kana))
+    return (folded,) if second == folded else (folded, second)
+
+
+def _repeat(found: re.Match[str]) -> str:
+    voicing = "\u3099" if found[2] == "ヾ" else ""
+    return found[1] + unicodedata.normalize("NFC", found[1] + voicing)
+
+
+_KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三四五六七八九")}
+_BLOCK_IN_KANJI = re.compile(r"([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)(?=丁目)")
+_HYPHENS = re.compile(r"(?<=\d)[ー－‐\-‑‒–—―−─━](?=\d)")
+_UNITS = re.compile(r"(?<=\d)(?:丁目|番地の|番地|番|号|の)(?:(?=(\d))|)")
+
+
+def fold_address(text: str) -> str:
+    """Return the comparison form of an address or a part of one. 3丁目1番2号, ３－１－２ and 三丁目1-2 are all 3-1-2;
+    other text is folded as a name is.
+    """
+    digits = _BLOCK_IN_KANJI.sub(_write_in_digits, unicodedata.normalize("NFKC", text))
+    blocks = _UNITS.sub(lambda unit: "/" if unit[1] else "", _HYPHENS.sub("/", digits))
+    return "-".join(map(fold_text, blocks.split("/")))
+
+
+def _write_in_digits(found: re.Match[str]) -> str:
+    tens, ten, ones = found.groups()
+    if not ten:
+        return _KANJI_DIGITS[tens] if tens else ""
+    return _KANJI_DIGITS.get(tens, "1") + _KANJI_DIGITS.get(ones, "0")

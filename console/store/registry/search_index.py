@@ -1,0 +1,162 @@
+"""The search index of registry.db: which terms a corporation has, and the tables of the terms.
+
+A term is a pair of neighbouring characters of the folded text (`console.domain.registry.spelling`). Terms of names
+(name, furigana and English name) have no prefix; `^` and `$` mark the pair at the beginning and end of a name without
+its legal form; terms of the address begin with `@`, of the post code with `#`, of the prefecture with `=`.
+
+Open and closed corporations have a table each, because a search takes the open ones first, in the order of row ids,
+and stops as soon as it has enough. The tables store no text (`content=''`) and no positions (`detail=none`), so a
+search verifies what the terms find. A row is removed by giving its terms again: if `write_terms` changes, the version
+of the tables (`schema.FORM`) changes too.
+
+Hidden corporations and deleted ones are not in the index.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import islice
+from operator import add
+from typing import TypeAlias
+
+from console.domain.registry.legal_forms import remove_english_form, remove_form
+from console.domain.registry.spelling import fold_text, list_readings
+
+OPEN, CLOSED = "open_terms", "closed_terms"
+_TOKENIZER = "ascii tokenchars ''^$@#=''"
+_HASH_BYTES = 24 * 1024**2
+_UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
+_ROWS_A_TIME = 2_000
+_POST_CODE_DIGITS = 7
+_DIGITS_TO_BREAKS = str.maketrans(dict.fromkeys("0123456789", " "))
+
+
+def create_search_index(connection: sqlite3.Connection) -> None:
+    """Create the empty tables of the index, if they aren't there."""
+    for table in (OPEN, CLOSED):
+        connection.execute(
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5"
+            f"(terms, content='', detail=none, columnsize=0, tokenize='{_TOKENIZER}')"
+        )
+
+
+def begin_bulk_load(connection: sqlite3.Connection) -> None:
+    """Let the tables collect many terms in memory before they write, and not merge what they wrote."""
+    for table in (OPEN, CLOSED):
+        _configure(connection, table, "hashsize", _HASH_BYTES)
+        _configure(connection, table, "automerge", 0)
+        _configure(connection, table, "crisismerge", 1000)
+
+
+def end_bulk_load(connection: sqlite3.Connection) -> None:
+    """Merge what a bulk load wrote, so that a search reads each term in one place."""
+    for table in (OPEN, CLOSED):
+        connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # our own table
+        _configure(connection, table, "hashsize", 1024**2)
+        _configure(connection, table, "automerge", 4)
+        _configure(connection, table, "crisismerge", 16)
+
+
+def index_all_rows(connection: sqlite3.Connection, after: int, most: int) -> int | None:
+    """Add the next corporations to the index: at most `most`, those with a row id above `after`. Return the last row
+    id, or None if there was none left.
+    """
+    last = connection.execute(_LAST_ID, (after, most)).fetchone()[0]
+    if last is not None:
+        _add(connection, connection.execute(f"{_TEXTS} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last)))
+    return None if last is None else int(last)
+
+
+def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
+    """Add corporations to the index, by the texts that they have now. Call `unindex_rows` before a row changes and
+    this function after it. Many rows in one call are much faster than one row in each.
+    """
+    _add(connection, _read_texts(connection, ids))
+
+
+def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
+    """Remove corporations from the index. Their rows must still have the texts with which they were added."""
+    _write(connection, _read_texts(connection, ids), "INSERT INTO {0} ({0}, rowid, terms) VALUES ('delete', ?, ?)")
+
+
+_LAST_ID = "SELECT max(id) FROM (SELECT id FROM corporations WHERE id > ? ORDER BY id LIMIT ?)"
+_TEXTS = """
+    SELECT c.id, c.name, c.furigana, c.english_name, p.prefecture_code, p.prefecture || p.city,
+        c.street || c.address_outside, c.post_code, c.closed_on IS NOT NULL
+    FROM corporations c JOIN places p ON p.id = c.place_id WHERE NOT c.is_hidden
+"""
+_TextsRow: TypeAlias = tuple[int, str, str, str, str, str, str, int | None, int]
+
+
+def _read_texts(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[_TextsRow]:
+    for row_id in sorted(ids):
+        yield from connection.execute(f"{_TEXTS} AND c.id = ?", (row_id,))
+
+
+def _add(connection: sqlite3.Connection, rows: Iterable[_TextsRow]) -> None:
+    _write(connection, rows, "INSERT INTO {0} (rowid, terms) VALUES (?, ?)")
+
+
+def _write(connection: sqlite3.Connection, rows: Iterable[_TextsRow], statement: str) -> None:
+    remaining = iter(rows)
+    while batch := list(islice(remaining, _ROWS_A_TIME)):
+        for table, is_closed in ((OPEN, 0), (CLOSED, 1)):
+            terms = [(row[0], write_terms(*row[1:8])) for row in batch if row[8] == is_closed]
+            connection.executemany(statement.format(table), terms)
+
+
+def write_terms(
+    name: str,
+    furigana: str,
+    english_name: str,
+    prefecture_code: str,
+    place: str,
+    street: str,
+    post_code: int | None,
+) -> str:
+    """Return the terms of a corporation, separated by spaces."""
+    terms = [_write_place_terms(prefecture_code, place), *list_address_terms(place[-1:] + street)]
+    if post_code is not None:
+        terms += list_post_code_terms(f"{post_code:07}")
+    for text in (name, furigana, remove_english_form(english_name)):
+        for reading in list_readings(text) if text else ():
+            terms += list_pairs(reading)
+            terms += list_edge_terms(remove_form(reading))
+    if english_name:
+        terms += list_pairs(fold_text(english_name))
+    return " ".join(terms)
+
+
+@lru_cache(4096)
+def _write_place_terms(prefecture_code: str, place: str) -> str:
+    return " ".join((f"={prefecture_code}", *list_address_terms(place)))
+
+
+def list_pairs(folded: str) -> list[str]:
+    """Return the pairs of neighbouring characters of a folded text."""
+    return list(map(add, folded, folded[1:]))
+
+
+def list_edge_terms(bare: str) -> tuple[str, str]:
+    """Return the terms of the beginning and of the end of a folded name without its legal form."""
+    return f"^{bare[:2]}", f"{bare[-2:]}$"
+
+
+def list_address_terms(text: str) -> list[str]:
+    """Return the terms of an address or of a part of one. Digits and the units behind them aren't indexed, because
+    nearly every address has them.
+    """
+    parts = fold_text(text).translate(_DIGITS_TO_BREAKS).split()
+    return [f"@{pair}" for part in parts if part not in _UNITS_OF_ADDRESSES for pair in list_pairs(part)]
+
+
+def list_post_code_terms(digits: str) -> list[str]:
+    """Return the terms of a post code, or of its first digits (at least three)."""
+    return [f"#{digits[:3]}", f"#{digits}"] if len(digits) == _POST_CODE_DIGITS else [f"#{digits[:3]}"]
+
+
+_CONFIGURE = "INSERT INTO {0} ({0}, rank) VALUES (?, ?)"
+
+
+def _configure(connection: sqlite3.Connection, table: str, option: str, value: int) -> None:
+    connection.execute(_CONFIGURE.format(table), (option, value))

@@ -1,0 +1,170 @@
+"""The comparison forms of names and addresses, and what a typed text asks for."""
+
+import unicodedata
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.domain.registry import kanji_forms
+from console.domain.registry.legal_forms import remove_form, write_out_forms
+from console.domain.registry.prefectures import PREFECTURES, find_prefecture_code
+from console.domain.registry.queries import QueryKind, is_registry_query, parse_query
+from console.domain.registry.spelling import fold_address, fold_text, list_readings
+
+SAME_NAME = """
+髙島屋 高島屋 | 山﨑 山崎 山嵜 | 渡邊 渡邉 渡辺 | 大澤 大沢 | 齋藤 齊藤 斎藤 斉藤 | 廣瀨 広瀬 | 國分 国分
+龍角散 竜角散 | 𠮷野 吉野 | キヤノン キャノン きゃのん ｷﾔﾉﾝ ｷｬﾉﾝ | シヤープ シャープ ｼｬｰﾌﾟ しゃーぷ
+サーバー サーバ サ－バ－ サ‐バ | ガガ ｶﾞｶﾞ か\u3099か\u3099 カ゛カ゛ | ＡＢＣ ABC abc Ａｂｃ
+École ecole ＥＣＯＬＥ | ヱビス エビス | ハーゲンダッツ はーげんだっつ ハ－ゲンダツツ | 日本・橋 日本橋 日本　橋
+"""
+SAME_BY_A_READING = """
+霞ヶ関 霞ケ関 霞が関 | 自由ヶ丘 自由が丘 | ヴァイオリン バイオリン | ヴェルディ ベルディ | ヴーム ブーム
+佐々木 佐佐木 | いすゞ いすず | 三ヵ月 三ヶ月
+"""
+DIFFERENT = "大阪 大坂 | 埼玉 崎玉 | ハス バス パス | 山田 山口 | 石田 右田 | 霞 霧 | 3m 3n"
+FORMS = """
+株式会社山田 山田株式会社 ㈱山田 山田㈱ (株)山田 （株）山田 山田(株) ［株］山田 【株】山田 〔株〕山田 ㍿山田
+㊑山田 ｶ)山田 カ)山田 ヵ)山田 カ）山田 山田(カ 山田(カ) 山田ｶﾌﾞｼｷｶﾞｲｼｬ カブシキカイシャ山田 有限会社山田 ㈲山田
+山田（有） ユ)山田 山田(ユ 合同会社山田 (同)山田 ド)山田 合名会社山田 (名)山田 合資会社山田 （資）山田
+一般社団法人山田 (一社)山田 一般財団法人山田 (一財)山田 公益社団法人山田 （公社）山田 公益財団法人山田
+(公財)山田 ㈶山田 医療法人山田 医療法人社団山田 (医)山田 イ)山田 社会福祉法人山田 (福)山田 フク)山田
+学校法人山田 ㈻山田 宗教法人山田 (宗)山田 特定非営利活動法人山田 NPO法人山田 ＮＰＯ法人山田 (特非)山田
+トクヒ)山田 独立行政法人山田 監査法人山田 税理士法人山田 弁護士法人山田 農事組合法人山田 企業組合山田
+山田協同組合
+"""
+
+
+def _groups(text: str) -> list[list[str]]:
+    return [group.split(" ") for line in text.strip().splitlines() for group in line.split(" | ")]
+
+
+@pytest.mark.parametrize("group", _groups(SAME_NAME), ids="-".join)
+def test_spellings_of_one_name_are_folded_alike(group: list[str]) -> None:
+    assert len({fold_text(spelling) for spelling in group}) == 1
+
+
+@pytest.mark.parametrize("group", _groups(SAME_BY_A_READING), ids="-".join)
+def test_spellings_of_one_name_share_a_reading(group: list[str]) -> None:
+    first, *others = (set(list_readings(spelling)) for spelling in group)
+    assert all(first & other for other in others)
+
+
+@pytest.mark.parametrize("group", _groups(DIFFERENT), ids="-".join)
+def test_different_names_stay_different(group: list[str]) -> None:
+    readings = Counter(reading for spelling in group for reading in list_readings(spelling))
+    assert max(readings.values()) == 1
+
+
+def test_each_kanji_has_one_comparison_form() -> None:
+    tables = (
+        kanji_forms._COMMON_KANJI,
+        kanji_forms._NAME_KANJI,
+        kanji_forms._OTHER_KANJI,
+        kanji_forms._SURNAME_KANJI,
+    )
+    groups = " ".join(tables).split()
+    most = Counter(kanji for group in groups for kanji in group).most_common(1)
+    assert most[0][1] == 1, most
+    assert not [kanji for group in groups for kanji in group if unicodedata.normalize("NFKC", kanji) != kanji]
+
+
+@pytest.mark.parametrize("spelling", FORMS.split())
+def test_a_name_is_compared_without_its_legal_form(spelling: str) -> None:
+    assert remove_form(fold_text(write_out_forms(spelling))) == "山田"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "Yamada",
+        "Yamada Co., Ltd.",
+        "YAMADA CO.,LTD",
+        "Yamada Inc.",
+        "Yamada K.K.",
+        "yamada corporation",
+        "Yamada, LLC",
+    ],
+)
+def test_an_english_name_is_compared_without_its_legal_form(spelling: str) -> None:
+    assert fold_text(write_out_forms(spelling)) == "yamada"
+
+
+@pytest.mark.parametrize("form", ["株式会社", "合同会社", "Inc.", "一般社団法人"])
+def test_a_legal_form_alone_stays(form: str) -> None:
+    assert remove_form(fold_text(write_out_forms(form)))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "霞が関３丁目１番２号",
+        "霞が関3-1-2",
+        "霞が関３－１－２",
+        "霞が関三丁目1番地2",
+        "霞が関３丁目１－２",
+        "霞が関 3丁目1番地の2",
+    ],
+)
+def test_addresses_are_compared_by_their_numbers(address: str) -> None:
+    assert fold_address(address) == "霞ガ関3-1-2"
+    assert fold_address("霞が関31-2") != fold_address(address)
+
+
+NAMES = st.text(
+    st.sampled_from("株式会社山田佐々木髙﨑ヶケがヴァィバ々ーアガパ・ャｱＡＢa1１９　 "), min_size=2, max_size=12
+)
+
+
+@given(NAMES, st.data())
+def test_a_part_of_a_name_is_folded_to_a_part(name: str, data: st.DataObject) -> None:
+    """Only so the search finds a name by each of its parts."""
+    start = data.draw(st.integers(0, len(name) - 1))
+    end = data.draw(st.integers(start + 1, len(name)))
+    assert fold_text(name[start:end]) in fold_text(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "number", "digits", "post_code", "words"),
+    [
+        ("1180301018771", QueryKind.NUMBER, "1180301018771", "", "", 0),
+        ("Ｔ１１８０３０１０１８７７１", QueryKind.NUMBER, "1180301018771", "", "", 0),
+        ("1 1803 0101 8771", QueryKind.NUMBER, "1180301018771", "", "", 4),
+        ("法人番号：1180301018771 トヨタ", QueryKind.NUMBER, "1180301018771", "", "", 2),
+        ("180301018771", QueryKind.NUMBER, "1180301018771", "", "", 0),
+        ("1803-01-018771", QueryKind.NUMBER, "1180301018771", "", "", 0),
+        ("1180301018772", QueryKind.MISTYPED_NUMBER, None, "", "", 0),
+        ("118030", QueryKind.NUMBER_PART, None, "118030", "", 0),
+        ("21", QueryKind.WORDS, None, "", "", 0),
+        ("100-0001", QueryKind.POST_CODE, None, "1000001", "1000001", 0),
+        ("１００－０００１", QueryKind.POST_CODE, None, "1000001", "1000001", 0),
+        ("〒100", QueryKind.POST_CODE, None, "", "100", 0),
+        ("1000001", QueryKind.POST_CODE, None, "1000001", "1000001", 0),
+        ("やまだ 千代田区", QueryKind.WORDS, None, "", "", 2),
+        ("やまだ　100-0001", QueryKind.WORDS, None, "", "", 2),
+        ("山", QueryKind.ONE_CHARACTER, None, "", "", 0),
+        ("(株)山", QueryKind.WORDS, None, "", "", 0),
+        ("", QueryKind.EMPTY, None, "", "", 0),
+        (" 　\n", QueryKind.EMPTY, None, "", "", 0),
+        ("%_*\"'", QueryKind.EMPTY, None, "", "", 0),
+        ("\u202e\u200b\x00\ud800", QueryKind.EMPTY, None, "", "", 0),
+    ],
+)
+def test_what_a_text_asks_for(
+    text: str, kind: QueryKind, number: str | None, digits: str, post_code: str, words: int
+) -> None:
+    query = parse_query(text)
+    found = (query.kind, query.number, query.digits, query.post_code, len(query.words))
+    assert found == (kind, number, digits, post_code, words)
+    assert is_registry_query(text) is (kind not in (QueryKind.NUMBER, QueryKind.MISTYPED_NUMBER, QueryKind.EMPTY))
+
+
+@pytest.mark.parametrize("typed", ["13", "東京都", "東京", "tokyo", "Tokyo", " TOKYO-to "])
+def test_a_prefecture_by_its_spellings(typed: str) -> None:
+    assert find_prefecture_code(typed) == "13"
+
+
+def test_every_prefecture_has_a_code() -> None:
+    assert [find_prefecture_code(name) for name in PREFECTURES.values()] == [f"{code:02}" for code in range(1, 48)]
+    assert find_prefecture_code("京") is None

@@ -1,0 +1,289 @@
+"""A search of the registry: what it finds and in which order, and texts that are no good query."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from console.domain.registry.spelling import fold_text
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import RegistryReader, open_registry
+from tests.store.registry.files import WHOLE, number, row, write_file
+
+LOOK_ALIKES = 300
+CLOSED = {"close_date": "2020-01-31", "close_cause": "01", "process": "21"}
+OSAKA = {
+    "prefecture_name": "大阪府",
+    "prefecture_code": "27",
+    "city_name": "大阪市北区",
+    "city_code": "127",
+    "street_number": "梅田２丁目４番９号",
+    "post_code": "5300001",
+}
+ABROAD = dict.fromkeys(
+    ("prefecture_name", "prefecture_code", "city_name", "city_code", "street_number", "post_code"), ""
+)
+ROWS = {
+    "part, open": {"name": "株式会社東京緑川"},
+    "beginning, closed": {"name": "緑川製作所株式会社", **CLOSED},
+    "beginning, open": {"name": "緑川工務店株式会社"},
+    "exact, closed": {"name": "合同会社緑川", **CLOSED},
+    "exact, open": {"name": "有限会社緑川"},
+    "whole": {"name": "株式会社緑川"},
+    "by furigana": {"name": "株式会社翠", "furigana": "ミドリカワ"},
+    "in Osaka": {"name": "緑川電機株式会社", **OSAKA},
+    "hidden": {"name": "株式会社緑川隠", "hihyoji": "1"},
+    "deleted": {"name": "株式会社緑川消", "process": "99"},
+    "older row": {"name": "株式会社緑川旧", "latest": "0"},
+    "English": {"name": "合同会社さくら", "en_name": "Cherry Works G.K.", "furigana": "サクラ"},
+    "one character": {"name": "株式会社輝"},
+    "image": {"name": "", "name_image_id": "00000001", "furigana": "エノナマエ", "street_number": "画像町１番"},
+    "abroad": {"name": "Ｈａｒｂｏｒ", **ABROAD, "address_outside": "シンガポール共和国港通り１番", "kind": "401"},
+    "digits": {"name": "株式会社２１世紀計画"},
+    "symbols": {"name": "Ｃ＆Ｄ＿１００％株式会社"},
+}
+NUMBER_OF = {key: number(1000 + index) for index, key in enumerate(ROWS)}
+KEY_OF = {value: key for key, value in NUMBER_OF.items()}
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryReader]:
+    folder = tmp_path_factory.mktemp("registry")
+    rows = [row(index) for index in range(LOOK_ALIKES)]
+    rows += [row(1000 + index, **fields) for index, fields in enumerate(ROWS.values())]
+    reader = _make_registry(folder, rows)
+    yield reader
+    reader.close()
+
+
+def _make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
+    import_registry_files(folder / "registry", [write_file(folder, WHOLE, rows)])
+    reader = open_registry(folder / "registry")
+    assert reader is not None
+    return reader
+
+
+def find(registry: RegistryReader, text: str, **others: object) -> list[str]:
+    """Return the keys of ROWS that a search finds, and the names of other rows."""
+    found = registry.search(text, **others)  # type: ignore[arg-type]
+    return [KEY_OF.get(one.number, one.name) for one in found]
+
+
+def test_the_best_comes_first(registry: RegistryReader) -> None:
+    """Exact before the beginning before a part; in each, open before closed."""
+    ranked = [
+        "whole",
+        "exact, open",
+        "exact, closed",
+        "beginning, open",
+        "in Osaka",
+        "beginning, closed",
+        "part, open",
+    ]
+    assert find(registry, "株式会社緑川") == ranked
+    assert find(registry, "緑川")[:3] == ["exact, open", "whole", "exact, closed"]
+    assert find(registry, "緑川")[3:] == ranked[3:]
+    assert find(registry, "みどりかわ") == ["by furigana"]
+
+
+def test_ours_come_before_all_others(registry: RegistryReader) -> None:
+    ours = [NUMBER_OF["part, open"], NUMBER_OF["beginning, closed"], NUMBER_OF["English"], number(3)]
+    assert find(registry, "緑川", ours=ours)[:3] == ["beginning, closed", "part, open", "exact, open"]
+    assert sorted(find(registry, "緑川", ours=ours)) == sorted(find(registry, "緑川"))
+    assert find(registry, "緑川", ours=ours, limit=1) == ["beginning, closed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("緑川 大阪市", ["in Osaka"]),
+        ("大阪府 緑川", ["in Osaka"]),
+        ("大阪市北区梅田2-4-9", ["in Osaka"]),
+        ("大阪府大阪市北区梅田２丁目４番９号", ["in Osaka"]),
+        ("梅田 緑川電機 大阪", ["in Osaka"]),
+        ("緑 川 電 機", ["in Osaka"]),
+        ("530-0001", ["in Osaka"]),
+        ("〒530", ["in Osaka"]),
+        ("5300001", ["in Osaka"]),
+        ("緑川 530-0001", ["in Osaka"]),
+        ("緑川 東京都 大阪市", []),
+        ("cherry works", ["English"]),
+        ("ＣＨＥＲＲＹ", ["English"]),
+        ("Cherry Works, LLC", ["English"]),
+        ("さくら", ["English"]),
+        ("ｻｸﾗ", ["English"]),
+        ("輝", ["one character"]),
+        ("㈱輝", ["one character"]),
+        ("世", []),
+        ("21世紀", ["digits"]),
+        ("えのなまえ", ["image"]),
+        ("画像町", ["image"]),
+        ("harbor", ["abroad"]),
+        ("シンガポール", ["abroad"]),
+        ("C&D", ["symbols"]),
+        ("Ｃ＆Ｄ＿１００％", ["symbols"]),
+        ("緑川隠", []),
+        ("緑川消", []),
+        ("緑川旧", []),
+        (NUMBER_OF["whole"], ["whole"]),
+        (NUMBER_OF["whole"][1:], ["whole"]),
+        (NUMBER_OF["whole"][:11], ["whole"]),
+        (NUMBER_OF["whole"][1:11], ["whole"]),
+        (NUMBER_OF["hidden"], ["hidden"]),
+    ],
+)
+def test_what_is_found(registry: RegistryReader, text: str, expected: list[str]) -> None:
+    found = find(registry, text)
+    assert "deleted" not in found
+    assert set(expected) <= set(found)
+    assert found == expected or text[:4].isdigit()
+
+
+def test_a_hidden_corporation_is_found_by_its_complete_number_only(registry: RegistryReader) -> None:
+    hidden = NUMBER_OF["hidden"]
+    assert find(registry, hidden) == ["hidden"]
+    assert "hidden" not in find(registry, hidden[:10], limit=1000)
+    assert "hidden" not in find(registry, "緑川", ours=[hidden], limit=1000)
+
+
+def test_a_prefecture_restricts_the_search(registry: RegistryReader) -> None:
+    assert find(registry, "緑川", prefecture="大阪") == ["in Osaka"]
+    assert find(registry, "緑川", prefecture="27", ours=[NUMBER_OF["whole"], NUMBER_OF["in Osaka"]]) == ["in Osaka"]
+    assert "in Osaka" not in find(registry, "緑川", prefecture="tokyo")
+    assert find(registry, "緑川", prefecture="火星") == []
+
+
+def test_a_frequent_text_gives_as_many_as_asked(registry: RegistryReader) -> None:
+    for text in ("見本", "株式会社", "霞が関", "東京", "みほん", "千代田区"):
+        assert len({one.number for one in registry.search(text, limit=70)}) == 70, text
+
+
+NOT_WORDS = (
+    "",
+    " ",
+    "\u3000\n\t",
+    "。",
+    "%",
+    "_",
+    "%%",
+    "*",
+    '"',
+    "'",
+    '""',
+    "\u202e",
+    "\x00",
+    "\ud800",
+    "😀",
+    "\u0301" * 300,
+)
+AROUND_WORDS = (
+    '緑川"',
+    '"緑川',
+    "緑川*",
+    "^緑川",
+    "緑川:",
+    "(緑川",
+    "緑川)",
+    "-緑川",
+    "{緑川}",
+    "\\緑川",
+    "緑川%",
+    "_緑川",
+    "緑川;",
+)
+UNSEEN = ("\x00緑川", "緑\x00川", "\u202e緑川\u202c", "緑\u200b川", "\ud800緑川", "緑川😀", "緑\ufe0f川")
+WORDS = (
+    "緑川 AND",
+    "AND 緑川",
+    "緑川 OR 緑川",
+    "NOT 緑川",
+    "NEAR(緑川 川)",
+    "terms:緑川",
+    "緑川 + 川",
+    "' OR 1=1 --",
+    "a",
+    "👨‍👩‍👧",
+)
+LONG = (
+    *(
+        "Ａ" * 150,
+        "緑" * 150,
+        "緑川" * 75,
+        "あいうえお" * 100,
+        "1" * 500,
+        "ﷺ" * 500,
+        "e\u0301" * 300,
+        "ヶ" * 500,
+        "々" * 500,
+    ),
+    *(
+        "(" * 10_000,
+        "緑川 " * 100,
+        "緑" + " 川" * 200,
+        "a b c d e f g h " * 60,
+        "x" * 10_000_000,
+        "緑川 " * 2_500_000,
+    ),
+)
+
+
+def test_texts_with_nothing_to_search_for_find_nothing(registry: RegistryReader) -> None:
+    assert [text for text in NOT_WORDS if find(registry, text)] == []
+
+
+def test_signs_and_unseen_characters_are_left_out(registry: RegistryReader) -> None:
+    """Signs of the query language are no signs here."""
+    plain = find(registry, "緑川")
+    assert [text for text in (*AROUND_WORDS, *UNSEEN) if find(registry, text) != plain] == []
+
+
+def test_no_text_is_an_error(registry: RegistryReader) -> None:
+    """Words of the query language are words; a long text is read up to a limit."""
+    for text in (*WORDS, *LONG):
+        assert len(registry.search(text)) <= 50
+
+
+@given(text=st.text(max_size=60))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_text_is_accepted(registry: RegistryReader, text: str) -> None:
+    assert len(registry.search(text, limit=5)) <= 5
+
+
+PUBLISHED = "株式会社緑川霞ヶヴァ々佐木髙ーカガャッＡＢａ＆・１２０"
+
+
+@given(names=st.lists(st.text(st.sampled_from(PUBLISHED), min_size=1, max_size=8), min_size=1, max_size=30))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_name_is_found_by_itself_and_by_each_part(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    """A part has 2 characters or more that the comparison form keeps."""
+    rows = [row(index, name=name, furigana="") for index, name in enumerate(names)]
+    reader = _make_registry(tmp_path_factory.mktemp("names"), rows)
+    for index, name in enumerate(names):
+        parts = {name[start:end] for end in range(2, len(name) + 1) for start in range(end - 1)}
+        for part in {part for part in parts if len(fold_text(part)) > 1}:
+            assert number(index) in {one.number for one in reader.search(part)}, (name, part)
+    reader.close()
+
+
+def test_a_difference_changes_what_is_found(tmp_path: Path) -> None:
+    rows = [row(index) for index in range(20)]
+    rows += [row(100, name="株式会社青空"), row(101, name="株式会社夕空"), row(102, name="株式会社星空")]
+    reader = _make_registry(tmp_path, rows)
+    difference = [
+        row(100, name="株式会社朝空", process="11"),
+        row(101, name="株式会社夕空", **CLOSED),
+        row(102, name="株式会社星空", process="99"),
+        row(103, name="株式会社夜空"),
+        row(104, name="株式会社雨空", hihyoji="1"),
+    ]
+    import_registry_files(tmp_path / "registry", [write_file(tmp_path, "diff_20251104", difference)])
+    skies = ("青空", "朝空", "星空", "雨空", "夕空", "夜空")
+    found = [[one.name for one in reader.search(sky)] for sky in skies]
+    assert found == [[], ["株式会社朝空"], [], [], ["株式会社夕空"], ["株式会社夜空"]]
+    assert [one.name for one in reader.search("株式会社", limit=100)][-1] == "株式会社夕空"
+    assert len(reader.search("株式会社", limit=100)) == 23
+    reader.close()
