@@ -17,7 +17,7 @@ from console.domain.registry.corporations import (
     find_changed_facts,
 )
 from console.domain.registry.prefectures import find_prefecture_code
-from console.domain.registry.queries import parse_query
+from console.domain.registry_queries import parse_query
 from console.store.registry.file_rows import EPOCH
 from console.store.registry.import_order import Coverage
 from console.store.registry.registry_file import CURRENT_NAME, file_stamp, find_registry_file, open_for_reading
