@@ -5,6 +5,7 @@ rules are applied to one line after another, so that the error names the first b
 """
 
 import csv
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
@@ -120,7 +121,8 @@ def _check_line(name: str, number: int, line: str) -> None:
 
 
 def _check_lines(lines: list[str]) -> Columns:
-    if max(map(len, lines)) > _LONGEST_LINE:
+    longest = max(map(len, lines))
+    if longest > _LONGEST_LINE:
         raise _BrokenRule(RegistryFileProblem.TOO_LONG)
     try:
         rows = list(csv.reader(lines, strict=True))
@@ -134,20 +136,21 @@ def _check_lines(lines: list[str]) -> Columns:
     for field, check in _CHECKS.items():
         if not check(getattr(columns, field)):
             raise _BrokenRule(_PROBLEMS.get(field, RegistryFileProblem.VALUE), _publisher_name(field))
-    _check_lengths(columns)
+    _check_lengths(columns, longest)
     _check_together(columns)
     return columns
 
 
-def _check_lengths(columns: Columns) -> None:
+def _check_lengths(columns: Columns, longest_line: int) -> None:
+    """Check the texts. A field is not longer than its line, and many fields repeat or are empty."""
     for field, longest in _LONGEST.items():
-        if max(map(len, getattr(columns, field))) > longest:
+        if longest < longest_line and max(map(len, set(getattr(columns, field)))) > longest:
             raise _BrokenRule(RegistryFileProblem.TOO_LONG, _publisher_name(field))
 
 
 def _check_together(columns: Columns) -> None:
     """Check the rules that concern two fields of a row."""
-    if any(not name and not image for name, image in zip(columns.name, columns.name_image_id, strict=True)):
+    if not all(columns.name) and not all(map(operator.concat, columns.name, columns.name_image_id)):
         raise _BrokenRule(RegistryFileProblem.VALUE, "name")
     if any(cause and not day for day, cause in zip(columns.close_date, columns.close_cause, strict=True)):
         raise _BrokenRule(RegistryFileProblem.VALUE, "closeDate")
@@ -167,9 +170,8 @@ def _has_digits(count: int) -> Callable[[Column], bool]:
     """Return a check that each text is empty or has `count` ASCII digits."""
 
     def check(column: Column) -> bool:
-        values = set(column)
-        values.discard("")
-        return not values or (set(map(len, values)) == {count} and _are_digits("".join(values)))
+        text = "".join(column)
+        return not text or ({count, 0}.issuperset(map(len, column)) and _are_digits(text))
 
     return check
 

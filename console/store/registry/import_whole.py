@@ -34,7 +34,7 @@ from console.store.registry.search_index import begin_bulk_load, create_search_i
 from console.store.registry.source_file import SourceFile, bad_file_error, stopped_error
 
 _CACHE_KIB = 32 * 1024
-_BLOCKS_PER_COMMIT = 16
+_BLOCKS_PER_COMMIT = 128
 _ROWS_INDEXED_PER_COMMIT = 100_000
 _DELETE_OLDER = """
 DELETE FROM corporations WHERE id IN (

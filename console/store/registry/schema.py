@@ -7,13 +7,14 @@ stored as integers, days as their distance from the first day of the numbers, an
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from itertools import repeat
 from typing import Any, TypeAlias
 
 from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, Process
-from console.store.registry.file_rows import EPOCH, Columns, stored_days
+from console.store.registry.file_rows import EPOCH, Column, Columns, stored_days
 from console.store.registry.source_file import SourceFile
 
 FORM = 1
@@ -138,21 +139,18 @@ class Places:
 
     def find_ids(self, columns: Columns) -> Iterator[int]:
         """Yield the id of the place of each row."""
-        keys = zip(
-            columns.prefecture_code, columns.city_code, columns.prefecture_name, columns.city_name, strict=True
+        keys = list(
+            zip(columns.prefecture_code, columns.city_code, columns.prefecture_name, columns.city_name, strict=True)
         )
-        return map(self._find_id, keys)
-
-    def _find_id(self, key: PlaceKey) -> int:
-        found = self._ids.get(key)
-        if found is None:
-            found = self._ids[key] = len(self._ids) + 1
-            self._connection.execute("INSERT INTO places VALUES (?, ?, ?, ?, ?)", (found, *key))
-        return found
+        for key in set(keys).difference(self._ids):
+            self._ids[key] = len(self._ids) + 1
+            self._connection.execute("INSERT INTO places VALUES (?, ?, ?, ?, ?)", (self._ids[key], *key))
+        return map(self._ids.__getitem__, keys)
 
 
 def store_rows(columns: Columns, places: Places) -> Iterator[StoredRow]:
     """Yield the stored form of checked rows."""
+    rows = len(columns.corporate_number)
     return zip(
         map(int, columns.corporate_number),
         columns.name,
@@ -166,10 +164,10 @@ def store_rows(columns: Columns, places: Places) -> Iterator[StoredRow]:
         map(stored_days, columns.update_date),
         map(stored_days, columns.change_date),
         map(stored_days, columns.assignment_date),
-        (stored_days(day) if day else None for day in columns.close_date),
-        map(_store_cause, columns.close_date, columns.close_cause),
+        _map_filled(stored_days, columns.close_date),
+        map(_store_cause, columns.close_date, columns.close_cause) if any(columns.close_date) else repeat(None, rows),
         _optional_integers(columns.successor_corporate_number),
-        (1 if flag == "1" else 0 for flag in columns.hihyoji),
+        map("1".__eq__, columns.hihyoji),
         columns.change_cause,
         columns.name_image_id,
         map(_either, columns.address_image_id, columns.address_outside_image_id),
@@ -291,8 +289,13 @@ def _read_day(days: int) -> date:
     return date.fromordinal(_EPOCH_ORDINAL + days)
 
 
-def _optional_integers(texts: Iterable[str]) -> Iterator[int | None]:
-    return (int(text) if text else None for text in texts)
+def _optional_integers(texts: Column) -> Iterable[int | None]:
+    return _map_filled(int, texts)
+
+
+def _map_filled(convert: Callable[[str], int], texts: Column) -> Iterable[int | None]:
+    """Return the converted texts, None for an empty one. Many columns are empty in most blocks of rows."""
+    return [convert(text) if text else None for text in texts] if any(texts) else repeat(None, len(texts))
 
 
 def _store_cause(day: str, cause: str) -> int | None:
