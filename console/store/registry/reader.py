@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +19,13 @@ from console.domain.registry.prefectures import find_prefecture_code
 from console.domain.registry_queries import parse_query
 from console.store.registry.file_rows import EPOCH
 from console.store.registry.import_order import Coverage
-from console.store.registry.registry_file import CURRENT_NAME, file_stamp, find_registry_file, open_for_reading
+from console.store.registry.registry_file import (
+    CURRENT_NAME,
+    FileStamp,
+    file_stamp,
+    find_registry_file,
+    open_for_reading,
+)
 from console.store.registry.schema import (
     COLUMNS,
     PlaceKey,
@@ -44,7 +49,7 @@ _PREDECESSORS = f"SELECT {COLUMNS} FROM corporations WHERE successor = ? ORDER B
 class _Generation:
     """One registry.db, its idle connections and its places."""
 
-    def __init__(self, file: Path, stamp: object) -> None:
+    def __init__(self, file: Path, stamp: FileStamp | None) -> None:
         self.file = file
         self.stamp = stamp
         self.idle: deque[sqlite3.Connection] = deque()
@@ -77,7 +82,7 @@ class RegistryReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._current = folder / CURRENT_NAME
+        self._current = str(folder / CURRENT_NAME)
         self._generation: _Generation | None = None
 
     @property
@@ -179,17 +184,23 @@ class RegistryReader:
         new one.
         """
         while True:
-            with translate_errors(self._folder):
-                generation = self._open_current()
+            stamp = file_stamp(self._current)
+            try:
+                generation = self._open_current(stamp)
+                connection = generation.borrow()
                 try:
-                    with _borrowed(generation) as connection:
-                        return question(connection, generation)
-                except sqlite3.Error:
-                    if file_stamp(self._current) == generation.stamp:
-                        raise
+                    answer = question(connection, generation)
+                except BaseException:
+                    connection.close()
+                    raise
+                generation.idle.append(connection)
+                return answer
+            except (sqlite3.Error, OSError) as error:
+                if file_stamp(self._current) == stamp:
+                    with translate_errors(self._folder):
+                        raise error
 
-    def _open_current(self) -> _Generation:
-        stamp = file_stamp(self._current)
+    def _open_current(self, stamp: FileStamp | None) -> _Generation:
         generation = self._generation
         if generation is not None and generation.stamp == stamp:
             return generation
@@ -224,17 +235,6 @@ def read_coverage(connection: sqlite3.Connection) -> Coverage:
     rows = connection.execute("SELECT prefecture, day FROM files WHERE NOT is_difference").fetchall()
     registry_date = date.fromisoformat(read_fact(connection, "registry_date"))
     return Coverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)
-
-
-@contextmanager
-def _borrowed(generation: _Generation) -> Iterator[sqlite3.Connection]:
-    connection = generation.borrow()
-    try:
-        yield connection
-    except BaseException:
-        connection.close()
-        raise
-    generation.idle.append(connection)
 
 
 def _is_number(number: str) -> bool:

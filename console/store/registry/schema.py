@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from itertools import repeat
 from typing import Any, TypeAlias
 
@@ -285,6 +286,7 @@ def _find_cycles(connection: sqlite3.Connection) -> list[list[str]]:
     return sorted(cycles)
 
 
+@cache
 def _read_day(days: int) -> date:
     return date.fromordinal(_EPOCH_ORDINAL + days)
 

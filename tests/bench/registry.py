@@ -1,0 +1,166 @@
+"""The corporation registry: its import beside reading the CSV and inserting its rows, a difference, a find, the file.
+
+The files are the sandbox's. Each import runs in a process of its own, so that its memory can be told.
+"""
+
+import csv
+import io
+import random
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+from console.sandbox.registry import write_difference, write_whole
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import RegistryReader, open_registry
+from console.store.registry.registry_file import find_registry_file, open_for_reading
+from console.store.registry.schema import COLUMNS
+from tests.bench.figures import Row, centile, median, side_by_side, span, times
+
+NUMBER = 27
+ROWS, DIFFERENCE_ROWS, SEED = 200_000, 10_000, 7
+_WHOLE_DAY, _NEXT_DAY = date(2025, 10, 31), date(2025, 11, 4)
+_ROUNDS, _EACH = 60, 200
+_MEMORY_MB, _DIFFERENCE_SECONDS, _ROW_BYTES = 150, 2.0, 160
+_TEXTS = ("name", "furigana", "english_name", "street", "change_cause", "address_outside")
+
+
+def rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
+    """The figures of a registry of `count` corporations."""
+    if NUMBER not in wanted:
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        whole = write_whole(folder, _WHOLE_DAY, count, SEED)
+        difference = write_difference(folder, _NEXT_DAY, DIFFERENCE_ROWS, SEED, whole_rows=count)
+        yield _import_row(folder, whole, count)
+        reader = open_registry(folder / "registry")
+        assert reader is not None
+        yield _file_row(folder, count)
+        yield _find_row(folder, reader)
+        yield _difference_row(folder, reader, difference, count)
+        reader.close()
+
+
+def _import_row(folder: Path, whole: Path, count: int) -> Row:
+    bare, _ = _in_child("bare", whole, folder / "bare.db")
+    took, memory = _in_child("import", whole, folder / "registry")
+    name = f"registry: import of {count:,}, {memory:.0f} MB (goal {_MEMORY_MB})"
+    ratio = took / bare
+    met = ratio <= 1.5 and memory <= _MEMORY_MB
+    return Row(str(NUMBER), name, span(took), f"CSV, bare INSERT {span(bare)}", "–", times(ratio), "≤ 1.5×", met)
+
+
+def _file_row(folder: Path, count: int) -> Row:
+    file = find_registry_file(folder / "registry")
+    assert file is not None
+    with closing(open_for_reading(file)) as connection:
+        texts = " + ".join(f"length(CAST({name} AS BLOB))" for name in _TEXTS)
+        stored, found = connection.execute(f"SELECT sum({texts}), count(*) FROM corporations").fetchone()
+    beside = (file.stat().st_size - stored) / found
+    name, floor = "registry: file, bytes a row", f"its texts {stored / found:.0f}"
+    return Row(
+        str(NUMBER), name, f"{file.stat().st_size / count:.0f}", floor, "–", f"+{beside:.0f}",
+        f"+ ≤ {_ROW_BYTES}", beside <= _ROW_BYTES,
+    )  # fmt: skip
+
+
+def _find_row(folder: Path, reader: RegistryReader) -> Row:
+    file, copy = find_registry_file(folder / "registry"), folder / "keyed.db"
+    assert file is not None
+    columns = COLUMNS.replace("number", "number INTEGER PRIMARY KEY", 1)
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute("ATTACH ? AS registry", (str(file),))
+        connection.execute(f"CREATE TABLE keyed ({columns})")
+        connection.execute(f"INSERT INTO keyed SELECT {COLUMNS} FROM registry.corporations ORDER BY number")
+        numbers = [row[0] for row in connection.execute("SELECT number FROM keyed")]
+        drawn = random.Random(1).sample(numbers, min(len(numbers), _EACH * 50))
+        connection.execute("DETACH registry")
+        query = f"SELECT {COLUMNS} FROM keyed WHERE number = ?"
+        bare, found = iter(drawn * 9999), iter([f"{number:013}" for number in drawn] * 9999)
+        took = side_by_side(
+            {
+                "bare": lambda: [connection.execute(query, (next(bare),)).fetchone() for _ in range(_EACH)],
+                "find": lambda: [reader.find(next(found)) for _ in range(_EACH)],
+            },
+            _ROUNDS,
+        )
+    find, key = (median(took[name]) / _EACH for name in ("find", "bare"))
+    name, floor = "registry: by number", f"bare key {span(key)}"
+    return Row(str(NUMBER), name, span(find), floor, "–", times(find / key), "≤ 1.3×", find / key <= 1.3)
+
+
+def _difference_row(folder: Path, reader: RegistryReader, difference: Path, count: int) -> Row:
+    """A difference, while a reader finds all the time: its slowest answer is told."""
+    reads: list[float] = []
+    numbers = _some_numbers(folder)
+    is_over = threading.Event()
+
+    def read() -> None:
+        chance = random.Random(2)
+        while not is_over.is_set():
+            began = time.perf_counter()
+            reader.find(chance.choice(numbers))
+            reads.append(time.perf_counter() - began)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    took, _ = _in_child("import", difference, folder / "registry")
+    is_over.set()
+    thread.join()
+    waited = f"find meanwhile p99 {span(centile(sorted(reads), 0.99))}, slowest {span(max(reads))}"
+    name = f"registry: difference of {DIFFERENCE_ROWS:,} in {count:,}"
+    return Row(str(NUMBER), name, span(took), "–", waited, "–", "≤ 2 s", took <= _DIFFERENCE_SECONDS)
+
+
+def _some_numbers(folder: Path) -> list[str]:
+    file = find_registry_file(folder / "registry")
+    assert file is not None
+    with closing(open_for_reading(file)) as connection:
+        return [f"{row[0]:013}" for row in connection.execute("SELECT number FROM corporations LIMIT 1000")]
+
+
+def _in_child(what: str, source: Path, target: Path) -> tuple[float, float]:
+    """Return the seconds and the largest memory (MB) of an import in a process of its own, without its start."""
+    words = [sys.executable, "-m", "tests.bench.registry", what, str(source), str(target)]
+    ran = subprocess.run(words, capture_output=True, text=True, check=True)
+    seconds, memory = ran.stdout.split()
+    return float(seconds), float(memory)
+
+
+def _insert_bare(source: Path, target: Path) -> None:
+    """Read the CSV and insert its rows as they are, without an index, a check or a journal."""
+    with zipfile.ZipFile(source) as archive, closing(sqlite3.connect(target, isolation_level=None)) as connection:
+        name = next(name for name in archive.namelist() if name.endswith(".csv"))
+        connection.execute("PRAGMA journal_mode=OFF")
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute(f"CREATE TABLE bare ({', '.join(f'c{index}' for index in range(30))})")
+        connection.execute("BEGIN")
+        with archive.open(name) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+            connection.executemany(f"INSERT INTO bare VALUES ({', '.join('?' * 30)})", csv.reader(text))
+        connection.execute("COMMIT")
+
+
+def main(what: str, source: Path, target: Path) -> None:
+    """Do one of the two imports and print its seconds and memory (MB)."""
+    began = time.perf_counter()
+    if what == "bare":
+        _insert_bare(source, target)
+    else:
+        import_registry_files(target, [source])
+    took = time.perf_counter() - began
+    print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
