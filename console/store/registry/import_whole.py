@@ -90,6 +90,7 @@ def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportR
         begin_bulk_load(connection)
     while not _index_more(connection):
         run.tell("finish", source, read_fact(connection, "indexed"))
+        run.raise_if_stopped()
     with transaction(connection):
         end_bulk_load(connection)
         write_facts(connection, {"is_indexed": 1})
