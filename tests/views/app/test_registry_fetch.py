@@ -1,0 +1,38 @@
+"""A window of a team fetches the corporation registry that a worker has stored for it."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from console.domain.clock import SystemClock
+from console.sandbox.registry import write_difference, write_whole
+from console.sandbox.server import Sandbox
+from console.views.app.background_refresh import BackgroundRefresh
+from console.views.runtime.context import WindowContext
+from tests.support.inline_runner import InlineRunner
+from tests.support.places import Place
+
+WHOLE_DAY, MON = date(2026, 11, 13), date(2026, 11, 16)
+
+
+@pytest.mark.engines("mariadb", "sqlite")
+def test_a_window_of_a_team_fetches_what_is_new(
+    qapp: QApplication, place: Place, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Again and again, and only in a team: a desk alone has what it imported itself."""
+    with place.opened(sandbox, person="worker", desk=1) as worker, place.opened(sandbox, desk=2) as console:
+        context = WindowContext(console.settings, InlineRunner(), SystemClock())
+        refresh = BackgroundRefresh(context, context)
+        context.use_services(console)
+        refresh.stop()
+        for path in (write_whole(tmp_path, WHOLE_DAY, 20, 1), write_difference(tmp_path, MON, 3, 1, whole_rows=20)):
+            imported = worker.registry.import_files([path])
+            refresh.fetch_registry()
+            fetched = console.registry.status()
+            if place.is_server:
+                assert fetched is not None
+                assert fetched.registry_date == imported.registry_date
+            else:
+                assert fetched is None
