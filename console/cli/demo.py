@@ -94,7 +94,11 @@ def run_demo(writer: AnswerWriter, run_command: RunCommand, *, has_fast_clock: b
             writer.write_ready_answer(lambda: ready, lambda: _ready_lines(ready, writer.translator))
             registry = _publish_registry(sandbox, samples)
             with (
-                demo_registry.registry_in_background(Path(folder), registry),
+                demo_registry.registry_in_background(
+                    Path(folder),
+                    registry,
+                    lambda path, should_stop: console.registry.import_files([path], should_stop=should_stop),
+                ),
                 demo_payments.run_simulated_payer(sandbox, payments, is_fast=has_fast_clock),
             ):
                 _run_until_closed(console, writer, run_command)

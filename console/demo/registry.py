@@ -6,7 +6,7 @@ import contextlib
 import logging
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from console.domain.corporation_number import DIGIT_COUNT, is_well_formed
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.publication_days import is_publication_day
-from console.store.registry.import_files import import_registry_files
 
 if TYPE_CHECKING:
     from console.sandbox import Sandbox
@@ -27,6 +26,8 @@ CHANGED_ROWS = 300
 _CLOSED_EVERY, _MERGED_EVERY, _RENAMED_EVERY = 97, 131, 61
 """Of so many companies of records one was closed, merged into the next one, or renamed before the registry's day."""
 _CHANGES_OF_EACH_KIND = 4
+ImportFile = Callable[[Path, Callable[[], bool]], object]
+"""A function that imports a file of the publisher; its second argument returns True if it must stop."""
 _log = logging.getLogger(__name__)
 
 
@@ -65,12 +66,14 @@ def publish(sandbox: "Sandbox", registry: DemoRegistry) -> None:
 
 
 @contextlib.contextmanager
-def registry_in_background(home: Path, registry: DemoRegistry) -> Iterator[threading.Thread]:
-    """Within the block, a thread writes the publisher's files and imports them into the registry of the home folder.
-    The end of the block stops it.
+def registry_in_background(home: Path, registry: DemoRegistry, import_file: ImportFile) -> Iterator[threading.Thread]:
+    """Within the block, a thread writes the publisher's files into the home folder and imports them. The end of the
+    block stops it.
     """
     stopping = threading.Event()
-    thread = threading.Thread(target=_import_registry, args=(home, registry, stopping), name="demo-registry")
+    thread = threading.Thread(
+        target=_import_registry, args=(home, registry, import_file, stopping), name="demo-registry"
+    )
     thread.start()
     try:
         yield thread
@@ -79,7 +82,7 @@ def registry_in_background(home: Path, registry: DemoRegistry) -> Iterator[threa
         thread.join()
 
 
-def _import_registry(home: Path, registry: DemoRegistry, stopping: threading.Event) -> None:
+def _import_registry(home: Path, registry: DemoRegistry, import_file: ImportFile, stopping: threading.Event) -> None:
     from console.sandbox.registry import write_difference, write_whole
 
     files = home / "registry-files"
@@ -98,7 +101,7 @@ def _import_registry(home: Path, registry: DemoRegistry, stopping: threading.Eve
         )
         for path in (whole, difference):  # one after the other: only then the difference's changes are told
             if not stopping.is_set():
-                import_registry_files(home / "registry", [path], should_stop=stopping.is_set)
+                import_file(path, stopping.is_set)
     except ConsoleError as error:
         if error.code != ErrorCode.INTERRUPTED:
             _log.warning("the demo has no corporation registry: %s", error.code)

@@ -11,9 +11,15 @@ from console.demo.samples import generate_checks
 from console.domain.registry.corporations import ChangedFact
 from console.sandbox import start_sandbox
 from console.sandbox.alarmbox.companies import company_name, credit_verdict
+from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+
+
+def importer(home: Path) -> demo_registry.ImportFile:
+    """What imports into the registry of this home folder."""
+    return lambda path, should_stop: import_registry_files(home / "registry", [path], should_stop=should_stop)
 
 
 def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +32,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     numbers = [*(sample.number for sample in samples), "0000000000001"]
     plan = demo_registry.plan_registry(1, NOW.date(), numbers, bought)
     assert (plan.whole_day, plan.changed_day) == (date(2026, 11, 18), date(2026, 11, 19))
-    with demo_registry.registry_in_background(tmp_path, plan) as thread:
+    with demo_registry.registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
         thread.join()
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
@@ -54,7 +60,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_end_of_the_demo_does_not_wait_for_its_registry(tmp_path: Path) -> None:
     """What isn't there yet is given up: no registry, and no trace of an import that goes on."""
     plan = demo_registry.plan_registry(1, NOW.date(), [], [])
-    with demo_registry.registry_in_background(tmp_path, plan) as thread:
+    with demo_registry.registry_in_background(tmp_path, plan, importer(tmp_path)) as thread:
         pass
     assert not thread.is_alive()
     assert open_registry(tmp_path / "registry") is None
