@@ -46,6 +46,9 @@ def test_told_and_acknowledged(desk: PayingTerminal) -> None:
     assert (item["before"]["closed"], item["before"]["successor"]) == (None, None)
     assert item["after"]["closed"] == {"date": "2026-11-18", "cause": "merger"}
     assert item["after"]["successor"] == SUCCESSOR
+    assert [(one["corporation_number"], one["ours"]) for one in item["successors"]] == [(SUCCESSOR, False)]
+    back = desk.json("lookup", SUCCESSOR).data["corporation"]["predecessors"]
+    assert [(one["corporation_number"], one["ours"]) for one in back] == [(NUMBER, True)]
     assert item["next_step"]["command"] == f"support-console alerts ack {item['alert_id']} --note TEXT"
     (alert,) = desk.json("alerts", "list").data["alerts"]
     assert (alert["rule_id"], alert["corporation_number"], alert["order_no"]) == ("corporation_changed", NUMBER, None)

@@ -93,6 +93,7 @@ def _any_item_json(item: "QueueItem | ChangedCompanyItem", translate: Translate)
 
 def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObject:
     """Return a changed corporation of the queue `companies` as JSON, with its facts before and now."""
+    from console.cli.json_output.registry import match_json
     from console.domain.registry.watched_facts import facts_json
 
     change = item.change
@@ -106,6 +107,8 @@ def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObjec
         "before": dict(facts_json(change.before)),
         "after": dict(facts_json(change.after)),
         "registry_date": change.registry_date.isoformat(),
+        "successors": [match_json(match) for match in item.related.successors] if item.related else [],
+        "predecessors": [match_json(match) for match in item.related.predecessors] if item.related else [],
         **explanation_json(item.explanation, translate),
         "since": instant_json(item.since),
     }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from console.domain.registry.facts import CorporationFacts
 from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation
 
@@ -10,12 +11,14 @@ from console.domain.service_results import Explanation
 @dataclass(frozen=True, slots=True)
 class ChangedCompanyItem:
     """A changed corporation in the queue, with its explanation; `since` is the time at which the change was found
-    (UTC).
+    (UTC). `related` has the corporations into which it was merged and those merged into it, and tells which of them
+    have records here; None if this desk has no registry.
     """
 
     change: CompanyChange
     explanation: Explanation
     since: datetime
+    related: CorporationFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from console.services.guarded import database_rollback
 from console.services.guarded.database_rollback import RollbackFinding
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
+from console.services.registry.facts import read_facts
 from console.store.alerts import alerts, candidates, outbox
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -31,7 +32,7 @@ RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, CHA
 KIND = alerts.KIND
 MOST_COUNTED_ALERTS = 1_000
 LONGEST_NOTE_CHARACTERS = 2_000
-_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund", CORPORATION_KIND})
+_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
 _LONGEST_CURSOR_DIGITS = 18
 
 
@@ -103,8 +104,14 @@ class AlertService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             changes = watched_corporations.open_changes(conn, last_id, limit)
+            related = {change.number: read_facts(self._context, conn, change.number) for _, change in changes}
         items = tuple(
-            ChangedCompanyItem(change, explain_company_change(change, alert.observed), alert.detected_at)
+            ChangedCompanyItem(
+                change,
+                explain_company_change(change, alert.observed),
+                alert.detected_at,
+                related[change.number],
+            )
             for alert, change in changes
         )
         return ChangedCompanyPage(QUEUE_NAME, items, str(changes[-1][0].id) if len(changes) == limit else None)
@@ -194,11 +201,11 @@ def _make_note_refusal() -> ConsoleError:
 
 def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:
     """Return the list item of a case. Its action is `open` if the record's kind has a page, where a person can end
-    the case; otherwise None. `numbers` are our numbers of payments by their ids. A corporation has its own number.
+    the case; otherwise None. `numbers` are our numbers of payments by their ids. The action of a changed corporation
+    is `look_up`.
     """
-    has_page = alert.subject_kind in _KINDS_WITH_PAGE
     if alert.subject_kind == CORPORATION_KIND:
-        number: str | None = number_of_subject(alert.subject_id)
-    else:
-        number = numbers.get(alert.subject_id) if alert.subject_kind == payments.KIND else None
+        return AlertItem(alert, "look_up", alert.subject_kind, alert.subject_id, number_of_subject(alert.subject_id))
+    has_page = alert.subject_kind in _KINDS_WITH_PAGE
+    number = numbers.get(alert.subject_id) if alert.subject_kind == payments.KIND else None
     return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id, number)

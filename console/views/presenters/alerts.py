@@ -1,7 +1,7 @@
 """Texts of alerts: the observed and the expected values, and the route to the record on which a person must act."""
 
 from console.domain.alerts.rules import GRACE_PERIODS, RULES
-from console.domain.registry.watched_facts import CORPORATION_KIND
+from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem, Rule
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, Route, route_to
@@ -24,10 +24,12 @@ def finding_words(text: str, context: WindowContext, other: str | None = None) -
 
 def why_text(item: AlertItem, context: WindowContext) -> str:
     """Return the explanation of an alert about an order and its payments: the defect, the observed and expected
-    values, and the age of the alert. Return "" for an alert about another record, because the page of that record has
-    the explanation.
+    values, and the age of the alert; of an alert about a company, return what changed. Return "" for an alert about
+    another record, because the page of that record has the explanation.
     """
     alert = item.alert
+    if alert.rule_id == CHANGE_RULE:
+        return finding_words(alert.observed, context)
     if alert.rule_id not in RULES or alert.order_no is None:
         return ""
     facts = context.translate(
@@ -45,6 +47,8 @@ def record_text(item: AlertItem, context: WindowContext) -> str:
     the kind and id of another record.
     """
     alert = item.alert
+    if item.kind == CORPORATION_KIND:
+        return wording.format_number(item.number or "")
     if alert.order_no is not None or item.number is not None:
         return alert.order_no or item.number or ""
     key = f"kind.{alert.subject_kind}"

@@ -10,7 +10,8 @@ from console.domain.tasks.records import Alert, AlertItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.alerts.page import AlertsPage
 from console.views.presenters import alerts as alert_words
-from console.views.runtime.routes import OrderRoute, PaymentRoute
+from console.views.runtime.routes import LookupRoute, OrderRoute, PaymentRoute
+from console.views.widgets.base import TextLabel
 from tests.views.invented_checks import NOW, window_context
 
 LATE = AlertItem(
@@ -28,6 +29,15 @@ BEHIND = AlertItem(
 )
 CASE = AlertItem(Alert(1, "reversed", "payment", 6, None, "FAILED", "completed 100 JPY", NOW), "open", "payment", 6)
 TASK = AlertItem(Alert(2, "task_late", "task", 77, None, "probes: ended never", "every 30 s", NOW), None, "task", 77)
+
+
+MERGED = AlertItem(
+    Alert(
+        4, "corporation_changed", "corporation", 1180301018771, None,
+        "company merged 2026-10-31 8700110005901 株式会社承継; company renamed 甲|乙", "acknowledgement|renewal", NOW,
+    ),
+    "look_up", "corporation", 1180301018771, "1180301018771",
+)  # fmt: skip
 
 
 def page_of(*items: AlertItem) -> AlertsPage:
@@ -58,6 +68,7 @@ def test_each_leads_to_the_one_place(the_look: object) -> None:
     assert alert_words.record_route(LATE) == PaymentRoute(5, (), "alerts")
     assert alert_words.record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
     assert alert_words.record_route(TASK) is None
+    assert alert_words.record_route(MERGED) == LookupRoute("1180301018771")
     assert [alert_words.record_text(item, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment"]
     assert alert_words.record_text(replace(CASE, number="A-10442"), window_context()) == "A-10442"
     assert alert_words.rule_text(TASK.alert, window_context()) == "Scheduled task is late"
@@ -96,6 +107,16 @@ def test_no_alerts_say_so(the_look: object) -> None:
     assert page.foot.isHidden()
 
 
+def test_the_dialog_says_what_an_acknowledgement_does(the_look: object, qtbot: QtBot) -> None:
+    """It closes the alert about a company; any other stays open."""
+    page = page_of(LATE, MERGED)
+    qtbot.addWidget(page)
+    for item, effect in ((LATE, "stays open"), (MERGED, "closes with your acknowledgement")):
+        dialog = AcknowledgeDialog(page.context, item, page)
+        assert any(effect in label.plain for label in dialog.findChildren(TextLabel))
+        dialog.reject()
+
+
 def test_an_acknowledgement_needs_no_words(the_look: object, qtbot: QtBot) -> None:
     """Except of the alert which it resolves, that the database went back: off until there are words, and says why."""
     page = page_of(LATE)
@@ -128,5 +149,7 @@ def test_why_an_alert_of_an_order_is_there(the_look: object) -> None:
     assert page.why_words.plain.startswith(
         "The gateway confirmed the payment, but the order is still unpaid after 5 min."
     )
+    page._show_alert(MERGED)
+    assert page.why_words.plain.endswith("Renamed from 甲 to 乙")
     page._show_alert(CASE)
     assert page.why_words.isHidden()
