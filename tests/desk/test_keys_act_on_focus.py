@@ -75,7 +75,7 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Ref]]:
     for name in ("approve", "reject", "withdraw"):
         watch(name, lambda view: ("refund", view.record.id))
 
-    def take_or_note(_self: object, name: str, kind: str, id: int) -> bool:
+    def take_or_note(_self: object, name: str, kind: str, id: int, _title: str = "") -> bool:
         if name in ("take", "note"):
             done.append((name, (kind, id)))
         return name in ("take", "note")
