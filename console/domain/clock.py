@@ -50,6 +50,15 @@ def is_in_future(instant: datetime, now: datetime) -> bool:
     return instant > now + CLOCK_TOLERANCE
 
 
+def age_of(instant: datetime | None, now: datetime) -> timedelta | None:
+    """Return the time from `instant` until `now`; 0 if `instant` is later by at most `CLOCK_TOLERANCE`. Return None
+    for no instant, or if it is later by more: one of the clocks is wrong, so the age is unknown.
+    """
+    if instant is None or is_in_future(instant, now):
+        return None
+    return max(timedelta(0), now - instant)
+
+
 class TimeScale:
     """Divides every duration for which the console waits by `factor`, so that tests run faster; 1 in production.
     Dates, such as an expiry date, are not divided.

@@ -41,10 +41,6 @@ class RecordReaders:
         self._related_records = RelatedRecords(context, vendor_source, payment_providers, requests)
         self.choices = Choices(context, vendor_source, payment_providers, requests)
 
-    def complete_record(self, conn: Connection, record: R) -> R:
-        """Return the record with its relations."""
-        return self.complete_records(conn, [record])[0]
-
     def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
         """Return the records with their relations and their corporations, in the same sequence."""
         completed = self._related_records.complete_records(conn, records)
@@ -64,16 +60,16 @@ class RecordReaders:
     @cached_property
     def credit_check_views(self) -> CreditCheckViews:
         """The reader of credit checks for their screens."""
-        return CreditCheckViews(self._context, self._read_log, self.complete_record, self.read_actions)
+        return CreditCheckViews(self._context, self._read_log, self.complete_records, self.read_actions)
 
     @cached_property
     def payment_views(self) -> PaymentViews:
         """The reader of payments and orders for their screens."""
-        return PaymentViews(self._context, self._read_log, self.complete_record, self.read_actions)
+        return PaymentViews(self._context, self._read_log, self.complete_records, self.read_actions)
 
     @cached_property
     def refund_views(self) -> RefundViews:
         """The reader of refunds for their screens."""
         return RefundViews(
-            self._context, self._payment_providers, self._read_log, self.complete_record, self.read_actions
+            self._context, self._payment_providers, self._read_log, self.complete_records, self.read_actions
         )

@@ -238,7 +238,9 @@ class ServiceBuilder:
     @property
     def _common_services(self) -> CommonServices:
         """The services for records of every kind; each access builds new objects."""
-        timelines, packs = TimelineService(self._context, self.read_log), EvidencePacks(self._context, _timeline_text)
+        complete_records = self.readers.complete_records
+        timelines = TimelineService(self._context, self.read_log, complete_records)
+        packs = EvidencePacks(self._context, _timeline_text, complete_records)
         return CommonServices(
             self.readers.choices, AssignmentService(self._context), NoteService(self._context), timelines, packs
         )

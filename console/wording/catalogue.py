@@ -28,7 +28,6 @@ from console.wording.formats import (
     NO_VALUE,
     TimeStyle,
     age_parts,
-    age_since,
     format_amount,
     format_bytes,
     format_count,
@@ -42,8 +41,8 @@ from console.wording.japanese import join_around_fact
 
 __all__ = [
     "LANGUAGES", "translate", "has_sentence", "error_message", "format_amounts", "state_word", "badge_word",
-    "timeline_line", "format_age", "finding_text", "placeholder_names",
-    "NO_VALUE", "TimeStyle", "age_parts", "age_since", "format_amount", "format_bytes", "format_count",
+    "provider_name", "timeline_line", "format_age", "finding_text", "placeholder_names",
+    "NO_VALUE", "TimeStyle", "age_parts", "format_amount", "format_bytes", "format_count",
     "format_day", "format_instant", "format_moment", "format_number", "shorten_id",
 ]  # fmt: skip
 
@@ -173,6 +172,12 @@ def state_word(kind: str, state: str, language: str) -> str:
     return translate(f"state.{kind.replace('-', '_')}.{state}", language)
 
 
+def provider_name(name: str, language: str) -> str:
+    """Return the name of a provider for people; the given name if it has no words, as a source of signed notices."""
+    key = f"provider.{name}"
+    return translate(key, language) if has_sentence(key) else name
+
+
 def badge_word(name: str, language: str) -> str:
     """Return the word on a badge; `name` is the key of the badge in the design tokens, such as
     `certainty.unknown`.
@@ -212,8 +217,10 @@ def finding_text(text: str, language: str, other: str | None = None) -> str:
     return findings.finding_text(text, translate_fact, findings.currency_of(text, other))
 
 
-def format_age(age: timedelta, language: str) -> str:
-    """Return an age with its unit in the given language, such as `26 h` or `26 時間`."""
+def format_age(age: timedelta | None, language: str) -> str:
+    """Return an age with its unit in the given language, such as `26 h` or `26 時間`; – for an unknown age."""
+    if age is None:
+        return NO_VALUE
     number, unit = age_parts(age)
     return f"{number} {translate(unit, language)}"
 

@@ -2,7 +2,7 @@
 integers only.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from console.domain.calendar_days import JST, last_valid_day
@@ -49,13 +49,6 @@ def age_parts(age: timedelta) -> tuple[int, str]:
         if seconds < limit:
             return seconds // size, f"unit.{unit}"
     return seconds // 86_400, "unit.days"
-
-
-def age_since(at: datetime, now: datetime) -> timedelta:
-    """Return the time from `at` until `now`. Return 0 if `at` is later than `now`, because the clocks of two machines
-    may differ.
-    """
-    return max(timedelta(0), now.astimezone(UTC) - at.astimezone(UTC))
 
 
 def format_number(number: str) -> str:

@@ -5,6 +5,7 @@ from tests.mutants.mutant import Change, Mutant
 _PAYMENTS, _DECIDABLE = "console/domain/explanations/payments.py", "console/domain/recovery/decidable.py"
 _SIDES, _RELATED = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
 _HISTORIES = ("tests/stateful/test_told_histories.py",)
+_COMPANY = ("tests/views/lookup/test_company_page.py",)
 _RULES = ("tests/domain/explanations/test_payments.py",)
 _REGISTRY = ("tests/services/registry/test_facts.py",)
 _COMPANIES = ("tests/services/alerts/test_changed_companies.py",)
@@ -68,8 +69,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a timeline names only the code of a refusal",
         "console/services/audit/refusals.py",
-        "isinstance(reason, Reason) else facts",
-        "reason is None else facts",
+        '{**(facts or {}), "refusal": reason.value} if isinstance(reason, Reason) else facts',
+        "facts if isinstance(reason, Reason) else facts",
         ("tests/services/audit/test_refusals_are_audited.py",),
     ),
     _mutant(
@@ -127,5 +128,105 @@ ON_TELLING: tuple[Mutant, ...] = (
         "return record.corporation_number or (order.corporation_number if order is not None else None)",
         "return record.corporation_number",
         _REGISTRY,
+    ),
+    _mutant(
+        "each write of a payment begins its state anew",
+        "console/store/payments/payments.py",
+        '    if path or values.get("certainty", payment.certainty) != payment.certainty:\n',
+        "    if True:\n",
+        ("tests/store/test_state_since.py",),
+    ),
+    _mutant(
+        "a queue is in the order of kinds and ids",
+        "console/store/queues/queues.py",
+        "    return entry[0]\n",
+        "    return entry[0]._replace(since=datetime.min)\n",
+        ("tests/store/queues/test_queues.py",),
+    ),
+    _mutant(
+        "a probe that changes nothing says that the outcome is known now",
+        "console/views/records/actions.py",
+        "    is_same = type(before) is type(after) and _probed_values(before) == _probed_values(after)\n",
+        "    is_same = not isinstance(after, CreditCheck) and _probed_values(before) == _probed_values(after)\n",
+        ("tests/views/records/test_probe_toast.py",),
+    ),
+    _mutant(
+        "a row whose outcome is still unknown counts as done",
+        "console/store/tasks/bulk_runs.py",
+        "    counts[_ROW_DONE] = counts.get(_ROW_DONE, 0) - counts[STILL_UNKNOWN]\n",
+        "    del counts[STILL_UNKNOWN]\n",
+        ("tests/store/tasks/test_bulk_runs.py",),
+    ),
+    _mutant(
+        "the CSV of a bulk run calls an unknown outcome done",
+        "console/domain/bulk/records.py",
+        "    return STILL_UNKNOWN if reason == STILL_UNKNOWN else result\n",
+        "    return result\n",
+    ),
+    _mutant(
+        "a key acts on the request that was shown before",
+        "console/views/approvals/page.py",
+        "        return view if view is not None and view.record.id == self.refund_id else None\n",
+        "        return view\n",
+        ("tests/desk/test_keys_act_on_focus.py",),
+    ),
+    _mutant(
+        "a key acts on another record than the focused one",
+        "console/views/lookup/company_page.py",
+        "            return self.open_items.record_of(focus)\n",
+        "            return self.records[0] if self.records else None\n",
+        ("tests/desk/test_keys_act_on_focus.py",),
+    ),
+    _mutant(
+        "an unknown purchase is titled a live credit check",
+        "console/views/lookup/live_check_panel.py",
+        '        return "unknown"\n',
+        '        return "live"\n',
+        _COMPANY,
+    ),
+    _mutant(
+        "the PDF of an unknown purchase is missing, in red",
+        "console/views/lookup/live_check_panel.py",
+        "        if not has_pdf and record.state is not CheckState.SUCCESS:\n",
+        "        if not has_pdf and record.id < 0:\n",
+        _COMPANY,
+    ),
+    _mutant(
+        "buying again is offered while a purchase is unknown",
+        "console/views/lookup/company_page.py",
+        "        is_unknown = live is not None and live.certainty is Certainty.UNKNOWN\n",
+        "        is_unknown = live is not None and live.id < 0\n",
+        _COMPANY,
+    ),
+    _mutant(
+        "buying is the blue button beside a live credit check",
+        "console/views/lookup/company_page.py",
+        '"primary" if live is None else "default"',
+        '"primary"',
+        _COMPANY,
+    ),
+    _mutant(
+        "a record on another one's page is told without its relations",
+        "console/services/payments/view.py",
+        "                payments=self._complete_records(conn, order_payments),\n",
+        "                payments=order_payments,\n",
+    ),
+    _mutant(
+        "the terminal tells the stored certainty",
+        "console/cli/text_output/records.py",
+        'translator(f"state.certainty.{explanation.certainty}")',
+        "translator(f\"state.certainty.{getattr(record, 'certainty', 'known')}\")",
+    ),
+    _mutant(
+        "a copied timeline tells the stored certainty",
+        "console/services/evidence/timeline.py",
+        '    badges = {"certainty": explanation.certainty.value, "work": explanation.work.value}\n',
+        '    badges = {"certainty": getattr(record, "certainty", "known"), "work": explanation.work.value}\n',
+    ),
+    _mutant(
+        "a state that begins in the future is 0 s old",
+        "console/domain/clock.py",
+        "    if instant is None or is_in_future(instant, now):\n",
+        "    if instant is None:\n",
     ),
 )

@@ -13,7 +13,7 @@ HISTORIES_PER_SHARD = 500
 def told(shard: int, folder: Path) -> Counter[str]:
     """Each shard on a database of its own, with its own seed."""
     with stage(folder / "home") as desk:
-        tally = told_histories.run(desk, HISTORIES_PER_SHARD, seed=shard)
+        tally = told_histories.run(desk, HISTORIES_PER_SHARD, folder, seed=shard)
     return Counter(histories=tally["histories"], acts=tally.total() - tally["histories"])
 
 

@@ -1,6 +1,7 @@
 """Whatever happens to a record, every place tells it alike, unknown stays unknown, and advice is never refused."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,8 @@ def desk() -> Iterator[Stage]:
         yield made
 
 
-def test_each_record_is_told_alike_everywhere(desk: Stage) -> None:
+def test_each_record_is_told_alike_everywhere(desk: Stage, tmp_path: Path) -> None:
     """Payments with orders and refunds, and credit checks; the soak lives 10,000 histories."""
-    tally = told_histories.run(desk, HISTORIES)
+    tally = told_histories.run(desk, HISTORIES, tmp_path)
     assert tally["histories"] >= HISTORIES
     assert any(name.startswith("follow_advice") and name.endswith("done") for name in tally)

@@ -1,180 +1,49 @@
-"""Histories of payments, orders, refunds and credit checks against the real services, and what must hold of every
-record after each act: all places tell the same, unknown is never told as known, and advice is never refused.
+"""Lives drawn histories of payments, orders, refunds and credit checks against the real services. After each act
+every place must tell every record alike (`told_places`).
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from console.cli.json_output import views as json_views
 from console.domain.explanations.records import explain_record
-from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
-from console.domain.payments.records import OrderState, Payment, Refund, RefundRequest
-from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CreditCheck, PurchaseRequest
+from console.domain.payments.records import OrderState, Payment, RefundRequest
+from console.domain.records import PurchaseRequest
 from console.domain.recovery.records import ProviderStatement
-from console.domain.service_results import AllowedAction, CertaintyBadge, Explanation, WorkBadge
-from console.store.operations import journal
-from console.store.records import any_record
-from console.views.presenters import records as case_words
-from console.wording import catalogue as wording
-from tests.support.choice_stage import MINOR, Stage, ending
+from console.services.alerts.evaluate import AlertRules
+from console.services.process.context import WORKER, act_as
+from console.store.payments import payments
+from console.store.refunds import refunds
+from tests.stateful import told_places
+from tests.stateful.told_places import (
+    REASONS_OF_A_PERSON,
+    Ref,
+    Told,
+    Words,
+    check_told,
+    read_row,
+    read_view,
+    words_of,
+)
+from tests.stateful.told_plans import DESKS_PEOPLE, PLANS, Act, CheckPlan, PaymentPlan
+from tests.support.choice_stage import Stage, ending
+from tests.support.payment_desks import BANK_KEY, signed
 
 HAPPENED = frozenset(
     {"done", "awaiting", "outcome_unknown", "provider_unreachable", "provider_refused", "evidence_mismatch"}
 )
 """Endings of an act that no rule has refused: it was done, or a provider was asked and said what was not knowable."""
-DESKS_PEOPLE = ("op-a", "lead-b")
-_REASONS_OF_A_PERSON = frozenset(
-    f"reason.{name}"
-    for name in (
-        "role",
-        "may_not_buy",
-        "own_first_half",
-        "other_proposal",
-        "refund_own",
-        "refund_approved_by_you",
-        "provider_says_otherwise",
-    )
-)
-"""Reasons for which one person can't act, but another one may; and what the provider said a moment ago."""
-REFUND_BEHAVIOURS = ("completes", "silent_after", "silent_before", "refuses", "accepts")
-
-
-@dataclass
-class Told:
-    """One record of a history: its kind and id, and since when its present state holds."""
-
-    kind: str
-    id: int
-    since: dict[tuple[object, object], object] = field(default_factory=dict)
-
-
-def read_view(stage: Stage, kind: str, record_id: int) -> Any:
-    """The page of a record."""
-    return stage.console.recovery.read_record(kind, record_id)
-
-
-def read_row(stage: Stage, kind: str, record_id: int) -> Any:
-    """The record as a list reads it."""
-    readers = stage.console._service_builder.readers
-    with stage.context.database.read() as conn:
-        record = any_record.find(conn, kind, record_id, journal.lapsed_by_kind(conn))
-        assert record is not None
-        return readers.complete_record(conn, record)
-
-
-def check_told(stage: Stage, told: Told) -> Any:
-    """Everything that must hold of a record now. Return its page."""
-    view, row = read_view(stage, told.kind, told.id), read_row(stage, told.kind, told.id)
-    now = stage.context.now()
-    page, listed = view.explanation, explain_record(row, now)
-    assert _words(page) == _words(listed), f"{told}: the page says {_words(page)}, the list {_words(listed)}"
-    _check_places_agree(view, row, page, now)
-    _check_unknown(view, page)
-    _check_nothing_contradicts(view, page)
-    _check_refunds(stage, view, page)
-    _check_advice(view, page)
-    _check_age(told, row)
-    return view
-
-
-def _words(explanation: Explanation) -> tuple[object, ...]:
-    step = explanation.next_step
-    return (
-        explanation.verdict,
-        explanation.why,
-        step.code,
-        step.command,
-        step.action,
-        explanation.certainty,
-        explanation.work,
-    )
-
-
-def _check_places_agree(view: Any, row: Any, page: Explanation, now: Any) -> None:
-    """The window's badges, the row's badges and the terminal's JSON come from the same explanation."""
-    assert case_words.view_badges(view)[1:] == case_words.badge_keys(row, now)[1:]
-    assert case_words.certainty_key(row, now) == f"certainty.{page.certainty}"
-    assert case_words.work_key(row, now) == f"work.{page.work}"
-    shown = json_views.view_json(view, _translate)
-    assert shown["verdict"] == _translate(page.verdict, **page.facts)
-    assert shown["next_step"]["command"] == page.next_step.command
-
-
-def _translate(key: str, /, **facts: Any) -> str:
-    return wording.translate(key, "en", **wording.format_amounts(facts))
-
-
-def _check_unknown(view: Any, page: Explanation) -> None:
-    """What is unknown is told as unknown: by its badge, its colour and its verdict."""
-    record = view.record
-    refunds = getattr(view, "refunds", ())
-    is_unknown = getattr(record, "certainty", None) is Certainty.UNKNOWN
-    has_unknown_refund = isinstance(record, Payment) and any(one.certainty is Certainty.UNKNOWN for one in refunds)
-    if is_unknown or has_unknown_refund:
-        assert page.certainty is CertaintyBadge.UNKNOWN, page
-        assert page.verdict.endswith(("unknown", "only_desk_knows")), page.verdict
-        assert case_words.verdict_look(page)[1] == "unknown"
-        assert page.work is not WorkBadge.NONE, page
-    if is_unknown and isinstance(record, CreditCheck):
-        refused = {action.action: action.reason for action in view.actions if not action.allowed}
-        assert "reason.not_bought" not in refused.values(), refused
-
-
-def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
-    """Badges, verdict, sides and next step of one screen don't contradict each other."""
-    record = view.record
-    if page.work is WorkBadge.NONE:
-        assert page.may_act == () or page.next_step.action in (None, "open_payment"), page
-    if page.next_step.code == "next.nothing":
-        assert page.work in (WorkBadge.NONE, WorkBadge.SCHEDULED), page
-        assert page.certainty is not CertaintyBadge.SIDES_DISAGREE, page
-    if page.certainty in (CertaintyBadge.KNOWN, CertaintyBadge.OLD) and isinstance(record, Payment):
-        assert not any(side.differs for side in view.sides), (page.verdict, view.sides)
-    if isinstance(record, Payment) and any(one.state is RefundState.REQUESTED for one in view.refunds):
-        assert page.next_step.code != "next.nothing"
-        assert not _find(view.actions, "refund").allowed
-    if isinstance(record, Refund):
-        assert view.sides[0].state == record.state.value
-        assert view.sides[0].minor == -record.amount_minor
-
-
-def _check_refunds(stage: Stage, view: Any, page: Explanation) -> None:
-    """The refunds that the table has for a payment, read past the services, are in what is told of the payment."""
-    if not isinstance(view.record, Payment):
-        return
-    with stage.context.database.read() as conn:
-        sql = "SELECT status, certainty FROM refunds WHERE payment_id = ?"
-        stored = [tuple(row) for row in conn.exec_driver_sql(sql, (view.record.id,))]
-    if any(certainty == "unknown" for _, certainty in stored):
-        assert page.certainty is CertaintyBadge.UNKNOWN, (stored, page)
-        assert page.next_step.action != "refund", (stored, page)
-    if any(status in ("requested", "approved") for status, _ in stored):
-        assert page.next_step.code not in ("next.nothing", "next.payment_refund_off"), (stored, page)
-        assert page.next_step.action != "refund", (stored, page)
-        assert not _find(view.actions, "refund").allowed, stored
-
-
-def _check_advice(view: Any, page: Explanation) -> None:
-    """What is advised is not refused by a rule about the facts."""
-    advised = next((action for action in view.actions if action.action == page.next_step.action), None)
-    if advised is not None and not advised.allowed:
-        assert advised.reason in _REASONS_OF_A_PERSON, (advised, page)
-
-
-def _check_age(told: Told, row: Any) -> None:
-    """Since when a state holds doesn't change while the state is the same."""
-    key = (row.state, getattr(row, "certainty", None))
-    if told.since and key not in told.since:
-        told.since.clear()
-    assert told.since.setdefault(key, row.state_since) == row.state_since, f"{told}: {key} began again"
+HISTORIES_PER_BATCH, HISTORIES_BEFORE_EXPORT = 50, 10
+_event_numbers = count(1)
 
 
 def follow_advice(stage: Stage, kind: str, record_id: int) -> str:
@@ -186,23 +55,16 @@ def follow_advice(stage: Stage, kind: str, record_id: int) -> str:
     for person in DESKS_PEOPLE:
         with stage.console.acting_as(person):
             view = read_view(stage, kind, record_id)
-        reasons |= {action.reason for action in view.actions if action.action == advised}
-        if is_possible(view, advised):
+        action = next((action for action in view.actions if action.action == advised), None)
+        if action is None or action.allowed:  # the page of a credit check offers a purchase without an action
             said = _FOLLOWED[advised](stage, person, kind, view)
             assert said in HAPPENED, f"{person} was told to {advised} {kind} {record_id}: {said} ({view.explanation})"
             return f"{advised}: {said}"
-    if "reason.own_first_half" in reasons and reasons <= _REASONS_OF_A_PERSON:
+        reasons.add(action.reason)
+    if "reason.own_first_half" in reasons and reasons <= REASONS_OF_A_PERSON:
         return f"{advised}: the only approver of this desk has proposed it"
     refused = {action.action: action.reason for action in view.actions}
     raise AssertionError(f"nobody can {advised} {kind} {record_id}: {refused}, {view.explanation}")
-
-
-def is_possible(view: Any, name: str) -> bool:
-    return name == "purchase" or _find(view.actions, name).allowed
-
-
-def _find(actions: tuple[AllowedAction, ...], name: str) -> AllowedAction:
-    return next(action for action in actions if action.action == name)
 
 
 def _do(name: str) -> Callable[[Stage, str, str, Any], str]:
@@ -240,24 +102,85 @@ _FOLLOWED: dict[str, Callable[[Stage, str, str, Any], str]] = {
 }
 
 
-# Histories of a payment
+@dataclass
+class History:
+    """The records of one history, and the acts on them. Whatever a service refuses is refused with a code."""
+
+    stage: Stage
+    told: dict[Ref, Told] = field(default_factory=dict)
+
+    def do(self, act: Act) -> str:
+        """Do one act. Return how it ended."""
+        return str(getattr(self, f"_{act.name}")(*act.values))
+
+    def _clock(self, minutes: int) -> str:
+        """The machine's clock jumps. What is told may change; no row does, and nothing expires by it."""
+        self._move_clock(timedelta(minutes=minutes))
+        return "forward" if minutes > 0 else "back"
+
+    def _move_clock(self, step: timedelta) -> None:
+        before = told_places.stored_rows(self.stage, self.told)
+        self.stage.clock.offset += step
+        self.check(always=True)
+        assert told_places.stored_rows(self.stage, self.told) == before
+
+    def end(self) -> dict[Ref, Words]:
+        """The clock is put right. Return what each record is told as."""
+        if self.stage.clock.offset:
+            self._move_clock(-self.stage.clock.offset)
+        else:
+            self.check(always=True)
+        now = self.stage.context.now()
+        rows = {ref: read_row(self.stage, *ref) for ref in self.told}
+        return {ref: words_of(explain_record(row, now)) for ref, row in rows.items()}
+
+    def check(self, *, always: bool = False) -> None:
+        """Every record of the history is told as it is."""
+        for ref in self.refs():
+            check_told(self.stage, self.told.setdefault(ref, Told(*ref)), always=always)
+
+    def refs(self) -> list[Ref]:
+        raise NotImplementedError
 
 
 @dataclass
-class PaymentHistory:
-    """One payment with its order and its refunds, and the acts of people, shop and provider."""
+class CheckHistory(History):
+    """One purchase of a credit check."""
 
-    stage: Stage
-    payment: Payment
-    told: list[Told] = field(default_factory=list)
+    record: Any = None
+    person: str = ""
 
-    def do(self, act: str, draw: Callable[[Any], Any]) -> str:
-        """Do one act. Whatever a service refuses is refused with a code."""
-        return str(getattr(self, f"_{act}")(draw))
+    def refs(self) -> list[Ref]:
+        return [("credit-check", self.record.id)]
 
-    def _shop_changes(self, draw: Callable[[Any], Any]) -> str:
-        total = draw(st.sampled_from((MINOR, MINOR + 1_100, MINOR - 300)))
-        state = draw(st.sampled_from((OrderState.PENDING, OrderState.PAID, OrderState.CANCELLED)))
+    def _do(self, what: str) -> str:
+        return self.stage.does(self.person, "credit-check", self.record, what)
+
+    def _follow_advice(self) -> str:
+        return follow_advice(self.stage, "credit-check", self.record.id)
+
+
+@dataclass
+class PaymentHistory(History):
+    """One payment with its order, the order's other payments, and all their refunds."""
+
+    payment: Payment = None  # type: ignore[assignment]  # given by name
+    last_event: str = ""
+
+    def refs(self) -> list[Ref]:
+        """Read past the services: what they forget is looked at, too."""
+        with self.stage.context.database.read() as conn:
+            order_id = self.payment.order_id
+            paying = payments.of_order(conn, order_id) if order_id is not None else (self.payment,)
+            given_back = [refund for payment in paying for refund in refunds.of_payment(conn, payment.id)]
+        orders: list[Ref] = [("order", order_id)] if order_id is not None else []
+        return [
+            *(("payment", payment.id) for payment in paying),
+            *orders,
+            *(("refund", refund.id) for refund in given_back),
+        ]
+
+    def _shop_changes(self, total: int, state: OrderState) -> str:
         number = self.payment.merchant_payment_id
 
         def write(tx: Any) -> None:
@@ -270,133 +193,150 @@ class PaymentHistory:
             return "no such step"
         return f"{total} {state}"
 
-    def _provider_says(self, draw: Callable[[Any], Any]) -> str:
-        said = draw(st.sampled_from(list(ProviderStatement)))
+    def _provider_says(self, said: ProviderStatement) -> str:
         self.stage.says[self.payment.merchant_payment_id] = said
         return str(said)
 
-    def _probe(self, _draw: Callable[[Any], Any]) -> str:
+    def _notice(self, word: str, way: str, amount: str) -> str:
+        """A bank's notice about the order: new, the same once more, signed with another key, or hours late."""
+        now = self.stage.context.now()
+        if way != "repeated" or not self.last_event:
+            self.last_event = f"ev-{next(_event_numbers)}"
+        at = now - timedelta(hours=7) if way == "late" else now
+        body = {
+            "event_id": self.last_event,
+            "type": word,
+            "order_no": self.payment.merchant_payment_id,
+            "amount": amount,
+            "currency": "JPY",
+            "occurred_at": at.isoformat(),
+        }
+        key = "another key" if way == "forged" else BANK_KEY
+        post = signed("bank", json.dumps(body).encode(), now, key)
+        before = told_places.stored_rows(self.stage, self.told)
+        result = self.stage.console.payments.receive_notice(post)
+        if way == "forged":
+            assert result.refused
+            assert told_places.stored_rows(self.stage, self.told) == before
+        return f"{way} {word} {result.done}"
+
+    def _watch(self) -> str:
+        """The due task that raises and resolves alerts."""
+        with act_as(WORKER):
+            return f"{AlertRules(self.stage.context).run()} alerts"
+
+    def _probe(self) -> str:
         return self.stage.does("op-a", "payment", self.payment, "probe")
 
-    def _move_order(self, _draw: Callable[[Any], Any]) -> str:
+    def _move_order(self) -> str:
         return self.stage.does("op-a", "payment", self.payment, "move_order")
 
-    def _request_refund(self, draw: Callable[[Any], Any]) -> str:
-        amount = str(draw(st.sampled_from((100, 300, MINOR))))
+    def _request_refund(self, amount: str) -> str:
         request = RefundRequest(self.payment.id, amount, "returned", intended_repeat=True)
         return str(self.stage.by("op-a", lambda: ending(lambda: self.stage.console.refunds.request(request))))
 
-    def _refund(self, draw: Callable[[Any], Any]) -> str:
+    def _refund(self, amount: str, behaviour: str) -> str:
         """Requested, approved and sent at once."""
-        return f"{self._request_refund(draw)}, {self._approve_refund(draw)}"
+        return f"{self._request_refund(amount)}, {self._approve_refund(behaviour)}"
 
-    def _approve_refund(self, draw: Callable[[Any], Any]) -> str:
-        behaviour = draw(st.sampled_from(REFUND_BEHAVIOURS))
-        self.stage.ledger.behaviour = behaviour
+    def _approve_refund(self, behaviour: str) -> str:
+        self.stage.ledger.behaviour = behaviour  # type: ignore[assignment]  # one of its words
         return f"{behaviour}: {self._with_newest('lead-b', self.stage.console.refunds.approve)}"
 
-    def _reject_refund(self, _draw: Callable[[Any], Any]) -> str:
+    def _reject_refund(self) -> str:
         return self._with_newest("lead-b", lambda refund_id: self.stage.console.refunds.reject(refund_id, "no"))
 
-    def _withdraw_refund(self, _draw: Callable[[Any], Any]) -> str:
+    def _withdraw_refund(self) -> str:
         return self._with_newest("op-a", self.stage.console.refunds.withdraw)
 
-    def _probe_refund(self, _draw: Callable[[Any], Any]) -> str:
+    def _probe_refund(self) -> str:
         return self._with_newest("op-a", lambda refund_id: self.stage.console.recovery.probe("refund", refund_id))
 
-    def _resolve_payment(self, draw: Callable[[Any], Any]) -> str:
-        person = draw(st.sampled_from(DESKS_PEOPLE))
-        target = draw(st.sampled_from(("completed", "payment_failed", "reversed")))
+    def _resolve_payment(self, person: str, target: str) -> str:
         return self.stage.does(person, "payment", self.payment, f"resolve.{target}")
 
-    def _follow_advice(self, _draw: Callable[[Any], Any]) -> str:
+    def _resolve_refund(self, person: str, target: str) -> str:
+        resolve = self.stage.console.recovery.resolve
+        return self._with_newest(person, lambda refund_id: resolve("refund", refund_id, target, "the panel", "R-1"))
+
+    def _follow_advice(self) -> str:
         return follow_advice(self.stage, "payment", self.payment.id)
 
-    def _follow_refund_advice(self, _draw: Callable[[Any], Any]) -> str:
+    def _follow_refund_advice(self) -> str:
         newest = self._newest_refund()
         return "nothing" if newest is None else follow_advice(self.stage, "refund", newest)
 
     def _with_newest(self, who: str, act: Callable[[int], Any]) -> str:
         newest = self._newest_refund()
-        return "nothing" if newest is None else self.stage.by(who, lambda: ending(lambda: act(newest)))
+        return "nothing" if newest is None else str(self.stage.by(who, lambda: ending(lambda: act(newest))))
 
     def _newest_refund(self) -> int | None:
-        view = read_view(self.stage, "payment", self.payment.id)
-        return max((refund.id for refund in view.refunds), default=None)
-
-    def check(self) -> None:
-        """Every record of the history is told as it is."""
-        view = self._check("payment", self.payment.id)
-        if view.record.order_id is not None:
-            self._check("order", view.record.order_id)
-        for refund in view.refunds:
-            self._check("refund", refund.id)
-
-    def _check(self, kind: str, record_id: int) -> Any:
-        told = next((one for one in self.told if (one.kind, one.id) == (kind, record_id)), None)
-        if told is None:
-            told = Told(kind, record_id)
-            self.told.append(told)
-        return check_told(self.stage, told)
+        with self.stage.context.database.read() as conn:
+            found = refunds.of_payment(conn, self.payment.id)
+        return max((refund.id for refund in found), default=None)
 
 
-PAYMENT_ACTS = (
-    "refund", "refund", "follow_advice", "shop_changes", "shop_changes", "provider_says", "probe", "move_order",
-    "request_refund", "approve_refund", "reject_refund", "withdraw_refund", "probe_refund", "resolve_payment",
-    "follow_advice", "follow_refund_advice",
-)  # fmt: skip
-BEGUN_STATES = tuple(PaymentState)
-"""States in which a payment is put. Only another application leaves one in callback_received."""
-CHECK_ACTS = ("probe", "refetch", "resolve.success", "resolve.error", "buy", "follow_advice")
-
-
-def live_payment(stage: Stage, draw: Callable[[Any], Any], tally: Counter[str]) -> None:
-    """A payment in a drawn state, and up to five acts on it; after each all must be told as it is."""
-    state = draw(st.sampled_from((*[PaymentState.COMPLETED] * 10, *BEGUN_STATES)))
-    said = draw(st.sampled_from((ProviderStatement.PAID, ProviderStatement.NOTHING, *ProviderStatement)))
-    unknown = state in WAITING_STATES | ENDED_UNPAID_STATES and draw(st.booleans())
-    history = PaymentHistory(stage, stage.payment(state, said, unknown=unknown))
-    history.check()
-    for act in draw(st.lists(st.sampled_from(PAYMENT_ACTS), min_size=1, max_size=5)):
-        ended = history.do(act, draw)
-        tally[f"{act} {ended}"] += 1
+def live_payment(stage: Stage, plan: PaymentPlan, tally: Counter[str]) -> dict[Ref, Words]:
+    """Live the plan; after each act everything is told as it is. Return how each record is told in the end."""
+    payment = stage.payment(plan.state, plan.said, unknown=plan.unknown, provider=plan.provider)
+    history = PaymentHistory(stage, payment=payment)
+    history.check(always=True)
+    for act in plan.acts:
+        tally[f"{act.name} {history.do(act)}"] += 1
         history.check()
+    told = history.end()
+    told_places.check_found(stage, payment.merchant_payment_id)
+    return told
 
 
-def live_check(stage: Stage, draw: Callable[[Any], Any], tally: Counter[str]) -> None:
-    """A purchase with a drawn answer, and up to four acts on it."""
-    answer = draw(st.sampled_from(("answers", "silent_after_charge", "silent_before_charge", "refuses")))
-    stage.vendor.finds = draw(st.booleans())
+def live_check(stage: Stage, plan: CheckPlan, tally: Counter[str]) -> dict[Ref, Words]:
+    """Live the plan of a purchase, in the same way."""
+    stage.vendor.finds = plan.finds
     try:
-        record = stage.check(answer, readable=draw(st.booleans()))
-        told = Told("credit-check", record.id)
-        check_told(stage, told)
-        for act in draw(st.lists(st.sampled_from(CHECK_ACTS), min_size=1, max_size=4)):
-            person = draw(st.sampled_from(DESKS_PEOPLE))
-            if act == "follow_advice":
-                ended = follow_advice(stage, "credit-check", record.id)
-            else:
-                ended = stage.does(person, "credit-check", record, act)
-            tally[f"{act} {ended}"] += 1
-            check_told(stage, told)
+        history = CheckHistory(stage, record=stage.check(plan.answer, readable=plan.readable))
+        history.check(always=True)
+        for history.person, act in plan.acts:
+            tally[f"{act.name} {history.do(act)}"] += 1
+            history.check()
+        told = history.end()
     finally:
         stage.vendor.finds = True
+    told_places.check_found(stage, history.record.corporation_number)
+    return told
 
 
-def live(stage: Stage, draw: Callable[[Any], Any], tally: Counter[str]) -> None:
-    """One history of a payment or, less often, of a credit check."""
+def live(stage: Stage, plan: PaymentPlan | CheckPlan, tally: Counter[str]) -> dict[Ref, Words]:
+    """One history of a payment or of a credit check. Return how each of its records is told in the end."""
     tally["histories"] += 1
-    (live_check if draw(st.integers(0, 3)) == 0 else live_payment)(stage, draw, tally)
+    stage.clock.offset = timedelta()
+    return live_payment(stage, plan, tally) if isinstance(plan, PaymentPlan) else live_check(stage, plan, tally)
 
 
-def run(stage: Stage, examples: int, seed: int | None = None) -> Counter[str]:
-    """Live so many histories; the same seed draws the same ones. Return how often each act had each ending."""
+def run(stage: Stage, examples: int, folder: Path, seed: int = 0) -> Counter[str]:
+    """Live so many histories; the same seed draws the same ones. Return how often each act had each ending. Lists
+    show the records of many histories at once, so they are compared after each batch.
+    """
     tally: Counter[str] = Counter()
-
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(st.data())
-    def histories(data: Any) -> None:
-        live(stage, data.draw, tally)
-
-    (histories if seed is None else hypothesis.seed(seed)(histories))()
+    for batch in range(-(-examples // HISTORIES_PER_BATCH)):
+        told = live_batch(stage, min(HISTORIES_PER_BATCH, examples), folder, seed * 1_000 + batch, tally)
+        told_places.check_lists(stage, told, folder)
     return tally
+
+
+def live_batch(stage: Stage, examples: int, folder: Path, seed: int, tally: Counter[str]) -> dict[Ref, Words]:
+    """Live a batch of histories. Return how each of their records is told in the end."""
+    told: dict[Ref, Words] = {}
+
+    @hypothesis.seed(seed)
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(PLANS)
+    def histories(plan: PaymentPlan | CheckPlan) -> None:
+        ended = live(stage, plan, tally)
+        told.update(ended)
+        if tally["histories"] % HISTORIES_BEFORE_EXPORT == 0:
+            is_dated_right = all(act.name != "clock" for act in plan.all_acts)
+            for ref in ended:
+                told_places.check_exports(stage, *ref, folder, is_dated_right=is_dated_right)
+
+    histories()
+    return told

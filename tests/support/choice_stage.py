@@ -24,9 +24,10 @@ from console.settings.settings import Settings
 from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
 from tests.support.bulk_stage import numbers
-from tests.support.desks import NOWHERE, environment, have_database
+from tests.support.desks import NOWHERE, MovedClock, environment, have_database
 from tests.support.ledger_refunds import UNREADABLE, LedgerProvider, LedgerReader, RefundLedger
 from tests.support.ledger_vendor import LedgerVendor
+from tests.support.payment_desks import BANK_KEY
 
 TEAM = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
@@ -93,13 +94,15 @@ class TellingProvider(TellingReader, LedgerProvider):
 
 
 class Stage:
-    """Makes records, and does by a choice's name what a person would do."""
+    """Makes records, and does by a choice's name what a person would do. A test moves `clock`."""
 
     def __init__(self, home: Path) -> None:
         have_database(home)
+        self.clock = MovedClock()
         self.vendor, self.ledger, self.says = LedgerVendor(finds=True), RefundLedger(), dict[str, ProviderStatement]()
-        told = environment(home, NOWHERE, PAYPAY_URL=NOWHERE, ATOM_URL=NOWHERE)
-        self.console: Console = open_console(Settings.load(told), None, self.vendor, payment_vendor=self._provider)
+        told = environment(home, NOWHERE, PAYPAY_URL=NOWHERE, ATOM_URL=NOWHERE, SECRET_NOTICE_BANK_KEY=BANK_KEY)
+        settings = Settings.load(told)
+        self.console: Console = open_console(settings, self.clock, self.vendor, payment_vendor=self._provider)
         self.context, self._next, self._numbers = self.console._context, count(1), iter(numbers(2_000))
         for person in TEAM:
             self.console.people.add_person(person)
@@ -131,10 +134,13 @@ class Stage:
         unknown: bool = False,
         review: bool = False,
         order: bool = True,
+        provider: str = "paypay",
     ) -> Payment:
         number = f"ORD-{next(self._next)}"
         self.says[number] = told
-        return self.context.database.write(lambda tx: self._write(tx, number, state, told, unknown, review, order))
+        return self.context.database.write(
+            lambda tx: self._write(tx, number, state, told, unknown, review, order, provider)
+        )
 
     def _write(
         self,
@@ -145,10 +151,11 @@ class Stage:
         unknown: bool,
         review: bool,
         order: bool,
+        provider: str,
     ) -> Payment:
         now, conn = self.context.now(), tx.conn
         order_id = orders.insert_order(conn, orders.NewOrder(number, MINOR, "JPY"), now) if order else None
-        new = payments.NewPayment("paypay", number, "JPY", MINOR, order_id=order_id, begun_at=now)
+        new = payments.NewPayment(provider, number, "JPY", MINOR, order_id=order_id, begun_at=now)
         made = payments.find(conn, payments.insert_payment(conn, new, now))
         assert made is not None
         path = way(state)

@@ -306,3 +306,13 @@ def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     sentences_by_key.cache_clear()
     assert translate("app.name", "ja") == "サポートコンソール"
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+def test_what_nobody_knows_is_not_promised(language: str) -> None:
+    """What runs has no promised end, and what is unknown may have failed as well as succeeded."""
+    words = wording.program_sentences(language)
+    assert not re.search("seconds|soon|秒|まもなく", words["queue.pending.hint"])
+    told = words["glossary.certainty.unknown"]
+    assert not re.search("not a failure|失敗ではありません", told)
+    assert not re.search("nothing was charged|料金は発生していません", told, re.IGNORECASE)

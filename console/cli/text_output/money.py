@@ -43,7 +43,7 @@ def _side_row(side: ComparedSide, provider: str, translator: Translator) -> Tabl
 def _side_name(side: ComparedSide, provider: str, translator: Translator) -> str:
     if side.name in ("ours", "order"):
         return translator(f"record.side.{side.name}")
-    return translator("money.side.gateway", provider=translator(f"provider.{provider}"))
+    return translator("money.side.gateway", provider=wording.provider_name(provider, translator.language))
 
 
 def _state_word(side: ComparedSide, translator: Translator) -> str:

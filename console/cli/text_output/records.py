@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord
 from console.cli.text_output.translator import Lines, Translator
+from console.domain.clock import SystemClock
+from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
 from console.wording import catalogue as wording
@@ -29,14 +31,21 @@ def _display_width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
+def _badge_words(record: CreditCheck | Order | Payment | Refund, translator: Translator) -> tuple[str, str]:
+    """Return the words of the badges of certainty and work, which belong to the record's explanation as in the
+    window.
+    """
+    explanation = explain_record(record, SystemClock().now())
+    return translator(f"state.certainty.{explanation.certainty}"), translator(f"state.work.{explanation.work}")
+
+
 def _check_row(record: CreditCheck, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
         wording.format_number(record.corporation_number),
         record.client_id,
         translator(f"state.credit_check.{'superseded' if record.superseded else record.state.value}"),
-        translator(f"state.certainty.{record.certainty.value}"),
-        translator(f"state.work.{record.work.state.value}"),
+        *_badge_words(record, translator),
         record.result or wording.NO_VALUE,
         wording.format_instant(record.purchased_at, "day"),
         _record_name(record, translator),
@@ -49,7 +58,7 @@ def _order_row(record: Order, translator: Translator) -> TableRow:
         record.merch_txn_id,
         wording.format_number(record.corporation_number or wording.NO_VALUE),
         translator(f"state.order.{record.state.value}"),
-        translator(f"state.work.{record.work.state.value}"),
+        *_badge_words(record, translator),
         wording.format_amount(record.total_minor, record.currency),
         wording.format_instant(record.created_at, "day"),
     )
@@ -58,11 +67,10 @@ def _order_row(record: Order, translator: Translator) -> TableRow:
 def _payment_row(record: Payment, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
-        translator(f"provider.{record.provider}"),
+        wording.provider_name(record.provider, translator.language),
         record.merchant_payment_id,
         translator(f"state.payment.{record.state.value}"),
-        translator(f"state.certainty.{record.certainty.value}"),
-        translator(f"state.work.{record.work.state.value}"),
+        *_badge_words(record, translator),
         wording.format_amount(record.captured_minor, record.currency),
         wording.format_amount(record.refundable_minor, record.currency),
         wording.format_instant(record.paid_at or record.begun_at, "day"),
@@ -75,8 +83,7 @@ def _refund_row(record: Refund, translator: Translator) -> TableRow:
         f"#{record.payment_id}",
         wording.format_amount(record.amount_minor, record.currency),
         translator(f"state.refund.{record.state.value}"),
-        translator(f"state.certainty.{record.certainty.value}"),
-        translator(f"state.work.{record.work.state.value}"),
+        *_badge_words(record, translator),
         record.maker,
         " ".join(record.checkers) or wording.NO_VALUE,
     )
@@ -89,7 +96,7 @@ def _operation_row(record: Operation, translator: Translator) -> TableRow:
 
 _TABLE_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]] = {
     CreditCheck: ("record number client state certainty work result day corporation", _check_row),
-    Order: ("record order number state work amount day", _order_row),
+    Order: ("record order number state certainty work amount day", _order_row),
     Payment: ("record provider reference state certainty work amount left day", _payment_row),
     Refund: ("record payment amount state certainty work maker checkers", _refund_row),
     Operation: ("record what state who when", _operation_row),
@@ -160,10 +167,14 @@ def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
     kind = KIND_BY_TYPE[type(record)]
     if isinstance(record, Operation):
         return (translator("kind.operation"), record.id, record.corporation_number or wording.NO_VALUE, "", "", "")
-    certainty = "known" if isinstance(record, Order) else record.certainty.value
     state = translator(f"state.{kind.replace('-', '_')}.{record.state.value}")
-    states = (state, translator(f"state.certainty.{certainty}"), translator(f"state.work.{record.work.state.value}"))
-    return (translator(f"kind.{kind}"), f"#{record.id}", _subject_text(record), *states)
+    return (
+        translator(f"kind.{kind}"),
+        f"#{record.id}",
+        _subject_text(record),
+        state,
+        *_badge_words(record, translator),
+    )
 
 
 def _subject_text(record: CreditCheck | Order | Payment | Refund) -> str:

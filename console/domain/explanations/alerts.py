@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
+from console.domain.clock import age_of
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
@@ -122,7 +123,7 @@ def _facts(
         "refund": refund.id if refund else None,
         "refusal": relations.refund_refusal,
         "at": since,
-        "age": now - since if since is not None and since <= now else None,
+        "age": age_of(since, now),
         "after": payment.late_after,
         "since": detected_at,
         "grace": GRACE_PERIODS[finding.rule],

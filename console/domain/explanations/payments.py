@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.alerts.rules import RULES, find_broken_rule
-from console.domain.clock import TimeScale
+from console.domain.clock import TimeScale, age_of
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.refunds import explain_refund
@@ -209,7 +209,7 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
         "total": _money(record.total_minor, record.currency),
         "n": len(record.payment_ids),
         "since": record.state_since,
-        "age": now - record.state_since if record.state_since else None,
+        "age": age_of(record.state_since, now),
         "reason": record.work.reason,
     }
     if record.work.state is WorkState.NONE and relations.is_saga_stuck:

@@ -24,6 +24,7 @@ from console.services.audit.read_log import ReadLog
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.refetch import lease_name
 from console.services.process.context import ServiceContext
+from console.services.record_completer import RecordsCompleter, complete_record
 from console.services.registry.facts import read_facts
 from console.store.audit import trail as audit
 from console.store.credit_checks import credit_checks
@@ -43,13 +44,13 @@ class CreditCheckViews:
         self,
         context: ServiceContext,
         reads: ReadLog,
-        complete_record: Callable[[Connection, CreditCheck], CreditCheck],
+        complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_record` reads the relations of a record; `read_actions` applies the decision table to it."""
+        """`complete_records` reads the relations of records; `read_actions` applies the decision table to one."""
         self._context = context
         self._reads = reads
-        self._complete_record, self._read_actions = complete_record, read_actions
+        self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_credit_check(self, record_id: int) -> CreditCheckView:
         """Return one credit check with the data of its screen. Raises not_found, and not_allowed if a named person
@@ -58,7 +59,7 @@ class CreditCheckViews:
         context = self._context
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
-            record = self._complete_record(conn, check_records.require_record(conn, record_id))
+            record = complete_record(self._complete_records, conn, check_records.require_record(conn, record_id))
             relations = record.relations or CheckRelations()
             holder = self._find_holder(conn, record)
             answers = evidence.of_subject(conn, KIND, record_id)
@@ -72,7 +73,7 @@ class CreditCheckViews:
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
                 last_answer_at=_last_answer_at(answers),
-                history=credit_checks.by_number(conn, record.corporation_number),
+                history=self._complete_records(conn, credit_checks.by_number(conn, record.corporation_number)),
                 corporation=read_facts(context, conn, record.corporation_number),
                 **read_annotations(context, conn, KIND, record_id),
             )

@@ -6,8 +6,9 @@ hashes. Text from providers and people is inside JSON; PDFs are copied as stored
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,7 +20,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.permissions import AUDITOR
 from console.domain.reason import ForeignText
-from console.domain.records import Document, EvidenceItem, Person
+from console.domain.records import Document, EvidenceItem, Operation, Person
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 from console.domain.timeline import EARLIEST_INSTANT, Event, TimelinePage
 from console.services.audit import refusals
@@ -35,6 +36,7 @@ from console.services.evidence.timeline import (
     walk_events,
 )
 from console.services.process.context import ServiceContext
+from console.services.record_completer import RecordsCompleter
 from console.services.registry.facts import read_facts_of_record
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
@@ -72,9 +74,14 @@ class EvidencePacks:
     """
 
     def __init__(
-        self, context: ServiceContext, texts: Callable[[], TimelineText], largest: int = LARGEST_PACK_BYTES
+        self,
+        context: ServiceContext,
+        texts: Callable[[], TimelineText],
+        complete_records: RecordsCompleter,
+        largest: int = LARGEST_PACK_BYTES,
     ) -> None:
-        self._context, self._texts = context, texts
+        """`complete_records` reads the relations of records, by which the head of a timeline explains its record."""
+        self._context, self._texts, self._complete_records = context, texts, complete_records
         self._largest_bytes = largest
 
     def write(self, kind: str, id: int | str, path: Path) -> PackWritten:
@@ -101,7 +108,8 @@ class EvidencePacks:
             context.find_reading_person(conn)
             family = read_related_records(context, conn, kind, id)
             only_person = None if AUDITOR in person.roles else person.name
-            packing = _PackDraft(context, conn, family, only_person, self._texts(), self._largest_bytes)
+            head = make_head_facts(conn, family, self._complete_records, _find_last_change(family))
+            packing = _PackDraft(context, conn, family, head, only_person, self._texts(), self._largest_bytes)
             files, omitted = packing.write(pack_draft.file)
         context.failpoints.reach("after_pack_written")
         size, digest = pack_draft.compute_sha256()
@@ -113,7 +121,8 @@ class EvidencePacks:
 
 
 class _PackDraft:
-    """Writes the parts of one evidence pack into a file. `only_person`: only this person's audit entries are written
+    """Writes the parts of one evidence pack into a file. `head` has the facts at the head of its timeline.
+    `only_person`: only this person's audit entries are written
     in full (None: all). `largest`: largest sum of the parts in bytes.
     """
 
@@ -122,6 +131,7 @@ class _PackDraft:
         context: ServiceContext,
         conn: Connection,
         related: RelatedRecords,
+        head: Mapping[str, object],
         only_person: str | None,
         texts: TimelineText,
         largest: int,
@@ -138,7 +148,7 @@ class _PackDraft:
             str(record.id),
             (),
             None,
-            {**make_head_facts(related), **_make_name_facts(self._registry_facts)},
+            {**head, **_make_name_facts(self._registry_facts)},
             related.payer_names,
             related.names,
         )
@@ -274,6 +284,15 @@ def _make_name_facts(facts: CorporationFacts | None) -> dict[str, object]:
         "publisher": PUBLISHER,
         "licence": LICENCE,
     }
+
+
+def _find_last_change(related: RelatedRecords) -> datetime:
+    """Return the instant at which a pack's record is explained: the last change of it or of a related record. The
+    same facts then give the same words, whenever the pack is written.
+    """
+    records = (related.record, *related.related)
+    changes = (record.changed_at for record in records if not isinstance(record, Operation))
+    return max((at for at in changes if at is not None), default=EARLIEST_INSTANT)
 
 
 def _json_file_name(name: str) -> str:

@@ -11,11 +11,13 @@ from itertools import islice
 from console.domain.audit_actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.records import Certainty, CreditCheck, Operation
+from console.domain.records import CreditCheck, Operation
 from console.domain.timeline import EARLIEST_INSTANT, Event, TimelinePage, mask_event, merge_streams
 from console.services.audit.read_log import ReadLog
 from console.services.process.context import ServiceContext
+from console.services.record_completer import RecordsCompleter, complete_record
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
@@ -84,9 +86,10 @@ def _number_of(record: AnyRecord) -> str:
 class TimelineService:
     """Reads timelines in pages, with queries that use indexes. Writes an audit entry about each opened timeline."""
 
-    def __init__(self, context: ServiceContext, reads: ReadLog) -> None:
+    def __init__(self, context: ServiceContext, reads: ReadLog, complete_records: RecordsCompleter) -> None:
+        """`complete_records` reads the relations of records, by which the head of a timeline explains its record."""
         self._context = context
-        self._reads = reads
+        self._reads, self._complete_records = reads, complete_records
 
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
@@ -101,14 +104,13 @@ class TimelineService:
             family = read_related_records(self._context, conn, kind, id)
             page_size = max(1, min(limit, MOST_EVENTS_PER_PAGE))
             events = tuple(islice(walk_events(conn, family, read), page_size + 1))
+            head = make_head_facts(conn, family, self._complete_records, self._context.now())
         self._reads.record_opening(AuditAction.STORY_OPENED, kind, family.record.id)
         page = events[:page_size]
         if len(events) > page_size:
             read = _read_until(page, read)
         cursor = _format_cursor(read) if len(events) > page_size else None
-        return TimelinePage(
-            kind, str(family.record.id), page, cursor, make_head_facts(family), family.payer_names, family.names
-        )
+        return TimelinePage(kind, str(family.record.id), page, cursor, head, family.payer_names, family.names)
 
 
 def walk_events(conn: Connection, related: RelatedRecords, read: _ReadPosition | None = None) -> Iterator[Event]:
@@ -213,9 +215,11 @@ def kind_of(record: AnyRecord) -> str:
     return OPERATION
 
 
-def make_head_facts(related: RelatedRecords) -> dict[str, object]:
+def make_head_facts(
+    conn: Connection, related: RelatedRecords, complete_records: RecordsCompleter, now: datetime
+) -> dict[str, object]:
     """Return the facts at the head of a timeline: the record's number or name, its amount, and its state, certainty
-    and work.
+    and work. Certainty and work are the badges of the record's explanation at the instant `now`, as on its page.
     """
     record = related.record
     facts: dict[str, object] = {"state": record.state.value}
@@ -233,8 +237,9 @@ def make_head_facts(related: RelatedRecords) -> dict[str, object]:
             facts |= {"name": name, "minor": record.amount_minor, "currency": record.currency}
         case Operation():
             return facts | {"name": record.action}
-    certainty = Certainty.KNOWN if isinstance(record, Order) else record.certainty
-    return facts | {"certainty": certainty.value, "work": record.work.state.value, "reason": record.work.reason}
+    explanation = explain_record(complete_record(complete_records, conn, record), now)
+    badges = {"certainty": explanation.certainty.value, "work": explanation.work.value}
+    return facts | badges | {"reason": record.work.reason}
 
 
 def _parse_id(kind: str, id: int | str) -> int:

@@ -4,7 +4,6 @@ its money, its history and the allowed actions.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
 
 from console.domain.alerts.rules import RULES, find_broken_rule
 from console.domain.audit_actions import AuditAction
@@ -25,6 +24,7 @@ from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.probe import lease_name
 from console.services.process.context import ServiceContext
+from console.services.record_completer import RecordsCompleter, complete_record
 from console.services.registry.facts import complete_with_corporations, read_facts_of_record
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
@@ -35,16 +35,9 @@ from console.store.records import evidence
 from console.store.refunds import refunds
 from console.store.tasks import sagas
 
-R = TypeVar("R", Order, Payment)
 KIND = payments.KIND
 MOST_ROWS_PER_PAGE = 1_000
 _ACTIONS = ("probe", "refund", "resolve", "move_order")
-
-
-class RecordCompleter(Protocol):
-    """Function that returns a record with its relations."""
-
-    def __call__(self, conn: Connection, record: R, /) -> R: ...
 
 
 class PaymentViews:
@@ -54,15 +47,15 @@ class PaymentViews:
         self,
         context: ServiceContext,
         reads: ReadLog,
-        complete_record: RecordCompleter,
+        complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_record` reads the relations of a payment or an order; `read_actions` applies the decision table
-        to it.
+        """`complete_records` reads the relations of records; `read_actions` applies the decision table to a payment
+        or an order.
         """
         self._context = context
         self._reads = reads
-        self._complete_record, self._read_actions = complete_record, read_actions
+        self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_payment(self, payment_id: int) -> PaymentView:
         """Return one payment with the data of its screen. Raises not_found, and not_allowed if the acting person may
@@ -71,7 +64,7 @@ class PaymentViews:
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
-            record = self._complete_record(conn, _require_payment(conn, payment_id))
+            record = complete_record(self._complete_records, conn, _require_payment(conn, payment_id))
             relations = record.relations or PaymentRelations()
             order = relations.order
             holder = _find_holder(conn, record)
@@ -84,7 +77,7 @@ class PaymentViews:
                 ),
                 money=money_parts(record, relations.refunds),
                 order=order,
-                refunds=relations.refunds,
+                refunds=self._complete_records(conn, relations.refunds),
                 set_asides=set_asides.of_payment(conn, payment_id),
                 timeline=history,
                 newest_events=read_newest_events(context, conn, KIND, payment_id),
@@ -108,7 +101,7 @@ class PaymentViews:
             stored_order = orders.find(conn, order_id)
             if stored_order is None:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.KIND, "id": str(order_id)})
-            record = self._complete_record(conn, stored_order)
+            record = complete_record(self._complete_records, conn, stored_order)
             order_payments = payments.of_order(conn, order_id, journal.lapsed_subjects(conn, KIND))
             order_sagas = _list_sagas(conn, order_payments, context.now())
             explanation = explain_order(record, context.now())
@@ -116,8 +109,10 @@ class PaymentViews:
                 record=record,
                 explanation=explanation,
                 alert=_find_order_alert(conn, record, self._context),
-                payments=order_payments,
-                refunds=refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND)),
+                payments=self._complete_records(conn, order_payments),
+                refunds=self._complete_records(
+                    conn, refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND))
+                ),
                 timeline=read_timeline(conn, orders.KIND, str(order_id)),
                 newest_events=read_newest_events(context, conn, orders.KIND, order_id),
                 evidence=evidence.of_subject(conn, orders.KIND, order_id),

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments.providers import PaymentProviders, find_refund_state, find_state
 from console.services.process.context import ServiceContext
+from console.services.record_completer import RecordsCompleter, complete_record
 from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as refund_risks
 from console.services.refunds import rules as refund_rules
@@ -56,14 +57,14 @@ class RefundViews:
         context: ServiceContext,
         payment_providers: PaymentProviders,
         reads: ReadLog,
-        complete_record: Callable[[Connection, Refund], Refund],
+        complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_record` reads the relations of a refund; `read_actions` applies the decision table to it."""
+        """`complete_records` reads the relations of records; `read_actions` applies the decision table to it."""
         self._context = context
         self._payment_providers = payment_providers
         self._reads = reads
-        self._complete_record, self._read_actions = complete_record, read_actions
+        self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_refund(self, refund_id: int) -> RefundView:
         """Return one refund with the data of its screen. Raises not_found, and not_allowed if the acting person may
@@ -96,7 +97,8 @@ class RefundViews:
     def _make_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
         context, now = self._context, self._context.now()
         pair = refund_records.require_with_payment(conn, refund_id)
-        refund, payment = self._complete_record(conn, pair.refund), pair.payment
+        refund = complete_record(self._complete_records, conn, pair.refund)
+        payment = complete_record(self._complete_records, conn, pair.payment)
         relations = refund.relations or RefundRelations()
         refund_facts = refund_rules.read_facts(context, conn, payment, refund.maker)
         facts_at_request, stored_hits = _read_facts_at_request(conn, refund_id)
@@ -121,7 +123,9 @@ class RefundViews:
             against=_find_current_signals(conn, refund_facts, refund, stored_hits),
             checks=self._make_checks(refund_facts, refund),
             changed=_changed_fields(facts_at_request, make_seen_facts(refund_facts), refund),
-            earlier=tuple(refund for refund in refund_facts.refunds if refund.id != refund_id),
+            earlier=self._complete_records(
+                conn, tuple(refund for refund in refund_facts.refunds if refund.id != refund_id)
+            ),
             timeline=read_timeline(conn, KIND, str(refund_id)),
             newest_events=read_newest_events(context, conn, KIND, refund_id),
             evidence=evidence.of_subject(conn, KIND, refund_id),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from console.domain.audit_actions import AuditAction
+from console.domain.clock import age_of
 from console.domain.records import CheckState, CreditCheck, TimelineEntry
 from console.domain.service_results import Explanation, NextStep
 from console.domain.timeline import Event, Step, TimelinePage
@@ -96,19 +97,23 @@ def longest_word(family: str, language: Language, *names: str) -> str:
 
 def age_cell(at: datetime | None, context: WindowContext) -> Cell:
     """Return the table cell with the age of an instant; tooltip and screen reader have the full instant. Return ""
-    for None.
+    for None, and – if the age is unknown, because a clock is wrong.
     """
     if at is None:
         return ""
-    number, unit = wording.age_parts(wording.age_since(at, context.now()))
+    age = age_of(at, context.now())
+    if age is None:
+        return wording.NO_VALUE
+    number, unit = wording.age_parts(age)
     return AgeCell(str(number), context.translate(unit), wording.format_instant(at))
 
 
 def age_spoken(at: datetime | None, context: WindowContext) -> str:
-    """Return the age of an instant as text for a screen reader; "" for None."""
-    if at is None:
+    """Return the age of an instant as text for a screen reader; "" for None and for an unknown age."""
+    age = None if at is None else age_of(at, context.now())
+    if age is None:
         return ""
-    number, unit = wording.age_parts(wording.age_since(at, context.now()))
+    number, unit = wording.age_parts(age)
     return context.translate(f"unit.spoken.{unit.removeprefix('unit.')}", n=number)
 
 

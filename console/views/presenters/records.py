@@ -223,7 +223,7 @@ def amount_text(record: ShownRecord) -> str:
 
 def provider_word(name: str, context: WindowContext) -> str:
     """Return the name of a provider for the screen, or its code `name` if there is no text for it."""
-    return context.translate(f"provider.{name}") if wording.has_sentence(f"provider.{name}") else name
+    return wording.provider_name(name, context.language)
 
 
 def provider_name(record: ShownRecord, context: WindowContext) -> str:

@@ -9,7 +9,7 @@ import shiboken6
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain import correlation as tracing
-from console.domain.clock import Clock
+from console.domain.clock import Clock, age_of
 from console.domain.error_reasons import NotAllowedReason, UnknownReason
 from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.payments.records import Order, Payment, Refund
@@ -325,7 +325,7 @@ class WindowContext(QObject):
 
     def age_text(self, at: datetime) -> str:
         """Return the age of an instant as text, in the window's language."""
-        return wording.format_age(wording.age_since(at, self.now()), self.language)
+        return wording.format_age(age_of(at, self.now()), self.language)
 
     def change_language(self, language: Language) -> None:
         """Switch the window to this language, keep it as the person's preference, and emit `language_changed`."""

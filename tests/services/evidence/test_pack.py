@@ -380,7 +380,7 @@ def test_hostile_texts_stay_texts(bench: Bench) -> None:
 
 def test_a_document_that_is_gone_or_too_large_is_said_to_be_left_out(bench: Bench) -> None:
     """The pack is written, and its manifest names what is not in it, with its hash and why."""
-    small = EvidencePacks(bench.console._context, lambda: timelines, largest=2_500)
+    small = EvidencePacks(bench.console._context, lambda: timelines, bench.console._complete_records, largest=2_500)
     with bench.console.acting_as("aud-e"):
         written = small.write("credit-check", bench.record.id, bench.folder / "small.zip")
     manifest = json.loads(parts(Path(written.file))["manifest.json"])

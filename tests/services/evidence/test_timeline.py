@@ -319,7 +319,7 @@ def quick() -> Iterator[TimelineService]:
     clock = HandClock()
     with quick_folder() as home:
         console = quick_desk(home / "desk", LedgerVendor(), clock)
-        made = TimelineService(console._context, ReadLog(console._context))
+        made = TimelineService(console._context, ReadLog(console._context), console._complete_records)
         made.console = console  # type: ignore[attr-defined]  # for the hands below
         with console:
             yield made

@@ -1,0 +1,350 @@
+"""What must hold of a record in every place that tells of it: page, list row, terminal, JSON, search, queues, alerts,
+exports. All places tell the same, unknown is never told as known, and advice is never refused.
+"""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from console.cli.json_output import views as json_views
+from console.cli.text_output.translator import Translator
+from console.cli.text_output.views import view_lines
+from console.domain.bulk.records import ChosenRecord
+from console.domain.clock import CLOCK_TOLERANCE, age_of
+from console.domain.errors import ConsoleError
+from console.domain.explanations.records import explain_record
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, CreditCheck
+from console.domain.service_results import AllowedAction, CertaintyBadge, Explanation, WorkBadge
+from console.store.operations import journal
+from console.store.records import any_record
+from console.views.presenters import records as case_words
+from console.wording import catalogue as wording
+from tests.support.choice_stage import Stage
+
+REASONS_OF_A_PERSON = frozenset(
+    f"reason.{name}"
+    for name in (
+        "role",
+        "may_not_buy",
+        "own_first_half",
+        "other_proposal",
+        "refund_own",
+        "refund_approved_by_you",
+        "provider_says_otherwise",
+    )
+)
+"""Reasons for which one person can't act, but another one may; and what the provider said a moment ago."""
+Words = tuple[object, ...]
+Ref = tuple[str, int]
+_KINDS: Mapping[type, str] = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
+_TABLES = {
+    "credit-check": "hansha_alarmbox_credit_checks",
+    "order": "orders",
+    "payment": "payments",
+    "refund": "refunds",
+}
+_file_numbers = count(1)
+
+
+@dataclass
+class Told:
+    """One record of a history: its kind and id, since when its present state holds, and what its row said last."""
+
+    kind: str
+    id: int
+    since: dict[tuple[object, object], object] = field(default_factory=dict)
+    row_words: Words = ()
+
+
+def read_view(stage: Stage, kind: str, record_id: int) -> Any:
+    """The page of a record."""
+    return stage.console.recovery.read_record(kind, record_id)
+
+
+def read_row(stage: Stage, kind: str, record_id: int) -> Any:
+    """The record as a list reads it."""
+    with stage.context.database.read() as conn:
+        record = any_record.find(conn, kind, record_id, journal.lapsed_by_kind(conn))
+        assert record is not None
+        return stage.console._service_builder.readers.complete_records(conn, [record])[0]
+
+
+def words_of(explanation: Explanation) -> Words:
+    """What an explanation says, without its facts."""
+    step = explanation.next_step
+    return (
+        explanation.verdict,
+        explanation.why,
+        step.code,
+        step.command,
+        step.action,
+        explanation.certainty,
+        explanation.work,
+    )
+
+
+def check_told(stage: Stage, told: Told, *, always: bool = True) -> None:
+    """Everything that must hold of a record now. Without `always` its page is read only if its row says something
+    new.
+    """
+    row, now = read_row(stage, told.kind, told.id), stage.context.now()
+    listed = words_of(explain_record(row, now))
+    _check_age(stage, told, row)
+    if not always and told.row_words == (row.version, *listed):
+        return
+    told.row_words = (row.version, *listed)
+    view = read_view(stage, told.kind, told.id)
+    page = view.explanation
+    assert words_of(page) == listed, f"{told}: the page says {words_of(page)}, the list {listed}"
+    _check_window_and_terminal(stage, view, row, page, now)
+    _check_nested(stage, view, now)
+    _check_unknown(view, page)
+    _check_nothing_contradicts(view, page)
+    _check_refunds(stage, view, page)
+    _check_advice(view, page)
+
+
+def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanation, now: datetime) -> None:
+    """The window's badges, the row's badges, the terminal's JSON and its text come from the same explanation."""
+    assert case_words.view_badges(view)[1:] == case_words.badge_keys(row, now)[1:]
+    assert case_words.certainty_key(row, now) == f"certainty.{page.certainty}"
+    assert case_words.work_key(row, now) == f"work.{page.work}"
+    shown = json_views.view_json(view, _translate)
+    assert shown["verdict"] == _translate(page.verdict, **page.facts)
+    assert shown["next_step"]["command"] == page.next_step.command
+    lines = list(view_lines(view, _TRANSLATOR))
+    assert shown["verdict"] in lines
+    assert shown["next_step"]["text"] in lines
+    if not stage.clock.offset:  # the terminal has the machine's clock
+        for badge in (f"state.certainty.{page.certainty}", f"state.work.{page.work}"):
+            assert f"  {_translate(badge)}  " in f"{lines[1]}  ", (lines[1], badge)
+
+
+def _translate(key: str, /, **facts: Any) -> str:
+    return wording.translate(key, "en", **wording.format_amounts(facts))
+
+
+_TRANSLATOR = Translator()
+_TRANSLATOR.language = "en"
+
+
+def _check_nested(stage: Stage, view: Any, now: datetime) -> None:
+    """A record that stands on another one's page is told there as in its own row."""
+    for nested in list_nested(view):
+        row = read_row(stage, _KINDS[type(nested)], nested.id)
+        assert words_of(explain_record(nested, now)) == words_of(explain_record(row, now)), nested
+
+
+def list_nested(view: Any) -> list[Any]:
+    """The other records that a page shows with their badges."""
+    parts = (getattr(view, name, ()) for name in ("payments", "refunds", "earlier", "history"))
+    nested = [one for part in parts for one in part]
+    payment = getattr(view, "payment", None)
+    return nested if payment is None else [*nested, payment]
+
+
+def _check_unknown(view: Any, page: Explanation) -> None:
+    """What is unknown is told as unknown: by its badge, its colour and its verdict."""
+    record = view.record
+    refunds = getattr(view, "refunds", ())
+    is_unknown = getattr(record, "certainty", None) is Certainty.UNKNOWN
+    has_unknown_refund = isinstance(record, Payment) and any(one.certainty is Certainty.UNKNOWN for one in refunds)
+    if is_unknown or has_unknown_refund:
+        assert page.certainty is CertaintyBadge.UNKNOWN, page
+        assert page.verdict.endswith(("unknown", "only_desk_knows")), page.verdict
+        assert case_words.verdict_look(page)[1] == "unknown"
+        assert page.work is not WorkBadge.NONE, page
+    if is_unknown and isinstance(record, CreditCheck):
+        refused = {action.action: action.reason for action in view.actions if not action.allowed}
+        assert "reason.not_bought" not in refused.values(), refused
+
+
+def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
+    """Badges, verdict, sides and next step of one screen don't contradict each other."""
+    record = view.record
+    if page.work is WorkBadge.NONE:
+        assert page.may_act == () or page.next_step.action in (None, "open_payment"), page
+    if page.next_step.code == "next.nothing":
+        assert page.work in (WorkBadge.NONE, WorkBadge.SCHEDULED), page
+        assert page.certainty is not CertaintyBadge.SIDES_DISAGREE, page
+    if page.certainty in (CertaintyBadge.KNOWN, CertaintyBadge.OLD) and isinstance(record, Payment):
+        assert not any(side.differs for side in view.sides), (page.verdict, view.sides)
+    if isinstance(record, Payment) and any(one.state is RefundState.REQUESTED for one in view.refunds):
+        assert page.next_step.code != "next.nothing"
+        assert not _find(view.actions, "refund").allowed
+    if isinstance(record, Refund):
+        assert view.sides[0].state == record.state.value
+        assert view.sides[0].minor == -record.amount_minor
+
+
+def _check_refunds(stage: Stage, view: Any, page: Explanation) -> None:
+    """The refunds that the table has for a payment, read past the services, are in what is told of the payment."""
+    if not isinstance(view.record, Payment):
+        return
+    with stage.context.database.read() as conn:
+        sql = "SELECT status, certainty FROM refunds WHERE payment_id = ?"
+        stored = [tuple(row) for row in conn.exec_driver_sql(sql, (view.record.id,))]
+    if any(certainty == "unknown" for _, certainty in stored):
+        assert page.certainty is CertaintyBadge.UNKNOWN, (stored, page)
+        assert page.next_step.action != "refund", (stored, page)
+    if any(status in ("requested", "approved") for status, _ in stored):
+        assert page.next_step.code not in ("next.nothing", "next.payment_refund_off"), (stored, page)
+        assert page.next_step.action != "refund", (stored, page)
+        assert not _find(view.actions, "refund").allowed, stored
+
+
+def _check_advice(view: Any, page: Explanation) -> None:
+    """What is advised is not refused by a rule about the facts."""
+    advised = next((action for action in view.actions if action.action == page.next_step.action), None)
+    if advised is not None and not advised.allowed:
+        assert advised.reason in REASONS_OF_A_PERSON, (advised, page)
+
+
+def _check_age(stage: Stage, told: Told, row: Any) -> None:
+    """Since when a state holds doesn't change while the state is the same. Its age is told only if the clock allows
+    one: while the clock stands before the state's beginning, nobody knows the age.
+    """
+    key = (row.state, getattr(row, "certainty", None))
+    if told.since and key not in told.since:
+        told.since.clear()
+    assert told.since.setdefault(key, row.state_since) == row.state_since, f"{told}: {key} began again"
+    now = stage.context.now()
+    age = age_of(row.state_since, now)
+    assert (age is None) == (row.state_since is None or row.state_since - now > CLOCK_TOLERANCE)
+    assert age is None or age >= now - row.state_since
+
+
+def _find(actions: Iterable[AllowedAction], name: str) -> AllowedAction:
+    return next(action for action in actions if action.action == name)
+
+
+# What the clock must not do
+
+
+def stored_rows(stage: Stage, refs: Iterable[Ref]) -> list[tuple[object, ...]]:
+    """The rows of these records, read past the services."""
+    with stage.context.database.read() as conn:
+        return [
+            tuple(row)
+            for kind, record_id in refs
+            for row in conn.exec_driver_sql(f"SELECT * FROM {_TABLES[kind]} WHERE id = ?", (record_id,))
+        ]
+
+
+# Search, copied timeline, evidence pack
+
+
+def check_found(stage: Stage, number: str) -> None:
+    """A search for a number tells each record that it finds as the record's own row does."""
+    now = stage.context.now()
+    found = stage.console.lookup.suggest_records(number)
+    assert found
+    for record in found:
+        row = read_row(stage, _KINDS[type(record)], record.id)
+        assert words_of(explain_record(record, now)) == words_of(explain_record(row, now)), record
+
+
+def check_exports(stage: Stage, kind: str, record_id: int, folder: Path, *, is_dated_right: bool) -> None:
+    """The copied timeline and the evidence pack say of a record what its page says. A pack tells it as it was at its
+    last change, which is another moment if a wrong clock has dated that change (`is_dated_right` False).
+    """
+    page = read_view(stage, kind, record_id)
+    story = stage.console.recovery.read_timeline(kind, record_id)
+    for language in ("ja", "en"):
+        _check_head(story.as_text(language).splitlines()[1], page, language)
+    path = folder / f"pack-{next(_file_numbers)}.zip"
+    with stage.console.acting_as("aud-f"):
+        stage.console.recovery.write_evidence_pack(kind, record_id, path)
+    with zipfile.ZipFile(path) as pack:
+        for language in ("ja", "en") if is_dated_right else ():
+            _check_head(pack.read(f"timeline.{language}.txt").decode().splitlines()[1], page, language)
+        stored = json.loads(pack.read("record.json"))
+    path.unlink()
+    own = stored["record"]
+    assert own["state"] == page.record.state.value
+    unknown = [one for one in (own, *stored["related"]) if one.get("certainty") == "unknown"]
+    assert bool(unknown) or page.explanation.certainty is not CertaintyBadge.UNKNOWN
+
+
+def _check_head(line: str, view: Any, language: str) -> None:
+    page = view.explanation
+    state = wording.state_word(_KINDS[type(view.record)], view.record.state.value, language)
+    badges = (f"state.certainty.{page.certainty}", f"state.work.{page.work}")
+    assert line == " / ".join((state, *(wording.translate(key, language) for key in badges))), page
+
+
+# Queues, alerts, bulk results as CSV
+
+
+def check_lists(stage: Stage, told: Mapping[Ref, Words], folder: Path) -> None:
+    """Queues, alerts and the CSV of a bulk run say of these records what their pages say. `told`: what their rows
+    said when their histories ended; others have changed some since, as the alerts' task judges all orders.
+    """
+    now = stage.context.now()
+    present = {ref: words_of(explain_record(read_row(stage, *ref), now)) for ref in told}
+    for ref in told:
+        if present[ref] != told[ref]:
+            check_told(stage, Told(*ref))
+    _check_queues(stage, present)
+    _check_alerts(stage, present)
+    _check_csv(stage, present, folder)
+
+
+def _check_queues(stage: Stage, told: Mapping[Ref, Words]) -> None:
+    queued: dict[str, set[Ref]] = {}
+    for name in ("pending", "error", "incomplete", "unknown", "review", "refunds"):
+        items = stage.console.recovery.read_queue(name, 1_000).items
+        queued[name] = {(_KINDS[type(item.record)], item.record.id) for item in items}
+        for item in items:
+            ref = (_KINDS[type(item.record)], item.record.id)
+            assert ref not in told or words_of(item.explanation) == told[ref], (name, item)
+            assert item.since == item.record.state_since
+    for ref in told:
+        row = read_row(stage, *ref)
+        if getattr(row, "certainty", None) is Certainty.UNKNOWN:
+            assert ref in queued["unknown"], ref
+
+
+def _check_alerts(stage: Stage, told: Mapping[Ref, Words]) -> None:
+    """An alert's record says the same mismatch, and the action that an alert offers can be done."""
+    for item in stage.console.alerts.list_open_items():
+        alert = item.alert
+        ref = (alert.subject_kind, alert.subject_id)
+        if ref not in told or item.action is None:
+            continue
+        if alert.subject_kind == "order":
+            assert str(told[ref][0]).startswith("verdict.order_"), (alert, told[ref])
+        view = read_view(stage, item.kind, item.id)
+        offered = next((action for action in view.actions if action.action == item.action), None)
+        assert offered is None or offered.allowed or offered.reason in REASONS_OF_A_PERSON, (item, offered)
+
+
+def _check_csv(stage: Stage, told: Mapping[Ref, Words], folder: Path) -> None:
+    """A bulk probe of these records: the CSV calls no row done whose record is still unknown."""
+    rows = [read_row(stage, *ref) for ref in told if ref[0] in ("payment", "refund")]
+    chosen = [ChosenRecord(_KINDS[type(row)], row.id, row.version) for row in rows]
+    if not chosen:
+        return
+    path = folder / f"bulk-{next(_file_numbers)}.csv"
+    with stage.console.acting_as("op-a"):
+        run = stage.console.bulk.freeze("probe", chosen)
+        with suppress(ConsoleError):
+            stage.console.bulk.run(run.id)
+        stage.console.bulk.export_csv(run.id, path)
+    text = path.read_text("utf-8-sig")
+    path.unlink()
+    exported = list(csv.reader(io.StringIO(text)))[2:]
+    assert len(exported) == len(chosen)
+    for _, kind, record_id, result, _, _ in exported:
+        row = read_row(stage, kind, int(record_id))
+        assert result != "done" or row.certainty is Certainty.KNOWN, (result, row)

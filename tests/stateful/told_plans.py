@@ -1,0 +1,124 @@
+"""Drawn plans of histories: a record to begin with, and what people, shop, provider, bank and clock do to it. A plan
+is drawn whole before it is lived, so that no half of a history is lived for nothing, and a failing one can be read.
+"""
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PaymentState
+from console.domain.recovery.records import ProviderStatement
+from tests.support.choice_stage import MINOR
+
+DESKS_PEOPLE = ("op-a", "lead-b")
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act of a history: the name of a method, and its arguments."""
+
+    name: str
+    values: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True)
+class PaymentPlan:
+    """A payment in a state, and the acts on it. `said`: what its provider says when it is asked."""
+
+    state: PaymentState
+    said: ProviderStatement
+    unknown: bool
+    provider: str
+    acts: tuple[Act, ...]
+
+    @property
+    def all_acts(self) -> tuple[Act, ...]:
+        return self.acts
+
+
+@dataclass(frozen=True)
+class CheckPlan:
+    """A purchase whose answer is `answer`, and the acts of people on it."""
+
+    answer: str
+    finds: bool
+    readable: bool
+    acts: tuple[tuple[str, Act], ...]
+
+    @property
+    def all_acts(self) -> tuple[Act, ...]:
+        return tuple(act for _, act in self.acts)
+
+
+def _act(name: str, *values: st.SearchStrategy[object]) -> st.SearchStrategy[Act]:
+    return st.tuples(*values).map(lambda drawn: Act(name, drawn))
+
+
+_AMOUNTS = st.sampled_from(("100", "300", str(MINOR)))
+_BEHAVIOURS = st.sampled_from(("completes", "silent_after", "silent_before", "refuses", "accepts"))
+_SHOP = (
+    st.sampled_from((MINOR, MINOR + 1_100, MINOR - 300)),
+    st.sampled_from((OrderState.PENDING, OrderState.PAID, OrderState.CANCELLED)),
+)
+_PEOPLE = st.sampled_from(DESKS_PEOPLE)
+_NOTICES = (
+    st.sampled_from(("payment.succeeded", "payment.failed", "payment.reversed")),
+    st.sampled_from(("new", "new", "repeated", "forged", "late")),
+    st.sampled_from((str(MINOR), str(MINOR + 1))),
+)
+_JUMPS_MINUTES = st.sampled_from((3, -3, 300, -300, 2_880, -2_880, 12_960, -12_960))
+PAYMENT_ACTS = st.one_of(
+    _act("refund", _AMOUNTS, _BEHAVIOURS),
+    _act("refund", _AMOUNTS, _BEHAVIOURS),
+    _act("follow_advice"),
+    _act("follow_advice"),
+    _act("follow_refund_advice"),
+    _act("shop_changes", *_SHOP),
+    _act("shop_changes", *_SHOP),
+    _act("provider_says", st.sampled_from(list(ProviderStatement))),
+    _act("probe"),
+    _act("move_order"),
+    _act("request_refund", _AMOUNTS),
+    _act("approve_refund", _BEHAVIOURS),
+    _act("reject_refund"),
+    _act("withdraw_refund"),
+    _act("probe_refund"),
+    _act("resolve_payment", _PEOPLE, st.sampled_from(("completed", "payment_failed", "reversed"))),
+    _act("resolve_refund", _PEOPLE, st.sampled_from(("completed", "failed"))),
+    _act("notice", *_NOTICES),
+    _act("watch"),
+    _act("clock", _JUMPS_MINUTES),
+)
+CHECK_ACTS = st.one_of(
+    *(_act("do", st.just(name)) for name in ("probe", "refetch", "resolve.success", "resolve.error", "buy")),
+    _act("follow_advice"),
+    _act("clock", _JUMPS_MINUTES),
+)
+
+
+def _payment_plan(
+    state: PaymentState, said: ProviderStatement, unknown: bool, provider: str, acts: list[Act]
+) -> PaymentPlan:
+    can_be_unknown = state in WAITING_STATES | ENDED_UNPAID_STATES
+    return PaymentPlan(state, said, unknown and can_be_unknown, provider, tuple(acts))
+
+
+PAYMENT_PLANS = st.builds(
+    _payment_plan,
+    st.sampled_from((*[PaymentState.COMPLETED] * 10, *PaymentState)),
+    st.sampled_from((ProviderStatement.PAID, ProviderStatement.NOTHING, *ProviderStatement)),
+    st.booleans(),
+    st.sampled_from(("paypay", "paypay", "paypay", "bank")),
+    st.lists(PAYMENT_ACTS, min_size=1, max_size=5),
+)
+CHECK_PLANS = st.builds(
+    CheckPlan,
+    st.sampled_from(("answers", "silent_after_charge", "silent_before_charge", "refuses")),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.tuples(_PEOPLE, CHECK_ACTS), min_size=1, max_size=4).map(tuple),
+)
+PLANS = st.one_of(PAYMENT_PLANS, PAYMENT_PLANS.map(lambda plan: plan), PAYMENT_PLANS.filter(bool), CHECK_PLANS)
+"""Three payments to one credit check."""

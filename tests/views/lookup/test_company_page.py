@@ -1,0 +1,64 @@
+"""The company's page says of a purchase what is known of it, and offers to buy only where nobody is charged twice."""
+
+from typing import Literal
+
+import pytest
+from PySide6.QtWidgets import QWidget
+
+from console.domain.records import Certainty, CheckState, CreditCheck
+from console.domain.views.any_record import LookupResult
+from console.views.lookup.company_page import CompanyView
+from console.views.pages.base import Page
+from console.views.records.actions import RecordActionHandlers
+from console.views.widgets.base import ShapeIcon, TextLabel
+from tests.views.invented_checks import check, window_context
+
+UNKNOWN = check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
+RUNNING = check(state=CheckState.PENDING, pdf_file_path=None, result=None)
+NO_PDF = check(pdf_file_path=None, incomplete=("pdf",))
+
+
+def page_of(record: CreditCheck, language: Literal["ja", "en"] = "en") -> CompanyView:
+    context = window_context()
+    context.language = language
+    page = CompanyView(context, RecordActionHandlers(context, Page(context)))
+    page.show_result(LookupResult(record.corporation_number, (record,)))
+    return page
+
+
+def texts(widget: QWidget) -> list[str]:
+    return [label.text() for label in widget.findChildren(TextLabel)]
+
+
+def red_signs(widget: QWidget) -> int:
+    return sum(icon._tone == "bad" for icon in widget.findChildren(ShapeIcon))
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en"], the_look: object) -> None:
+    """Its panel is titled so, its PDF isn't missing yet, and buying for its client is off and not the blue button."""
+    page = page_of(UNKNOWN, language)
+    shown = texts(page.panel)
+    assert page._context.translate("lookup.live_of", client=UNKNOWN.client_id) not in shown
+    assert page._context.translate("lookup.unknown_of", client=UNKNOWN.client_id) in shown
+    assert page._context.translate("record.document.not_yet") in shown
+    assert page._context.translate("lookup.no_pdf") not in shown
+    assert red_signs(page.panel) == 0
+    assert (page.buy_button.kind, page.buy_button.isEnabled()) == ("default", False)
+    assert page.buy_button.block_reason == page._context.translate("lookup.bought_perhaps", client=UNKNOWN.client_id)
+
+
+def test_a_running_purchase_is_no_live_credit_check_either(the_look: object) -> None:
+    """It has its own title, and no PDF is missing."""
+    page = page_of(RUNNING)
+    assert page._context.translate("lookup.running_of", client=RUNNING.client_id) in texts(page.panel)
+    assert red_signs(page.panel) == 0
+
+
+def test_a_bought_check_without_its_pdf_says_so(the_look: object) -> None:
+    """The PDF of what was bought is missing, in red; buying is possible and not the first thing to do."""
+    page = page_of(NO_PDF)
+    assert page._context.translate("lookup.live_of", client=NO_PDF.client_id) in texts(page.panel)
+    assert page._context.translate("lookup.no_pdf") in texts(page.panel)
+    assert red_signs(page.panel) == 1
+    assert page.buy_button.kind == "default"
