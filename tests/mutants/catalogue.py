@@ -21,6 +21,7 @@ from tests.mutants.mutant import (
 from tests.mutants.on_edges import ON_EDGES
 from tests.mutants.on_harms import ON_HARMS
 from tests.mutants.on_refunds import ON_REFUNDS
+from tests.mutants.on_registry import ON_REGISTRY
 from tests.mutants.on_request_ids import ON_REQUEST_IDS
 from tests.mutants.on_servers import ON_SERVERS
 from tests.mutants.on_telling import ON_TELLING
@@ -31,6 +32,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *ON_REQUEST_IDS,
     *ON_REFUNDS,
     *ON_EDGES,
+    *ON_REGISTRY,
     *ON_TELLING,
     *ON_HARMS,
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),

@@ -1,6 +1,7 @@
 """Kills a forked import at its first line, its second, … and at later moments; after each death, looks and goes on.
 
-Run as a process of its own (it forks, so it must have no threads): `whole|difference FOLDER`, prints how many died.
+Run as a process of its own (it forks, so it must have no threads): `whole|difference FOLDER EACH`, prints how many
+died. Every EACHth line is a death.
 """
 
 import os
@@ -26,7 +27,7 @@ NEXT, DIFFERENCE = "00_zenkoku_all_20251128", "diff_20251201"
 Tracer = Callable[[FrameType, str, Any], Any]
 
 
-def main(scenario: str, folder: Path) -> int:
+def main(scenario: str, folder: Path, each: int) -> int:
     source_file._BLOCK_BYTES, import_whole._BLOCKS_PER_COMMIT = 500, 2
     rows = [row(index) for index in range(12)]
     base, registry = folder / "base", folder / "registry"
@@ -37,9 +38,9 @@ def main(scenario: str, folder: Path) -> int:
     take(base, folder, first)
     reset(base, registry)
     lines = count_lines(registry, folder, names)
-    later = random.Random(1).sample(range(lines), LATER_DEATHS)
+    later = random.Random(1).sample(range(lines), LATER_DEATHS // each)
     deaths, is_first = 0, True
-    for tracer in (*(at_new_line(index) for index in range(10_000)), *map(at_line, later)):
+    for tracer in (*(at_new_line(index) for index in range(0, 10_000, each)), *map(at_line, later)):
         if is_first or tracer.__name__ == "later":
             reset(base, registry)
             if not dies(registry, folder, names, tracer):
@@ -155,4 +156,4 @@ def count_lines(registry: Path, folder: Path, names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    print(main(sys.argv[1], Path(sys.argv[2])))
+    print(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,47 @@
+"""Seeded bugs in the import of the corporation registry: a file that should be refused is taken."""
+
+from tests.mutants.mutant import Change, Mutant
+
+_ORDER, _ROWS = "console/store/registry/import_order.py", "console/store/registry/file_rows.py"
+_SOURCE, _DISTRIBUTION = "console/store/registry/source_file.py", "console/store/registry/distribution.py"
+_DIFFERENCES = ("tests/store/registry/test_differences.py",)
+_BAD_FILES = ("tests/store/registry/test_bad_files.py",)
+_TEAM = ("tests/store/registry/test_distribution.py",)
+
+
+def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
+    return Mutant(name, (Change(file, old, new),), tests, "")
+
+
+ON_REGISTRY: tuple[Mutant, ...] = (
+    _mutant("a day of the registry is left out", _ORDER, "    if missing:\n", "    if not source:\n", _DIFFERENCES),
+    _mutant(
+        "a difference is applied twice",
+        _ORDER,
+        "    if source.day <= reached:\n",
+        "    if source.day < reached:\n",
+        _DIFFERENCES,
+    ),
+    _mutant(
+        "the registry goes back",
+        _ORDER,
+        "    if reached < current.registry_date:\n",
+        "    if reached < current.whole_day:\n",
+        _DIFFERENCES,
+    ),
+    _mutant("a wrong check digit is taken", _ROWS, " and are_well_formed(column)\n", "\n", _BAD_FILES),
+    _mutant(
+        "a file of two encodings is taken",
+        _SOURCE,
+        "    return not any(_UTF8_KANA_OR_KANJI.search(field) and _is_utf8(field) for field in fields)\n",
+        "    return any(fields)\n",
+        _BAD_FILES,
+    ),
+    _mutant(
+        "a harmed registry is put in use at a desk",
+        _DISTRIBUTION,
+        "    if _hash_file(path) != stored.sha256:\n",
+        "    if not _hash_file(path):\n",
+        _TEAM,
+    ),
+)
