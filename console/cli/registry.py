@@ -163,7 +163,8 @@ def _changes_json(answer: _ChangesSince, translate: Translate) -> JsonObject:
 
 
 def _changes_lines(answer: _ChangesSince, translator: Translator) -> Iterator[str]:
-    from console.cli.text_output.registry import changes_lines, source_line
+    from console.cli.text_output.registry import changes_lines
+    from console.wording.registry import source_line
 
     if answer.status is None:
         yield translator("corporation.absent")

@@ -21,11 +21,12 @@ from tests.legible.faults import find_faults
 from tests.shots.bulk_scenes import BULK
 from tests.shots.money_scenes import MONEY
 from tests.shots.reconcile_scenes import RECONCILE
+from tests.shots.registry_scenes import REGISTRY
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, Stage
 from tests.support.furnished import Furnished, furnished
 
-SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE}
+SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY}
 
 
 class LegibleStage(Stage):

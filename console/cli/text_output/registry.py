@@ -3,7 +3,6 @@ this.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import date
 
 from console.cli.json_output.records import AnyRecord
 from console.cli.text_output.records import TableRow, aligned_lines, section_lines
@@ -17,14 +16,16 @@ from console.domain.registry.corporations import (
     RegistryMatches,
     RegistryStatus,
 )
-from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts, find_other_names
+from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.wording import catalogue as wording
-
-
-def source_line(registry_date: date, translator: Translator) -> str:
-    """Return the line that names the date, the publisher and the licence of the registry."""
-    return translator("corporation.source", day=registry_date.isoformat(), publisher=PUBLISHER, licence=LICENCE)
-
+from console.wording.registry import (
+    address_text,
+    advice_text,
+    closure_text,
+    official_name,
+    ours_text,
+    source_line,
+)
 
 # -- the facts beside a number
 
@@ -59,7 +60,7 @@ def _fact_rows(
         yield row("other_name", name)
     yield row("furigana", corporation.furigana)
     yield row("kind", translator(f"corporation.kind.{corporation.kind.value}"))
-    yield row("address", _address_text(corporation, translator))
+    yield row("address", address_text(corporation, translator))
     yield row("assigned", corporation.assigned_on.isoformat())
     if corporation.closure is not None:
         closed_on, cause = corporation.closure.day.isoformat(), corporation.closure.cause.value
@@ -72,26 +73,6 @@ def _fact_rows(
         yield row("predecessor", _related_text(match, translator))
 
 
-def official_name(corporation: Corporation, translator: Translator) -> str:
-    """Return the name; a sentence if the publisher has it only as an image."""
-    return corporation.name or translator("corporation.name_is_image")
-
-
-def _address_text(corporation: Corporation, translator: Translator) -> str:
-    """Return the postcode and the address; a note if the publisher has a part of it only as an image."""
-    code = corporation.post_code
-    parts = (f"〒{code[:3]}-{code[3:]}" if code else "", corporation.address)
-    note = translator("corporation.address_is_image") if corporation.address_image_id else ""
-    return " ".join(part for part in (*parts, note) if part)
-
-
-def _closure_text(corporation: Corporation, translator: Translator) -> str:
-    if corporation.closure is None:
-        return ""
-    cause = corporation.closure.cause.value
-    return translator("corporation.closed", day=corporation.closure.day.isoformat(), cause=cause)
-
-
 def _related_text(match: RegistryMatch, translator: Translator) -> str:
     """Return a successor or predecessor in one text: number, name, whether it is closed and whether we have records
     of it.
@@ -99,31 +80,16 @@ def _related_text(match: RegistryMatch, translator: Translator) -> str:
     corporation = match.corporation
     name = official_name(corporation, translator)
     number = wording.format_number(corporation.number)
-    parts = (number, name, _closure_text(corporation, translator), _ours_text(match, translator))
+    parts = (number, name, closure_text(corporation, translator), ours_text(match, translator))
     return " · ".join(part for part in parts if part)
-
-
-def _ours_text(match: RegistryMatch, translator: Translator) -> str:
-    if not match.is_ours:
-        return ""
-    return translator("corporation.ours_open" if match.has_open_records else "corporation.ours")
 
 
 def advice_lines(facts: CorporationFacts | None, translator: Translator) -> Iterator[str]:
     """Yield what a buyer should know before a purchase: that the company was closed, or merged into another one."""
-    if facts is None or facts.corporation is None or facts.corporation.closure is None:
-        return
-    name, day = official_name(facts.corporation, translator), facts.corporation.closure.day.isoformat()
-    successor = facts.offered_successor
-    if successor is None:
-        cause = facts.corporation.closure.cause.value
-        yield translator("corporation.advice.closed", name=name, day=day, cause=cause)
-    else:
-        successor_name = official_name(successor, translator)
-        yield translator(
-            "corporation.advice.merged", name=name, day=day, successor=successor_name, number=successor.number
-        )
-    yield source_line(facts.registry_date, translator)
+    advice = advice_text(facts, translator)
+    if facts is not None and advice:
+        yield advice
+        yield source_line(facts.registry_date, translator)
 
 
 # -- commands
@@ -149,8 +115,8 @@ def _match_row(match: RegistryMatch, translator: Translator) -> TableRow:
         official_name(corporation, translator),
         corporation.furigana or wording.NO_VALUE,
         corporation.address or wording.NO_VALUE,
-        _closure_text(corporation, translator),
-        _ours_text(match, translator),
+        closure_text(corporation, translator),
+        ours_text(match, translator),
     )
 
 
@@ -209,9 +175,9 @@ def _fact_value(fact: ChangedFact, corporation: Corporation | None, translator: 
         case ChangedFact.NAME:
             return official_name(corporation, translator)
         case ChangedFact.ADDRESS:
-            return _address_text(corporation, translator) or wording.NO_VALUE
+            return address_text(corporation, translator) or wording.NO_VALUE
         case ChangedFact.CLOSED:
-            return _closure_text(corporation, translator) or wording.NO_VALUE
+            return closure_text(corporation, translator) or wording.NO_VALUE
         case ChangedFact.SUCCESSOR:
             return wording.format_number(corporation.successor or wording.NO_VALUE)
     return ""

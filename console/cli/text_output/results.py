@@ -141,7 +141,7 @@ def _source_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator
     entry = next((record.registry_entry for record in records if record.registry_entry is not None), None)
     if entry is None:
         return ()
-    from console.cli.text_output.registry import source_line
+    from console.wording.registry import source_line
 
     return (source_line(entry.registry_date, translator),)
 

@@ -1,12 +1,15 @@
 """The search box over the window: it finds corporation numbers, company names, record ids, queues and commands."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from console.domain.corporation_number import InvalidCorporationNumber, parse_number
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
+from console.domain.registry.corporations import RegistryMatches
+from console.domain.registry.facts import PUBLISHER
 from console.views.app.appearance_choices import choose_density, choose_theme
 from console.views.app.main_window import Frame
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
@@ -15,6 +18,8 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.queues.rows import QUEUE_NAMES
+from console.views.registry.company_list import FoundCompany, list_found_companies
+from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
@@ -59,6 +64,8 @@ class CommandPalette(QObject):
         self._timer.timeout.connect(self._read_matches)
         self._text = self._searched_text = ""
         self._matches: Sequence[ShownRecord] = ()
+        self._companies: tuple[FoundCompany, ...] = ()
+        self._registry_date: date | None = None
         self._commands: dict[str, Callable[[], object]] = {
             "command.show_approvals": lambda: self._context.navigate(ApprovalsRoute()),
             "command.show_reconcile": lambda: self._context.navigate(ReconcileRoute()),
@@ -82,7 +89,7 @@ class CommandPalette(QObject):
         self._text = text
         self._show_number_check()
         if not text.strip():
-            self._matches = ()
+            self._matches, self._companies = (), ()
             self._show_results()
         else:
             self._timer.start()
@@ -104,15 +111,22 @@ class CommandPalette(QObject):
     def _read_matches(self) -> None:
         text, began_at = self._text, self._context.monotonic()
         self._context.run_read(
-            lambda services: services.lookup.suggest_records(text, 20),
-            lambda matches: self._show_matches(text, matches, self._context.monotonic() - began_at),
+            lambda services: (
+                services.lookup.suggest_records(text, 20),
+                services.registry.find(text, limit=_MAX_ENTRIES),
+            ),
+            lambda found: self._show_matches(text, *found, self._context.monotonic() - began_at),
             self._show_failure,
             owner=self,
         )
 
-    def _show_matches(self, text: str, matches: Sequence[ShownRecord], seconds: float) -> None:
+    def _show_matches(
+        self, text: str, matches: Sequence[ShownRecord], companies: RegistryMatches, seconds: float
+    ) -> None:
         if text == self._text:
             self._matches, self._searched_text = matches, text
+            self._companies = list_found_companies(companies, matches, self._context)
+            self._registry_date = companies.registry_date
             self._show_results()
             self.box.foot.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
 
@@ -148,23 +162,32 @@ class CommandPalette(QObject):
         return [*records, *companies] if is_exact_id else [*companies, *records]
 
     def _corporation_groups(self) -> list[OmniGroup]:
-        """Return one group of results: the companies of the found records. If the typed text is a corporation number
-        and no found record has this number, the group also has an entry that looks the number up.
+        """Return one group of results: the companies of the found records, and those of the registry. If the typed
+        text is a corporation number and no found company has this number, the group also has an entry that looks the
+        number up.
         """
         by_number: dict[str, list[ShownRecord]] = {}
         for record in self._matches:
             if number := case_words.number_of(record):
                 by_number.setdefault(number, []).append(record)
         entries = [
-            _company_entry(self, number, records) for number, records in list(by_number.items())[:_MAX_ENTRIES]
+            _company_entry(self._context, company, by_number.get(company.number, ()))
+            for company in self._companies[:_MAX_ENTRIES]
         ]
         typed_number = _parsed_number(self._text)
-        if typed_number is not None and typed_number not in by_number:
+        if typed_number is not None and all(company.number != typed_number for company in self._companies):
             entry_title = self._context.translate("search.look_up_number")
             entries.insert(
                 0, OmniEntry(LookupRoute(typed_number), "search", entry_title, wording.format_number(typed_number))
             )
-        return [OmniGroup(self._context.translate("search.corporation"), tuple(entries))]
+        return [OmniGroup(self._corporation_heading(), tuple(entries))]
+
+    def _corporation_heading(self) -> str:
+        """Return the heading of the companies. It names the registry and its date if there is one."""
+        translate = self._context.translate
+        if self._registry_date is None:
+            return translate("search.corporation")
+        return translate("search.corporation_of", day=self._registry_date.isoformat(), publisher=PUBLISHER)
 
     def _record_groups(self) -> list[OmniGroup]:
         """Return two groups of found records: first payments, orders and refunds, then credit checks."""
@@ -241,14 +264,17 @@ class CommandPalette(QObject):
         choose_density(self._context, "comfortable" if current_appearance().density == "compact" else "compact")
 
 
-def _company_entry(finder: CommandPalette, number: str, records: Sequence[ShownRecord]) -> OmniEntry:
-    context = finder._context
-    checks = [record for record in records if isinstance(record, CreditCheck)]
-    name = next((record.company_name for record in checks if record.company_name), wording.format_number(number))
+def _company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> OmniEntry:
+    """Return the entry of a company. At the right stands that it was closed, how many of its records were found, or
+    where it is.
+    """
+    checks = sum(isinstance(record, CreditCheck) for record in records)
     payments = sum(isinstance(record, Payment) for record in records)
-    counts = [("search.payments", payments), ("search.checks", len(checks))]
+    counts = [("search.payments", payments), ("search.checks", checks)]
     count = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
-    return OmniEntry(LookupRoute(number), "building", name, wording.format_number(number), right_text=count)
+    number = wording.format_number(company.number)
+    right_text = company.closure or count or company.ours or company.place
+    return OmniEntry(LookupRoute(number), "building", company.name, number, right_text=right_text)
 
 
 def _parsed_number(text: str) -> str | None:

@@ -69,7 +69,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
 
     def fill_header(self, view: CreditCheckView) -> None:
         context, record = self.context, view.record
-        company = record.company_name or context.translate("record.no_name")
+        company = case_words.company_name(record, context) or context.translate("record.no_name")
         client = context.translate("record.client", client=record.client_id)
         badges = case_words.view_badges(view)
         self.head.show_identity(record.corporation_number, company, client, badges)

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import refusal_reason_of_refetch
+from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
@@ -24,6 +23,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord, make_record_ref
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.columns import check_columns, record_columns, return_record
+from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
 from console.views.tables.columns import Column
@@ -36,6 +36,7 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
+from console.wording import registry as registry_words
 
 _MIN_WIDTH_WITH_PANEL = 900  # px at text size 1
 _RECORD_KINDS = ("credit-check", "payment", "order", "refund")
@@ -48,9 +49,11 @@ class CompanyView(QWidget):
     Signals:
     - opened(object): the person opens this record.
     - counted(str): the position of the current row in the visible list, as text; "" if no row is current.
+    - number_requested(str): the person opens the company with this corporation number.
     """
 
     opened = Signal(object)
+    number_requested = Signal(str)
     counted = Signal(str)
 
     def __init__(self, context: WindowContext, acts: RecordActionHandlers) -> None:
@@ -88,6 +91,9 @@ class CompanyView(QWidget):
         self.name = TextLabel("", "title", heading=2)
         self.copyable = CopyableId("", "", translate("field.corporation_number"), copy_word=translate("action.copy"))
         self.copyable.copied.connect(self._acts.show_copied_toast)
+        self.furigana = TextLabel("", "small", "muted")
+        self.registry_facts = CorporationFactsView(self._context)
+        self.registry_facts.number_requested.connect(self.number_requested)
         self.facts = TextLabel("", "body", "muted")
         self.read_at = TextLabel("", "small", "muted")
         buy = KeyButton(translate("action.purchase"), "B", "primary", binds=False)
@@ -97,9 +103,10 @@ class CompanyView(QWidget):
         head = Surface(edge="bottom")
         numbers = make_flow_widget(label, self.copyable, self.facts, self.read_at, gap=12)
         box = make_row(margins=(24, 12, 24, 14))
-        box.addLayout(make_column(self.name, numbers, gap=2), 1)
-        box.addWidget(ReasonLabel(self.buy_button))
-        box.addWidget(self.buy_button)
+        names = make_flow_widget(self.name, self.furigana, gap=12)
+        box.addLayout(make_column(names, numbers, self.registry_facts, gap=2), 1)
+        box.addWidget(ReasonLabel(self.buy_button), 0, Qt.AlignmentFlag.AlignTop)
+        box.addWidget(self.buy_button, 0, Qt.AlignmentFlag.AlignTop)
         head.setLayout(box)
         return head
 
@@ -149,9 +156,7 @@ class CompanyView(QWidget):
         context, is_other_number = self._context, result.corporation_number != self.number
         self.number, self.records = result.corporation_number, result.credit_checks
         self.all_records = (*result.payments, *result.refunds, *result.orders, *result.credit_checks)
-        name = next((record.company_name for record in self.records if record.company_name), None)
-        unnamed = context.translate("record.no_name" if self.records else "lookup.unknown_company")
-        self.name.show_text(name or unnamed, "text" if name else "muted")
+        self._show_names(result)
         self.copyable.show_id(wording.format_number(self.number), self.number)
         clients = sorted({record.client_id for record in self.records}, key=int)
         self.facts.show_text(
@@ -171,8 +176,24 @@ class CompanyView(QWidget):
         self._show_list(self.tabs.currentIndex())
         self._show_current(self.table.current_item)
         tables = [table_or_nothing.table for table_or_nothing in self.money.values()]
-        stops = (self.copyable, self.buy_button, *self.open_items.stops, self.tabs, *tables, self.table)
+        head_stops = (self.copyable, *self.registry_facts.stops, self.buy_button)
+        stops = (*head_stops, *self.open_items.stops, self.tabs, *tables, self.table)
         set_tab_order(*stops, *self.panel.stops)
+
+    def _show_names(self, result: LookupResult) -> None:
+        """Show the official name of the company with its reading, else the name that a record has, and the facts of
+        the registry.
+        """
+        context, facts = self._context, result.corporation
+        corporation = facts.corporation if facts is not None else None
+        our_names = [record.company_name for record in self.records]
+        name = next((name for name in our_names if name), "")
+        if corporation is not None:
+            name = registry_words.official_name(corporation, context.translate)
+        unnamed = context.translate("record.no_name" if self.records else "lookup.unknown_company")
+        self.name.show_text(name or unnamed, "text" if name else "muted")
+        self.furigana.show_text(corporation.furigana if corporation is not None else "")
+        self.registry_facts.show_facts(facts, our_names)
 
     @Slot(int)
     def _show_list(self, place: int) -> None:
@@ -268,8 +289,6 @@ class CompanyView(QWidget):
         """Open the purchase dialog for this corporation, if the purchase button is enabled."""
         if self.number and self.buy_button.isEnabled():
             self._acts.purchase(self.number)
-        else:
-            self._acts.page.refuse_key(self.buy_button.shown_reason or self._context.translate("act.no_company"))
 
     @Slot()
     def refetch_current(self) -> None:
@@ -281,11 +300,8 @@ class CompanyView(QWidget):
         self._refetch(self.panel.record)
 
     def _refetch(self, record: ShownRecord | None) -> None:
-        refusal = refusal_reason_of_refetch(record) if isinstance(record, CreditCheck) else None
-        if isinstance(record, CreditCheck) and refusal is None:
+        if isinstance(record, CreditCheck) and record.state is CheckState.SUCCESS:
             self._acts.refetch(record)
-        else:
-            self._refuse_key(record, f"reason.{refusal}" if refusal else "act.only_checks")
 
     @Slot()
     def probe_current(self) -> None:
@@ -293,8 +309,6 @@ class CompanyView(QWidget):
         record = self.current_record
         if record is not None:
             self._acts.probe(record)
-        else:
-            self._refuse_key(record, "")
 
     @Slot()
     def refund_current(self) -> None:
@@ -302,12 +316,6 @@ class CompanyView(QWidget):
         record = self.current_record
         if isinstance(record, Payment):
             self._acts.refund(record.id)
-        else:
-            self._refuse_key(record, "act.only_payments")
-
-    def _refuse_key(self, record: ShownRecord | None, reason_key: str) -> None:
-        """Say why a typed shortcut does nothing: no record is selected, or the selected one can't have the action."""
-        self._acts.page.refuse_key(self._context.translate(reason_key if record is not None else "act.none_selected"))
 
     @Slot()
     def copy_current(self) -> None:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.error_reasons import NumberReason
 from console.domain.errors import ErrorCode
+from console.domain.registry.corporations import RegistryMatches
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_page import CompanyView
 from console.views.pages.base import Page, PageHead
@@ -14,6 +15,7 @@ from console.views.pages.corporation_number_field import NumberField
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.records.actions import RecordActionHandlers
+from console.views.registry.company_list import CompanyList, list_found_companies
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute
 from console.views.runtime.tasks import Failure
@@ -67,6 +69,7 @@ class LookupPage(Page):
         self.content.currentChanged.connect(self._choose_primary_button)
         self.company.opened.connect(self._open_record)
         self.company.counted.connect(self.hint_bar.count.show_text)
+        self.company.number_requested.connect(self._open_number)
         acts = {
             "B": self.company.open_purchase,
             "F": self.company.refetch_current,
@@ -90,7 +93,10 @@ class LookupPage(Page):
 
     def focus_targets(self) -> Sequence[QWidget | None]:
         is_company_shown = self.content.currentWidget() is self.company
-        return self.company.focus_targets() if is_company_shown else (self.number.edit,)
+        if is_company_shown:
+            return self.company.focus_targets()
+        shown = self.content.currentWidget()
+        return (shown.table if isinstance(shown, CompanyList) else None, self.number.edit)
 
     def take_focus(self) -> None:
         super().take_focus()
@@ -148,6 +154,10 @@ class LookupPage(Page):
             self.content.currentWidget() is not self.company or self.company.number != result.corporation_number
         )
         self.company.show_result(result, is_automatic=is_automatic and not is_first)
+        if result.corporation is not None:
+            known = "known_number" if result.corporation.corporation is not None else "unknown_number"
+            day = result.corporation.registry_date.isoformat()
+            self.number.show_fact(result.corporation_number, self.context.translate(f"corporation.{known}", day=day))
         self.content.setCurrentWidget(self.company)
         if is_first:
             self.take_focus()
@@ -180,30 +190,50 @@ class LookupPage(Page):
             self.show_reading_failure(failure)
 
     def _search_text(self, text: str) -> None:
-        """Search a text that is no corporation number: a name, an order, an amount. If all found records are of one
-        company, show it; otherwise say what was searched and how to go on.
+        """Search a text that is no corporation number: a name, an address, an order. If it means one company, show
+        this one; otherwise list the companies, or say what was searched and how to go on.
         """
         self.context.run_read(
-            lambda services: services.lookup.suggest_records(text, 20),
-            lambda records: self._show_found(text, records),
+            lambda services: (services.lookup.suggest_records(text, 20), services.registry.find(text)),
+            lambda found: self._show_found(text, *found),
             self.show_reading_failure,
             owner=self,
             key=self,
         )
 
-    def _show_found(self, text: str, records: Sequence[ShownRecord]) -> None:
+    def _show_found(self, text: str, records: Sequence[ShownRecord], matches: RegistryMatches) -> None:
         if text != self._number:
             return
-        numbers = {number for record in records if (number := case_words.number_of(record))}
-        if len(numbers) == 1:
-            self.context.replacement_requested.emit(LookupRoute(wording.format_number(numbers.pop())))
+        companies = list_found_companies(matches, records, self.context)
+        if len(companies) == 1:
+            number = wording.format_number(companies[0].number)
+            self.context.replacement_requested.emit(LookupRoute(number))
             return
-        self._number = ""
-        key, count = ("lookup.several", len(records)) if records else ("lookup.nothing", 0)
-        title = self.context.translate(key, text=text.strip()[:40], n=count)
-        hint = self.context.translate(f"{key}_hint", at=self.context.now())
-        self._replace_first(EmptyState(title, hint, shape="search"))
+        typed = text.strip()[:40]
+        if companies:
+            title = self.context.translate("corporation.found_for", text=typed, n=len(companies))
+            company_list = CompanyList(self.context, companies, title, matches.registry_date)
+            company_list.opened.connect(self._open_number)
+            self._replace_first(company_list)
+        else:
+            self._number = ""
+            self._replace_first(self._nothing_found(typed, len(records), matches))
         self.take_focus()
+
+    def _nothing_found(self, typed: str, record_count: int, matches: RegistryMatches) -> EmptyState:
+        """Return the text in place of a result: what was searched, until when, and how to go on. Without a registry
+        it also says that one would find names.
+        """
+        translate = self.context.translate
+        key = "lookup.several" if record_count else "lookup.nothing"
+        hint = translate(f"{key}_hint", at=self.context.now())
+        if matches.registry_date is None:
+            hint = f"{hint} {translate('lookup.no_registry')}"
+        return EmptyState(translate(key, text=typed, n=record_count), hint, shape="search")
+
+    @Slot(str)
+    def _open_number(self, number: str) -> None:
+        self.context.navigate(LookupRoute(wording.format_number(number)))
 
     def _replace_first(self, widget: QWidget) -> None:
         old_widget = self.content.widget(0)

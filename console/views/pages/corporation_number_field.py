@@ -103,7 +103,7 @@ class NumberField(QWidget):
             self.field.show_error(translate("lookup.wrong_digit"))
             self._timer.start()
         elif invalid.reason == "CHARACTER":
-            self.field.show_error(translate("lookup.no_digit"))
+            self.field.show_hint(translate("lookup.text_search"))
         elif invalid.reason == "LENGTH" and digit_count > DIGIT_COUNT:
             self.field.show_error(translate("lookup.too_long", n=digit_count))
             self._timer.start()
@@ -113,6 +113,17 @@ class NumberField(QWidget):
                 self._timer.start()
         else:
             self.field.show_hint(translate("lookup.prompt"))
+
+    def show_fact(self, number: str, words: str) -> None:
+        """Show what the registry knows about a number in place of the remark on its check digit, if the field still
+        has this number.
+        """
+        try:
+            typed_number = parse_number(self.text, allow_dummies=True).value
+        except InvalidCorporationNumber:
+            return
+        if typed_number == number:
+            self.field.show_hint(words)
 
     # -- numbers that differ from the typed one by a single typing error
 

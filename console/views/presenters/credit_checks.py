@@ -123,10 +123,25 @@ def clock_text(at: datetime | None) -> str:
 
 
 def company_name_of(record: CreditCheck, context: WindowContext) -> str:
-    """Return the company's name of a credit check, or its corporation number in groups of digits if the name isn't
-    known.
+    """Return the company's name of a credit check: the provider's, else the registry's, marked as such; or its
+    corporation number in groups of digits if neither is known.
     """
-    return record.company_name or wording.format_number(record.corporation_number)
+    return known_name(record, context) or wording.format_number(record.corporation_number)
+
+
+def known_name(record: CreditCheck, context: WindowContext) -> str:
+    """Return the name that the provider gave a company, else the registry's official name, marked as such; "" if
+    neither is known.
+    """
+    if record.company_name:
+        return record.company_name
+    entry = record.registry_entry
+    return marked_name(entry.corporation.name, context) if entry is not None else ""
+
+
+def marked_name(official_name: str, context: WindowContext) -> str:
+    """Return a name of the registry with the mark that says where it is from; "" for an empty name."""
+    return context.translate("corporation.marked_name", name=official_name) if official_name else ""
 
 
 def result_word(record: CreditCheck, context: WindowContext) -> str:

@@ -253,14 +253,22 @@ def number_of(record: ShownRecord) -> str:
     return "" if isinstance(record, Refund) else record.corporation_number or ""
 
 
+def company_name(record: ShownRecord, context: WindowContext) -> str:
+    """Return the name of the record's company: that of the provider, else the registry's official name, marked as
+    such; "" if neither is known.
+    """
+    if isinstance(record, CreditCheck):
+        return record_words.known_name(record, context)
+    entry = record.registry_entry
+    return record_words.marked_name(entry.corporation.name, context) if entry is not None else ""
+
+
 def name_of(record: ShownRecord, context: WindowContext) -> str:
     """Return the text that names the record's company: its name, else its corporation number, else the title of the
     record.
     """
-    if isinstance(record, CreditCheck):
-        return record_words.company_name_of(record, context)
     number = number_of(record)
-    return wording.format_number(number) if number else title(record, context)
+    return company_name(record, context) or (wording.format_number(number) if number else title(record, context))
 
 
 def cause_text(record: ShownRecord, context: WindowContext) -> str:

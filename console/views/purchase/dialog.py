@@ -13,10 +13,11 @@ from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.purchase import outcome
 from console.views.purchase.form import PurchaseForm
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import OperationRoute, RecordRoute
+from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
 from console.views.widgets.dialog import DialogFrame
+from console.wording import catalogue as wording
 
 
 class PurchaseDialog(DialogFrame):
@@ -41,6 +42,7 @@ class PurchaseDialog(DialogFrame):
         self.form = PurchaseForm(context, plan, client)
         self.form.changed.connect(self._update_act)
         self.form.record_requested.connect(self._open_check)
+        self.form.number_requested.connect(self._open_number)
         number = plan.corporation_number
         self._draft = DialogDraft(context, self, "purchase", number, number, self.form.draft_inputs)
         content = QWidget()
@@ -145,6 +147,11 @@ class PurchaseDialog(DialogFrame):
         elif isinstance(record, Operation):
             self._context.navigate(OperationRoute(record.id))
 
+    @Slot(str)
+    def _open_number(self, number: str) -> None:
+        self.reject()
+        self._context.navigate(LookupRoute(wording.format_number(number)))
+
     @Slot(int)
     def _open_check(self, id: int) -> None:
         self.reject()
@@ -152,6 +159,9 @@ class PurchaseDialog(DialogFrame):
 
 
 def company_name_of(plan: PurchasePlan) -> str:
-    """Return the company's name from the credit checks of the plan; "" if none of them has it."""
+    """Return the official name of the company, else its name from the credit checks of the plan; "" if neither is
+    known.
+    """
     records = [*plan.live, *([plan.last] if plan.last else [])]
-    return next((record.company_name for record in records if record.company_name), "")
+    official_name = plan.corporation.corporation.name if plan.corporation and plan.corporation.corporation else ""
+    return official_name or next((record.company_name for record in records if record.company_name), "")

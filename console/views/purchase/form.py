@@ -1,9 +1,12 @@
 """The form of a purchase: client, deal, purposes, comment, and the existing records of the corporation."""
 
+from functools import partial
+
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QLayout, QWidget
 
 from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.registry.facts import CorporationFacts
 from console.domain.service_results import PurchasePlan
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
@@ -12,6 +15,7 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import CheckBox, Choice, Edit, Field
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.record_parts import FactList
+from console.wording.registry import advice_text, closed_lead, source_line
 
 _DEAL_CODES = (1, 2, 9)
 _PURPOSE_CODES = (4, 1, 2, 3, 9)
@@ -24,10 +28,12 @@ class PurchaseForm(QWidget):
     Signals:
     - changed: the person has chosen another client; `find_disabled_reason` may now return another reason.
     - record_requested(int): the person opens the live credit check with this id instead of buying another one.
+    - number_requested(str): the person opens the successor of a merged company, which has this corporation number.
     """
 
     changed = Signal()
     record_requested = Signal(int)
+    number_requested = Signal(str)
 
     def __init__(self, context: WindowContext, plan: PurchasePlan, client: str | None) -> None:
         super().__init__()
@@ -84,7 +90,23 @@ class PurchaseForm(QWidget):
         existing = Surface(edge="all")
         existing.setLayout(make_column(self._existing_records(), margins=(12, 8, 12, 8)))
         title = TextLabel(translate("dialog.purchase.here"), "small", "muted")
-        return make_column(cost, client_and_deal, purposes, self.comment, make_column(title, existing, gap=4), gap=14)
+        facts = self._plan.corporation
+        advice = [self._closure_advice(facts)] if facts is not None and facts.closing_advice is not None else []
+        records = make_column(title, existing, gap=4)
+        return make_column(cost, *advice, client_and_deal, purposes, self.comment, records, gap=14)
+
+    def _closure_advice(self, facts: CorporationFacts) -> QWidget:
+        """Return the bar that says that the company was closed, with a link to its successor. It refuses nothing."""
+        translate, successor, link = self._context.translate, facts.offered_successor, None
+        if successor is not None:
+            link = LinkButton(translate("corporation.open_successor"))
+            link.clicked.connect(partial(self.number_requested.emit, successor.number))
+        words = advice_text(facts, translate)
+        bar = Bar(closed_lead(facts, translate), words, tone="care", shape="ring_slash", narrow=True, second=link)
+        holder = QWidget()
+        source = TextLabel(source_line(facts.registry_date, translate), "small", "muted", wrap=True)
+        holder.setLayout(make_column(bar, source, gap=4))
+        return holder
 
     def _existing_records(self) -> FactList:
         """Return the facts about this corporation that the plan has read: its existing credit checks, and a purchase

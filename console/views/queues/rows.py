@@ -134,11 +134,13 @@ def _is_match(item: QueueItem, needle: str) -> bool:
     number = case_words.number_of(record)
     if digits.isdecimal() and (number.startswith(digits) or str(record.id) == digits):
         return True
-    return any(needle in _fold_text(text) for text in _searched_texts(record))
+    entry = record.registry_entry
+    official_name = entry.corporation.name if entry is not None else ""
+    return any(needle in _fold_text(text) for text in (official_name, *_searched_texts(record)))
 
 
 def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
-    """Return the texts of a record in which the filter text is searched."""
+    """Return the record's own texts in which the filter text is searched."""
     match record:
         case CreditCheck():
             return (record.company_name or "",)

@@ -117,7 +117,7 @@ class _RecordColumnFactory:
 
 def _corporation_column(table: _RecordColumnFactory) -> Column:
     def name(record: ShownRecord) -> str:
-        return record.company_name or "" if isinstance(record, CreditCheck) else ""
+        return case_words.company_name(record, table.context)
 
     return table.make_column("corporation", 150 if table.has_only_checks else 120, name, stretches=True)
 
@@ -128,8 +128,8 @@ def _company_column(table: _RecordColumnFactory) -> Column:
     """
 
     def name(record: ShownRecord) -> str:
-        has_name = isinstance(record, CreditCheck) or case_words.number_of(record)
-        return case_words.name_of(record, table.context) if has_name else ""
+        number = case_words.number_of(record)
+        return case_words.company_name(record, table.context) or (wording.format_number(number) if number else "")
 
     width = 150 if table.has_only_checks else 140
     return table.make_column("company", width, name, title="column.corporation", stretches=True)

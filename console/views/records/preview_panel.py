@@ -74,8 +74,9 @@ class RecordPreview(Surface):
         keys = case_words.badge_keys(record, now)
         badges = make_flow_widget(*(Badge.from_badge_key(key, context.language) for key in keys), gap=8)
         parts: list[QWidget] = []
-        if isinstance(record, CreditCheck):
-            parts.append(ElidedLabel(record.company_name or context.translate("record.no_name")))
+        name = case_words.company_name(record, context)
+        if name or isinstance(record, CreditCheck):
+            parts.append(ElidedLabel(name or context.translate("record.no_name")))
         line = make_row(*self._number_widgets(record), None)
         head.setLayout(make_column(title, *parts, line, 4, badges, gap=2, margins=(_PADDING_PX, 12, _PADDING_PX, 14)))
         return head

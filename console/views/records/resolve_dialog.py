@@ -7,6 +7,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import CheckState, CreditCheck, Operation
 from console.views.pages.dialog_badges import badge_row
 from console.views.presenters import credit_check_view as record_facts
+from console.views.presenters import credit_checks as words
 from console.views.records.evidence_dialog import EvidenceDialog
 from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE, TEXT_EVIDENCE, EvidenceForm
 from console.views.runtime.context import ALARMBOX, WindowContext
@@ -184,7 +185,7 @@ def _dialog_title(context: WindowContext, record: CreditCheck | Operation) -> st
 def _dialog_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:
     number, client = record.corporation_number, record.client_id
     if isinstance(record, CreditCheck):
-        company = record.company_name
+        company = words.known_name(record, context) or None
         return context.translate(
             "dialog.resolve.subtitle", company=company, number=number, client=client, version=record.version
         )

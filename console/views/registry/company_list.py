@@ -1,0 +1,133 @@
+"""The companies that a search by name, address or postcode has found, as a table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.registry.corporations import RegistryMatches
+from console.views.pages.static_table import StaticTable
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column, StateCell
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.wording import catalogue as wording
+from console.wording import registry as registry_words
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCompany:
+    """One company that a search has found. `place` is its prefecture and city. `closure` and `ours` are words,
+    `closed_on` is a day; "" for an open company or one without records of ours.
+    """
+
+    number: str
+    name: str
+    furigana: str
+    address: str
+    place: str
+    closure: str
+    closed_on: str
+    ours: str
+
+
+def list_found_companies(
+    matches: RegistryMatches, records: Iterable[ShownRecord], context: WindowContext
+) -> tuple[FoundCompany, ...]:
+    """Return the found companies: those of records that the registry search has not found first, then the matches of
+    the registry in their sequence.
+    """
+    translate = context.translate
+    found = [
+        FoundCompany(
+            match.corporation.number,
+            registry_words.official_name(match.corporation, translate),
+            match.corporation.furigana,
+            match.corporation.address,
+            f"{match.corporation.prefecture}{match.corporation.city}",
+            registry_words.closure_text(match.corporation, translate),
+            match.corporation.closure.day.isoformat() if match.corporation.closure is not None else "",
+            registry_words.ours_text(match, translate),
+        )
+        for match in matches.items
+    ]
+    known = {company.number for company in found}
+    ours: dict[str, FoundCompany] = {}
+    for record in records:
+        number = case_words.number_of(record)
+        if number and number not in known and number not in ours:
+            name = case_words.name_of(record, context)
+            word = translate("corporation.ours_open" if case_words.is_open(record) else "corporation.ours")
+            ours[number] = FoundCompany(number, name, "", "", "", "", "", word)
+    return (*ours.values(), *found)
+
+
+class CompanyList(QWidget):
+    """The table of the found companies, with what was searched above it and the registry's date and source below.
+
+    Signals:
+    - opened(str): the person opens the company with this corporation number.
+    """
+
+    opened = Signal(str)
+
+    def __init__(
+        self, context: WindowContext, companies: Sequence[FoundCompany], title: str, registry_date: date | None
+    ) -> None:
+        super().__init__()
+        translate, margin = context.translate, tokens().px("spacing", "page_margin")
+        self.table = StaticTable(context, _columns(context), _number_of, title, hideable_columns=("furigana",))
+        self.table.opened.connect(self._open)
+        head = Surface(edge="bottom")
+        head.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
+        parts: list[QWidget] = [head, self.table]
+        if registry_date is not None:
+            source = TextLabel(registry_words.source_line(registry_date, translate), "small", "muted", wrap=True)
+            foot = Surface(edge="top")
+            foot.setLayout(make_row(source, margins=(margin, 6, margin, 6)))
+            parts.append(foot)
+        layout = make_column(*parts, gap=0)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        self.table.rows.page_applied.connect(self._go_to_first)
+        self.table.show_rows(companies)
+
+    @Slot()
+    def _go_to_first(self) -> None:
+        if self.table.current_item is None:
+            self.table.go_to_first()
+
+    @Slot(object)
+    def _open(self, company: FoundCompany) -> None:
+        self.opened.emit(company.number)
+
+
+def _number_of(company: FoundCompany) -> str:
+    return company.number
+
+
+def _columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+
+    def state(company: FoundCompany) -> StateCell:
+        if company.closed_on:
+            return StateCell(translate("corporation.closed_short", day=company.closed_on), "ring_slash", "care")
+        return StateCell(translate("corporation.open"), "check", "muted")
+
+    def number(company: FoundCompany) -> str:
+        return wording.format_number(company.number)
+
+    return [
+        Column("name", translate("corporation.label.name"), 220, lambda company: company.name, is_stretched=True),
+        Column("number", translate("field.corporation_number"), 150, number, "data"),
+        Column("address", translate("corporation.label.address"), 260, lambda company: company.address),
+        Column("state", translate("column.state"), 150, state, "state"),
+        Column("ours", translate("corporation.label.ours"), 120, lambda company: company.ours),
+        Column(
+            "furigana", translate("corporation.label.furigana"), 160, lambda company: company.furigana, is_muted=True
+        ),
+    ]

@@ -1,0 +1,115 @@
+"""What the registry says about the company of a page: reading, kind, address, closure, successors, predecessors."""
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from console.domain.registry.corporations import RegistryMatch
+from console.domain.registry.facts import CorporationFacts, find_other_names
+from console.views.runtime.context import WindowContext
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.buttons import LinkButton
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.notification_bars import Bar
+from console.wording import catalogue as wording
+from console.wording import registry as registry_words
+
+_MAX_PREDECESSORS = 3
+
+
+class CorporationFactsView(QWidget):
+    """Shows what the registry says about one corporation number. It is empty and takes no room without a registry.
+
+    Signals:
+    - number_requested(str): the person opens the company with this corporation number.
+    """
+
+    number_requested = Signal(str)
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        self._context = context
+        self._shown: tuple[object, ...] = ()
+        self._content: QWidget | None = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self.hide()
+
+    @property
+    def stops(self) -> list[QWidget]:
+        """The widgets that can have the focus, in tab order."""
+        return list(self._content.findChildren(LinkButton)) if self._content is not None else []
+
+    def show_facts(self, facts: CorporationFacts | None, our_names: Iterable[str | None]) -> None:
+        """Show the facts of the registry; None without a registry. `our_names` are the names that our records of the
+        company have; those that differ from the official name are listed.
+        """
+        names = tuple(our_names)
+        if (facts, names) == self._shown:
+            return
+        self._shown = (facts, names)
+        if self._content is not None:
+            self._content.hide()
+            self._layout.removeWidget(self._content)
+            self._content.deleteLater()
+            self._content = None
+        if facts is not None:
+            self._content = QWidget()
+            self._content.setLayout(make_column(*self._parts(facts, names), gap=4))
+            self._layout.addWidget(self._content)
+        self.setVisible(facts is not None)
+
+    def _parts(self, facts: CorporationFacts, names: tuple[str | None, ...]) -> list[QWidget]:
+        translate, corporation = self._context.translate, facts.corporation
+        source = TextLabel(registry_words.source_line(facts.registry_date, translate), "small", "muted", wrap=True)
+        if corporation is None:
+            unknown = translate("corporation.unknown_number", day=facts.registry_date.isoformat())
+            return [Bar(unknown, shape="question", tone="care", is_announced=False), source]
+        kind = translate(f"corporation.kind.{corporation.kind.value}")
+        address = registry_words.address_text(corporation, translate)
+        kind_and_address = translate("corporation.kind_and_address", kind=kind, address=address)
+        parts: list[QWidget] = [TextLabel(kind_and_address, wrap=True)]
+        other_names = find_other_names(names, corporation)
+        if other_names:
+            listed = translate("list.separator").join(other_names)
+            parts.append(TextLabel(translate("corporation.other_names", names=listed), tone="care", wrap=True))
+        if corporation.closure is not None:
+            parts.append(self._closure_bar(facts))
+        if facts.predecessors:
+            parts.append(self._predecessors(facts.predecessors))
+        return [*parts, source]
+
+    def _closure_bar(self, facts: CorporationFacts) -> Bar:
+        """Return the bar that says when and why the corporation was closed, with a link to the last successor."""
+        translate = self._context.translate
+        lead = registry_words.closed_lead(facts, translate)
+        chain = translate("corporation.chain_arrow").join(
+            registry_words.official_name(match.corporation, translate) for match in facts.successors
+        )
+        words = translate("corporation.merged_into", chain=chain) if chain else ""
+        link = self._link(facts.successors[-1], "corporation.open_successor") if facts.successors else None
+        return Bar(lead, words, tone="care", shape="ring_slash", second=link, is_announced=False)
+
+    def _predecessors(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
+        translate = self._context.translate
+        links = [self._link(match, "corporation.predecessor_link") for match in matches[:_MAX_PREDECESSORS]]
+        parts: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
+        if len(matches) > len(links):
+            parts.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))
+        return make_flow_widget(*parts, gap=12)
+
+    def _link(self, match: RegistryMatch, key: str) -> LinkButton:
+        translate, corporation = self._context.translate, match.corporation
+        name = registry_words.official_name(corporation, translate)
+        ours = registry_words.ours_text(match, translate)
+        text = translate(key, name=name) + (translate("corporation.in_brackets", words=ours) if ours else "")
+        link = LinkButton(text, chevron=True)
+        link.setAccessibleDescription(wording.format_number(corporation.number))
+        link.setProperty("number", corporation.number)
+        link.clicked.connect(self._request_number)
+        return link
+
+    @Slot()
+    def _request_number(self) -> None:
+        self.number_requested.emit(str(self.sender().property("number")))

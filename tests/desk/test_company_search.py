@@ -1,0 +1,168 @@
+"""From a name that somebody heard to the company and its records, with what the registry says about it."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.domain.records import CreditCheck
+from console.sandbox.registry.changes import close, merge, rename
+from console.sandbox.registry.files import write_whole
+from console.sandbox.registry.rows import RegistryRow, company_row
+from console.sandbox.server import Sandbox
+from console.store.registry.import_files import import_registry_files
+from console.views.lookup.page import LookupPage
+from console.views.purchase.dialog import PurchaseDialog
+from console.views.queues.page import QueuesPage
+from console.views.registry.company_list import CompanyList
+from console.views.registry.facts_view import CorporationFactsView
+from console.views.runtime.routes import LookupRoute, QueuesRoute, RecordRoute
+from console.views.widgets.base import TextLabel
+from console.views.widgets.buttons import LinkButton
+from console.views.widgets.inputs import Choice
+from console.views.widgets.notification_bars import Bar
+from console.views.widgets.placeholders import EmptyState
+from tests.desk.conftest import Sit, buy, buy_unknown
+from tests.desk.hands import Person
+from tests.desk.seats import Seats
+from tests.support.invented import numbers
+
+REGISTRY_DATE = date(2026, 11, 20)
+OPEN, CLOSED, MERGED, SUCCESSOR, ABSENT = numbers(5, 71)
+ROWS = [
+    company_row(OPEN, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
+    close(company_row(CLOSED, "みなも堂商事有限会社"), date(2026, 10, 31)),
+    merge(company_row(MERGED, "株式会社霧沢建材"), SUCCESSOR, date(2026, 9, 1)),
+    company_row(SUCCESSOR, "株式会社オリゾン測器"),
+]
+
+
+def have_registry(seats: Seats, folder: Path, rows: Sequence[RegistryRow] = ROWS) -> None:
+    file = write_whole(folder, REGISTRY_DATE, 300, 5, planted=rows)
+    import_registry_files(seats.console.settings.home / "registry", [file], on_progress=lambda _: None)
+
+
+def texts(root: CorporationFactsView) -> str:
+    """The texts of the facts that are in sight, in one line."""
+    return " ".join(label.plain for label in root.findChildren(TextLabel) if label.isVisible())
+
+
+def search(person: Person, text: str) -> LookupPage:
+    person.frame.show_route(LookupRoute(text))
+    person.rest()
+    return person.page(LookupPage)
+
+
+def test_a_half_heard_name_in_five_keys(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    """Ctrl+K, the text, Enter on the company, Enter on its credit check: 3 keys beside the text."""
+    have_registry(seats, tmp_path)
+    check = buy(seats.console, OPEN)
+    person = sit()
+    person.press("Ctrl+K")
+    assert person.opening.controller is not None
+    box = person.opening.controller.command_palette.box
+    box.input.insert("みなもどう")  # as an input method does: these letters have no keys
+    entries = box.list
+    person.until(
+        lambda: any(
+            "みなも堂" in str(entries.model().index(row, 0).data()) for row in range(entries.model().rowCount())
+        )
+    )
+    person.press("Enter")
+    person.rest()
+    page = person.page(LookupPage)
+    assert page.company.number == OPEN  # with records of ours it stands before the closed one
+    assert page.company.name.plain == "株式会社みなも堂印刷"
+    assert page.company.furigana.plain == "ミナモドウインサツ"
+    person.press("Enter")
+    person.rest()
+    route = person.frame.current_route
+    assert isinstance(route, RecordRoute)
+    assert route.id == check.id
+
+
+def test_a_list_of_companies(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    have_registry(seats, tmp_path)
+    person = sit()
+    page = search(person, "みなも堂")
+    found = page.content.currentWidget()
+    assert isinstance(found, CompanyList)
+    assert [company.number for company in found.table.all_rows] == [OPEN, CLOSED]
+    assert found.table.all_rows[1].closure
+    person.press("Down")
+    person.press("Enter")
+    person.rest()
+    assert page.company.number == CLOSED
+    assert search(person, "霧沢建材").company.number == MERGED  # a single one opens at once
+    assert isinstance(search(person, "該当しない名前").content.currentWidget(), EmptyState)
+
+
+def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, sandbox: Sandbox) -> None:
+    """The page says when and why it was closed, and leads to the successor and back; a purchase tells it before."""
+    have_registry(seats, tmp_path)
+    buy(seats.console, SUCCESSOR)
+    person = sit()
+    page = search(person, CLOSED)
+    facts = page.company.registry_facts
+    person.until(lambda: "2026-10-31" in texts(facts))
+    person.until(lambda: REGISTRY_DATE.isoformat() in texts(facts))
+    search(person, MERGED)
+    (link,) = (stop for stop in facts.stops if isinstance(stop, LinkButton))
+    link.click()
+    person.rest()
+    assert page.company.number == SUCCESSOR
+    (back,) = (stop for stop in facts.stops if isinstance(stop, LinkButton))
+    back.click()
+    person.rest()
+    assert page.company.number == MERGED
+    person.press("B")
+    dialog = person.dialog(PurchaseDialog)
+    assert any("株式会社オリゾン測器" in bar.accessibleName() for bar in dialog.form.findChildren(Bar))
+    client = dialog.form.client
+    assert isinstance(client, Choice)
+    client.setCurrentIndex(0)
+    person.until(dialog.act_button.isEnabled)  # told, not refused
+    (successor,) = (link for link in dialog.form.findChildren(LinkButton) if link.isVisible())
+    successor.click()
+    person.no_dialog()
+    person.rest()
+    assert page.company.number == SUCCESSOR
+    search(person, ABSENT)
+    person.until(
+        lambda: REGISTRY_DATE.isoformat() in texts(facts)
+    )  # the registry doesn't have this number, and says so
+    assert page.company.name.plain
+
+
+def test_our_name_differs(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    check = buy(seats.console, OPEN)
+    row = rename(company_row(OPEN, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
+    have_registry(seats, tmp_path, [row])
+    person = sit()
+    page = search(person, OPEN)
+    assert page.company.name.plain == "株式会社新しい名"
+    assert check.company_name
+    person.until(lambda: (check.company_name or "") in texts(page.company.registry_facts))
+
+
+def test_names_on_rows(seats: Seats, sit: Sit, tmp_path: Path, sandbox: Sandbox) -> None:
+    """A record whose provider gave no name has the official one, marked as such."""
+    check: CreditCheck = buy_unknown(seats.console, sandbox, OPEN)
+    have_registry(seats, tmp_path)
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    person.rest()
+    table = person.page(QueuesPage).table
+    column = next(column for column in table.rows.columns if column.key in ("corporation", "company"))
+    rows = [row for place in range(table.rows.rowCount()) if (row := table.rows.row_at(place)) is not None]
+    (name,) = (column.text(row) for row in rows if row.item.record.id == check.id)
+    assert "株式会社みなも堂印刷" in name
+    assert name != "株式会社みなも堂印刷"
+
+
+@pytest.mark.parametrize("text", ["みなも堂", "東京都"])
+def test_without_a_registry(sit: Sit, text: str) -> None:
+    page = search(sit(), text)
+    assert isinstance(page.content.currentWidget(), EmptyState)
+    assert page.company.registry_facts.isHidden()
