@@ -53,15 +53,15 @@ def _matches_lines(matches: "RegistryMatches", translator: Translator) -> Lines:
 
 
 def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches":
-    """Return the records of a corporation number. A text that is a name is searched in the registry: of one match
+    """Return the records of a corporation number. A text that is no number is searched in the registry: of one match
     return the records, otherwise the matches.
 
-    Raises ConsoleError `invalid_corporation_number` for a wrong number, and for a name without a registry.
+    Raises ConsoleError `invalid_corporation_number` for a wrong number, and for any other text without a registry.
     """
     try:
         return console.lookup.find_records(args.number)
     except ConsoleError as invalid:
-        if invalid.code != ErrorCode.INVALID_CORPORATION_NUMBER or not _is_name(args.number):
+        if invalid.code != ErrorCode.INVALID_CORPORATION_NUMBER or not _may_be_searched(args.number, invalid):
             raise
         matches = console.registry.find(args.number)
         if matches.registry_date is None:
@@ -72,9 +72,16 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
     return matches
 
 
-def _is_name(text: str) -> bool:
-    """True if the text has a letter that no corporation number has. A leading T belongs to an invoice number."""
-    return any(character.isalpha() for character in text.strip().lstrip("TtＴｔ"))
+def _may_be_searched(text: str, invalid: ConsoleError) -> bool:
+    """True if the registry may be searched for a text that is no corporation number: if it is a postcode, or has more
+    than digits. A wrong or incomplete number is refused, as without a registry.
+    """
+    from console.domain.error_reasons import NumberReason
+    from console.domain.registry_queries import QueryKind, parse_query
+
+    kind = parse_query(text).kind
+    is_number = invalid.detail.get("reason") != NumberReason.CHARACTER
+    return kind is QueryKind.POST_CODE or (kind is not QueryKind.EMPTY and not is_number)
 
 
 def _lookup_json(found: "LookupResult | RegistryMatches", translate: Translate) -> JsonObject:

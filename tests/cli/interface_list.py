@@ -187,6 +187,8 @@ def _registry_day(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
     yield say("registry", "import", str(folder / "diff_20261102.zip"))
     yield say("registry", "import", str(folder / "case.zip"))
     yield say("registry", "status")
+    yield say("registry", "find", "架空商事")
+    yield say("find", "旧社名")
     yield say("registry", "changes", "--since", "2026-11-01")
     yield say("lookup", NUMBER)
     yield say("lookup", MERGED)

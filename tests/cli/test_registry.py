@@ -219,3 +219,61 @@ def test_progress_is_told_on_stderr(desk: Desk, monkeypatch: pytest.MonkeyPatch)
     imported = terminal.json("registry", "import", str(desk.whole))
     assert imported.data["rows"] == 26
     assert f"{desk.whole.name}: row 26 of 26" in imported.err
+
+
+def test_corporations_are_found_by_name_reading_and_postcode(desk: Desk) -> None:
+    """As `find` and `registry find`, in one text or several words, with a prefecture; those of ours come first."""
+    terminal = desk.terminal
+    (item,) = terminal.json("registry", "find", "架空商事").data["items"]
+    promised = {"corporation_number": OPEN, "name": OPEN_NAME, "furigana": "カクウショウジ", "kind": "301"}
+    assert {name: item[name] for name in promised} == promised
+    assert {"address", "closed", "successor", "ours"} <= item.keys()
+    for words in (
+        ["カクウショウジ"],
+        ["かくうしょうじ", "千代田区"],
+        ["㈱架空商事"],
+        ["架空商事", "--prefecture", "東京都"],
+    ):
+        assert [one["corporation_number"] for one in terminal.json("find", *words).data["items"]] == [OPEN], words
+    assert terminal.json("find", "架空商事", "--prefecture", "大阪府").data["items"] == []
+    answer = terminal.json("registry", "find", "100-0013").data
+    assert answer["registry_date"] == "2026-10-30"
+    assert {one["corporation_number"] for one in answer["items"]} >= {OPEN, MERGED, SUCCESSOR}
+    assert len(terminal.json("registry", "find", "100-0013", "--limit", "2").data["items"]) == 2
+    terminal.json("purchase", MIDDLE, "--client", "1")
+    first = terminal.json("find", "100-0013").data["items"][0]
+    assert first["ours"] is True
+    text = terminal("find", "100-0013").out.decode()
+    assert PUBLISHER in text
+    assert "records here" in text
+    assert "\u202e" not in text
+
+
+def test_a_name_is_looked_up(desk: Desk) -> None:
+    """The records of the only match, the list of several, an empty list of none; a wrong number stays one."""
+    terminal = desk.terminal
+    found = terminal.json("lookup", "承継合同会社").data
+    assert (found["corporation_number"], found["corporation"]["name"]) == (SUCCESSOR, "承継合同会社")
+    several = terminal.json("lookup", "100-0013").data
+    assert several["corporation_number"] is None
+    assert (several["credit_checks"], several["registry_date"]) == ([], "2026-10-30")
+    assert len(several["items"]) > 2
+    assert terminal.json("lookup", "どこにもない名称").data["items"] == []
+    assert terminal("lookup", "どこにもない名称").status == 0
+    for wrong in (OPEN[:-1], OPEN[:-1] + "0", "", "12345678901234", "!?"):
+        assert terminal.json("lookup", wrong).refused == (2, "invalid_corporation_number"), wrong
+    for hostile in ("%", "_", '"', "NEAR(a b)", "名" * 10_000, "\u202e", "🦊", "a' OR 1=1 --", "\x00"):
+        assert terminal.json("find", hostile).status == 0, hostile
+
+
+def test_finding_needs_the_right_to_look_up(desk: Desk) -> None:
+    """An administrator may not, as for every lookup; nor may a name that isn't listed."""
+    terminal = PayingTerminal(desk.folder / "people", desk.sandbox)
+    people = {"operators": [{"name": "adm-f", "roles": ["admin"]}, {"name": "op-a", "roles": ["operator"]}]}
+    accounts = desk.folder / "people.json"
+    accounts.write_text(json.dumps(people), encoding="utf-8")
+    assert terminal.json("db", "accounts", "apply", str(accounts)).status == 0
+    terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # it needs no right on an embedded desk
+    for words in (("find", "架空"), ("registry", "status"), ("registry", "changes", "--since", "2026-01-01")):
+        assert terminal.json(*words, OPERATOR="adm-f").refused == (3, "not_allowed"), words
+        assert terminal.json(*words, OPERATOR="op-a").status == 0, words

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
 
 from console.domain import interrupts
 from console.domain.audit_actions import AuditAction
@@ -57,12 +56,10 @@ class RegistryService:
             reader = self._context.open_registry()
             if reader is None:
                 return RegistryMatches((), None)
-            found = cast(Any, reader).search(text, prefecture=prefecture, limit=max(limit, _CANDIDATES))
+            found = reader.search(text, prefecture=prefecture, limit=max(limit, _CANDIDATES))
             ours = our_records.find_ours(conn, [corporation.number for corporation in found])
-        if ours:
-            found = cast(Any, reader).search(text, prefecture=prefecture, limit=limit, ours=ours)
-        matches = sorted(make_matches(found[:limit], ours), key=_place_by_records)
-        return RegistryMatches(tuple(matches), reader.registry_date)
+        matches = sorted(make_matches(found, ours), key=_place_by_records)
+        return RegistryMatches(tuple(matches[:limit]), reader.registry_date)
 
     def corporation(self, number: str) -> Corporation | None:
         """Return the corporation with this number; None without a registry, and for a number that nobody has. A
