@@ -15,6 +15,7 @@ from console.store.registry.schema import (
     StoredRow,
     pack_state,
     read_corporation,
+    read_fact,
     read_places,
     store_rows,
     write_summary,
@@ -40,20 +41,20 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     """Apply a difference in the transaction of the caller. Raises bad_registry_file, interrupted."""
     inserted = Places(connection)
     places = read_places(connection)
-    done = 0
+    done, count = 0, read_fact(connection, "rows")
     for block in read_rows(source):
         rows = list(_read_rows(block.columns, inserted))
         if len(places) < len(inserted):
             places = read_places(connection)
         unindex_rows(connection, _find_ids(connection, rows))
         for row, is_deleted in rows:
-            _apply_row(connection, source, row, is_deleted, places)
+            count += _apply_row(connection, source, row, is_deleted, places)
         index_rows(connection, _find_ids(connection, rows))
         more, done = block.last_line - done, block.last_line
         run.tell("rows", source, done, more)
         run.raise_if_stopped()
     connection.execute("DELETE FROM changes WHERE day < ?", ((source.day - EPOCH).days - DAYS_OF_CHANGES,))
-    write_summary(connection, (source,), source.day)
+    write_summary(connection, (source,), source.day, count)
 
 
 def _read_rows(columns: Columns, places: Places) -> Iterator[tuple[StoredRow, bool]]:
@@ -75,12 +76,13 @@ def _apply_row(
     row: StoredRow,
     is_deleted: bool,
     places: dict[int, PlaceKey],
-) -> None:
+) -> int:
+    """Apply a row in force, and return by how many the number of corporations has changed: 1, 0 or -1."""
     found = connection.execute(_FIND, row[:1]).fetchone()
     before: StoredRow | None = found and found[1:]
     after = None if is_deleted else row
     if found is None and after is None:
-        return
+        return 0
     if after is None:
         connection.execute(_DELETE, found[:1])
     elif found is None:
@@ -91,3 +93,4 @@ def _apply_row(
     if find_changed_facts(was, now):
         states = (None if state is None else pack_state(state, places) for state in (before, after))
         connection.execute(_TELL_CHANGE, ((source.day - EPOCH).days, row[0], *states))
+    return (after is not None) - (before is not None)

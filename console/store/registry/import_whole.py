@@ -175,8 +175,9 @@ def _finish(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> No
     except sqlite3.IntegrityError:
         connection.execute(_DELETE_OLDER)
         create_indexes(connection)
-    write_summary(connection, sources, sources[0].day)
-    if not read_fact(connection, "rows"):
+    rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
+    write_summary(connection, sources, sources[0].day, rows)
+    if not rows:
         raise bad_file_error(sources[0].name, RegistryFileProblem.EMPTY)
 
 

@@ -242,9 +242,9 @@ def write_facts(connection: sqlite3.Connection, facts: Mapping[str, str | int]) 
     connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
 
-def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date) -> None:
-    """Write which files were applied now, and the facts of the whole registry: its day, its number of corporations,
-    and the circles of successors.
+def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, rows: int) -> None:
+    """Write which files were applied now, and the facts of the whole registry: its day, its number of corporations
+    (`rows`; to count them takes as long as a difference may take), and the circles of successors.
     """
     connection.executemany(
         "INSERT INTO files (name, sha256, day, is_difference, prefecture, row_count) VALUES (?, ?, ?, ?, ?, ?)",
@@ -260,7 +260,6 @@ def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile],
             for source in sources
         ),
     )
-    rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
     write_facts(
         connection,
         {"registry_date": day.isoformat(), "rows": rows, "cycles": json.dumps(_find_cycles(connection))},

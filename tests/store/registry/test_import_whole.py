@@ -59,3 +59,21 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
     assert reader.successor_chain(number(1)) == (plain,)
     assert reader.registry_date == date(2025, 10, 31)
     reader.close()
+
+
+def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> None:
+    """Wherever it stands in the file; of two of one day the later one. The search finds it once."""
+    rows = [
+        row(0, name="株式会社先", update_date="2025-10-02"),
+        row(0, name="株式会社後", update_date="2025-10-01"),
+        row(1, name="株式会社甲"),
+        row(1, name="株式会社乙"),
+    ]
+    registry = tmp_path / "registry"
+    assert import_registry_files(registry, [write_file(tmp_path, WHOLE, rows)]).rows == 2
+    reader = open_registry(registry)
+    assert reader is not None
+    assert [found.name for found in reader.find_many([number(0), number(1)]).values()] == ["株式会社先", "株式会社乙"]
+    assert [found.name for found in reader.search("株式会社甲")] == []
+    assert [found.number for found in reader.search("株式会社先")] == [number(0)]
+    reader.close()
