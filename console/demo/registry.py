@@ -25,7 +25,7 @@ ROWS = 200_000
 CHANGED_ROWS = 300
 _CLOSED_EVERY, _MERGED_EVERY, _RENAMED_EVERY = 97, 131, 61
 """Of so many companies of records one was closed, merged into the next one, or renamed before the registry's day."""
-_CHANGES_OF_EACH_KIND = 4
+_CHANGES_OF_EACH_KIND = 2
 ImportFile = Callable[[Path, Callable[[], bool]], object]
 """A function that imports a file of the publisher; its second argument returns True if it must stop."""
 _log = logging.getLogger(__name__)
@@ -165,6 +165,6 @@ def _make_changes(day: date, watched: "Sequence[RegistryRow]") -> "tuple[Registr
     return (
         *(rename(row, f"新{row.name}", day, f"シン{row.furigana}") for row in renamed),
         *(move(row, "本町１丁目１－１", day) for row in moved),
-        *(close(row, day, cause) for row, cause in zip(closed, ("01", "01", "21", "31"), strict=False)),
+        *(close(row, day, cause) for row, cause in zip(closed, ("01", "21"), strict=False)),
         *(merge(row, watched[0].corporate_number, day) for row in merged),
     )

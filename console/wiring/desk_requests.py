@@ -130,6 +130,7 @@ def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mappi
         "resolve": resolve,
         "take": _runner_of_method(recovery.take),
         "give up": _runner_of_method(recovery.give_up),
+        "hand over": _runner_of_method(recovery.hand_over),
         "note": _runner_of_method(recovery.add_note),
         "run due": run_due,
     }
@@ -211,6 +212,7 @@ FORMS: Mapping[str, CommandForm] = {
     "resolve": CommandForm((str, str, str, str | Path, str | None, int | None), _decision_facts),
     "take": CommandForm((str, int), _record_facts),
     "give up": CommandForm((str, int), _record_facts),
+    "hand over": CommandForm((str, int, str), _record_facts),
     "note": CommandForm((str, int, str), _record_facts),
     "payment start": CommandForm((int, str), _record_facts_of_kind(orders.KIND)),
     "payment import": CommandForm((PaymentImport,), _no_facts),

@@ -17,6 +17,7 @@ from console.domain.tasks.records import Note, Take
 from console.domain.timeline import TimelinePage
 from console.domain.views.any_record import AnyView, QueuePage, ResolveResult, UnfinishedWork
 from console.services.annotations.assignments import AssignmentService
+from console.services.annotations.hand_over import hand_over
 from console.services.annotations.notes import NoteService
 from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.resolve import PurchaseDecisions
@@ -157,6 +158,20 @@ class RecoveryService:
         number, assignments = _record_id(kind, id), self._common.assignments
         return self._request_ids.act_once(
             "give up", request_id, (kind, number), lambda: assignments.give_up(kind, number)
+        )
+
+    def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
+        """End the person's own take and leave a note for whoever goes on. Return False, and write nothing, if the
+        person has no take of the record. Raises usage, not_allowed.
+        """
+        act, common = (_record_id(kind, id), note_text), self._common
+        from_records = record_answers.hand_over_answer_finder(self._context, kind, *act)
+        return self._request_ids.act_once(
+            "hand over",
+            request_id,
+            (kind, *act),
+            lambda: hand_over(self._context, common.assignments, common.notes, kind, *act),
+            from_records,
         )
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:

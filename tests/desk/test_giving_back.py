@@ -8,10 +8,12 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from console.app import Console
 from console.domain.payments.records import Payment
+from console.domain.service_results import OperationView
 from console.sandbox.server import Sandbox
 from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
 from console.views.lookup.page import LookupPage
 from console.views.queues.page import QueuesPage
+from console.views.records.note_dialog import HandOverDialog
 from console.views.runtime.routes import LookupRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.notification_bars import ToastFrame
@@ -85,6 +87,54 @@ def test_a_queue_gives_back_its_current_record(seats: Seats, sit: Sit, console: 
     person.press("T")
     person.until(lambda: takes(console) == ["op-a"])
     person.press("Shift+T")
+    person.until(lambda: takes(console) == [])
+
+
+def test_a_record_is_handed_over_with_a_note(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
+    """H ends the take and leaves the words; without a take it says so, and writes nothing."""
+    person = sit()
+    page = at_payment(person, payment)
+    person.press("H")
+    assert "act" in page.bar_names()
+    person.press("T")
+    person.until(lambda: page.view is not None and page.view.taken is not None)
+    person.press("H")
+    dialog = person.dialog(HandOverDialog)
+    person.type_in("waits for their call")
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.no_dialog()
+    person.until(lambda: takes(console) == [])
+    view = console.recovery.read_record("payment", payment.id)
+    assert not isinstance(view, OperationView)
+    assert [(note.person, note.words) for note in view.notes] == [("op-a", "waits for their call")]
+    whats = [entry.what for entry in view.timeline]
+    assert [what for what in whats if what.startswith("record.")] == ["record.take", "record.given_up", "record.note"]
+    with seats.acting("op-a") as desk:
+        assert not desk.recovery.hand_over("payment", payment.id, "again")
+    assert len(console.recovery.read_record("payment", payment.id).notes) == 1  # type: ignore[union-attr]  # a payment
+
+
+def test_a_selection_is_given_back(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The bar of the selection has the button beside Take; it ends the own takes among the selected records."""
+    for number in ("1180301018771", "4000012090001"):
+        buy_unknown(seats.acting_desk, sandbox, number)
+    person = sit()
+    person.opening.context.navigate(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.current_row is not None)
+    person.press("Ctrl+A")
+    button = page.selection.bar.give_back
+    button.click()
+    person.until(lambda: "act" in page.bar_names())
+    person.press("Ctrl+D")
+    person.press("T")
+    person.until(lambda: takes(console) == ["op-a"])
+    page.row_model.read_again()
+    person.rest()
+    person.press("Ctrl+A")
+    person.until(button.isEnabled)
+    button.click()
     person.until(lambda: takes(console) == [])
 
 

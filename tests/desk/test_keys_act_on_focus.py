@@ -4,6 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QShortcut
+from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QWidget
+from pytestqt.exceptions import TimeoutError
 from pytestqt.qtbot import QtBot
 
 from console.domain.clock import SystemClock
@@ -17,6 +21,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.set_asides_page import SetAsidesPage
+from console.views.pages.base import Page
 from console.views.presenters.records import make_record_ref
 from console.views.queues.page import QueuesPage
 from console.views.records.actions import RecordActionHandlers
@@ -24,15 +29,22 @@ from console.views.records.collaboration_actions import CollaborationActions
 from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
+    AuditRoute,
     LookupRoute,
+    OrderRoute,
     PaymentRoute,
     QueuesRoute,
+    ReconcileRoute,
+    ReconcileRunsRoute,
     RecordRoute,
     Ref,
+    RefundRoute,
+    Route,
     SetAsidesRoute,
 )
 from tests.desk.hands import Person
 from tests.support.furnished import Furnished, furnished
+from tests.support.hearing import Heard, listening
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +75,7 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Ref]]:
     for name in ("approve", "reject", "withdraw"):
         watch(name, lambda view: ("refund", view.record.id))
 
-    def take_or_note(_self: object, name: str, kind: str, id: int) -> bool:
+    def take_or_note(_self: object, name: str, kind: str, id: int, _title: str = "") -> bool:
         if name in ("take", "note"):
             done.append((name, (kind, id)))
         return name in ("take", "note")
@@ -246,3 +258,90 @@ def test_alerts(person: Person, desk: Furnished) -> None:
             assert dialog._alert.id == item.alert.id
             person.press("Esc")
             person.no_dialog()
+
+
+def single_keys(page: Page) -> list[str]:
+    """The keys of one character that act on a page; digits and letters alone, so nothing is left out by name."""
+    keys = [shortcut.key().toString() for shortcut in page.findChildren(QShortcut)]
+    return sorted({key for key in keys if len(key) == 1 or key == "Shift+T"})
+
+
+def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple[str, Ref]]) -> list[str]:
+    """Press each of these keys once; return those after which nothing is heard, done, opened or shown."""
+    silent = []
+    for key in single_keys(page):
+        acts.clear()
+        heard.clear()
+        route, focus = person.frame.current_route, person.window.focusWidget()
+
+        def is_told(route: Route | None = route, focus: QWidget | None = focus) -> bool:
+            is_open = any(one.isVisible() for one in person.window.findChildren(QDialog))
+            is_moved = person.frame.current_route != route or person.window.focusWidget() is not focus
+            return bool(heard or acts or is_open or is_moved)
+
+        person.press(key)
+        try:
+            person.until(is_told)
+        except TimeoutError:
+            silent.append(key)
+        person.rest()
+        for dialog in person.window.findChildren(QDialog):
+            dialog.reject()
+        QApplication.processEvents()
+        if person.frame.current_route != route and route is not None:
+            person.frame.show_route(route)
+            person.rest()
+    return silent
+
+
+@pytest.mark.parametrize("who", ["aud-e", "op-a", "lead-b"])
+def test_no_key_is_silent(
+    person: Person, desk: Furnished, acts: list[tuple[str, Ref]], monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """Whoever presses a key of one letter, on whatever is selected: it acts, or says why it doesn't. An auditor may
+    do nothing; an operator meets orders, settled records, empty lists and ends of lists.
+    """
+    monkeypatch.setattr(RecordActionHandlers, "move_order", lambda *_: acts.append(("move_order", ("", 0))))
+    person.opening.context.change_operator(who)
+    payment, check = desk.paid("complete")[-1], desk.of("incomplete")[0]
+    view = desk.console.payments.read_payment(payment.id)
+    assert view.order is not None
+    routes: list[Route] = [
+        *(QueuesRoute(name) for name in ("review", "unknown", "refunds", "incomplete", "error")),
+        RecordRoute(check.id), PaymentRoute(payment.id), OrderRoute(view.order.id),
+        RefundRoute(desk.console.recovery.read_queue("refunds", 1).items[0].record.id),
+        LookupRoute(""), LookupRoute(check.number), ApprovalsRoute(), SetAsidesRoute(), AlertsRoute(),
+        ReconcileRoute(), ReconcileRunsRoute(), AuditRoute(),
+    ]  # fmt: skip
+    silent, pressed = [], 0
+    with listening() as heard:
+        for route in routes:
+            person.frame.show_route(route)
+            person.rest()
+            page = person.frame.current_page
+            assert page is not None
+            page.take_focus()
+            if page.focusWidget() is None or isinstance(page.window().focusWidget(), QLineEdit):
+                page.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                page.setFocus()
+            pressed += len(single_keys(page))
+            silent += [(route, key) for key in silent_keys(person, page, heard, acts)]
+    assert pressed > 60
+    assert silent == []
+
+
+def test_bulk_keys_say_why_not(person: Person, desk: Furnished, acts: list[tuple[str, Ref]]) -> None:
+    """The whole list is selected: a key that can't act on it says so, and shows it in a bar."""
+    person.opening.context.change_operator("aud-e")
+    person.frame.show_route(QueuesRoute("refunds"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.table.current_item is not None)
+    person.press("Ctrl+A")
+    for key in ("P", "F", "T", "Shift+T", "N"):
+        with listening() as heard:
+            person.press(key)
+            person.until(lambda heard=heard: bool(heard))  # type: ignore[misc]  # of this turn
+        assert [one.is_urgent for one in heard] == [True], key
+        assert "act" in page.bar_names()
+        page.hide_bar("act")
+    assert acts == []

@@ -71,9 +71,9 @@ VERBS = frozenset(
     {
         "Acknowledge", "Add", "Approve", "Back", "Buy", "Cancel", "Clear", "Close", "Compare", "Confirm", "Continue",
         "Copy", "Decline", "Delete", "Discard", "Enter", "Export", "Extend", "Filter", "Find", "Freeze", "Give", "Go",
-        "Lock", "Look", "Mark", "Move", "Open", "Probe", "Propose", "Re-fetch", "Reconcile", "Refresh", "Refund",
-        "Renew", "Request", "Resolve", "Save", "Scroll", "Search", "Select", "Show", "Sign", "Stay", "Stop", "Switch",
-        "Take", "Try", "Turn", "Unlock", "Verify", "Withdraw", "Zoom",
+        "Hand", "Lock", "Look", "Mark", "Move", "Open", "Probe", "Propose", "Re-fetch", "Reconcile", "Refresh",
+        "Refund", "Renew", "Request", "Resolve", "Save", "Scroll", "Search", "Select", "Show", "Sign", "Stay", "Stop",
+        "Switch", "Take", "Try", "Turn", "Unlock", "Verify", "Withdraw", "Zoom",
     }
 )  # fmt: skip
 NOUNS = frozenset(

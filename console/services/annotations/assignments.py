@@ -52,9 +52,12 @@ class AssignmentService:
         """End the person's own take. Return False if the person has no take of the record. Raises not_allowed."""
         with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
             self._context.require_right("take")
-            return self._context.write(lambda tx: self._give_up(tx, kind, record_id))
+            return self._context.write(lambda tx: self.give_up_in_transaction(tx, kind, record_id))
 
-    def _give_up(self, tx: Transaction, kind: str, record_id: int) -> bool:
+    def give_up_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> bool:
+        """End the person's own take in the caller's transaction; the caller has checked the right. Return False if
+        the person has none.
+        """
         context = self._context
         is_released = takes.release_take(tx.conn, kind, record_id, context.holder().operator, context.now())
         if is_released:

@@ -183,6 +183,16 @@ def note_answer_finder(context: ServiceContext, kind: str, record_id: int, note_
     return find_answer
 
 
+def hand_over_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated hand-over: True if the note of the first call is there."""
+    find_note = note_answer_finder(context, kind, record_id, note_text)
+
+    def find_answer(use: RequestIdUse) -> CallAnswer | None:
+        return CallAnswer(True) if find_note(use) is not None else None
+
+    return find_answer
+
+
 def bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> FindAnswer:
     """Return the `FindAnswer` for the repeated creation of a bulk run. Its answer is the run that the first call has
     created; `show` returns a run by its id.

@@ -73,7 +73,7 @@ class AlertsPage(Page):
         self.table.opened.connect(self._open_record)
         self.table.current_changed.connect(self._show_alert)
         self.table.rows.page_applied.connect(self._go_to_first)
-        self.bind_key("A", self.acknowledge_button.click)
+        self.bind_key("A", self._acknowledge_by_key)
         set_tab_order(*self.head.stops, self.table, self.action_button, self.acknowledge_button)
 
     def _build_foot(self) -> None:
@@ -174,6 +174,13 @@ class AlertsPage(Page):
         route = alert_words.record_route(item)
         if route is not None:
             self.context.navigate(route)
+
+    def _acknowledge_by_key(self) -> None:
+        item = self.current_alert
+        key = "act.none_selected" if item is None else "alerts_screen.already_seen"
+        self.press_button(
+            self.acknowledge_button, self.context.translate(key, who=item and item.alert.acknowledged_by)
+        )
 
     @Slot()
     def acknowledge_current(self) -> None:

@@ -23,7 +23,8 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
 from console.views.presenters.columns import width_of_text
-from console.views.records.collaboration_actions import GIVE_BACK_KEY, given_back_toast
+from console.views.presenters.takes import given_back_toast
+from console.views.records.collaboration_actions import GIVE_BACK_KEY
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, route_to
 from console.views.runtime.tasks import Failure

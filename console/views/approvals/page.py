@@ -17,7 +17,7 @@ from console.views.approvals.cards import PROPOSAL
 from console.views.approvals.detail import ApprovalView, approval_badges, approval_title
 from console.views.approvals.list import ApprovalList
 from console.views.approvals.proposal import ProposalView, proposal_route
-from console.views.pages.base import KeyHint, Page, press_or_say, set_tab_order
+from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
@@ -150,7 +150,7 @@ class ApprovalsPage(Page):
             ("W", self.withdraw, self.open_withdrawal),
         ):
             button.clicked.connect(act)
-            self.bind_key(key, partial(press_or_say, button))
+            self.bind_key(key, partial(self.press_button, button))
         self.bind_key("P", self.probe_payment)
         self.bind_key("Ctrl+C", self._copy_summary)
         for signal in (
@@ -448,6 +448,8 @@ class ApprovalsPage(Page):
         """Ask the payment provider for the payment's present state."""
         if self.shown_view is not None:
             self.acts.probe(self.shown_view.payment)
+        else:
+            self.refuse_key(self.context.translate("act.not_for_selected"))
 
     @Slot()
     def open_approval(self) -> None:

@@ -11,7 +11,8 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.records import Certainty, CheckState, CreditCheck
+from console.domain.records import Certainty, CreditCheck
+from console.domain.recovery.decidable import refusal_reason_of_refetch
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
@@ -289,6 +290,8 @@ class CompanyView(QWidget):
         """Open the purchase dialog for this corporation, if the purchase button is enabled."""
         if self.number and self.buy_button.isEnabled():
             self._acts.purchase(self.number)
+        else:
+            self._acts.page.refuse_key(self.buy_button.shown_reason or self._context.translate("act.no_company"))
 
     @Slot()
     def refetch_current(self) -> None:
@@ -300,8 +303,11 @@ class CompanyView(QWidget):
         self._refetch(self.panel.record)
 
     def _refetch(self, record: ShownRecord | None) -> None:
-        if isinstance(record, CreditCheck) and record.state is CheckState.SUCCESS:
+        refusal = refusal_reason_of_refetch(record) if isinstance(record, CreditCheck) else None
+        if isinstance(record, CreditCheck) and refusal is None:
             self._acts.refetch(record)
+        else:
+            self._refuse_key(record, f"reason.{refusal}" if refusal else "act.only_checks")
 
     @Slot()
     def probe_current(self) -> None:
@@ -309,6 +315,8 @@ class CompanyView(QWidget):
         record = self.current_record
         if record is not None:
             self._acts.probe(record)
+        else:
+            self._refuse_key(record, "")
 
     @Slot()
     def refund_current(self) -> None:
@@ -316,6 +324,12 @@ class CompanyView(QWidget):
         record = self.current_record
         if isinstance(record, Payment):
             self._acts.refund(record.id)
+        else:
+            self._refuse_key(record, "act.only_payments")
+
+    def _refuse_key(self, record: ShownRecord | None, reason_key: str) -> None:
+        """Say why a typed shortcut does nothing: no record is selected, or the selected one can't have the action."""
+        self._acts.page.refuse_key(self._context.translate(reason_key if record is not None else "act.none_selected"))
 
     @Slot()
     def copy_current(self) -> None:

@@ -83,7 +83,7 @@ class SetAsidesPage(Page):
         self.table.current_changed.connect(self._show_buttons)
         self.table.current_changed.connect(self._show_current)
         self.table.rows.page_applied.connect(self._select_first)
-        self.bind_key("R", self.request_button.click)
+        self.bind_key("R", self._ask_by_key)
         set_tab_order(*self.head.stops, self.table, self.request_button, self.open_refund)
 
     def show_route(self, route: object) -> None:
@@ -131,6 +131,10 @@ class SetAsidesPage(Page):
         has_refund = isinstance(item, SetAsideItem) and item.record.refund_id is not None
         self.request_button.setVisible(isinstance(item, SetAsideItem) and item.record.state is SetAsideState.OPEN)
         self.open_refund.setVisible(has_refund)
+
+    def _ask_by_key(self) -> None:
+        key = "act.none_selected" if self.current_item is None else "set_asides.not_open"
+        self.press_button(self.request_button, self.context.translate(key))
 
     @Slot()
     def ask_for_refund(self) -> None:

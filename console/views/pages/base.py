@@ -12,7 +12,6 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QLayout, QVBoxLayout, QWidget
 
-from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Route
 from console.views.runtime.tasks import Failure
@@ -44,16 +43,6 @@ def set_tab_order(*stops: QWidget) -> None:
 def find_focus(window: QWidget) -> QWidget | None:
     """Return the widget of a window that has the focus; None if none has it. (Qt's stubs leave the None out.)"""
     return window.focusWidget()
-
-
-def press_or_say(button: KeyButton) -> None:
-    """Press a button by its shortcut. If the button is disabled, announce the reason that is shown beside it, because
-    a key without an effect says nothing to a person who doesn't see the button.
-    """
-    if button.isEnabled():
-        button.click()
-    elif button.isVisible():
-        announce(button, button.shown_reason, shape="square_bang", tone="care", is_kept=False)
 
 
 class HintsPanel(Surface):
@@ -304,7 +293,26 @@ class Page(QWidget):
         """Let the button's shortcut work on the whole page. Needed for a button that was made with `binds=False`,
         because such a button doesn't handle its key itself.
         """
-        self.bind_key(button.key, partial(press_or_say, button))
+        self.bind_key(button.key, partial(self.press_button, button))
+
+    def press_button(self, button: KeyButton, reason: str = "") -> None:
+        """Press a button by its shortcut. If the button is disabled or hidden, say why: its own reason, `reason`, or
+        that the action doesn't fit what is selected. A busy button has announced what it does.
+        """
+        if button.isEnabled() and button.isVisibleTo(self):
+            button.click()
+        elif not button.is_busy:
+            reasons = (button.shown_reason, reason) if button.isVisibleTo(self) else (reason, button.shown_reason)
+            self.refuse_key(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
+
+    def refuse_key(self, reason: str) -> None:
+        """Show in a bar, which is announced, why a typed shortcut does nothing: a key that stays silent tells nothing
+        to a person who doesn't see the button.
+        """
+        close = KeyButton(self.context.translate("action.close"), kind="inline")
+        close.clicked.connect(partial(self.hide_bar, "act"))
+        lead = self.context.translate("act.refused")
+        self.show_bar("act", Bar(lead, reason, tone="care", shape="square_bang", button=close))
 
     # -- display
 

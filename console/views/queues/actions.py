@@ -2,13 +2,14 @@
 current row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from PySide6.QtCore import QObject, Slot
 
 from console.domain.payments.records import Order
+from console.domain.permissions import is_same_person
 from console.domain.records import CreditCheck
-from console.domain.tasks.records import BulkAction
+from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import QueueItem
 from console.views.pages.base import Page
 from console.views.presenters import records as case_words
@@ -17,6 +18,7 @@ from console.views.queues.selection_bar import QueueSelection
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.collaboration_actions import CollaborationActions
 from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import Ref
 
 
 class QueuePageActions(QObject):
@@ -38,6 +40,8 @@ class QueuePageActions(QObject):
             "P": self.probe_current,
             "F": self.refetch_current,
             "E": self.resolve_current,
+            "Shift+T": self.give_back,
+            "H": self.hand_over_current,
             "Ctrl+C": self.copy_current,
             "Ctrl+A": self._choice.choose_all,
             "Ctrl+D": self._choice.clear_selection,
@@ -45,12 +49,20 @@ class QueuePageActions(QObject):
         for key, act in keys.items():
             self._page.bind_key(key, act)
         self._choice.action_requested.connect(self.begin_bulk_run)
+        self._choice.bar.give_back.clicked.connect(self.give_back)
 
     @property
     def current_record(self) -> ShownRecord | None:
         """The record of the current row; None if no row is current."""
         current = self._current()
         return current.record if current is not None else None
+
+    def _find_record(self) -> ShownRecord | None:
+        """Return the record of the current row. If no row is current, say so, because a key was typed for one."""
+        record = self.current_record
+        if record is None:
+            self._page.refuse_key(self._context.translate("act.none_selected"))
+        return record
 
     # -- all selected records
 
@@ -71,7 +83,10 @@ class QueuePageActions(QObject):
         """
         if not self._choice:
             return False
-        if not self._choice.find_disabled_reason(action):
+        disabled_reason = self._choice.find_disabled_reason(action)
+        if disabled_reason:
+            self._page.refuse_key(disabled_reason)
+        else:
             self.begin_bulk_run(action)
         return True
 
@@ -81,29 +96,54 @@ class QueuePageActions(QObject):
         """Run the action `take` or `note` (`name`) on the selected records; without a selection, on the current
         one.
         """
-        record = self.current_record
-        if (
-            not self._begin_bulk_run_if_chosen(BulkAction(name))
-            and record is not None
-            and not self.record_acts.shows_missing_right(name)
-        ):
+        if self._begin_bulk_run_if_chosen(BulkAction(name)):
+            return
+        record = self._find_record()
+        if record is not None and not self.record_acts.shows_missing_right(name):
             title = case_words.title(record, self._context)
             self.collaboration.run_action(name, *case_words.make_record_ref(record), title)
 
     @Slot()
-    def give_back_current(self) -> None:
-        """End the person's own take of the current record."""
-        record = self.current_record
-        if record is not None and not self.record_acts.shows_missing_right("take"):
-            title = case_words.title(record, self._context)
-            self.collaboration.give_back(*case_words.make_record_ref(record), title)
+    def give_back(self) -> None:
+        """End the person's own takes of the selected records; without a selection, that of the current record."""
+        self._end_own_takes("give_back", self._choice.selected_refs)
+
+    @Slot()
+    def hand_over_current(self) -> None:
+        """Open the dialog that ends the person's own take of the current record with a note."""
+        self._end_own_takes("hand_over", ())
+
+    def _end_own_takes(self, name: str, refs: Collection[Ref]) -> None:
+        """Read the takes, and run `give_back` or `hand_over` (`name`) on the person's own ones of these records;
+        without records, on that of the current record. If there is none, say so.
+        """
+        record = self._find_record() if not refs else None
+        refs = refs or ((case_words.make_record_ref(record),) if record is not None else ())
+
+        def end(takes: tuple[Take, ...]) -> None:
+            own_name = self._context.operator or ""
+            of_these = [take for take in takes if (take.kind, take.subject_id) in refs]
+            own_takes = [take for take in of_these if is_same_person(take.person, own_name)]
+            for take in own_takes:
+                self.collaboration.end_own_take(name, take)
+            if not own_takes:
+                self._page.refuse_key(self._context.translate("reason.not_your_take"))
+
+        if refs:
+            self._context.run_read(
+                lambda services: services.recovery.list_takes(),
+                end,
+                self.record_acts.show_refusal,
+                owner=self,
+                key=("takes", name),
+            )
 
     @Slot()
     def probe_current(self) -> None:
         """Ask the provider for the outcome of the selected records; without a selection, of the current one."""
         if self._begin_bulk_run_if_chosen(BulkAction.PROBE):
             return
-        record = self.current_record
+        record = self._find_record()
         if record is not None:
             self.record_acts.probe(record)
 
@@ -112,22 +152,26 @@ class QueuePageActions(QObject):
         """Fetch the missing parts of the selected records again; without a selection, of the current one."""
         if self._begin_bulk_run_if_chosen(BulkAction.REFETCH):
             return
-        record = self.current_record
+        record = self._find_record()
         if isinstance(record, CreditCheck):
             self.record_acts.refetch(record)
+        elif record is not None:
+            self._page.refuse_key(self._context.translate("act.only_checks"))
 
     @Slot()
     def resolve_current(self) -> None:
         """Open the dialog that settles the current record's unknown outcome by evidence. It never acts on several
         records, because each decision needs its own evidence.
         """
-        record = self.current_record
-        if record is not None and not isinstance(record, Order):
+        record = self._find_record()
+        if isinstance(record, Order):
+            self._page.refuse_key(self._context.translate("act.order_follows"))
+        elif record is not None:
             self.record_acts.resolve(record)
 
     @Slot()
     def copy_current(self) -> None:
         """Copy the corporation number of the current record; if it has none, copy its short name."""
-        record = self.current_record
+        record = self._find_record()
         if record is not None:
             self.record_acts.copy_text(case_words.number_of(record) or case_words.short_title(record, self._context))

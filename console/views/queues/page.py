@@ -48,6 +48,7 @@ class QueuesPage(Page):
         (("E",), "key.resolve"),
         (("T",), "key.take"),
         (("Shift+T",), "key.give_back"),
+        (("H",), "key.hand_over"),
         (("N",), "key.note"),
         (("Ctrl+F",), "key.filter"),
         (("Shift+↓", "Shift+↑"), "key.extend"),
@@ -115,7 +116,6 @@ class QueuesPage(Page):
         ):
             signal.connect(act)
         self.bind_key("Ctrl+F", self.filter.focus_edit)
-        self.bind_key("Shift+T", self.queue_acts.give_back_current)
 
     # -- which list
 

@@ -13,10 +13,11 @@ from PySide6.QtWidgets import QWidget
 from console.domain.bulk.records import ChosenRecord
 from console.domain.tasks.records import BulkAction
 from console.views.bulk.request import BulkRequest
-from console.views.pages.permission_buttons import DisabledReasons
+from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
 from console.views.queues.rows import QueueRow
+from console.views.records.collaboration_actions import GIVE_BACK_KEY
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
 from console.views.tables.paged_model import PagedModel
@@ -65,15 +66,19 @@ class SelectionBar(Surface):
         }
         for action, button in self.buttons.items():
             button.clicked.connect(partial(self.action_requested.emit, action))
+        give_back = KeyButton(translate("action.give_back"), GIVE_BACK_KEY, binds=False)
+        self.give_back = bind_right(context, give_back, "take")
+        acts: list[QWidget] = list(self.buttons.values())
+        acts.insert(list(self.buttons).index(BulkAction.TAKE) + 1, self.give_back)
         no_money = TextLabel(translate("bulk.bar.no_money"), "small", "muted")
-        reasons = DisabledReasons(*self.buttons.values())
-        line = make_flow_widget(self.count, self.all, self.none, *self.buttons.values(), no_money, gap=10, line_gap=6)
+        reasons = DisabledReasons(*self.buttons.values(), self.give_back)
+        line = make_flow_widget(self.count, self.all, self.none, *acts, no_money, gap=10, line_gap=6)
         self.setLayout(make_column(line, reasons, gap=4, margins=(24, 8, 24, 8)))
         self.hide()
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
-        return self.all, self.none, *self.buttons.values()
+        return self.all, self.none, *self.buttons.values(), self.give_back
 
 
 class QueueSelection(QObject):
@@ -153,6 +158,11 @@ class QueueSelection(QObject):
             return BulkRequest(action, _MatchingRecords(self._queue, self._text), self._matching_count()[0])
         chosen = self._selected_in_order()
         return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))
+
+    @property
+    def selected_refs(self) -> frozenset[Ref]:
+        """Kind and id of the selected records whose rows are loaded."""
+        return frozenset(self._selected if self else ())
 
     def _selected_in_order(self) -> list[ChosenRecord]:
         """Return the selected records in the order of the list. Records whose rows are no longer loaded come last."""

@@ -26,6 +26,16 @@ from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
 
+_REASONS_OF_HIDDEN = {
+    "G": "reconcile.not_broken_off",
+    "[": "act.no_neighbour",
+    "]": "act.no_neighbour",
+    "P": "reconcile.nothing_to_ask",
+    "O": "reconcile.no_payment_here",
+    "N": "reconcile.no_payment_here",
+}
+"""Why a hidden button of the page does nothing: the wording key, by the button's shortcut."""
+
 
 class ReconcilePage(Page):
     """The page of one reconciliation run: the run of the route, or the newest one. The keys [ and ] show the older
@@ -127,7 +137,8 @@ class ReconcilePage(Page):
             (self.newer, partial(self._show_neighbour_run, 1)),
         ):
             button.clicked.connect(act)
-            self.add_button_shortcut(button)
+            reason = self.context.translate(_REASONS_OF_HIDDEN.get(button.key, "act.none_selected"))
+            self.bind_key(button.key, partial(self.press_button, button, reason))
         self._set_tab_order()
 
     def _set_tab_order(self) -> None:

@@ -147,10 +147,7 @@ class RecordActionHandlers(QObject):
         """
         disabled_reason = self._context.find_disabled_reason(right)
         if disabled_reason:
-            lead = self._context.translate("act.refused")
-            self._page.show_bar(
-                "act", Bar(lead, disabled_reason, tone="care", shape="square_bang", button=self._make_close_button())
-            )
+            self._page.refuse_key(disabled_reason)
         return bool(disabled_reason)
 
     def _make_close_button(self) -> KeyButton:

@@ -9,8 +9,9 @@ from console.domain.permissions import is_same_person
 from console.domain.tasks.records import Note, Take
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters.credit_check_view import column_time_text
+from console.views.presenters.takes import given_back_toast, take_toast
 from console.views.records.actions import RecordActionHandlers
-from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.context import WindowContext
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.timeline import TimelineLine
@@ -18,8 +19,14 @@ from console.wording import catalogue as wording
 
 ACTION_NAMES = ("take", "note")
 _SHORTCUTS = (("T", "take"), ("N", "note"))
-SHORTCUT_HINTS = ((("T",), "key.take"), (("Shift+T",), "key.give_back"), (("N",), "key.note"))
+SHORTCUT_HINTS = (
+    (("T",), "key.take"),
+    (("Shift+T",), "key.give_back"),
+    (("H",), "key.hand_over"),
+    (("N",), "key.note"),
+)
 GIVE_BACK_KEY = "Shift+T"
+KEYS_OF_OWN_TAKE = {"give_back": GIVE_BACK_KEY, "hand_over": "H"}
 _TAKE_BAR_NAME = "taken"
 
 
@@ -58,14 +65,14 @@ class CollaborationActions(QObject):
             partial(self._acts.show_refusal, title=title),
             owner=self,
             label=context.translate("action.take"),
-            describe=lambda taken: _take_toast(context, taken),
+            describe=lambda taken: take_toast(context, taken),
             attempt=("take", kind, id),
             key=(kind, id),
             provider="",
         )
 
     def _show_take(self, taken: Take) -> None:
-        self._context.toast_requested.emit(_take_toast(self._context, taken))
+        self._context.toast_requested.emit(take_toast(self._context, taken))
         self._acts.page.refresh("taken")
 
     def give_back(self, kind: str, id: int, title: str = "") -> None:
@@ -87,6 +94,24 @@ class CollaborationActions(QObject):
         self._context.toast_requested.emit(given_back_toast(self._context, was_taken=was_taken))
         self._acts.page.refresh("taken")
 
+    def hand_over(self, kind: str, id: int) -> None:
+        """Open the dialog that ends the acting person's own take with a note for whoever goes on."""
+        from console.views.records.note_dialog import HandOverDialog
+
+        dialog = HandOverDialog(self._context, kind, id, self._acts.page.window())
+        dialog.written.connect(self._show_noted)
+        dialog.open()
+
+    def end_own_take(self, name: str, taken: Take | None) -> None:
+        """Run `give_back` or `hand_over` (`name`) on the record of this take. If the acting person has no take, say
+        so.
+        """
+        if taken is None or not is_same_person(taken.person, self._context.operator or ""):
+            self._acts.page.refuse_key(self._context.translate("reason.not_your_take"))
+        elif not self._acts.shows_missing_right("take"):
+            act = self.hand_over if name == "hand_over" else self.give_back
+            act(taken.kind, taken.subject_id)
+
     def open_note(self, kind: str, id: int) -> None:
         from console.views.records.note_dialog import NoteDialog
 
@@ -106,12 +131,13 @@ class CollaborationActions(QObject):
         is_own = is_same_person(taken.person, context.operator or "")
         key = "record.taken_by_you" if is_own else "record.taken_by"
         words = context.translate(key, who=record_words.actor_name(taken.person, context), until=taken.until)
-        button = None
-        if is_own:
-            button = KeyButton(context.translate("action.give_back"), GIVE_BACK_KEY, kind="inline")
-            button.clicked.connect(partial(self.give_back, taken.kind, taken.subject_id))
+        buttons: list[KeyButton | None] = [None, None]
+        if is_own:  # the page binds the keys, so that they say something while nothing is taken
+            for place, (name, key) in enumerate(KEYS_OF_OWN_TAKE.items()):
+                button = buttons[place] = KeyButton(context.translate(f"action.{name}"), key, "inline", binds=False)
+                button.clicked.connect(partial(self.end_own_take, name, taken))
         bar = Bar(
-            "", words, tone="progress", shape="person", button=button, is_announced=not is_own
+            "", words, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
         )  # the own take has its toast
         page.show_state_bar(_TAKE_BAR_NAME, bar)
 
@@ -124,13 +150,3 @@ def note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[Timeline
 def _note_line(note: Note, context: WindowContext) -> TimelineLine:
     at, who = note.at, record_words.actor_name(note.person, context)
     return TimelineLine(column_time_text(at, context), wording.format_instant(at), "person", "muted", who, note.words)
-
-
-def given_back_toast(context: WindowContext, *, was_taken: bool) -> Toast:
-    """Return the message after a take was ended; `was_taken` is False if the person had none."""
-    key = "act.given_back" if was_taken else "act.nothing_given_back"
-    return Toast(context.translate(key), shape="person", tone="good" if was_taken else "text")
-
-
-def _take_toast(context: WindowContext, taken: Take) -> Toast:
-    return Toast(context.translate("act.taken", until=taken.until), shape="person")

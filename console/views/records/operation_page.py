@@ -165,3 +165,5 @@ class OperationPage(Page):
     def _open_resolve(self) -> None:
         if self.view is not None and self.view.record.source == "desk":
             self.acts.resolve(self.view.record)
+        elif self.view is not None:
+            self.refuse_key(self.context.translate("act.operation_has_record"))

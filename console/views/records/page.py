@@ -110,6 +110,8 @@ class RecordPage(Page, Generic[V]):
                 self.bind_key(KEY_BY_ACTION[name], partial(self._act_by_key, name))
         self.bind_key("[", partial(self._show_neighbour, -1))
         self.bind_key("]", partial(self._show_neighbour, 1))
+        for name, key in collaboration_actions.KEYS_OF_OWN_TAKE.items():
+            self.bind_key(key, partial(self._end_own_take, name))
         self.bind_key("Ctrl+C", self._copy_number)
         self.bind_key("Ctrl+Shift+C", self._copy_summary)
         for signal in (
@@ -351,7 +353,10 @@ class RecordPage(Page, Generic[V]):
 
     def open_requested_action(self, name: str) -> None:
         """Open the dialog of an action that was requested before the record was shown, as its shortcut would."""
-        self._act_by_key(name)
+        if name in collaboration_actions.KEYS_OF_OWN_TAKE:
+            self._end_own_take(name)
+        else:
+            self._act_by_key(name)
 
     # -- navigation
 
@@ -360,6 +365,8 @@ class RecordPage(Page, Generic[V]):
         route = neighbour_route(self.route, step)
         if route is not None:
             self.context.replacement_requested.emit(route)
+        else:
+            self.refuse_key(self.context.translate("act.no_neighbour"))
 
     @Slot(object)
     def _open_case(self, record: ShownRecord) -> None:
@@ -375,7 +382,7 @@ class RecordPage(Page, Generic[V]):
 
     def _act_by_key(self, name: str) -> None:
         """Run the action whose shortcut was typed: on the related record whose row has the focus, else on the record
-        of the page, if the button of the action is enabled; otherwise announce why it isn't.
+        of the page, if the button of the action is enabled; otherwise say why it isn't.
         """
         row = self.tabs.focused_row()
         if isinstance(row, CreditCheck | Payment | Order | Refund):
@@ -384,8 +391,8 @@ class RecordPage(Page, Generic[V]):
         button = self.button(name)
         if button is not None and button.isEnabled():
             self.act_on_record(name)
-        elif button is not None:  # announced also for a button in the menu
-            announce(self, button.shown_reason, shape="square_bang", tone="care", is_kept=False)
+        elif button is not None:
+            self.press_button(button)
 
     def _act_on_row(self, name: str, row: ShownRecord) -> None:
         """Run an action on the related record whose row has the focus. An action that its row can't have is not run:
@@ -395,6 +402,8 @@ class RecordPage(Page, Generic[V]):
         if button is not None and name in SHARED_ACTIONS:  # every record has them, with the same rights
             if button.isEnabled():
                 any(acts.run_action(name, *case_words.make_record_ref(row)) for acts in shared_acts)
+            else:
+                self.press_button(button)
         elif name == "probe":
             self.acts.probe(row)
         elif name == "resolve" and not isinstance(row, Order):
@@ -405,8 +414,11 @@ class RecordPage(Page, Generic[V]):
             self.acts.refund(row.id)
         else:
             title = case_words.title(row, self.context)
-            words = self.context.translate("act.focus_elsewhere", title=title)
-            self.show_bar("act", Bar(self.context.translate("act.refused"), words, tone="care", shape="square_bang"))
+            self.refuse_key(self.context.translate("act.focus_elsewhere", title=title))
+
+    def _end_own_take(self, name: str) -> None:
+        if self.view is not None:
+            self.collaboration.end_own_take(name, self.view.taken)
 
     @Slot(str)
     def act_on_record(self, name: str) -> None:

@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -22,6 +22,7 @@ from console.views.theme.theme import current_appearance
 
 _HEADING_LEVELS: dict[TypeRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
 """The level of a heading by the text role of its label; labels of other roles are no headings."""
+_CONTROL_HOLDER = "text control"
 Edge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
@@ -107,6 +108,7 @@ class TextLabel(QLabel):
             self.setContentsMargins(0, -shift_px, 0, shift_px)
         self.setTextFormat(Qt.TextFormat.PlainText if markup == text else Qt.TextFormat.RichText)
         self.setText(markup)
+        _detach_text_control(self)
         self.setAccessibleName(text)
         if tone is not None and tone != self.property("tone"):
             set_property(self, "tone", tone)
@@ -141,6 +143,17 @@ class TitleLabel(TextLabel):
         self, text: str = "", role: TypeRoleName = "title", *, wrap: bool = False, heading: int | None = None
     ) -> None:
         super().__init__(text, role, wrap=wrap, heading=heading)
+
+
+def _detach_text_control(label: QLabel) -> None:
+    """Keep Qt from sending text events for a label with markup or with selectable text. Its text control sends them
+    for its parent if that is a widget; but a label has no text interface, only a name, and the AT-SPI bridge of Qt
+    warns "Received text event for invalid interface". So the control gets a parent that is no widget.
+    """
+    for child in label.children():
+        if child.metaObject().className() == "QWidgetTextControl":
+            holder = label.findChild(QObject, _CONTROL_HOLDER) or QObject(label, objectName=_CONTROL_HOLDER)
+            child.setParent(holder)
 
 
 def half_leading_px(role: TypeRoleName) -> int:

@@ -129,6 +129,11 @@ class KeyButton(PaintedButton):
         super().setEnabled(enabled and not self.block_reason)
 
     @property
+    def is_busy(self) -> bool:
+        """True while a call of this button runs and its text says so."""
+        return self.text() != self._words
+
+    @property
     def shown_reason(self) -> str:
         """The reason why the button is disabled: the reason of its block, otherwise the reason given to
         `disable_with_reason`; "" if there is none.

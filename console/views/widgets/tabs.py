@@ -38,9 +38,9 @@ class Tabs(QTabBar):
         """Add a tab with the name `word` and return its number. `count` is a text such as "1,000+" after the name;
         `data` is any value, which the method `data` returns later.
         """
-        number = self.addTab(word)
-        self._nodes.append(TabNode(self, number))
+        self._nodes.append(TabNode(self, self.count()))  # before the tab: Qt tells at once that the first is selected
         self._nodes[-1].show()
+        number = self.addTab(word)
         self.setTabData(number, (word, count, data))
         self._set_name(number)
         return number

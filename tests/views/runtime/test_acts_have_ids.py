@@ -94,10 +94,10 @@ def test_ids_come_from_the_context_alone(source: Path) -> None:
 
 def test_the_acts_are_known() -> None:
     """A check that sees no call would pass too."""
-    assert len([call for source in SOURCES for call in calls(source) if call[:2] in acts_of_the_window()]) == 22
+    assert len([call for source in SOURCES for call in calls(source) if call[:2] in acts_of_the_window()]) == 23
     assert {method for _, method in acts_of_the_window()} == {
-        "acknowledge", "approve", "discard", "freeze", "set_order_paid", "add_note", "give_up", "probe", "purchase",
-        "refetch", "reject", "request", "resolve", "run", "stop", "take", "withdraw",
+        "acknowledge", "approve", "discard", "freeze", "set_order_paid", "add_note", "give_up", "hand_over", "probe",
+        "purchase", "refetch", "reject", "request", "resolve", "run", "stop", "take", "withdraw",
     }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from console.views.records.actions import RecordActionHandlers
 from console.views.records.collaboration_actions import CollaborationActions
 from console.views.records.evidence_wizard import NUMBER_EVIDENCE as NUMBER_GIVEN
 from console.views.records.evidence_wizard import TEXT_EVIDENCE
-from console.views.records.note_dialog import NoteDialog
+from console.views.records.note_dialog import HandOverDialog, NoteDialog
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog, WithdrawDialog
@@ -203,6 +203,18 @@ def give_back(at: Seat) -> Click:
     return lambda: collaboration.give_back("credit-check", record.id)
 
 
+def hand_over(at: Seat) -> Click:
+    record = at.buy_check()
+    at.desk.recovery.take("credit-check", record.id)
+
+    def click() -> None:
+        dialog = HandOverDialog(at.context, "credit-check", record.id, at.parent)
+        dialog.words_field.edit.setPlainText("waits for their call")  # type: ignore[union-attr]  # an area
+        dialog._store_note()
+
+    return click
+
+
 def probe(at: Seat) -> Click:
     record = at.buy_check("status_after_charge:500")
     return lambda: at.acts.probe(record)
@@ -355,6 +367,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "note": (note, ("recovery", "add_note")),
     "take": (take, ("recovery", "take")),
     "give back": (give_back, ("recovery", "give_up")),
+    "hand over": (hand_over, ("recovery", "hand_over")),
     "probe a credit check": (probe, ("recovery", "probe")),
     "probe a payment": (probe_payment, ("recovery", "probe")),
     "probe a refund": (probe_refund, ("recovery", "probe")),

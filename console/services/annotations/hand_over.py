@@ -1,0 +1,33 @@
+"""Hand-over of a record: the person ends their own take and leaves a note for whoever goes on."""
+
+from console.services.annotations import assignments
+from console.services.annotations.assignments import AssignmentService
+from console.services.annotations.notes import NoteService, require_storable
+from console.services.audit import refusals
+from console.services.process.context import ServiceContext
+from console.store.database.engine import Transaction
+
+
+def hand_over(
+    context: ServiceContext,
+    assignment_service: AssignmentService,
+    note_service: NoteService,
+    kind: str,
+    record_id: int,
+    note_text: str,
+) -> bool:
+    """End the acting person's own take of the record and add their note, both or neither. Return False, and write
+    nothing, if the person has no take of the record. Raises usage if the text is empty or too long, not_allowed.
+    """
+    text = require_storable(note_text)
+
+    def write(tx: Transaction) -> bool:
+        is_released = assignment_service.give_up_in_transaction(tx, kind, record_id)
+        if is_released:
+            note_service.add_note_in_transaction(tx, kind, record_id, text)
+        return is_released
+
+    with refusals.audit_refusals(context, assignments.ACTION, record_id, kind=kind):
+        for right in ("take", "note"):
+            context.require_right(right)
+        return context.write(write)
