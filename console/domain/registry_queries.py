@@ -28,6 +28,7 @@ _FEWEST_DIGITS = 4
 _NUMBER_AMONG_WORDS = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
 _POST_CODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{4})")
 _HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
+_KANA = re.compile(r"([ぁ-ゖァ-ヺー]{2,})")
 _UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 
 
@@ -62,7 +63,8 @@ class SearchWord:
 class RegistryQuery:
     """A typed text, read by the rules of this module. `number` has 13 digits if the text contains a corporation
     number, also one without its check digit. `digits` are the digits of a part of a number. `whole` is the text as
-    one name, `words` are its words if there are several.
+    one name, `words` are its words if there are several. `pieces` are the words divided where kana meet other
+    characters, because people type a name partly as they hear it: わたなべ製作所.
     """
 
     kind: QueryKind
@@ -71,6 +73,7 @@ class RegistryQuery:
     post_code: str = ""
     whole: SearchWord = field(default_factory=lambda: SearchWord((), (), ""))
     words: tuple[SearchWord, ...] = ()
+    pieces: tuple[SearchWord, ...] = ()
 
 
 def parse_query(text: str) -> RegistryQuery:
@@ -89,6 +92,7 @@ def parse_query(text: str) -> RegistryQuery:
         post_code,
         whole,
         tuple(word for word in words if word.names != ("",)) if len(words) > 1 else (),
+        tuple(map(_read_word, _divide(typed))) if number is None else (),
     )
 
 
@@ -112,6 +116,15 @@ def find_number(text: str) -> str | None:
         except InvalidCorporationNumber:
             continue
     return None
+
+
+def _divide(typed: str) -> list[str]:
+    """Return the words, divided before and behind two or more kana. Return none if no word is divided, or if a piece
+    would be too short to search for.
+    """
+    pieces = [piece for word in typed.split() for piece in _KANA.split(word) if piece]
+    longest = [piece for piece in pieces if len(piece) >= _FEWEST_CHARACTERS]
+    return longest if len(longest) > 1 and len(pieces) > len(typed.split()) else []
 
 
 def _find_kind(whole: SearchWord, number: str | None, post_code: str, digits: int) -> QueryKind:

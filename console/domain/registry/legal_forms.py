@@ -55,8 +55,8 @@ _FIRST_CHARACTERS = frozenset(form[0] for form in _FORMS)
 _LAST_CHARACTERS = frozenset(form[-1] for form in _FORMS)
 _ENGLISH_FORM = re.compile(rf"(?i)[\s.,]+(?:{_ENGLISH})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+")
 _ABBREVIATION = re.compile(r"[(\[【〔<]([^()\[\]【】〔〕<>]{1,4})[)\]】〕>]")
-_TRANSFER_BEGINNING = re.compile(r"^\s*([ァ-ヺー]{1,4})\)")
-_TRANSFER_END = re.compile(r"\(([ァ-ヺー]{1,4})\)?\s*$")
+_TRANSFER_BEGINNING = re.compile(r"^\s*([^()\s]{1,4})\)")
+_TRANSFER_END = re.compile(r"\(([^()\s]{1,4})\)?\s*$")
 _CIRCLED = str.maketrans(
     {"㊑": "(株)", "㊒": "(有)", "㊓": "(社)", "㊔": "(名)", "㊖": "(財)", "㊫": "(学)", "㊩": "(医)"}
 )

@@ -3,12 +3,12 @@
 A search runs in steps, one for each rank: the whole official name with its legal form, the name without it, the
 beginning of a name, a part of a name, and the rest (addresses and post codes). Each step reads the index of open
 corporations in the order of row ids and then that of closed ones, verifies the texts of what it reads, and stops as
-soon as there are enough. So a frequent text costs little more than a rare one. Numbers of ours are ranked before all
-others, by the same rules.
+soon as there are enough. Of these the shortest name, the closest to what was typed, comes first. So a frequent text
+costs little more than a rare one. Numbers of ours are ranked before all others, by the same rules.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
@@ -59,7 +59,7 @@ def search(
     if query.kind is QueryKind.EMPTY:
         return ()
     found = {one.number: one for one in _rank_ours(ours, query, prefecture_code)}
-    for one in _find_others(connection, read, query, prefecture_code):
+    for one in _find_others(connection, read, query, prefecture_code, limit, found):
         if len(found) >= limit:
             break
         found.setdefault(one.number, one)
@@ -77,16 +77,28 @@ def _rank_ours(ours: Iterable[Corporation], query: RegistryQuery, prefecture_cod
 
 
 def _find_others(
-    connection: sqlite3.Connection, read: ReadCorporation, query: RegistryQuery, prefecture_code: str | None
+    connection: sqlite3.Connection,
+    read: ReadCorporation,
+    query: RegistryQuery,
+    prefecture_code: str | None,
+    limit: int,
+    found: Container[str],
 ) -> Iterator[Corporation]:
+    """Yield the corporations by rank; in each rank at most `limit` that the caller hasn't found before."""
     if query.number is not None:
         yield from _read_all(read, connection.execute(_BY_NUMBER, (int(query.number),)))
     budget = _Budget(MOST_CANDIDATES)
     for rank in Rank:
         for table in (OPEN, CLOSED):
-            yield from _find_ranked(connection, read, query, prefecture_code, rank, table, budget)
+            matches = _find_ranked(connection, read, query, prefecture_code, rank, table, budget)
+            new = (one for one in matches if one.number not in found)
+            yield from sorted(islice(new, limit), key=_length_of_name)
         if rank is Rank.NAME and query.digits:
             yield from _find_by_digits(connection, read, query.digits, prefecture_code)
+
+
+def _length_of_name(one: Corporation) -> int:
+    return len(remove_form(one.name))
 
 
 _BY_NUMBER = "SELECT id FROM corporations WHERE number = ?"
@@ -148,6 +160,9 @@ def write_expression(query: RegistryQuery, rank: Rank) -> str | None:
         best = _write_word(word, rank)
         if best is not None and None not in others:
             alternatives.append(_join("AND", [best, *others]))
+    if rank >= Rank.PART and query.pieces:
+        pieces = [_write_anywhere(piece) for piece in query.pieces]
+        alternatives.append(None if None in pieces else _join("AND", pieces))
     return _join("OR", alternatives)
 
 
@@ -217,11 +232,9 @@ class _Texts:
 def rank_corporation(one: Corporation, query: RegistryQuery) -> Rank | None:
     """Return how well a corporation matches; None if it doesn't."""
     texts = _fold_texts(one)
-    ranks = [_rank_word(texts, query.whole)]
-    if query.words:
-        each = [_rank_word(texts, word) for word in query.words]
-        if None not in each:
-            ranks.append(min(rank for rank in each if rank is not None))
+    ranks = [_rank_word(texts, query.whole), _rank_words(texts, query.words)]
+    pieces = _rank_words(texts, query.pieces)
+    ranks.append(None if pieces is None else max(pieces, Rank.PART))
     if query.digits and query.digits in (one.number[: len(query.digits)], one.number[1 : 1 + len(query.digits)]):
         ranks.append(Rank.NAME)
     return min((rank for rank in ranks if rank is not None), default=None)
@@ -234,6 +247,12 @@ def _fold_texts(one: Corporation) -> _Texts:
         names.append(fold_text(one.english_name))
         bare_names += list_readings(remove_english_form(one.english_name))
     return _Texts(tuple(names), tuple(bare_names), fold_address(one.address), one.post_code)
+
+
+def _rank_words(texts: _Texts, words: Sequence[SearchWord]) -> Rank | None:
+    """Return the best rank of the words if the corporation has each of them."""
+    ranks = [rank for word in words if (rank := _rank_word(texts, word)) is not None]
+    return min(ranks) if ranks and len(ranks) == len(words) else None
 
 
 def _rank_word(texts: _Texts, word: SearchWord) -> Rank | None:

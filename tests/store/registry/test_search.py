@@ -72,13 +72,13 @@ def find(registry: RegistryReader, text: str, **others: object) -> list[str]:
 
 
 def test_the_best_comes_first(registry: RegistryReader) -> None:
-    """Exact before the beginning before a part; in each, open before closed."""
+    """Exact before the beginning before a part; in each, open before closed, then the shorter name."""
     ranked = [
         "whole",
         "exact, open",
         "exact, closed",
-        "beginning, open",
         "in Osaka",
+        "beginning, open",
         "beginning, closed",
         "part, open",
     ]

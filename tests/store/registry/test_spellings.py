@@ -1,0 +1,94 @@
+"""The list of spellings: for at least 98 of 100 the corporation that a person expects is among the first three."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from console.domain.registry.legal_forms import remove_form
+from console.sandbox.registry.whole import InventedRegistry
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.reader import open_registry
+from tests.store.registry.files import WHOLE, number, row, write_file
+
+LIST = Path(__file__).with_name("spellings.txt")
+FEWEST, SHARE, FIRST = 300, 0.98, 3
+INVENTED_ROWS = 3_000
+
+
+class Expected(NamedTuple):
+    """A corporation of the list, as fields of a row, and the spellings that people type for it."""
+
+    fields: dict[str, str]
+    spellings: list[str]
+
+
+def read_list() -> Iterator[Expected]:
+    """Yield the corporations of the list with their spellings."""
+    expected: Expected | None = None
+    for line in LIST.read_text(encoding="utf-8").splitlines():
+        if line.startswith("    ") and expected is not None:
+            expected.spellings.append(line.strip())
+        elif line and not line.startswith("#"):
+            if expected is not None:
+                yield expected
+            expected = Expected(_read_fields(line), [])
+    assert expected is not None
+    yield expected
+
+
+def _read_fields(line: str) -> dict[str, str]:
+    name, furigana, english, place, post_code, *_ = [*(part.strip() for part in line.split("|")), "", "", ""]
+    fields = {"name": name, "furigana": furigana, "en_name": english}
+    if place:
+        prefecture, city, street = place.split(" ")
+        code = {"東京都": "13", "大阪府": "27", "神奈川県": "14", "北海道": "01"}[prefecture]
+        fields |= {"prefecture_name": prefecture, "prefecture_code": code, "city_name": city}
+        fields |= {"street_number": street, "post_code": post_code}
+    return fields
+
+
+def look_alikes(name: str) -> Iterator[dict[str, str]]:
+    """Yield corporations that nobody expects who types the name: their names contain it, or half of it; and a closed
+    one of the same name.
+    """
+    bare = remove_form(name)
+    for other in (
+        f"株式会社東京{bare}",
+        f"{bare}ホールディングス株式会社",
+        f"新{bare}有限会社",
+        f"合同会社{bare}企画",
+    ):
+        yield {"name": other}
+    yield {"name": f"株式会社{bare[: len(bare) // 2 + 1]}商事"}
+    yield {"name": f"株式会社大和{bare[len(bare) // 2 :]}"}
+    yield {"name": f"企業組合{bare}", "close_date": "2020-03-31", "close_cause": "01", "process": "21"}
+
+
+def test_the_list_is_long_enough() -> None:
+    assert sum(len(set(expected.spellings)) for expected in read_list()) >= FEWEST
+
+
+def test_people_find_what_they_expect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The look-alikes have lower row ids than the expected corporations, so no order of rows helps."""
+    listed = list(read_list())
+    others = [fields for expected in listed for fields in look_alikes(expected.fields["name"])]
+    rows = [list(one) for one in InventedRegistry(INVENTED_ROWS, 3, date(2025, 10, 31)).all_rows()]
+    rows += [row(index, furigana="", **fields) for index, fields in enumerate(others)]
+    rows += [row(100_000 + index, **expected.fields) for index, expected in enumerate(listed)]
+    import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE, rows)])
+    reader = open_registry(tmp_path / "registry")
+    assert reader is not None
+    asked, misses = 0, []
+    for index, expected in enumerate(listed):
+        for spelling in expected.spellings:
+            found = reader.search(spelling)
+            asked += 1
+            if number(100_000 + index) not in [one.number for one in found[:FIRST]]:
+                misses.append(f"{spelling} → {expected.fields['name']}: {[one.name for one in found[:FIRST]]}")
+    reader.close()
+    with capsys.disabled():
+        print(f"\n{asked - len(misses)} of {asked} spellings", *misses, sep="\n    ")
+    assert len(misses) <= (1 - SHARE) * asked, "\n".join(misses)
