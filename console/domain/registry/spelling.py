@@ -88,7 +88,7 @@ def fold_address(text: str) -> str:
     """
     digits = _BLOCK_IN_KANJI.sub(_write_in_digits, unicodedata.normalize("NFKC", text))
     blocks = _UNITS.sub(lambda unit: "/" if unit[1] else "", _HYPHENS.sub("/", digits))
-    return "-".join(map(fold_text, blocks.split("/")))
+    return "-".join(list_readings(block)[-1] for block in blocks.split("/"))
 
 
 def _write_in_digits(found: re.Match[str]) -> str:

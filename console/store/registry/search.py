@@ -22,6 +22,7 @@ from console.store.registry.search_index import (
     OPEN,
     list_address_terms,
     list_edge_terms,
+    list_number_terms,
     list_pairs,
     list_post_code_terms,
 )
@@ -88,6 +89,10 @@ def _find_others(
     if query.number is not None:
         yield from _read_all(read, connection.execute(_BY_NUMBER, (int(query.number),)))
     budget = _Budget(MOST_CANDIDATES)
+    few = _find_few(connection, read, query, prefecture_code, limit)
+    if few is not None:
+        yield from few
+        return
     for rank in Rank:
         for table in (OPEN, CLOSED):
             matches = _find_ranked(connection, read, query, prefecture_code, rank, table, budget)
@@ -95,6 +100,44 @@ def _find_others(
             yield from sorted(islice(new, limit), key=_length_of_name)
         if rank is Rank.NAME and query.digits:
             yield from _find_by_digits(connection, read, query.digits, prefecture_code)
+
+
+def _find_few(
+    connection: sqlite3.Connection,
+    read: ReadCorporation,
+    query: RegistryQuery,
+    prefecture_code: str | None,
+    limit: int,
+) -> list[Corporation] | None:
+    """Return all matches, the best first, if the index has few candidates: not more than `limit` of any rank. Then one
+    reading of each index is enough. Return None if there are more.
+    """
+    if query.digits:
+        return None
+    expressions = [write_expression(query, rank) for rank in (Rank.NAME, Rank.PART, Rank.ELSEWHERE)]
+    expression = _join("OR", expressions)
+    if expression is None:
+        return []
+    ranked: list[tuple[Rank, int, int, Corporation]] = []
+    for is_closed, table in enumerate((OPEN, CLOSED)):
+        ids = _read_ids(connection, table, expression, prefecture_code)
+        candidates = list(islice(ids, limit + 1))
+        if len(candidates) > limit:
+            return None
+        for one in _read_all(read, candidates):
+            rank = rank_corporation(one, query)
+            if rank is not None:
+                ranked.append((rank, is_closed, _length_of_name(one), one))
+    return [one for *_, one in sorted(ranked, key=lambda entry: entry[:3])]
+
+
+def _read_ids(
+    connection: sqlite3.Connection, table: str, expression: str, prefecture_code: str | None
+) -> Iterator[tuple[int]]:
+    if prefecture_code is not None:
+        expression = f'"={prefecture_code}" AND ({expression})'
+    statement = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid"  # noqa: S608  # our own table
+    return connection.execute(statement, (expression,))
 
 
 def _length_of_name(one: Corporation) -> int:
@@ -132,10 +175,7 @@ def _find_ranked(
     expression = write_expression(query, rank)
     if expression is None:
         return
-    if prefecture_code is not None:
-        expression = f'"={prefecture_code}" AND ({expression})'
-    statement = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid"  # noqa: S608  # our own table
-    for (row_id,) in connection.execute(statement, (expression,)):
+    for (row_id,) in _read_ids(connection, table, expression, prefecture_code):
         if budget.rows == 0:
             return
         budget.rows -= 1
@@ -180,9 +220,8 @@ def _write_word(word: SearchWord, rank: Rank) -> str | None:
         case Rank.PART:
             return _write_part(word)
         case Rank.ELSEWHERE:
-            terms = list_address_terms(word.address.replace("-", "")) if len(word.address) > 1 else []
             post_code = list_post_code_terms(word.post_code) if word.post_code else []
-            return _join("OR", [_all_of(terms), _all_of(post_code)])
+            return _join("OR", [_write_address(word.address), _all_of(post_code)])
 
 
 def _write_name(bare: str, name: str) -> str | None:
@@ -196,6 +235,15 @@ def _write_beginning(bare: str) -> str | None:
 def _write_part(word: SearchWord) -> str | None:
     parts = (bare if len(bare) > 1 else name for name, bare in zip(word.names, word.bare_names, strict=True))
     return _join("OR", [_all_of(list_pairs(part)) for part in parts])
+
+
+def _write_address(address: str) -> str | None:
+    """Return the expression of what has an address; a number at its end may be the beginning of a longer one."""
+    terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
+    numbers = [f'"{term}"' for term in list_number_terms(address)]
+    if numbers and address[-1].isdigit():
+        numbers[-1] += " *"
+    return _join("AND", [_all_of(terms), *numbers]) if terms else None
 
 
 def _write_anywhere(word: SearchWord) -> str | None:

@@ -12,6 +12,7 @@ of the tables (`schema.FORM`) changes too.
 Hidden corporations and deleted ones are not in the index.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -28,6 +29,7 @@ _HASH_BYTES = 24 * 1024**2
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
 _ROWS_A_TIME = 2_000
 _POST_CODE_DIGITS = 7
+_NUMBERS = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")
 _DIGITS_TO_BREAKS = str.maketrans(dict.fromkeys("0123456789", " "))
 
 
@@ -116,6 +118,7 @@ def write_terms(
 ) -> str:
     """Return the terms of a corporation, separated by spaces."""
     terms = [_write_place_terms(prefecture_code, place), *list_address_terms(place[-1:] + street)]
+    terms += list_number_terms(street)
     if post_code is not None:
         terms += list_post_code_terms(f"{post_code:07}")
     for text in (name, furigana, remove_english_form(english_name)):
@@ -143,11 +146,16 @@ def list_edge_terms(bare: str) -> tuple[str, str]:
 
 
 def list_address_terms(text: str) -> list[str]:
-    """Return the terms of an address or of a part of one. Digits and the units behind them aren't indexed, because
-    nearly every address has them.
-    """
-    parts = fold_text(text).translate(_DIGITS_TO_BREAKS).split()
+    """Return the terms of an address or of a part of one, without the numbers and the units behind them."""
+    parts = list_readings(text)[-1].translate(_DIGITS_TO_BREAKS).split()
     return [f"@{pair}" for part in parts if part not in _UNITS_OF_ADDRESSES for pair in list_pairs(part)]
+
+
+def list_number_terms(text: str) -> list[str]:
+    """Return the terms of the numbers in an address, each with the character before it: `@田2` of 梅田２丁目４番９号.
+    Numbers behind a unit (４番) have none: they are frequent.
+    """
+    return [f"@{fold_text(before)}{int(digits)}" for before, digits in _NUMBERS.findall(text)]
 
 
 def list_post_code_terms(digits: str) -> list[str]:
