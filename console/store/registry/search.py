@@ -109,8 +109,8 @@ def _find_few(
     prefecture_code: str | None,
     limit: int,
 ) -> list[Corporation] | None:
-    """Return all matches, the best first, if the index has few candidates: not more than `limit` of any rank. Then one
-    reading of each index is enough. Return None if there are more.
+    """Return all matches, the best first, if neither index has more than `limit` candidates of any rank: then one
+    reading of each is enough. Return None if there are more.
     """
     if query.digits:
         return None
