@@ -24,6 +24,7 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
 from console.store.registry.schema import COLUMNS
+from tests.bench import registry_search
 from tests.bench.figures import Row, centile, median, side_by_side, span, times
 
 NUMBER = 27
@@ -47,6 +48,7 @@ def rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
         assert reader is not None
         yield _file_row(folder, count)
         yield _find_row(folder, reader)
+        yield registry_search.measure(folder / "registry", reader)
         yield _difference_row(folder, reader, difference, count)
         reader.close()
 

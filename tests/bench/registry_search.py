@@ -3,21 +3,15 @@ and in parts, frequent and rare, hits and misses."""
 
 import random
 import sqlite3
-import tempfile
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
 from pathlib import Path
 
-from console.sandbox.registry.files import write_whole
-from console.store.registry.import_files import import_registry_files
-from console.store.registry.reader import RegistryReader, open_registry
+from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file, open_for_reading
 from tests.bench.figures import Row, centile, median, side_by_side, span
 
-NUMBER, GOAL_SECONDS, GOAL_BYTES = 22, 0.010, 160
+GOAL_SECONDS = 0.010
 QUERIES = 10_000
-_DAY = date(2026, 10, 30)
 _FOREIGN = "鬱饕餮麒麟鸞纛躊躇"
 _TEXTS = """
     SELECT c.name, c.furigana, p.prefecture, p.city, c.street, c.post_code
@@ -25,48 +19,18 @@ _TEXTS = """
 """
 
 
-def rows(wanted: frozenset[int], corporations: int) -> Iterator[Row]:
-    """Measure in an invented registry of so many corporations."""
-    if NUMBER not in wanted:
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_whole(Path(folder), _DAY, corporations, seed=7)
-        import_registry_files(Path(folder) / "registry", [path])
-        yield from measure(Path(folder) / "registry")
-
-
-def measure(folder: Path) -> Iterator[Row]:
-    """Measure in the registry of this folder."""
-    reader, file = open_registry(folder), find_registry_file(folder)
-    assert reader is not None
+def measure(folder: Path, reader: RegistryReader) -> Row:
+    """Return the figure of the registry in this folder."""
+    file = find_registry_file(folder)
     assert file is not None
     with closing(open_for_reading(file)) as connection:
         texts = draw_texts(connection, QUERIES)
         floor = median(side_by_side({"bare": lambda: connection.execute(_TEXTS, (1,)).fetchone()}, 1_000)["bare"])
-        beside = _bytes_beside_texts(connection)
-        count = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
     took = _time_searches(reader, texts)
-    reader.close()
-    yield Row(
-        str(NUMBER),
-        f"registry search, {count:,} corporations, {len(texts):,} texts, first 50",
-        f"{span(median(took))}, p99 {span(centile(took, 0.99))}, longest {span(took[-1])}",
-        f"a bare row by its key {span(floor)}",
-        "–",
-        "–",
-        "p99 ≤ 10 ms",
-        centile(took, 0.99) <= GOAL_SECONDS,
-    )
-    yield Row(
-        str(NUMBER),
-        "registry file, bytes a corporation beside its texts",
-        f"{beside:.0f} B",
-        "–",
-        "–",
-        "–",
-        "≤ 160 B",
-        beside <= GOAL_BYTES,
-    )
+    p99 = centile(took, 0.99)
+    name = f"registry: search, {len(texts):,} texts, first 50"
+    figure = f"{span(median(took))}, p99 {span(p99)}"
+    return Row("27", name, figure, f"a bare row {span(floor)}", "–", "–", "p99 ≤ 10 ms", p99 <= GOAL_SECONDS)
 
 
 def _time_searches(reader: RegistryReader, texts: list[str]) -> list[float]:
@@ -108,14 +72,3 @@ def _part(chance: random.Random, text: str) -> str:
     length = chance.randint(2, 6)
     start = chance.randint(0, max(0, len(text) - length))
     return text[start : start + length]
-
-
-def _bytes_beside_texts(connection: sqlite3.Connection) -> float:
-    size: int = connection.execute(
-        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
-    ).fetchone()[0]
-    texts, count = connection.execute(
-        "SELECT sum(length(CAST(name || furigana || english_name || street || address_outside AS BLOB))), count(*)"
-        " FROM corporations"
-    ).fetchone()
-    return float(size - texts) / float(count)
