@@ -12,6 +12,7 @@ from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
+from console.wording import audit_words
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Itera
 
 
 def _alert_row(record: "Alert", translator: Translator) -> TableRow:
-    about = record.order_no or f"{record.subject_kind} {record.subject_id}"
+    kind, id = record.subject_kind, record.subject_id
+    # the commands take the id of a payment, so it stands beside the word
+    about = record.order_no or audit_words.record_text(kind, id, translator.language, str(id))
     if record.subject_kind == CORPORATION_KIND:
         about = wording.format_number(number_of_subject(record.subject_id))
     return (

@@ -289,7 +289,7 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One row of the audit trail: `who` did `what` with the record `subject`, with a result, a reason and further
-    facts in `detail`.
+    facts in `detail`. `number` is the number by which people know a payment or an order; "" for other subjects.
     """
 
     id: int
@@ -300,3 +300,4 @@ class AuditEntry:
     result: str
     reason: str | None
     detail: Mapping[str, object] = field(default_factory=dict)
+    number: str = ""

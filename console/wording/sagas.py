@@ -20,9 +20,9 @@ def step_mark(step: SagaStep) -> str:
     return _MARK_BY_STEP_STATE[step.state]
 
 
-def saga_title(view: SagaView, language: str) -> str:
-    """Return the title of a saga, which contains the name of its payment."""
-    return wording.translate("saga.title", language, payment=view.record.subject_id)
+def saga_title(language: str) -> str:
+    """Return the title of a saga. It stands on the page of its order or payment, which has the number."""
+    return wording.translate("saga.title", language)
 
 
 def saga_state_text(view: SagaView, language: str) -> str:

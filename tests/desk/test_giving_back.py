@@ -10,15 +10,19 @@ from console.app import Console
 from console.domain.payments.records import Payment
 from console.domain.service_results import OperationView
 from console.sandbox.server import Sandbox
+from console.views.app.notices_dialog import open_notices
 from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
+from console.views.audit.page import AuditPage
 from console.views.lookup.page import LookupPage
 from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import HandOverDialog
-from console.views.runtime.routes import LookupRoute, QueuesRoute
+from console.views.runtime.context import Toast
+from console.views.runtime.routes import AuditRoute, LookupRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.notification_bars import ToastFrame
 from console.views.widgets.placeholders import EmptyState
 from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.hands import Person
 from tests.desk.seats import Seats
 from tests.desk.test_refunds import at_payment, payment
 
@@ -186,6 +190,38 @@ def test_a_written_file_is_at_hand(
     person.until(lambda: QGuiApplication.clipboard().text() == str(path))
     person.control("Open folder", toast).press()
     person.until(lambda: opened == [QUrl.fromLocalFile(str(tmp_path))])
+    toast.closed.emit()
+    assert file_in_messages(person, "Copy path") == str(path)
+
+
+def file_in_messages(person: Person, button: str) -> str:
+    """Press this button at the newest message of the list that names a file; return what is copied then."""
+    dialog = open_notices(person.frame)
+    dialog.table.go_to(next(row for row, notice in enumerate(dialog.table.all_rows) if notice.path))
+    QGuiApplication.clipboard().clear()
+    person.until(dialog.file_buttons.isVisible)
+    person.control(button, dialog).press()
+    person.until(lambda: bool(QGuiApplication.clipboard().text()))
+    copied = QGuiApplication.clipboard().text()
+    dialog.reject()
+    return copied
+
+
+def test_exported_files_are_in_the_list_of_messages(sit: Sit, tmp_path: Path, payment: Payment) -> None:
+    """The export of the trail and of a bulk run's results; a message without a file has no such buttons."""
+    person = sit("aud-e")
+    person.frame.show_route(AuditRoute())
+    person.page(AuditPage).export_to(str(tmp_path / "trail.csv"))
+    person.until(lambda: bool(toasts(person.frame.toasts.visible_toasts)))
+    assert file_in_messages(person, "Copy path") == str(tmp_path / "trail.csv")
+    context = person.opening.context
+    context.toast_requested.emit(Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv")))
+    assert file_in_messages(person, "Copy path") == str(tmp_path / "run.csv")
+    context.show_toast("nothing written")
+    dialog = open_notices(person.frame)
+    dialog.table.go_to(0)
+    assert not dialog.file_buttons.isVisible()
+    dialog.reject()
 
 
 def toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:

@@ -66,4 +66,4 @@ def test_what_has_ended_says_why_and_when() -> None:
     assert [one.state for one in ended.steps] == [StepState.DONE, *[StepState.SKIPPED] * 3]
     assert (ended.current, saga_wording.saga_state_text(ended, "en")) == (None, "Done · it was paid")
     assert saga_wording.saga_time_text(ended, "en") == "ended at 11-20 12:00"
-    assert saga_wording.saga_title(ended, "en") == "Payment expiry steps, payment 5"
+    assert saga_wording.saga_title("en") == "Payment expiry steps"

@@ -17,6 +17,7 @@ from console.cli.text_output.records import (
 )
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.records import AuditEntry, CreditCheck
+from console.wording import audit_words
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -157,12 +158,13 @@ def audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> L
     """Return the answer of the command `audit list` as text: one line per audit entry."""
     if not entries:
         return (translator("audit_screen.empty"),)
-    return aligned_lines(_audit_row(entry) for entry in entries)
+    return aligned_lines(_audit_row(entry, translator.language) for entry in entries)
 
 
-def _audit_row(entry: AuditEntry) -> TableRow:
-    at, reason = wording.format_instant(entry.at), entry.reason or wording.NO_VALUE
-    return (str(entry.id), at, entry.who, entry.what, entry.subject or wording.NO_VALUE, entry.result, reason)
+def _audit_row(entry: AuditEntry, language: str) -> TableRow:
+    subject = audit_words.subject_text(entry, language) or wording.NO_VALUE
+    facts = subject, audit_words.action_text(entry, language), audit_words.result_text(entry, language)
+    return (str(entry.id), wording.format_instant(entry.at), entry.who, *facts)
 
 
 def verification_lines(rows: int, translator: Translator) -> Lines:

@@ -18,6 +18,7 @@ from console.domain.service_results import Explanation
 from console.domain.tasks.saga_progress import SagaView
 from console.domain.views.any_record import AnyView, CreditCheckView
 from console.wording import catalogue as wording
+from console.wording import evidence_words
 from console.wording import sagas as saga_wording
 
 
@@ -31,7 +32,7 @@ def view_lines(view: AnyView, translator: Translator) -> Iterator[str]:
     yield from facts_section(view.corporation, (view.record,), translator)
     yield from _kind_sections(view, translator)
     yield from section_lines("record.tab.timeline", _timeline_table(view.timeline, translator), translator)
-    yield from section_lines("record.tab.evidence", _evidence_table(view.evidence), translator)
+    yield from section_lines("record.tab.evidence", _evidence_table(view.evidence, translator.language), translator)
 
 
 def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
@@ -64,7 +65,7 @@ def _saga_lines(sagas: Iterable[SagaView], translator: Translator) -> Iterator[s
     for saga in sagas:
         language = translator.language
         heading = (
-            saga_wording.saga_title(saga, language),
+            saga_wording.saga_title(language),
             saga_wording.saga_state_text(saga, language),
             saga_wording.saga_time_text(saga, language),
         )
@@ -95,5 +96,13 @@ def _timeline_table(entries: Iterable[TimelineEntry], translator: Translator) ->
     )
 
 
-def _evidence_table(items: Iterable[EvidenceItem]) -> Iterator[str]:
-    return aligned_lines((wording.format_instant(item.at), item.who, item.source, item.summary) for item in items)
+def _evidence_table(items: Iterable[EvidenceItem], language: str) -> Iterator[str]:
+    return aligned_lines(
+        (
+            wording.format_instant(item.at),
+            item.who,
+            evidence_words.source_text(item.source, language),
+            wording.finding_text(item.summary, language),
+        )
+        for item in items
+    )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from console.domain.audit_actions import AuditAction
@@ -15,6 +16,7 @@ from console.services.audit.read_log import ReadLog
 from console.services.process.context import ServiceContext
 from console.store.audit import roots as audit_roots
 from console.store.audit import trail as audit
+from console.store.records import any_record
 
 _COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
@@ -39,8 +41,9 @@ class AuditService:
         who = self._find_visible_person()
         with self._context.database.read() as conn:
             entries = audit.newest_entries(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
+            numbers = any_record.numbers_of(conn, {entry.subject for entry in entries})
         self._reads.record_opening(AuditAction.AUDIT_LISTED, "audit", None)
-        return entries
+        return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
 
     def verify_chains(self) -> int:
         """Verify all chains of the audit trail; return the number of entries. Without a named person no right is

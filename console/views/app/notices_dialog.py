@@ -12,6 +12,7 @@ from console.views.tables.columns import Column, StateCell
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.notification_bars import FileButtons
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 
@@ -21,7 +22,8 @@ _VISIBLE_ROWS = 10
 
 class NoticesDialog(DialogFrame):
     """Lists the notices of the window, the newest first, with the whole sentence of the current one below the list.
-    The person can open the record that a notice is about.
+    The person can open the record that a notice is about, and
+    the folder of a file that it names.
     """
 
     def __init__(self, context: WindowContext, announcer: Announcer, parent: QWidget) -> None:
@@ -42,7 +44,9 @@ class NoticesDialog(DialogFrame):
         self.sentence = TextLabel("", wrap=True, selectable=True)
         self.sentence.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
-        content.setLayout(make_column(self._list, self.sentence, gap=8))
+        self.file_buttons = FileButtons(translate("action.copy_path"), translate("action.open_folder"))
+        self.file_buttons.show_path("")
+        content.setLayout(make_column(self._list, self.sentence, self.file_buttons, gap=8))
         self.show_content(content)
         self.table.opened.connect(self._open)
         self.table.current_changed.connect(self._show_current)
@@ -67,6 +71,7 @@ class NoticesDialog(DialogFrame):
     def _show_current(self) -> None:
         notice = self.table.current_item
         self.sentence.show_text(notice.sentence if isinstance(notice, Notice) else "")
+        self.file_buttons.show_path(notice.path if isinstance(notice, Notice) else "")
         if isinstance(notice, Notice) and notice.route is not None:
             self.enable_act_button()
         else:

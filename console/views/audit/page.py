@@ -8,11 +8,12 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
-from console.domain.records import AuditEntry, TimelineEntry
+from console.domain.records import AuditEntry
 from console.views.pages.base import Page, PageHead
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters import credit_checks as words
+from console.views.presenters.columns import width_of_text
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.page_fetch import Page as Rows
 from console.views.runtime.routes import route_to
@@ -24,6 +25,7 @@ from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.save_file import ask_for_path
+from console.wording import audit_words
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -168,29 +170,20 @@ def _audit_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def what(entry: AuditEntry) -> str:
-        line = TimelineEntry(entry.at, entry.who, entry.what, {**entry.detail, "reason": entry.reason}, entry.result)
-        return wording.timeline_line(line, context.language)
+        return audit_words.action_text(entry, context.language)
 
     def result(entry: AuditEntry) -> StateCell:
         shape, tone = _RESULT_LOOKS.get(entry.result, ("dash", "muted"))
-        return StateCell(translate(f"audit_screen.result.{entry.result}"), shape, tone)  # type: ignore[arg-type]  # a tone
+        return StateCell(audit_words.result_text(entry, context.language), shape, tone)  # type: ignore[arg-type]  # a tone
 
     def subject(entry: AuditEntry) -> str:
-        kind, _, id = entry.subject.partition(" ")
-        if kind == "credit-check" and id:
-            return translate("record.short", id=id)
-        if kind == "refund" and id:
-            return translate("case.refund_short", id=id)
-        if kind == "bulk-run" and id.isdecimal():
-            return translate("bulk.label", name=f"BS-{id}")
-        # People don't know a payment or an order by its id; the number stands in the record, which Enter opens.
-        return translate(f"kind.{kind}") if wording.has_sentence(f"kind.{kind}") else entry.subject
+        return audit_words.subject_text(entry, context.language)
 
     return [
         Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
         Column("who", translate("column.who"), 96, lambda entry: words.actor_name(entry.who, context)),
         Column("what", translate("column.what"), 320, what, is_stretched=True),
-        Column("record", translate("column.record"), 120, subject),
+        Column("record", translate("column.record"), width_of_text("ORD-2026-000001", 32), subject),
         Column("result", translate("column.result"), 120, result, "state"),
         Column("chain", translate("column.entry"), 88, lambda entry: str(entry.id), "amount"),
     ]

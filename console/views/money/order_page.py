@@ -87,7 +87,7 @@ class OrderPage(MoneyPage[OrderView]):
                 saga_wording.saga_time_text(visible_sagas[0], language),
             )
             lines = [step_line(step, language) for step in visible_sagas[0].steps]
-            self.steps.show_steps(saga_wording.saga_title(visible_sagas[0], language), " · ".join(standing), lines)
+            self.steps.show_steps(saga_wording.saga_title(language), " · ".join(standing), lines)
 
     def helpful_actions(self, view: OrderView) -> tuple[str, ...]:
         return ("open_payment",) if view.payments else ()

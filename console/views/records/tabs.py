@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 from console.domain.records import EvidenceItem, TimelineEntry
 from console.views.pages.static_table import StaticTable
 from console.views.presenters import credit_checks as words
-from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import column_time_text
 from console.views.presenters.records import RecordView, ShownRecord
 from console.views.records.collaboration_actions import note_lines
@@ -24,6 +23,7 @@ from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
+from console.wording import evidence_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +193,6 @@ def audit_table(context: WindowContext) -> StaticTable:
     )
 
 
-def source_words(source: str, context: WindowContext) -> str:
-    """Return the text for the source of a stored answer: the provider and the call."""
-    if wording.has_sentence(f"evidence.source.{source}"):
-        return context.translate(f"evidence.source.{source}")
-    provider, _, call = source.partition(".")
-    return context.translate("evidence.from", provider=case_words.provider_word(provider, context), call=call)
-
-
 def readable_answer(body: str | None) -> str:
     """Return a stored answer with one value per line if it is JSON, otherwise unchanged; "" for None."""
     try:
@@ -214,10 +206,11 @@ class EvidenceView(QWidget):
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
+        self._context = context
         translate = context.translate
         columns = [
             Column("when", translate("column.when"), 176, lambda item: wording.format_instant(item.at)[:-4], "data"),
-            Column("source", translate("column.source_of"), 190, lambda item: source_words(item.source, context)),
+            Column("source", translate("column.source_of"), 190, self._source_text),
             Column(
                 "summary",
                 translate("column.summary"),
@@ -231,7 +224,6 @@ class EvidenceView(QWidget):
         self._text.setReadOnly(True)
         self._text.setTabChangesFocus(True)
         self._text.setAccessibleName(translate("record.answer_text"))
-        self._context = context
         self._table.current_changed.connect(self._show_item)
         self._table.rows.page_applied.connect(self._select_first)
         text = Surface(edge="left")
@@ -248,6 +240,9 @@ class EvidenceView(QWidget):
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
         return self._table, self._text
+
+    def _source_text(self, item: EvidenceItem) -> str:
+        return evidence_words.source_text(item.source, self._context.language)
 
     def show_items(self, items: Sequence[EvidenceItem]) -> None:
         self._table.show_rows(items)

@@ -22,7 +22,7 @@ _END_MARKS = (".", "…", "?", "!", ":", "。", "：", "？")
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence that the window has shown and said: text, icon (shape and tone), instant, and the route to the
-    record that it is about (None if it is about no record).
+    record that it is about (None if it is about no record). `path` is the written file that it names, "" if none.
     """
 
     sentence: str
@@ -30,6 +30,7 @@ class Notice:
     tone: Tone
     at: datetime
     route: RecordPageRoute | None = None
+    path: str = ""
 
 
 class Announcer(QObject):
@@ -68,12 +69,13 @@ class Announcer(QObject):
         tone: Tone,
         route: RecordPageRoute | None,
         is_kept: bool,
+        path: str = "",
     ) -> None:
         """Announce the sentence that `widget` shows, and keep it if `is_kept`."""
         page_route, cover = self._find_route(), self._find_cover()
         if route is None and isinstance(page_route, RecordPageRoute):
             route = page_route
-        notice = Notice(sentence, shape, tone, self._now(), route)
+        notice = Notice(sentence, shape, tone, self._now(), route, path)
         if cover is None and is_kept:
             self._announce_and_keep(notice)
         elif cover is None or cover is widget or cover.isAncestorOf(widget):
@@ -110,18 +112,20 @@ def announce(
     tone: Tone = "text",
     route: RecordPageRoute | None = None,
     is_kept: bool = True,
+    path: str = "",
 ) -> None:
     """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window.
 
     A refusal (by its tone or its icon shape) is said at once, everything else after the sentence that is being said.
     `route` is the record that the sentence is about, by default that of the visible page. With `is_kept` False, the
-    sentence isn't kept, because it only follows the keys, such as the current entry of the search box.
+    sentence isn't kept, because it only follows the keys, such as the current entry of the search box. `path` is
+    the written file that the sentence names.
     """
     if not sentence:
         return
     announcer = find_announcer(widget)
     if announcer is not None:
-        announcer.announce(widget, sentence, shape=shape, tone=tone, route=route, is_kept=is_kept)
+        announcer.announce(widget, sentence, shape=shape, tone=tone, route=route, is_kept=is_kept, path=path)
     else:
         _speak(widget, sentence, tone, shape)
 

@@ -137,6 +137,31 @@ class Bar(QFrame):
         self._announce()
 
 
+class FileButtons(QWidget):
+    """Two buttons about a written file: copy its path, and open its folder. Hidden while there is no path."""
+
+    def __init__(self, copy_words: str, open_words: str) -> None:
+        super().__init__()
+        self._path = ""
+        copy, folder = KeyButton(copy_words, kind="inline"), KeyButton(open_words, kind="inline")
+        copy.clicked.connect(self._copy_path)
+        folder.clicked.connect(self._open_folder)
+        self.setLayout(make_column(make_flow_widget(copy, folder, gap=8)))
+
+    def show_path(self, path: str) -> None:
+        """Let the buttons act on the file of this path; "" hides them."""
+        self._path = path
+        self.setVisible(bool(path))
+
+    @Slot()
+    def _copy_path(self) -> None:
+        QGuiApplication.clipboard().setText(self._path)
+
+    @Slot()
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self._path).absolute().parent)))
+
+
 class ToastFrame(QFrame):
     """The widget of one toast: a short message that disappears after some seconds.
 
@@ -180,18 +205,9 @@ class ToastFrame(QFrame):
         message then stays until the person closes it.
         """
         self.path = path
-        copy, folder = KeyButton(copy_words, kind="inline"), KeyButton(open_words, kind="inline")
-        copy.clicked.connect(self._copy_path)
-        folder.clicked.connect(self._open_folder)
-        self._texts.addWidget(make_flow_widget(copy, folder, gap=8))
-
-    @Slot()
-    def _copy_path(self) -> None:
-        QGuiApplication.clipboard().setText(self.path)
-
-    @Slot()
-    def _open_folder(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self.path).absolute().parent)))
+        buttons = FileButtons(copy_words, open_words)
+        buttons.show_path(path)
+        self._texts.addWidget(buttons)
 
     def fit_width(self) -> None:
         """Give the toast its own width, which it has outside of dialogs."""
@@ -241,7 +257,9 @@ class Toasts(QObject):
             QTimer.singleShot(round(self._seconds * 1000), toast, toast.closed.emit)
         self._toasts.append(toast)
         self._put_in_place(toast)
-        announce(toast, toast.accessibleName(), shape=toast.shape, tone=toast.tone, route=toast.route)
+        announce(
+            toast, toast.accessibleName(), shape=toast.shape, tone=toast.tone, route=toast.route, path=toast.path
+        )
 
     def _put_in_place(self, toast: ToastFrame) -> None:
         if self._dialogs:

@@ -1,0 +1,36 @@
+"""The words of an audit entry, for the page of the trail and the terminal: what happened, with which record, how it
+ended. Codes and internal ids are only in the JSON of the entry.
+"""
+
+from console.domain.records import AuditEntry, TimelineEntry
+from console.wording import catalogue as wording
+
+_NUMBERED_KINDS = {"credit-check": "record.short", "refund": "case.refund_short"}
+
+
+def action_text(entry: AuditEntry, language: str) -> str:
+    """Return what happened, as one sentence."""
+    facts = {**entry.detail, "reason": entry.reason}
+    return wording.timeline_line(TimelineEntry(entry.at, entry.who, entry.what, facts, entry.result), language)
+
+
+def subject_text(entry: AuditEntry, language: str) -> str:
+    """Return the record as people know it: a payment or an order by its own number, never by its internal id."""
+    kind, _, id = entry.subject.partition(" ")
+    return record_text(kind, id, language, entry.number)
+
+
+def record_text(kind: str, id: int | str, language: str, number: str = "") -> str:
+    """Return a record as people know it. `number` is the own number of a payment or an order."""
+    if id and kind in _NUMBERED_KINDS:
+        return wording.translate(_NUMBERED_KINDS[kind], language, id=id)
+    if kind == "bulk-run" and str(id).isdecimal():
+        return wording.translate("bulk.label", language, name=f"BS-{id}")
+    if not wording.has_sentence(f"kind.{kind}"):
+        return ""
+    return f"{wording.translate(f'kind.{kind}', language)} {number}".strip()
+
+
+def result_text(entry: AuditEntry, language: str) -> str:
+    """Return how the action ended, in one word."""
+    return wording.translate(f"audit_screen.result.{entry.result}", language)

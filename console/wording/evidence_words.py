@@ -1,0 +1,13 @@
+"""The words of stored evidence, for the window and the terminal: who told it, and what it says."""
+
+from console.wording import catalogue as wording
+
+
+def source_text(source: str, language: str) -> str:
+    """Return the source of evidence ("paypay.probe") as text: the provider and the call."""
+    if wording.has_sentence(f"evidence.source.{source}"):
+        return wording.translate(f"evidence.source.{source}", language)
+    provider, _, call = source.partition(".")
+    is_known = wording.has_sentence(f"provider.{provider}")
+    name = wording.translate(f"provider.{provider}", language) if is_known else provider
+    return wording.translate("evidence.from", language, provider=name, call=call)

@@ -1,0 +1,156 @@
+"""No raw code and no internal id where people look: every screen and the terminal's text, over invented records of
+all kinds, in both languages.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QTableView
+from pytestqt.qtbot import QtBot
+
+from console.demo.samples import CLIENT_IDS
+from console.domain.clock import SystemClock
+from console.services.alerts.evaluate import AlertRules
+from console.services.process.context import WORKER, act_as
+from console.views.runtime.routes import (
+    AlertsRoute,
+    ApprovalsRoute,
+    AuditRoute,
+    HomeRoute,
+    LookupRoute,
+    OrderRoute,
+    PaymentRoute,
+    QueuesRoute,
+    ReconcileRoute,
+    ReconcileRunsRoute,
+    RecordRoute,
+    RefundRoute,
+    Route,
+    SetAsidesRoute,
+)
+from console.views.widgets.base import TextLabel
+from tests.cli.conftest import Terminal
+from tests.desk.hands import Person
+from tests.support.desks import environment
+from tests.support.furnished import Furnished, furnished
+
+RAW = (
+    re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b"),  # not_found, http_404
+    re.compile(r"\b(?:record|audit|refund|payment|order|purchase|probe|person|alert|bulk|request)\.[a-z_]+\b"),
+    re.compile(r"\b(?:credit-check|payment|order|refund|bulk-run) \d+\b"),  # a kind's code with an internal id
+    re.compile(r"\b\d+ (?:JPY|INR)\b"),  # minor units
+    re.compile(r"\b[a-z]+=[^ ]"),  # order=pending
+)
+"""What no text for people contains; a code may stand beside its word where its provider gave it, in capitals."""
+
+
+def raw_parts(texts: Iterator[str]) -> list[tuple[str, str]]:
+    return sorted({(found.group(), text[:160]) for text in texts for one in RAW for found in one.finditer(text)})
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("words") / "desk"
+
+
+@pytest.fixture(scope="module")
+def desk(home: Path) -> Iterator[Furnished]:
+    with furnished(home, LANGUAGE="en") as made:
+        with act_as(WORKER):
+            AlertRules(made.console._context).run()
+        with made.console.acting_as("op-a"):
+            payment = made.paid("complete")[-1]
+            made.console.recovery.take("payment", payment.id)
+            made.console.recovery.hand_over("payment", payment.id, "waits for their call")
+            made.console.recovery.probe("payment", payment.id)
+        yield made
+
+
+def routes(desk: Furnished) -> Iterator[Route]:
+    """Every screen, and one record of each kind of sample."""
+    yield from (
+        HomeRoute(),
+        ApprovalsRoute(),
+        SetAsidesRoute(),
+        AlertsRoute(),
+        ReconcileRoute(),
+        ReconcileRunsRoute(),
+    )
+    yield from (QueuesRoute(name) for name in ("review", "unknown", "refunds", "incomplete", "pending", "error"))
+    yield from (RecordRoute(sample.id) for sample in {one.kind: one for one in desk.samples}.values())
+    yield from (PaymentRoute(payment.id) for payment in {one.kind: one for one in desk.payments}.values())
+    for payment in {one.kind: one for one in desk.payments}.values():
+        view = desk.console.payments.read_payment(payment.id)
+        if view.order is not None:
+            yield OrderRoute(view.order.id)
+    items = desk.console.recovery.read_queue("refunds", 20).items
+    yield from (RefundRoute(item.record.id) for item in items)
+    yield LookupRoute(desk.samples[0].number)
+    yield AuditRoute()
+
+
+def shown_texts(person: Person) -> Iterator[str]:
+    """The visible labels, and the cells of the visible tables as they are shown and spoken."""
+    for label in person.window.findChildren(TextLabel):
+        if label.isVisible():
+            yield label.plain
+    for table in person.window.findChildren(QTableView):
+        model = table.model()
+        if not table.isVisible():
+            continue
+        for row in range(min(model.rowCount(), 60)):
+            for column in range(model.columnCount()):
+                entry = getattr(model, "row_at", lambda _row: None)(row)
+                cell = model.columns[column].cell(entry) if entry is not None and hasattr(entry, "id") else ""  # type: ignore[attr-defined]  # a model of ours
+                yield cell if isinstance(cell, str) else str(getattr(cell, "word", ""))
+                yield str(model.index(row, column).data(Qt.ItemDataRole.AccessibleTextRole) or "")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_no_screen_shows_a_code(qtbot: QtBot, desk: Furnished, language: str) -> None:
+    person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
+    person.opening.context.change_operator("aud-e")
+    person.opening.context.change_language("ja" if language == "ja" else "en")
+    person.rest()
+    raw, seen = [], 0
+    for route in routes(desk):
+        person.frame.show_route(route)
+        person.rest()
+        texts = list(shown_texts(person))
+        seen += len(texts)
+        raw += [(route, *part) for part in raw_parts(iter(texts))]
+    person.close()
+    assert seen > 2_000
+    assert sorted({part[1:] for part in raw}) == []
+
+
+def _without_commands(text: str) -> Iterator[str]:
+    """The lines without those that give a command to type, which has codes."""
+    return (line for line in text.splitlines() if "support-console " not in line)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_no_command_prints_a_code(desk: Furnished, home: Path, language: str) -> None:
+    """The commands that read, as text: queues, records of every kind, a company, alerts, limits and the trail."""
+    facts = {"CLIENTS": ",".join(CLIENT_IDS), "OPERATOR": "aud-e", "LANGUAGE": language}
+    terminal = Terminal(environment(home, desk.sandbox.url, **facts))
+    commands: list[tuple[str, ...]] = [
+        ("queue", name) for name in ("pending", "error", "incomplete", "unknown", "review", "refunds")
+    ]
+    commands += [("show", "credit-check", str(id)) for id in {one.kind: one.id for one in desk.samples}.values()]
+    commands += [("show", "payment", str(id)) for id in {one.kind: one.id for one in desk.payments}.values()]
+    refunds = desk.console.recovery.read_queue("refunds").items
+    commands += [("show", "refund", str(item.record.id)) for item in refunds]
+    commands += [("lookup", desk.samples[0].number), ("alerts", "list"), ("audit", "list")]
+    raw = []
+    for command in commands:
+        ending = terminal(*command)
+        assert ending.status == 0, (command, ending)
+        raw += [(" ".join(command), *part) for part in raw_parts(_without_commands(ending.out.decode()))]
+    assert sorted({part[1:] for part in raw}) == []
+    number = desk.console.payments.read_payment(desk.paid("complete")[-1].id).record.merchant_payment_id
+    assert number in terminal("audit", "list").out.decode(), "a payment is named by its own number"
