@@ -1,10 +1,10 @@
 """Build the services of refunds, once per process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from console.domain.payments.records import Refund, RefundRequest
-from console.domain.payments.service_results import ApprovalInbox, RefundPlan, RefundView
+from console.domain.payments.service_results import ApprovalInbox, RefundPlan, RefundView, RequestSummary
 from console.domain.payments.states import RefundState
 from console.domain.views.any_record import ResolveResult
 from console.services.guarded.action import GuardedService
@@ -149,6 +149,10 @@ class RefundService:
     def read_inbox(self) -> ApprovalInbox:
         """Return the refunds that wait for a decision, oldest first. Raises not_allowed."""
         return self._views.read_inbox()
+
+    def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:
+        """Return what a list shows about each of these refunds, at most 30. Raises not_found, not_allowed."""
+        return self._views.read_summaries(refund_ids)
 
 
 class RefundServiceBuilder:

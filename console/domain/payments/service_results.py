@@ -159,7 +159,8 @@ class RefundView:
     `payment_sides` those of its payment, which a checker compares before an approval.
 
     `against` are the risk signals, `checks` the checked rules of refunds. `changed` has the fields of the payment
-    that have changed since the maker saw the payment: field → (value at that time, value now).
+    that have changed since the maker saw the payment: field → (value at that time, value now). `version_at_request`
+    is the payment's version at that time; None if it isn't known.
     """
 
     record: Refund
@@ -182,6 +183,7 @@ class RefundView:
     newest_events: TimelinePage = EMPTY_TIMELINE_PAGE
     payment_sides: tuple[ComparedSide, ...] = ()
     corporation: "CorporationFacts | None" = None
+    version_at_request: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,16 @@ class ApprovalInbox:
 
     to_decide: tuple[Refund, ...]
     others: tuple[Refund, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSummary:
+    """What a list shows about a refund that waits for a decision: its payment, and the number of risk signals and
+    broken rules that speak against it.
+    """
+
+    payment: Payment
+    reasons_against: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ class WaitingProposal:
     - `payment_number`: our number of the payment, if the record is a payment.
     - `refusal`: the reason for which the acting person can't be the second person: `own_first_half` or `role`; None
       if the person can.
+    - `amount_minor` and `currency` are the amount of the payment or refund; None for other records.
+    - `corporation_number`: the number of the record's company; None for an operation.
     """
 
     id: int
@@ -77,6 +79,9 @@ class WaitingProposal:
     person: str
     since: datetime
     refusal: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    corporation_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
 from console.domain.payments.consistency import compare_refund_sides, compare_sides, money_parts
 from console.domain.payments.records import Refund, RefundRelations
-from console.domain.payments.service_results import ApprovalInbox, RefundView, RiskSignal, RuleCheck
+from console.domain.payments.service_results import ApprovalInbox, RefundView, RequestSummary, RiskSignal, RuleCheck
 from console.domain.payments.states import RefundState
 from console.domain.permissions import ROLES_BY_RIGHT, has_right
 from console.domain.records import LeaseHolder, Person
@@ -39,6 +39,7 @@ from console.store.refunds import refunds
 
 KIND = refunds.KIND
 MOST_INBOX_ROWS = 1_000
+MOST_SUMMARIES = 30
 _R = RefundState
 _log = logging.getLogger("console.guard")
 _ACTIONS: Mapping[str, str] = {
@@ -94,6 +95,22 @@ class RefundViews:
         )
         return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
 
+    def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:
+        """Return for each of these refunds, at most MOST_SUMMARIES, what a list shows about it. Raises not_found, and
+        not_allowed if the acting person may not read.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return {id: self._summarize(conn, id) for id in refund_ids[:MOST_SUMMARIES]}
+
+    def _summarize(self, conn: Connection, refund_id: int) -> RequestSummary:
+        pair = refund_records.require_with_payment(conn, refund_id)
+        refund_facts = refund_rules.read_facts(self._context, conn, pair.payment, pair.refund.maker)
+        _, stored_hits = _read_facts_at_request(conn, refund_id)
+        signals = _find_current_signals(conn, refund_facts, pair.refund, stored_hits)
+        broken = [check for check in self._make_checks(refund_facts, pair.refund) if not check.holds]
+        return RequestSummary(pair.payment, len(signals) + len(broken))
+
     def _make_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
         context, now = self._context, self._context.now()
         pair = refund_records.require_with_payment(conn, refund_id)
@@ -122,6 +139,7 @@ class RefundViews:
             money=money_parts(payment, refund_facts.refunds),
             against=_find_current_signals(conn, refund_facts, refund, stored_hits),
             checks=self._make_checks(refund_facts, refund),
+            version_at_request=facts_at_request.get("version"),
             changed=_changed_fields(facts_at_request, make_seen_facts(refund_facts), refund),
             earlier=self._complete_records(
                 conn, tuple(refund for refund in refund_facts.refunds if refund.id != refund_id)

@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, cast, insert, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.recovery.records import WaitingProposal
 from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.schema.core import approvals
-from console.store.schema.payments import payments
+from console.store.schema.core import approvals, credit_checks
+from console.store.schema.payments import payments, refunds
 
 RESOLVE_ACTION, APPROVE_ACTION = "resolve", "refund.approve"
 REFUND_KIND = "refund"
@@ -19,15 +19,28 @@ _IS_OPEN_PROPOSAL = (_t.action == RESOLVE_ACTION, _t.closed_at.is_(None))
 _AWAITED_SUBJECTS_QUERY = select(_t.subject_id).where(
     _t.subject_kind == bindparam("kind"), _t.subject_id.in_(bindparam("ids", expanding=True)), *_IS_OPEN_PROPOSAL
 )
+_SUBJECT_ID = cast(_t.subject_id, BigInteger)
 # The index of `vote_of` leads to the rows that aren't votes. There is no index in the order of time: with one, a
 # server could read all votes in that order.
 _OPEN_PROPOSALS_QUERY = (
-    select(_t.id, _t.subject_kind, _t.subject_id, payments.c.merchant_payment_id, _t.proposed, _t.person, _t.at)
+    select(
+        _t.id, _t.subject_kind, _t.subject_id, _t.proposed, _t.person, _t.at,
+        case((_t.subject_kind == "payment", payments.c.merchant_payment_id)).label("payment_number"),
+        func.coalesce(refunds.c.refund_amount, func.nullif(payments.c.captured_minor, 0), payments.c.asked_minor)
+        .label("amount_minor"),
+        payments.c.currency,
+        func.coalesce(payments.c.corporation_number, credit_checks.c.corporation_number).label("corporation_number"),
+    )
     .select_from(approvals)
-    .outerjoin(payments, and_(_t.subject_kind == "payment", payments.c.id == cast(_t.subject_id, BigInteger)))
+    .outerjoin(refunds, and_(_t.subject_kind == "refund", refunds.c.id == _SUBJECT_ID))
+    .outerjoin(
+        payments,
+        payments.c.id == func.coalesce(refunds.c.payment_id, case((_t.subject_kind == "payment", _SUBJECT_ID))),
+    )
+    .outerjoin(credit_checks, and_(_t.subject_kind == "credit-check", credit_checks.c.id == _SUBJECT_ID))
     .where(_t.vote_of.is_(None), *_IS_OPEN_PROPOSAL)
     .order_by(_t.at, _t.id)
-)
+)  # fmt: skip
 _VOTES_QUERY = select(_t.id, _t.vote_of, _t.person).where(_t.vote_of.in_(bindparam("ids", expanding=True)))
 _INSERT_VOTE = insert(approvals)
 
@@ -45,8 +58,8 @@ def list_open_proposals(conn: Connection, limit: int) -> tuple[WaitingProposal, 
     """Return at most `limit` proposals about records of every kind that wait for a second person, oldest first."""
     return tuple(
         WaitingProposal(
-            row.id, row.subject_kind, row.subject_id, row.merchant_payment_id, row.proposed, row.person,
-            to_aware_utc(row.at),
+            row.id, row.subject_kind, row.subject_id, row.payment_number, row.proposed, row.person,
+            to_aware_utc(row.at), None, row.amount_minor, row.currency, row.corporation_number,
         )
         for row in conn.execute(_OPEN_PROPOSALS_QUERY.limit(limit))
     )  # fmt: skip

@@ -244,13 +244,27 @@ class UnfinishedDialog(DialogFrame):
         else:
             self.enable_act_button()
         self._update_request(item if isinstance(item, OwnRequest) else None)
+        self._show_sentence(item)
+
+    def _show_sentence(self, item: object) -> None:
+        """Show below the table what the current row means: the next step, the result of a run, or an answer. In the
+        rows, the same long sentence would stand many times.
+        """
+        sentence = ""
+        if isinstance(item, UnfinishedWork):
+            sentence = words.next_words(item.next_step, self._context)
+        elif isinstance(item, BulkItem):
+            sentence = bulk_words.run_status(item, self._context).words
+        elif isinstance(item, OwnRequest):
+            sentence = request_words.answer_text(item, self._context)
+        self.answer.show_text(sentence)
+        self.answer.setVisible(self._tables[self.tabs.currentIndex()] is not self.holders)
 
     def _update_request(self, request: OwnRequest | None) -> None:
-        """Show the whole answer of the current request, and whether it can be withdrawn; nothing on other tabs."""
+        """Show whether the current request can be withdrawn; nothing on other tabs."""
         is_shown, translate = self.tabs.currentIndex() == self.TAB_NAMES.index("requests"), self._context.translate
-        for widget in (self.answer, self.withdraw_button, self.withdraw_reason):
+        for widget in (self.withdraw_button, self.withdraw_reason):
             widget.setVisible(is_shown)
-        self.answer.show_text("" if request is None else request_words.answer_text(request, self._context))
         if request is None:
             self.withdraw_button.disable_with_reason(translate("reason.request_choose"))
         elif request.state is OwnRequestState.WAITING:
@@ -393,8 +407,9 @@ def _work_columns(context: WindowContext) -> list[Column]:
     def number(work: UnfinishedWork) -> str:
         return wording.format_number(work.operation.corporation_number or "")
 
-    def next_step_text(work: UnfinishedWork) -> str:
-        return words.next_words(work.next_step, context)
+    def work_state(work: UnfinishedWork) -> StateCell:
+        key = case_words.work_key(work.record, context.now()) if work.record else "work.needs_review"
+        return words.state_cell(key, context.language)
 
     return [
         Column("since", translate("column.since"), 112, since_text, "data"),
@@ -402,7 +417,7 @@ def _work_columns(context: WindowContext) -> list[Column]:
         Column("number", translate("column.number_short"), 128, number, "data"),
         Column("state", translate("column.state"), 104, state, "state"),
         Column("who", translate("column.who"), 80, lambda work: words.actor_name(work.operation.operator, context)),
-        Column("next", translate("column.next_step"), 300, next_step_text, is_stretched=True),
+        Column("work", translate("column.work"), 160, work_state, "state", is_stretched=True),
     ]
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.payments.records import Refund
+from console.domain.payments.service_results import RequestSummary
 from console.domain.payments.states import RefundState
 from console.domain.recovery.records import WaitingProposal
 from console.views.presenters import credit_checks as record_words
@@ -14,16 +15,20 @@ from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 
 PROPOSAL = "proposal"
+MAX_ANSWER_AGE_SECONDS = 900.0
+"""Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
 _UNDECIDED = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
 class InboxCard:
     """The texts of one request or proposal in the list. `ref` is the kind and id of the requested record, or
-    PROPOSAL and the id of the proposal; `remark` is the line below, with its icon (`shape`, "" for none) and tone.
+    PROPOSAL and the id of the proposal. `name` is spoken before the texts; `title` is the number by which people know
+    the record. `remark` is the line below, with its icon (`shape`, "" for none) and tone.
     """
 
     ref: Ref
+    name: str
     title: str
     amount: str
     detail: str
@@ -33,17 +38,24 @@ class InboxCard:
     tone: Tone = "muted"
 
     def spoken_text(self) -> str:
-        return ", ".join(part for part in (self.title, self.amount, self.detail, self.age, self.remark) if part)
+        parts = (self.name, self.title, self.amount, self.detail, self.age, self.remark)
+        return ", ".join(part for part in dict.fromkeys(parts) if part)
 
 
-def refund_card(refund: Refund, context: WindowContext) -> InboxCard:
-    """Return the card of a refund that waits for a decision, or that has just been decided."""
-    remark, shape, tone = _remark(refund, context, context.now())
+def refund_card(refund: Refund, context: WindowContext, summary: RequestSummary | None = None) -> InboxCard:
+    """Return the card of a refund that waits for a decision, or that has just been decided. Without the summary,
+    which is read for the first requests only, the card names the refund and its maker.
+    """
+    name = case_words.title(refund, context)
+    remark, shape, tone = _remark(refund, context, context.now(), summary)
     return InboxCard(
         ("refund", refund.id),
-        case_words.title(refund, context),
+        name,
+        summary.payment.merchant_payment_id if summary else name,
         case_words.amount_text(refund),
-        context.translate("approvals.by", maker=refund.maker),
+        case_words.name_of(summary.payment, context)
+        if summary
+        else context.translate("approvals.by", maker=refund.maker),
         context.age_text(refund.created_at) if refund.created_at else "",
         remark,
         shape,
@@ -56,11 +68,16 @@ def proposal_card(proposal: WaitingProposal, context: WindowContext) -> InboxCar
     person can't confirm it.
     """
     remark = proposal_refusal(proposal, context)
+    number = proposal.corporation_number
+    title = proposal_title(proposal, context)
     return InboxCard(
         (PROPOSAL, proposal.id),
-        proposal_title(proposal, context),
-        "",
-        context.translate("approvals.proposed_by", person=proposal.person),
+        title,
+        title,
+        proposal_amount(proposal, context),
+        wording.format_number(number)
+        if number
+        else context.translate("approvals.proposed_by", person=proposal.person),
         context.age_text(proposal.since),
         remark or context.translate("approvals.proposed", state=proposed_state(proposal, context)),
         "person" if remark else "",
@@ -77,6 +94,18 @@ def proposal_title(proposal: WaitingProposal, context: WindowContext) -> str:
         case "credit-check":
             return context.translate("record.title", id=int(proposal.record_id))
     return f"{context.translate('operation_screen.title')} {wording.shorten_id(proposal.record_id)}"
+
+
+def proposal_amount(proposal: WaitingProposal, context: WindowContext) -> str:
+    """Return the amount of the payment or refund. AlarmBox tells no price of a purchase, so a credit check has a word
+    instead: whether it was charged is what the proposal is about.
+    """
+    if proposal.kind == "credit-check":
+        return context.translate("approvals.charge_unknown")
+    if proposal.amount_minor is None or proposal.currency is None:
+        return ""
+    sign = -1 if proposal.kind == "refund" else 1
+    return wording.format_amount(sign * proposal.amount_minor, proposal.currency)
 
 
 def proposed_state(proposal: WaitingProposal, context: WindowContext) -> str:
@@ -98,13 +127,28 @@ def proposal_refusal(proposal: WaitingProposal, context: WindowContext) -> str:
     return context.translate(f"reason.{proposal.refusal}") if proposal.refusal else ""
 
 
-def _remark(refund: Refund, context: WindowContext, now: datetime) -> tuple[str, str, Tone]:
+def count_reasons_against(summary: RequestSummary, now: datetime) -> int:
+    """Return the number of reasons against a request, as its view lists them: risk signals, broken rules, and an
+    answer of the provider that is missing or too old for a decision.
+    """
+    asked = summary.payment.told_at
+    is_old = asked is None or (now - asked).total_seconds() > MAX_ANSWER_AGE_SECONDS
+    return summary.reasons_against + is_old
+
+
+def _remark(
+    refund: Refund, context: WindowContext, now: datetime, summary: RequestSummary | None
+) -> tuple[str, str, Tone]:
     """Return the remark on the card of a refund, with its icon and tone: the state after the decision, else the
-    checkers who have approved it already, else the end of its cooling-off period, else the maker's reason.
+    number of reasons against it, else the checkers who have approved it already, else the end of its cooling-off
+    period, else the maker's reason.
     """
     if refund.state not in _UNDECIDED:
         badge = record_words.state_cell(case_words.state_key(refund), context.language)
         return badge.word, badge.shape, badge.tone
+    count = count_reasons_against(summary, now) if summary is not None else 0
+    if count:
+        return context.translate("approvals.against_count", n=count), "warning", "care"
     if refund.checkers:
         return context.translate("approvals.half", checkers=refund.checkers), "person", "muted"
     if refund.sends_after is not None and refund.sends_after > now:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QBoxLayout, QGridLayout, QScrollArea
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import MoneyParts, RefundView, RiskSignal
 from console.domain.payments.states import RefundState
+from console.views.approvals.cards import MAX_ANSWER_AGE_SECONDS
 from console.views.money.base_page import fact_list
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
@@ -27,8 +28,6 @@ from console.views.widgets.money_strip import MoneyPanel, MoneyPart
 from console.views.widgets.record_parts import SideStrip, make_titled_panel
 from console.wording import catalogue as wording
 
-MAX_ANSWER_AGE_SECONDS = 900.0
-"""Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
 _MIN_VISIBLE_LINES = 10
 _MARGIN_PX = 24  # beside the content
 _MIN_CONTENT_PX = 50  # a smaller content has not been laid out yet
@@ -327,8 +326,11 @@ class ApprovalView(QScrollArea):
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(3, 1)
-        for place, word in ((1, "then"), (2, "now")):
-            grid.addWidget(TextLabel(translate(f"approvals.{word}"), "small", "muted"), 0, place)
+        for place, word, version in ((1, "then", view.version_at_request), (2, "now", payment.version)):
+            title = translate(f"approvals.{word}")
+            if version is not None:
+                title = translate("approvals.of_version", when=title, version=version)
+            grid.addWidget(TextLabel(title, "small", "muted"), 0, place)
         view_time: dict[str, object] = {name: getattr(payment, name) for name in _COMPARED_FIELDS}
         for line, name in enumerate(dict.fromkeys((*_COMPARED_FIELDS, *view.changed)), 1):
             value_before, value_now = view.changed.get(name, (view_time.get(name), view_time.get(name)))

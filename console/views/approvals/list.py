@@ -4,7 +4,7 @@ person's own requests, and those that only others can decide. Proposed outcomes 
 group of their own; the other proposals are among those that only others can decide.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import (
@@ -22,7 +22,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.domain.payments.records import Refund
-from console.domain.payments.service_results import ApprovalInbox
+from console.domain.payments.service_results import ApprovalInbox, RequestSummary
 from console.domain.permissions import is_same_person
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL, InboxCard, proposal_card, refund_card
@@ -285,6 +285,7 @@ class ApprovalList(Surface):
         super().__init__(edge="right")
         self._context = context
         self._groups: list[Group] = []
+        self._summaries: Mapping[int, RequestSummary] = {}
         self._held_back_inbox: tuple[ApprovalInbox, Proposals] | None = None
         self.requests = RequestList(context.translate("screen.approvals"))
         self.requests.current_changed.connect(self.chosen)
@@ -318,7 +319,14 @@ class ApprovalList(Surface):
     def go_to(self, ref: Ref) -> None:
         self.requests.go_to(ref)
 
-    def show_inbox(self, inbox: ApprovalInbox, proposals: Proposals = (), *, is_automatic: bool = False) -> None:
+    def show_inbox(
+        self,
+        inbox: ApprovalInbox,
+        proposals: Proposals = (),
+        *,
+        summaries: Mapping[int, RequestSummary] | None = None,
+        is_automatic: bool = False,
+    ) -> None:
         """Show the requests as cards: first those that the acting person can decide, then the proposals that the
         person can confirm, then the person's own requests, then what only others can decide. The current request
         stays in its place, also after it has been decided, until another one becomes current; a proposal doesn't.
@@ -328,6 +336,7 @@ class ApprovalList(Surface):
         list.
         """
         self._held_back_inbox = None
+        self._summaries = self._summaries if summaries is None else summaries
         count = len(inbox.to_decide) + sum(not proposal.refusal for proposal in proposals)
         self.count.show_text(wording.format_count(count))
         groups = self._keep_current(self._make_groups(inbox, proposals))
@@ -341,7 +350,7 @@ class ApprovalList(Surface):
         """Show a newer version of a refund on its card. If it has no card, because it was decided before the list
         was read, add one at the end.
         """
-        card = refund_card(refund, self._context)
+        card = refund_card(refund, self._context, self._summaries.get(refund.id))
         if card.ref not in (shown.ref for shown in self.cards):
             self._groups.append(("decided", (card,)))
         groups = [
@@ -369,7 +378,7 @@ class ApprovalList(Surface):
             (
                 name,
                 (
-                    *(refund_card(refund, context) for refund in refunds),
+                    *(refund_card(refund, context, self._summaries.get(refund.id)) for refund in refunds),
                     *(proposal_card(proposal, context) for proposal in waiting),
                 ),
             )

@@ -2,14 +2,15 @@
 which this person decides on a request, and the view of a proposal, which leads to its record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
 
-from console.domain.payments.service_results import ApprovalInbox, RefundView
+from console.domain.payments.service_results import ApprovalInbox, RefundView, RequestSummary
 from console.domain.payments.states import RefundState
 from console.domain.permissions import is_same_person
 from console.domain.recovery.records import WaitingProposal
@@ -29,6 +30,9 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState, SkeletonRows
 from console.wording import catalogue as wording
+
+if TYPE_CHECKING:
+    from console.app import Console
 
 _AGE_CHECK_MS = 15_000
 _SIDE_BY_SIDE_PX = 900  # px at text size 1
@@ -198,7 +202,7 @@ class ApprovalsPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: (services.refunds.read_inbox(), services.recovery.list_proposals()),
+            _read_waiting,
             lambda waiting: self._show_inbox(*waiting, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
@@ -208,11 +212,16 @@ class ApprovalsPage(Page):
             self._read_refund(self.refund_id)
 
     def _show_inbox(
-        self, inbox: ApprovalInbox, proposals: tuple[WaitingProposal, ...] = (), *, is_automatic: bool = False
+        self,
+        inbox: ApprovalInbox,
+        proposals: tuple[WaitingProposal, ...] = (),
+        summaries: Mapping[int, RequestSummary] | None = None,
+        *,
+        is_automatic: bool = False,
     ) -> None:
         self.hide_reading_failure()
         self.inbox, self.proposals = inbox, proposals
-        self.list.show_inbox(inbox, proposals, is_automatic=is_automatic)
+        self.list.show_inbox(inbox, proposals, summaries=summaries, is_automatic=is_automatic)
         if self.proposal is not None:
             self.proposal = self._find_proposal(self.proposal.id)
         if self.proposal is not None:
@@ -481,3 +490,12 @@ class ApprovalsPage(Page):
     def _copy_summary(self) -> None:
         if self.shown_view is not None:
             self.acts.copy_text(self.shown_view.payment.merchant_payment_id)
+
+
+def _read_waiting(
+    services: "Console",
+) -> tuple[ApprovalInbox, tuple[WaitingProposal, ...], Mapping[int, RequestSummary]]:
+    """Read what waits for a second person, and what the cards of the first requests show."""
+    inbox, proposals = services.refunds.read_inbox(), services.recovery.list_proposals()
+    ids = [refund.id for refund in (*inbox.to_decide, *inbox.others)]
+    return inbox, proposals, services.refunds.read_summaries(ids)

@@ -6,12 +6,13 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import proposal_refusal, proposal_title, proposed_state
+from console.views.approvals.cards import proposal_amount, proposal_refusal, proposal_title, proposed_state
 from console.views.money.base_page import fact_list
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, route_to
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
+from console.wording import catalogue as wording
 
 _MARGIN_PX = 24
 
@@ -54,6 +55,11 @@ class ProposalView(QWidget):
             self._facts,
             fact_list(
                 (translate("approvals.proposed_outcome"), proposed_state(proposal, context)),
+                (translate("column.amount"), proposal_amount(proposal, context)),
+                (
+                    translate("field.corporation_number"),
+                    wording.format_number(proposal.corporation_number) if proposal.corporation_number else None,
+                ),
                 (
                     translate("approvals.proposed_who"),
                     translate("approvals.asked_by", maker=proposal.person, at=proposal.since),

@@ -86,7 +86,7 @@ class OpenItemList(QWidget):
         word.setMinimumWidth(72)
         name = TextLabel(case_words.short_title(record, context))
         name.setMinimumWidth(64)
-        amount = TextLabel(case_words.amount_text(record))
+        amount = TextLabel(case_words.marked_amount_text(record, self._context))
         text = ElidedLabel(context.translate("lookup.matter", verdict=verdict, next=next_text))
         sign = ShapeIcon(badge.shape, badge.tone, 14)
         box = make_row(sign, word, 8, name, 8, amount, 8, text, 8, button, gap=5, margins=(14, 5, 10, 5))

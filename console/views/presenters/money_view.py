@@ -54,7 +54,8 @@ def _shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext
         badge.shape if badge else "dash",
         badge.tone if badge else "muted",
         own_word=side.word or "",
-        amount=_amount_text(side),
+        amount=_marked_amount_text(side, context),
+        has_different_amount="amount" in side.differs,
         fact=_fact_text(side, context, of_gateway=gateway),
         source=_source_text(side, context),
         is_different=bool(side.differs),
@@ -71,6 +72,11 @@ def _unanswered_side(name: str, context: WindowContext, *, kind: str, was_sent: 
     if was_sent:
         return ShownSide(name, translate("record.side.no_answer"), "question", "unknown")
     return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
+
+
+def _marked_amount_text(side: ComparedSide, context: WindowContext) -> str:
+    text = _amount_text(side)
+    return context.translate("money.amount_differs", amount=text) if text and "amount" in side.differs else text
 
 
 def _amount_text(side: ComparedSide) -> str:

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from console.domain.explanations.badges import DISAGREEING_VERDICTS
 from console.domain.explanations.records import explain_record
-from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import Order, Payment, Refund
+from console.domain.payments.consistency import PAID_STATES, compare_sides
+from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.payments.service_results import OrderView, PaymentView, RefundView
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, Operation, WorkState
@@ -219,6 +219,33 @@ def amount_text(record: ShownRecord) -> str:
         case Refund():
             return wording.format_amount(-record.amount_minor, record.currency)
     return ""
+
+
+def differs_in_amount(record: ShownRecord, now: datetime) -> bool:
+    """Return True if the sides of the record's payment disagree about the amount: our payment, the provider's last
+    statement, the order. For an order, this holds if it does for one of its payments.
+    """
+    if isinstance(record, Order):
+        payments = record.relations.payments if record.relations is not None else ()
+        return any(_payment_differs(payment, record, payment.relations, now) for payment in payments)
+    if isinstance(record, Payment) and record.relations is not None:
+        return _payment_differs(record, record.relations.order, record.relations, now)
+    return False
+
+
+def _payment_differs(
+    payment: Payment, order: Order | None, relations: PaymentRelations | None, now: datetime
+) -> bool:
+    sides = compare_sides(payment, order, relations.provider_meaning if relations is not None else None, now)
+    return any("amount" in side.differs for side in sides)
+
+
+def marked_amount_text(record: ShownRecord, context: WindowContext) -> str:
+    """Return the text of the record's amount, with ≠ before it if the sides disagree about it."""
+    text = amount_text(record)
+    if differs_in_amount(record, context.now()):
+        return context.translate("money.amount_differs", amount=text)
+    return text
 
 
 def provider_word(name: str, context: WindowContext) -> str:

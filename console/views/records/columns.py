@@ -186,8 +186,8 @@ def _provider_column(table: _RecordColumnFactory) -> Column:
 def _amount_column(table: _RecordColumnFactory) -> Column:
     return table.make_column(
         "amount",
-        max(min_column_width("amount"), width_of_text("−¥1,200,000", CELL_PADDING_PX)),
-        case_words.amount_text,
+        max(min_column_width("amount"), width_of_text("≠ ₹1,200,000", CELL_PADDING_PX)),
+        lambda record: case_words.marked_amount_text(record, table.context),
         "amount",
     )
 

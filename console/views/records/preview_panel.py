@@ -95,9 +95,10 @@ class RecordPreview(Surface):
         detail = (
             context.translate("record.client", client=record.client_id)
             if isinstance(record, CreditCheck)
-            else case_words.amount_text(record)
+            else case_words.marked_amount_text(record, context)
         )
-        return [*widgets, TextLabel(detail, "body", "muted")]
+        is_different = case_words.differs_in_amount(record, context.now())
+        return [*widgets, TextLabel(detail, "body", "bad" if is_different else "muted")]
 
     def _state_part(self, item: QueueItem) -> QWidget:
         context, record = self._context, item.record
@@ -166,7 +167,8 @@ class RecordPreview(Surface):
         """Return a widget with the main facts of a payment, an order or a refund."""
         context = self._context
         translate, facts = context.translate, FactList()
-        lines: list[tuple[str, str | None]] = [(translate("column.amount"), case_words.amount_text(record))]
+        amount = case_words.marked_amount_text(record, context)
+        lines: list[tuple[str, str | None]] = [(translate("column.amount"), amount)]
         if isinstance(record, Payment):
             lines += [
                 (translate("column.provider"), case_words.provider_name(record, context)),

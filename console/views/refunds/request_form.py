@@ -109,13 +109,11 @@ class RefundForm(QWidget):
         choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap=16)
         choice.setAccessibleName(translate("dialog.refund.extent"))
         extent = with_label(translate("dialog.refund.extent"), choice)
-        self.after.setMinimumHeight(current_appearance().control_height("input"))
-        after = with_label("", self.after)
-        first_row = refund_words.side_by_side(self.amount, extent, after, stretched=extent)
+        first_row = refund_words.side_by_side(self.amount, extent, stretched=extent)
         reason = with_label(translate("field.reason"), self.reason)
         second_row = refund_words.side_by_side(reason, self.words, self.ticket, stretched=self.words)
         self.ticket.setFixedWidth(round(112 * current_appearance().scale))
-        return make_column(first_row, second_row, self._risk_signals, self._rules, gap=12)
+        return make_column(first_row, self.after, second_row, self._risk_signals, self._rules, gap=12)
 
     def _connect_signals(self) -> None:
         self.amount_edit.textChanged.connect(self._check_amount)

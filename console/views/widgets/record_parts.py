@@ -31,7 +31,7 @@ class SideFacts:
     word for the state; `fact` and `source` are two more lines.
 
     `is_different` is True if this side contradicts another one; then its panel has a red border, and screen readers
-    read `differs_word`.
+    read `differs_word`. `has_different_amount` is True if it contradicts another one about the amount.
     """
 
     name: str
@@ -44,6 +44,7 @@ class SideFacts:
     source: str = ""
     is_different: bool = False
     differs_word: str = ""
+    has_different_amount: bool = False
 
     def spoken_text(self) -> str:
         marker = self.differs_word if self.is_different else ""
@@ -101,7 +102,7 @@ class SidePanel(Surface):
         )
         self._word.show_text(side.word, "bad" if side.is_different else side.tone)
         self._own.show_text(side.own_word)
-        self._amount.show_text(side.amount)
+        self._amount.show_text(side.amount, "bad" if side.has_different_amount else "text")
         self._fact.show_text(side.fact)
         self._source.show_text(side.source)
         self._source.setVisible(bool(side.source))

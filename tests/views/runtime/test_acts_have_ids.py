@@ -36,7 +36,7 @@ WITHOUT = {
         "read_record", "read_timeline", "write_evidence_pack", "find_choices",
         "run_scheduled",  # the program's timer, not a person's click
     },
-    "refunds": {"make_plan", "read_refund", "read_inbox"},
+    "refunds": {"make_plan", "read_refund", "read_inbox", "read_summaries"},
     "registry": {"fetch_published"},  # a copy of public data, by the program's timer
     "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
 }  # fmt: skip
