@@ -77,7 +77,7 @@ VERBS = frozenset(
     }
 )  # fmt: skip
 NOUNS = frozenset(
-    {"All", "CSV", "Columns", "Help", "Keyboard", "Messages", "Next", "Older", "Pages", "Previous", "Text"}
+    {"All", "CSV", "Columns", "Help", "Keyboard", "Messages", "More", "Next", "Older", "Pages", "Previous", "Text"}
 )
 
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from console.domain.bulk.records import BulkItem
 from console.domain.desk_requests import OwnRequest, OwnRequestState
 from console.domain.permissions import is_same_person
-from console.domain.records import LeaseHolder
+from console.domain.records import LeaseHolder, WorkState
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
 from console.views.app.main_window import Frame
@@ -408,7 +408,8 @@ def _work_columns(context: WindowContext) -> list[Column]:
         return wording.format_number(work.operation.corporation_number or "")
 
     def work_state(work: UnfinishedWork) -> StateCell:
-        key = case_words.work_key(work.record, context.now()) if work.record else "work.needs_review"
+        state = WorkState.NEEDS_REVIEW.value
+        key = case_words.work_key(work.record, context.now()) if work.record else f"work.{state}"
         return words.state_cell(key, context.language)
 
     return [

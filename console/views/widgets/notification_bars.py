@@ -193,7 +193,9 @@ class ToastFrame(QFrame):
         if detail:
             texts.addWidget(TextLabel(detail, "small", "muted", wrap=True))
         button = IconButton("close", close)
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Tab never stops at what goes by itself
         button.clicked.connect(self.closed)
+        self._close_button = button
         box = make_row(gap=8, margins=(12, 8, 8, 8))
         box.addWidget(ShapeIcon(shape, tone), 0, Qt.AlignmentFlag.AlignTop)
         box.addLayout(texts, 1)
@@ -205,6 +207,7 @@ class ToastFrame(QFrame):
         message then stays until the person closes it.
         """
         self.path = path
+        self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # this one stays
         buttons = FileButtons(copy_words, open_words)
         buttons.show_path(path)
         self._texts.addWidget(buttons)

@@ -61,7 +61,8 @@ def test_what_the_maker_saw_stands_beside_what_is_now(the_look: object) -> None:
     detail = ApprovalView(window_context())
     detail.show_view(view(changed={"captured_minor": (12_000, 11_000)}))
     texts = words(detail)
-    assert texts[texts.index("Paid", texts.index("Now")) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
+    heading = texts.index(f"Now, v{view().payment.version}")
+    assert texts[texts.index("Paid", heading) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
 
 
 def test_approving_is_off_with_its_reason(the_look: object) -> None:
