@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.explanations.records import explain_record
@@ -327,8 +327,15 @@ def live_batch(stage: Stage, examples: int, folder: Path, seed: int, tally: Coun
     """Live a batch of histories. Return how each of their records is told in the end."""
     told: dict[Ref, Words] = {}
 
+    # A plan has at most five acts: it can be read as it was drawn, and to shrink it takes minutes.
     @hypothesis.seed(seed)
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples,
+        phases=(Phase.generate,),
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(PLANS)
     def histories(plan: PaymentPlan | CheckPlan) -> None:
         ended = live(stage, plan, tally)
