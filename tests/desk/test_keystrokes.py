@@ -1,6 +1,7 @@
 """How many keys the daily tasks take, with the keys that a person presses; typed text isn't counted."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -19,6 +20,8 @@ from console.views.money.payment_page import PaymentPage
 from console.views.pages.base import Page
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
+from console.views.records import evidence_actions
+from console.views.records.note_dialog import NoteDialog
 from console.views.records.page import RecordPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.refunds.decision_dialog import ApproveDialog
@@ -199,6 +202,47 @@ def test_an_acknowledgement(person: CountingPerson, desk: Furnished) -> None:
     person.no_dialog()
     person.until(lambda: page.current_alert is not None and page.current_alert.alert.acknowledged_by == "op-a")
     assert person.keys <= 4
+
+
+def test_a_note(person: CountingPerson, desk: Furnished) -> None:
+    """N, the words, Ctrl+Enter: two, as for a row of the reconciliation."""
+    payment = desk.paid("complete")[-3]
+    at_payment(person, payment.id)
+    person.press("N")
+    dialog = person.dialog(NoteDialog)
+    person.type_in("asked the shop")
+    person.until(dialog.act_button.isEnabled)
+    person.press("Ctrl+Return")
+    person.no_dialog()
+    assert [note.words for note in desk.console.payments.read_payment(payment.id).notes] == ["asked the shop"]
+    assert person.keys <= 2
+
+
+def test_an_evidence_pack(
+    person: CountingPerson, desk: Furnished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl+K, the number, Enter, Ctrl+Shift+E: three, beside the name of the file."""
+    person.opening.context.change_operator("aud-e")
+    payment = desk.paid("complete")[-1]
+    number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
+    path = tmp_path / "pack.zip"
+    monkeypatch.setattr(
+        evidence_actions, "ask_for_path", lambda _page, _title, _suffix, write, _name: write(str(path))
+    )
+    person.press("Ctrl+K")
+    person.type_in(number)
+    assert person.opening.controller is not None
+    finder = person.opening.controller.command_palette
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.rest()
+    person.press("Enter")
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    person.rest()
+    person.press("Ctrl+Shift+E")
+    person.until(path.exists)
+    person.rest()
+    assert person.keys <= 3
 
 
 def test_the_next_tab(person: CountingPerson) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from console.domain.payments.consistency import PAID_STATES
 from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART, DifferenceItem, RunState, RunView
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
@@ -48,6 +49,7 @@ class ReconcilePage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter", "O"), "key.open"),
         (("P",), "key.probe"),
+        (("M",), "key.move_order"),
         (("N",), "key.note"),
         (("[", "]"), "key.other_run"),
         (("L",), "key.runs"),
@@ -139,6 +141,7 @@ class ReconcilePage(Page):
             button.clicked.connect(act)
             reason = self.context.translate(_REASONS_OF_HIDDEN.get(button.key, "act.none_selected"))
             self.bind_key(button.key, partial(self.press_button, button, reason))
+        self.bind_key("M", self._move_order)
         self._set_tab_order()
 
     def _set_tab_order(self) -> None:
@@ -329,6 +332,20 @@ class ReconcilePage(Page):
         item = self.current_difference
         if item is not None and item.action == "probe" and item.payment is not None:
             self.acts.probe(item.payment)
+
+    @Slot()
+    def _move_order(self) -> None:
+        """Set the order of the current difference's payment to paid. For any other difference, say how it ends:
+        nothing is matched by hand.
+        """
+        item = self.current_difference
+        if item is None or item.payment is None:
+            key = "act.none_selected" if item is None else "reconcile.no_payment_here"
+            self.refuse_key(self.context.translate(key))
+        elif item.payment.state in PAID_STATES and item.payment.order_id is not None:
+            self.acts.move_order(item.payment)
+        else:
+            self.refuse_key(self.context.translate("reconcile.not_by_hand"))
 
     @Slot()
     def _add_note(self) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from console.views.pages.dialog_drafts import DialogDraft
@@ -47,6 +48,8 @@ class NoteDialog(DialogFrame):
         self._draft = DialogDraft(context, self, draft_kind, str(id), title, lambda: {"words": self.words_field})
         self._show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         self.act_button.clicked.connect(self._store_note)
+        store = QShortcut(QKeySequence("Ctrl+Return"), self)
+        store.activated.connect(self._store_note)
         self._update_act()
 
     def first_focus(self) -> QWidget:
