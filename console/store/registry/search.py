@@ -14,7 +14,7 @@ from enum import IntEnum
 from itertools import islice
 
 from console.domain.registry.corporations import Corporation
-from console.domain.registry.legal_forms import remove_english_form, remove_form
+from console.domain.registry.legal_forms import is_form, remove_english_form, remove_form
 from console.domain.registry.spelling import fold_address, fold_text, list_readings
 from console.domain.registry_queries import QueryKind, RegistryQuery, SearchWord
 from console.store.registry.search_index import (
@@ -29,10 +29,11 @@ from console.store.registry.search_index import (
 
 ReadCorporation = Callable[[int], Corporation | None]
 """Returns the corporation of a row id; None if an import has deleted the row, but not its terms."""
-MOST_CANDIDATES = 3_000
+MOST_CANDIDATES = 1_000
 """Rows of the index that one search verifies at most. Only texts whose pairs of characters are frequent, but not
 together, have more: then matches may be missing."""
-_MOST_TERMS = 12
+_PAIRS_OF_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
+_MOST_TERMS, _FEWEST_KANA = 6, 1
 _DIGITS = 13
 
 
@@ -89,7 +90,7 @@ def _find_others(
     if query.number is not None:
         yield from _read_all(read, connection.execute(_BY_NUMBER, (int(query.number),)))
     budget = _Budget(MOST_CANDIDATES)
-    few = _find_few(connection, read, query, prefecture_code, limit)
+    few = _find_few(connection, read, query, prefecture_code, limit * 2)
     if few is not None:
         yield from few
         return
@@ -109,25 +110,26 @@ def _find_few(
     prefecture_code: str | None,
     limit: int,
 ) -> list[Corporation] | None:
-    """Return all matches, the best first, if neither index has more than `limit` candidates of any rank: then one
-    reading of each is enough. Return None if there are more.
+    """Return all matches, the best first, if the index has at most `limit` candidates of any rank: then one reading
+    is enough. Return None if there are more.
     """
     if query.digits:
         return None
-    expressions = [write_expression(query, rank) for rank in (Rank.NAME, Rank.PART, Rank.ELSEWHERE)]
-    expression = _join("OR", expressions)
+    shortest = min(map(len, query.whole.bare_names))  # the terms of a part are among those of a name, if it has pairs
+    ranks = (Rank.PART, Rank.ELSEWHERE) if shortest > 1 else (Rank.NAME, Rank.PART, Rank.ELSEWHERE)
+    expression = _join("OR", [write_expression(query, rank) for rank in ranks])
     if expression is None:
         return []
-    ranked: list[tuple[Rank, int, int, Corporation]] = []
-    for is_closed, table in enumerate((OPEN, CLOSED)):
-        ids = _read_ids(connection, table, expression, prefecture_code)
-        candidates = list(islice(ids, limit + 1))
+    candidates: list[tuple[int]] = []
+    for table in (OPEN, CLOSED):
+        candidates += islice(_read_ids(connection, table, expression, prefecture_code), limit + 1)
         if len(candidates) > limit:
             return None
-        for one in _read_all(read, candidates):
-            rank = rank_corporation(one, query)
-            if rank is not None:
-                ranked.append((rank, is_closed, _length_of_name(one), one))
+    ranked = [
+        (rank, one.closure is not None, _length_of_name(one), one)
+        for one in _read_all(read, candidates)
+        if (rank := rank_corporation(one, query)) is not None
+    ]
     return [one for *_, one in sorted(ranked, key=lambda entry: entry[:3])]
 
 
@@ -193,7 +195,7 @@ def write_expression(query: RegistryQuery, rank: Rank) -> str | None:
     none of this rank.
     """
     alternatives = [_write_word(query.whole, rank)]
-    words = [word for word in query.words if len(word.names[0]) > 1 or word.post_code]
+    words = _list_indexed(query.words)
     anywhere = [_write_anywhere(word) for word in words]
     for position, word in enumerate(words):
         others = [*anywhere[:position], *anywhere[position + 1 :]]
@@ -201,9 +203,14 @@ def write_expression(query: RegistryQuery, rank: Rank) -> str | None:
         if best is not None and None not in others:
             alternatives.append(_join("AND", [best, *others]))
     if rank >= Rank.PART and query.pieces:
-        pieces = [_write_anywhere(piece) for piece in query.pieces]
+        pieces = [_write_anywhere(piece) for piece in _list_indexed(query.pieces)]
         alternatives.append(None if None in pieces else _join("AND", pieces))
     return _join("OR", alternatives)
+
+
+def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
+    """Return the words by which the index is read. Not by single characters, and not by legal forms alone."""
+    return [word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_form(word.names[0]))]
 
 
 def _write_word(word: SearchWord, rank: Rank) -> str | None:
@@ -251,10 +258,19 @@ def _write_anywhere(word: SearchWord) -> str | None:
 
 
 def _all_of(terms: Sequence[str]) -> str | None:
-    """Return the expression of what has all the terms. Of many terms some are enough, spread over the text."""
-    different = list(dict.fromkeys(terms))
-    step = -(-len(different) // _MOST_TERMS) or 1
-    return _join("AND", [f'"{term}"' for term in different[::step]])
+    """Return the expression of what has all the terms. Of many terms some are enough, because a search verifies what
+    it finds: first those that aren't two kana, which are rarer, then others spread over the text.
+    """
+    usual = [term for term in dict.fromkeys(terms) if term not in _PAIRS_OF_FORMS]
+    different = sorted(usual or dict.fromkeys(terms), key=_is_kana)
+    rare = [term for term in different if not _is_kana(term)][:_MOST_TERMS]
+    frequent = different[len(rare) :]
+    step = -(-len(frequent) // max(_FEWEST_KANA, _MOST_TERMS - len(rare))) or 1
+    return _join("AND", [f'"{term}"' for term in (*rare, *frequent[::step])])
+
+
+def _is_kana(term: str) -> bool:
+    return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
 
 
 def _join(operator: str, expressions: Iterable[str | None]) -> str | None:
