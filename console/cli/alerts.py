@@ -11,7 +11,6 @@ from console.cli.text_output.records import COLUMN_GAP, TableRow, aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
 from console.wording import audit_words
 from console.wording import catalogue as wording
 
@@ -40,10 +39,19 @@ def alert_json(record: "Alert", translate: Translate) -> JsonObject:
     words.
     """
     fields = attributes_json(record, _ALERT_FIELDS, translate)
-    if record.subject_kind != CORPORATION_KIND:
+    number = _find_corporation_number(record)
+    if number is None:
         return fields
     why = translate("cli.alert_why", observed=record.observed)
-    return {**fields, "corporation_number": number_of_subject(record.subject_id), "why": why}
+    return {**fields, "corporation_number": number, "why": why}
+
+
+def _find_corporation_number(record: "Alert") -> str | None:
+    """Return the corporation number of an alert about a corporation; None for any other alert."""
+    # imported here, because every command imports this module, and few need the registry's values
+    from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
+
+    return number_of_subject(record.subject_id) if record.subject_kind == CORPORATION_KIND else None
 
 
 def alert_list_json(alerts: "Sequence[Alert]", translate: Translate) -> JsonObject:
@@ -68,8 +76,8 @@ def _alert_row(record: "Alert", translator: Translator) -> TableRow:
     kind, id = record.subject_kind, record.subject_id
     # the commands take the id of a payment, so it stands beside the word
     about = record.order_no or audit_words.record_text(kind, id, translator.language, str(id))
-    if record.subject_kind == CORPORATION_KIND:
-        about = wording.format_number(number_of_subject(record.subject_id))
+    number = _find_corporation_number(record)
+    about = about if number is None else wording.format_number(number)
     return (
         str(record.id),
         wording.format_instant(record.detected_at),

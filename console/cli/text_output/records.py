@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.clock import SystemClock
-from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
 from console.wording import catalogue as wording
@@ -35,6 +34,9 @@ def _badge_words(record: CreditCheck | Order | Payment | Refund, translator: Tra
     """Return the words of the badges of certainty and work, which belong to the record's explanation as in the
     window.
     """
+    # imported here, because an answer as JSON doesn't need the explanations
+    from console.domain.explanations.records import explain_record
+
     explanation = explain_record(record, SystemClock().now())
     return translator(f"state.certainty.{explanation.certainty}"), translator(f"state.work.{explanation.work}")
 
