@@ -172,9 +172,9 @@ ON_TELLING: tuple[Mutant, ...] = (
     ),
     _mutant(
         "a key acts on another record than the focused one",
-        "console/views/lookup/company_page.py",
-        "            return self.open_items.record_of(focus)\n",
-        "            return self.records[0] if self.records else None\n",
+        "console/views/records/page.py",
+        "        if isinstance(row, CreditCheck | Payment | Order | Refund):\n            self._act_on_row",
+        "        if isinstance(row, CreditCheck | Order):\n            self._act_on_row",
         ("tests/desk/test_keys_act_on_focus.py",),
     ),
     _mutant(
