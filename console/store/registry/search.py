@@ -248,7 +248,7 @@ def _write_address(address: str) -> str | None:
     """Return the expression of what has an address; a number at its end may be the beginning of a longer one."""
     terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
     numbers = [f'"{term}"' for term in list_number_terms(address)]
-    if numbers and address[-1].isdigit():
+    if numbers and address[-1].isdigit() and "-" not in address:
         numbers[-1] += " *"
     return _join("AND", [_all_of(terms), *numbers]) if terms else None
 
