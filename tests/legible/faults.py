@@ -18,7 +18,9 @@ from PySide6.QtWidgets import (
 
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import TextLabel
 from tests.legible.ink import DrawnText, cut_labels, drawn_texts, elided_texts
+from tests.legible.line_ends import wrong_ends
 
 _STATE_WORDS = {word for badge in tokens().badges.values() for word in (badge.ja, badge.en)}
 _AMOUNT = re.compile(r"[−-]?[¥₹][\d,.]+")
@@ -46,6 +48,8 @@ def _faults_of_window(window: QWidget) -> Iterator[str]:
     for widget in window.findChildren(QWidget):
         if widget.isVisible():
             yield from _faults_of_place(widget)
+            if isinstance(widget, TextLabel) and widget.wordWrap() and widget.plain:
+                yield from (f"{_name(widget)}: a line ends inside a phrase: {line!r}" for line in wrong_ends(widget))
 
 
 def _fault_of_text(drawn: DrawnText) -> Iterator[str]:

@@ -1,59 +1,22 @@
-"""Lines of Japanese labels end between phrases, at every width and on the screens; what is copied has no marks."""
-
-from collections.abc import Callable, Iterator
-from pathlib import Path
+"""Lines of Japanese labels end between phrases, at every width; what is copied has no marks. The tour of
+`tests/legible` looks at the labels of every screen.
+"""
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QTextDocument
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 
 from console.views.theme.mixed_font_text import keep_numbers_whole, split_runs
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
-from console.wording.line_breaks import WORD_JOINER, keep_phrases_whole, remove_line_break_marks, split_phrases
-from tests.shots import money_scenes, reconcile_scenes, scenes
-from tests.shots.stage import Sight, Stage, staged
+from console.wording.line_breaks import WORD_JOINER, keep_phrases_whole
+from tests.legible.line_ends import lines_of, wrong_ends
 
 SENTENCE = (
     "11-20 15:09 に PayPay へ自動的に確認します（8 回中 3 回目）。お客様に再度のお支払いを依頼しないでください。"
     "法人番号 7 1234 5678 9012 の請求額は ¥1,234,567 ですが、決済会社の金額は ¥1,230,000 です。"
 )
-
-
-def lines_of(label: TextLabel) -> list[str]:
-    """The lines that a label which wraps shows, as plain text."""
-    document = QTextDocument()
-    document.setDocumentMargin(0)
-    document.setDefaultFont(label.font())
-    document.setHtml(label.text()) if label.text().startswith("<") else document.setPlainText(label.text())
-    document.setTextWidth(label.contentsRect().width())
-    document.documentLayout().documentSize()
-    lines = []
-    block = document.begin()
-    while block.isValid():
-        layout = block.layout()
-        for number in range(layout.lineCount()):
-            line = layout.lineAt(number)
-            text = block.text()[line.textStart() : line.textStart() + line.textLength()]
-            lines += [remove_line_break_marks(part) for part in text.split("\u2028") if part]
-        block = block.next()
-    return lines
-
-
-def wrong_ends(label: TextLabel) -> list[str]:
-    """The lines that end inside a phrase of the label's text. Spaces don't count: Qt leaves some of them out."""
-    ends, place = {0}, 0
-    for phrase in split_phrases(keep_numbers_whole(label.plain)):
-        place += len("".join(remove_line_break_marks(phrase).split()))
-        ends.add(place)
-    place, wrong = 0, []
-    for line in lines_of(label):
-        place += len("".join(line.split()))
-        if place not in ends:
-            wrong.append(line)
-    return wrong
 
 
 @pytest.mark.parametrize("width", range(170, 700, 37))
@@ -96,43 +59,3 @@ def test_what_is_copied_spoken_or_asked_for_is_plain() -> None:
     QTest.keyClick(label, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == SENTENCE
     assert label.plain == label.accessibleName() == SENTENCE
-
-
-SCREENS: dict[str, Callable[[Stage], None]] = {
-    **{name: scenes.MAIN[name] for name in ("home", "queues", "company", "records", "sign_in", "lock")},
-    **{name: scenes.REST[name] for name in ("dialogs", "no_right")},
-    **{name: money_scenes.MONEY[name] for name in ("payments", "refunds", "refund_dialog", "approvals", "alerts")},
-    **{name: reconcile_scenes.RECONCILE[name] for name in ("reconcile",)},
-}
-
-
-@pytest.fixture(scope="module", params=[1.0, 2.0], ids=["100 %", "200 %"])
-def stage(
-    request: pytest.FixtureRequest, qapp: QApplication, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
-    home = tmp_path_factory.mktemp("line-ends")
-    with staged(home / "desk", Sight("ja", "light", 1280, 800, scale=request.param), home) as on:
-        yield on
-
-
-@pytest.mark.parametrize("name", SCREENS)
-def test_no_label_of_a_screen_breaks_inside_a_phrase(
-    stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each label that wraps, in every state that the scene shows."""
-    current_appearance().set_scale(stage.sight.scale)
-    looked_at = 0
-
-    def look(_name: str) -> Path:
-        nonlocal looked_at
-        stage.settle()
-        for window in QApplication.topLevelWidgets():
-            for label in window.findChildren(TextLabel):
-                if label.isVisible() and label.wordWrap() and label.plain:
-                    looked_at += 1
-                    assert wrong_ends(label) == [], label.plain
-        return Path()
-
-    monkeypatch.setattr(stage, "shoot", look)
-    SCREENS[name](stage)
-    assert looked_at

@@ -1,0 +1,50 @@
+"""Where the lines of a label that wraps end: between the phrases of its Japanese text, or inside one."""
+
+from functools import lru_cache
+
+from PySide6.QtGui import QTextDocument
+
+from console.views.theme.mixed_font_text import keep_numbers_whole
+from console.views.widgets.base import TextLabel
+from console.wording.line_breaks import remove_line_break_marks, split_phrases
+
+
+def lines_of(label: TextLabel) -> list[str]:
+    """The lines that a label which wraps shows, as plain text."""
+    document = QTextDocument()
+    document.setDocumentMargin(0)
+    document.setDefaultFont(label.font())
+    document.setHtml(label.text()) if label.text().startswith("<") else document.setPlainText(label.text())
+    document.setTextWidth(label.contentsRect().width())
+    document.documentLayout().documentSize()
+    lines = []
+    block = document.begin()
+    while block.isValid():
+        layout = block.layout()
+        for number in range(layout.lineCount()):
+            line = layout.lineAt(number)
+            text = block.text()[line.textStart() : line.textStart() + line.textLength()]
+            lines += [remove_line_break_marks(part) for part in text.split("\u2028") if part]
+        block = block.next()
+    return lines
+
+
+def wrong_ends(label: TextLabel) -> list[str]:
+    """The lines that end inside a phrase of the label's text. Spaces don't count: Qt leaves some of them out."""
+    ends, place = _phrase_ends(label.plain), 0
+    wrong = []
+    for line in lines_of(label):
+        place += len("".join(line.split()))
+        if place not in ends:
+            wrong.append(line)
+    return wrong
+
+
+@lru_cache(maxsize=4096)
+def _phrase_ends(text: str) -> frozenset[int]:
+    """Return the places after which a line may end, as the number of characters before them without spaces."""
+    ends, place = {0}, 0
+    for phrase in split_phrases(keep_numbers_whole(text)):
+        place += len("".join(remove_line_break_marks(phrase).split()))
+        ends.add(place)
+    return frozenset(ends)
