@@ -1,5 +1,6 @@
 """Where the lines of a label that wraps end: between the phrases of its Japanese text, or inside one."""
 
+import re
 from functools import lru_cache
 
 from PySide6.QtGui import QTextDocument
@@ -7,6 +8,8 @@ from PySide6.QtGui import QTextDocument
 from console.views.theme.mixed_font_text import keep_numbers_whole
 from console.views.widgets.base import TextLabel
 from console.wording.line_breaks import remove_line_break_marks, split_phrases
+
+_JAPANESE = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff]")
 
 
 def lines_of(label: TextLabel) -> list[str]:
@@ -30,7 +33,11 @@ def lines_of(label: TextLabel) -> list[str]:
 
 
 def wrong_ends(label: TextLabel) -> list[str]:
-    """The lines that end inside a phrase of the label's text. Spaces don't count: Qt leaves some of them out."""
+    """The lines that end inside a phrase of the label's text, if it has Japanese letters: the lines of other texts
+    end where Qt ends them. Spaces don't count: Qt leaves some of them out.
+    """
+    if not _JAPANESE.search(label.plain):
+        return []
     ends, place = _phrase_ends(label.plain), 0
     wrong = []
     for line in lines_of(label):

@@ -103,12 +103,12 @@ class CompanyView(QWidget):
         label = TextLabel(translate("field.corporation_number"), "small", "muted")
         head = Surface(edge="bottom")
         numbers = make_flow_widget(label, self.copyable, self.facts, self.read_at, gap=12)
-        box = make_row(margins=(24, 12, 24, 14))
+        line = make_row()
         names = make_flow_widget(self.name, self.furigana, gap=12)
-        box.addLayout(make_column(names, numbers, self.registry_facts, gap=2), 1)
-        box.addWidget(ReasonLabel(self.buy_button), 0, Qt.AlignmentFlag.AlignTop)
-        box.addWidget(self.buy_button, 0, Qt.AlignmentFlag.AlignTop)
-        head.setLayout(box)
+        line.addLayout(make_column(names, numbers, gap=2), 1)
+        line.addWidget(ReasonLabel(self.buy_button), 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.buy_button, 0, Qt.AlignmentFlag.AlignTop)
+        head.setLayout(make_column(line, self.registry_facts, gap=2, margins=(24, 12, 24, 14)))
         return head
 
     def _make_lists(self) -> QWidget:
