@@ -83,7 +83,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         button.clicked.connect(self._open_refund)
         words = context.translate("money.refund_unknown", id=unknown_refund.id, next=next_step)
         bar = Bar(context.translate("money.blocked_refund"), words, tone="unknown", shape="lock", button=button)
-        self.show_state_bar("refund", bar)
+        self.show_state_bar("refund", bar, above=True)
 
     @Slot()
     def _open_refund(self) -> None:

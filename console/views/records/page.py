@@ -91,6 +91,7 @@ class RecordPage(Page, Generic[V]):
         self.answers = LinkButton(context.translate("action.open_raw"), chevron=True, role="small")
         self.add_part(self.head)
         self.add_part(self.sides_strip)
+        self.add_bars_above()
         for part in (self.form, *below):
             self.add_part(part)
         self.add_part(middle or tabs, 1)
