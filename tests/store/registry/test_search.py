@@ -1,6 +1,7 @@
 """A search of the registry: what it finds and in which order, and texts that are no good query."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from console.domain.registry.spelling import fold_text
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader, open_registry
+from console.store.registry.registry_file import find_registry_file, open_for_reading
 from tests.store.registry.files import WHOLE, number, row, write_file
 
-LOOK_ALIKES = 300
+LOOK_ALIKES, CLOSED_LOOK_ALIKES = 300, 60
 CLOSED = {"close_date": "2020-01-31", "close_cause": "01", "process": "21"}
 OSAKA = {
     "prefecture_name": "大阪府",
@@ -51,7 +53,7 @@ KEY_OF = {value: key for key, value in NUMBER_OF.items()}
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryReader]:
     folder = tmp_path_factory.mktemp("registry")
-    rows = [row(index) for index in range(LOOK_ALIKES)]
+    rows = [row(index, **(CLOSED if index < CLOSED_LOOK_ALIKES else {})) for index in range(LOOK_ALIKES)]
     rows += [row(1000 + index, **fields) for index, fields in enumerate(ROWS.values())]
     reader = _make_registry(folder, rows)
     yield reader
@@ -158,6 +160,15 @@ def test_a_prefecture_restricts_the_search(registry: RegistryReader) -> None:
 def test_a_frequent_text_gives_as_many_as_asked(registry: RegistryReader) -> None:
     for text in ("見本", "株式会社", "霞が関", "東京", "みほん", "千代田区"):
         assert len({one.number for one in registry.search(text, limit=70)}) == 70, text
+
+
+def test_of_many_the_open_ones_come_first(registry: RegistryReader) -> None:
+    """The closed ones have the lower row ids."""
+    found = registry.search("見本", limit=LOOK_ALIKES // 3)
+    assert [one.name for one in found if one.closure is not None] == []
+    everything = registry.search("見本", limit=LOOK_ALIKES)
+    assert len(everything) == LOOK_ALIKES
+    assert all(one.closure is not None for one in everything[-CLOSED_LOOK_ALIKES:])
 
 
 NOT_WORDS = (
@@ -284,6 +295,11 @@ def test_a_difference_changes_what_is_found(tmp_path: Path) -> None:
     skies = ("青空", "朝空", "星空", "雨空", "夕空", "夜空")
     found = [[one.name for one in reader.search(sky)] for sky in skies]
     assert found == [[], ["株式会社朝空"], [], [], ["株式会社夕空"], ["株式会社夜空"]]
+    file = find_registry_file(tmp_path / "registry")
+    assert file is not None
+    with closing(open_for_reading(file)) as connection:
+        former = connection.execute("SELECT count(*) FROM open_terms WHERE open_terms MATCH '青空 OR 夕空 OR 星空'")
+        assert former.fetchone() == (0,)
     assert [one.name for one in reader.search("株式会社", limit=100)][-1] == "株式会社夕空"
     assert len(reader.search("株式会社", limit=100)) == 23
     reader.close()
