@@ -83,7 +83,7 @@ def test_running_and_taken_opens_and_gives_back(sit: Sit, console: Console, paym
 
 
 def test_a_queue_gives_back_its_current_record(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
-    buy_unknown(seats.acting_desk, sandbox, "1180301018771")
+    buy_unknown(console, sandbox, "1180301018771")
     person = sit()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
@@ -122,7 +122,7 @@ def test_a_record_is_handed_over_with_a_note(seats: Seats, sit: Sit, console: Co
 def test_a_selection_is_given_back(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox) -> None:
     """The bar of the selection has the button beside Take; it ends the own takes among the selected records."""
     for number in ("1180301018771", "4000012090001"):
-        buy_unknown(seats.acting_desk, sandbox, number)
+        buy_unknown(console, sandbox, number)
     person = sit()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.page(QueuesPage)

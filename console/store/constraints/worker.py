@@ -32,7 +32,8 @@ COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "dif
 
 
 _IS_NOTE_REQUEST = (
-    "r.action = 'note' AND CAST(r.subject_kind AS BINARY) = NEW.kind AND r.subject_id = NEW.subject_id"
+    "r.action IN ('hand over', 'note') AND CAST(r.subject_kind AS BINARY) = NEW.kind"
+    " AND r.subject_id = NEW.subject_id"
     " OR r.action = 'bulk run' AND EXISTS (SELECT 1 FROM bulk_runs b JOIN bulk_rows w ON w.run_id = b.id"
     " WHERE b.id = r.subject_id AND b.action = 'note' AND CAST(b.made_by AS BINARY) = me AND b.words = NEW.words"
     " AND w.kind = NEW.kind AND w.subject_id = NEW.subject_id)"
