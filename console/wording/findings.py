@@ -27,11 +27,16 @@ _ANSWERED = "answered"
 """Reason of an answer that says no more than that there is one."""
 _PHRASES = (
     "refund|compensation", "a payment of ours", "no refund of ours", "a signature that fits", "answers", "readable",
-    "published", "done", "provider does not know the check", "acknowledgement|renewal",
+    "published", "done", "provider does not know the check", "acknowledgement|renewal", "13 digits",
 )  # fmt: skip
 _COMPANY_PATTERN = re.compile(
     r"company (?P<change>[a-z_]+)(?: (?P<day>\d{4}-\d\d-\d\d))?(?: (?P<number>\d{13}))?(?: (?P<rest>.*))?"
 )
+_PROVIDER_WORD_PATTERN = re.compile(r"[A-Z][A-Z0-9_]{3,}")
+WORDS_OF_TWO_KINDS = frozenset({"CREATED", "REFUNDED", "REFUND_FAILED"})
+"""Words that a provider uses for payments and for refunds in different senses. A finding does not tell which of them
+it is about, so these words stay.
+"""
 _PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
     "at_most": re.compile(r"at most (?P<amount>\d{1,15}(?: (?:JPY|INR))?)"),
     "part_of": re.compile(r"(?P<part>\d{1,15}) of (?P<amount>\d{1,15} (?:JPY|INR))"),
@@ -155,11 +160,24 @@ def _words_and_money(part: str, translate: Translate, currency: str | None) -> s
     word, _, rest = part.partition(" ")
     if word.islower() and word.isalpha():
         word = code_text(word, translate)
+    elif _PROVIDER_WORD_PATTERN.fullmatch(word) and word not in WORDS_OF_TWO_KINDS:
+        word = _provider_word(word, translate)
     follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", rest)) and not word.isdigit()
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
     text = f"{word} {rest}".strip()
     text = _AMOUNT_PATTERN.sub(_amount_text(currency, drops=is_amount), text).strip()
     return _CODE_PATTERN.sub(lambda code: code_text(code[0], translate), text)
+
+
+def _provider_word(code: str, translate: Translate) -> str:
+    """Return the words for a provider's state with its code beside them, such as `failed (OTS0600)`; the code alone
+    if it has no words.
+    """
+    words = translate("finding.provider_state", code=code)
+    if words == code:
+        return code
+    has_brackets = words.endswith((")", "）"))
+    return translate(f"finding.provider_{'words' if has_brackets else 'word'}", words=words, code=code)
 
 
 def _amount_text(currency: str | None, *, drops: bool) -> Callable[[re.Match[str]], str]:

@@ -2,16 +2,16 @@
 
 import tempfile
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from console.sandbox.registry.changes import close, merge, rename
-from console.sandbox.registry.files import write_whole
+from console.sandbox.registry.files import write_difference, write_whole
 from console.sandbox.registry.rows import company_row
-from console.store.registry.import_files import import_registry_files
+from console.views.alerts.page import AlertsPage
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
-from console.views.runtime.routes import LookupRoute, QueuesRoute
+from console.views.runtime.routes import AlertsRoute, LookupRoute, QueuesRoute
 from tests.shots.scenes import Scene, free_number
 from tests.shots.stage import Stage
 
@@ -20,20 +20,44 @@ _DAY = date(2026, 11, 20)
 
 def registry(stage: Stage) -> None:
     """A search in the box and on the page; companies that were closed, merged and renamed; before a purchase."""
-    closed, merged, renamed, known = (sample.number for sample in stage.desk.of("complete")[:4])
+    lookup, now = stage.desk.console.lookup, stage.opening.context.now()
+    live = [
+        sample.number
+        for sample in stage.desk.of("complete")
+        if any(
+            check.live and (check.expired_at is None or check.expired_at > now)
+            for check in lookup.find_records(sample.number).credit_checks
+        )
+    ]
+    closed, merged, renamed, known = live[:4]
     successor = free_number(21)
-    rows = (
-        close(company_row(closed, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"), date(2026, 10, 31)),
-        merge(
-            company_row(merged, "有限会社みなも堂紙業", furigana="ミナモドウシギョウ"), successor, date(2026, 9, 1)
+    opened = {
+        closed: company_row(closed, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
+        merged: company_row(merged, "有限会社みなも堂紙業", furigana="ミナモドウシギョウ"),
+        renamed: company_row(renamed, "みなも堂商会株式会社"),
+        known: company_row(known, "合同会社みなも堂", furigana="ミナモドウ"),
+        successor: company_row(
+            successor, "霧沢紙業ホールディングス株式会社", furigana="キリサワシギョウホールディングス"
         ),
-        rename(company_row(renamed, "みなも堂商会株式会社"), "株式会社オリゾン測器", date(2026, 11, 2)),
-        company_row(known, "合同会社みなも堂", furigana="ミナモドウ"),
-        company_row(successor, "霧沢紙業ホールディングス株式会社", furigana="キリサワシギョウホールディングス"),
+    }
+    changes = (
+        close(opened[closed], _DAY),
+        merge(opened[merged], successor, _DAY),
+        rename(opened[renamed], "株式会社オリゾン測器", _DAY),
     )
     with tempfile.TemporaryDirectory() as folder:
-        file = write_whole(Path(folder), _DAY, 2_000, 5, planted=rows)
-        import_registry_files(stage.desk.console.settings.home / "registry", [file], on_progress=lambda _: None)
+        whole = write_whole(Path(folder), _DAY - timedelta(days=1), 2_000, 5, planted=opened.values())
+        difference = write_difference(Path(folder), _DAY, 20, 6, changes=changes)
+        stage.desk.console.registry.import_files([whole])
+        stage.desk.console.registry.import_files([difference])
+    stage.go(AlertsRoute())
+    page = stage.find(AlertsPage)
+    stage.until(lambda: page.table.current_item is not None)
+    for row in range(page.table.rows.rowCount()):
+        page.table.go_to(row)
+        if page.current_alert is not None and page.current_alert.alert.rule_id == "corporation_changed":
+            break
+    stage.shoot("alerts-company-changed")
     stage.go(QueuesRoute("unknown"))
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
@@ -48,8 +72,7 @@ def registry(stage: Stage) -> None:
     stage.go(LookupRoute(free_number(22)))
     stage.shoot("company-not-in-registry")
     stage.go(LookupRoute(merged))
-    page = stage.find(LookupPage)
-    page.company.open_purchase()
+    stage.find(LookupPage).company.open_purchase()
     dialog = stage.find(PurchaseDialog)
     stage.settle()
     stage.shoot("dialog-purchase-merged")

@@ -1,6 +1,7 @@
 """Nothing that people read has amounts in minor units, codes instead of words, or the ids of payments and orders."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from console.domain.records import TimelineEntry, WorkReason
 from console.domain.timeline import Event, Step, TimelinePage
 from console.wording import catalogue as wording
 from console.wording import timelines
+from console.wording.findings import WORDS_OF_TWO_KINDS
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LANGUAGES = ("ja", "en")
@@ -50,7 +52,10 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "決済 完了 ¥5,500（期限切れの後）", "payment Completed ¥5,500, after Expired",
     ),
     "completed 251000": ("完了", "Completed"),
-    "COMPLETED 251000 INR": ("COMPLETED ₹2,510.00", "COMPLETED ₹2,510.00"),
+    "COMPLETED 251000 INR": ("支払い完了（COMPLETED） ₹2,510.00", "paid (COMPLETED) ₹2,510.00"),
+    "OTS0600 3250075 INR": ("失敗（OTS0600） ₹32,500.75", "failed (OTS0600) ₹32,500.75"),
+    "REFUNDED 3300 JPY": ("REFUNDED ¥3,300", "REFUNDED ¥3,300"),
+    "13 digits": ("13 桁の法人番号", "13 digits"),
     "251000 INR": ("₹2,510.00", "₹2,510.00"),
     "33000 JPY": ("¥33,000", "¥33,000"),
     "http_404": ("記録なし、HTTP 404", "not found, HTTP 404"),
@@ -73,6 +78,17 @@ def test_a_stored_finding_is_words_and_money(stored: str) -> None:
         assert raw_parts(text) == [], text
         if expected:
             assert text.strip() == expected
+
+
+def test_only_words_of_one_kind_are_translated() -> None:
+    """A provider's word that means one thing for payments and another for refunds stays as it is."""
+    prefix = "provider_state."
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for key in wording.sentences_by_key("en"):
+        if key.startswith(prefix):
+            family, _, word = key.removeprefix(prefix).partition(".")
+            kinds[word].add(family)
+    assert {word for word, families in kinds.items() if len(families) > 1} == WORDS_OF_TWO_KINDS
 
 
 def test_the_other_value_tells_the_currency() -> None:

@@ -54,7 +54,7 @@ def page_of(*items: AlertItem) -> AlertsPage:
         ("order=paid", "order Paid"),
         ("payment=completed", "payment Completed"),
         ("refund|compensation", "refund or other compensation"),
-        ("FAILED 5500 JPY", "FAILED ¥5,500"),
+        ("FAILED 5500 JPY", "failed or cancelled (FAILED) ¥5,500"),
         ("2 payments", "payments: 2"),
     ],
 )
