@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.records import CreditCheck
+from console.sandbox.alarmbox import companies
 from console.sandbox.registry.changes import close, merge, rename
 from console.sandbox.registry.files import write_whole
 from console.sandbox.registry.rows import RegistryRow, company_row
@@ -166,3 +167,15 @@ def test_without_a_registry(sit: Sit, text: str) -> None:
     page = search(sit(), text)
     assert isinstance(page.content.currentWidget(), EmptyState)
     assert page.company.registry_facts.isHidden()
+
+
+def test_nobody_knows_without_a_registry(seats: Seats, sit: Sit) -> None:
+    """Companies of our own records: no word says whether they were closed, and no column stays empty."""
+    first, *others = numbers(40, 71)
+    prefix = companies.company_name(first)[:2]
+    second = next(number for number in others if companies.company_name(number).startswith(prefix))
+    for number in (first, second):
+        buy(seats.console, number)
+    found = search(sit(), prefix).content.currentWidget()
+    assert isinstance(found, CompanyList)
+    assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}

@@ -21,12 +21,14 @@ from console.wording import registry as registry_words
 
 @dataclass(frozen=True, slots=True)
 class FoundCompany:
-    """One company that a search has found. `place` is its prefecture and city. `closure` and `ours` are words,
+    """One company that a search has found. `is_registered` is False if only our records have it: then nobody knows
+    here whether it was closed. `place` is its prefecture and city. `closure` and `ours` are words,
     `closed_on` is a day; "" for an open company or one without records of ours.
     """
 
     number: str
     name: str
+    is_registered: bool
     furigana: str
     address: str
     place: str
@@ -46,6 +48,7 @@ def list_found_companies(
         FoundCompany(
             match.corporation.number,
             registry_words.official_name(match.corporation, translate),
+            True,
             match.corporation.furigana,
             match.corporation.address,
             f"{match.corporation.prefecture}{match.corporation.city}",
@@ -62,7 +65,7 @@ def list_found_companies(
         if number and number not in known and number not in ours:
             name = case_words.name_of(record, context)
             word = translate("corporation.ours_open" if case_words.is_open(record) else "corporation.ours")
-            ours[number] = FoundCompany(number, name, "", "", "", "", "", word)
+            ours[number] = FoundCompany(number, name, False, "", "", "", "", "", word)
     return (*ours.values(), *found)
 
 
@@ -80,7 +83,8 @@ class CompanyList(QWidget):
     ) -> None:
         super().__init__()
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
-        self.table = StaticTable(context, _columns(context), _number_of, title, hideable_columns=("furigana",))
+        columns = _columns(context, has_registry=registry_date is not None)
+        self.table = StaticTable(context, columns, _number_of, title, hideable_columns=("furigana",))
         self.table.opened.connect(self._open)
         head = Surface(edge="bottom")
         head.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
@@ -110,10 +114,13 @@ def _number_of(company: FoundCompany) -> str:
     return company.number
 
 
-def _columns(context: WindowContext) -> list[Column]:
+def _columns(context: WindowContext, *, has_registry: bool) -> list[Column]:
+    """Return the columns. Without a registry these are the columns that our records can fill."""
     translate = context.translate
 
     def state(company: FoundCompany) -> StateCell:
+        if not company.is_registered:
+            return StateCell(translate("corporation.not_registered"), "dash", "muted")
         if company.closed_on:
             return StateCell(translate("corporation.closed_short", day=company.closed_on), "ring_slash", "care")
         return StateCell(translate("corporation.open"), "check", "muted")
@@ -121,13 +128,14 @@ def _columns(context: WindowContext) -> list[Column]:
     def number(company: FoundCompany) -> str:
         return wording.format_number(company.number)
 
-    return [
-        Column("name", translate("corporation.label.name"), 220, lambda company: company.name, is_stretched=True),
+    name_title = translate("corporation.label.name" if has_registry else "column.corporation")
+    ours_title = translate("corporation.label.ours")
+    columns = [
+        Column("name", name_title, 220, lambda company: company.name, is_stretched=True),
         Column("number", translate("field.corporation_number"), 150, number, "data"),
         Column("address", translate("corporation.label.address"), 260, lambda company: company.address),
         Column("state", translate("column.state"), 150, state, "state"),
-        Column("ours", translate("corporation.label.ours"), 120, lambda company: company.ours),
-        Column(
-            "furigana", translate("corporation.label.furigana"), 160, lambda company: company.furigana, is_muted=True
-        ),
+        Column("ours", ours_title, 120, lambda company: company.ours),
+        Column("furigana", translate("corporation.label.furigana"), 160, lambda company: company.furigana),
     ]
+    return columns if has_registry else [column for column in columns if column.key in ("name", "number", "ours")]

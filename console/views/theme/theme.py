@@ -222,8 +222,8 @@ def install_appearance(
     if app.style().name() != "fusion":  # creating the style again would delay the start by milliseconds
         app.setStyle("Fusion")
     process_look = current_appearance()
-    process_look.scale, process_look.density = min(2.0, max(1.0, scale)), density
-    process_look.choose_theme(theme)
+    process_look.density, process_look._chosen_theme = density, theme
+    process_look.set_scale(scale)  # not the attribute alone: fonts and widths of another scale would stay
     app.styleHints().colorSchemeChanged.connect(process_look.follow_system)
     app.styleHints().accessibility().contrastPreferenceChanged.connect(process_look.follow_system)
     return process_look
