@@ -62,13 +62,18 @@ _MARKS_OF_READINGS = frozenset("ヶケヵカヴゔ々ゝゞヽヾけ")
 def list_readings(text: str) -> tuple[str, ...]:
     """Return the folded text, and a second reading if neighbours of a character permit one."""
     folded = fold_text(text)
-    if _MARKS_OF_READINGS.isdisjoint(text):
+    if not has_second_reading(text):
         return (folded,)
     kana = unicodedata.normalize("NFKC", text).translate(_TO_KATAKANA)
     kana = _VU_SYLLABLE.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
     kana = _REPEATED.sub(_repeat, _REPEATED.sub(_repeat, kana))
     second = fold_text(_KA_BETWEEN_KANJI.sub("ガ", kana))
     return (folded,) if second == folded else (folded, second)
+
+
+def has_second_reading(text: str) -> bool:
+    """True if the text has a character that neighbours may change, so that it may have a second reading."""
+    return not _MARKS_OF_READINGS.isdisjoint(text)
 
 
 def _repeat(found: re.Match[str]) -> str:

@@ -2,21 +2,20 @@
 
 A search runs in steps, one for each rank: the whole official name with its legal form, the name without it, the
 beginning of a name, a part of a name, and the rest (addresses and post codes). Each step reads the index of open
-corporations in the order of row ids and then that of closed ones, verifies the texts of what it reads, and stops as
+corporations in the order of row ids and then that of closed ones, verifies the texts of what it reads (module `ranking`), and stops as
 soon as there are enough. Of these the shortest name, the closest to what was typed, comes first. So a frequent text
 costs little more than a rare one. Numbers of ours are ranked before all others, by the same rules.
 """
 
 import sqlite3
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from itertools import islice
+from typing import Any, NamedTuple
 
 from console.domain.registry.corporations import Corporation
-from console.domain.registry.legal_forms import is_form, remove_english_form, remove_form
-from console.domain.registry.spelling import fold_address, fold_text, list_readings
+from console.domain.registry.legal_forms import is_form, remove_form
 from console.domain.registry_queries import QueryKind, RegistryQuery, SearchWord
+from console.store.registry.ranking import Rank, Ranking, Texts, list_texts
 from console.store.registry.search_index import (
     CLOSED,
     OPEN,
@@ -28,23 +27,13 @@ from console.store.registry.search_index import (
 )
 
 ReadCorporation = Callable[[int], Corporation | None]
-"""Returns the corporation of a row id; None if an import has deleted the row, but not its terms."""
+"""Returns the corporation of a row id; None if an import has deleted the row."""
 MOST_CANDIDATES = 1_000
 """Rows of the index that one search verifies at most. Only texts whose pairs of characters are frequent, but not
 together, have more: then matches may be missing."""
 _PAIRS_OF_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
 _MOST_TERMS, _FEWEST_KANA = 6, 1
 _DIGITS = 13
-
-
-class Rank(IntEnum):
-    """How well a corporation matches; lower is better."""
-
-    WHOLE_NAME = 0
-    NAME = 1
-    BEGINNING = 2
-    PART = 3
-    ELSEWHERE = 4
 
 
 def search(
@@ -60,59 +49,97 @@ def search(
     """
     if query.kind is QueryKind.EMPTY:
         return ()
-    found = {one.number: one for one in _rank_ours(ours, query, prefecture_code)}
-    for one in _find_others(connection, read, query, prefecture_code, limit, found):
+    candidates = _Candidates(connection, query, prefecture_code)
+    found = {one.number: one for one in _rank_ours(ours, candidates.ranking, prefecture_code)}
+    for row_id in _find_others(candidates, limit, found):
         if len(found) >= limit:
             break
-        found.setdefault(one.number, one)
+        one = read(row_id)
+        if one is not None:
+            found.setdefault(one.number, one)
     return tuple(islice(found.values(), limit))
 
 
-def _rank_ours(ours: Iterable[Corporation], query: RegistryQuery, prefecture_code: str | None) -> list[Corporation]:
+def _rank_ours(ours: Iterable[Corporation], ranking: Ranking, prefecture_code: str | None) -> list[Corporation]:
     ranked = [
         (rank, one.closure is not None, one.number, one)
         for one in ours
         if not one.is_hidden and prefecture_code in (None, one.prefecture_code)
-        if (rank := rank_corporation(one, query)) is not None
+        if (rank := ranking.rank(list_texts(one))) is not None
     ]
     return [one for *_, one in sorted(ranked, key=lambda entry: entry[:3])]
 
 
-def _find_others(
-    connection: sqlite3.Connection,
-    read: ReadCorporation,
-    query: RegistryQuery,
-    prefecture_code: str | None,
-    limit: int,
-    found: Container[str],
-) -> Iterator[Corporation]:
-    """Yield the corporations by rank; in each rank at most `limit` that the caller hasn't found before."""
+class _Candidate(NamedTuple):
+    """A row that the index finds, with its rank; None if it doesn't match."""
+
+    row_id: int
+    number: str
+    name: str
+    rank: Rank | None
+
+
+class _Candidates:
+    """What the index finds for one query. Each row is ranked once, though several steps may read it."""
+
+    def __init__(self, connection: sqlite3.Connection, query: RegistryQuery, prefecture_code: str | None) -> None:
+        self.connection = connection
+        self.query = query
+        self.prefecture_code = prefecture_code
+        self.ranking = Ranking(query)
+        self.budget = MOST_CANDIDATES
+        self._known: dict[int, _Candidate] = {}
+
+    def read_rows(self, table: str, expression: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of _READ that match an expression of the index, in the order of row ids."""
+        if self.prefecture_code is not None:
+            expression = f'"={self.prefecture_code}" AND ({expression})'
+        return self.connection.execute(_READ.format(table), (expression,))
+
+    def rank(self, row: tuple[Any, ...]) -> _Candidate:
+        """Return a row of _READ with its rank."""
+        row_id = row[0]
+        known = self._known.get(row_id)
+        if known is None:
+            texts = Texts(*row[1:])
+            known = _Candidate(row_id, texts.number, texts.name, self.ranking.rank(texts))
+            self._known[row_id] = known
+        return known
+
+
+_READ = """
+    SELECT c.id, printf('%013d', c.number), c.name, c.furigana, c.english_name,
+        coalesce(nullif(p.prefecture || p.city || c.street, ''), c.address_outside),
+        coalesce(substr('0000000' || c.post_code, -7), '')
+    FROM {0} CROSS JOIN corporations c ON c.id = {0}.rowid CROSS JOIN places p ON p.id = c.place_id
+    WHERE {0} MATCH ? ORDER BY {0}.rowid
+"""
+"""Reads the texts with the index in one statement, because a statement for each row takes longer than the row."""
+
+
+def _find_others(candidates: _Candidates, limit: int, found: Container[str]) -> Iterator[int]:
+    """Yield row ids by rank; in each rank at most `limit` that the caller hasn't found before."""
+    query, prefecture_code = candidates.query, candidates.prefecture_code
     if query.number is not None:
-        yield from _read_all(read, connection.execute(_BY_NUMBER, (int(query.number),)))
-    budget = _Budget(MOST_CANDIDATES)
-    few = _find_few(connection, read, query, prefecture_code, limit * 2)
+        yield from _list_ids(candidates.connection.execute(_BY_NUMBER, (int(query.number),)))
+    few = _find_few(candidates, limit * 2)
     if few is not None:
         yield from few
         return
     for rank in Rank:
         for table in (OPEN, CLOSED):
-            matches = _find_ranked(connection, read, query, prefecture_code, rank, table, budget)
-            new = (one for one in matches if one.number not in found)
-            yield from sorted(islice(new, limit), key=_length_of_name)
+            new = (one for one in _find_ranked(candidates, rank, table) if one.number not in found)
+            for one in sorted(islice(new, limit), key=_length_of_name):
+                yield one.row_id
         if rank is Rank.NAME and query.digits:
-            yield from _find_by_digits(connection, read, query.digits, prefecture_code)
+            yield from _find_by_digits(candidates.connection, query.digits, prefecture_code)
 
 
-def _find_few(
-    connection: sqlite3.Connection,
-    read: ReadCorporation,
-    query: RegistryQuery,
-    prefecture_code: str | None,
-    limit: int,
-) -> list[Corporation] | None:
-    """Return all matches, the best first, if the index has at most `limit` candidates of any rank: then one reading
-    is enough. Return None if there are more.
+def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
+    """Return the row ids of all matches, the best first, if the index has at most `limit` candidates of any rank: then
+    one reading is enough. Return None if there are more.
     """
+    query = candidates.query
     if query.digits:
         return None
     shortest = min(map(len, query.whole.bare_names))  # the terms of a part are among those of a name, if it has pairs
@@ -120,70 +147,46 @@ def _find_few(
     expression = _join("OR", [write_expression(query, rank) for rank in ranks])
     if expression is None:
         return []
-    candidates: list[tuple[int]] = []
+    rows: list[tuple[bool, tuple[Any, ...]]] = []
     for table in (OPEN, CLOSED):
-        candidates += islice(_read_ids(connection, table, expression, prefecture_code), limit + 1)
-        if len(candidates) > limit:
+        rows += ((table == CLOSED, row) for row in islice(candidates.read_rows(table, expression), limit + 1))
+        if len(rows) > limit:
             return None
     ranked = [
-        (rank, one.closure is not None, _length_of_name(one), one)
-        for one in _read_all(read, candidates)
-        if (rank := rank_corporation(one, query)) is not None
+        (one.rank, is_closed, _length_of_name(one), one.row_id)
+        for is_closed, row in rows
+        if (one := candidates.rank(row)).rank is not None
     ]
-    return [one for *_, one in sorted(ranked, key=lambda entry: entry[:3])]
+    return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
 
 
-def _read_ids(
-    connection: sqlite3.Connection, table: str, expression: str, prefecture_code: str | None
-) -> Iterator[tuple[int]]:
-    if prefecture_code is not None:
-        expression = f'"={prefecture_code}" AND ({expression})'
-    statement = f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rowid"  # noqa: S608  # our own table
-    return connection.execute(statement, (expression,))
-
-
-def _length_of_name(one: Corporation) -> int:
+def _length_of_name(one: _Candidate) -> int:
     return len(remove_form(one.name))
 
 
 _BY_NUMBER = "SELECT id FROM corporations WHERE number = ?"
 _BY_DIGITS = """
-    SELECT id FROM corporations WHERE number BETWEEN ? AND ? AND NOT is_hidden
-    ORDER BY closed_on IS NOT NULL, number
+    SELECT c.id FROM corporations c JOIN places p ON p.id = c.place_id
+    WHERE c.number BETWEEN ? AND ? AND NOT c.is_hidden AND p.prefecture_code = coalesce(?, p.prefecture_code)
+    ORDER BY c.closed_on IS NOT NULL, c.number
 """
 
 
-def _read_all(read: ReadCorporation, rows: Iterable[tuple[int]]) -> Iterator[Corporation]:
-    return (one for (row_id,) in rows if (one := read(row_id)) is not None)
+def _list_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
+    return (row_id for (row_id,) in rows)
 
 
-class _Budget:
-    """The number of rows that a search may still verify."""
-
-    def __init__(self, rows: int) -> None:
-        self.rows = rows
-
-
-def _find_ranked(
-    connection: sqlite3.Connection,
-    read: ReadCorporation,
-    query: RegistryQuery,
-    prefecture_code: str | None,
-    rank: Rank,
-    table: str,
-    budget: _Budget,
-) -> Iterator[Corporation]:
+def _find_ranked(candidates: _Candidates, rank: Rank, table: str) -> Iterator[_Candidate]:
     """Yield the corporations of one index that have this rank or a better one."""
-    expression = write_expression(query, rank)
+    expression = write_expression(candidates.query, rank)
     if expression is None:
         return
-    for (row_id,) in _read_ids(connection, table, expression, prefecture_code):
-        if budget.rows == 0:
+    for row in candidates.read_rows(table, expression):
+        if candidates.budget == 0:
             return
-        budget.rows -= 1
-        one = read(row_id)
-        found_rank = None if one is None else rank_corporation(one, query)
-        if one is not None and found_rank is not None and found_rank <= rank:
+        candidates.budget -= 1
+        one = candidates.rank(row)
+        if one.rank is not None and one.rank <= rank:
             yield one
 
 
@@ -280,72 +283,11 @@ def _join(operator: str, expressions: Iterable[str | None]) -> str | None:
     return "(" + f" {operator} ".join(present) + ")"
 
 
-# The rank of a corporation
-
-
-@dataclass(frozen=True, slots=True)
-class _Texts:
-    """A corporation's texts in their comparison forms."""
-
-    names: tuple[str, ...]
-    bare_names: tuple[str, ...]
-    address: str
-    post_code: str
-
-
-def rank_corporation(one: Corporation, query: RegistryQuery) -> Rank | None:
-    """Return how well a corporation matches; None if it doesn't."""
-    texts = _fold_texts(one)
-    ranks = [_rank_word(texts, query.whole), _rank_words(texts, query.words)]
-    pieces = _rank_words(texts, query.pieces)
-    ranks.append(None if pieces is None else max(pieces, Rank.PART))
-    if query.digits and query.digits in (one.number[: len(query.digits)], one.number[1 : 1 + len(query.digits)]):
-        ranks.append(Rank.NAME)
-    return min((rank for rank in ranks if rank is not None), default=None)
-
-
-def _fold_texts(one: Corporation) -> _Texts:
-    names = [*list_readings(one.name), *(list_readings(one.furigana) if one.furigana else ())]
-    bare_names = [remove_form(name) for name in names]
-    if one.english_name:
-        names.append(fold_text(one.english_name))
-        bare_names += list_readings(remove_english_form(one.english_name))
-    return _Texts(tuple(names), tuple(bare_names), fold_address(one.address), one.post_code)
-
-
-def _rank_words(texts: _Texts, words: Sequence[SearchWord]) -> Rank | None:
-    """Return the best rank of the words if the corporation has each of them."""
-    ranks = [rank for word in words if (rank := _rank_word(texts, word)) is not None]
-    return min(ranks) if ranks and len(ranks) == len(words) else None
-
-
-def _rank_word(texts: _Texts, word: SearchWord) -> Rank | None:
-    if not word.names or not word.names[0]:
-        return None
-    if word.names != word.bare_names and any(name in texts.names for name in word.names):
-        return Rank.WHOLE_NAME
-    if any(bare in texts.bare_names for bare in word.bare_names):
-        return Rank.NAME
-    wanted = tuple(dict.fromkeys((*word.bare_names, *word.names)))
-    if any(name.startswith(wanted) for name in texts.bare_names + texts.names[:1]):
-        return Rank.BEGINNING
-    if any(part in name for part in wanted for name in texts.names):
-        return Rank.PART
-    is_there = (word.address and word.address in texts.address) or (
-        word.post_code and texts.post_code.startswith(word.post_code)
-    )
-    return Rank.ELSEWHERE if is_there else None
-
-
-def _find_by_digits(
-    connection: sqlite3.Connection, read: ReadCorporation, digits: str, prefecture_code: str | None
-) -> Iterator[Corporation]:
+def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:
     """Yield the corporations whose number begins with these digits, with or without its check digit."""
     for beginning in (digits, *(f"{check}{digits}" for check in range(1, 10))):
         if len(beginning) > _DIGITS:
             continue
         missing = _DIGITS - len(beginning)
         first = int(beginning) * 10**missing
-        for one in _read_all(read, connection.execute(_BY_DIGITS, (first, first + 10**missing - 1))):
-            if prefecture_code in (None, one.prefecture_code):
-                yield one
+        yield from _list_ids(connection.execute(_BY_DIGITS, (first, first + 10**missing - 1, prefecture_code)))

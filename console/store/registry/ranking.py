@@ -1,0 +1,186 @@
+"""How well the texts of a corporation match a typed text: the rank of each row that the search index finds.
+
+The index finds up to a thousand rows of which few match, so a row that doesn't match must cost little. Its legal form
+is removed only if a word is in its names, and its address is read as an address only if it has the letters of the word
+in this order.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from console.domain.registry.corporations import Corporation
+from console.domain.registry.legal_forms import remove_english_form, remove_form
+from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_readings
+from console.domain.registry_queries import RegistryQuery, SearchWord
+
+_BREAK = "\n"
+"""Stands before, between and behind folded names, which never contain it: one look for a text finds it in any of the
+names, at the beginning of any, or as a whole one."""
+_CHANGED_IN_ADDRESSES = re.compile(r"[\d\-丁目番地号ノ〇一二三四五六七八九十]+")
+"""Characters that `fold_address` may write otherwise than `fold_text`."""
+
+
+class Rank(IntEnum):
+    """How well a corporation matches; lower is better."""
+
+    WHOLE_NAME = 0
+    NAME = 1
+    BEGINNING = 2
+    PART = 3
+    ELSEWHERE = 4
+
+
+class Texts(NamedTuple):
+    """The texts of a corporation that a search compares, as the registry has them. `number` has 13 digits."""
+
+    number: str
+    name: str
+    furigana: str
+    english_name: str
+    address: str
+    post_code: str
+
+
+class _Word(NamedTuple):
+    """A word of a query, prepared for many comparisons. `letters` are the parts of its address that an address has
+    in either of its folded forms.
+    """
+
+    whole_names: tuple[str, ...]
+    names: tuple[str, ...]
+    beginnings: tuple[str, ...]
+    parts: tuple[str, ...]
+    address: str
+    letters: tuple[str, ...]
+    post_code: str
+
+
+class Ranking:
+    """Ranks corporations by one query."""
+
+    def __init__(self, query: RegistryQuery) -> None:
+        self._whole = _prepare_words((query.whole,))
+        self._words = _prepare_words(query.words)
+        self._pieces = _prepare_words(query.pieces)
+        self._digits = query.digits
+
+    def rank(self, one: Texts) -> Rank | None:
+        """Return how well a corporation matches; None if it doesn't."""
+        texts = _FoldedTexts(one)
+        ranks = [_rank_words(texts, self._whole), _rank_words(texts, self._words)]
+        pieces = _rank_words(texts, self._pieces)
+        ranks.append(None if pieces is None else max(pieces, Rank.PART))
+        if self._digits and (one.number.startswith(self._digits) or one.number.startswith(self._digits, 1)):
+            ranks.append(Rank.NAME)
+        return min((rank for rank in ranks if rank is not None), default=None)
+
+
+def list_texts(one: Corporation) -> Texts:
+    """Return the texts of a corporation that a search compares."""
+    return Texts(one.number, one.name, one.furigana, one.english_name, one.address, one.post_code)
+
+
+def _prepare_words(words: Sequence[SearchWord]) -> tuple[_Word, ...] | None:
+    """Return the words prepared; None if there are none, or one of them has nothing to look for: it is in no text."""
+    if not words or any(not word.names or not word.names[0] for word in words):
+        return None
+    return tuple(map(_prepare_word, words))
+
+
+def _prepare_word(word: SearchWord) -> _Word:
+    parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
+    return _Word(
+        tuple(f"{_BREAK}{name}{_BREAK}" for name in word.names) if word.names != word.bare_names else (),
+        tuple(f"{_BREAK}{bare}{_BREAK}" for bare in word.bare_names),
+        tuple(f"{_BREAK}{part}" for part in parts),
+        parts,
+        word.address,
+        tuple(filter(None, _CHANGED_IN_ADDRESSES.split(word.address))),
+        word.post_code,
+    )
+
+
+class _FoldedTexts:
+    """The texts of a corporation in their comparison forms, each made when it is first asked for."""
+
+    def __init__(self, one: Texts) -> None:
+        self.post_code = one.post_code
+        self._raw_address = one.address
+        self._plain_address: str | None = None
+        self._address: str | None = None
+        self._names = list_readings(one.name)
+        if one.furigana:
+            self._names += list_readings(one.furigana)
+        self._english: tuple[str, ...] = ()
+        self._bare_english: tuple[str, ...] = ()
+        if one.english_name:
+            self._english = (fold_text(one.english_name),)
+            self._bare_english = list_readings(remove_english_form(one.english_name))
+        self.names = _BREAK.join(("", *self._names, *self._english, ""))
+        self.everything = self.names + _BREAK.join((*self._bare_english, ""))
+        self._bare_names = ""
+
+    @property
+    def bare_names(self) -> str:
+        """The names without their legal forms."""
+        if not self._bare_names:
+            self._bare_names = _BREAK.join(("", *map(remove_form, self._names), *self._bare_english, ""))
+        return self._bare_names
+
+    @property
+    def first_name(self) -> str:
+        """The name with its legal form."""
+        return f"{_BREAK}{self._names[0]}"
+
+    def has_address(self, word: _Word) -> bool:
+        """True if the address contains the word's."""
+        if self._address is None and not self._may_have(word.letters):
+            return False
+        if self._address is None:
+            self._address = fold_address(self._raw_address)
+        return word.address in self._address
+
+    def _may_have(self, letters: tuple[str, ...]) -> bool:
+        if self._plain_address is None:
+            has_other_form = has_second_reading(self._raw_address)
+            self._plain_address = "" if has_other_form else fold_text(self._raw_address)
+        plain = self._plain_address
+        return not plain or all(part in plain for part in letters)
+
+
+def _rank_words(texts: _FoldedTexts, words: tuple[_Word, ...] | None) -> Rank | None:
+    """Return the best rank of the words if the corporation has each of them."""
+    if words is None:
+        return None
+    best = Rank.ELSEWHERE
+    for word in words:
+        rank = _rank_word(texts, word)
+        if rank is None:
+            return None
+        best = min(best, rank)
+    return best
+
+
+def _rank_word(texts: _FoldedTexts, word: _Word) -> Rank | None:
+    if _has_any(texts.everything, word.parts):
+        if _has_any(texts.names, word.whole_names):
+            return Rank.WHOLE_NAME
+        if _has_any(texts.bare_names, word.names):
+            return Rank.NAME
+        if _has_any(texts.bare_names, word.beginnings) or _has_any(texts.first_name, word.beginnings):
+            return Rank.BEGINNING
+        if _has_any(texts.names, word.parts):
+            return Rank.PART
+    is_there = (word.address and texts.has_address(word)) or (
+        word.post_code and texts.post_code.startswith(word.post_code)
+    )
+    return Rank.ELSEWHERE if is_there else None
+
+
+def _has_any(texts: str, wanted: tuple[str, ...]) -> bool:
+    for one in wanted:  # noqa: SIM110  # a generator would take longer than the comparisons
+        if one in texts:
+            return True
+    return False
