@@ -82,9 +82,9 @@ def _repeat(found: re.Match[str]) -> str:
 
 
 _KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三四五六七八九")}
-_BLOCK_IN_KANJI = re.compile(r"([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)(?=丁目)")
+_BLOCK_IN_KANJI = re.compile(r"(?=[一二三四五六七八九十])([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)(?=丁目)")
 _HYPHENS = re.compile(r"(?<=\d)[ー－‐\-‑‒–—―−─━](?=\d)")
-_UNITS = re.compile(r"(?<=\d)(?:丁目|番地の|番地|番|号|の)(?:(?=(\d))|)")
+_UNITS = re.compile(r"(?<=\d)(?:丁目?|番地の|番地|番|号|の)(?:(?=(\d))|)")
 
 
 def fold_address(text: str) -> str:
@@ -92,8 +92,16 @@ def fold_address(text: str) -> str:
     other text is folded as a name is.
     """
     digits = _BLOCK_IN_KANJI.sub(_write_in_digits, unicodedata.normalize("NFKC", text))
-    blocks = _UNITS.sub(lambda unit: "/" if unit[1] else "", _HYPHENS.sub("/", digits))
-    return "-".join(list_readings(block)[-1] for block in blocks.split("/"))
+    blocks = _UNITS.sub(_divide_blocks, _HYPHENS.sub("/", digits))
+    return "-".join(block if block in _SMALL_NUMBERS else list_readings(block)[-1] for block in blocks.split("/"))
+
+
+_SMALL_NUMBERS = frozenset(map(str, range(1000)))
+"""Most blocks of an address; they are their own comparison form."""
+
+
+def _divide_blocks(unit: re.Match[str]) -> str:
+    return "/" if unit[1] else ""
 
 
 def _write_in_digits(found: re.Match[str]) -> str:

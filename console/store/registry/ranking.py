@@ -1,8 +1,8 @@
 """How well the texts of a corporation match a typed text: the rank of each row that the search index finds.
 
-The index finds up to a thousand rows of which few match, so a row that doesn't match must cost little. Its legal form
-is removed only if a word is in its names, and its address is read as an address only if it has the letters of the word
-in this order.
+The index finds up to a thousand rows of which few match, so a row that doesn't match must cost little. Its legal
+form is removed only if a word is in its names, and its address is read as an address only if it has the letters of
+the word.
 """
 
 import re

@@ -18,7 +18,7 @@ from console.domain.registry.corporations import CloseCause, Closure, Corporatio
 from console.store.registry.file_rows import EPOCH, Column, Columns, stored_days
 from console.store.registry.source_file import SourceFile
 
-FORM = 1
+FORM = 2
 """Version of the tables. A registry of another version is built again from the publisher's files."""
 APPLICATION_ID = 0x52454731  # "REG1"
 

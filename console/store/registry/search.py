@@ -2,9 +2,10 @@
 
 A search runs in steps, one for each rank: the whole official name with its legal form, the name without it, the
 beginning of a name, a part of a name, and the rest (addresses and post codes). Each step reads the index of open
-corporations in the order of row ids and then that of closed ones, verifies the texts of what it reads (module `ranking`), and stops as
-soon as there are enough. Of these the shortest name, the closest to what was typed, comes first. So a frequent text
-costs little more than a rare one. Numbers of ours are ranked before all others, by the same rules.
+corporations in the order of row ids and then that of closed ones, verifies the texts of what it reads (module
+`ranking`), and stops as soon as there are enough. Of these the shortest name, the closest to what was typed, comes
+first. So a frequent text costs little more than a rare one. Numbers of ours are ranked before all others, by the same
+rules.
 """
 
 import sqlite3
@@ -24,6 +25,7 @@ from console.store.registry.search_index import (
     list_number_terms,
     list_pairs,
     list_post_code_terms,
+    write_beginning,
 )
 
 ReadCorporation = Callable[[int], Corporation | None]
@@ -79,6 +81,11 @@ class _Candidate(NamedTuple):
     rank: Rank | None
 
 
+def _rank_of(one: _Candidate) -> Rank:
+    assert one.rank is not None  # noqa: S101  # only matches have one
+    return one.rank
+
+
 class _Candidates:
     """What the index finds for one query. Each row is ranked once, though several steps may read it."""
 
@@ -90,14 +97,30 @@ class _Candidates:
         self.budget = MOST_CANDIDATES
         self._known: dict[int, _Candidate] = {}
 
+    def read_ids(self, table: str, expression: str) -> Iterator[int]:
+        """Yield the row ids that match an expression of the index, in their order."""
+        return _list_ids(self.connection.execute(_READ_IDS.format(table), (self._restrict(expression),)))
+
     def read_rows(self, table: str, expression: str) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of _READ that match an expression of the index, in the order of row ids."""
-        if self.prefecture_code is not None:
-            expression = f'"={self.prefecture_code}" AND ({expression})'
-        return self.connection.execute(_READ.format(table), (expression,))
+        """Yield the texts of the corporations that match an expression of the index, in the order of row ids."""
+        return self.connection.execute(_READ_MATCHES.format(table), (self._restrict(expression),))
+
+    def read_chosen(self, ids: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+        """Yield the texts of the corporations with these row ids."""
+        return (row for row_id in ids for row in self.connection.execute(_READ_ONE, (row_id,)))
+
+    def list_matches(self) -> list[int]:
+        """Return the row ids of all matches that were ranked so far, the best first. If no row may be verified any
+        more, these have matches of ranks whose turn never came.
+        """
+        matches = [one for one in self._known.values() if one.rank is not None]
+        return [one.row_id for one in sorted(matches, key=_rank_of)]
+
+    def _restrict(self, expression: str) -> str:
+        return expression if self.prefecture_code is None else f'"={self.prefecture_code}" AND ({expression})'
 
     def rank(self, row: tuple[Any, ...]) -> _Candidate:
-        """Return a row of _READ with its rank."""
+        """Return a corporation with its rank, from its texts."""
         row_id = row[0]
         known = self._known.get(row_id)
         if known is None:
@@ -107,12 +130,16 @@ class _Candidates:
         return known
 
 
-_READ = """
+_READ_IDS = "SELECT rowid FROM {0} WHERE {0} MATCH ? ORDER BY rowid"
+_TEXTS = """
     SELECT c.id, printf('%013d', c.number), c.name, c.furigana, c.english_name,
         coalesce(nullif(p.prefecture || p.city || c.street, ''), c.address_outside),
         coalesce(substr('0000000' || c.post_code, -7), '')
-    FROM {0} CROSS JOIN corporations c ON c.id = {0}.rowid CROSS JOIN places p ON p.id = c.place_id
-    WHERE {0} MATCH ? ORDER BY {0}.rowid
+"""
+_READ_ONE = f"{_TEXTS} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = ?"
+_READ_MATCHES = f"""
+    {_TEXTS} FROM {{0}} CROSS JOIN corporations c ON c.id = {{0}}.rowid CROSS JOIN places p ON p.id = c.place_id
+    WHERE {{0}} MATCH ? ORDER BY {{0}}.rowid
 """
 """Reads the texts with the index in one statement, because a statement for each row takes longer than the row."""
 
@@ -133,11 +160,13 @@ def _find_others(candidates: _Candidates, limit: int, found: Container[str]) -> 
                 yield one.row_id
         if rank is Rank.NAME and query.digits:
             yield from _find_by_digits(candidates.connection, query.digits, prefecture_code)
+    if candidates.budget == 0:
+        yield from candidates.list_matches()
 
 
 def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
-    """Return the row ids of all matches, the best first, if the index has at most `limit` candidates of any rank: then
-    one reading is enough. Return None if there are more.
+    """Return the row ids of all matches, the best first, if the index has at most `limit` candidates of any rank:
+    then one reading is enough. Return None if there are more.
     """
     query = candidates.query
     if query.digits:
@@ -147,15 +176,16 @@ def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
     expression = _join("OR", [write_expression(query, rank) for rank in ranks])
     if expression is None:
         return []
-    rows: list[tuple[bool, tuple[Any, ...]]] = []
+    is_closed: dict[int, bool] = {}
     for table in (OPEN, CLOSED):
-        rows += ((table == CLOSED, row) for row in islice(candidates.read_rows(table, expression), limit + 1))
-        if len(rows) > limit:
+        ids = islice(candidates.read_ids(table, expression), limit + 1)
+        is_closed |= dict.fromkeys(ids, table == CLOSED)
+        if len(is_closed) > limit:
             return None
     ranked = [
-        (one.rank, is_closed, _length_of_name(one), one.row_id)
-        for is_closed, row in rows
-        if (one := candidates.rank(row)).rank is not None
+        (one.rank, is_closed[one.row_id], _length_of_name(one), one.row_id)
+        for one in map(candidates.rank, candidates.read_chosen(is_closed))
+        if one.rank is not None
     ]
     return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
 
@@ -252,7 +282,7 @@ def _write_address(address: str) -> str | None:
     terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
     numbers = [f'"{term}"' for term in list_number_terms(address)]
     if numbers and address[-1].isdigit() and "-" not in address:
-        numbers[-1] += " *"
+        numbers[-1] = f'({numbers[-1]} OR "{write_beginning(list_number_terms(address)[-1])}")'
     return _join("AND", [_all_of(terms), *numbers]) if terms else None
 
 

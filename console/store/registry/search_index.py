@@ -2,7 +2,8 @@
 
 A term is a pair of neighbouring characters of the folded text (`console.domain.registry.spelling`). Terms of names
 (name, furigana and English name) have no prefix; `^` and `$` mark the pair at the beginning and end of a name without
-its legal form; terms of the address begin with `@`, of the post code with `#`, of the prefecture with `=`.
+its legal form; terms of the address begin with `@` (those of the beginning of a number end with `~`), of the post
+code with `#`, of the prefecture with `=`.
 
 Open and closed corporations have a table each, because a search takes the open ones first, in the order of row ids,
 and stops as soon as it has enough. The tables store no text (`content=''`) and no positions (`detail=none`), so a
@@ -24,12 +25,13 @@ from console.domain.registry.legal_forms import remove_english_form, remove_form
 from console.domain.registry.spelling import fold_text, list_readings
 
 OPEN, CLOSED = "open_terms", "closed_terms"
-_TOKENIZER = "ascii tokenchars ''^$@#=''"
+_TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _HASH_BYTES = 24 * 1024**2
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
 _ROWS_A_TIME = 2_000
 _POST_CODE_DIGITS = 7
 _NUMBERS = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")
+_DIGITS_TO_0 = str.maketrans(dict.fromkeys("123456789０１２３４５６７８９", "0"))
 _DIGITS_TO_BREAKS = str.maketrans(dict.fromkeys("0123456789", " "))
 
 
@@ -117,14 +119,18 @@ def write_terms(
     post_code: int | None,
 ) -> str:
     """Return the terms of a corporation, separated by spaces."""
-    terms = [_write_place_terms(prefecture_code, place), *list_address_terms(place[-1:] + street)]
-    terms += list_number_terms(street)
+    terms = [
+        _write_place_terms(prefecture_code, place),
+        _write_street_terms(place[-1:], street.translate(_DIGITS_TO_0)),
+    ]
+    terms += _list_number_terms_and_beginnings(street)
     if post_code is not None:
         terms += list_post_code_terms(f"{post_code:07}")
-    for text in (name, furigana, remove_english_form(english_name)):
+    for text in (name, furigana, remove_english_form(english_name) if english_name else ""):
         for reading in list_readings(text) if text else ():
-            terms += list_pairs(reading)
-            terms += list_edge_terms(remove_form(reading))
+            terms += map(add, reading, reading[1:])
+            bare = remove_form(reading)
+            terms += (f"^{bare[:2]}", f"{bare[-2:]}$")
     if english_name:
         terms += list_pairs(fold_text(english_name))
     return " ".join(terms)
@@ -133,6 +139,14 @@ def write_terms(
 @lru_cache(4096)
 def _write_place_terms(prefecture_code: str, place: str) -> str:
     return " ".join((f"={prefecture_code}", *list_address_terms(place)))
+
+
+@lru_cache(32_768)
+def _write_street_terms(before: str, street: str) -> str:
+    """Return the terms of a street without its numbers. Each of its digits is a 0, so that many streets are the same.
+    `before` is the character before it.
+    """
+    return " ".join(list_address_terms(before + street))
 
 
 def list_pairs(folded: str) -> list[str]:
@@ -155,7 +169,27 @@ def list_number_terms(text: str) -> list[str]:
     """Return the terms of the numbers in an address, each with the character before it: `@田2` of 梅田２丁目４番９号.
     Numbers behind a unit (４番) have none: they are frequent.
     """
-    return [f"@{fold_text(before)}{int(digits)}" for before, digits in _NUMBERS.findall(text)]
+    return [f"@{_fold_character(before)}{int(digits)}" for before, digits in _NUMBERS.findall(text)]
+
+
+_fold_character = lru_cache(8192)(fold_text)
+
+
+def write_beginning(term: str) -> str:
+    """Return the term of longer numbers that begin with the number of a term: `@甲1~` for 甲12番地 of `@甲1`.
+
+    A typed address may end inside a number. The index finds a word much faster than the beginning of words.
+    """
+    return f"{term}~"
+
+
+def _list_number_terms_and_beginnings(text: str) -> list[str]:
+    terms = []
+    for before, digits in _NUMBERS.findall(text):
+        start, number = f"@{_fold_character(before)}", str(int(digits))
+        terms.append(start + number)
+        terms += [write_beginning(start + number[:end]) for end in range(1, len(number))]
+    return terms
 
 
 def list_post_code_terms(digits: str) -> list[str]:

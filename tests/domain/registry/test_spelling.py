@@ -105,6 +105,7 @@ def test_a_legal_form_alone_stays(form: str) -> None:
         "霞が関三丁目1番地2",
         "霞が関３丁目１－２",
         "霞が関 3丁目1番地の2",
+        "霞が関3丁1番2",
     ],
 )
 def test_addresses_are_compared_by_their_numbers(address: str) -> None:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.domain.registry.spelling import fold_text
+from console.store.registry import search as search_module
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
@@ -44,6 +45,7 @@ ROWS = {
     "image": {"name": "", "name_image_id": "00000001", "furigana": "エノナマエ", "street_number": "画像町１番"},
     "abroad": {"name": "Ｈａｒｂｏｒ", **ABROAD, "address_outside": "シンガポール共和国港通り１番", "kind": "401"},
     "digits": {"name": "株式会社２１世紀計画"},
+    "long number": {"name": "株式会社番地", "furigana": "", "street_number": "字甲１２３４番地"},
     "symbols": {"name": "Ｃ＆Ｄ＿１００％株式会社"},
 }
 NUMBER_OF = {key: number(1000 + index) for index, key in enumerate(ROWS)}
@@ -122,6 +124,12 @@ def test_ours_come_before_all_others(registry: RegistryReader) -> None:
         ("21世紀", ["digits"]),
         ("えのなまえ", ["image"]),
         ("画像町", ["image"]),
+        ("画像町1丁", ["image"]),
+        ("字甲1234", ["long number"]),
+        ("字甲１２", ["long number"]),
+        ("字甲1", ["long number"]),
+        ("字甲12-3", []),
+        ("字甲2", []),
         ("harbor", ["abroad"]),
         ("シンガポール", ["abroad"]),
         ("C&D", ["symbols"]),
@@ -169,6 +177,15 @@ def test_of_many_the_open_ones_come_first(registry: RegistryReader) -> None:
     everything = registry.search("見本", limit=LOOK_ALIKES)
     assert len(everything) == LOOK_ALIKES
     assert all(one.closure is not None for one in everything[-CLOSED_LOOK_ALIKES:])
+
+
+def test_matches_of_a_later_rank_are_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step of the parts of names reads addresses too, and verifies as many rows as a search may."""
+    rows = [row(index, street_number=f"中央第{index}タワー", furigana="") for index in range(5)]
+    reader = _make_registry(tmp_path, rows)
+    monkeypatch.setattr(search_module, "MOST_CANDIDATES", len(rows))
+    assert len(reader.search("中央タワー", limit=2)) == 2
+    reader.close()
 
 
 NOT_WORDS = (

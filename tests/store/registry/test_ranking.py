@@ -1,0 +1,23 @@
+"""The rank of a corporation by its address: what saves time must not change the answer."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console.domain.registry.spelling import fold_address, fold_text
+from console.domain.registry_queries import parse_query
+from console.store.registry.ranking import Rank, Ranking, Texts
+
+CHARACTERS = "町丁目番号の二十1４－ケ々髙"
+ADDRESSES = st.text(st.sampled_from(CHARACTERS), min_size=2, max_size=14)
+
+
+@settings(max_examples=300)
+@given(ADDRESSES, st.data())
+def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(address) - 1))
+    part = address[start : data.draw(st.integers(start + 1, len(address)))]
+    query = parse_query(part)
+    if query.words or query.pieces or query.digits or query.number or query.post_code or not fold_text(part):
+        return
+    expected = Rank.ELSEWHERE if query.whole.address in fold_address(address) else None
+    assert Ranking(query).rank(Texts("1000000000000", "鬱", "", "", address, "")) is expected
