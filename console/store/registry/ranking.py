@@ -69,9 +69,9 @@ class Ranking:
     def rank(self, one: Texts) -> Rank | None:
         """Return how well a corporation matches; None if it doesn't."""
         texts = _FoldedTexts(one)
-        ranks = [_rank_words(texts, self._whole), _rank_words(texts, self._words)]
-        pieces = _rank_words(texts, self._pieces)
-        ranks.append(None if pieces is None else max(pieces, Rank.PART))
+        ranks = [_rank_words(texts, words) for words in (self._whole, self._words) if words is not None]
+        if self._pieces is not None and (pieces := _rank_words(texts, self._pieces)) is not None:
+            ranks.append(max(pieces, Rank.PART))
         if self._digits and (one.number.startswith(self._digits) or one.number.startswith(self._digits, 1)):
             ranks.append(Rank.NAME)
         return min((rank for rank in ranks if rank is not None), default=None)
@@ -113,13 +113,12 @@ class _FoldedTexts:
         self._names = list_readings(one.name)
         if one.furigana:
             self._names += list_readings(one.furigana)
-        self._english: tuple[str, ...] = ()
         self._bare_english: tuple[str, ...] = ()
+        self.names = self.everything = _BREAK.join(("", *self._names, ""))
         if one.english_name:
-            self._english = (fold_text(one.english_name),)
             self._bare_english = list_readings(remove_english_form(one.english_name))
-        self.names = _BREAK.join(("", *self._names, *self._english, ""))
-        self.everything = self.names + _BREAK.join((*self._bare_english, ""))
+            self.names += f"{fold_text(one.english_name)}{_BREAK}"
+            self.everything = self.names + _BREAK.join((*self._bare_english, ""))
         self._bare_names = ""
 
     @property
@@ -147,13 +146,11 @@ class _FoldedTexts:
             has_other_form = has_second_reading(self._raw_address)
             self._plain_address = "" if has_other_form else fold_text(self._raw_address)
         plain = self._plain_address
-        return not plain or all(part in plain for part in letters)
+        return not plain or _has_all(plain, letters)
 
 
-def _rank_words(texts: _FoldedTexts, words: tuple[_Word, ...] | None) -> Rank | None:
+def _rank_words(texts: _FoldedTexts, words: tuple[_Word, ...]) -> Rank | None:
     """Return the best rank of the words if the corporation has each of them."""
-    if words is None:
-        return None
     best = Rank.ELSEWHERE
     for word in words:
         rank = _rank_word(texts, word)
@@ -184,3 +181,10 @@ def _has_any(texts: str, wanted: tuple[str, ...]) -> bool:
         if one in texts:
             return True
     return False
+
+
+def _has_all(text: str, wanted: tuple[str, ...]) -> bool:
+    for one in wanted:  # noqa: SIM110  # as above
+        if one not in text:
+            return False
+    return True

@@ -227,18 +227,21 @@ def write_expression(query: RegistryQuery, rank: Rank) -> str | None:
     """Return the full-text expression that all corporations of this rank match, and few others; None if there are
     none of this rank.
     """
-    alternatives = [_write_word(query.whole, rank)]
-    words = _list_indexed(query.words)
-    anywhere = [_write_anywhere(word) for word in words]
-    for position, word in enumerate(words):
+    alternatives = [_write_word(query.whole, rank), *_write_words(query.words, rank)]
+    if rank >= Rank.PART:
+        alternatives += _write_words(query.pieces, rank)
+    return _join("OR", alternatives)
+
+
+def _write_words(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
+    """Yield the expressions of what has one of the words at this rank, and the others anywhere."""
+    indexed = _list_indexed(words)
+    anywhere = [_write_anywhere(word) for word in indexed]
+    for position, word in enumerate(indexed):
         others = [*anywhere[:position], *anywhere[position + 1 :]]
         best = _write_word(word, rank)
         if best is not None and None not in others:
-            alternatives.append(_join("AND", [best, *others]))
-    if rank >= Rank.PART and query.pieces:
-        pieces = [_write_anywhere(piece) for piece in _list_indexed(query.pieces)]
-        alternatives.append(None if None in pieces else _join("AND", pieces))
-    return _join("OR", alternatives)
+            yield _join("AND", [best, *others])
 
 
 def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
