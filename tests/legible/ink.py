@@ -119,6 +119,8 @@ def ink_of_text(text: str, font: QFont) -> QRectF:
 
 def ink_of_image(image: QImage) -> QRect:
     """Return the smallest rectangle that holds all ink of an image; an empty one if there is none."""
+    if image.isNull():  # a label without room for any text
+        return QRect()
     if image.format() != QImage.Format.Format_Alpha8:
         image = image.convertToFormat(QImage.Format.Format_Alpha8)
     line, width = image.bytesPerLine(), image.width()

@@ -176,6 +176,7 @@ class Appearance(QObject):
         return qt_palette
 
 
+_HAS_STYLE_PROPERTY = "console_style"
 _COLOUR_BY_TINT = {"text_tint": "neutral_tint", "muted_tint": "neutral_tint", "accent_tint": "selected"}
 
 
@@ -219,8 +220,11 @@ def install_appearance(
     """Apply the Fusion style, palette, font and style sheet to the application, and return its Appearance. Call this
     once, before the first window is shown. `theme` None means the theme of the system.
     """
-    if app.style().name() != "fusion":  # creating the style again would delay the start by milliseconds
+    # Creating the style again would delay the start by milliseconds. `app.style()` isn't asked: with a style sheet it
+    # returns Qt's own wrapper, which Qt replaces, and PySide then calls a deleted object.
+    if app.property(_HAS_STYLE_PROPERTY) is None:
         app.setStyle("Fusion")
+        app.setProperty(_HAS_STYLE_PROPERTY, True)
     process_look = current_appearance()
     process_look.density, process_look._chosen_theme = density, theme
     process_look.set_scale(scale)  # not the attribute alone: fonts and widths of another scale would stay
