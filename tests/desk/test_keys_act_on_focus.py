@@ -144,6 +144,7 @@ def test_a_payment_and_the_refunds_in_its_tab(person: Person, desk: Furnished, a
     own = ("payment", payment.id)
     assert acts == [("probe", own), ("take", own), ("note", own)]
     page.tabs.show_tab("refunds")
+    person.rest()
     page.tabs.focus_content()
     person.until(lambda: page.tabs.focused_row() is not None)
     row = focused_ref(page.tabs.focused_row())
@@ -163,6 +164,7 @@ def test_a_check_and_the_earlier_ones_in_its_tab(
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == sample.id)
     page.tabs.show_tab("history")
+    person.rest()
     page.tabs.focus_content()
     person.until(lambda: page.tabs.focused_row() is not None)
     row = focused_ref(page.tabs.focused_row())

@@ -76,10 +76,11 @@ def test_was_it_paid(person: CountingPerson, desk: Furnished) -> None:
     """Ctrl+K, the order's number, Enter: its payment is open. Three or four."""
     payment = desk.paid("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
-    person.press("Ctrl+K")
-    person.type_in(number)
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
+    person.press("Ctrl+K")
+    person.until(lambda: finder.box.is_open)
+    person.type_in(number)
     person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
     person.rest()
     person.press("Enter")
@@ -223,6 +224,7 @@ def test_an_evidence_pack(
 ) -> None:
     """Ctrl+K, the number, Enter, Ctrl+Shift+E: three, beside the name of the file."""
     person.opening.context.change_operator("aud-e")
+    person.rest()
     payment = desk.paid("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     path = tmp_path / "pack.zip"

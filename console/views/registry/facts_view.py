@@ -76,20 +76,22 @@ class CorporationFactsView(QWidget):
             parts.append(TextLabel(translate("corporation.other_names", names=listed), tone="care", wrap=True))
         if corporation.closure is not None:
             parts.append(self._closure_bar(facts))
+        if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
+            link = self._link(facts.successors[-1], "corporation.open_successor")
+            parts.append(make_flow_widget(link))
         if facts.predecessors:
             parts.append(self._predecessors(facts.predecessors))
         return [*parts, source]
 
     def _closure_bar(self, facts: CorporationFacts) -> Bar:
-        """Return the bar that says when and why the corporation was closed, with a link to the last successor."""
+        """Return the bar that says when and why the corporation was closed, and into which ones it was merged."""
         translate = self._context.translate
         lead = registry_words.closed_lead(facts, translate)
         chain = translate("corporation.chain_arrow").join(
             registry_words.official_name(match.corporation, translate) for match in facts.successors
         )
         words = translate("corporation.merged_into", chain=chain) if chain else ""
-        link = self._link(facts.successors[-1], "corporation.open_successor") if facts.successors else None
-        return Bar(lead, words, tone="care", shape="ring_slash", second=link, is_announced=False)
+        return Bar(lead, words, tone="care", shape="ring_slash", is_announced=False)
 
     def _predecessors(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
         translate = self._context.translate
