@@ -131,7 +131,7 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
         reason = "why.payment_refund_unknown"
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
     if relations.awaits_second_person:
-        step = NextStep("next.payment_second_person", facts, _resolve_command(record, "reversed"), "resolve")
+        step = _next_of_proposal(record, relations, facts)
         return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
     if record.work.state is WorkState.NEEDS_REVIEW:
         return _explain_review(record, relations, facts)
@@ -301,9 +301,20 @@ def _explain_unknown(record: Payment, relations: PaymentRelations, facts: Facts)
     return Explanation("verdict.payment_unknown", reason, step, facts, DECIDING_ROLES)
 
 
+def _next_of_proposal(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
+    """Return the next step of a proposed decision: the second person, or a probe if the provider has said something
+    else since, because the decision would be refused then.
+    """
+    if relations.is_proposal_denied and relations.can_ask:
+        return NextStep("next.payment_proposal_denied", facts, _probe_command(record), "probe")
+    usual_state = "payment_failed" if record.certainty is Certainty.UNKNOWN else "reversed"
+    command = _resolve_command(record, relations.proposed_state or usual_state)
+    return NextStep("next.payment_second_person", facts, command, "resolve")
+
+
 def _next_of_unknown_payment(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
     if relations.awaits_second_person:
-        return NextStep("next.payment_second_person", facts, _resolve_command(record, "payment_failed"), "resolve")
+        return _next_of_proposal(record, relations, facts)
     if record.work.state is WorkState.SCHEDULED and relations.can_ask:
         return NextStep("next.payment_probe_scheduled", facts, _probe_command(record), "probe")
     if record.work.state is WorkState.NONE and relations.can_ask:

@@ -185,7 +185,8 @@ class PaymentRelations:
 
     `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal` is
     the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None if one
-    can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision.
+    can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision for
+    `proposed_state`; `is_proposal_denied`: the provider has said something else since, so that it would be refused.
     `provider_meaning` is our payment state for the provider's own word. `can_ask`: the provider can be queried.
     """
 
@@ -194,6 +195,8 @@ class PaymentRelations:
     refunds: tuple[Refund, ...] = ()
     refund_refusal: str | None = None
     awaits_second_person: bool = False
+    proposed_state: str | None = None
+    is_proposal_denied: bool = False
     provider_meaning: PaymentState | None = None
     can_ask: bool = True
 

@@ -114,15 +114,6 @@ def _decided_payment_rule(target: PaymentState) -> Rule:
     return lambda facts: refusal_reason_of_decision(_require_payment(facts), target)
 
 
-def _denied_rule(*agrees: ProviderStatement) -> Rule:
-    """Return a rule that excludes a decision which contradicts the provider's recent statement: one that is neither
-    in `agrees` nor without a result. In this case the service would ask the provider again and follow the provider's
-    answer.
-    """
-    silent = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
-    return lambda facts: None if facts.statement in (*agrees, *silent) else "provider_says_otherwise"
-
-
 def _proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> Rule:
     """Return a rule that excludes a second decision by the person who made the first one. With
     `excludes_other_proposals`, the rule also excludes the choice while a first decision for another state is open.
@@ -219,11 +210,27 @@ _TAKE_RULE = ChoiceRule("take", "take", (_taken_by_other_reason,))
 _NOTE_RULE = ChoiceRule("note", "note")
 
 
-def _payment_decision_rule(target: PaymentState, *agrees: ProviderStatement) -> ChoiceRule:
+_SILENT_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
+_AGREEING_STATEMENTS: Mapping[PaymentState, tuple[ProviderStatement, ...]] = {
+    _P.COMPLETED: (ProviderStatement.PAID,),
+    _P.PAYMENT_FAILED: (ProviderStatement.FAILED, ProviderStatement.EXPIRED),
+    _P.REVERSED: (ProviderStatement.FAILED,),
+}
+"""The statements of a provider that agree with a decision about a payment."""
+
+
+def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bool:
+    """Return True if the provider's recent statement contradicts the decision that a payment has the state `target`.
+    The decision table refuses such a decision: the service would ask the provider again and follow its answer.
+    """
+    return statement not in (*_AGREEING_STATEMENTS[target], *_SILENT_STATEMENTS)
+
+
+def _payment_decision_rule(target: PaymentState) -> ChoiceRule:
     rules = (
         _in_progress_reason,
         _decided_payment_rule(target),
-        _denied_rule(*agrees),
+        lambda facts: "provider_says_otherwise" if is_decision_denied(target, facts.statement) else None,
         _proposed_already_rule(target.value, excludes_other_proposals=True),
     )
     return ChoiceRule(
@@ -296,9 +303,9 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
     "payment": (
         ChoiceRule("probe", "probe", (_in_progress_reason, _cannot_ask_reason), _rests_on_read),
         _MOVE_ORDER_RULE,
-        _payment_decision_rule(_P.COMPLETED, ProviderStatement.PAID),
-        _payment_decision_rule(_P.PAYMENT_FAILED, ProviderStatement.FAILED, ProviderStatement.EXPIRED),
-        _payment_decision_rule(_P.REVERSED, ProviderStatement.FAILED),
+        _payment_decision_rule(_P.COMPLETED),
+        _payment_decision_rule(_P.PAYMENT_FAILED),
+        _payment_decision_rule(_P.REVERSED),
         _REFUND_RULE,
         _TAKE_RULE,
         _NOTE_RULE,

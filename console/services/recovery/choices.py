@@ -2,22 +2,18 @@
 once; no provider is called, and nothing is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import (
-    ENDED_UNPAID_STATES,
     PAID_STATES,
-    WAITING_STATES,
-    is_answer_old,
     is_order_covered,
 )
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.payments.states import PaymentState
-from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, Person
+from console.domain.records import CreditCheck, LeaseHolder, Operation, Person
 from console.domain.recovery.decision_table import all_choices, allowed_action
 from console.domain.recovery.records import (
     CanAsk,
@@ -33,8 +29,9 @@ from console.services.credit_checks import refetch
 from console.services.credit_checks.provider import CreditVendorSource
 from console.services.payments import order_status
 from console.services.payments import probe as payment_probe
-from console.services.payments.providers import PaymentProviders, find_state
+from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
+from console.services.recovery.provider_statement import find_last_statement
 from console.services.refunds import lease as refund_lease
 from console.services.refunds.request import RefundRequests
 from console.store.credit_checks import credit_checks
@@ -44,14 +41,6 @@ from console.store.payments import currency_limits, orders, payments
 from console.store.records import any_record
 from console.store.records import assignments as takes
 from console.store.refunds import approvals, refunds
-
-_NOT_FOUND_CODES = ("not_found", "no_such_payment", "no_such_code")
-_STATEMENT_OF_STATE: Mapping[PaymentState, ProviderStatement] = {
-    **dict.fromkeys(PAID_STATES, ProviderStatement.PAID),
-    **dict.fromkeys(WAITING_STATES, ProviderStatement.WAITING),
-    **dict.fromkeys(ENDED_UNPAID_STATES | {PaymentState.REVERSED}, ProviderStatement.FAILED),
-    PaymentState.EXPIRED: ProviderStatement.EXPIRED,
-}
 
 
 class Choices:
@@ -117,7 +106,7 @@ class Choices:
             is_leased=lease_holder is not None,
             **_holder_facts(running, lease_holder),
             can_ask=can_ask,
-            statement=_find_last_statement(record, now)
+            statement=find_last_statement(record, now)
             if can_ask is CanAsk.YES and isinstance(record, Payment)
             else ProviderStatement.NOTHING,
             proposed=_find_open_proposal(conn, kind, record_id),
@@ -249,22 +238,3 @@ def _holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -
 def _find_open_proposal(conn: Connection, kind: str, record_id: int) -> OpenProposal | None:
     proposal = approvals.open_proposal(conn, kind, str(record_id))
     return OpenProposal(proposal.proposed, proposal.person) if proposal else None
-
-
-def _find_last_statement(payment: Payment, now: datetime) -> ProviderStatement:
-    """Return the provider's last stored statement about the payment; NOTHING if there is none or if it is too old to
-    rely on.
-    """
-    if payment.error_code == "other_amount":
-        return ProviderStatement.OTHER_AMOUNT
-    if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_CODES:
-        return ProviderStatement.NOT_FOUND
-    state = find_state(payment.provider, payment.provider_state)
-    if state is None or payment.told_at is None or is_answer_old(payment.told_at, payment, now):
-        return ProviderStatement.NOTHING
-    own_minor = payment.captured_minor or payment.asked_minor
-    return (
-        ProviderStatement.OTHER_AMOUNT
-        if state in PAID_STATES and payment.provider_minor not in (None, own_minor)
-        else _STATEMENT_OF_STATE[state]
-    )

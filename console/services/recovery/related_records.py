@@ -23,13 +23,15 @@ from console.domain.payments.records import (
     Refund,
     RefundRelations,
 )
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
+from console.domain.recovery.decision_table import is_decision_denied
 from console.domain.tasks.states import SagaState
 from console.services.credit_checks.provider import CreditVendorSource
 from console.services.payments import timeout_start
 from console.services.payments.providers import PaymentProviders, find_state
 from console.services.process.context import ServiceContext
+from console.services.recovery.provider_statement import find_last_statement
 from console.services.refunds.request import RefundRequests
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
@@ -77,7 +79,7 @@ class RelatedRecords:
     def _complete_checks(self, conn: Connection, checks: Sequence[CreditCheck]) -> Iterable[CreditCheck]:
         unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
         failed = {(check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR}
-        awaited = approvals.subjects_with_proposal(conn, credit_checks.KIND, unknown)
+        awaited = approvals.proposed_states(conn, credit_checks.KIND, unknown)
         holders = credit_checks.find_claim_holders(conn, failed)
         finds_purchases = not unknown or self._finds_purchases()
         for check in checks:
@@ -150,7 +152,7 @@ class RelatedRecords:
             lambda refund: refund.payment_id,
         )
         ids = [str(payment.id) for payment in some]
-        awaited = approvals.subjects_with_proposal(conn, payments.KIND, ids)
+        awaited = approvals.proposed_states(conn, payments.KIND, ids)
         limits_of = self._limits_reader(conn)
         completed = []
         for payment in some:
@@ -161,6 +163,8 @@ class RelatedRecords:
                 order_payments=tuple(siblings_of.get(order.id, ())) if order is not None else (),
                 refunds=payment_refunds,
                 awaits_second_person=str(payment.id) in awaited,
+                proposed_state=awaited.get(str(payment.id)),
+                is_proposal_denied=self._is_proposal_denied(payment, awaited.get(str(payment.id))),
                 provider_meaning=find_state(payment.provider, payment.provider_state),
                 can_ask=self._can_ask(payment.provider),
             )
@@ -171,6 +175,12 @@ class RelatedRecords:
                 relations = replace(relations, refund_refusal=refusal)
             completed.append(replace(payment, relations=relations))
         return tuple(completed)
+
+    def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
+        """Return True if the provider's recent statement contradicts the proposed state; False without a proposal."""
+        if proposed_state is None:
+            return False
+        return is_decision_denied(PaymentState(proposed_state), find_last_statement(payment, self._context.now()))
 
     def _can_ask(self, provider: str) -> bool:
         """False if the provider has no call that reads a payment, because it only sends notices."""
@@ -205,7 +215,7 @@ class RelatedRecords:
             for refund in some
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
-        awaited = approvals.subjects_with_proposal(conn, refunds.KIND, undecided)
+        awaited = approvals.proposed_states(conn, refunds.KIND, undecided)
         limits_of = self._limits_reader(conn)
         for refund in some:
             payment = payment_of.get(refund.payment_id)

@@ -16,7 +16,7 @@ RESOLVE_ACTION, APPROVE_ACTION = "resolve", "refund.approve"
 REFUND_KIND = "refund"
 _t = approvals.c
 _IS_OPEN_PROPOSAL = (_t.action == RESOLVE_ACTION, _t.closed_at.is_(None))
-_AWAITED_SUBJECTS_QUERY = select(_t.subject_id).where(
+_PROPOSED_STATES_QUERY = select(_t.subject_id, _t.proposed).where(
     _t.subject_kind == bindparam("kind"), _t.subject_id.in_(bindparam("ids", expanding=True)), *_IS_OPEN_PROPOSAL
 )
 _SUBJECT_ID = cast(_t.subject_id, BigInteger)
@@ -77,11 +77,14 @@ def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | No
     return Proposal(*row) if row else None
 
 
-def subjects_with_proposal(conn: Connection, kind: str, subject_ids: Collection[str]) -> frozenset[str]:
-    """Return those of the given record ids about which a proposal waits for a second person."""
+def proposed_states(conn: Connection, kind: str, subject_ids: Collection[str]) -> dict[str, str]:
+    """Return the proposed state by record id, of those of the given records about which a proposal waits for a second
+    person.
+    """
     if not subject_ids:
-        return frozenset()
-    return frozenset(conn.scalars(_AWAITED_SUBJECTS_QUERY, {"kind": kind, "ids": list(subject_ids)}))
+        return {}
+    rows = conn.execute(_PROPOSED_STATES_QUERY, {"kind": kind, "ids": list(subject_ids)})
+    return {row.subject_id: row.proposed for row in rows}
 
 
 def insert_proposal(

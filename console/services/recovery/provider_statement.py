@@ -1,0 +1,38 @@
+"""The provider's last stored statement about a payment."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES, is_answer_old
+from console.domain.payments.records import Payment
+from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty
+from console.domain.recovery.records import ProviderStatement
+from console.services.payments.providers import find_state
+
+_NOT_FOUND_CODES = ("not_found", "no_such_payment", "no_such_code")
+_STATEMENT_OF_STATE: Mapping[PaymentState, ProviderStatement] = {
+    **dict.fromkeys(PAID_STATES, ProviderStatement.PAID),
+    **dict.fromkeys(WAITING_STATES, ProviderStatement.WAITING),
+    **dict.fromkeys(ENDED_UNPAID_STATES | {PaymentState.REVERSED}, ProviderStatement.FAILED),
+    PaymentState.EXPIRED: ProviderStatement.EXPIRED,
+}
+
+
+def find_last_statement(payment: Payment, now: datetime) -> ProviderStatement:
+    """Return the provider's last stored statement about the payment; NOTHING if there is none or if it is too old to
+    rely on.
+    """
+    if payment.error_code == "other_amount":
+        return ProviderStatement.OTHER_AMOUNT
+    if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_CODES:
+        return ProviderStatement.NOT_FOUND
+    state = find_state(payment.provider, payment.provider_state)
+    if state is None or payment.told_at is None or is_answer_old(payment.told_at, payment, now):
+        return ProviderStatement.NOTHING
+    own_minor = payment.captured_minor or payment.asked_minor
+    return (
+        ProviderStatement.OTHER_AMOUNT
+        if state in PAID_STATES and payment.provider_minor not in (None, own_minor)
+        else _STATEMENT_OF_STATE[state]
+    )
