@@ -167,7 +167,7 @@ def test_a_difference_is_imported_once_and_tells_its_changes(desk: Desk) -> None
     terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # it succeeds
     assert terminal.json("registry", "changes", "--since", "2026-11-01").data["items"] == []
     terminal.paid("ORD-9", 3300)
-    terminal.json("registry", "import", str(difference), "--request-id", "once").data  # noqa: B018
+    assert terminal.json("registry", "import", str(difference), "--request-id", "once").status == 0
     again = terminal.json("registry", "import", str(difference), "--request-id", "once")
     assert again.data["duplicate"] is True
     assert terminal.json("registry", "import", str(difference)).refused == (3, "registry_order")

@@ -127,7 +127,8 @@ class InventedRegistry:
         number of 16 bits. The loop has no call for an ordinary row: it makes millions of them.
         """
         block, offset = divmod(start, BLOCK_ROWS)
-        source = random.Random(f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}")  # noqa: S311
+        name = f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}"
+        source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
         draws = iter(array("H", source.randbytes(BLOCK_ROWS * _DRAWS_A_ROW * 2))[offset * _DRAWS_A_ROW :])
         places, streets, dates, forms = _places(segment.prefecture), self._streets, self._dates, _LEGAL_FORMS
         place_count, street_count, date_count, form_count = len(places), len(streets), len(dates), len(forms)

@@ -27,7 +27,8 @@ DAYS_OF_CHANGES = 92
 """For so many days it is kept what a difference changed."""
 _FIND = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _FIND_ID = "SELECT id FROM corporations WHERE number = ?"
-_UPDATE = f"UPDATE corporations SET {', '.join(f'{name} = ?' for name in COLUMN_NAMES)} WHERE id = ?"  # noqa: S608
+_ASSIGNMENTS = ", ".join(f"{name} = ?" for name in COLUMN_NAMES)
+_UPDATE = f"UPDATE corporations SET {_ASSIGNMENTS} WHERE id = ?"  # noqa: S608 - names of our own columns
 _DELETE = "DELETE FROM corporations WHERE id = ?"
 _TELL_CHANGE = """
 INSERT INTO changes VALUES (?, ?, ?, ?)

@@ -43,7 +43,8 @@ _MOST_PER_QUERY = 500
 _LONGEST_CHAIN = 1000
 _FIND = f"SELECT {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _FIND_BY_ID = f"SELECT {COLUMNS} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
-_PREDECESSORS = f"SELECT {COLUMNS} FROM corporations WHERE successor = ? ORDER BY number"  # noqa: S608
+_FROM = f"SELECT {COLUMNS} FROM corporations WHERE"  # noqa: S608 - names of our own columns
+_PREDECESSORS = f"{_FROM} successor = ? ORDER BY number"
 
 
 class _Generation:
@@ -246,7 +247,7 @@ def _split(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _in_query(numbers: Sequence[int]) -> str:
-    return f"SELECT {COLUMNS} FROM corporations WHERE number IN ({', '.join('?' * len(numbers))})"  # noqa: S608
+    return f"{_FROM} number IN ({', '.join('?' * len(numbers))})"
 
 
 def _find_changes(
