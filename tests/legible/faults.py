@@ -29,6 +29,8 @@ _AMOUNT = re.compile(r"[−-]?[¥₹][\d,.]+")
 def find_faults() -> list[str]:
     """Return one line for each fault of the visible windows."""
     faults: list[str] = []
+    for _ in range(3):  # a layout may ask for another one: none of them is left for later
+        QApplication.sendPostedEvents()
     for window in QApplication.topLevelWidgets():
         if window.isVisible() and window.width() > 1:
             faults += _faults_of_window(window)
