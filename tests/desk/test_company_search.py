@@ -169,13 +169,28 @@ def test_without_a_registry(sit: Sit, text: str) -> None:
     assert page.company.registry_facts.isHidden()
 
 
-def test_nobody_knows_without_a_registry(seats: Seats, sit: Sit) -> None:
-    """Companies of our own records: no word says whether they were closed, and no column stays empty."""
+def buy_two_alike(seats: Seats) -> str:
+    """Buy credit checks of two companies whose names begin alike, and return this beginning."""
     first, *others = numbers(40, 71)
     prefix = companies.company_name(first)[:2]
     second = next(number for number in others if companies.company_name(number).startswith(prefix))
     for number in (first, second):
         buy(seats.console, number)
-    found = search(sit(), prefix).content.currentWidget()
+    return prefix
+
+
+def test_nobody_knows_without_a_registry(seats: Seats, sit: Sit) -> None:
+    """Companies of our own records: no word says whether they were closed, and no column stays empty."""
+    found = search(sit(), buy_two_alike(seats)).content.currentWidget()
     assert isinstance(found, CompanyList)
     assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}
+
+
+def test_a_company_that_the_registry_lacks_is_not_said_to_be_open(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    prefix = buy_two_alike(seats)
+    have_registry(seats, tmp_path, [])
+    found = search(sit(), prefix).content.currentWidget()
+    assert isinstance(found, CompanyList)
+    state = next(column for column in found.table.rows.columns if column.key == "state")
+    ours = [company for company in found.table.all_rows if not company.is_registered]
+    assert {state.text(company) for company in ours} == {"not in the registry"}

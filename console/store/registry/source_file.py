@@ -143,7 +143,11 @@ def stopped_error() -> ConsoleError:
 
 @contextmanager
 def _open_csv(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
-    """Open the ZIP and find its CSV. Translate the errors of the ZIP, also of those who read inside the block."""
+    """Open the ZIP and find its CSV. Translate the errors of the ZIP, also of those who read inside the block.
+
+    `zipfile` raises NotImplementedError for a compression or a version that it doesn't know, RuntimeError for a
+    password.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive, _find_csv(path.name, archive)

@@ -104,7 +104,9 @@ class WatchedFolder:
 
 
 def _is_whole_zip(path: Path) -> bool:
-    """True if the directory at the end of the ZIP can be read and every entry lies within the file."""
+    """True if the directory at the end of the ZIP can be read and every entry lies within the file. `zipfile` raises
+    NotImplementedError for a ZIP of a version that it doesn't know.
+    """
     with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), zipfile.ZipFile(path) as archive:
         return bool(archive.infolist())
     return False
