@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from console.services.desk_requests.own_requests import OwnRequests
     from console.services.guarded.idempotency import Idempotency
     from console.services.guarded.request_ids import RequestIds
-    from console.services.lookup import Lookup
+    from console.services.lookup.record_search import Lookup
     from console.services.monitoring.doctor import Health
     from console.services.monitoring.live_feed import LiveView
     from console.services.monitoring.metrics import FigureReader
-    from console.services.person_state import PersonState
+    from console.services.person_state.encrypted_file import PersonState
     from console.services.reconciliation.run import ReconciliationService
     from console.services.refunds.limit_changes import LimitService
     from console.services.registry.live_numbers import LiveNumbers
@@ -84,7 +84,7 @@ class Console:
 
     @cached_property
     def lookup(self) -> "Lookup":
-        from console.services.lookup import Lookup
+        from console.services.lookup.record_search import Lookup
 
         return Lookup(self._context, self._complete_records)
 
@@ -178,7 +178,7 @@ class Console:
 
     @cached_property
     def person_state(self) -> "PersonState":
-        from console.services.person_state import PersonState
+        from console.services.person_state.encrypted_file import PersonState
 
         return PersonState(self._context)
 

@@ -15,7 +15,7 @@ from console.domain.setting_problems import SettingProblem
 
 if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
-    from console.domain.desk_requests import LeftoverCredentials
+    from console.domain.desk_requests.records import LeftoverCredentials
     from console.domain.service_results import Identity
     from console.settings.settings import Settings
 

@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.evidence.timeline import TimelinePage
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.records import Choice, WaitingProposal
 from console.domain.service_results import FeedMark, QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
-from console.domain.timeline import TimelinePage
 from console.domain.views.any_record import AnyView, QueuePage, ResolveResult, UnfinishedWork
 from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.hand_over import hand_over

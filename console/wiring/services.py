@@ -38,7 +38,7 @@ from console.services.guarded.action import GuardedService, Services, services_b
 from console.services.guarded.operation import Progress
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
-from console.services.lookup import Lookup
+from console.services.lookup.record_search import Lookup
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import SpooledPayments
 from console.services.process.context import ServiceContext

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from console.domain.evidence.timeline import Event, Step, TimelinePage, mask_text
 from console.domain.records import TimelineEntry
-from console.domain.timeline import Event, Step, TimelinePage, mask_text
 from console.wording import catalogue as wording
 
 _STEPS_WITH_SENTENCE = frozenset((Step.BEGUN, Step.ENDED, Step.ANSWER, Step.NOTICE, Step.PROOF))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from queue import Full, Queue
 from threading import Event, Thread
 
-from console.domain.desk_requests import PRESENCE_BEAT_SECONDS, PRESENCE_SECONDS
+from console.domain.desk_requests.records import PRESENCE_BEAT_SECONDS, PRESENCE_SECONDS
 from console.domain.errors import ConsoleError
 from console.services.desk_requests.execution import RequestExecutor
 

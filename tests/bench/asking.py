@@ -13,7 +13,7 @@ from threading import Event, Lock, Thread
 from urllib.parse import urlsplit
 
 from console.app import Console
-from console.domain.desk_requests import PRESENCE_LEASE
+from console.domain.desk_requests.records import PRESENCE_LEASE
 from console.domain.records import PurchaseRequest
 from console.domain.service_results import FeedMark
 from console.sandbox.control.client import SandboxControl

@@ -14,6 +14,7 @@ from console.app import Console, open_console
 from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
 from console.views.app.main import WindowOpening
+from console.views.app.splash_window import FirstWindow
 from console.views.audit.page import AuditPage
 from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
@@ -22,7 +23,6 @@ from console.views.runtime.routes import AuditRoute, LookupRoute
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
-from console.views.splash_window import FirstWindow
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.notification_bars import Bar
 from tests.desk.hands import Person

@@ -9,7 +9,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from console.domain.desk_requests import new_request_id
+from console.domain.desk_requests.records import new_request_id
 from tests.store.forbidden import CHECKS, UTC
 from tests.support import server_fixtures
 from tests.support.places import shared_nodes

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 import pytest
 
-from console.domain.desk_requests import new_request_id
+from console.domain.desk_requests.records import new_request_id
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck
 from console.services.process.passwords import passwords_from

@@ -9,7 +9,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from console.domain.desk_requests import new_request_id
+from console.domain.desk_requests.records import new_request_id
 from console.store.access.people_views import RECORD_TABLES, SAME_PAYER
 from console.store.database.server import people_database
 from tests.store.forbidden import UTC

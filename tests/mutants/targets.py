@@ -40,7 +40,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "console/domain/tasks/saga_progress.py": (f"{_DOMAIN}/tasks/test_saga_progress.py",),
     "console/domain/retry_schedules.py": (f"{_DOMAIN}/test_state_transitions.py",),
     "console/domain/transitions/tables.py": (f"{_DOMAIN}/test_state_transitions.py",),
-    "console/domain/timeline.py": (f"{_DOMAIN}/test_timeline.py",),
+    "console/domain/evidence/timeline.py": (f"{_DOMAIN}/evidence/test_timeline.py",),
     "console/domain/tasks/intervals.py": (f"{_DOMAIN}/tasks/test_intervals.py",),
     "console/domain/payments/consistency.py": (f"{_DOMAIN}/payments/test_consistency.py",),
     "console/domain/tasks/records.py": (f"{_DOMAIN}/tasks/test_records.py",),

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
+from console.domain.documents.pdf_pages import PageImage
 from console.domain.errors import ConsoleError
-from console.domain.pdf_pages import PageImage
 from console.store.documents.pdf_renderer import PdfDocument
 
 

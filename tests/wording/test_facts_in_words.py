@@ -9,8 +9,8 @@ import pytest
 
 from console.domain.audit_actions import AuditAction
 from console.domain.errors import ErrorCode, rebuild_error
+from console.domain.evidence.timeline import Event, Step, TimelinePage
 from console.domain.records import TimelineEntry, WorkReason
-from console.domain.timeline import Event, Step, TimelinePage
 from console.wording import catalogue as wording
 from console.wording import timelines
 from console.wording.findings import WORDS_OF_TWO_KINDS

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.domain.error_reasons import RefundRule
+from console.domain.evidence.timeline import EMPTY_TIMELINE_PAGE, TimelinePage
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Account, Limits, Order, Payment, Refund, SetAside
 from console.domain.records import EvidenceItem, LeaseHolder, TimelineEntry
 from console.domain.service_results import AllowedAction, Explanation
 from console.domain.tasks.records import AlertItem, Note, Take
 from console.domain.tasks.saga_progress import SagaView
-from console.domain.timeline import EMPTY_TIMELINE_PAGE, TimelinePage
 
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
     from console.domain.registry.facts import CorporationFacts

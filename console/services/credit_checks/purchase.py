@@ -27,7 +27,7 @@ from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import database_fitness, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import ClaimedOperation, OutcomeUnrecorded, Subject, find_error_code
-from console.services.lookup import Lookup
+from console.services.lookup.record_search import Lookup
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import read_facts
 from console.store.credit_checks import credit_checks, joined_reads

@@ -24,7 +24,7 @@ from console.services.audit.read_log import ReadLog
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.refetch import lease_name
 from console.services.process.context import ServiceContext
-from console.services.record_completer import RecordsCompleter, complete_record
+from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.registry.facts import read_facts
 from console.store.audit import trail as audit
 from console.store.credit_checks import credit_checks

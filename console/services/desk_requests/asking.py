@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from console.domain import interrupts
-from console.domain.desk_requests import (
+from console.domain.desk_requests.records import (
     CONFIRMED_ACTIONS,
     LARGEST_FILE_BYTES,
     LONGEST_ARGS_BYTES,

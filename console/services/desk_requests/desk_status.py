@@ -3,7 +3,7 @@ needs.
 """
 
 from console.domain.clock import TimeScale
-from console.domain.desk_requests import PRESENCE_SECONDS, AliveWorker, LeftoverCredentials
+from console.domain.desk_requests.records import PRESENCE_SECONDS, AliveWorker, LeftoverCredentials
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.process.context import ServiceContext

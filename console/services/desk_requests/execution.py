@@ -14,7 +14,7 @@ from typing import Any
 
 from console.domain import interrupts
 from console.domain.audit_actions import AuditAction
-from console.domain.desk_requests import (
+from console.domain.desk_requests.records import (
     AUDIT_ACTION,
     CONFIRMED_ACTIONS,
     PRESENCE_LEASE,

@@ -2,7 +2,7 @@
 
 import json
 
-from console.domain.desk_requests import OwnRequest, OwnRequestState, StoredRequest, oldest_request_id
+from console.domain.desk_requests.records import OwnRequest, OwnRequestState, StoredRequest, oldest_request_id
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.process.context import ServiceContext

@@ -18,11 +18,11 @@ from console.domain.audit_actions import AuditAction
 from console.domain.calendar_days import instant_text
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.evidence.timeline import EARLIEST_INSTANT, Event, TimelinePage
 from console.domain.permissions import AUDITOR
 from console.domain.reason import ForeignText
 from console.domain.records import Document, EvidenceItem, Operation, Person
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
-from console.domain.timeline import EARLIEST_INSTANT, Event, TimelinePage
 from console.services.audit import refusals
 from console.services.evidence import pack_text
 from console.services.evidence.pack_archive import DraftFile, PackFile, encode_json, encode_json_list, open_draft
@@ -36,7 +36,7 @@ from console.services.evidence.timeline import (
     walk_events,
 )
 from console.services.process.context import ServiceContext
-from console.services.record_completer import RecordsCompleter
+from console.services.records.completer import RecordsCompleter
 from console.services.registry.facts import read_facts_of_record
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection

@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 from console.domain.calendar_days import instant_text
+from console.domain.evidence.timeline import Event, TimelinePage, mask_text
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
-from console.domain.timeline import Event, TimelinePage, mask_text
 
 _EXCLUDED_FIELDS = frozenset(("handle", "registry_entry"))
 """Fields that are left out of a pack: only the payer may use a handle, and the registry has a file of its own."""

@@ -11,13 +11,13 @@ from itertools import islice
 from console.domain.audit_actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.evidence.timeline import EARLIEST_INSTANT, Event, TimelinePage, mask_event, merge_streams
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
-from console.domain.timeline import EARLIEST_INSTANT, Event, TimelinePage, mask_event, merge_streams
 from console.services.audit.read_log import ReadLog
 from console.services.process.context import ServiceContext
-from console.services.record_completer import RecordsCompleter, complete_record
+from console.services.records.completer import RecordsCompleter, complete_record
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal

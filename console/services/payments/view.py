@@ -24,7 +24,7 @@ from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
 from console.services.payments.probe import lease_name
 from console.services.process.context import ServiceContext
-from console.services.record_completer import RecordsCompleter, complete_record
+from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.registry.facts import complete_with_corporations, read_facts_of_record
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection

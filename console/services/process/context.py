@@ -34,7 +34,7 @@ from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Head, Spool
 
 if TYPE_CHECKING:
-    from console.domain.desk_requests import TakenDeskRequest
+    from console.domain.desk_requests.records import TakenDeskRequest
     from console.domain.error_details import BadProfile, NotAllowed
     from console.domain.payments.provider_messages import RefundReport
     from console.domain.registry.facts import CorporationFacts

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from console.domain.desk_requests import PRESENCE_LEASE
+from console.domain.desk_requests.records import PRESENCE_LEASE
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record

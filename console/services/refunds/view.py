@@ -23,7 +23,7 @@ from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments.providers import PaymentProviders, find_refund_state, find_state
 from console.services.process.context import ServiceContext
-from console.services.record_completer import RecordsCompleter, complete_record
+from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as refund_risks
 from console.services.refunds import rules as refund_rules

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from console.domain.desk_requests import PRESENCE_LEASE
+from console.domain.desk_requests.records import PRESENCE_LEASE
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import SHORTEST_SHOWN_PAYER_CHARACTERS, SHOWN_PAYER_CHARACTERS
 from console.domain.permissions import AUDITOR

@@ -6,7 +6,7 @@ proves that this person has asked. The rules of other tables rely on it while a 
 
 from collections.abc import Mapping
 
-from console.domain.desk_requests import (
+from console.domain.desk_requests.records import (
     AUDIT_ACTION,
     LARGEST_FILE_BYTES,
     LONGEST_ARGS_BYTES,

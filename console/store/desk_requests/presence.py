@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, MetaData, select
 
-from console.domain.desk_requests import PRESENCE_LEASE, AliveWorker
+from console.domain.desk_requests.records import PRESENCE_LEASE, AliveWorker
 from console.store.access.people_views import WORKERS
 from console.store.database.lease_clock import is_live, lease_now
 from console.store.schema.core import leases

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from console.domain.audit_actions import AuditAction
-from console.domain.desk_requests import AUDIT_ACTION, LONGEST_ARGS_BYTES, NewDeskRequest, new_request_id
+from console.domain.desk_requests.records import AUDIT_ACTION, LONGEST_ARGS_BYTES, NewDeskRequest, new_request_id
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests

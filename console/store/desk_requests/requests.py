@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.desk_requests import (
+from console.domain.desk_requests.records import (
     AUDIT_ACTION,
     LONGEST_FILE_PART_BYTES,
     WITHDRAW_ACTION,

@@ -18,9 +18,9 @@ from shutil import copyfileobj
 from threading import Lock, Timer
 from typing import IO, Any, BinaryIO, NoReturn
 
+from console.domain.documents.pdf_pages import PageHit, PageImage
 from console.domain.error_reasons import UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.pdf_pages import PageHit, PageImage
 from console.domain.reason import ForeignText
 from console.resource_paths import resources_dir
 from console.store.documents import pdf_child_process

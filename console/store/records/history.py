@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
+from console.domain.evidence.timeline import Event, Step, step_of
 from console.domain.records import OperationState
-from console.domain.timeline import Event, Step, step_of
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.database.unreadable_rows import parse_detail
 from console.store.schema.core import alerts, approvals, audit_log, evidence, operations

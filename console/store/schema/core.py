@@ -15,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-from console.domain.desk_requests import WITHDRAW_ACTION
+from console.domain.desk_requests.records import WITHDRAW_ACTION
 from console.store.schema import claim_columns as claim_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, ForeignInstant, Id, Instant, LongText
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from console.domain.desk_requests import LeftoverCredentials
+from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.errors import ErrorCode
 from console.domain.service_results import FeedMark, TaskRun
 from console.domain.setting_problems import SettingProblem

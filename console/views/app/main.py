@@ -17,8 +17,8 @@ from console.settings.entries_file import StoredEntries
 from console.settings.person_files import read_preferences
 from console.views.app.garbage_collection import GarbageCollectionTimer
 from console.views.app.signal_handlers import EndRequestTimer
+from console.views.app.splash_window import FirstWindow
 from console.views.app.window_geometry import WindowGeometry, restore_geometry
-from console.views.splash_window import FirstWindow
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from console.views.app.splash_window import FirstWindow
 from console.views.app.status_bar import StatusCells
 from console.views.pages.base import Page
 from console.views.pages.no_permission import NoRightPage, needed_right
@@ -26,7 +27,6 @@ from console.views.runtime.routes import (
     Route,
 )
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
-from console.views.splash_window import FirstWindow
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.bulk.records import BulkItem
-from console.domain.desk_requests import OwnRequest, OwnRequestState
+from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.permissions import is_same_person
 from console.domain.records import LeaseHolder, WorkState
 from console.domain.tasks.records import BulkAction, Take

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from console.domain.documents.pdf_pages import PageHit, PageImage
 from console.domain.errors import ErrorCode
-from console.domain.pdf_pages import PageHit, PageImage
 from console.views.documents.pdf_text import PdfText, clean_text, find_text
 from console.views.documents.pdf_view import PdfView
 from console.views.pages.base import Page

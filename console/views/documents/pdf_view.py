@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-from console.domain.pdf_pages import Box, PageImage
+from console.domain.documents.pdf_pages import Box, PageImage
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.wording.line_breaks import keep_phrases_whole

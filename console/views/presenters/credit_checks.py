@@ -5,9 +5,9 @@ from datetime import datetime
 
 from console.domain.audit_actions import AuditAction
 from console.domain.clock import age_of
+from console.domain.evidence.timeline import Event, Step, TimelinePage
 from console.domain.records import CheckState, CreditCheck, TimelineEntry
 from console.domain.service_results import Explanation, NextStep
-from console.domain.timeline import Event, Step, TimelinePage
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import AgeCell, Cell, StateCell
 from console.views.theme.design_tokens import Language, Tone, tokens

@@ -1,6 +1,6 @@
 """Words, signs and routes of the person's own desk requests."""
 
-from console.domain.desk_requests import OwnRequest, OwnRequestState
+from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.errors import EXIT_STATUS, ErrorCode
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation

@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from console.domain.person_state import DRAFT_PREFIX, DRAFT_RETENTION
+from console.domain.person_state.retention import DRAFT_PREFIX, DRAFT_RETENTION
 from console.settings.entries_file import JsonValue, StoredEntries
 from console.views.runtime.stored_values import StoredValues, ValueSource
 from console.views.runtime.tasks import Runner

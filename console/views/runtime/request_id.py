@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Hashable
 
 from console.domain.errors import EXIT_STATUS, ErrorCode
-from console.domain.person_state import ATTEMPT_PREFIX
+from console.domain.person_state.retention import ATTEMPT_PREFIX
 from console.views.runtime.person_state import PersonState
 from console.views.runtime.tasks import Failure
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from PySide6.QtCore import QObject
 
-from console.domain.desk_requests import LeftoverCredentials
+from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.domain.recovery.records import WaitingProposal

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests import DeskRequestState, NewDeskRequest, TakenDeskRequest, new_request_id
+from console.domain.desk_requests.records import DeskRequestState, NewDeskRequest, TakenDeskRequest, new_request_id
 from console.domain.interrupts import Interrupted
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox

@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests import LONGEST_ARGS_BYTES, new_request_id
+from console.domain.desk_requests.records import LONGEST_ARGS_BYTES, new_request_id
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.arguments import read_arguments

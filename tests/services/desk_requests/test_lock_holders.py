@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests import new_request_id
+from console.domain.desk_requests.records import new_request_id
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox

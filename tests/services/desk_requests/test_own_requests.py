@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests import (
+from console.domain.desk_requests.records import (
     AUDIT_ACTION,
     NewDeskRequest,
     OwnRequest,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests import NewDeskRequest, new_request_id
+from console.domain.desk_requests.records import NewDeskRequest, new_request_id
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Refund, RefundRequest
 from console.domain.payments.states import RefundState

@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests import AUDIT_ACTION, NewDeskRequest, new_request_id
+from console.domain.desk_requests.records import AUDIT_ACTION, NewDeskRequest, new_request_id
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.store.database.sqlalchemy_names import UniqueViolation

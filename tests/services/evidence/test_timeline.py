@@ -10,9 +10,9 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
+from console.domain.evidence.timeline import Event, Step, TimelinePage
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.records import CreditCheck, PurchaseRequest
-from console.domain.timeline import Event, Step, TimelinePage
 from console.services.audit.read_log import ReadLog
 from console.services.evidence.timeline import TimelineService, read_related_records, walk_events
 from console.wording import timelines

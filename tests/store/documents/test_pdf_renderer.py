@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from console.domain.documents.pdf_pages import PageImage
 from console.domain.errors import ConsoleError
-from console.domain.pdf_pages import PageImage
 from console.store.documents import pdf_renderer as pdf_pages
 from console.store.documents.pdf_renderer import PdfDocument
 from tests.store import pdf_bombs, processes

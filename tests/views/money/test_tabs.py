@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from console.domain.timeline import Event, Step, TimelinePage
+from console.domain.evidence.timeline import Event, Step, TimelinePage
 from console.views.money.tabs import MoneyTabs
 from console.views.presenters import credit_checks as record_words
 from tests.views.invented_checks import NOW, window_context

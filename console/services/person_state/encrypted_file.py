@@ -9,7 +9,7 @@ request ids after 24 hours, others after 30 days.
 from collections.abc import Mapping
 from datetime import datetime
 
-from console.domain.person_state import ATTEMPT_PREFIX, DRAFT_PREFIX, DRAFT_RETENTION, STATE_RETENTION
+from console.domain.person_state.retention import ATTEMPT_PREFIX, DRAFT_PREFIX, DRAFT_RETENTION, STATE_RETENTION
 from console.services.process.context import ServiceContext
 from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, Unreadable
 from console.settings.person_files import person_file

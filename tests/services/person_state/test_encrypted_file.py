@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.person_state import DRAFT_RETENTION, STATE_RETENTION
+from console.domain.person_state.retention import DRAFT_RETENTION, STATE_RETENTION
 from console.sandbox.server import Sandbox
 from console.settings.person_files import person_file
 from console.store.operations.request_ids import ANSWER_RETENTION

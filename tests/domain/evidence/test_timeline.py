@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.domain.timeline import EARLIEST_INSTANT, Event, Step, TimelinePage, mask_text, merge_streams, step_of
+from console.domain.evidence.timeline import (
+    EARLIEST_INSTANT,
+    Event,
+    Step,
+    TimelinePage,
+    mask_text,
+    merge_streams,
+    step_of,
+)
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""Requests by which a person's desk asks a worker to act."""

@@ -1,0 +1,1 @@
+"""Events of a record in the order of time."""

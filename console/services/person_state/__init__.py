@@ -1,0 +1,1 @@
+"""What a person's windows keep encrypted at this desk."""

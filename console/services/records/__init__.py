@@ -1,0 +1,1 @@
+"""What the services of all kinds of records share."""
