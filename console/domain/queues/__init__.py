@@ -1,0 +1,1 @@
+"""Values of the queues: the filter of a list of records."""

@@ -1,0 +1,238 @@
+"""The text form of a filter, as people type it: `provider:paypay status:pending,completed amount:>50000JPY age:>2d`.
+
+Each operator is a name, a colon and a value without spaces. Full-width characters are accepted, and upper case is
+equal to lower case. Words that are no operator are left to the caller, who searches them as text.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+from console.domain.money import MINOR_DIGITS
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.queues.filters import RECORD_KINDS, AgeRange, AmountRange, RecordFilter
+from console.domain.records import Certainty, CheckState, WorkState
+
+STATES = frozenset(str(state) for states in (CheckState, OrderState, PaymentState, RefundState) for state in states)
+"""The stored business states of all kinds of records."""
+LONGEST_FILTER_CHARACTERS = 1_000
+
+_OPERATOR_PATTERN = re.compile(r"([a-z]+):(\S+)", re.IGNORECASE)
+_CODE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CLIENT_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
+_PERSON_PATTERN = re.compile(r"-|[A-Za-z0-9._-]{1,64}")
+_NUMBER = r"[0-9]{1,13}(?:\.[0-9]{1,4})?"
+_AMOUNT_PATTERN = re.compile(
+    rf"(>=|<=|>|<|=)?([¥₹]|[A-Z]{{3}})?(?:({_NUMBER})|({_NUMBER})\.\.({_NUMBER}))([A-Z]{{3}})?"
+)
+_AGE_PATTERN = re.compile(r"(?:(>=|<=|>|<)?([0-9]{1,4})([mhdw])|([0-9]{1,4})([mhdw])\.\.([0-9]{1,4})([mhdw]))")
+_CURRENCY_OF_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
+_UNITS: Mapping[str, timedelta] = {
+    "w": timedelta(weeks=1),
+    "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+}
+
+
+class InvalidFilterValue(ValueError):
+    """The value after an operator can't be understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFilter:
+    """A typed filter. `words` is the rest of the text, without the operators. `problems` are the operators whose name
+    is known and whose value can't be understood, as typed; they are in no condition.
+    """
+
+    chosen: RecordFilter
+    words: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def parse_filter(text: str) -> ParsedFilter:
+    """Parse a typed text into a filter and the words that are no operator. An operator that is typed twice counts
+    with its last value.
+    """
+    chosen, words, problems = RecordFilter(), list[str](), list[str]()
+    for word in unicodedata.normalize("NFKC", text[:LONGEST_FILTER_CHARACTERS]).split():
+        match = _OPERATOR_PATTERN.fullmatch(word)
+        parse = _PARSERS.get(match[1].lower()) if match else None
+        if match is None or parse is None:
+            words.append(word)
+            continue
+        try:
+            chosen = parse(chosen, match[2])
+        except InvalidFilterValue:
+            problems.append(word)
+    return ParsedFilter(chosen, " ".join(words), tuple(problems))
+
+
+def format_filter(chosen: RecordFilter) -> str:
+    """Return the text form of a filter, from which `parse_filter` makes the same filter; "" for no condition."""
+    return " ".join(_operators(chosen))
+
+
+def _operators(chosen: RecordFilter) -> Iterator[str]:
+    for name, field_name in _SET_FIELDS.items():
+        values = getattr(chosen, field_name)
+        if values:
+            yield f"{name}:{','.join(sorted(str(value) for value in values))}"
+    if chosen.amount is not None:
+        yield f"amount:{_amount_text(chosen.amount)}"
+    if chosen.age is not None:
+        yield f"age:{_age_text(chosen.age)}"
+    if chosen.owner is not None:
+        yield f"owner:{chosen.owner}"
+    if chosen.client is not None:
+        yield f"client:{chosen.client}"
+
+
+def _parse_codes(text: str, allowed: frozenset[str] | None = None) -> frozenset[str]:
+    codes = frozenset(text.lower().split(","))
+    if any(_CODE_PATTERN.fullmatch(code) is None or (allowed is not None and code not in allowed) for code in codes):
+        raise InvalidFilterValue
+    return codes
+
+
+def _with_providers(chosen: RecordFilter, text: str) -> RecordFilter:
+    return replace(chosen, providers=_parse_codes(text))
+
+
+def _with_states(chosen: RecordFilter, text: str) -> RecordFilter:
+    """Also take a certainty or a work state for a state: people type `status:unknown`."""
+    codes = _parse_codes(text, STATES | set(Certainty) | set(WorkState))
+    return replace(
+        chosen,
+        states=(codes & STATES) or chosen.states,
+        certainties=frozenset(one for one in Certainty if one in codes) or chosen.certainties,
+        work_states=frozenset(one for one in WorkState if one in codes) or chosen.work_states,
+    )
+
+
+def _with_certainties(chosen: RecordFilter, text: str) -> RecordFilter:
+    return replace(chosen, certainties=frozenset(map(Certainty, _parse_codes(text, frozenset(Certainty)))))
+
+
+def _with_work_states(chosen: RecordFilter, text: str) -> RecordFilter:
+    return replace(chosen, work_states=frozenset(map(WorkState, _parse_codes(text, frozenset(WorkState)))))
+
+
+def _with_causes(chosen: RecordFilter, text: str) -> RecordFilter:
+    codes = frozenset(text.split(","))  # a provider's code keeps its upper case
+    if any(_CODE_PATTERN.fullmatch(code) is None for code in codes):
+        raise InvalidFilterValue
+    return replace(chosen, causes=codes)
+
+
+def _with_kinds(chosen: RecordFilter, text: str) -> RecordFilter:
+    return replace(chosen, kinds=_parse_codes(text, frozenset(RECORD_KINDS)))
+
+
+def _with_owner(chosen: RecordFilter, text: str) -> RecordFilter:
+    if _PERSON_PATTERN.fullmatch(text) is None:
+        raise InvalidFilterValue
+    return replace(chosen, owner=text)
+
+
+def _with_client(chosen: RecordFilter, text: str) -> RecordFilter:
+    if _CLIENT_PATTERN.fullmatch(text) is None:
+        raise InvalidFilterValue
+    return replace(chosen, client=text)
+
+
+def _with_amount(chosen: RecordFilter, text: str) -> RecordFilter:
+    match = _AMOUNT_PATTERN.fullmatch(text.replace(",", "").upper())
+    if match is None:
+        raise InvalidFilterValue
+    comparison, sign, bound, lowest, highest, suffix = match.groups()
+    currency = _CURRENCY_OF_SIGN.get(sign, sign) or suffix
+    if (sign and suffix) or (currency is not None and currency not in MINOR_DIGITS):
+        raise InvalidFilterValue
+    if bound is None:
+        low, high = Decimal(lowest), Decimal(highest)
+        if low > high or comparison:
+            raise InvalidFilterValue
+        return replace(chosen, amount=AmountRange(low, high, currency))
+    value = Decimal(bound)
+    return replace(
+        chosen,
+        amount=AmountRange(
+            value if comparison in (">", ">=", "=", None) else None,
+            value if comparison in ("<", "<=", "=", None) else None,
+            currency,
+            is_above_strict=comparison == ">",
+            is_below_strict=comparison == "<",
+        ),
+    )
+
+
+def _with_age(chosen: RecordFilter, text: str) -> RecordFilter:
+    match = _AGE_PATTERN.fullmatch(text.lower())
+    if match is None:
+        raise InvalidFilterValue
+    comparison, number, unit, low, low_unit, high, high_unit = match.groups()
+    if number is None:
+        youngest, oldest = int(low) * _UNITS[low_unit], int(high) * _UNITS[high_unit]
+        if youngest > oldest:
+            raise InvalidFilterValue
+        return replace(chosen, age=AgeRange(youngest, oldest))
+    age = int(number) * _UNITS[unit]
+    is_upper_bound = comparison in ("<", "<=")
+    return replace(chosen, age=AgeRange(None, age) if is_upper_bound else AgeRange(age, None))
+
+
+_PARSERS: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {
+    "provider": _with_providers,
+    "gw": _with_providers,
+    "status": _with_states,
+    "state": _with_states,
+    "certainty": _with_certainties,
+    "work": _with_work_states,
+    "cause": _with_causes,
+    "amount": _with_amount,
+    "age": _with_age,
+    "owner": _with_owner,
+    "taken": _with_owner,
+    "client": _with_client,
+    "kind": _with_kinds,
+}
+"""The function that adds the condition of an operator to a filter, by the operator's name."""
+OPERATORS = tuple(_PARSERS)
+_SET_FIELDS: Mapping[str, str] = {
+    "kind": "kinds",
+    "provider": "providers",
+    "status": "states",
+    "certainty": "certainties",
+    "work": "work_states",
+    "cause": "causes",
+}
+"""The field of RecordFilter with a set of values, by the name of its operator."""
+
+
+def _amount_text(amount: AmountRange) -> str:
+    currency = amount.currency or ""
+    low, high = (None if bound is None else f"{bound.normalize():f}" for bound in (amount.lowest, amount.highest))
+    if low is not None and high is not None:
+        return f"={low}{currency}" if low == high else f"{low}..{high}{currency}"
+    if low is not None:
+        return f">{'' if amount.is_above_strict else '='}{low}{currency}"
+    return f"<{'' if amount.is_below_strict else '='}{high}{currency}"
+
+
+def _age_text(age: AgeRange) -> str:
+    if age.at_least is not None and age.at_most is not None:
+        return f"{_length_text(age.at_least)}..{_length_text(age.at_most)}"
+    if age.at_least is not None:
+        return f">{_length_text(age.at_least)}"
+    return f"<{_length_text(age.at_most or timedelta())}"
+
+
+def _length_text(length: timedelta) -> str:
+    """Return a length of time with the largest unit of which it is a multiple: `2d`, `36h`."""
+    unit = next((unit for unit, one in _UNITS.items() if length >= one and not length % one), "m")
+    return f"{length // _UNITS[unit]}{unit}"

@@ -1,0 +1,211 @@
+"""The filter of a list of records: conditions on provider, state, certainty, work, cause, amount, age, owner, client
+and kind. A record is in the filtered list if it fulfils all conditions; a condition with several values is fulfilled
+by each of them.
+
+`filter_text` parses and writes the text form of a filter, such as `provider:paypay amount:>50000 age:>2d`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import cached_property
+from typing import TypeAlias
+
+from console.domain.money import LARGEST_MINOR, MINOR_DIGITS
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.permissions import is_same_person
+from console.domain.records import Certainty, CreditCheck, WorkState
+
+FilteredRecord: TypeAlias = CreditCheck | Order | Payment | Refund
+
+CREDIT_CHECK_PROVIDER = "alarmbox"
+"""The provider of every credit check."""
+RECORD_KINDS = ("credit-check", "payment", "order", "refund")
+NOBODY = "-"
+"""Value of `RecordFilter.owner`: the record is taken by nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class AmountRange:
+    """A condition on the amount of a record, in major units (yen, rupees). The bounds are part of the range unless
+    `is_above_strict` or `is_below_strict` is True. With `currency` only amounts in this currency fulfil it; without,
+    the same numbers are compared with amounts of each currency.
+    """
+
+    lowest: Decimal | None = None
+    highest: Decimal | None = None
+    currency: str | None = None
+    is_above_strict: bool = False
+    is_below_strict: bool = False
+
+    def minor_bounds(self, currency: str) -> tuple[int, int] | None:
+        """Return the lowest and highest amount in minor units of this currency that fulfil the condition; None if
+        none does.
+        """
+        if self.currency not in (None, currency):
+            return None
+        scale = 10 ** MINOR_DIGITS[currency]
+        lowest, highest = 0, LARGEST_MINOR
+        if self.lowest is not None:
+            exact = self.lowest * scale
+            lowest = int(exact.to_integral_value(ROUND_CEILING))
+            lowest += self.is_above_strict and lowest == exact
+        if self.highest is not None:
+            exact = self.highest * scale
+            highest = int(exact.to_integral_value(ROUND_FLOOR))
+            highest -= self.is_below_strict and highest == exact
+        return (lowest, highest) if lowest <= highest else None
+
+    def contains(self, minor: int, currency: str) -> bool:
+        """True if an amount in minor units of this currency fulfils the condition."""
+        bounds = self.minor_bounds(currency) if currency in MINOR_DIGITS else None
+        return bounds is not None and bounds[0] <= minor <= bounds[1]
+
+
+@dataclass(frozen=True, slots=True)
+class AgeRange:
+    """A condition on the age of a record: the time since its state or certainty last changed. A record whose age
+    nobody knows doesn't fulfil it.
+    """
+
+    at_least: timedelta | None = None
+    at_most: timedelta | None = None
+
+    def instants(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """Return the earliest and the latest instant since which a state may hold to fulfil the condition at
+        `now`; None for no bound.
+        """
+        return (
+            now - self.at_most if self.at_most is not None else None,
+            now - self.at_least if self.at_least is not None else None,
+        )
+
+    def contains(self, since: datetime | None, now: datetime) -> bool:
+        """True if a state that holds since this instant fulfils the condition at `now`."""
+        earliest, latest = self.instants(now)
+        return since is not None and (earliest is None or since >= earliest) and (latest is None or since <= latest)
+
+
+@dataclass(frozen=True)
+class RecordFilter:
+    """The conditions of a filtered list. An empty set, or None, is no condition.
+
+    - `providers`: names of providers; a refund has the provider of its payment, an order that of its payments
+    - `states`: stored business states, such as `pending`, of any kind of record
+    - `causes`: codes of the cause, as `cause_of` returns them
+    - `owner`: the person whose take of the record is running; NOBODY for records without a running take
+    - `client`: the client id of a credit check; other kinds of records have no client
+    - `kinds`: kinds of records, see RECORD_KINDS
+    """
+
+    providers: frozenset[str] = frozenset()
+    states: frozenset[str] = frozenset()
+    certainties: frozenset[Certainty] = frozenset()
+    work_states: frozenset[WorkState] = frozenset()
+    causes: frozenset[str] = frozenset()
+    amount: AmountRange | None = None
+    age: AgeRange | None = None
+    owner: str | None = None
+    client: str | None = None
+    kinds: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        """True if there is a condition."""
+        return self._has_condition
+
+    @cached_property
+    def _has_condition(self) -> bool:
+        return any(getattr(self, one.name) for one in fields(self))
+
+
+NO_FILTER = RecordFilter()
+
+
+def matches(record: FilteredRecord, chosen: RecordFilter, now: datetime, owner: str | None) -> bool:
+    """True if the record fulfils all conditions of the filter `chosen`. `owner` is the person whose take of the
+    record is running; None if there is none. The record must have its relations, which know its provider.
+    """
+    return all(
+        is_met(record)
+        for is_met in (
+            _in(chosen.kinds, kind_of),
+            _in(chosen.states, lambda one: one.state.value),
+            _in(chosen.certainties, certainty_of),
+            _in(chosen.work_states, lambda one: one.work.state),
+            _in(chosen.causes, cause_of),
+            lambda one: not chosen.providers or bool(chosen.providers & providers_of(one)),
+            lambda one: chosen.client in (None, one.client_id if isinstance(one, CreditCheck) else ""),
+            lambda one: chosen.amount is None or _is_amount_in(one, chosen.amount),
+            lambda one: chosen.age is None or chosen.age.contains(one.state_since, now),
+        )
+    ) and is_owner(chosen.owner, owner)
+
+
+def _in(
+    values: frozenset[str] | frozenset[Certainty] | frozenset[WorkState],
+    value_of: Callable[[FilteredRecord], str | None],
+) -> Callable[[FilteredRecord], bool]:
+    return lambda record: not values or value_of(record) in values
+
+
+def is_owner(wanted: str | None, owner: str | None) -> bool:
+    """True if a record taken by `owner` (None: by nobody) fulfils the filter's condition on the owner."""
+    if wanted is None:
+        return True
+    return owner is None if wanted == NOBODY else owner is not None and is_same_person(owner, wanted)
+
+
+def kind_of(record: FilteredRecord) -> str:
+    """Return the kind of the record, as in RECORD_KINDS."""
+    if isinstance(record, CreditCheck):
+        return "credit-check"
+    return type(record).__name__.lower()
+
+
+def certainty_of(record: FilteredRecord) -> Certainty:
+    """Return the stored certainty of the record; an order is always known."""
+    return Certainty.KNOWN if isinstance(record, Order) else record.certainty
+
+
+def cause_of(record: FilteredRecord) -> str | None:
+    """Return the code of the record's problem: the cause of its last failed call, else the reason of its work; None
+    if there is no problem.
+    """
+    failed_call = None if isinstance(record, Order) else record.error_code
+    return failed_call or record.work.reason
+
+
+def providers_of(record: FilteredRecord) -> frozenset[str]:
+    """Return the provider of a credit check or payment, that of a refund's payment, or those of an order's
+    payments.
+    """
+    match record:
+        case CreditCheck():
+            return frozenset({CREDIT_CHECK_PROVIDER})
+        case Payment():
+            return frozenset({record.provider})
+        case Refund():
+            payment = record.relations.payment if record.relations is not None else None
+            return frozenset({payment.provider} if payment is not None else ())
+    return frozenset(payment.provider for payment in (record.relations.payments if record.relations else ()))
+
+
+def amount_of(record: FilteredRecord) -> tuple[int, str] | None:
+    """Return the amount by which a list shows, filters and sorts the record, in minor units, and its currency: of a
+    payment what was captured, or requested before that; of a refund or an order its whole amount. None for a credit
+    check.
+    """
+    match record:
+        case CreditCheck():
+            return None
+        case Payment():
+            return record.captured_minor or record.asked_minor, record.currency
+        case Refund():
+            return record.amount_minor, record.currency
+    return record.total_minor, record.currency
+
+
+def _is_amount_in(record: FilteredRecord, condition: AmountRange) -> bool:
+    amount = amount_of(record)
+    return amount is not None and condition.contains(*amount)

@@ -1,0 +1,148 @@
+"""The filter of a list: what people type is understood as typed, or told; a record fulfils all conditions or none."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, Refund, RefundRelations
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.queues.filter_text import OPERATORS, format_filter, parse_filter
+from console.domain.queues.filters import NO_FILTER, NOBODY, AgeRange, AmountRange, RecordFilter, matches
+from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+HELD = {"state_since": NOW - timedelta(days=2)}
+PAYMENT = Payment(
+    5, 3, "paypay", "A-10442", "0473", None, None, PaymentState.COMPLETED, Certainty.UNKNOWN,
+    Work(WorkState.SCHEDULED, NOW, "unknown"), "JPY", 12_000, 0, 0, 0, 0, 7, error_code="timeout", **HELD,
+)  # fmt: skip
+REFUND = Refund(
+    9, 5, 3, 50_001, "INR", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
+    relations=RefundRelations(PAYMENT), **HELD,
+)  # fmt: skip
+ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5,), 2, relations=OrderRelations((PAYMENT,)))
+CHECK = CreditCheck(
+    17, "2010401907731", "42", CheckState.PENDING, Certainty.KNOWN, Work(WorkState.NEEDS_REVIEW, None, "lapsed"),
+    None, None, None, None, None, None, (), None, None, 1, **HELD,
+)  # fmt: skip
+RECORDS = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("provider:paypay", "payment refund order"),
+        ("gw:alarmbox,atom", "check"),
+        ("status:pending", "order check"),
+        ("status:unknown", "payment"),
+        ("status:unknown,needs_review", ""),
+        ("certainty:known", "refund order check"),
+        ("work:scheduled", "payment"),
+        ("cause:timeout", "payment"),
+        ("cause:unknown", ""),  # the failed call is the cause, not the reason of the work
+        ("cause:lapsed", "check"),
+        ("client:42", "check"),
+        ("kind:order,refund", "refund order"),
+        ("amount:>500", "payment refund order"),
+        ("amount:>500.01", "payment order"),  # a refund of ₹500.01 isn't above
+        ("amount:>=500.01INR", "refund"),
+        ("amount:<=¥１２,０００", "payment order"),
+        ("amount:<12000JPY", ""),
+        ("amount:=12000", "payment order"),
+        ("amount:¥11999.5..12000", "payment order"),
+        ("age:>2d", "payment refund check"),
+        ("age:>49h", ""),
+        ("age:<2d", "payment refund check"),
+        ("age:1d..47h", ""),
+        ("AGE:>1D kind:Payment", "payment"),
+        ("owner:-", "payment refund order"),
+        ("owner:Op-A", "check"),
+        ("owner:op-b", ""),
+    ],
+)
+def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
+    """The credit check is taken by op-a, the others by nobody; nobody knows the age of the order."""
+    parsed = parse_filter(text)
+    assert (parsed.words, parsed.problems) == ("", ())
+    owner = {"check": "op-a"}
+    assert [
+        name for name, record in RECORDS.items() if matches(record, parsed.chosen, NOW, owner.get(name))
+    ] == found.split()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "amount:x", "amount:>", "amount:1..", "amount:9..1", "amount:>1USD", "amount:>¥1JPY", "amount:-1",
+        "age:2y", "age:", "age:3d..1d", "client:01", "client:x", "owner:a/b", "status:sleeping", "certainty:maybe",
+        "work:later", "kind:alert", "provider:,", "amount:>1..2",
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_told_and_no_condition(text: str) -> None:
+    """A condition that nobody understands never hides a record silently; an operator without a value is a word."""
+    parsed = parse_filter(f"さくら {text} kind:order")
+    assert parsed.chosen == RecordFilter(kinds=frozenset({"order"}))
+    assert (parsed.problems, parsed.words) in (((text,), "さくら"), ((), f"さくら {text}"))
+    assert bool(parsed.problems) is not text.endswith(":")
+
+
+def test_words_and_foreign_operators_stay_words() -> None:
+    """A reference with a colon is searched as text."""
+    parsed = parse_filter("  さくら商事　status:pending  ref:0473 https://x ")
+    assert parsed.words == "さくら商事 ref:0473 https://x"
+    assert parse_filter("").chosen == NO_FILTER
+    assert not NO_FILTER
+    assert parsed.chosen
+
+
+_CODES = st.frozensets(st.sampled_from(["paypay", "atom", "x-1"]), max_size=2)
+_LENGTHS = st.integers(0, 9_999).map(lambda minutes: timedelta(minutes=minutes))
+_NUMBERS, _STRICT = st.decimals(0, 10**9, places=2), st.booleans()
+_AMOUNTS = st.one_of(
+    st.builds(
+        lambda low, more, currency: AmountRange(low, low + more, currency),
+        _NUMBERS,
+        _NUMBERS,
+        st.sampled_from([None, "JPY", "INR"]),
+    ),
+    st.builds(lambda low, strict: AmountRange(low, is_above_strict=strict), _NUMBERS, _STRICT),
+    st.builds(lambda top, strict: AmountRange(highest=top, is_below_strict=strict), _NUMBERS, _STRICT),
+)
+_FILTERS = st.builds(
+    RecordFilter,
+    providers=_CODES,
+    states=st.frozensets(st.sampled_from(["pending", "completed"])),
+    certainties=st.frozensets(st.sampled_from(Certainty)),
+    work_states=st.frozensets(st.sampled_from(WorkState)),
+    causes=st.frozensets(st.sampled_from(["timeout", "REFUND_X"])),
+    amount=st.none() | _AMOUNTS,
+    age=st.none() | st.builds(AgeRange, _LENGTHS) | st.builds(AgeRange, st.none(), _LENGTHS),
+    owner=st.sampled_from([None, NOBODY, "op-a"]),
+    client=st.sampled_from([None, "42"]),
+    kinds=st.frozensets(st.sampled_from(["payment", "order"])),
+)
+
+
+@given(_FILTERS)
+def test_the_text_of_a_filter_is_the_filter(chosen: RecordFilter) -> None:
+    """A view is stored as this text, and a search box shows it."""
+    parsed = parse_filter(format_filter(chosen))
+    assert parsed.chosen == chosen
+    assert (parsed.words, parsed.problems) == ("", ())
+
+
+def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:
+    """No amount in yen is above 0.5 and below 1; none is 0.5."""
+    between = parse_filter("amount:0.5..0.9JPY").chosen.amount
+    assert between is not None
+    assert between.minor_bounds("JPY") is None
+    assert between.minor_bounds("INR") is None
+    assert replace(between, currency=None).minor_bounds("INR") == (50, 90)
+
+
+def test_each_operator_is_known() -> None:
+    """Names that the search box offers."""
+    assert {"status", "provider", "amount", "age", "owner"} <= set(OPERATORS)
