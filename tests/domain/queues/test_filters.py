@@ -10,25 +10,33 @@ from hypothesis import strategies as st
 from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, Refund, RefundRelations
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filter_text import OPERATORS, format_filter, parse_filter
-from console.domain.queues.filters import NO_FILTER, NOBODY, AgeRange, AmountRange, RecordFilter, matches
+from console.domain.queues.filters import (
+    NO_FILTER,
+    NOBODY,
+    AgeRange,
+    AmountRange,
+    FilteredRecord,
+    RecordFilter,
+    matches,
+)
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-HELD = {"state_since": NOW - timedelta(days=2)}
+HELD = NOW - timedelta(days=2)
 PAYMENT = Payment(
     5, 3, "paypay", "A-10442", "0473", None, None, PaymentState.COMPLETED, Certainty.UNKNOWN,
-    Work(WorkState.SCHEDULED, NOW, "unknown"), "JPY", 12_000, 0, 0, 0, 0, 7, error_code="timeout", **HELD,
+    Work(WorkState.SCHEDULED, NOW, "unknown"), "JPY", 12_000, 0, 0, 0, 0, 7, error_code="timeout", state_since=HELD,
 )  # fmt: skip
 REFUND = Refund(
     9, 5, 3, 50_001, "INR", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
-    relations=RefundRelations(PAYMENT), **HELD,
+    relations=RefundRelations(PAYMENT), state_since=HELD,
 )  # fmt: skip
 ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5,), 2, relations=OrderRelations((PAYMENT,)))
 CHECK = CreditCheck(
     17, "2010401907731", "42", CheckState.PENDING, Certainty.KNOWN, Work(WorkState.NEEDS_REVIEW, None, "lapsed"),
-    None, None, None, None, None, None, (), None, None, 1, **HELD,
+    None, None, None, None, None, None, (), None, None, 1, state_since=HELD,
 )  # fmt: skip
-RECORDS = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
+RECORDS: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
 
 
 @pytest.mark.parametrize(
