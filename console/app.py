@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
+from console.domain.access.permissions import WORKER
 from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
-from console.domain.permissions import WORKER
 from console.domain.setting_problems import SettingProblem
 from console.services.process.context import ServiceContext, act_as, executed_request
 from console.services.process.failpoints import Failpoints

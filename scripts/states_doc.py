@@ -7,15 +7,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from console.domain import retry_schedules as schedules
 from console.domain.payments.states import PAYMENT_STEPS
+from console.domain.tasks import retry_schedules as schedules
 from console.domain.transitions import tables as states
 
 PAGE = Path(__file__).parents[1] / "docs" / "states.md"
 _HEAD = """# States
 
-Made by `python -m scripts.states_doc` from `console/domain/transitions/tables.py` and `retry_schedules.py`; a test
-keeps it in step.
+Made by `python -m scripts.states_doc` from `transitions/tables.py` and `tasks/retry_schedules.py` in
+`console/domain`; a test keeps it in step.
 
 Three axes, never one: the business state (what is it?), certainty (`known`, `unknown`: do we know?) and work
 (`none`, `scheduled`, `needs_review`: who does what next?). *Incomplete* is a bought check with something missing:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode
 
 _KEY = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]+)+")

@@ -20,10 +20,10 @@ from console.cli.window import has_display, show_window
 from console.demo import payments as demo_payments
 from console.demo import reconciliation as demo_reconcile
 from console.demo import registry as demo_registry
+from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.calendar_days import JST
 from console.domain.clock import SystemClock
 from console.domain.corporation_number import check_digit
-from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import CheckReport, Person
 from console.settings.private_files import make_private_file
 from console.settings.provider_access import access_by_provider

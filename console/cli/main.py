@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from console.cli.output import AnswerWriter, wants_json
 from console.cli.stderr_log import BUG_MARK, log_on_stderr
 from console.cli.text_output.translator import Translator
-from console.domain import correlation as tracing
-from console.domain import interrupts
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process import correlation as tracing
+from console.domain.process import interrupts
 
 log = logging.getLogger("console.cli")
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 from console.cli.password import keep_descriptor_private
 from console.cli.stderr_log import BUG_MARK
 from console.cli.text_output.translator import Lines, Translator
-from console.domain import interrupts
 from console.domain.errors import ConsoleError
+from console.domain.process import interrupts
 
 if TYPE_CHECKING:  # the window starts through this module, and each import delays its first frame
     from console.cli.json_output.results import JsonObject

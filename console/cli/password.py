@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from console.cli.text_output.translator import Translator
-from console.domain import interrupts
+from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.settings.settings import Settings

@@ -15,8 +15,8 @@ from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
-from console.domain import interrupts
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.app import Console

@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator
 
-from console.domain import log_events
+from console.domain.process import log_events
 
 BUG_MARK = {"bug": True}
 """Marks a log record as the report of a bug, so that its traceback is logged: `log.exception(…, extra=BUG_MARK)`."""
@@ -51,7 +51,7 @@ def log_on_stderr(*, tracebacks: bool, events: bool) -> Iterator[None]:
     """Within the block, write log records of the level WARNING and above to stderr. If such blocks are nested, each
     record is written once.
 
-    With `events`, the events of `domain/log_events.py` are written too, one JSON object per line. This is for
+    With `events`, the events of `domain/process/log_events.py` are written too, one JSON object per line. This is for
     programs and windows; a person at a terminal does not get them.
     """
     root = logging.getLogger()

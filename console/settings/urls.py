@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from console.domain.errors import ConsoleError
-from console.domain.network_addresses import is_this_machine
+from console.domain.network.addresses import is_this_machine
+from console.domain.network.url_policy import parse_base_url, parse_private_network
 from console.domain.setting_problems import SettingProblem
-from console.domain.url_policy import parse_base_url, parse_private_network
 from console.settings.value_parsers import RawSetting
 
 _SQLITE_URL_PATTERN = re.compile(r"sqlite(\+pysqlite)?://(?P<path>.*)", re.S)

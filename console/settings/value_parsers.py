@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from console.domain import failpoint_names
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process import failpoint_names
 from console.domain.setting_problems import SettingProblem
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NoReturn
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NothingToResolveReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import NoticePost, Order, Payment, PaymentImport

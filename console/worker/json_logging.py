@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 
-from console.domain import correlation as tracing
-from console.domain import log_events
+from console.domain.process import correlation as tracing
+from console.domain.process import log_events
 
 OWN_LOGGER = "console"
 MAX_MESSAGE_LENGTH = 2_000

@@ -10,7 +10,7 @@ from threading import Event
 from types import FrameType
 
 from console.app import Console
-from console.domain import interrupts
+from console.domain.process import interrupts
 from console.worker.lock_thread import LockThread
 from console.worker.request_threads import RequestThreads
 from console.worker.task_threads import TaskThreads

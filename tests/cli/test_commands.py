@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.domain import failpoint_names
+from console.domain.process import failpoint_names
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 

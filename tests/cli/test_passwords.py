@@ -71,7 +71,7 @@ ASK = """
 import sys
 from console.cli.password import read_password
 from console.cli.text_output.translator import Translator
-from console.domain import interrupts
+from console.domain.process import interrupts
 from console.settings.settings import Settings
 with interrupts.handle_signals(is_patient=True):
     try:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from console.app import Console, open_console
-from console.domain import interrupts
 from console.domain.errors import EXIT_STATUS, ConsoleError
-from console.domain.failpoint_names import REQUEST_NAMES
+from console.domain.process import interrupts
+from console.domain.process.failpoint_names import REQUEST_NAMES
 from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids
 from console.services.process.context import executed_request

@@ -10,7 +10,7 @@ from math import inf
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
-from console.domain.failpoint_names import OPERATION_NAMES
+from console.domain.process.failpoint_names import OPERATION_NAMES
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
-from console.domain.failpoint_names import REQUEST_NAMES
 from console.domain.payments.records import Refund, RefundRequest
+from console.domain.process.failpoint_names import REQUEST_NAMES
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids

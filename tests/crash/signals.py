@@ -9,8 +9,8 @@ from itertools import islice
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
-from console.domain.failpoint_names import OPERATION_NAMES
 from console.domain.payments.states import PaymentState, RefundState
+from console.domain.process.failpoint_names import OPERATION_NAMES
 from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints

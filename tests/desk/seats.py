@@ -14,8 +14,8 @@ from shiboken6 import isValid
 
 from console.app import Console, open_console
 from console.demo.samples import write_samples
+from console.domain.access.permissions import ADMIN, WORKER
 from console.domain.clock import SystemClock
-from console.domain.permissions import ADMIN, WORKER
 from console.domain.records import Person as Operator
 from console.sandbox.server import Sandbox
 from console.services.process.passwords import passwords_from

@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from console.app import Console
-from console.domain.permissions import WORKER
+from console.domain.access.permissions import WORKER
 from console.domain.records import Person as Somebody
 from console.sandbox.server import Sandbox
 from console.services.evidence.pack_verification import verify_pack

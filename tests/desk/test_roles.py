@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtWidgets import QWidget
 
 from console.app import Console
-from console.domain.permissions import ADMIN
+from console.domain.access.permissions import ADMIN
 from console.domain.records import Person as Operator
 from console.sandbox.server import Sandbox
 from console.views.audit.page import AuditPage

@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from console.domain import calendar_days as dates
-from console.domain import permissions
-from console.domain import retry_schedules as schedules
+from console.domain.access import permissions
 from console.domain.clock import TimeScale
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.payments.states import PAYMENT_STEPS, PaymentState, RefundState, payment_path
 from console.domain.records import CheckState, OperationState, Person
+from console.domain.tasks import retry_schedules as schedules
 from console.domain.transitions import tables as states
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)

@@ -40,7 +40,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         "an endless schedule stops one step early",
         (
             Change(
-                "console/domain/retry_schedules.py",
+                "console/domain/tasks/retry_schedules.py",
                 "min(attempts, len(schedule) - 1)",
                 "min(attempts, len(schedule) - 2)",
             ),

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from console.domain.access.permissions import ADMIN
 from console.domain.corporation_number import check_digit
 from console.domain.errors import ErrorCode
-from console.domain.permissions import ADMIN
 from console.domain.records import Person
 from console.views.app.help_dialog import open_help_dialog
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog

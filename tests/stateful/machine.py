@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 
 from console.app import Console
-from console.domain.failpoint_names import OPERATION_NAMES
+from console.domain.process.failpoint_names import OPERATION_NAMES
 from console.domain.records import CreditCheck, PurchaseRequest
 from tests.stateful import crashing
 from tests.stateful.world import PEOPLE, World

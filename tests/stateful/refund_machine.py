@@ -14,9 +14,9 @@ from hypothesis.stateful import (
 )
 
 from console.app import Console
-from console.domain.failpoint_names import MONEY_NAMES, OPERATION_NAMES
+from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund, RefundRequest
-from console.domain.permissions import is_same_person
+from console.domain.process.failpoint_names import MONEY_NAMES, OPERATION_NAMES
 from console.services.refunds.late_outcomes import apply_refund_report
 from tests.stateful import crashing
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld

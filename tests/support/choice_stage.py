@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from console.app import Console, open_console
+from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.states import PAYMENT_STEPS, PaymentState
-from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, CreditCheck, Person, PurchaseRequest, Work, WorkState
 from console.domain.recovery.records import Choice, ProviderStatement

@@ -17,8 +17,8 @@ from console.demo.samples import (
     generate_payments,
     write_samples,
 )
+from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.clock import SystemClock
-from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Person
 from console.sandbox.alarmbox import companies as content
 from console.sandbox.server import Sandbox

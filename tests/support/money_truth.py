@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import text
 
 from console.app import Console
+from console.domain.access.permissions import is_same_person
 from console.domain.payments.states import RefundState
-from console.domain.permissions import is_same_person
 from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES
 from console.sandbox.server import Sandbox
 from console.store.database.engine import Database

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import text
 
 from console.app import Console
+from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import OrderState, Payment, Refund, RefundRequest
 from console.domain.payments.states import PaymentState
-from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Person
 from console.providers.payment_provider import PaymentProvider
 from console.sandbox import SandboxControl

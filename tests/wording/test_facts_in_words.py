@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.evidence.timeline import Event, Step, TimelinePage
 from console.domain.records import TimelineEntry, WorkReason

@@ -12,7 +12,7 @@ import pytest
 
 import console
 from console.domain import error_details, error_reasons, setting_problems
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.reason import Reason
 from console.domain.records import TimelineEntry, WorkReason

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from console.domain import correlation as tracing
+from console.domain.process import correlation as tracing
 from console.worker.json_logging import MAX_MESSAGE_LENGTH, log_json_lines
 
 LOG = logging.getLogger("console.test")

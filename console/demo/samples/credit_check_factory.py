@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.corporation_number import check_digit
 from console.domain.records import CheckReport, WorkReason

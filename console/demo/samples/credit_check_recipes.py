@@ -14,10 +14,10 @@ from console.demo.samples.credit_check_factory import (
     add_purchase_events,
     review_columns,
 )
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
-from console.domain.retry_schedules import INCOMPLETE_REFETCHES
+from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES
 
 PART_NAMES = ("name", "result", "dates", "pdf")
 _NOT_BOUGHT_CAUSES = (

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from console.demo.samples.credit_check_factory import ONE_SECOND, JournalState, SampleAnswer, SampleEvent
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from console.demo.samples.credit_check_factory import ONE_SECOND, SampleAnswer, SampleEvent, review_columns
 from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, PaymentSample, PaymentSampleFactory
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import WorkReason

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
 from console.domain.clock import age_of
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
-from console.domain.permissions import APPROVER, OPERATOR
 from console.domain.records import Certainty
 from console.domain.service_results import Explanation, NextStep
 from console.domain.tasks.records import Rule

@@ -1,6 +1,6 @@
 """Explain a change of a corporation with records of ours: what changed, and what a person can do."""
 
-from console.domain.permissions import APPROVER, OPERATOR
+from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation, NextStep

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
-from console.domain.permissions import ROLES_BY_RIGHT
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkReason, WorkState
-from console.domain.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
+from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
 
 DECIDING_ROLES = ("approver", "operator")
 

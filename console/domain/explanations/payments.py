@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.alerts.rules import RULES, find_broken_rule
 from console.domain.clock import TimeScale, age_of
 from console.domain.explanations.alerts import explain_alert
@@ -38,11 +39,10 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState
-from console.domain.permissions import APPROVER, OPERATOR
 from console.domain.reconciliation.row_comparison import RULES as RECONCILED
 from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.retry_schedules import PAYMENT_PROBES
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
+from console.domain.tasks.retry_schedules import PAYMENT_PROBES
 
 __all__ = ["PAID_STATES", "explain_order", "explain_payment", "explain_refund", "may_be_reversed_until"]
 

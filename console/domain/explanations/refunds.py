@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.money import Money
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
-from console.domain.permissions import APPROVER, OPERATOR
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.recovery.decidable import is_open_refund
-from console.domain.retry_schedules import REFUND_PROBES
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
+from console.domain.tasks.retry_schedules import REFUND_PROBES
 
 Facts = Mapping[str, object]
 _R = RefundState

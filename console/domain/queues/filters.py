@@ -12,9 +12,9 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cached_property
 from typing import TypeAlias
 
+from console.domain.access.permissions import is_same_person
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.permissions import is_same_person
 from console.domain.records import Certainty, CreditCheck, WorkState
 
 FilteredRecord: TypeAlias = CreditCheck | Order | Payment | Refund

@@ -4,12 +4,12 @@ rules. No I/O.
 
 from datetime import datetime
 
+from console.domain.access.permissions import is_same_person
 from console.domain.error_reasons import InProgressReason, NothingToResolveReason
 from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState, payment_path
-from console.domain.permissions import is_same_person
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 
 _P, _R = PaymentState, RefundState

@@ -8,12 +8,12 @@ gives the reason. The services check the same rules again before they act; scree
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same_person
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import may_be_reversed_until
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.permissions import ROLES_BY_RIGHT, has_right, is_same_person
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.recovery import effects as choice_effects
 from console.domain.recovery.decidable import (

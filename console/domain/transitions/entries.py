@@ -4,7 +4,7 @@ gets `state_since` from the newest of these entries, and the demo dates its reco
 
 from collections.abc import Mapping
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 
 _A = AuditAction
 _PAID = (_A.PAYMENT_BOOKED, _A.PAYMENT_IMPORTED)

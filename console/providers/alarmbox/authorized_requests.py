@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from console.domain import correlation as tracing
 from console.domain.clock import Clock
+from console.domain.process import correlation as tracing
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
 from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenPair, TokenStore, TokenUnavailable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from console.domain.alerts.events import AlertMessage
-from console.domain.network_addresses import is_this_machine
+from console.domain.network.addresses import is_this_machine
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Producer

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from console.domain import correlation as tracing
 from console.domain.clock import Clock, TimeScale
+from console.domain.process import correlation as tracing
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.providers.atom.status_codes import FailureCause, find_failure_cause
 

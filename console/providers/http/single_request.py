@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TypeVar
 
-from console.domain import correlation as tracing
-from console.domain import log_events
 from console.domain.errors import ConsoleError
-from console.domain.log_events import LogEvent
+from console.domain.process import correlation as tracing
+from console.domain.process import log_events
+from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenUnavailable
 from console.providers.http.response_classes import AnswerConverter

@@ -7,10 +7,10 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from console.domain import interrupts
 from console.domain.clock import Clock, TimeScale
+from console.domain.network.url_policy import Network, check_base_url, parse_base_url
+from console.domain.process import interrupts
 from console.domain.provider_outcome import OutcomeClass, Sent
-from console.domain.url_policy import Network, check_base_url, parse_base_url
 from console.providers.http.failure_classes import AnswerTooLarge, TransportFailure, classify_exception
 from console.providers.http.socket_guard import Resolver, SocketGuard
 

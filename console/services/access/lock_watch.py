@@ -4,7 +4,7 @@ worker does this on each node of the server.
 
 import logging
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.store.access import lock_holders
 from console.store.access.lock_holders import EndedSession

@@ -1,6 +1,6 @@
 """Services for the person who acts and for the list of all operators."""
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.records import Person
 from console.services.process.context import ServiceContext
 from console.store.access import operators as people

@@ -1,6 +1,6 @@
 """Sign-in: the person of this process at its database, confirmation of a password, and sign-out."""
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
 from console.domain.records import Person

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState

@@ -20,7 +20,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from console.domain.alerts.events import EventName
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import (

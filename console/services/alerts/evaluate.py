@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from console.domain.alerts.events import EventName
 from console.domain.alerts.rules import LONGEST_GRACE_PERIOD, RULES, BrokenRule, find_broken_rule
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState

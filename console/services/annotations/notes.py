@@ -1,6 +1,6 @@
 """Notes on records. A note has the name of its author and is never changed."""
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from threading import Lock
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.services.process.context import WORKER, ServiceContext
 from console.services.process.tolerated import log_and_suppress
 from console.store.audit.trail import NewAuditEntry

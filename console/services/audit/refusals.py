@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from console.domain import interrupts
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_details import Holder, InProgress
 from console.domain.errors import ConsoleError
+from console.domain.process import interrupts
 from console.domain.reason import Reason
 from console.domain.records import CreditCheck, LeaseHolder
 from console.services.process.context import ServiceContext

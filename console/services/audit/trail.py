@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from console.domain.audit_actions import AuditAction
+from console.domain.access.permissions import AUDITOR, ROLES_BY_RIGHT, has_right
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import instant_text
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.permissions import AUDITOR, ROLES_BY_RIGHT, has_right
 from console.domain.records import AuditEntry
 from console.services import csv_export
 from console.services.audit.read_log import ReadLog

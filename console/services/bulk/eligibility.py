@@ -4,10 +4,10 @@ another person, or has changed), or the action is refused.
 
 from dataclasses import dataclass, replace
 
+from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import ForecastKind, RowForecast
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.permissions import is_same_person
 from console.domain.records import Certainty, CreditCheck, Person
 from console.domain.recovery.decision_table import find_choice
 from console.domain.recovery.records import ChoiceFacts

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import end_of_day, start_of_day
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -22,7 +22,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
-from console.domain.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES, next_attempt_at
 from console.providers.credit_provider import Capabilities
 from console.services.guarded.action import record_reading_lapse
 from console.services.guarded.operation import find_ended_state

@@ -4,7 +4,7 @@ is unambiguous.
 
 from collections.abc import Callable
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.error_details import Holder, ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
@@ -20,7 +20,7 @@ from console.domain.records import (
     WorkReason,
     WorkState,
 )
-from console.domain.retry_schedules import PURCHASE_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import PURCHASE_PROBES, next_attempt_at
 from console.providers.credit_provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes

@@ -7,10 +7,10 @@ import json
 import logging
 from datetime import datetime
 
-from console.domain import interrupts
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_details import BadProfile
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process import interrupts
 from console.domain.setting_problems import SettingProblem
 from console.providers.credit_provider import CredentialsRefused, TokenExchange, TokenPair, TokenUnavailable
 from console.services.guarded.leases import acquire, keep_renewed

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import end_of_day
 from console.domain.corporation_number import InvalidCorporationNumber, parse_number
 from console.domain.error_details import AlreadyPurchased, ProviderAnswerFacts

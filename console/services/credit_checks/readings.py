@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, Work, WorkReason, WorkState
-from console.domain.retry_schedules import INCOMPLETE_REFETCHES, next_attempt_at
+from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, next_attempt_at
 from console.providers.credit_provider import CreditCheckReader, PdfAnswer
 from console.services.credit_checks import outcomes
 from console.services.guarded.operation import OWN_FAULT_CODES

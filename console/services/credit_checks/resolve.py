@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import MismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome

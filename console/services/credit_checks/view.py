@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from console.domain.audit_actions import AuditAction
+from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.credit_checks import explain
-from console.domain.permissions import ROLES_BY_RIGHT, has_right
 from console.domain.records import (
     CheckRelations,
     CheckState,

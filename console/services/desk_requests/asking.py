@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console.domain import interrupts
 from console.domain.desk_requests.records import (
     CONFIRMED_ACTIONS,
     LARGEST_FILE_BYTES,
@@ -23,6 +22,7 @@ from console.domain.desk_requests.records import (
 )
 from console.domain.error_reasons import NotAllowedReason, UnknownReason, UnreachableProblem, UsageProblem
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
+from console.domain.process import interrupts
 from console.services.desk_requests.commands import FILE_KEY, CommandForm
 from console.services.desk_requests.own_requests import LISTED_SECONDS, read_answer, withdraw
 from console.services.desk_requests.waiting import current_wait

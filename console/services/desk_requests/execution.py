@@ -12,8 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from console.domain import interrupts
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import (
     AUDIT_ACTION,
     CONFIRMED_ACTIONS,
@@ -24,6 +23,7 @@ from console.domain.desk_requests.records import (
 )
 from console.domain.error_reasons import InProgressReason, UnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process import interrupts
 from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
 from console.services.guarded import answer_serialization

@@ -14,12 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from console.domain.audit_actions import AuditAction
+from console.domain.access.permissions import AUDITOR
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import instant_text
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import EARLIEST_INSTANT, Event, TimelinePage
-from console.domain.permissions import AUDITOR
 from console.domain.reason import ForeignText
 from console.domain.records import Document, EvidenceItem, Operation, Person
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts

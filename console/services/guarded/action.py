@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from console.domain import interrupts
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
+from console.domain.process import interrupts
 from console.domain.provider_outcome import Outcome
 from console.domain.records import Operation
 from console.services.audit import refusals

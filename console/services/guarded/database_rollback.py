@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnreachableProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.services.process.context import ServiceContext

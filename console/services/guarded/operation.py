@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from console.domain import interrupts
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process import interrupts
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import OperationState
 from console.store.database.engine import Transaction

@@ -17,11 +17,11 @@ from dataclasses import replace
 from threading import get_ident
 from typing import Any, TypeVar
 
-from console.domain import correlation as tracing
-from console.domain import interrupts, log_events
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.log_events import LogEvent
+from console.domain.process import correlation as tracing
+from console.domain.process import interrupts, log_events
+from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import LeaseHolder
 from console.services.audit.refusals import make_holder_detail

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import cached_property
 
-from console.domain import failpoint_names
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
+from console.domain.process import failpoint_names
 from console.domain.service_results import HealthCheck
 from console.domain.setting_problems import SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from console.domain import correlation as tracing
 from console.domain.payments.service_results import NoticeResult
+from console.domain.process import correlation as tracing
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect
 from console.services.process.context import WORKER, act_as

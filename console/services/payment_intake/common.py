@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.payments.records import NoticePost
 from console.domain.payments.service_results import NoticeResult
 from console.domain.records import WorkReason

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, time
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import IST
 from console.domain.corporation_number import parse_number
 from console.domain.error_details import InvalidAmount, ProviderAnswerFacts

@@ -7,13 +7,13 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from console.domain import correlation as tracing
-from console.domain import log_events
-from console.domain.audit_actions import AuditAction
-from console.domain.log_events import LogEvent
+from console.domain.audit.actions import AuditAction
 from console.domain.payments.provider_registry import NoticeKind, registered_parts
 from console.domain.payments.records import NoticePost
 from console.domain.payments.service_results import NoticeResult
+from console.domain.process import correlation as tracing
+from console.domain.process import log_events
+from console.domain.process.log_events import LogEvent
 from console.providers.payment_plugin import ProviderPlugin
 from console.services.payment_intake import common
 from console.services.payment_intake.callbacks import CallbackHandler

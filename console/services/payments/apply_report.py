@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.money import Money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport, RefundReport
@@ -20,7 +20,7 @@ from console.domain.payments.report_rules import ReportEffect, ReportSource, end
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
-from console.domain.retry_schedules import PAYMENT_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import PAYMENT_PROBES, next_attempt_at
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns, order_status, timeout_start

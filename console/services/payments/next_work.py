@@ -2,13 +2,13 @@
 it.
 """
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import NOTICED_STATES, WAITING_STATES
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Work, WorkReason, WorkState
-from console.domain.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_attempt_at
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction

@@ -6,7 +6,7 @@ write does not prevent the booking.
 
 from collections.abc import Mapping
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.payments import provider_registry
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, Payment

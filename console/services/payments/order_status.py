@@ -2,13 +2,13 @@
 until it succeeds.
 """
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import refusal_reason_of_order_move
-from console.domain.retry_schedules import PAYMENT_PROBES, next_attempt_at
+from console.domain.tasks.retry_schedules import PAYMENT_PROBES, next_attempt_at
 from console.services.audit import refusals
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns

@@ -5,7 +5,7 @@ decision; otherwise two people must agree.
 from datetime import datetime
 from pathlib import Path
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money

@@ -2,7 +2,7 @@
 payment number in the spool, and insert the payment again in the state that the provider reports.
 """
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode, error_of_outcome

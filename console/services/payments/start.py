@@ -8,19 +8,19 @@ import logging
 from contextlib import suppress
 from typing import TypeAlias
 
-from console.domain import log_events
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.corporation_number import InvalidCorporationNumber, parse_number
 from console.domain.error_details import OverLimit, ProviderAnswerFacts
 from console.domain.error_reasons import AmountProblem, LimitReason, UnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.log_events import LogEvent
 from console.domain.money import InvalidAmountText, Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import PaymentState
+from console.domain.process import log_events
+from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState
 from console.providers.payment_provider import PaymentProvider

@@ -5,7 +5,7 @@ answers that arrive late, and by starts that have lapsed.
 from datetime import timedelta
 from typing import Any
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Payment

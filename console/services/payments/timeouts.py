@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
@@ -19,8 +19,8 @@ from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty
-from console.domain.retry_schedules import PAYMENT_TIMEOUTS
 from console.domain.tasks.records import Saga
+from console.domain.tasks.retry_schedules import PAYMENT_TIMEOUTS
 from console.domain.tasks.states import SagaState
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments import account_limits as account_money

@@ -12,12 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from console.domain import correlation as tracing
-from console.domain.audit_actions import AuditAction
+from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
+from console.domain.audit.actions import AuditAction
 from console.domain.clock import Clock, TimeScale
 from console.domain.error_reasons import InProgressReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.permissions import ROLES_BY_RIGHT, has_right
+from console.domain.process import correlation as tracing
 from console.domain.records import Person
 from console.domain.setting_problems import SettingProblem
 from console.services.process.audit_chain_lock import ChainLock

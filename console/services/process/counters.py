@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from threading import Lock
 
 from console.domain.errors import ErrorCode
-from console.domain.log_events import LogEvent, write_event
+from console.domain.process.log_events import LogEvent, write_event
 
 WAIT_BOUNDS_SECONDS = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Waits for leases are counted in classes. These are the upper bounds of the classes in seconds; one more class,

@@ -7,7 +7,7 @@ import signal
 from collections import Counter
 from threading import Event, Lock
 
-from console.domain import interrupts
+from console.domain.process import interrupts
 
 _SIGNAL_CHECK_SECONDS = 0.05
 

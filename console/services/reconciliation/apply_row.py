@@ -7,7 +7,7 @@ case no longer exists, the case is resolved.
 import json
 from collections.abc import Collection
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import instant_text
 from console.domain.payments.consistency import WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
-from console.domain import interrupts
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.clock import is_in_future
 from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -21,6 +20,7 @@ from console.domain.payments.provider_registry import (
     registered_parts,
     time_zone,
 )
+from console.domain.process import interrupts
 from console.domain.reconciliation import row_comparison
 from console.domain.tasks.records import ReconcileReport, Verdict
 from console.providers.payment_plugin import ProviderPlugin

@@ -8,13 +8,13 @@ returns the answer, or None if the first call had no effect, so that the repeate
 
 from collections.abc import Callable, Iterable
 
+from console.domain.access.permissions import is_same_person
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.permissions import is_same_person
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, Operation
 from console.domain.tasks.records import BulkRun

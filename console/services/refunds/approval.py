@@ -6,14 +6,14 @@ The maker of a refund can't be its checker, whatever roles the maker has. The sa
 from collections.abc import Callable
 from datetime import datetime
 
-from console.domain import interrupts
-from console.domain.audit_actions import AuditAction
+from console.domain.access.permissions import is_same_person
+from console.domain.audit.actions import AuditAction
 from console.domain.error_details import NotAllowed
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.permissions import is_same_person
+from console.domain.process import interrupts
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
 from console.providers.payment_provider import PaymentReader

@@ -5,7 +5,7 @@ payments.
 from dataclasses import asdict
 from json import dumps
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund

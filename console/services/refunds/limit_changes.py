@@ -4,11 +4,11 @@ the same value.
 
 from dataclasses import replace
 
-from console.domain.audit_actions import AuditAction
+from console.domain.access.permissions import is_same_person
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import AmountProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, LIMIT_NAMES, Limit, limit_subject
-from console.domain.permissions import is_same_person
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext

@@ -9,14 +9,14 @@ payment last; the database's triggers require this sequence.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
-from console.domain.retry_schedules import (
+from console.domain.tasks.retry_schedules import (
     REFUND_POLLS,
     REFUND_PROBES,
     REFUND_SENDINGS,

@@ -7,7 +7,7 @@ its capabilities). The passing of time alone proves nothing.
 from dataclasses import replace
 from datetime import timedelta
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.clock import is_in_future
 from console.domain.error_details import ProviderAnswerFacts
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
@@ -16,7 +16,12 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
-from console.domain.retry_schedules import REFUND_PROBES, SLOW_REFUND_AGE, next_attempt_at, next_attempt_at_endless
+from console.domain.tasks.retry_schedules import (
+    REFUND_PROBES,
+    SLOW_REFUND_AGE,
+    next_attempt_at,
+    next_attempt_at_endless,
+)
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payment_provider import PaymentCapabilities
 from console.services.audit import refusals

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from console.domain.audit_actions import AuditAction
+from console.domain.access.permissions import APPROVER, has_right, is_same_person
+from console.domain.audit.actions import AuditAction
 from console.domain.error_details import ExceedsCaptured, InvalidAmount, PossibleRepeat
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
@@ -26,9 +27,8 @@ from console.domain.money import InvalidAmountText, Money, decimal_text, money_f
 from console.domain.payments.consistency import PAID_STATES, money_parts
 from console.domain.payments.records import Limits, Payment, Refund, RefundRequest, SetAside, SetAsideState
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
-from console.domain.permissions import APPROVER, has_right, is_same_person
 from console.domain.records import Certainty
-from console.domain.retry_schedules import REFUND_DECISION_TIME_LIMIT
+from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.providers.payment_provider import PaymentReader
 from console.services.audit import refusals
 from console.services.payments.providers import PaymentProviders

@@ -4,7 +4,7 @@ the decision; otherwise two people must agree.
 
 from pathlib import Path
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import MismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport

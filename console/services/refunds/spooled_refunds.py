@@ -5,7 +5,7 @@ If the provider has processed such a refund, a case about its payment is opened,
 of the payment. The lost refund is not inserted again.
 """
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome

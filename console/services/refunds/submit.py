@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 from typing import TypeAlias
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome

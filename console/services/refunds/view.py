@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from console.domain.audit_actions import AuditAction
+from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
 from console.domain.payments.consistency import compare_refund_sides, compare_sides, money_parts
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.service_results import ApprovalInbox, RefundView, RequestSummary, RiskSignal, RuleCheck
 from console.domain.payments.states import RefundState
-from console.domain.permissions import ROLES_BY_RIGHT, has_right
 from console.domain.records import LeaseHolder, Person
 from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
 from console.domain.service_results import AllowedAction

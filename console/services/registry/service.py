@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from console.domain import interrupts
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
+from console.domain.process import interrupts
 from console.domain.registry.corporations import (
     Corporation,
     CorporationChange,

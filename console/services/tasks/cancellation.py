@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from console.domain import interrupts
+from console.domain.process import interrupts
 
 T = TypeVar("T")
 _should_continue: ContextVar[Callable[[], bool]] = ContextVar("goes_on", default=lambda: True)

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from console.domain import correlation as tracing
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
 from console.domain.errors import ConsoleError
+from console.domain.process import correlation as tracing
 from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
 from console.domain.tasks.intervals import BATCH_SIZE as BATCH_SIZE
 from console.services.credit_checks.probe import CreditCheckProbes

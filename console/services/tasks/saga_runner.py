@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
-from console.domain.retry_schedules import next_attempt_at_endless
 from console.domain.tasks.records import Saga
+from console.domain.tasks.retry_schedules import next_attempt_at_endless
 from console.domain.tasks.saga_progress import DONE_FACT, UNDOING_FACT, UNDONE_FACT
 from console.domain.tasks.states import SagaState
 from console.services.process.context import ServiceContext

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from console.domain import correlation as tracing
-from console.domain import interrupts
-from console.domain.audit_actions import AuditAction
+from console.domain.access.permissions import has_right
+from console.domain.audit.actions import AuditAction
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.permissions import has_right
+from console.domain.process import correlation as tracing
+from console.domain.process import interrupts
 from console.domain.records import Person
 from console.domain.service_results import TaskRun
 from console.domain.tasks.intervals import (

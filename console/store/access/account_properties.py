@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.errors import ErrorCode
-from console.domain.network_addresses import is_this_machine
+from console.domain.network.addresses import is_this_machine
 from console.store.database import error_codes
 
 MAX_PASSWORD_ERRORS = 1_000

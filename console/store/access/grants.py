@@ -14,7 +14,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from console.domain.permissions import ADMIN, ALL_ROLES, APPROVER, AUDITOR, OPERATOR, WORKER
+from console.domain.access.permissions import ADMIN, ALL_ROLES, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.store.access import people_views
 from console.store.database.server import people_database, reads_views
 from console.store.schema import core as schema

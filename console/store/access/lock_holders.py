@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from console.domain.permissions import APPROVER, OPERATOR, WORKER
+from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.store.access.grants import (
     LOCK_PROCEDURE,
     XA_RIGHT,

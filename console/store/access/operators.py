@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
-from console.domain.permissions import ALL_ROLES, WORKER
+from console.domain.access.permissions import ALL_ROLES, WORKER
 from console.domain.records import Person
 from console.store.database.instants import to_naive_utc
 from console.store.schema.core import operators, sessions

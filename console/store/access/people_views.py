@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from console.domain.access.permissions import AUDITOR
 from console.domain.desk_requests.records import PRESENCE_LEASE
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import SHORTEST_SHOWN_PAYER_CHARACTERS, SHOWN_PAYER_CHARACTERS
-from console.domain.permissions import AUDITOR
 from console.store.database.server import people_database
 from console.store.schema import core as schema
 

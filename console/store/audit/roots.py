@@ -20,8 +20,8 @@ from itertools import groupby
 
 from sqlalchemy import Connection, bindparam, func, or_, select
 
-from console.domain.audit_actions import AuditAction
-from console.domain.permissions import WORKER
+from console.domain.access.permissions import WORKER
+from console.domain.audit.actions import AuditAction
 from console.store.access import operators as people
 from console.store.database.instants import current_time, to_naive_utc
 from console.store.schema.core import audit_log

@@ -5,7 +5,7 @@ console's services make. Other applications may insert rows with the original co
 that aren't in service. Only the schema account may adopt rows.
 """
 
-from console.domain.permissions import APPROVER, OPERATOR
+from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.records import Certainty, CheckState, WorkState
 from console.domain.transitions.tables import CREDIT_CHECK_TRANSITIONS
 from console.store.constraints import state_since

@@ -6,6 +6,7 @@ proves that this person has asked. The rules of other tables rely on it while a 
 
 from collections.abc import Mapping
 
+from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.desk_requests.records import (
     AUDIT_ACTION,
     LARGEST_FILE_BYTES,
@@ -16,7 +17,6 @@ from console.domain.desk_requests.records import (
     WITHDRAWN_REQUEST_KIND,
     DeskRequestState,
 )
-from console.domain.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.store.constraints.server_rules import is_live_lease_sql, is_short_lease_sql
 from console.store.constraints.sql_expressions import (
     EXECUTED_REQUEST,

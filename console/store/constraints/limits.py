@@ -2,8 +2,8 @@
 same new value, starting from the same old value.
 """
 
+from console.domain.access.permissions import ADMIN
 from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, PROPOSAL_TIME_LIMIT
-from console.domain.permissions import ADMIN
 from console.store.constraints.sql_expressions import (
     IS_CONFIRMED,
     UTC_NOW,

@@ -7,11 +7,11 @@ amount set aside above the account's limit, set-aside row, order. For refunds se
 
 from collections.abc import Iterable, Mapping
 
+from console.domain.access.permissions import WORKER
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS
 from console.domain.payments.consistency import ENDED_UNPAID_STATES
 from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, registered_parts
 from console.domain.payments.states import PAYMENT_STEPS, PaymentState, RefundState
-from console.domain.permissions import WORKER
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
 from console.domain.transitions.tables import HOLDING_REFUND_STATES, SET_ASIDE_TRANSITIONS

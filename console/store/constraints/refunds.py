@@ -12,9 +12,9 @@ In one transaction these rules expect the statements in this order:
 
 from collections.abc import Mapping
 
+from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.money import LARGEST_MINOR
 from console.domain.payments.states import RefundState
-from console.domain.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
 from console.domain.transitions.tables import ENDED_REFUND_STATES, HOLDING_REFUND_STATES, REFUND_TRANSITIONS

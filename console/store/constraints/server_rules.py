@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from sqlalchemy.dialects import mysql
 
+from console.domain.access.permissions import WORKER
 from console.domain.payments.states import RefundState
-from console.domain.permissions import WORKER
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.transitions.tables import OPERATION_TRANSITIONS
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH

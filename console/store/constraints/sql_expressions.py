@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 
 from sqlalchemy import String
 
-from console.domain.permissions import APPROVER
+from console.domain.access.permissions import APPROVER
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty, WorkState
 from console.store.schema import worker as worker_schema

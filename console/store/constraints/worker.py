@@ -6,7 +6,7 @@ released.
 
 from collections.abc import Mapping
 
-from console.domain.permissions import APPROVER, OPERATOR
+from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.tasks.states import SagaState, StockState
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
 from console.store.constraints.sql_expressions import (

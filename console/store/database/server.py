@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError, DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.network_addresses import is_this_machine
+from console.domain.network.addresses import is_this_machine
 from console.domain.setting_problems import SettingProblem
 from console.store.database import error_codes
 from console.store.database.server_timeouts import AnswerReader, limit_answer_time

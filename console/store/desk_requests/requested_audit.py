@@ -7,7 +7,7 @@ So an account without rights on the trail can neither write an entry itself nor 
 import json
 from collections.abc import Sequence
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import AUDIT_ACTION, LONGEST_ARGS_BYTES, NewDeskRequest, new_request_id
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from console.domain.error_reasons import DocumentsReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.network_addresses import is_this_machine
+from console.domain.network.addresses import is_this_machine
 from console.domain.setting_problems import SettingProblem
 from console.store.documents.storage_protocol import LARGEST_BYTES, matches_path, unreachable_error
 

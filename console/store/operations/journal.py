@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, insert, not_, or_, select, update
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.records import Operation, OperationState
 from console.domain.transitions.tables import sources_of_operation
 from console.store.database import unreadable_rows

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
-from console.domain import interrupts
 from console.domain.errors import ErrorCode
+from console.domain.process import interrupts
 from console.settings.entries_file import StoredEntries
 from console.settings.person_files import read_preferences
 from console.views.app.garbage_collection import GarbageCollectionTimer

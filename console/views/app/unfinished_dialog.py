@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import BulkItem
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
-from console.domain.permissions import is_same_person
 from console.domain.records import LeaseHolder, WorkState
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork

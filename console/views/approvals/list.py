@@ -21,9 +21,9 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import ApprovalInbox, RequestSummary
-from console.domain.permissions import is_same_person
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL, InboxCard, proposal_card, refund_card
 from console.views.runtime.context import WindowContext

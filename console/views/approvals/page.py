@@ -10,9 +10,9 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.payments.service_results import ApprovalInbox, RefundView, RequestSummary
 from console.domain.payments.states import RefundState
-from console.domain.permissions import is_same_person
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL
 from console.views.approvals.detail import ApprovalView, approval_badges, approval_title

@@ -9,8 +9,8 @@ import shiboken6
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import BulkItem, BulkProgress
-from console.domain.permissions import is_same_person
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog_pages import OutcomeView
 from console.views.pages.permission_buttons import bind_worker

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.records import Document, WorkState
 from console.domain.views.any_record import CreditCheckView
 from console.views.pages.static_table import StaticTable, TableOrEmptyState

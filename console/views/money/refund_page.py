@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.payments.service_results import RefundView
 from console.domain.payments.states import RefundState
-from console.domain.permissions import is_same_person
 from console.domain.records import Certainty
 from console.views.money.base_page import MoneyPage, fact_list
 from console.views.presenters import records as case_words

@@ -4,7 +4,7 @@ have the right, and the next step for this person.
 
 from PySide6.QtCore import Slot
 
-from console.domain.permissions import ADMIN
+from console.domain.access.permissions import ADMIN
 from console.views.pages.base import Page, PageHead
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (

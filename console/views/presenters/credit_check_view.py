@@ -5,7 +5,7 @@ fields and offered actions.
 from collections.abc import Mapping
 from datetime import datetime
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, WorkReason
 from console.domain.views.any_record import CreditCheckView
 from console.views.presenters import credit_checks as words

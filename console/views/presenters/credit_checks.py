@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.clock import age_of
 from console.domain.evidence.timeline import Event, Step, TimelinePage
 from console.domain.records import CheckState, CreditCheck, TimelineEntry

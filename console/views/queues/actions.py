@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 
 from PySide6.QtCore import QObject, Slot
 
+from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Order
-from console.domain.permissions import is_same_person
 from console.domain.records import CreditCheck
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import QueueItem

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.payments.service_results import PaymentView, RefundView
-from console.domain.permissions import ROLES_BY_RIGHT
 from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckView
 from console.views.pages.permission_buttons import DisabledReasons, bind_right

@@ -5,7 +5,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject
 
-from console.domain.permissions import is_same_person
+from console.domain.access.permissions import is_same_person
 from console.domain.tasks.records import Note, Take
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters.credit_check_view import column_time_text

@@ -7,7 +7,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
-from console.domain.permissions import is_same_person
+from console.domain.access.permissions import is_same_person
 from console.domain.recovery.records import Choice
 from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame

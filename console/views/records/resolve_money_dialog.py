@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from PySide6.QtWidgets import QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Payment, Refund
-from console.domain.permissions import is_same_person
 from console.domain.records import Operation
 from console.views.presenters import records as case_words
 from console.views.records.evidence_dialog import EvidenceDialog

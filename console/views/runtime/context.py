@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import shiboken6
 from PySide6.QtCore import QObject, Signal, Slot
 
-from console.domain import correlation as tracing
+from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
 from console.domain.clock import Clock, age_of
 from console.domain.error_reasons import NotAllowedReason, UnknownReason
 from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
+from console.domain.process import correlation as tracing
 from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, reporting_to
 from console.services.process.passwords import passwords_from

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.permissions import APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
 from console.domain.recovery.decision_table import RULES_OF_KIND, all_choices, find_choice
 from console.domain.recovery.records import CanAsk, ChoiceFacts, Evidence, OpenProposal, ProviderStatement

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from console.domain import interrupts
+from console.domain.process import interrupts
 from console.domain.provider_outcome import OutcomeClass, Sent
 from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import RawServer, Script, hangs, sends, serving

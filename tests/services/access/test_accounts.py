@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import make_url
 
 from console.app import Console, open_console
+from console.domain.access.permissions import ALL_ROLES
 from console.domain.errors import ConsoleError
-from console.domain.permissions import ALL_ROLES
 from console.domain.service_results import AccountsApplied
 from console.services.access.account_file import read_entries
 from console.settings.settings import Settings

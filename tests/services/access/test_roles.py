@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from console.app import Console
+from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.errors import ConsoleError
-from console.domain.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.records import Person, PurchaseRequest
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor

@@ -15,8 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from console.app import Console
-from console.domain import failpoint_names
 from console.domain.errors import ConsoleError
+from console.domain.process import failpoint_names
 from console.domain.records import PurchaseRequest
 from console.services.adoption.plan import DuplicateClaim
 from console.services.process import failpoints

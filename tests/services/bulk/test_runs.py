@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from console.app import Console
+from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.bulk.records import NOT_DONE_FILTER, BulkProgress, ChosenRecord, ForecastKind
 from console.domain.errors import ConsoleError
-from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Certainty, Person
 from console.domain.tasks.records import BulkRun
 from console.services.process.context import WORKER, act_as

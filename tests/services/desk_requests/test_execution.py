@@ -8,7 +8,7 @@ import pytest
 
 from console.app import Console
 from console.domain.desk_requests.records import DeskRequestState, NewDeskRequest, TakenDeskRequest, new_request_id
-from console.domain.interrupts import Interrupted
+from console.domain.process.interrupts import Interrupted
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.store.desk_requests import requests

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
+from console.domain.access.permissions import ADMIN, OPERATOR
 from console.domain.errors import ConsoleError
 from console.domain.payments.limits import LARGEST_LIMIT, Limit
-from console.domain.permissions import ADMIN, OPERATOR
 from console.domain.records import Person
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings

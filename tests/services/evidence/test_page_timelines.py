@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.services.evidence.timeline import read_newest_events
 from console.wording.timelines import event_line, sentence_with_record
 from tests.services.evidence.test_timeline import PAYER, refunded

@@ -13,7 +13,7 @@ import pytest
 
 from console import services
 from console.app import Console
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.services.guarded.idempotency import HeldKey, Idempotency

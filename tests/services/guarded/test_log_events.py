@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.log_events import LOGGER_NAME, EventLineFormatter, LogEvent
+from console.domain.process.log_events import LOGGER_NAME, EventLineFormatter, LogEvent
 from console.domain.records import PurchaseRequest
 from console.services.monitoring.metrics import FigureReader
 from console.services.payments import next_work as payment_work

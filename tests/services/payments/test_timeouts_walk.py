@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.failpoint_names import SAGA_NAMES
 from console.domain.payments.records import OrderState, Payment
+from console.domain.process.failpoint_names import SAGA_NAMES
 from console.sandbox.control.client import SandboxError
 from console.services.payments import timeouts as payment_timeouts
 from console.services.payments.timeouts import can_still_be_paid

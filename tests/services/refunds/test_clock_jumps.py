@@ -10,7 +10,7 @@ import pytest
 
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from console.domain.retry_schedules import REFUND_DECISION_TIME_LIMIT
+from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.sandbox import SandboxControl
 from console.services.process.context import WORKER, act_as
 from console.services.tasks.clock_jumps import ClockJumps

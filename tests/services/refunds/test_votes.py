@@ -5,8 +5,8 @@ from threading import Barrier, Thread, current_thread
 
 import pytest
 
-from console.domain import interrupts
 from console.domain.payments.states import RefundState
+from console.domain.process import interrupts
 from console.domain.records import WorkState
 from console.sandbox import SandboxControl
 from console.services.process.failpoints import Failpoints

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
-from console.domain.audit_actions import AuditAction
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import StepState, saga_view

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
-from console.domain import correlation as tracing
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process import correlation as tracing
 from console.domain.service_results import TaskRun
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, LONGEST_RUN, TASK_LEASE_PREFIX, interval_of
 from console.domain.tasks.records import Alert, ScheduledTask

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from console.domain.permissions import AUDITOR, OPERATOR
+from console.domain.access.permissions import AUDITOR, OPERATOR
 from console.domain.reconciliation.service_results import RunState
 from console.domain.records import Person
 from console.domain.tasks.records import Verdict

@@ -3,7 +3,7 @@
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.domain.url_policy import parse_base_url, parse_private_network
+from console.domain.network.url_policy import parse_base_url, parse_private_network
 from console.providers.http.transport import check_base_url
 
 GOOD = {

@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from console.domain import correlation as tracing
+from console.domain.process import correlation as tracing
 
 LOGGER_NAME = "console.events"
 _log = logging.getLogger(LOGGER_NAME)

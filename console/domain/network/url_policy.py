@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.network_addresses import embedded_address, is_public, is_this_machine
+from console.domain.network.addresses import embedded_address, is_public, is_this_machine
 from console.domain.setting_problems import SettingProblem
 
 _LABEL_PATTERN = r"(?!-)[a-z0-9-]{1,63}(?<!-)"

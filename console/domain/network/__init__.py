@@ -1,0 +1,1 @@
+"""Network addresses and URLs, and which of them may be called."""
