@@ -23,6 +23,7 @@ BY_INDEX: dict[str, Ask] = {
     "open alerts, later page": lambda conn: alerts.open_alerts(conn, 50, 5_000),
     "open alerts of a rule": lambda conn: alerts.open_alerts_of_rule(conn, "A", 50),
     "open alerts of a rule, later page": lambda conn: alerts.open_alerts_of_rule(conn, "A", 50, 5_000),
+    "count of a rule": lambda conn: alerts.count_open_of_rule(conn, "A", 50),
     "all alerts": lambda conn: alerts.all_alerts(conn, 50),
     "all alerts, later page": lambda conn: alerts.all_alerts(conn, 50, 1_000),
     "alerts of a record": lambda conn: alerts.of_subject(conn, "order", 7),

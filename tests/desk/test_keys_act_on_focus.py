@@ -30,6 +30,7 @@ from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
+    ChangedCompaniesRoute,
     LookupRoute,
     OrderRoute,
     PaymentRoute,
@@ -313,6 +314,7 @@ def test_no_key_is_silent(
         RecordRoute(check.id), PaymentRoute(payment.id), OrderRoute(view.order.id),
         RefundRoute(desk.console.recovery.read_queue("refunds", 1).items[0].record.id),
         LookupRoute(""), LookupRoute(check.number), ApprovalsRoute(), SetAsidesRoute(), AlertsRoute(),
+        ChangedCompaniesRoute(),
         ReconcileRoute(), ReconcileRunsRoute(), AuditRoute(),
     ]  # fmt: skip
     silent, pressed = [], 0

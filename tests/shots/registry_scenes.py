@@ -11,7 +11,7 @@ from console.sandbox.registry.rows import company_row
 from console.views.alerts.page import AlertsPage
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
-from console.views.runtime.routes import AlertsRoute, LookupRoute, QueuesRoute
+from console.views.runtime.routes import AlertsRoute, ChangedCompaniesRoute, LookupRoute, QueuesRoute
 from tests.shots.scenes import Scene, free_number
 from tests.shots.stage import Stage
 
@@ -58,6 +58,8 @@ def registry(stage: Stage) -> None:
         if page.current_alert is not None and page.current_alert.alert.rule_id == "corporation_changed":
             break
     stage.shoot("alerts-company-changed")
+    stage.go(ChangedCompaniesRoute())
+    stage.shoot("queue-companies")
     stage.go(QueuesRoute("unknown"))
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()

@@ -6,19 +6,25 @@ from datetime import datetime
 from console.domain.registry.facts import CorporationFacts
 from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation
+from console.domain.tasks.records import Alert
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedCompanyItem:
-    """A changed corporation in the queue, with its explanation; `since` is the time at which the change was found
-    (UTC). `related` has the corporations into which it was merged and those merged into it, and tells which of them
-    have records here; None if this desk has no registry.
+    """A changed corporation in the queue, with its explanation and the open alert about it. `related` has the
+    corporations into which it was merged and those merged into it, and tells which of them have records here; None if
+    this desk has no registry, or if the caller doesn't need it.
     """
 
     change: CompanyChange
     explanation: Explanation
-    since: datetime
+    alert: Alert
     related: CorporationFacts | None = None
+
+    @property
+    def since(self) -> datetime:
+        """The time at which the change was found (UTC)."""
+        return self.alert.detected_at
 
 
 @dataclass(frozen=True, slots=True)

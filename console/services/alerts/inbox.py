@@ -13,6 +13,7 @@ from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
 from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND, QUEUE_NAME, number_of_subject
+from console.domain.service_results import QueueCount
 from console.domain.tasks.records import Alert, AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.services.audit import refusals
@@ -95,26 +96,37 @@ class AlertService:
             }
         return items
 
-    def read_company_queue(self, limit: int = 50, after: str | None = None) -> ChangedCompanyPage:
+    def read_company_queue(
+        self, limit: int = 50, after: str | None = None, *, with_related: bool = True
+    ) -> ChangedCompanyPage:
         """Return one page of the queue of changed corporations, the oldest change first. `after` is the cursor that
-        the previous page contains. Raises usage for an unknown cursor, not_allowed.
+        the previous page contains. `with_related` also reads the registry for each corporation, to tell which others
+        it was merged with. Raises usage for an unknown cursor, not_allowed.
         """
         limit = max(1, min(limit, MOST_COUNTED_ALERTS))
         last_id = _parse_cursor(after)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            changes = watched_corporations.open_changes(conn, last_id, limit)
-            related = {change.number: read_facts(self._context, conn, change.number) for _, change in changes}
-        items = tuple(
-            ChangedCompanyItem(
-                change,
-                explain_company_change(change, alert.observed),
-                alert.detected_at,
-                related[change.number],
+            open_alerts = alerts.open_alerts_of_rule(conn, CHANGE_RULE, limit, last_id)
+            items = tuple(
+                ChangedCompanyItem(
+                    change,
+                    explain_company_change(change, alert.observed),
+                    alert,
+                    read_facts(self._context, conn, change.number) if with_related else None,
+                )
+                for alert, change in watched_corporations.find_changes(conn, open_alerts)
             )
-            for alert, change in changes
-        )
-        return ChangedCompanyPage(QUEUE_NAME, items, str(changes[-1][0].id) if len(changes) == limit else None)
+        return ChangedCompanyPage(QUEUE_NAME, items, str(open_alerts[-1].id) if len(open_alerts) == limit else None)
+
+    def count_changed_companies(self) -> QueueCount:
+        """Return how many corporations are in the queue of changed ones, at most MOST_COUNTED_ALERTS, and since when
+        the oldest change waits. Raises not_allowed.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            count, oldest = alerts.count_open_of_rule(conn, CHANGE_RULE, MOST_COUNTED_ALERTS + 1)
+        return QueueCount(QUEUE_NAME, min(count, MOST_COUNTED_ALERTS), count > MOST_COUNTED_ALERTS, oldest)
 
     def count_unacknowledged(self) -> int:
         """Return how many of the open alerts have no acknowledgement; at most MOST_COUNTED_ALERTS open alerts are

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Integer, Select, bindparam, insert, select, u
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.registry.watched_facts import (
-    CHANGE_RULE,
     CompanyChange,
     WatchedFacts,
     facts_text,
@@ -19,7 +18,6 @@ from console.domain.registry.watched_facts import (
     parse_facts,
 )
 from console.domain.tasks.records import Alert
-from console.store.alerts import alerts
 from console.store.database import unreadable_rows
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import to_naive_utc
@@ -118,11 +116,10 @@ def store_facts(
         raise RunAgain
 
 
-def open_changes(conn: Connection, after: int, limit: int) -> tuple[tuple[Alert, CompanyChange], ...]:
-    """Return at most `limit` open alerts about changed corporations with the facts before and now, the oldest first.
-    `after` is the id of the last alert of the previous page.
+def find_changes(conn: Connection, open_alerts: Collection[Alert]) -> tuple[tuple[Alert, CompanyChange], ...]:
+    """Return these open alerts about changed corporations with the facts before and now. An alert whose corporation
+    has no readable facts is left out.
     """
-    open_alerts = alerts.open_alerts_of_rule(conn, CHANGE_RULE, limit, after)
     rows = by_numbers(conn, {number_of_subject(alert.subject_id) for alert in open_alerts})
     paired = ((alert, rows.get(number_of_subject(alert.subject_id))) for alert in open_alerts)
     return tuple((alert, _to_change(alert, row, row.facts)) for alert, row in paired if row and row.facts)

@@ -17,7 +17,7 @@ from console.views.app.unfinished_dialog import open_unfinished
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.queues.rows import QUEUE_NAMES
+from console.views.queues.tabs import QUEUE_TABS
 from console.views.registry.company_list import FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
@@ -30,6 +30,7 @@ from console.views.runtime.routes import (
     RecordRoute,
     Route,
     SetAsidesRoute,
+    queue_route,
 )
 from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
@@ -210,12 +211,12 @@ class CommandPalette(QObject):
         translate, typed_text = self._context.translate, self._text.strip().casefold()
         entries = [
             OmniEntry(
-                QueuesRoute(name),
+                queue_route(name),
                 "list",
                 translate("search.open_queue", queue=name),
                 right_text=self._count_text(name),
             )
-            for name in QUEUE_NAMES
+            for name in QUEUE_TABS
         ]
         entries += [OmniEntry(key, "terminal", translate(key)) for key in self._commands]
         matching_entries = [entry for entry in entries if not typed_text or typed_text in entry.title.casefold()]

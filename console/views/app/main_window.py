@@ -36,6 +36,8 @@ from console.views.widgets.sidebar import Place, SideBar
 from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
 from console.wording import catalogue as wording
 
+_COUNTED_QUEUES = ("review", "companies")
+"""Queues whose entries wait for a person."""
 _PLACE_ROUTES: dict[str, Route] = {
     "home": HomeRoute(),
     "queues": QueuesRoute(),
@@ -296,16 +298,12 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _show_counts(self) -> None:
-        """Show counts in the sidebar: the number of records that need review, of refunds and proposals
-        about which the acting person may decide, and of alerts that nobody has acknowledged.
+        """Show counts in the sidebar: the number of records that need review and of changed companies, of refunds and
+        proposals about which the acting person may decide, and of alerts that nobody has acknowledged.
         """
-        review_count = self.context.work_counts.find_count("review")
-        words = (
-            wording.format_count(review_count.count, is_capped=review_count.capped)
-            if review_count and review_count.count
-            else ""
-        )
-        self.side.set_count("queues", words)
+        counts = [count for name in _COUNTED_QUEUES if (count := self.context.work_counts.find_count(name))]
+        total, is_capped = sum(one.count for one in counts), any(one.capped for one in counts)
+        self.side.set_count("queues", wording.format_count(total, is_capped=is_capped) if total else "")
         decision_count = self.context.work_counts.decision_count
         self.side.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
         alert_count = self.context.work_counts.alert_count

@@ -21,6 +21,7 @@ from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
+    ChangedCompaniesRoute,
     HomeRoute,
     LookupRoute,
     OperationRoute,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 _PAGES: dict[type, tuple[str, str]] = {
     HomeRoute: ("console.views.home.page", "HomePage"),
     QueuesRoute: ("console.views.queues.page", "QueuesPage"),
+    ChangedCompaniesRoute: ("console.views.queues.companies_page", "ChangedCompaniesPage"),
     LookupRoute: ("console.views.lookup.page", "LookupPage"),
     AuditRoute: ("console.views.audit.page", "AuditPage"),
     RecordRoute: ("console.views.credit_checks.page", "CreditCheckPage"),

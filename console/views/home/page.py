@@ -23,7 +23,7 @@ from console.views.presenters.records import ShownRecord
 from console.views.records.columns import record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import Page as Rows
-from console.views.runtime.routes import QueuesRoute, Ref
+from console.views.runtime.routes import QueuesRoute, Ref, queue_route
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
@@ -43,6 +43,7 @@ _QUEUE_LOOKS = (
     ("incomplete", "open_ring_plus", "care"),
     ("pending", "half_disc", "progress"),
     ("error", "cross", "bad"),
+    ("companies", "not_equal", "care"),
 )
 _MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1
 _LEAST_ROWS = 4  # rows of the table that stay visible at any text size
@@ -233,7 +234,7 @@ class HomePage(Page):
 
     @Slot(str)
     def _open_line(self, queue: str) -> None:
-        self.context.navigate(QueuesRoute(queue))
+        self.context.navigate(queue_route(queue))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

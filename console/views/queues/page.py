@@ -19,6 +19,7 @@ from console.views.queues.actions import QueuePageActions
 from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QUEUE_NAMES, QueueRow
 from console.views.queues.selection_bar import QueueSelection
+from console.views.queues.tabs import QueueTabs
 from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import QueuesRoute
@@ -27,7 +28,6 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
 
 
@@ -89,9 +89,7 @@ class QueuesPage(Page):
         button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         button.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.queues"), button=button)
-        self.tabs = Tabs(translate("screen.queues"))
-        for name in QUEUE_NAMES:
-            self.tabs.add(translate(f"queue.{name}.title"), data=name)
+        self.tabs = QueueTabs(self.context, self.queue)
         self.filter = FilterLine(self.context)
         tabs = self._tab_line = Surface(edge="bottom")
         tabs.setLayout(make_row(self.tabs, None))
@@ -100,7 +98,7 @@ class QueuesPage(Page):
         self.add_part(self.filter)
 
     def _connect_signals(self) -> None:
-        self.tabs.currentChanged.connect(self._show_queue)
+        self.tabs.queue_chosen.connect(self._show_queue)
         self.context.work_counts_changed.connect(self._show_counts)
         self.filter.changed.connect(self._read_list)
         self.filter.focus_released.connect(self.take_focus)
@@ -120,8 +118,9 @@ class QueuesPage(Page):
     # -- which list
 
     def show_route(self, route: object) -> None:
-        if isinstance(route, QueuesRoute) and route.name and route.name != self.queue:
-            self.tabs.setCurrentIndex(QUEUE_NAMES.index(route.name))
+        if isinstance(route, QueuesRoute) and route.name in QUEUE_NAMES and route.name != self.queue:
+            self.tabs.show_queue(route.name)
+            self._show_queue(route.name)
         elif not self._lists:
             self._show_list()
 
@@ -140,7 +139,8 @@ class QueuesPage(Page):
             self.filter.edit.setText(str(text))
         self._row_to_find = tuple(ref) if isinstance(ref, list) else None
         if queue in QUEUE_NAMES and queue != self.queue:
-            self.tabs.setCurrentIndex(QUEUE_NAMES.index(queue))
+            self.tabs.show_queue(str(queue))
+            self._show_queue(str(queue))
         elif has_filter:
             self._read_list()
 
@@ -185,9 +185,9 @@ class QueuesPage(Page):
         )
         return table
 
-    @Slot(int)
-    def _show_queue(self, number: int) -> None:
-        self.queue = QUEUE_NAMES[number]
+    @Slot(str)
+    def _show_queue(self, name: str) -> None:
+        self.queue = name
         self.new_arrivals.forget_arrivals()
         self._show_list()
 
@@ -304,11 +304,6 @@ class QueuesPage(Page):
     def _show_counts(self) -> None:
         for table in self._lists.values():
             table.repaint_ages()
-        for number, name in enumerate(QUEUE_NAMES):
-            queue_count = self.context.work_counts.find_count(name)
-            self.tabs.set_count(
-                number, wording.format_count(queue_count.count, is_capped=queue_count.capped) if queue_count else ""
-            )
 
     # -- actions
 

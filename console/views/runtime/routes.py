@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
+from console.domain.registry.watched_facts import QUEUE_NAME
+
 
 @dataclass(frozen=True, slots=True)
 class HomeRoute:
@@ -14,6 +16,11 @@ class QueuesRoute:
     """The page of the queues with the queue of this name; "" means the queue that was shown last."""
 
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedCompaniesRoute:
+    """The page of the queue of changed companies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +132,8 @@ class PdfRoute:
 RecordPageRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRoute
 """The route of the page of one record: a credit check, payment, order or refund."""
 Route: TypeAlias = (
-    HomeRoute | QueuesRoute | LookupRoute | AuditRoute | OperationRoute | PdfRoute | ApprovalsRoute | SetAsidesRoute
-    | AlertsRoute | ReconcileRoute | ReconcileRunsRoute
+    HomeRoute | QueuesRoute | ChangedCompaniesRoute | LookupRoute | AuditRoute | OperationRoute | PdfRoute
+    | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute | ReconcileRunsRoute
     | RecordPageRoute
 )  # fmt: skip
 
@@ -144,6 +151,11 @@ def route_to(kind: str, id: int, trail: tuple[int | Ref, ...] = (), place: str =
     Raises KeyError for an unknown kind.
     """
     return _ROUTE_CLASSES[kind](id, trail, place)
+
+
+def queue_route(name: str) -> QueuesRoute | ChangedCompaniesRoute:
+    """Return the route to the page of the queue with this name."""
+    return ChangedCompaniesRoute() if name == QUEUE_NAME else QueuesRoute(name)
 
 
 def position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
@@ -176,6 +188,7 @@ def _refs(route: RecordPageRoute) -> list[Ref]:
 _ROUTES_BY_NAME: dict[str, type[Route]] = {
     "home": HomeRoute,
     "queues": QueuesRoute,
+    "changed-companies": ChangedCompaniesRoute,
     "lookup": LookupRoute,
     "audit": AuditRoute,
     "credit-check": RecordRoute,

@@ -1,0 +1,239 @@
+"""The page of the queue of changed companies: what the corporation registry says anew about companies with live
+records, who succeeds them, and the acknowledgement that ends an entry.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
+
+from console.domain.registry.corporations import ChangedFact
+from console.domain.registry.watched_facts import CORPORATION_KIND
+from console.domain.registry.watched_facts import QUEUE_NAME as COMPANY_QUEUE
+from console.domain.tasks.records import AlertItem
+from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
+from console.views.pages.permission_buttons import bind_right
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
+from console.views.presenters import credit_checks as words
+from console.views.presenters.columns import width_of_text
+from console.views.queues.tabs import QueueTabs
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import LookupRoute
+from console.views.tables.columns import Column, StateCell
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
+from console.wording.registry import source_line
+
+_MAX_ROWS = 1_000
+_MIN_VISIBLE_ROWS = 4
+"""The number of rows for which the list always has room, however long the texts below the list are."""
+_CHANGE_SHAPES = {
+    ChangedFact.DELETED: "cross",
+    ChangedFact.REOPENED: "ring_check",
+    ChangedFact.SUCCESSOR: "ring_arrow",
+    ChangedFact.CLOSED: "ring_slash",
+    ChangedFact.NAME: "not_equal",
+    ChangedFact.ADDRESS: "not_equal",
+}
+"""Icon shape of a change, by the fact that names it: the first one in this order that a corporation has."""
+
+
+class ChangedCompaniesPage(Page):
+    """The page of the queue of changed companies, the oldest change first. The Enter key looks the current company
+    up, the S key its successor; the A key opens the dialog that acknowledges the change, which ends the entry.
+    """
+
+    sidebar_key = "queues"
+    help_key = "help.companies"
+    hints = (
+        (("↓", "↑"), "key.move"),
+        (("Enter",), "key.open"),
+        (("S",), "key.successor"),
+        (("A",), "key.acknowledge"),
+        (("Ctrl+C",), "key.copy"),
+        (("Esc",), "key.back"),
+    )
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
+        reread.clicked.connect(self.read_again)
+        self.head = PageHead(translate("screen.queues"), translate("queue.companies.hint"), reread)
+        self.tabs = QueueTabs(context, COMPANY_QUEUE)
+        tab_line = Surface(edge="bottom")
+        tab_line.setLayout(make_row(self.tabs, None))
+        title = translate("queue.companies.title")
+        self.table = StaticTable(context, _columns(context), _alert_id, title, hideable_columns=("number",))
+        ColumnPreferences(context, self.table, "queues.companies")
+        nothing = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
+        self.list = TableOrEmptyState(self.table, nothing)
+        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_ROWS))
+        self.add_part(self.head)
+        self.add_part(tab_line)
+        self.add_part(self.list, 1)
+        self.add_part(self._make_foot())
+        self.add_hints()
+        self._connect_signals()
+        set_tab_order(*self.head.stops, self.tabs, self.table, *self._buttons)
+
+    def _make_foot(self) -> Surface:
+        translate = self.context.translate
+        self.why_words = TextLabel("", "body", wrap=True, selectable=True)
+        self.action_words = TextLabel("", "body", wrap=True)
+        self.source_words = TextLabel("", "small", "muted", wrap=True)
+        self.open_button = KeyButton(translate("alerts_screen.action.look_up"), "Enter", "primary", binds=False)
+        self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds=False)
+        acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
+        self.acknowledge_button = bind_right(self.context, acknowledge, "note")
+        self._buttons = (self.open_button, self.successor_button, self.acknowledge_button)
+        buttons = make_row(*self._buttons, ReasonLabel(self.acknowledge_button), None, gap=8)
+        parts = (self.why_words, self.action_words, buttons, self.source_words)
+        self.foot = Surface(raised=True, edge="top")
+        self.foot.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
+        return self.foot
+
+    def _connect_signals(self) -> None:
+        self.table.opened.connect(self._look_up)
+        self.table.current_changed.connect(self._show_change)
+        self.table.rows.page_applied.connect(self._go_to_first)
+        self.open_button.clicked.connect(self._open_current)
+        self.successor_button.clicked.connect(self._open_successor)
+        self.acknowledge_button.clicked.connect(self._acknowledge)
+        self.bind_key("S", self._open_successor_by_key)
+        self.bind_key("A", self._acknowledge_by_key)
+        self.bind_key("Ctrl+C", self._copy_number)
+        self.context.work_counts_changed.connect(self.table.repaint_ages)
+
+    # -- reading
+
+    def show_route(self, route: object) -> None:
+        self.refresh("entered")
+
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return self.table, self.tabs
+
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        return any(kind == "alert" for kind, _ in changes)
+
+    def read_data(self, reason: str) -> None:
+        self.context.run_read(
+            lambda services: services.alerts.read_company_queue(_MAX_ROWS, with_related=False),
+            partial(self._show_page, is_automatic=reason == "changed"),
+            self.show_reading_failure,
+            owner=self,
+            key="companies",
+        )
+
+    def _show_page(self, page: ChangedCompanyPage, *, is_automatic: bool = False) -> None:
+        self.hide_reading_failure()
+        self.list.show_rows(page.items, is_automatic=is_automatic)
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self._show_change(self.table.current_item)
+
+    # -- current row
+
+    @property
+    def current_change(self) -> ChangedCompanyItem | None:
+        row = self.table.current_item
+        return row if isinstance(row, ChangedCompanyItem) else None
+
+    @Slot()
+    def _go_to_first(self) -> None:
+        if self.table.current_item is None:
+            self.table.go_to_first()
+        self._show_change(self.table.current_item)
+
+    @Slot(object)
+    def _show_change(self, item: object) -> None:
+        """Show below the list what changed, what a person does about it, and who says so."""
+        self.foot.setVisible(isinstance(item, ChangedCompanyItem))
+        if not isinstance(item, ChangedCompanyItem):
+            return
+        translate, explanation = self.context.translate, item.explanation
+        self.why_words.show_text(translate(explanation.why, **explanation.facts))
+        self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
+        self.source_words.show_text(source_line(item.change.registry_date, translate))
+        self.successor_button.setVisible(item.change.after.successor is not None)
+
+    # -- actions
+
+    @Slot()
+    def _open_current(self) -> None:
+        if self.current_change is not None:
+            self._look_up(self.current_change)
+
+    @Slot(object)
+    def _look_up(self, item: ChangedCompanyItem) -> None:
+        self.context.navigate(LookupRoute(item.change.number))
+
+    @Slot()
+    def _open_successor(self) -> None:
+        successor = self.current_change and self.current_change.change.after.successor
+        if successor:
+            self.context.navigate(LookupRoute(successor))
+
+    def _open_successor_by_key(self) -> None:
+        key = "act.none_selected" if self.current_change is None else "queue.companies.no_successor"
+        self.press_button(self.successor_button, self.context.translate(key))
+
+    def _acknowledge_by_key(self) -> None:
+        self.press_button(self.acknowledge_button, self.context.translate("act.none_selected"))
+
+    @Slot()
+    def _acknowledge(self) -> None:
+        item = self.current_change
+        if item is not None and self.acknowledge_button.isEnabled():
+            subject = AlertItem(
+                item.alert, "look_up", CORPORATION_KIND, item.alert.subject_id, number=item.change.number
+            )
+            AcknowledgeDialog(self.context, subject, self.window()).open()
+
+    def _copy_number(self) -> None:
+        if self.current_change is None:
+            self.refuse_key(self.context.translate("act.none_selected"))
+        else:
+            number = self.current_change.change.number
+            QGuiApplication.clipboard().setText(number)
+            self.context.show_toast(self.context.translate("action.copied", text=number))
+
+
+def _alert_id(item: ChangedCompanyItem) -> int:
+    return item.alert.id
+
+
+def _columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+
+    def name(item: ChangedCompanyItem) -> str:
+        return item.change.after.name or translate("corporation.name_is_image")
+
+    def observed(item: ChangedCompanyItem) -> str:
+        return wording.finding_text(item.alert.observed, context.language)
+
+    def change(item: ChangedCompanyItem) -> StateCell:
+        fact = next((fact for fact in _CHANGE_SHAPES if fact in item.change.changed), ChangedFact.NAME)
+        is_void = fact is ChangedFact.SUCCESSOR and item.change.after.successor is None
+        word = translate(f"queue.companies.change.{'merger_void' if is_void else fact.value}")
+        return StateCell(word, _CHANGE_SHAPES[fact], "care")
+
+    longest_change = max((translate(f"queue.companies.change.{fact.value}") for fact in _CHANGE_SHAPES), key=len)
+    return [
+        Column(
+            "age", translate("column.age"), 84, lambda item: words.age_cell(item.since, context), "age",
+            spoken=lambda item: words.age_spoken(item.since, context),
+        ),
+        Column("company", translate("column.corporation"), 240, name),
+        Column("number", translate("field.corporation_number"), 150,
+               lambda item: wording.format_number(item.change.number), "data"),
+        Column("change", translate("queue.companies.column.change"), width_of_text(longest_change, 56), change,
+               "state"),
+        Column("observed", translate("queue.companies.column.observed"), 300, observed, is_stretched=True),
+    ]  # fmt: skip

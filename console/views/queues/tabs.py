@@ -1,0 +1,64 @@
+"""The tabs of the queues, with their counts. Changed companies aren't records: their queue has a page of its own."""
+
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
+
+from console.domain.registry.watched_facts import QUEUE_NAME as COMPANY_QUEUE
+from console.views.queues.rows import QUEUE_NAMES
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import queue_route
+from console.views.widgets.tabs import Tabs
+from console.wording import catalogue as wording
+
+QUEUE_TABS = (*QUEUE_NAMES, COMPANY_QUEUE)
+
+
+class QueueTabs(Tabs):
+    """One tab per queue. The page that has them shows the queue `current`.
+
+    Signals:
+    - queue_chosen(str): the person has chosen another queue of records, which the page with these tabs shows. A queue
+      that another page shows is opened there, and these tabs stay as they are.
+    """
+
+    queue_chosen = Signal(str)
+
+    def __init__(self, context: WindowContext, current: str) -> None:
+        super().__init__(context.translate("screen.queues"))
+        self._context, self._queue = context, current
+        for name in QUEUE_TABS:
+            self.add(context.translate(f"queue.{name}.title"), data=name)
+        self.show_queue(current)
+        self._show_counts()
+        self.currentChanged.connect(self._choose)
+        context.work_counts_changed.connect(self._show_counts)
+
+    def show_queue(self, name: str) -> None:
+        """Make the tab of this queue the current one, without the signal."""
+        self._queue = name
+        with QSignalBlocker(self):
+            self.setCurrentIndex(QUEUE_TABS.index(name))
+        self.update()
+
+    @Slot(int)
+    def _choose(self, number: int) -> None:
+        name = QUEUE_TABS[number]
+        if COMPANY_QUEUE in (name, self._queue):
+            self._open_page(name)
+        else:
+            self._queue = name
+            self.queue_chosen.emit(name)
+
+    def _open_page(self, name: str) -> None:
+        """Open the page that shows this queue. The focus stays on the tabs, if it is there."""
+        had_focus, window = self.hasFocus(), self.window()
+        self.show_queue(self._queue)
+        self._context.navigate(queue_route(name))
+        shown = next((tabs for tabs in window.findChildren(QueueTabs) if tabs.isVisible()), None)
+        if had_focus and shown is not None:
+            shown.setFocus()
+
+    @Slot()
+    def _show_counts(self) -> None:
+        for number, name in enumerate(QUEUE_TABS):
+            count = self._context.work_counts.find_count(name)
+            self.set_count(number, wording.format_count(count.count, is_capped=count.capped) if count else "")

@@ -1,0 +1,154 @@
+"""The queue of changed companies in the window: each change once, the successor one key away, ended by a person."""
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+
+from console.sandbox.registry.changes import close, merge, move, rename
+from console.sandbox.registry.files import write_difference, write_whole
+from console.sandbox.registry.rows import RegistryRow, company_row
+from console.services.alerts.changed_companies import ChangedCompanies
+from console.services.process.context import WORKER, act_as
+from console.store.registry.import_files import import_registry_files
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.lookup.page import LookupPage
+from console.views.queues.companies_page import ChangedCompaniesPage
+from console.views.queues.page import QueuesPage
+from console.views.queues.tabs import QUEUE_TABS
+from console.views.registry.facts_view import CorporationFactsView
+from console.views.runtime.routes import ChangedCompaniesRoute, HomeRoute, QueuesRoute
+from console.views.tables.columns import StateCell
+from console.views.widgets.base import TextLabel
+from tests.desk.conftest import Sit, buy
+from tests.desk.hands import Person
+from tests.desk.seats import Seats
+from tests.support.invented import numbers
+
+WHOLE_DAY, NEXT_DAY = date(2026, 11, 18), date(2026, 11, 19)
+COUNT = 40
+WATCHED = numbers(COUNT, 72)
+SUCCESSOR, UNWATCHED = numbers(2, 73)
+ROWS = {number: company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED)}
+OTHERS = [company_row(SUCCESSOR, "株式会社承継先"), company_row(UNWATCHED, "株式会社他人")]
+CHANGES = (
+    lambda row: merge(row, SUCCESSOR, NEXT_DAY),
+    lambda row: close(row, NEXT_DAY),
+    lambda row: rename(row, "株式会社新しい名", NEXT_DAY),
+    lambda row: move(row, "別町１－１", NEXT_DAY),
+)
+WORDS = ("Merged", "Closed", "Renamed", "Moved")
+
+
+def tell_changes(seats: Seats, folder: Path, changes: Iterable[RegistryRow]) -> None:
+    """Import a whole and a difference with these changes, as the process does that watches the companies."""
+    context = seats.acting_desk._context
+    whole = write_whole(folder, WHOLE_DAY, 50, 5, planted=[*ROWS.values(), *OTHERS])
+    difference = write_difference(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
+    for file in (whole, difference):
+        import_registry_files(context.registry_folder, [file])
+        with act_as(WORKER):
+            ChangedCompanies(context).run()
+            ChangedCompanies(context).run()
+
+
+def open_queue(person: Person) -> ChangedCompaniesPage:
+    person.frame.show_route(ChangedCompaniesRoute())
+    person.rest()
+    return person.page(ChangedCompaniesPage)
+
+
+def test_each_change_once(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    """Forty changes of watched companies are forty rows, of which each says what changed; one of another company is
+    none. The tab, the sidebar and the home page count them.
+    """
+    for number in WATCHED:
+        buy(seats.console, number)
+    changes = [CHANGES[index % 4](row) for index, row in enumerate(ROWS.values())]
+    tell_changes(seats, tmp_path, [*changes, rename(OTHERS[1], "株式会社別人", NEXT_DAY)])
+    person = sit()
+    page = open_queue(person)
+    rows = page.table.all_rows
+    assert sorted(row.change.number for row in rows) == sorted(WATCHED)
+    change = next(column for column in page.table.rows.columns if column.key == "change")
+    told = {row.change.number: change.cell(row) for row in rows}
+    for index, number in enumerate(WATCHED):
+        cell = told[number]
+        assert isinstance(cell, StateCell)
+        assert cell.word == WORDS[index % 4]
+    person.until(lambda: person.opening.context.work_counts.find_count("companies") is not None)
+    place = QUEUE_TABS.index("companies")
+    person.until(lambda: page.tabs.tabText(place).endswith(str(COUNT)))
+    review = person.opening.context.work_counts.find_count("review")
+    assert review is not None
+    beside_queues = person.frame.side.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert beside_queues == f"Queues, {COUNT + review.count}, Alt+2"
+    person.frame.show_route(HomeRoute())
+    person.rest()
+    person.control("Company changed", person.frame.current_page).press()
+    person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
+
+
+def test_acting_on_a_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    """S looks the successor up, Esc comes back, and an acknowledgement takes the row out; the others stay."""
+    merged, closed = WATCHED[:2]
+    for number in (merged, closed):
+        buy(seats.console, number)
+    tell_changes(seats, tmp_path, [CHANGES[0](ROWS[merged]), CHANGES[1](ROWS[closed])])
+    person = sit()
+    page = open_queue(person)
+    _go_to(person, page, merged)
+    assert "株式会社承継先" in page.why_words.plain
+    assert "国税庁" in page.source_words.plain
+    person.press("S")
+    person.rest()
+    assert person.page(LookupPage).company.number == SUCCESSOR
+    person.press("Esc")
+    person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
+    _go_to(person, page, closed)
+    assert not page.successor_button.isVisible()
+    person.press("S")
+    assert person.frame.current_route == ChangedCompaniesRoute()
+    person.press("Enter")
+    person.rest()
+    company = person.page(LookupPage).company
+    assert company.number == closed
+    assert isinstance(company.registry_facts, CorporationFactsView)
+    person.press("Esc")
+    person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
+    _go_to(person, page, closed)
+    person.press("A")
+    dialog = person.dialog(AcknowledgeDialog)
+    assert any("closes with your acknowledgement" in label.plain for label in dialog.findChildren(TextLabel))
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.no_dialog()
+    person.until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
+
+
+def _go_to(person: Person, page: ChangedCompaniesPage, number: str) -> None:
+    rows = page.table.rows
+    person.until(lambda: rows.rowCount() > 1)
+    place = next(place for place, row in enumerate(page.table.all_rows) if row.change.number == number)
+    page.table.go_to(place)
+    person.until(lambda: page.current_change is not None and page.current_change.change.number == number)
+
+
+def test_the_tabs_lead_to_it_and_back(sit: Sit) -> None:
+    """By the arrow keys, which go on where they are: the focus stays on the tabs of the page that opens."""
+    person = sit()
+    person.frame.show_route(QueuesRoute(QUEUE_TABS[-2]))
+    person.rest()
+    page = person.page(QueuesPage)
+    page.tabs.setFocus(Qt.FocusReason.TabFocusReason)
+    person.press("Right")
+    person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
+    changed = person.page(ChangedCompaniesPage)
+    assert person.window.focusWidget() is changed.tabs
+    assert changed.tabs.currentIndex() == QUEUE_TABS.index("companies")
+    assert page.tabs.currentIndex() == QUEUE_TABS.index(QUEUE_TABS[-2])
+    person.press("Left")
+    person.until(lambda: person.frame.current_route == QueuesRoute(QUEUE_TABS[-2]))
+    assert person.window.focusWidget() is page.tabs
+    assert page.tabs.currentIndex() == QUEUE_TABS.index(QUEUE_TABS[-2])
