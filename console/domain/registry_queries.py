@@ -10,6 +10,9 @@ The rules are the same for the terminal (`find`, `lookup`) and the window's sear
   may stand in a name.
 - Everything else is words. A corporation matches if each word is in its name, furigana, English name, address or post
   code; a name may also be typed with spaces that it doesn't have.
+
+The module stands beside the package `registry`: the numbers' errors know the payments, and their records know the
+registry, so inside the package its imports would be a circle.
 """
 
 import re

@@ -22,6 +22,7 @@ from console.store.queues.table_queries import QueueKey, TableQueries
 from console.store.records import money_by_corporation
 from console.store.records import prefix_search as beginnings
 from console.store.refunds import approvals, refunds
+from console.store.registry import our_records
 from tests.bench.figures import Row
 
 NUMBER = "7123456789012"
@@ -104,6 +105,8 @@ BY_KEY: dict[str, Ask] = {
     "refunds of a maker": lambda conn: refunds.sum_of_maker_since(conn, "op-7", "JPY", _NOW),
     "account": lambda conn: accounts.find_by_corporation(conn, NUMBER, "JPY"),
     "set aside of a payment": lambda conn: set_asides.of_payment(conn, 7),
+    "numbers of open records": our_records.list_open,
+    "records of numbers": lambda conn: our_records.find_ours(conn, [NUMBER, NUMBER_WITH_MONEY]),
     "set aside and open": lambda conn: set_asides.open_set_asides(conn, 10),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {

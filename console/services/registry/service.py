@@ -26,7 +26,7 @@ from console.store.registry.import_files import import_registry_files
 
 MOST_MATCHES = 1_000
 _CANDIDATES = 200
-"""Number of corporations among which those with records of ours are looked for, so that they can come first."""
+"""Number of corporations among which those with ended records of ours are looked for, so that they can come first."""
 KIND = "registry"
 _log = logging.getLogger("console.registry")
 ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], RegistryStatus]], RegistryStatus]
@@ -48,7 +48,8 @@ class RegistryService:
 
     def find(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
         """Return the corporations that match `text`: a name or a part of it, its reading, an address or a postcode.
-        The best come first, at most `limit` (up to 1,000). Raises not_allowed.
+        Those with open records of ours come first, however many match; then those with other records of ours, as far
+        as they are among the best `_CANDIDATES`; then the best. At most `limit` (up to 1,000). Raises not_allowed.
         """
         limit = max(1, min(limit, MOST_MATCHES))
         with self._context.database.read() as conn:
@@ -56,7 +57,8 @@ class RegistryService:
             reader = self._context.open_registry()
             if reader is None:
                 return RegistryMatches((), None)
-            found = reader.search(text, prefecture=prefecture, limit=max(limit, _CANDIDATES))
+            open_numbers = our_records.list_open(conn)
+            found = reader.search(text, prefecture=prefecture, limit=max(limit, _CANDIDATES), ours=open_numbers)
             ours = our_records.find_ours(conn, [corporation.number for corporation in found])
         matches = sorted(make_matches(found, ours), key=_place_by_records)
         return RegistryMatches(tuple(matches[:limit]), reader.registry_date)

@@ -3,13 +3,28 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, or_, select, union, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    union,
+    union_all,
+)
 
+from console.domain.payments.states import RefundState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
 
 _MOST_PER_QUERY = 500
+MOST_OPEN = 1_000
+"""Records of each way to be open that `list_open` reads at most."""
 _c, _o, _p, _r = credit_checks.c, orders.c, payments.c, refunds.c
 _WAITS_FOR_PERSON = "needs_review"
 _UNKNOWN = "unknown"
@@ -40,6 +55,34 @@ _ALL_QUERY = union(
     select(_o.number_key).where(_o.number_key.is_not(None)),
     select(_p.corporation_number).where(_p.corporation_number.is_not(None)),
 )
+
+
+def _open_query(number: ColumnElement[Any], is_open: ColumnElement[bool], rows: FromClause) -> Select[Any]:
+    """Return a query of the numbers of the first open records; each `is_open` is a range of one index."""
+    return select(select(number.label("number")).select_from(rows).where(is_open).limit(MOST_OPEN).subquery())
+
+
+_number_of_payment = func.coalesce(_p.corporation_number, _o.number_key)
+_payments_with_orders = payments.outerjoin(orders, _o.id == _p.order_id)
+_OPEN_QUERY = union(
+    _open_query(_c.number_key, _c.seen_work == _WAITS_FOR_PERSON, credit_checks),
+    _open_query(_c.number_key, _c.certainty == _UNKNOWN, credit_checks),
+    _open_query(_o.number_key, _o.work_state == _WAITS_FOR_PERSON, orders),
+    _open_query(_number_of_payment, _p.work_state == _WAITS_FOR_PERSON, _payments_with_orders),
+    _open_query(_number_of_payment, _p.certainty == _UNKNOWN, _payments_with_orders),
+    _open_query(
+        _number_of_payment,
+        _r.status.in_([state.value for state in RefundState if state not in ENDED_REFUND_STATES]),
+        refunds.join(_payments_with_orders, _p.id == _r.payment_id),
+    ),
+)
+
+
+def list_open(conn: Connection) -> frozenset[str]:
+    """Return the corporation numbers of the records that wait for a person, have an unknown outcome, or are a refund
+    that has not ended; of the first MOST_OPEN records of each kind and reason.
+    """
+    return frozenset(number for number in conn.scalars(_OPEN_QUERY) if number)
 
 
 def find_ours(conn: Connection, numbers: Collection[str]) -> dict[str, bool]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from console.domain.registry.corporations import Corporation
 from console.domain.registry.legal_forms import remove_english_form, remove_form
 from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_readings
 from console.domain.registry_queries import RegistryQuery, SearchWord
@@ -75,11 +74,6 @@ class Ranking:
         if self._digits and (one.number.startswith(self._digits) or one.number.startswith(self._digits, 1)):
             ranks.append(Rank.NAME)
         return min((rank for rank in ranks if rank is not None), default=None)
-
-
-def list_texts(one: Corporation) -> Texts:
-    """Return the texts of a corporation that a search compares."""
-    return Texts(one.number, one.name, one.furigana, one.english_name, one.address, one.post_code)
 
 
 def _prepare_words(words: Sequence[SearchWord]) -> tuple[_Word, ...] | None:

@@ -126,14 +126,14 @@ class RegistryReader:
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
             return ()
-        corporations_of_ours = tuple(self.find_many(ours).values()) if ours else ()
+        numbers = [number for number in ours if _is_number(number)]
 
         def find_matches(connection: sqlite3.Connection, generation: _Generation) -> tuple[Corporation, ...]:
             def read(row_id: int) -> Corporation | None:
                 row = connection.execute(_FIND_BY_ID, (row_id,)).fetchone()
                 return None if row is None else generation.read(connection, row)
 
-            return search(connection, read, query, prefecture_code, limit, corporations_of_ours)
+            return search(connection, read, query, prefecture_code, limit, numbers)
 
         return self.ask(find_matches)
 

@@ -9,14 +9,14 @@ rules.
 """
 
 import sqlite3
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from console.domain.registry.corporations import Corporation
 from console.domain.registry.legal_forms import is_form, remove_form
 from console.domain.registry_queries import QueryKind, RegistryQuery, SearchWord
-from console.store.registry.ranking import Rank, Ranking, Texts, list_texts
+from console.store.registry.ranking import Rank, Ranking, Texts
 from console.store.registry.search_index import (
     CLOSED,
     OPEN,
@@ -36,6 +36,7 @@ together, have more: then matches may be missing."""
 _PAIRS_OF_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
 _MOST_TERMS, _FEWEST_KANA = 6, 1
 _DIGITS = 13
+_MOST_PER_QUERY = 500
 
 
 def search(
@@ -44,32 +45,33 @@ def search(
     query: RegistryQuery,
     prefecture_code: str | None,
     limit: int,
-    ours: Sequence[Corporation] = (),
+    ours: Collection[str] = (),
 ) -> tuple[Corporation, ...]:
-    """Return at most `limit` corporations that match the query, the best first; those of `ours` that match before all
-    others. Hidden corporations are found by their complete number only.
+    """Return at most `limit` corporations that match the query, the best first; those with numbers of `ours` that
+    match before all others. Hidden corporations are found by their complete number only.
     """
     if query.kind is QueryKind.EMPTY:
         return ()
     candidates = _Candidates(connection, query, prefecture_code)
-    found = {one.number: one for one in _rank_ours(ours, candidates.ranking, prefecture_code)}
-    for row_id in _find_others(candidates, limit, found):
+    best = _rank_ours(candidates, [int(number) for number in ours])
+    found: dict[int, Corporation] = {}
+    for row_id in chain(best, _find_others(candidates, limit, frozenset(best))):
         if len(found) >= limit:
             break
-        one = read(row_id)
+        one = found.get(row_id) or read(row_id)
         if one is not None:
-            found.setdefault(one.number, one)
-    return tuple(islice(found.values(), limit))
+            found[row_id] = one
+    return tuple(found.values())
 
 
-def _rank_ours(ours: Iterable[Corporation], ranking: Ranking, prefecture_code: str | None) -> list[Corporation]:
+def _rank_ours(candidates: "_Candidates", numbers: Sequence[int]) -> list[int]:
+    """Return the row ids of those of the numbers that match, the best first."""
     ranked = [
-        (rank, one.closure is not None, one.number, one)
-        for one in ours
-        if not one.is_hidden and prefecture_code in (None, one.prefecture_code)
-        if (rank := ranking.rank(list_texts(one))) is not None
+        (one.rank, is_closed, _length_of_name(one), one.row_id)
+        for row, is_closed in candidates.read_numbers(numbers)
+        if (one := candidates.rank(row)).rank is not None
     ]
-    return [one for *_, one in sorted(ranked, key=lambda entry: entry[:3])]
+    return [row_id for *_, row_id in sorted(ranked)]
 
 
 class _Candidate(NamedTuple):
@@ -109,6 +111,14 @@ class _Candidates:
         """Yield the texts of the corporations with these row ids."""
         return (row for row_id in ids for row in self.connection.execute(_READ_ONE, (row_id,)))
 
+    def read_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
+        """Yield the texts of those of the corporations that a search may find, and True for a closed one."""
+        for start in range(0, len(numbers), _MOST_PER_QUERY):
+            part = numbers[start : start + _MOST_PER_QUERY]
+            query = _READ_NUMBERS.format(", ".join("?" * len(part)))
+            for *row, is_closed in self.connection.execute(query, (self.prefecture_code, *part)):
+                yield tuple(row), bool(is_closed)
+
     def list_matches(self) -> list[int]:
         """Return the row ids of all matches that were ranked so far, the best first. If no row may be verified any
         more, these have matches of ranks whose turn never came.
@@ -137,6 +147,10 @@ _TEXTS = """
         coalesce(substr('0000000' || c.post_code, -7), '')
 """
 _READ_ONE = f"{_TEXTS} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = ?"
+_READ_NUMBERS = f"""
+    {_TEXTS}, c.closed_on IS NOT NULL FROM corporations c JOIN places p ON p.id = c.place_id
+    WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(?, p.prefecture_code) AND c.number IN ({{}})
+"""
 _READ_MATCHES = f"""
     {_TEXTS} FROM {{0}} CROSS JOIN corporations c ON c.id = {{0}}.rowid CROSS JOIN places p ON p.id = c.place_id
     WHERE {{0}} MATCH ? ORDER BY {{0}}.rowid
@@ -144,7 +158,7 @@ _READ_MATCHES = f"""
 """Reads the texts with the index in one statement, because a statement for each row takes longer than the row."""
 
 
-def _find_others(candidates: _Candidates, limit: int, found: Container[str]) -> Iterator[int]:
+def _find_others(candidates: _Candidates, limit: int, found: Container[int]) -> Iterator[int]:
     """Yield row ids by rank; in each rank at most `limit` that the caller hasn't found before."""
     query, prefecture_code = candidates.query, candidates.prefecture_code
     if query.number is not None:
@@ -155,7 +169,7 @@ def _find_others(candidates: _Candidates, limit: int, found: Container[str]) -> 
         return
     for rank in Rank:
         for table in (OPEN, CLOSED):
-            new = (one for one in _find_ranked(candidates, rank, table) if one.number not in found)
+            new = (one for one in _find_ranked(candidates, rank, table) if one.row_id not in found)
             for one in sorted(islice(new, limit), key=_length_of_name):
                 yield one.row_id
         if rank is Rank.NAME and query.digits:

@@ -12,12 +12,13 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.registry.corporations import Corporation, CorporationKind, Process
 from console.domain.registry.facts import LICENCE, PUBLISHER, find_other_names
-from console.sandbox.registry import company_row, merge, write_whole
+from console.sandbox.registry import close, company_row, merge, write_whole
 from console.services.registry.facts import complete_with_corporations
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file
 from tests.store.money_rows import asked, paid
+from tests.store.registry.files import WHOLE, row, write_file
 from tests.support.asking import ask_only, let_act
 from tests.support.bulk_stage import numbers, unknown_checks, vendor_of
 from tests.support.ledger_vendor import LedgerVendor
@@ -214,6 +215,32 @@ def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
     view = console.refunds.read_refund(refund.id)
     assert view.corporation is not None
     assert view.corporation.number == SUCCESSOR
+
+
+def test_open_records_come_first_whatever_matches_better(console: Console, tmp_path: Path, place: Place) -> None:
+    """More than a search may verify: 1,200 open companies whose names begin with the word. Those of an unknown
+    credit check and of a refund under way, closed ones with the word at the end of their names, come before all of
+    them; the company of an order without open records does not.
+    """
+    for table in ("orders", "payments", "refunds"):
+        place.unguard(table)
+    of_check, of_refund, of_order = numbers(3)
+    unknown_checks(console, 1)
+    for name, number in (("ORD-1", of_refund), ("ORD-2", of_order)):
+        place.sql(
+            f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('{name}', 3300, '{number}')"
+        )
+    order_id = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'ORD-1'")[0][0])
+    payment = console._context.write(lambda tx: paid(tx.conn, "ORD-1", order_id=order_id))
+    console._context.write(lambda tx: asked(tx.conn, payment, maker=place.named("op-a")))
+    last = [close(company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in numbers(3)]
+    rows = [*(row(index) for index in range(1_200)), *map(list, last)]
+    give_registry(console, write_file(tmp_path, WHOLE, rows))
+    found = console.registry.find("見本", limit=5).items
+    assert {match.corporation.number for match in found if match.has_open_records} == {of_check, of_refund}
+    assert [match.has_open_records for match in found] == [True, True, False, False, False]
+    assert of_order not in {match.corporation.number for match in console.registry.find("見本", limit=150).items}
+    assert console.registry.find("見本", prefecture="大阪").items == ()
 
 
 def test_a_name_is_another_only_if_people_would_say_so() -> None:
