@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from console.cli.explained import complete_answer, complete_refusal
 from console.cli.json_output.results import JsonObject, Translate
 from console.cli.output import AnswerWriter
 from console.cli.parser import MAX_ID_DIGITS, usage_error
@@ -50,12 +51,21 @@ class ServiceCommand(Generic[T]):
         """
         with watch_repetition(args, writer) as repeated_answer, open_console_with_passwords(writer) as console:
             interrupts.raise_if_pending()
-            value = self.call_service(console, args, writer)
+            value = self._call_service(console, args, writer)
             data, lines = self.json_of, self.lines_of
             writer.write_answer(
                 lambda: repeated_answer.mark_json(data(value, writer.translator)),
                 lambda: repeated_answer.add_note(lines(value, writer.translator)),
             )
+
+    def _call_service(self, console: "Console", args: Namespace, writer: AnswerWriter) -> T:
+        """Make the call. The record of the returned value, or of the raised error, has its relations."""
+        try:
+            value: T = complete_answer(console, self.call_service(console, args, writer))
+        except ConsoleError as refusal:
+            complete_refusal(console, refusal)
+            raise
+        return value
 
 
 @dataclass(frozen=True, slots=True)

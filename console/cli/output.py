@@ -99,6 +99,17 @@ class AnswerWriter:
         elif not self.has_answered:
             self.has_answered, self.status = True, error.exit_status
             self.write_to_stderr(message)
+            self._write_refused_record(error)
+
+    def _write_refused_record(self, error: ConsoleError) -> None:
+        """Write the record in the details of an error to stderr, with the explanation that the JSON object has."""
+        record = error.detail.get("record")
+        if record is None:
+            return
+        from console.cli.text_output.results import refused_record_lines
+
+        for line in refused_record_lines(record, self.translator):
+            self.write_to_stderr(line)
 
     def _error_message(self, error: ConsoleError) -> str:
         """Return the sentence about an error. If the file of sentences can't be read, return the error code."""

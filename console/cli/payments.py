@@ -80,7 +80,7 @@ def _withdraw_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Re
 
 def _import_lines(record: Payment, translator: Translator) -> Iterator[str]:
     yield translator("cli.payment.imported", id=record.id)
-    yield from cli_text.record_table(record, translator)
+    yield from cli_text.explained_record(record, translator)
 
 
 def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
         yield translator("cli.refund.checkers", n=missing_checkers, by=record.decide_by)
     if record.state.value == "approved" and record.sends_after is not None:
         yield translator("cli.refund.sends_after", at=record.sends_after)
-    yield from cli_text.record_table(record, translator)
+    yield from cli_text.explained_record(record, translator)
 
 
 def _refund_command(act: RefundAction) -> Command:
@@ -106,7 +106,7 @@ def _move_order(console: "Console", args: Namespace, _: AnswerWriter) -> Order:
 
 def _order_lines(record: Order, translator: Translator) -> Iterator[str]:
     yield translator(f"verdict.order_{record.state.value}")
-    yield from cli_text.record_table(record, translator)
+    yield from cli_text.explained_record(record, translator)
 
 
 PAYMENT_COMMANDS: Mapping[str, Command] = {

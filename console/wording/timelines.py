@@ -34,11 +34,13 @@ def header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
 
 
 def _state_texts(timeline: TimelinePage, language: str) -> Iterator[str]:
-    state, certainty, work = (timeline.facts.get(name) for name in ("state", "certainty", "work"))
-    yield wording.state_word(timeline.kind, str(state), language)
-    if certainty is not None:
-        yield wording.translate(f"state.certainty.{certainty}", language)
-        yield wording.translate(f"state.work.{work}", language)
+    names = ("state", "state_badge", "certainty", "work")
+    state, badge, certainty, work = (timeline.facts.get(name) for name in names)
+    if badge is None:
+        yield wording.state_word(timeline.kind, str(state), language)
+        return
+    for name in (badge, f"certainty.{certainty}", f"work.{work}"):
+        yield wording.badge_word(str(name), language)
 
 
 def event_line(event: Event, timeline: TimelinePage, language: str) -> str:

@@ -29,6 +29,27 @@ ON_TELLING: tuple[Mutant, ...] = (
         '        return "not_bought"\n    if check.credit_check_id is None:\n',
     ),
     _mutant(
+        "the present relations explain an earlier version of a record",
+        "console/services/lookup/record_search.py",
+        "            if row is None or row.version != record.version:\n",
+        "            if row is None:\n",
+        ("tests/cli/test_explained.py",),
+    ),
+    _mutant(
+        "a record without its relations is explained by its row",
+        "console/cli/json_output/records.py",
+        "    if record.relations is None:\n",
+        "    if record.id < 0:\n",
+        ("tests/cli/test_explained.py",),
+    ),
+    _mutant(
+        "an answer is printed without the relations of its record",
+        "console/cli/explained.py",
+        "        return console.lookup.complete_record(KIND_BY_TYPE[type(record)], record)\n",
+        "        return record\n",
+        ("tests/cli/test_explained.py",),
+    ),
+    _mutant(
         "nothing to do while a refund waits for approval",
         _PAYMENTS,
         "    if pending_refund is not None:\n        return _explain_pending_refund(pending_refund, facts)\n",

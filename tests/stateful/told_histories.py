@@ -35,7 +35,7 @@ from tests.stateful.told_places import (
     words_of,
 )
 from tests.stateful.told_plans import DESKS_PEOPLE, PLANS, Act, CheckPlan, PaymentPlan
-from tests.support.choice_stage import Stage, ending
+from tests.support.choice_stage import Stage
 from tests.support.payment_desks import BANK_KEY, signed
 
 HAPPENED = frozenset(
@@ -80,13 +80,13 @@ def _resolve(stage: Stage, person: str, kind: str, view: Any) -> str:
 
 def _buy(stage: Stage, person: str, _kind: str, view: Any) -> str:
     request = PurchaseRequest(view.record.corporation_number, view.record.client_id)
-    return str(stage.by(person, lambda: ending(lambda: stage.console.credit_checks.purchase(request))))
+    return str(stage.by(person, lambda: stage.ending(lambda: stage.console.credit_checks.purchase(request))))
 
 
 def _approve(stage: Stage, _person: str, _kind: str, view: Any) -> str:
     """An approval asks the provider first; only its fresh answer may refuse what the page offered."""
     refund_id = view.record.id
-    ended = str(stage.by("lead-b", lambda: ending(lambda: stage.console.refunds.approve(refund_id))))
+    ended = str(stage.by("lead-b", lambda: stage.ending(lambda: stage.console.refunds.approve(refund_id))))
     is_contradicted = stage.says[view.payment.merchant_payment_id] is not ProviderStatement.PAID
     return "provider_refused" if ended == "not_allowed" and is_contradicted else ended
 
@@ -110,8 +110,12 @@ class History:
     told: dict[Ref, Told] = field(default_factory=dict)
 
     def do(self, act: Act) -> str:
-        """Do one act. Return how it ended."""
-        return str(getattr(self, f"_{act.name}")(*act.values))
+        """Do one act. Return how it ended. What a terminal prints of its answer tells the record as its page does."""
+        self.stage.answers.clear()
+        ended = str(getattr(self, f"_{act.name}")(*act.values))
+        for answer in self.stage.answers:
+            told_places.check_answer(self.stage, answer)
+        return ended
 
     def _clock(self, minutes: int) -> str:
         """The machine's clock jumps. What is told may change; no row does, and nothing expires by it."""
@@ -233,7 +237,9 @@ class PaymentHistory(History):
 
     def _request_refund(self, amount: str) -> str:
         request = RefundRequest(self.payment.id, amount, "returned", intended_repeat=True)
-        return str(self.stage.by("op-a", lambda: ending(lambda: self.stage.console.refunds.request(request))))
+        return str(
+            self.stage.by("op-a", lambda: self.stage.ending(lambda: self.stage.console.refunds.request(request)))
+        )
 
     def _refund(self, amount: str, behaviour: str) -> str:
         """Requested, approved and sent at once."""
@@ -268,7 +274,9 @@ class PaymentHistory(History):
 
     def _with_newest(self, who: str, act: Callable[[int], Any]) -> str:
         newest = self._newest_refund()
-        return "nothing" if newest is None else str(self.stage.by(who, lambda: ending(lambda: act(newest))))
+        return (
+            "nothing" if newest is None else str(self.stage.by(who, lambda: self.stage.ending(lambda: act(newest))))
+        )
 
     def _newest_refund(self) -> int | None:
         with self.stage.context.database.read() as conn:

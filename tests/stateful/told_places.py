@@ -12,14 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from console.cli.explained import complete_answer, complete_refusal
 from console.cli.json_output import views as json_views
+from console.cli.json_output.records import record_json
+from console.cli.text_output.records import explained_record, table_of_one_kind
 from console.cli.text_output.translator import Translator
 from console.cli.text_output.views import view_lines
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, age_of
 from console.domain.errors import ConsoleError
+from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
@@ -28,6 +32,7 @@ from console.domain.service_results import AllowedAction, CertaintyBadge, Explan
 from console.store.operations import journal
 from console.store.records import any_record
 from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
 from console.wording import catalogue as wording
 from tests.support.choice_stage import Stage
 
@@ -120,6 +125,7 @@ def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanat
     assert case_words.certainty_key(row, now) == f"certainty.{page.certainty}"
     assert case_words.work_key(row, now) == f"work.{page.work}"
     shown = json_views.view_json(view, _translate)
+    _check_terminal(stage, record_json(row, _translate), table_of_one_kind((row,), _TRANSLATOR), view)
     assert shown["verdict"] == _translate(page.verdict, **page.facts)
     assert shown["next_step"]["command"] == page.next_step.command
     lines = list(view_lines(view, _TRANSLATOR))
@@ -128,6 +134,48 @@ def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanat
     if not stage.clock.offset:  # the terminal has the machine's clock
         for badge in (f"state.certainty.{page.certainty}", f"state.work.{page.work}"):
             assert f"  {_translate(badge)}  " in f"{lines[1]}  ", (lines[1], badge)
+
+
+def _check_terminal(stage: Stage, shown: Mapping[str, Any], lines: Iterable[str], view: Any) -> None:
+    """A terminal's JSON object and table of a record say what its page says. The terminal has the machine's clock."""
+    if stage.clock.offset:
+        return
+    page, state = view.explanation, find_state_badge(view.record)
+    step, keys = page.next_step, (state, f"certainty.{page.certainty}", f"work.{page.work}")
+    assert shown["verdict"] == _translate(page.verdict, **page.facts)
+    assert (shown["why_code"], shown["next_step"]["code"], shown["next_step"]["command"]) == (
+        page.why,
+        step.code,
+        step.command,
+    )
+    assert [badge["word"] for badge in shown["badges"].values()] == [_translate(f"state.{key}") for key in keys]
+    text = "".join(f"  {line}  \n" for line in lines)
+    for key in keys:
+        assert f"  {_translate(f'state.{key}')}  " in text, (key, text)
+
+
+def check_answer(stage: Stage, answer: Any) -> None:
+    """The answer of a command, as a terminal prints it: the record that the act returned, or the one in the details
+    of its refusal, is explained as its page is. A record that has changed since then is not explained at all.
+    """
+    if isinstance(answer, ConsoleError):
+        complete_refusal(stage.console, answer)
+        record = answer.detail.get("record")
+    else:
+        completed = complete_answer(stage.console, answer)
+        record = getattr(completed, "record", completed)
+    if type(record) not in _KINDS:
+        return
+    record = cast("ShownRecord", record)
+    kind, shown, lines = _KINDS[type(record)], record_json(record, _translate), explained_record(record, _TRANSLATOR)
+    view = read_view(stage, kind, record.id)
+    if view.record.version != record.version:
+        assert shown["verdict"] is None, (answer, shown)
+        return
+    assert words_of(explain_record(record, stage.context.now())) == words_of(view.explanation), (answer, record)
+    told = list(lines)
+    _check_terminal(stage, shown, told, view)
+    assert stage.clock.offset or {shown["verdict"], shown["next_step"]["text"]} <= set(told), (shown, told)
 
 
 def _translate(key: str, /, **facts: Any) -> str:
@@ -277,10 +325,8 @@ def check_exports(stage: Stage, kind: str, record_id: int, folder: Path, *, is_d
 
 
 def _check_head(line: str, view: Any, language: str) -> None:
-    page = view.explanation
-    state = wording.state_word(_KINDS[type(view.record)], view.record.state.value, language)
-    badges = (f"state.certainty.{page.certainty}", f"state.work.{page.work}")
-    assert line == " / ".join((state, *(wording.translate(key, language) for key in badges))), page
+    badges = case_words.view_badges(view)
+    assert line == " / ".join(wording.badge_word(key, language) for key in badges), view.explanation
 
 
 # Queues, alerts, bulk results as CSV

@@ -104,6 +104,7 @@ class Stage:
         settings = Settings.load(told)
         self.console: Console = open_console(settings, self.clock, self.vendor, payment_vendor=self._provider)
         self.context, self._next, self._numbers = self.console._context, count(1), iter(numbers(2_000))
+        self.answers: list[Any] = []
         for person in TEAM:
             self.console.people.add_person(person)
 
@@ -205,7 +206,20 @@ class Stage:
     def does(self, who: str, kind: str, record: Any, what: str) -> str:
         """The service's answer to that choice: done, awaiting, or the code."""
         with self.console.acting_as(who):
-            return ending(lambda: self._act(kind, record, what))
+            return self.ending(lambda: self._act(kind, record, what))
+
+    def ending(self, act: Callable[[], Any]) -> str:
+        """How the act ended. `answers` keeps what it returned or raised: a terminal would print it."""
+
+        def keep() -> Any:
+            try:
+                self.answers.append(act())
+            except ConsoleError as refusal:
+                self.answers.append(refusal)
+                raise
+            return self.answers[-1]
+
+        return ending(keep)
 
     def _act(self, kind: str, record: Any, what: str) -> Any:
         console, name, _, state = self.console, *what.partition(".")

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from console.domain.calendar_days import instant_text
+from console.domain.clock import SystemClock
 from console.domain.payments.records import Order, Payment, Refund, masked_payer
 from console.domain.records import CreditCheck, Document, EvidenceItem, Operation, TimelineEntry, Work
 
@@ -57,10 +58,25 @@ _COMPUTED_FIELDS: Mapping[tuple[type, str], Callable[[Any], object]] = {
     (Operation, "subject"): lambda operation: {"kind": operation.subject_kind, "id": operation.subject_id},
 }
 _MAX_FACT_LENGTH = 2_000
+_EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 
 
 def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
-    """Return a record as the JSON object of its kind. The text that identifies the payer of a payment is masked."""
+    """Return a record as the JSON object of its kind, with its present explanation; the fields of the explanation are
+    null if the relations of the record were not read. The text that identifies the payer of a payment is masked.
+    """
+    record_fields = record_fields_json(value, translate)
+    if isinstance(value, Operation):
+        return record_fields
+    explanation = explain_present(value)
+    if explanation is None:
+        return record_fields | dict.fromkeys(_EXPLANATION_FIELDS)
+    badges = badges_json(value, explanation, translate)
+    return {**record_fields, **explanation_json(explanation, translate), "badges": badges}
+
+
+def record_fields_json(value: AnyRecord, translate: Translate) -> JsonObject:
+    """Return the fields of a record's row as the JSON object of its kind, without an explanation."""
     kind = type(value)
     names = _FIELD_NAMES_BY_TYPE[kind].split()
     computed = {
@@ -159,6 +175,29 @@ def explanation_json(explanation: "Explanation", translate: Translate) -> JsonOb
         "next_step": next_step_json(explanation.next_step, translate),
         "may_act": list(explanation.may_act),
     }
+
+
+def explain_present(record: CreditCheck | Order | Payment | Refund) -> "Explanation | None":
+    """Return the present explanation of a record; None if its relations were not read, because its row alone may say
+    too little: the row of a payment doesn't have the payment's refunds.
+    """
+    if record.relations is None:
+        return None
+    # imported here, because an answer without records doesn't need the explanations
+    from console.domain.explanations.records import explain_record
+
+    return explain_record(record, SystemClock().now())
+
+
+def badges_json(
+    record: CreditCheck | Order | Payment | Refund, explanation: "Explanation", translate: Translate
+) -> JsonObject:
+    """Return the three badges that the window shows of a record as JSON: each with its code and its word."""
+    from console.domain.explanations.badges import find_state_badge
+
+    state = find_state_badge(record)
+    keys = {"state": state, "certainty": f"certainty.{explanation.certainty}", "work": f"work.{explanation.work}"}
+    return {axis: {"code": key.partition(".")[2], "word": translate(f"state.{key}")} for axis, key in keys.items()}
 
 
 def document_json(item: Document, translate: Translate) -> JsonObject:

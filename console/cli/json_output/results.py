@@ -9,10 +9,12 @@ from console.cli.json_output.records import (
     JsonObject,
     Translate,
     attributes_json,
+    badges_json,
     document_json,
     explanation_json,
     fact_json,
     instant_json,
+    record_fields_json,
     record_json,
     work_json,
 )
@@ -79,8 +81,9 @@ def purchase_json(answer: PurchaseAnswer, translate: Translate) -> JsonObject:
 def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
     """Return one record of a queue as JSON, with its explanation and the instant since which it waits."""
     return {
-        **record_json(item.record, translate),
+        **record_fields_json(item.record, translate),
         **explanation_json(item.explanation, translate),
+        "badges": badges_json(item.record, item.explanation, translate),
         "since": instant_json(item.since),
     }
 

@@ -3,16 +3,19 @@
 from console.cli.json_output.records import (
     JsonObject,
     Translate,
+    badges_json,
     document_json,
     evidence_item_json,
     explanation_json,
     fact_json,
     instant_json,
+    record_fields_json,
     record_json,
     timeline_entry_json,
 )
 from console.cli.json_output.registry import corporation_json
 from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+from console.domain.records import Operation
 from console.domain.tasks.saga_progress import SagaView
 from console.domain.views.any_record import AnyView, CreditCheckView
 
@@ -22,14 +25,20 @@ def view_json(view: AnyView, translate: Translate) -> JsonObject:
     record's kind.
     """
     return {
-        **record_json(view.record, translate),
+        **record_fields_json(view.record, translate),
         **explanation_json(view.explanation, translate),
+        "badges": _badges_json(view, translate),
         "timeline": [timeline_entry_json(entry, translate) for entry in view.timeline],
         "evidence": [evidence_item_json(item, translate) for item in view.evidence],
         "awaiting": None if isinstance(view, OrderView) else view.awaiting,
         "corporation": corporation_json(view.corporation),
         **_kind_fields(view, translate),
     }
+
+
+def _badges_json(view: AnyView, translate: Translate) -> JsonObject | None:
+    """Return the badges of the view's record as JSON; None for an operation, which has none."""
+    return None if isinstance(view.record, Operation) else badges_json(view.record, view.explanation, translate)
 
 
 def _kind_fields(view: AnyView, translate: Translate) -> JsonObject:

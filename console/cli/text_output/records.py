@@ -4,14 +4,16 @@ that several texts use.
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord
+from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord, explain_present
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.clock import SystemClock
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
 from console.wording import catalogue as wording
+
+if TYPE_CHECKING:
+    from console.domain.service_results import Explanation
 
 TableRow: TypeAlias = Sequence[str]
 COLUMN_GAP = "  "
@@ -30,15 +32,18 @@ def _display_width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def _badge_words(record: CreditCheck | Order | Payment | Refund, translator: Translator) -> tuple[str, str]:
-    """Return the words of the badges of certainty and work, which belong to the record's explanation as in the
-    window.
+def _badge_words(record: CreditCheck | Order | Payment | Refund, translator: Translator) -> tuple[str, str, str]:
+    """Return the words of the badges of state, certainty and work, which are those of the window. Certainty and work
+    belong to the explanation: without it they are not told.
     """
-    # imported here, because an answer as JSON doesn't need the explanations
-    from console.domain.explanations.records import explain_record
+    # imported here, because an answer as JSON doesn't need the badges
+    from console.domain.explanations.badges import find_state_badge
 
-    explanation = explain_record(record, SystemClock().now())
-    return translator(f"state.certainty.{explanation.certainty}"), translator(f"state.work.{explanation.work}")
+    state, explanation = translator(f"state.{find_state_badge(record)}"), explain_present(record)
+    if explanation is None:
+        return state, wording.NO_VALUE, wording.NO_VALUE
+    work = translator(f"state.work.{explanation.work}")
+    return state, translator(f"state.certainty.{explanation.certainty}"), work
 
 
 def _check_row(record: CreditCheck, translator: Translator) -> TableRow:
@@ -46,7 +51,6 @@ def _check_row(record: CreditCheck, translator: Translator) -> TableRow:
         f"#{record.id}",
         wording.format_number(record.corporation_number),
         record.client_id,
-        translator(f"state.credit_check.{'superseded' if record.superseded else record.state.value}"),
         *_badge_words(record, translator),
         record.result or wording.NO_VALUE,
         wording.format_instant(record.purchased_at, "day"),
@@ -59,7 +63,6 @@ def _order_row(record: Order, translator: Translator) -> TableRow:
         f"#{record.id}",
         record.merch_txn_id,
         wording.format_number(record.corporation_number or wording.NO_VALUE),
-        translator(f"state.order.{record.state.value}"),
         *_badge_words(record, translator),
         wording.format_amount(record.total_minor, record.currency),
         wording.format_instant(record.created_at, "day"),
@@ -71,7 +74,6 @@ def _payment_row(record: Payment, translator: Translator) -> TableRow:
         f"#{record.id}",
         wording.provider_name(record.provider, translator.language),
         record.merchant_payment_id,
-        translator(f"state.payment.{record.state.value}"),
         *_badge_words(record, translator),
         wording.format_amount(record.captured_minor, record.currency),
         wording.format_amount(record.refundable_minor, record.currency),
@@ -84,7 +86,6 @@ def _refund_row(record: Refund, translator: Translator) -> TableRow:
         f"#{record.id}",
         f"#{record.payment_id}",
         wording.format_amount(record.amount_minor, record.currency),
-        translator(f"state.refund.{record.state.value}"),
         *_badge_words(record, translator),
         record.maker,
         " ".join(record.checkers) or wording.NO_VALUE,
@@ -133,6 +134,32 @@ def record_table(record: AnyRecord, translator: Translator) -> Lines:
     return table_of_one_kind((record,), translator)
 
 
+def explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]:
+    """Yield one record as a table, and below it what the command `show` says first: its present explanation. Without
+    an explanation, yield the command that shows the record.
+    """
+    yield from record_table(record, translator)
+    if isinstance(record, Operation):
+        return
+    explanation = explain_present(record)
+    if explanation is None:
+        command = f"support-console show {KIND_BY_TYPE[type(record)]} {record.id}"
+        yield translator("cli.not_explained", command=command)
+    else:
+        yield ""
+        yield from explanation_lines(explanation, translator)
+
+
+def explanation_lines(explanation: "Explanation", translator: Translator) -> Iterator[str]:
+    """Yield verdict, reason and next step, each as a line, and the command of the next step."""
+    step = explanation.next_step
+    yield translator(explanation.verdict, **explanation.facts)
+    yield translator(explanation.why, **explanation.facts)
+    yield translator(step.code, **step.facts)
+    if step.command:
+        yield translator("cli.run", command=step.command)
+
+
 def table_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Lines:
     """Return records of one kind as the lines of a table; no lines if there are no records."""
     if not records:
@@ -169,12 +196,10 @@ def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
     kind = KIND_BY_TYPE[type(record)]
     if isinstance(record, Operation):
         return (translator("kind.operation"), record.id, record.corporation_number or wording.NO_VALUE, "", "", "")
-    state = translator(f"state.{kind.replace('-', '_')}.{record.state.value}")
     return (
         translator(f"kind.{kind}"),
         f"#{record.id}",
         _subject_text(record),
-        state,
         *_badge_words(record, translator),
     )
 

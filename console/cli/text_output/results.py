@@ -1,17 +1,17 @@
 """Build the answers of commands as text: aligned lines, sentences about the facts, and the next step."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from console.cli.json_output.records import AnyRecord
+from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord
 from console.cli.json_output.results import ExportResult
 from console.cli.text_output.records import (
     COLUMN_GAP,
     TableRow,
     aligned_lines,
     document_table,
+    explained_record,
     list_of_any_kind,
-    record_table,
     section_lines,
     table_of_one_kind,
 )
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 
-__all__ = ["record_table", "aligned_lines"]
+__all__ = ["aligned_lines", "explained_record"]
 
 # -- one record
 
@@ -34,7 +34,7 @@ __all__ = ["record_table", "aligned_lines"]
 def purchase_lines(record: CreditCheck, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `purchase` as text; for an incomplete credit check with its missing parts."""
     yield translator("cli.bought", id=record.id)
-    yield from record_table(record, translator)
+    yield from explained_record(record, translator)
     if record.incomplete:
         yield translator("cli.bought.incomplete", missing=record.incomplete, id=record.id)
 
@@ -42,14 +42,14 @@ def purchase_lines(record: CreditCheck, translator: Translator) -> Iterator[str]
 def refetch_lines(result: "RefetchResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `refetch` as text: the changed fields, the credit check and its PDFs."""
     yield translator("cli.refetched" if result.changed else "cli.refetched.same", changed=result.changed)
-    yield from record_table(result.record, translator)
+    yield from explained_record(result.record, translator)
     yield from section_lines("record.tab.documents", document_table(result.documents, translator), translator)
 
 
 def probe_lines(record: AnyRecord, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `probe` as text: the record after the probe."""
     yield translator("cli.probed")
-    yield from record_table(record, translator)
+    yield from explained_record(record, translator)
 
 
 def resolution_lines(result: "ResolveResult", translator: Translator) -> Iterator[str]:
@@ -57,7 +57,16 @@ def resolution_lines(result: "ResolveResult", translator: Translator) -> Iterato
     agree.
     """
     yield translator("next.second_person" if result.awaiting else "cli.resolved")
-    yield from record_table(result.record, translator)
+    yield from explained_record(result.record, translator)
+
+
+def refused_record_lines(record: object, translator: Translator) -> Lines:
+    """Return the record of an error as text: the record with its explanation. Without its relations there is no
+    line, because the sentence of the error has said what is known.
+    """
+    if type(record) not in KIND_BY_TYPE or getattr(record, "relations", None) is None:
+        return ()
+    return ("", *explained_record(cast("AnyRecord", record), translator))
 
 
 def record_view_lines(record_view: "AnyView", translator: Translator) -> Lines:

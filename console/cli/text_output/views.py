@@ -6,6 +6,7 @@ from console.cli.text_output import money as cli_text_money
 from console.cli.text_output.records import (
     aligned_lines,
     document_table,
+    explanation_lines,
     record_table,
     section_lines,
     table_of_one_kind,
@@ -14,7 +15,6 @@ from console.cli.text_output.registry import facts_section
 from console.cli.text_output.translator import Translator
 from console.domain.payments.service_results import OrderView, PaymentView, RefundView
 from console.domain.records import EvidenceItem, TimelineEntry
-from console.domain.service_results import Explanation
 from console.domain.tasks.saga_progress import SagaView
 from console.domain.views.any_record import AnyView, CreditCheckView
 from console.wording import catalogue as wording
@@ -28,7 +28,7 @@ def view_lines(view: AnyView, translator: Translator) -> Iterator[str]:
     """
     yield from record_table(view.record, translator)
     yield ""
-    yield from _explanation_lines(view.explanation, translator)
+    yield from explanation_lines(view.explanation, translator)
     yield from facts_section(view.corporation, (view.record,), translator)
     yield from _kind_sections(view, translator)
     yield from section_lines("record.tab.timeline", _timeline_table(view.timeline, translator), translator)
@@ -79,15 +79,6 @@ def _saga_lines(sagas: Iterable[SagaView], translator: Translator) -> Iterator[s
             )
             for step in saga.steps
         )
-
-
-def _explanation_lines(explanation: Explanation, translator: Translator) -> Iterator[str]:
-    step = explanation.next_step
-    yield translator(explanation.verdict, **explanation.facts)
-    yield translator(explanation.why, **explanation.facts)
-    yield translator(step.code, **step.facts)
-    if step.command:
-        yield translator("cli.run", command=step.command)
 
 
 def _timeline_table(entries: Iterable[TimelineEntry], translator: Translator) -> Iterator[str]:

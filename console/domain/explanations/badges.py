@@ -1,7 +1,12 @@
 """Badges that belong to an explanation: which verdicts say that the sides disagree, and who does the next step."""
 
-from console.domain.records import Work, WorkReason, WorkState
+from typing import TYPE_CHECKING
+
+from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.domain.service_results import Explanation, WorkBadge
+
+if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't need them
+    from console.domain.payments.records import Order, Payment, Refund
 
 DISAGREEING_VERDICTS = frozenset(
     f"verdict.{name}"
@@ -37,3 +42,32 @@ def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     if work.state is WorkState.NONE and explanation.may_act and explanation.next_step.action is not None:
         return WorkBadge.NEEDS_REVIEW
     return WorkBadge(work.state.value)
+
+
+def find_state_badge(record: "CreditCheck | Order | Payment | Refund", *, derived: bool = True) -> str:
+    """Return the key of the badge for the record's state, such as `payment.completed`. With `derived`, a payment with
+    refunds has the badge "refunded" or "partly refunded", and a credit check with missing parts has the badge
+    "incomplete".
+    """
+    if isinstance(record, CreditCheck):
+        return _find_check_badge(record, derived=derived)
+    # imported late, because a list of credit checks doesn't need these modules
+    from console.domain.payments.consistency import PAID_STATES
+    from console.domain.payments.records import Order, Payment
+
+    if isinstance(record, Order):
+        return f"order.{record.state.value}"
+    if not isinstance(record, Payment):
+        return f"refund.{record.state.value}"
+    if derived and record.refunded_minor and record.state in PAID_STATES:
+        in_full = record.refunded_minor >= record.captured_minor
+        return "business.refunded" if in_full else "business.partly_refunded"
+    return f"payment.{record.state.value}"
+
+
+def _find_check_badge(record: CreditCheck, *, derived: bool) -> str:
+    if record.superseded:
+        return "credit_check.superseded"
+    if derived and record.incomplete and record.state is CheckState.SUCCESS:
+        return "credit_check.incomplete"
+    return f"credit_check.{record.state.value}"

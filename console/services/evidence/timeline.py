@@ -12,6 +12,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import EARLIEST_INSTANT, Event, TimelinePage, mask_event, merge_streams
+from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
@@ -237,6 +238,8 @@ def make_head_facts(
             facts |= {"name": name, "minor": record.amount_minor, "currency": record.currency}
         case Operation():
             return facts | {"name": record.action}
+    is_derived = not isinstance(record, CreditCheck)  # as on the page of a record
+    facts["state_badge"] = find_state_badge(record, derived=is_derived)
     explanation = explain_record(complete_record(complete_records, conn, record), now)
     badges = {"certainty": explanation.certainty.value, "work": explanation.work.value}
     return facts | badges | {"reason": record.work.reason}

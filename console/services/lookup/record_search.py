@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from console.domain.corporation_number import (
     InvalidCorporationNumber,
@@ -12,7 +12,7 @@ from console.domain.corporation_number import (
 )
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
-from console.domain.records import Certainty, CheckState, CreditCheck
+from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.services.process.context import ServiceContext, require_reader
 from console.store.credit_checks import credit_checks, joined_reads
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from console.store.queues.table_queries import QueuedRecord
 
     RecordsCompleter = Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]]
+    R = TypeVar("R", bound=QueuedRecord)
 
 _LONGEST_QUERY_CHARACTERS = 200
 _WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
@@ -83,20 +84,28 @@ class Lookup:
 
         return read_facts(self._context, conn, number)
 
-    def _complete_groups(
-        self, conn: Connection, checks: Sequence[CreditCheck], *money: "Sequence[QueuedRecord]"
-    ) -> "list[tuple[Any, ...]]":
+    def _complete_groups(self, conn: Connection, *groups: "Sequence[QueuedRecord]") -> "list[tuple[Any, ...]]":
         """Return the records with their relations, each group in its sequence. Nothing is read for credit checks
         whose explanation needs no related facts.
         """
-        needs_relations = any(
-            check.certainty is Certainty.UNKNOWN or check.state is CheckState.ERROR for check in checks
-        )
-        groups = (checks, *money)
-        if not any(money) and not needs_relations:
-            return [tuple(group) for group in groups]
+        if not any(_needs_relations(record) for group in groups for record in group):
+            return [tuple(map(_with_empty_relations, group)) for group in groups]
         completed = iter(self._complete_records(conn, [record for group in groups for record in group]))
         return [tuple(islice(completed, len(group))) for group in groups]
+
+    def complete_record(self, kind: str, record: "R") -> "R":
+        """Return a record, which an act or a stored answer has returned, with its relations, by which it is
+        explained. Return it without relations if its row has another version by now: the present relations don't
+        belong to that version.
+        """
+        from console.store.records import any_record
+
+        with self._context.database.read() as conn:
+            row = any_record.find(conn, kind, record.id, journal.lapsed_by_kind(conn))
+            if row is None or row.version != record.version:
+                return replace(record, relations=None)
+            ((completed,),) = self._complete_groups(conn, (row,))
+        return replace(record, relations=completed.relations)
 
     def find_corporation(self, text: str) -> "CorporationFacts | None":
         """Return what the registry says about the corporation number in `text`; None without a registry, and if
@@ -173,7 +182,20 @@ class Lookup:
                     *interleaved_records,
                 ]
             )
-            return self._complete_groups(conn, (), tuple(matches)[:limit])[1]
+            return self._complete_groups(conn, tuple(matches)[:limit])[0]
+
+
+def _needs_relations(record: "QueuedRecord") -> bool:
+    """True if the explanation of the record depends on related facts."""
+    return (
+        not isinstance(record, CreditCheck)
+        or record.certainty is Certainty.UNKNOWN
+        or record.state is CheckState.ERROR
+    )
+
+
+def _with_empty_relations(record: "QueuedRecord") -> "QueuedRecord":
+    return replace(record, relations=CheckRelations()) if isinstance(record, CreditCheck) else record
 
 
 def _with_entry(records: "tuple[Any, ...]", facts: "CorporationFacts | None") -> "tuple[Any, ...]":

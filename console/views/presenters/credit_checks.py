@@ -6,7 +6,8 @@ from datetime import datetime
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import age_of
 from console.domain.evidence.timeline import Event, Step, TimelinePage
-from console.domain.records import CheckState, CreditCheck, TimelineEntry
+from console.domain.explanations.badges import find_state_badge
+from console.domain.records import CreditCheck, TimelineEntry
 from console.domain.service_results import Explanation, NextStep
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import AgeCell, Cell, StateCell
@@ -76,14 +77,8 @@ _ENTRY_LOOKS: Mapping[str, tuple[str, Tone]] = {
 
 
 def state_key(record: CreditCheck, *, derived: bool = True) -> str:
-    """Return the key of the badge for the state of a credit check, such as `credit_check.success`. With `derived`, a
-    success with missing parts has the badge "incomplete".
-    """
-    if record.superseded:
-        return "credit_check.superseded"
-    if derived and record.incomplete and record.state is CheckState.SUCCESS:
-        return "credit_check.incomplete"
-    return f"credit_check.{record.state.value}"
+    """Return the key of the badge for the state of a credit check (`find_state_badge`)."""
+    return find_state_badge(record, derived=derived)
 
 
 def state_cell(key: str, language: Language, extra: str = "") -> StateCell:

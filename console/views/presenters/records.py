@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from console.domain.explanations.badges import DISAGREEING_VERDICTS
+from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_state_badge
 from console.domain.explanations.records import explain_record
-from console.domain.payments.consistency import PAID_STATES, compare_sides
+from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.payments.service_results import OrderView, PaymentView, RefundView
 from console.domain.payments.states import PaymentState, RefundState
@@ -116,17 +116,8 @@ def verdict_look(explanation: Explanation) -> tuple[str, Tone]:
 
 
 def state_key(record: ShownRecord, *, derived: bool = True) -> str:
-    """Return the key of the badge for the record's state, such as `payment.completed`. With `derived`, a payment with
-    refunds has the badge "refunded" or "partly refunded", and a credit check with missing parts has the badge
-    "incomplete".
-    """
-    match record:
-        case CreditCheck():
-            return record_words.state_key(record, derived=derived)
-        case Payment() if derived and record.refunded_minor and record.state in PAID_STATES:
-            in_full = record.refunded_minor >= record.captured_minor
-            return "business.refunded" if in_full else "business.partly_refunded"
-    return f"{kind_of(record)}.{record.state.value}"
+    """Return the key of the badge for the record's state (`find_state_badge`)."""
+    return find_state_badge(record, derived=derived)
 
 
 def certainty_key(record: ShownRecord, now: datetime) -> str:
