@@ -35,9 +35,7 @@ def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> 
 
 
 def alert_json(record: "Alert", translate: Translate) -> JsonObject:
-    """Return an alert as a JSON object. An alert about a corporation also has its number, and what changed in
-    words.
-    """
+    """Return an alert as a JSON object. An alert about a corporation also has its number, and the changes as text."""
     fields = attributes_json(record, _ALERT_FIELDS, translate)
     number = _find_corporation_number(record)
     if number is None:

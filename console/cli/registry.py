@@ -53,8 +53,8 @@ def _matches_lines(matches: "RegistryMatches", translator: Translator) -> Lines:
 
 
 def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches":
-    """Return the records of a corporation number. A text that is no number is searched in the registry: of one match
-    return the records, otherwise the matches.
+    """Return the records of a corporation number. A text that is no number is searched in the registry: if it finds
+    one corporation, return the records of that one, otherwise the matches.
 
     Raises ConsoleError `invalid_corporation_number` for a wrong number, and for any other text without a registry.
     """
@@ -108,7 +108,7 @@ def _lookup_lines(found: "LookupResult | RegistryMatches", translator: Translato
 
 def show_advice(console: "Console", text: str, writer: AnswerWriter) -> "CorporationFacts | None":
     """Tell a buyer on stderr that the company was closed or merged, and offer its successor. Nothing is refused.
-    Return what the registry says about the number; None without a registry.
+    Return the registry's facts about the number; None without a registry.
     """
     try:
         facts = console.lookup.find_corporation(text)

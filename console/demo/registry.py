@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 ROWS = 200_000
 CHANGED_ROWS = 300
 _CLOSED_EVERY, _MERGED_EVERY, _RENAMED_EVERY = 97, 131, 61
-"""Of so many companies of records one was closed, merged into the next one, or renamed before the registry's day."""
+"""One in each group of this number of companies with records was closed, merged into the next one, or renamed before
+the registry's day.
+"""
 _CHANGES_OF_EACH_KIND = 2
 ImportFile = Callable[[Path, Callable[[], bool]], object]
 """A function that imports a file of the publisher; its second argument returns True if it must stop."""
@@ -33,8 +35,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DemoRegistry:
-    """What the simulated publisher has published: the companies of the records in the file of the whole, and how the
-    day after changed some of them.
+    """The publications of the simulated publisher: a whole file with the companies of the records, and the difference
+    of the next day, which changes some of them.
     """
 
     seed: int
@@ -46,7 +48,7 @@ class DemoRegistry:
 
 def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_numbers: Sequence[str]) -> DemoRegistry:
     """Return the demo's registry with companies of all `numbers`. Its difference changes some of `watched_numbers`,
-    which are companies with records that still matter.
+    which belong to watched corporations.
     """
     changed_day = _publication_day_before(today)
     whole_day = _publication_day_before(changed_day)
@@ -59,7 +61,7 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
 
 
 def publish(sandbox: "Sandbox", registry: DemoRegistry) -> None:
-    """Publish the registry at the sandbox, so that its Web-API tells the same as the files."""
+    """Publish the registry at the sandbox, so that its Web-API returns the same rows as the files."""
     published = sandbox.registry
     published.publish_whole(ROWS, registry.seed, registry.whole_day, registry.companies)
     published.publish_difference(registry.changed_day, CHANGED_ROWS, registry.changes)
@@ -120,7 +122,7 @@ def _publication_day_before(day: date) -> date:
 
 
 def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[RegistryRow, ...]":
-    """Return a row of each number, with the name that the simulated AlarmBox has for it: most as they were, some
+    """Return a row of each number, with the name that the simulated AlarmBox has for it: most are unchanged, some are
     renamed, closed or merged.
     """
     from console.sandbox.alarmbox.companies import company_furigana, company_name
@@ -154,7 +156,7 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
 
 
 def _make_changes(day: date, watched: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
-    """Return what the difference tells about the first of the watched companies: some of each kind of change."""
+    """Return the rows of the difference: some changes of each kind, of the first watched companies."""
     from console.sandbox.registry import close, merge, move, rename
 
     groups = [

@@ -303,7 +303,7 @@ class RegistryOrderProblem(Reason):
     """Problems of the error `registry_order` (`detail.problem`): why a file can't be imported after what the registry
     has. APPLIED: the difference is in it already. FEWER: prefectures of the registry in use would be missing.
     MISSING: a published day would be left out. NO_WHOLE: there is no registry to which a difference could be applied.
-    OLDER: the registry would go back. OTHER_DAY: files of the whole are of different days. TWICE: a given file covers
+    OLDER: the registry would go back. OTHER_DAY: the whole files are of different days. TWICE: a given file covers
     what another one covers.
     """
 

@@ -123,7 +123,7 @@ class CreditCheck:
     created_at: datetime | None = None
     changed_at: datetime | None = None
     state_since: datetime | None = None
-    """The instant at which state or certainty last changed; None if nobody knows it."""
+    """The instant at which state or certainty last changed; None if it is unknown."""
     sent_at: datetime | None = None
     """The instant at which the purchase was sent; None for a row that another application wrote."""
     error_code: str | None = None
@@ -136,7 +136,7 @@ class CreditCheck:
     relations: "CheckRelations | None" = field(default=None, repr=False, compare=False)
     """The related facts that decide what the record's state means; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
-    """What the registry says about the record's corporation; None if it was not read, or if there is nothing."""
+    """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 
     @property
     def superseded(self) -> bool:

@@ -68,7 +68,7 @@ class Sandbox:
 
     @property
     def registry(self) -> PublishedRegistry:
-        """What the simulated publisher of the corporation registry has published."""
+        """The publications of the corporation registry's simulated publisher."""
         return self._state.registry
 
     @property

@@ -161,7 +161,7 @@ class RecoveryService:
         )
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
-        """End the person's own take and leave a note for whoever goes on. Return False, and write nothing, if the
+        """End the person's own take and leave a note for the next person. Return False, and write nothing, if the
         person has no take of the record. Raises usage, not_allowed.
         """
         act, common = (_record_id(kind, id), note_text), self._common

@@ -24,7 +24,7 @@ def address_text(corporation: Corporation, translate: Translate) -> str:
 
 
 def closure_text(corporation: Corporation, translate: Translate) -> str:
-    """Return when and why the corporation was closed; "" if it is open."""
+    """Return a text with the day and cause of the corporation's closure; "" if it is open."""
     if corporation.closure is None:
         return ""
     cause = corporation.closure.cause.value
@@ -32,7 +32,7 @@ def closure_text(corporation: Corporation, translate: Translate) -> str:
 
 
 def closed_lead(facts: CorporationFacts, translate: Translate) -> str:
-    """Return a heading that says when and why the corporation was closed; "" if it is open or unknown."""
+    """Return a heading with the day and cause of the corporation's closure; "" if it is open or unknown."""
     closure = facts.corporation.closure if facts.corporation is not None else None
     if closure is None:
         return ""
@@ -40,15 +40,15 @@ def closed_lead(facts: CorporationFacts, translate: Translate) -> str:
 
 
 def ours_text(match: RegistryMatch, translate: Translate) -> str:
-    """Return whether this database has records of the corporation; "" if it has none."""
+    """Return the text which says that this database has records of the corporation; "" if it has none."""
     if not match.is_ours:
         return ""
     return translate("corporation.ours_open" if match.has_open_records else "corporation.ours")
 
 
 def advice_text(facts: CorporationFacts | None, translate: Translate) -> str:
-    """Return what a buyer should know before a purchase: that the corporation was closed, or merged into another one;
-    "" if there is nothing to say.
+    """Return the warning to a buyer before a purchase: the corporation was closed, or merged into another one; "" if
+    there is no reason for a warning.
     """
     if facts is None or facts.corporation is None or facts.corporation.closure is None:
         return ""

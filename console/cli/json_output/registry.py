@@ -21,7 +21,7 @@ SOURCE = {"source": PUBLISHER, "licence": LICENCE}
 
 
 def corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
-    """Return what the registry says about a number; None without a registry, or if it does not have the number.
+    """Return the registry's facts about a number; None without a registry, or if it does not have the number.
     `successors` are the corporations into which it was merged, the nearest first.
     """
     if facts is None or facts.corporation is None:
@@ -68,7 +68,7 @@ def status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
 
 
 def changes_json(changes: Iterable[CorporationChange]) -> list[JsonObject]:
-    """Return what difference files have changed, each corporation and day as an object."""
+    """Return the changes by difference files: one object for each corporation and day."""
     return [
         {
             "corporation_number": change.number,

@@ -56,7 +56,7 @@ def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
 
 
 def corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
-    """Return what the registry says about a number; None without a registry, or if it does not have the number."""
+    """Return the registry's facts about a number; None without a registry, or if it does not have the number."""
     if facts is None:
         return None
     # imported here, because commands on a desk without a registry start faster without it
@@ -67,14 +67,14 @@ def corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseAnswer:
-    """The value of the command `purchase`: the credit check, and what the registry said before the purchase."""
+    """The value of the command `purchase`: the credit check, and the registry's facts before the purchase."""
 
     record: CreditCheck
     corporation: "CorporationFacts | None"
 
 
 def purchase_json(answer: PurchaseAnswer, translate: Translate) -> JsonObject:
-    """Return the answer of the command `purchase` as JSON: the record, and what the registry says about it."""
+    """Return the answer of the command `purchase` as JSON: the record, and the registry's facts about it."""
     return {**record_json(answer.record, translate), "corporation": corporation_json(answer.corporation)}
 
 

@@ -1,6 +1,4 @@
-"""Corporations as text: the facts beside a number, the answers of the commands `registry …`, and the source of all
-this.
-"""
+"""Corporations as text: the facts beside a number, the answers of the commands `registry …`, and their source."""
 
 from collections.abc import Iterable, Iterator
 
@@ -33,7 +31,7 @@ from console.wording.registry import (
 def facts_section(
     facts: CorporationFacts | None, records: Iterable[AnyRecord], translator: Translator
 ) -> Iterator[str]:
-    """Yield what the registry says about a number, with its source. `records` are our records of the number; their
+    """Yield the registry's facts about a number, with its source. `records` are our records of the number; their
     names that differ from the official one are listed. Nothing without a registry.
     """
     if facts is not None:
@@ -85,7 +83,7 @@ def _related_text(match: RegistryMatch, translator: Translator) -> str:
 
 
 def advice_lines(facts: CorporationFacts | None, translator: Translator) -> Iterator[str]:
-    """Yield what a buyer should know before a purchase: that the company was closed, or merged into another one."""
+    """Yield the warning to a buyer before a purchase: the company was closed, or merged into another one."""
     advice = advice_text(facts, translator)
     if facts is not None and advice:
         yield advice
@@ -145,7 +143,7 @@ def status_lines(status: RegistryStatus | None, translator: Translator) -> Itera
 
 
 def changes_lines(changes: Iterable[CorporationChange], translator: Translator) -> Lines:
-    """Return what difference files have changed as lines: day, number, name, and each fact before and after."""
+    """Return the changes by difference files as lines: day, number, name, and each fact before and after."""
     return aligned_lines(_change_row(change, translator) for change in changes)
 
 

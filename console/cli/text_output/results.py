@@ -107,8 +107,8 @@ def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str
 def corporation_section(
     facts: "CorporationFacts | None", records: Iterable[AnyRecord], translator: Translator
 ) -> Lines:
-    """Return what the registry says about a number, and the names of our `records` that differ from the official one.
-    Without a registry, return a line that says what would be there.
+    """Return the registry's facts about a number, and the names of our `records` that differ from the official one.
+    Without a registry, return a line that says which facts a registry would add.
     """
     if facts is None:
         return ("", translator("corporation.absent"))

@@ -1,4 +1,6 @@
-"""Explain a change of a corporation with records of ours: what changed, and what a person can do."""
+"""Explain a change of a corporation with records of ours: the changed facts, and the actions that a person can
+take.
+"""
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.registry.corporations import ChangedFact
@@ -9,7 +11,7 @@ _ENDING_FACTS = frozenset({ChangedFact.CLOSED, ChangedFact.SUCCESSOR, ChangedFac
 
 
 def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
-    """Return the explanation of a change. `observed` is the stored text of the alert: what changed."""
+    """Return the explanation of a change. `observed` is the stored text of the alert, which has the changed facts."""
     after = change.after
     ending = "_merged" if after.successor is not None else "_closed" if change.changed & _ENDING_FACTS else ""
     facts: dict[str, object] = {

@@ -57,11 +57,11 @@ class Order:
     changed_at: datetime | None = None
     work: Work = field(default_factory=Work)
     state_since: datetime | None = None
-    """The instant at which the state last changed; None if nobody knows it."""
+    """The instant at which the state last changed; None if it is unknown."""
     relations: "OrderRelations | None" = field(default=None, repr=False, compare=False)
     """The related records that decide what the order's state means; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
-    """What the registry says about the record's corporation; None if it was not read, or if there is nothing."""
+    """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Payment:
     created_at: datetime | None = None
     changed_at: datetime | None = None
     state_since: datetime | None = None
-    """The instant at which state or certainty last changed; None if nobody knows it."""
+    """The instant at which state or certainty last changed; None if it is unknown."""
     account_minor: int = 0
     """Amount in minor units that the payment reserves on the corporation's account until the payment is captured or
     has ended.
@@ -120,7 +120,7 @@ class Payment:
     relations: "PaymentRelations | None" = field(default=None, repr=False, compare=False)
     """The related records that decide what the payment's state means; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
-    """What the registry says about the record's corporation; None if it was not read, or if there is nothing."""
+    """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 
     @property
     def refundable_minor(self) -> int:
@@ -171,11 +171,11 @@ class Refund:
     created_at: datetime | None = None
     changed_at: datetime | None = None
     state_since: datetime | None = None
-    """The instant at which state or certainty last changed; None if nobody knows it."""
+    """The instant at which state or certainty last changed; None if it is unknown."""
     relations: "RefundRelations | None" = field(default=None, repr=False, compare=False)
     """The related facts that decide what the refund's state means; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
-    """What the registry says about the record's corporation; None if it was not read, or if there is nothing."""
+    """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the corporation registry says about one corporation.
+"""Values of the corporation registry: a corporation, matches of a search, imported files and changes.
 
 The fields and their codes follow the publisher's resource definition (リソース定義書) of the download files and of
 version 4 of its Web-API.
@@ -27,7 +27,7 @@ class CorporationKind(StrEnum):
 
 
 class CloseCause(StrEnum):
-    """Why a corporation's registration was closed, by the publisher's code (`closeCause`)."""
+    """Cause for which a corporation's registration was closed, by the publisher's code (`closeCause`)."""
 
     LIQUIDATION = "01"
     MERGER = "11"
@@ -36,7 +36,7 @@ class CloseCause(StrEnum):
 
 
 class Process(StrEnum):
-    """The event by which a row came to be, by the publisher's code (`process`)."""
+    """The event that created a row of the registry, by the publisher's code (`process`)."""
 
     NEW = "01"
     NAME = "11"
@@ -60,13 +60,13 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class Corporation:
-    """The facts in force of one corporation, as the registry publishes them.
+    """The present facts of one corporation, as the publisher publishes them.
 
     `number` has 13 digits. `name` is empty only if `name_image_id` is set: then the publisher has the name as an
-    image, because no character set holds it; the same holds for the street and `address_image_id`. `post_code` has 7
-    digits or is empty. `address_outside` is the address of a corporation abroad. `changed_on` is the day of the event
-    `process`. `is_hidden` is True if the publisher excludes the corporation from search (`hihyoji`); it still answers
-    to its number.
+    image, because no character set has its characters; the same holds for the street and `address_image_id`.
+    `post_code` has 7 digits or is empty. `address_outside` is the address of a corporation abroad. `changed_on` is
+    the day of the event `process`. `is_hidden` is True if the publisher excludes the corporation from search
+    (`hihyoji`); a search by its number still finds it.
     """
 
     number: str
@@ -101,7 +101,8 @@ class Corporation:
 @dataclass(frozen=True, slots=True)
 class RegistryMatch:
     """A corporation that a search found. `is_ours` is True if this database has a credit check, an order, a payment
-    or a refund of its number; `has_open_records` is True if one of them waits for somebody.
+    or a refund of its number; `has_open_records` is True if one of them waits for a person, has an unknown outcome,
+    or is a refund that has not ended.
     """
 
     corporation: Corporation
@@ -111,8 +112,8 @@ class RegistryMatch:
 
 @dataclass(frozen=True, slots=True)
 class RegistryMatches:
-    """The answer of a search: at most the asked number of corporations, the best first, and the day up to which the
-    registry in use is complete (`registry_date`; None if this desk has no registry).
+    """The answer of a search: at most the requested number of corporations, the best first, and the day up to which
+    the registry in use is complete (`registry_date`; None if this desk has no registry).
     """
 
     items: tuple[RegistryMatch, ...]
@@ -122,7 +123,7 @@ class RegistryMatches:
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
     """A file from which the registry in use was made. `sha256` is the lower-case hexadecimal digest of its bytes;
-    `is_difference` is False for a file of the whole; `day` is the day of its contents.
+    `is_difference` is False for a whole file; `day` is the day of its contents.
     """
 
     name: str
@@ -146,9 +147,9 @@ class RegistryStatus:
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """How far an import has come. `step` names what is done now (`read`: the file is checked; `rows`: its rows are
-    taken; `finish`: indexes). `rows` of `total` rows of the file `name` are done; `rate` is the number of rows per
-    second since the import began (0 until it is known).
+    """Progress of an import. `step` is the present step (`read`: the file is checked; `rows`: its rows are inserted;
+    `finish`: the indexes are built). `rows` of `total` rows of the file `name` are done; `rate` is the number of rows
+    per second since the import began (0 until it is known).
     """
 
     step: str
@@ -172,8 +173,8 @@ class ChangedFact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CorporationChange:
-    """What a difference file changed about one corporation. `day` is the day of the difference; `before` is None for
-    a corporation that was not in the registry, `after` is None for one that was deleted from it.
+    """A change of one corporation by a difference file. `day` is the day of the difference; `before` is None for a
+    corporation that was not in the registry, `after` is None for one that was deleted from it.
     """
 
     number: str
@@ -184,7 +185,9 @@ class CorporationChange:
 
 
 class ComparableFacts(Protocol):
-    """Facts of a corporation whose changes people are told: those of a `Corporation`, or a stored part of them."""
+    """The facts of a corporation whose changes the program reports to people: those of a `Corporation`, or a stored
+    part of them.
+    """
 
     @property
     def name(self) -> str: ...
@@ -201,7 +204,9 @@ class ComparableFacts(Protocol):
 
 
 def find_changed_facts(before: ComparableFacts | None, after: ComparableFacts | None) -> frozenset[ChangedFact]:
-    """Return the facts in which two states of a corporation differ; empty if nothing that people are told changed."""
+    """Return the facts in which two states of a corporation differ; empty if no fact changed whose changes are
+    reported to people.
+    """
     if after is None:
         return frozenset({ChangedFact.DELETED} if before is not None else ())
     if before is None:

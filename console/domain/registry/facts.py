@@ -1,4 +1,6 @@
-"""What the registry in use says about a corporation number, with its date; the name and licence of its publisher."""
+"""Facts of the registry in use about a corporation number, with the registry's date; name and licence of the
+publisher.
+"""
 
 import unicodedata
 from collections.abc import Iterable
@@ -22,7 +24,7 @@ class RegistryEntry:
 
 @dataclass(frozen=True, slots=True)
 class CorporationFacts:
-    """What the registry says about a corporation number.
+    """The registry's facts about a corporation number.
 
     `corporation` is None if the registry does not have the number. `successors` are the corporations into which it
     was merged, the nearest first; the last one exists or was closed without a successor. `predecessors` are the
@@ -42,16 +44,16 @@ class CorporationFacts:
 
     @property
     def offered_successor(self) -> Corporation | None:
-        """The last successor: a credit check of it is of use instead of one of this corporation. None if there is no
-        successor, or if the last one is closed too.
+        """The last successor: the corporation for which a credit check should be bought in place of this one. None if
+        there is no successor, or if the last one is closed too.
         """
         last = self.successors[-1].corporation if self.successors else None
         return last if last is not None and last.closure is None else None
 
     @property
     def closing_advice(self) -> str | None:
-        """Why a person should think again before buying a credit check: `merged` or `closed`. None if the corporation
-        is open or unknown to the registry.
+        """The reason to warn a person before the purchase of a credit check: `merged` or `closed`. None if the
+        corporation is open or unknown to the registry.
         """
         closure = self.corporation.closure if self.corporation is not None else None
         if closure is None:

@@ -1,4 +1,4 @@
-"""Which of the publisher's files that lie in a folder are imported next."""
+"""Choose the files that are imported next from the publisher's files in a folder."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -14,7 +14,7 @@ NATION = "00"
 
 @dataclass(frozen=True, slots=True, order=True)
 class PublishedFile:
-    """What the name of a file of the publisher says. `place` is the code of the prefecture of a whole file (`00`: the
+    """The parts of the name of a publisher's file. `place` is the code of the prefecture of a whole file (`00`: the
     nation), empty for a difference.
     """
 
@@ -28,7 +28,7 @@ class PublishedFile:
 
 
 def parse_file_name(name: str) -> PublishedFile | None:
-    """Return what a file's name says; None for a name that the publisher doesn't use."""
+    """Return the parts of a file's name; None for a name that the publisher doesn't use."""
     match = _NAME_PATTERN.fullmatch(name)
     if match is None:
         return None
@@ -44,9 +44,9 @@ def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None)
     """Return the files to import now, together; empty if the registry in use has everything. `status` is the registry
     in use, None if there is none.
 
-    The differences that follow the registry in use are taken, as far as no day is missing. If they don't reach the
-    newest files of the whole, these are taken with the differences that follow them. If only differences behind a
-    missing day are there, the first of them is returned: its import fails and names the missing days.
+    The differences that follow the registry in use are chosen, up to the first missing day. If they don't reach the
+    newest whole files, those are chosen with the differences that follow them. If the folder has only differences
+    after a missing day, the first of them is returned: its import fails, and the error has the missing days.
     """
     differences = sorted(file for file in files if file.is_difference)
     following = _list_following(differences, status.registry_date) if status else []
@@ -72,7 +72,7 @@ def _list_following(differences: Sequence[PublishedFile], reached: date) -> list
 
 
 def _choose_wholes(files: Collection[PublishedFile]) -> list[PublishedFile]:
-    """Return the newest files of the whole: that of the nation, or all of prefectures of this day."""
+    """Return the newest whole files: the nation's, or those of prefectures of the same day."""
     wholes = [file for file in files if not file.is_difference]
     newest = max((file.day for file in wholes), default=None)
     of_newest = sorted(file for file in wholes if file.day == newest)
@@ -80,7 +80,7 @@ def _choose_wholes(files: Collection[PublishedFile]) -> list[PublishedFile]:
 
 
 def _completes_the_whole(wholes: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
-    """True if the registry in use was made of other files of this day: further prefectures came later."""
+    """True if the registry in use was made from other whole files of the same day, so that these add prefectures."""
     if status is None or wholes[0].day != status.registry_date:
         return False
     return not {file.name for file in wholes} <= {file.name for file in status.files}

@@ -1,10 +1,11 @@
 """The days on which the publisher of the corporation registry certainly publishes a difference: working days of
 Japanese offices.
 
-No working day are Saturdays, Sundays, 29 December to 3 January (Act on Holidays of Administrative Organs) and the
+Offices don't work on Saturdays, Sundays, 29 December to 3 January (Act on Holidays of Administrative Organs) and the
 national holidays (Act on National Holidays, as in force since 2020; the Olympic years 2020 and 2021 by their special
 act). Astronomical holidays follow the usual formula, which is right from 1980 to 2099. A holiday that a later act
-creates is not known here: then the next file of the whole leads on.
+creates is missing here: then the difference of that day counts as missing, and imports continue with the next whole
+file.
 """
 
 from datetime import date, timedelta

@@ -72,7 +72,7 @@ def list_readings(text: str) -> tuple[str, ...]:
 
 
 def has_second_reading(text: str) -> bool:
-    """True if the text has a character that neighbours may change, so that it may have a second reading."""
+    """True if the text may have a second reading: it has a character whose reading depends on its neighbours."""
     return not _MARKS_OF_READINGS.isdisjoint(text)
 
 

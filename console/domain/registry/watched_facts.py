@@ -1,5 +1,5 @@
-"""The facts of a corporation that the program watches, and what changed in them: as stored JSON, and as the short
-text of an alert.
+"""The facts of a corporation that the program watches, and their changes: as stored JSON, and as the short text of an
+alert.
 """
 
 import json
@@ -32,8 +32,8 @@ _NAME_LENGTHS = (150, 60, 40, 24)
 
 @dataclass(frozen=True, slots=True)
 class WatchedFacts:
-    """The facts of one corporation whose change people are told. The fields are those of `Corporation`.
-    `is_deleted` is True after the publisher has deleted the corporation from the registry.
+    """The facts of one corporation whose changes the program reports to people. The fields are those of
+    `Corporation`. `is_deleted` is True after the publisher has deleted the corporation from the registry.
     """
 
     name: str
@@ -48,7 +48,7 @@ class WatchedFacts:
 @dataclass(frozen=True, slots=True)
 class CompanyChange:
     """A change of a corporation with records of ours, and the open alert about it: the facts before and now, those
-    that differ, and the day up to which the registry that told them is complete.
+    that differ, and the date of the registry that has the present ones.
     """
 
     number: str
@@ -154,7 +154,7 @@ def _text(value: object) -> str:
 
 
 def observed_text(before: WatchedFacts, after: WatchedFacts, successor_name: str = "") -> str:
-    """Return what changed, as the text `observed` of an alert: parts with codes, dates and names, the closing of the
+    """Return the changes as the text `observed` of an alert: parts with codes, dates and names, the closing of the
     corporation first. Names and addresses are cut where the text would be too long for its column.
     """
     texts = (_joined_parts(before, after, successor_name, length) for length in _NAME_LENGTHS)

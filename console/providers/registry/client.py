@@ -1,6 +1,6 @@
 """Client of the corporation registry's Web-API: the differences of a day, and single numbers.
 
-Answers are asked for as CSV in UTF-8 (`type=02`), because its lines are those of the publisher's files, and because a
+Answers are requested as CSV in UTF-8 (`type=02`), because its lines are those of the publisher's files, and because a
 text without entities and nesting can't be a bomb. An answer in XML is refused as unreadable. A request without an
 answer is not repeated here; the due task asks again later.
 """
@@ -60,7 +60,9 @@ class RegistryApi:
         return send_once(self._transport, self._gate, request, convert, headers={})
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
-        """Read the rows in force of up to MOST_NUMBERS corporation numbers. A number that nobody has is left out."""
+        """Read the rows in force of up to MOST_NUMBERS corporation numbers. A number that isn't assigned is left
+        out.
+        """
         parameters = {"number": ",".join(numbers), "history": "0"}
         request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
         wanted = frozenset(numbers)

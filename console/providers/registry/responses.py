@@ -1,7 +1,7 @@
 """Reads answers of the Web-API in CSV: a line with the day of the last update, the number of all rows, the number of
 this part and of all parts; then the rows with 30 fields.
 
-The answers come from outside: whatever contradicts the specification raises UnusableAnswer or Unreadable.
+The answers come from outside: every contradiction to the specification raises UnusableAnswer or Unreadable.
 """
 
 import csv

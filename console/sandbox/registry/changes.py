@@ -1,5 +1,5 @@
-"""What a difference tells about a corporation, made from its row before: for tests that plant changes, and for the
-invented differences.
+"""Makes the rows of a difference that change a corporation, from the corporation's row before the change: for tests
+that plant changes, and for the invented differences.
 """
 
 import random
@@ -58,8 +58,8 @@ def invent_changes(
     registry: InventedRegistry, rows: int, day: date, untouched: frozenset[str] = frozenset()
 ) -> Iterator[RegistryRow]:
     """Yield `rows` rows of a difference of this day: new corporations, and changes of those of `registry`. Each
-    corporation is told about once; a quarter of those renamed or moved have a row that is not in force any more
-    (latest = 0) before. The numbers in `untouched` are left out.
+    corporation has one change; a quarter of those renamed or moved have a row that is not in force any more (latest =
+    0) before. The numbers in `untouched` are left out.
     """
     source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
     changed = _draw_positions(registry.rows, rows * 3 // 4, source)
@@ -87,7 +87,7 @@ def _draw_positions(total: int, count: int, source: random.Random) -> Iterator[i
 def _draw_change(
     row: RegistryRow, registry: InventedRegistry, position: int, day: date, source: random.Random
 ) -> list[RegistryRow]:
-    """Return the rows that tell one change of a corporation, the one in force last."""
+    """Return the rows of one change of a corporation, the one in force last."""
     if row.close_date:
         return [reopen(row, day)]
     following = registry.number_at(position + 1) if position + 1 < registry.rows else None

@@ -33,7 +33,7 @@ def write_whole(
     planted: Iterable[RegistryRow] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Write a file of the whole registry, for the nation or for one prefecture (its code of two digits), and return
+    """Write a whole file of the registry, for the nation or for one prefecture (its code of two digits), and return
     its path: `00_zenkoku_all_YYYYMMDD.zip`, `13_tokyo_all_YYYYMMDD.zip`. `rows` invented corporations follow the
     `planted` ones. Memory doesn't grow with `rows`. If `should_stop` returns True, the file ends there.
     """

@@ -1,4 +1,4 @@
-"""What the simulated publisher has published: a whole registry, and the differences after it."""
+"""The publications of the simulated publisher: a whole registry, and the differences after it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class PublishedRegistry:
         self.reset()
 
     def reset(self) -> None:
-        """Publish the registry of a start again, without differences."""
+        """Publish the first registry (that of the start) again, without differences."""
         self._current = _Publications(InventedRegistry(FIRST_ROWS, 1, FIRST_WHOLE_DAY))
 
     @property

@@ -83,7 +83,9 @@ def format_line(row: RegistryRow) -> str:
 
 @cache
 def digit_weights() -> tuple[int, ...]:
-    """Return, for each number of two digits, what the two add to the sum of a check digit (a remainder of 9)."""
+    """Return for each number of two digits the amount (a remainder of 9) that its digits add to the sum of a check
+    digit.
+    """
     return tuple((2 * (pair // 10) + pair % 10) % 9 for pair in range(100))
 
 

@@ -54,7 +54,7 @@ def _close_by(cause: str) -> "_Alteration":
 
 
 def _name_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
-    """A name that no character set holds: an image, beside a likeness of the name or alone."""
+    """Return the row with an image as its name: beside a similar name in characters, or alone."""
     return row._replace(name_image_id=f"{10_000_000 + draw}", name=row.name if draw % 2 else "")
 
 
@@ -63,7 +63,7 @@ def _address_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
 
 
 def _english(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
-    """A company that registered its name and address in English too. Some have quotation marks in it."""
+    """Return the row with a name and address in English too. Some names have quotation marks."""
     first, second = FIRST_WORDS[draw % len(FIRST_WORDS)], SECOND_WORDS[draw * 7 % len(SECOND_WORDS)]
     prefecture = PREFECTURES[int(row.prefecture_code) - 1]
     city = next(each for each in prefecture.cities if each.code == row.city_code)
@@ -84,7 +84,7 @@ def _hidden(row: RegistryRow, _draw: int, _day: date) -> RegistryRow:
 
 
 def _foreign(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
-    """A corporation abroad: no address in Japan, or one beside that abroad."""
+    """Return the row of a corporation abroad, without an address in Japan or with one besides the foreign address."""
     name, kana, english, address = FOREIGN_NAMES[draw % len(FOREIGN_NAMES)]
     abroad = row._replace(
         process="13" if row.process == "12" else row.process,
@@ -104,7 +104,7 @@ def _foreign(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
 
 
 def _public_body(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
-    """A body of the state or of a municipality."""
+    """Return the row of a body of the state or of a municipality."""
     is_state = draw % 2 == 0
     names = STATE_NAMES if is_state else LOCAL_NAMES
     name, kana = names[draw % len(names)]
@@ -113,7 +113,7 @@ def _public_body(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
 
 
 def _one_word(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
-    """A name of one word only; now and then one of 150 characters, the most that the publisher has."""
+    """Return the row with a name of one word; a few names have 150 characters, the publisher's maximum."""
     first = FIRST_WORDS[draw % len(FIRST_WORDS)]
     if draw % 50 == 0:
         words = "".join(FIRST_WORDS[(draw + n) % len(FIRST_WORDS)].text for n in range(90))

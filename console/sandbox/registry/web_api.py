@@ -35,7 +35,7 @@ _IGNORED_IN_NAMES = str.maketrans("", "", "・\u3000 ")
 
 
 class SimulatedRegistry:
-    """The simulated Web-API of what is published. `routes` returns its addresses."""
+    """The simulated Web-API of a PublishedRegistry. `routes` returns its addresses."""
 
     def __init__(self, published: PublishedRegistry) -> None:
         self._published = published

@@ -1,4 +1,4 @@
-"""A whole registry of invented corporations, row by row from a seed, without keeping any of them."""
+"""A whole registry of invented corporations, row by row from a seed, without storing any of them."""
 
 import csv
 import random
@@ -17,7 +17,9 @@ from console.sandbox.registry.words import BUILDING_NAMES, BUILDINGS, FIRST_WORD
 FIRST_DAY = date(2015, 10, 5)
 """The day on which the publisher assigned the first numbers: those of all corporations that existed."""
 CHAIN_PERIOD = 200
-"""Of so many rows the first is merged into the second and that into the third, which is open: a chain."""
+"""In each group of this number of rows there is a chain of mergers: three rows after one another, of which the first
+is merged into the second, and the second into the third. The third corporation is open.
+"""
 MOST_ROWS_A_SEGMENT = 1_000_000
 BLOCK_ROWS = 512
 _DRAWS_A_ROW = 8
@@ -164,13 +166,15 @@ class InventedRegistry:
 
     @cached_property
     def _streets(self) -> list[str]:
-        """The ends of addresses: block, lot and house in full-width digits, some with a building."""
+        """Return the ends of addresses: block, lot and house in full-width digits, some with a building."""
         source = random.Random(f"{self.seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
         return [_draw_street(source) for _ in range(4_093)]
 
     @cached_property
     def _dates(self) -> list[tuple[str, str]]:
-        """Process, correction, day of update and day of change, as fields of a line; and the day of assignment."""
+        """Return process, correction, day of update and day of change, as fields of a line; and the day of
+        assignment.
+        """
         source = random.Random(f"{self.seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
         return [self._draw_dates(source) for _ in range(4_093)]
 
@@ -231,7 +235,9 @@ _ENDINGS = tuple(
     tuple(f"{pair:02d}" for pair, weight in enumerate(digit_weights()) if weight == remainder)
     for remainder in range(9)
 )
-"""By what they add to the sum: the pairs of digits at the end of a number (at least 11 of each)."""
+"""The pairs of digits at the end of a number (at least 11 of each), by the amount that they add to the check digit's
+sum.
+"""
 
 
 def _draw_street(source: random.Random) -> str:

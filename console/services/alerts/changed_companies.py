@@ -88,7 +88,7 @@ class ChangedCompanies:
         self._context = context
 
     def run(self) -> int:
-        """Compare and search as far as necessary. Return how many alerts were raised or settled. Raises
+        """Compare and search as far as necessary. Return the number of alerts that were raised or settled. Raises
         not_allowed.
         """
         self._context.require_right("due_tasks")

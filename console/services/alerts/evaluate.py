@@ -83,7 +83,9 @@ class AlertRules:
         self._providers = ProviderOutages(context)
 
     def run(self) -> int:
-        """Judge the orders of the present run. Return how many alerts were raised or resolved. Raises not_allowed."""
+        """Judge the orders of the present run. Return the number of alerts that were raised or resolved. Raises
+        not_allowed.
+        """
         self._context.require_right("due_tasks")
         with self._context.database.read() as conn:
             position = _read_position(conn)

@@ -120,8 +120,8 @@ class AlertService:
         return ChangedCompanyPage(QUEUE_NAME, items, str(open_alerts[-1].id) if len(open_alerts) == limit else None)
 
     def count_changed_companies(self) -> QueueCount:
-        """Return how many corporations are in the queue of changed ones, at most MOST_COUNTED_ALERTS, and since when
-        the oldest change waits. Raises not_allowed.
+        """Return the number of corporations that are in the queue of changed ones, at most MOST_COUNTED_ALERTS, and
+        since when the oldest change waits. Raises not_allowed.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -129,7 +129,7 @@ class AlertService:
         return QueueCount(QUEUE_NAME, min(count, MOST_COUNTED_ALERTS), count > MOST_COUNTED_ALERTS, oldest)
 
     def count_unacknowledged(self) -> int:
-        """Return how many of the open alerts have no acknowledgement; at most MOST_COUNTED_ALERTS open alerts are
+        """Return the number of open alerts that have no acknowledgement; at most MOST_COUNTED_ALERTS open alerts are
         counted. Raises not_allowed.
         """
         with self._context.database.read() as conn:
@@ -146,8 +146,8 @@ class AlertService:
             return loss or database_rollback.find_open_rollback(conn)
 
     def count_lost_operations(self) -> int | None:
-        """Return how many operations are missing in a database that went back in time; None if it did not go back.
-        Raises not_allowed.
+        """Return the number of operations that are missing in a database that went back in time; None if it did not
+        go back. Raises not_allowed.
         """
         loss = self.find_rollback()
         return None if loss is None else len(loss.lost_operations)

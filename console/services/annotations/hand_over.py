@@ -1,4 +1,4 @@
-"""Hand-over of a record: the person ends their own take and leaves a note for whoever goes on."""
+"""Hand-over of a record: the person ends their own take and leaves a note for the next person."""
 
 from console.services.annotations import assignments
 from console.services.annotations.assignments import AssignmentService

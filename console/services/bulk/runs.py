@@ -224,8 +224,8 @@ class BulkRuns(BulkRunViews):
             )
 
     def continue_unfinished_run(self) -> int:
-        """Due task: continue each run whose process ended, up to BATCH rows per run. Return how many rows were
-        executed in all runs.
+        """Due task: continue each run whose process ended, up to BATCH rows per run. Return the number of rows that
+        were executed in all runs.
         """
         with self._context.database.read() as conn:
             unfinished = bulk.unfinished_runs(conn)

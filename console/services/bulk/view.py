@@ -75,7 +75,7 @@ class BulkRunViews:
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
 
     def count_unfinished(self) -> int:
-        """Return how many bulk runs are in the state running or paused."""
+        """Return the number of bulk runs that are in the state running or paused."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return sum(run.state in (bulk.RUNNING, bulk.PAUSED) for run in bulk.open_runs(conn))

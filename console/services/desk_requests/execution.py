@@ -104,7 +104,9 @@ class RequestExecutor:
                 self._context.write(lambda tx: leases.release(tx.conn, lease))
 
     def count_waiting(self) -> int:
-        """Return how many requests this worker may take now. Costs one read of an index if no request is open."""
+        """Return the number of requests that this worker may take now. Costs one read of an index if no request is
+        open.
+        """
         with self._context.database.read() as conn:
             return requests.count_waiting(conn)
 

@@ -41,7 +41,7 @@ class PlainValues:
         return {name: self.make_plain_value(getattr(value, name)) for name in names}
 
     def make_registry_fields(self, facts: CorporationFacts) -> dict[str, object]:
-        """Return what the registry says about the record's corporation, with its date, publisher and licence."""
+        """Return the registry's facts about the record's corporation, with its date, publisher and licence."""
         return {"source": PUBLISHER, "licence": LICENCE, **self.make_record_fields(facts)}
 
     def make_event_fields(self, event: Event) -> dict[str, object]:

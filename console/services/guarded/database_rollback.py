@@ -112,7 +112,8 @@ def find_open_rollback(conn: Connection) -> RollbackFinding | None:
 
 
 def count_missing_anchors(spool: Spool, database: Database, database_id: str) -> int:
-    """Return how many of this desk's newest anchors are missing from the database. Writes nothing; used by `doctor`.
+    """Return the number of this desk's newest anchors that are missing from the database. Writes nothing; used by
+    `doctor`.
 
     Always 0 at a desk whose account may only read and ask, because such an account doesn't see the whole audit trail.
     """

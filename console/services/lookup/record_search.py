@@ -77,7 +77,7 @@ class Lookup:
         )
 
     def _read_facts(self, conn: Connection, number: str) -> "CorporationFacts | None":
-        """Return what the registry says about the number. Its modules are imported only if this desk has one."""
+        """Return the registry's facts about the number. Its modules are imported only if this desk has one."""
         if self._context.open_registry() is None:
             return None
         from console.services.registry.facts import read_facts
@@ -108,8 +108,8 @@ class Lookup:
         return replace(record, relations=completed.relations)
 
     def find_corporation(self, text: str) -> "CorporationFacts | None":
-        """Return what the registry says about the corporation number in `text`; None without a registry, and if
-        `text` is not a corporation number. Raises not_allowed if a named person may not read.
+        """Return the registry's facts about the corporation number in `text`; None without a registry, and if `text`
+        is not a corporation number. Raises not_allowed if a named person may not read.
         """
         if self._context.open_registry() is None:
             return None

@@ -112,8 +112,8 @@ class FigureReader:
         return tuple(map(sum, zip(own, foreign_counts, strict=True))), seconds + foreign_seconds
 
     def count_duplicates(self) -> int:
-        """Return how many duplicate operations were refused: by this process, and by other processes since it
-        began.
+        """Return the number of duplicate operations that were refused: by this process, and by other processes since
+        it began.
         """
         return self._context.counters.duplicates + self._counters_of_others.duplicates
 

@@ -1,6 +1,6 @@
-"""Read what the registry of this desk says about corporation numbers and records. The callers have checked the right
-to read. Without a registry the functions return nothing, and nothing is read. A damaged registry is logged and then
-treated like none: people work without it.
+"""Read the facts of this desk's registry about corporation numbers and records. The callers have checked the right to
+read. Without a registry the functions return nothing, and nothing is read. A damaged registry is logged and treated
+as a missing one: people work without it.
 """
 
 import logging
@@ -25,7 +25,7 @@ _log = logging.getLogger("console.registry")
 
 
 def read_facts(context: ServiceContext, conn: Connection, number: str) -> CorporationFacts | None:
-    """Return what the registry says about a corporation number; None without a registry."""
+    """Return the registry's facts about a corporation number; None without a registry."""
     reader = context.open_registry()
     if reader is None:
         return None
@@ -51,7 +51,7 @@ def read_facts(context: ServiceContext, conn: Connection, number: str) -> Corpor
 def read_facts_of_record(
     context: ServiceContext, conn: Connection, record: "QueuedRecord | Operation"
 ) -> CorporationFacts | None:
-    """Return what the registry says about the corporation of a record; None without a registry, and for a record
+    """Return the registry's facts about the corporation of a record; None without a registry, and for a record
     without a corporation number.
     """
     if context.open_registry() is None:
@@ -89,7 +89,7 @@ def make_matches(corporations: Sequence[Corporation], ours: Mapping[str, bool]) 
 
 
 def _read_unless_damaged(read: Callable[[], T]) -> T | None:
-    """Return what `read` returns; None if the registry can't be read, which is logged."""
+    """Return the result of `read`; None if the registry can't be read, which is logged."""
     try:
         return read()
     except ConsoleError as trouble:

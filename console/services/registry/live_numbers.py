@@ -19,16 +19,18 @@ from console.services.process.context import ServiceContext
 if TYPE_CHECKING:
     from console.providers.registry.client import RegistryApi
 
-KEPT_SECONDS = 3_600.0
-"""How long an answer is used again; also the answer that nobody has the number."""
+ANSWER_LIFETIME_SECONDS = 3_600.0
+"""Seconds for which an answer is used again; also an answer that the number isn't assigned."""
 PAUSE_SECONDS = 60.0
-MOST_KEPT = 1_000
+MAX_STORED_ANSWERS = 1_000
 _log = logging.getLogger("console.registry")
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the publisher told about a number, as facts if somebody has it; used until the monotonic time `until`."""
+    """The publisher's answer about a number, used until the monotonic time `until`; `facts` is None if the number
+    isn't assigned.
+    """
 
     facts: CorporationFacts | None
     until: float
@@ -56,7 +58,9 @@ class LiveNumbers:
             self._pause(error.code)
 
     def known_facts(self, number: str) -> CorporationFacts | None:
-        """Return what `ask` learned about the number; None if nothing, or if nobody has it. Sends nothing."""
+        """Return the stored answer of `ask` about the number; None if there is no answer, or if the number isn't
+        assigned. Sends nothing.
+        """
         with self._lock:
             answer = self._answers.get(number)
         return answer.facts if answer is not None and self._context.clock.monotonic() < answer.until else None
@@ -73,7 +77,7 @@ class LiveNumbers:
     def _ask(self, number: str) -> None:
         api = self._open_api()
         if api is None:
-            self._pause(None, KEPT_SECONDS)
+            self._pause(None, ANSWER_LIFETIME_SECONDS)
             return
         outcome = api.read_numbers([number])
         if outcome.found is None:
@@ -82,8 +86,8 @@ class LiveNumbers:
         today = self._context.now().astimezone(JST).date()
         facts = CorporationFacts(number, today, outcome.found[0]) if outcome.found else None
         with self._lock:
-            self._answers[number] = _Answer(facts, self._context.clock.monotonic() + KEPT_SECONDS)
-            while len(self._answers) > MOST_KEPT:
+            self._answers[number] = _Answer(facts, self._context.clock.monotonic() + ANSWER_LIFETIME_SECONDS)
+            while len(self._answers) > MAX_STORED_ANSWERS:
                 self._answers.popitem(last=False)
 
     def _pause(self, reason: str | None, seconds: float = PAUSE_SECONDS) -> None:

@@ -1,4 +1,4 @@
-"""The service `console.registry`: corporations by name and number, what changed about them, and imports."""
+"""The service `console.registry`: corporations by name and number, their changes, and imports."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -64,7 +64,7 @@ class RegistryService:
         return RegistryMatches(tuple(matches[:limit]), reader.registry_date)
 
     def corporation(self, number: str) -> Corporation | None:
-        """Return the corporation with this number; None without a registry, and for a number that nobody has. A
+        """Return the corporation with this number; None without a registry, and for a number that isn't assigned. A
         number that the registry doesn't have yet is asked live, if this desk has an application id. Raises
         not_allowed.
         """
@@ -78,7 +78,7 @@ class RegistryService:
         return {} if reader is None else reader.find_many(numbers)
 
     def facts(self, number: str) -> CorporationFacts | None:
-        """Return what the registry says about a corporation number; None without a registry. A number that it doesn't
+        """Return the registry's facts about a corporation number; None without a registry. A number that it doesn't
         have yet is asked live, if this desk has an application id. Raises not_allowed.
         """
         self._context.ask_publisher(number)
@@ -95,8 +95,8 @@ class RegistryService:
         return None if reader is None else reader.status()
 
     def changes(self, since: date, all_corporations: bool = False) -> tuple[CorporationChange, ...]:
-        """Return what the imported differences changed on `since` and later about the corporations of our records, or
-        about all corporations. Raises not_allowed.
+        """Return the changes by imported differences of the day `since` and later: of the corporations of our
+        records, or of all corporations. Raises not_allowed.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -114,8 +114,8 @@ class RegistryService:
         *,
         request_id: str | None = None,
     ) -> RegistryStatus:
-        """Import files of the publisher, a whole one or differences, and return the registry in use after that. It
-        goes on where an earlier, stopped import has ended.
+        """Import whole files or differences of the publisher, and return the registry in use after that. If an
+        earlier import was stopped, continue it.
 
         On a server only the account of a worker may import; its registry is published to the desks. Raises
         not_allowed, bad_registry_file, registry_order, interrupted, storage_full.
@@ -131,9 +131,10 @@ class RegistryService:
             )
 
     def fetch_published(self) -> RegistryStatus | None:
-        """Bring the registry of this desk to the state of its team's one, which a worker stores under the root of the
+        """Update this desk's registry to the registry of its team, which a worker stores under the root of the
         documents. Return its status; None if there is nothing newer, and on a desk without a team. A signal that asks
-        the process to end stops it; the next call goes on. Raises not_allowed, and the errors of the documents.
+        the process to end stops the update; the next call continues it. Raises not_allowed, and the errors of the
+        documents.
         """
         self._require_reading_person()
         if not self._context.database.is_server:
@@ -157,8 +158,8 @@ def import_files(
     caller has checked the right. In a team the registry is then stored for the desks. Raises what
     `import_registry_files` raises, and the errors of the documents.
 
-    `watch_companies` compares the watched corporations with the registry in use: before the import, so that records
-    which nobody has looked at yet are watched, and after it.
+    `watch_companies` compares the watched corporations with the registry in use: before the import, so that the
+    corporations of new records are watched, and after it.
     """
     _compare_companies(watch_companies)
     status = import_registry_files(

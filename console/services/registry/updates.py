@@ -1,5 +1,5 @@
-"""The due task `registry`: takes the publisher's files that appear in the watched folder, and asks the Web-API for
-the differences since the registry in use.
+"""The due task `registry`: imports the publisher's files that appear in the watched folder, and fetches the
+differences since the registry in use from the Web-API.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # imported by the composition root if it is needed: most desk
     from console.providers.registry.responses import DifferencePart
 
 UNPUBLISHED_WAIT = timedelta(hours=1)
-"""Time without a question to the Web-API after it had not published the next day yet."""
+"""Wait before the Web-API is asked again for a day that it hadn't published yet."""
 MOST_DAYS_A_RUN = 60
 """Largest number of days that one run asks the Web-API for."""
 REFUSED_CODES = frozenset({ErrorCode.BAD_REGISTRY_FILE, ErrorCode.REGISTRY_ORDER})
@@ -54,7 +54,8 @@ class RegistryUpdates:
         self._ask_after: datetime | None = None
 
     def run(self) -> int:
-        """Due task: import what is new, and in a team bring it to the desks. Return the number of imported files.
+        """Due task: import new files, and in a team store the new registry for the desks. Return the number of
+        imported files.
 
         If a file is refused, its error is raised again at each run, without reading the file, until it is replaced or
         deleted; so the task's failure stays visible.

@@ -1,1 +1,1 @@
-"""The corporation registry: one SQLite file, made of the publisher's files, apart from the records."""
+"""The corporation registry: a SQLite file of its own, made from the publisher's files and without our records."""

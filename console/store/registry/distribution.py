@@ -1,9 +1,9 @@
-"""Brings the registry of a worker to the desks of its team, through the root of the documents.
+"""Copies the registry of a worker to the desks of its team, through the root of the documents.
 
 The worker stores its registry.db in compressed parts under their hashes, and differences as the publisher's ZIP
-files. The manifest says what belongs together: the base (a registry.db, with the SHA-256 of the whole file) and the
-differences that follow it. A desk that has the base fetches only the differences. Each hash is verified before
-anything is used.
+files. The manifest lists the files of the present registry: the base (a registry.db, with the SHA-256 of its
+uncompressed bytes) and the differences that follow it. A desk that has the base fetches only the differences. Each
+hash is verified before anything is used.
 
 A registry is named by the SHA-256 of the publisher's files of which it was made, in their order.
 """
@@ -59,7 +59,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the team's registry is made of. `base_files`: the hashes of the publisher's files in the base."""
+    """The files of the team's registry. `base_files`: the hashes of the publisher's files in the base."""
 
     form: int
     registry_date: str
@@ -75,7 +75,7 @@ class Manifest:
 
 def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] = ()) -> None:
     """Store the registry in use for the desks. `paths` are the files that were imported last: if the desks have all
-    that came before, only these differences are stored. Raises in_progress and the errors of `Documents`.
+    earlier files, only these differences are stored. Raises in_progress and the errors of `Documents`.
     """
     with import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)
@@ -100,11 +100,11 @@ def fetch_registry(
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus | None:
-    """Bring the registry of this folder to the state of the team's one. Return its status, or None if there was
-    nothing to do: no registry is published, or this desk's one is the same or newer.
+    """Update the registry of this folder to the team's registry. Return its status, or None if there was nothing to
+    do: no registry is published, or this desk's registry is the same or newer.
 
-    A fetch that was stopped or killed goes on with the next part. Raises the errors of `Documents` and of an import.
-    Then the registry in use is as before, or as the base.
+    After a stopped or killed fetch, the next call continues with the next part. Raises the errors of `Documents` and
+    of an import. After an error the registry in use is the former one, or the base.
     """
     manifest = _read_manifest(documents)
     if manifest is None:

@@ -1,4 +1,6 @@
-"""Writes what the Web-API told about a day as a file of the publisher's form, so that one import serves both."""
+"""Writes the rows of a day, as the Web-API returned them, into a file of the publisher's form, so that both are
+imported in the same way.
+"""
 
 import zipfile
 from collections.abc import Callable, Iterator, Sequence

@@ -24,13 +24,13 @@ from console.store.registry.search_index import index_rows, unindex_rows
 from console.store.registry.source_file import SourceFile
 
 DAYS_OF_CHANGES = 92
-"""For so many days it is kept what a difference changed."""
+"""Number of days for which the changes by a difference are stored."""
 _FIND = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _FIND_ID = "SELECT id FROM corporations WHERE number = ?"
 _ASSIGNMENTS = ", ".join(f"{name} = ?" for name in COLUMN_NAMES)
 _UPDATE = f"UPDATE corporations SET {_ASSIGNMENTS} WHERE id = ?"  # noqa: S608 - names of our own columns
 _DELETE = "DELETE FROM corporations WHERE id = ?"
-_TELL_CHANGE = """
+_INSERT_CHANGE = """
 INSERT INTO changes VALUES (?, ?, ?, ?)
 ON CONFLICT (day, number) DO UPDATE SET after = excluded.after
 """
@@ -93,5 +93,5 @@ def _apply_row(
     was, now = (None if state is None else read_corporation(state, places) for state in (before, after))
     if find_changed_facts(was, now):
         states = (None if state is None else pack_state(state, places) for state in (before, after))
-        connection.execute(_TELL_CHANGE, ((source.day - EPOCH).days, row[0], *states))
+        connection.execute(_INSERT_CHANGE, ((source.day - EPOCH).days, row[0], *states))
     return (after is not None) - (before is not None)

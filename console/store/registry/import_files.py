@@ -1,4 +1,4 @@
-"""The entry of an import: files of the whole and differences, in any order of the arguments."""
+"""The entry of an import: whole files and differences, in any order of the arguments."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -36,11 +36,11 @@ def import_registry_files(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus:
     """Import files of the publisher into the registry of this folder, all of them or none, and return the status of
-    the registry in use. Readers go on with the registry as it was until everything is done.
+    the registry in use. Until everything is done, readers use the former registry.
 
-    An import of the whole that was stopped or killed goes on if it is called again with the same files. Raises
+    After a stopped or killed import of whole files, a call with the same files continues it. Raises
     bad_registry_file, registry_order, in_progress (another process imports), interrupted (`should_stop`),
-    storage_full. Then the registry in use is as before.
+    storage_full. After an error the registry in use is the former one.
     """
     with import_lock(folder), translate_errors(folder):
         run = ImportRun(on_progress, should_stop)
@@ -64,7 +64,7 @@ def _open_source(path: Path, run: ImportRun) -> SourceFile:
 
 
 def _order(source: SourceFile) -> tuple[bool, date, str]:
-    """Files of the whole come first, then the differences by their days."""
+    """Key that sorts whole files first, then the differences by their days."""
     return source.is_difference, source.day, source.name
 
 

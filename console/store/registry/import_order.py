@@ -1,5 +1,5 @@
-"""The order in which files may be imported: never back, no difference twice, no published day left out, no
-prefecture lost.
+"""Checks the order of imported files. Refused are files older than the registry in use, a difference that is applied
+already, a difference after a missing day, and whole files without a prefecture that the registry has.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +14,8 @@ from console.store.registry.source_file import NATION, SourceFile
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the registry in use covers: the codes of its prefectures (or NATION), the day of the files of the whole
-    from which it was made, and the day up to which it is complete.
+    """The coverage of the registry in use: the codes of its prefectures (or NATION), the day of the whole files from
+    which it was made, and the day up to which it is complete.
     """
 
     prefectures: frozenset[str]
@@ -24,8 +24,8 @@ class Coverage:
 
 
 def check_order(current: Coverage | None, sources: Sequence[SourceFile]) -> None:
-    """Check files (those of the whole first, then the differences by day) against the registry in use. Raises
-    registry_order with the first file that doesn't fit.
+    """Check files (whole files first, then the differences by day) against the registry in use. Raises registry_order
+    with the first file that doesn't fit.
     """
     wholes = [source for source in sources if not source.is_difference]
     reached = None if current is None else current.registry_date

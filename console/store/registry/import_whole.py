@@ -1,7 +1,7 @@
-"""Builds a registry from files of the whole: of the nation, or of some prefectures, all of the same day.
+"""Builds a registry from whole files: of the nation, or of some prefectures, all of the same day.
 
-The rows are inserted in the order of the file; the indexes are created afterwards. What is done is committed every
-few blocks, with the number of the last line, so that an import that was stopped or killed goes on from there.
+The rows are inserted in the order of the file; the indexes are created afterwards. The inserted rows are committed
+every few blocks, with the number of the last line, so that a stopped or killed import continues after this line.
 """
 
 import json
@@ -67,7 +67,7 @@ def open_build(
 
 
 def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
-    """Insert the files of the whole into a build, without what was inserted before an interruption. Raises
+    """Insert the whole files into a build, without what was inserted before an interruption. Raises
     bad_registry_file, interrupted.
     """
     applied = applied_hashes(connection)
@@ -111,7 +111,7 @@ def finish_build(connection: sqlite3.Connection) -> None:
 
 
 def forget_build(connection: sqlite3.Connection) -> None:
-    """Note that a registry isn't made of the files of its build alone any more."""
+    """Delete the list of a build's files from the registry: other files were applied to it, too."""
     connection.execute("DELETE FROM facts WHERE name = 'build'")
 
 
@@ -182,7 +182,7 @@ def _finish(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> No
 
 
 def _read_key(file: Path) -> str | None:
-    """Return which files a build is made of; None if there is no build, or none that can be used."""
+    """Return the key of a build, which identifies its files; None if there is no build, or none that can be used."""
     if not file.exists():
         return None
     try:

@@ -101,7 +101,7 @@ def numbers_in_range(conn: Connection, kind: str, after: int, upto: int, now: da
 
 def find_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -> dict[str, datetime | None]:
     """Return those of the corporation numbers that are watched, each with the instant at which its oldest live record
-    began; None if nobody knows it.
+    began; None if it is unknown.
     """
     beginnings: dict[str, datetime | None] = {}
     values = {"numbers": sorted(numbers), "valid_at": to_naive_utc(now - EXPIRY_MARGIN)}

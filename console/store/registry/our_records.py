@@ -31,7 +31,7 @@ _UNKNOWN = "unknown"
 
 
 def _number_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
-    """Return a query of the asked numbers that have such records, and of 1 if one of these records is open."""
+    """Return a query of the requested numbers that have such records, and of 1 if one of these records is open."""
     has_open = func.max(case((is_open, 1), else_=0)).label("has_open")
     asked = number.in_(bindparam("numbers", expanding=True))
     return select(number.label("number"), has_open).where(asked).group_by(number)

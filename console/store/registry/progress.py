@@ -1,4 +1,4 @@
-"""Tells the caller of an import how far it is, and asks whether to stop."""
+"""Reports the progress of an import to its caller, and checks if the import must stop."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class ImportRun:
         self._rows = 0
 
     def tell(self, step: str, source: SourceFile, rows: int, more: int = 0) -> None:
-        """Tell that `rows` rows of a file are done, `more` of them since the last call."""
+        """Report that `rows` rows of a file are done, `more` of them since the last call."""
         self._rows += more
         now = time.monotonic()
         if now - self._told >= _SECONDS_BETWEEN or rows == source.lines:

@@ -1,4 +1,5 @@
-"""How well the texts of a corporation match a typed text: the rank of each row that the search index finds.
+"""Ranks the corporations that the search index finds: the rank says how well a corporation's texts match the typed
+text.
 
 The index finds up to a thousand rows of which few match, so a row that doesn't match must cost little. Its legal
 form is removed only if a word is in its names, and its address is read as an address only if it has the letters of
@@ -15,14 +16,15 @@ from console.domain.registry.spelling import fold_address, fold_text, has_second
 from console.domain.registry_queries import RegistryQuery, SearchWord
 
 _BREAK = "\n"
-"""Stands before, between and behind folded names, which never contain it: one look for a text finds it in any of the
-names, at the beginning of any, or as a whole one."""
+"""Stands before, between and behind folded names, which never contain it. So one search for a text finds it in any
+name, at the beginning of any name, or as a whole name.
+"""
 _CHANGED_IN_ADDRESSES = re.compile(r"[\d\-丁目番地号ノ〇一二三四五六七八九十]+")
 """Characters that `fold_address` may write otherwise than `fold_text`."""
 
 
 class Rank(IntEnum):
-    """How well a corporation matches; lower is better."""
+    """Rank of a corporation in a search; a lower value is a better match."""
 
     WHOLE_NAME = 0
     NAME = 1
@@ -66,7 +68,7 @@ class Ranking:
         self._digits = query.digits
 
     def rank(self, one: Texts) -> Rank | None:
-        """Return how well a corporation matches; None if it doesn't."""
+        """Return the rank of a corporation; None if it doesn't match."""
         texts = _FoldedTexts(one)
         ranks = [_rank_words(texts, words) for words in (self._whole, self._words) if words is not None]
         if self._pieces is not None and (pieces := _rank_words(texts, self._pieces)) is not None:
@@ -77,7 +79,9 @@ class Ranking:
 
 
 def _prepare_words(words: Sequence[SearchWord]) -> tuple[_Word, ...] | None:
-    """Return the words prepared; None if there are none, or one of them has nothing to look for: it is in no text."""
+    """Return the prepared words; None if there are none, or if one of them consists of spaces and symbols only, so
+    that no text matches.
+    """
     if not words or any(not word.names or not word.names[0] for word in words):
         return None
     return tuple(map(_prepare_word, words))

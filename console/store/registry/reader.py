@@ -48,7 +48,7 @@ _PREDECESSORS = f"{_FROM} successor = ? ORDER BY number"
 
 
 class _Generation:
-    """One registry.db, its idle connections and its places."""
+    """One registry.db, its idle connections and the rows of its table `places`."""
 
     def __init__(self, file: Path, stamp: FileStamp | None) -> None:
         self.file = file
@@ -75,8 +75,8 @@ class _Generation:
 
 
 class RegistryReader:
-    """Answers questions from the registry in use. Any thread may use it. It opens the file at the first question, and
-    sees a registry that another process has put in its place at the next one.
+    """Reads the registry in use. Any thread may use it. It opens the file at the first question. If another process
+    has put a new registry in use, the next question reads that one.
 
     Raises bad_profile if the file is damaged.
     """
@@ -167,8 +167,8 @@ class RegistryReader:
         return self.ask(lambda connection, _: read_status(connection))
 
     def changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
-        """Return what differences of the day `since` and later changed, in the order of days, then numbers; only
-        about these numbers, or about all if `numbers` is None.
+        """Return the changes by differences of the day `since` and later, sorted by day, then number; only of these
+        numbers, or of all if `numbers` is None.
         """
 
         rows = self.ask(lambda connection, _: _find_changes(connection, (since - EPOCH).days, numbers))
@@ -232,7 +232,7 @@ def read_status(connection: sqlite3.Connection) -> RegistryStatus:
 
 
 def read_coverage(connection: sqlite3.Connection) -> Coverage:
-    """Return what an open registry covers."""
+    """Return the coverage of an open registry."""
     rows = connection.execute("SELECT prefecture, day FROM files WHERE NOT is_difference").fetchall()
     registry_date = date.fromisoformat(read_fact(connection, "registry_date"))
     return Coverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)

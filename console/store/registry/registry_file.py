@@ -1,4 +1,4 @@
-"""The folder of the registry: which registry.db is in use, how a new one takes its place, and how it is opened.
+"""The folder of the registry: finds the registry.db in use, puts a new one in use, and opens both.
 
     registry/
         current             name of the folder of the registry in use
@@ -8,8 +8,8 @@
         import.lock
 
 A registry in use has a write-ahead log, which belongs to the name of its file. So a new registry gets a folder of its
-own, and the file `current` is replaced, which is atomic. Readers look at `current` before each question; a reader
-that has the former registry open goes on with it until then.
+own, and the file `current` is replaced, which is atomic. Readers read `current` before each question; if another
+registry is in use then, they open that one.
 """
 
 import os
@@ -150,7 +150,7 @@ def _sync_file(path: Path) -> None:
 
 
 def file_stamp(path: str) -> FileStamp | None:
-    """Return what changes if the file is replaced; None if there is no file."""
+    """Return a value that changes if the file is replaced; None if there is no file."""
     try:
         status = os.stat(path)  # noqa: PTH116  # asked before each question; a Path takes twice as long
     except FileNotFoundError:

@@ -243,7 +243,7 @@ def write_facts(connection: sqlite3.Connection, facts: Mapping[str, str | int]) 
 
 
 def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, rows: int) -> None:
-    """Write which files were applied now, and the facts of the whole registry: its day, its number of corporations
+    """Write the files that were applied now, and the facts of the whole registry: its day, its number of corporations
     (`rows`; to count them takes as long as a difference may take), and the circles of successors.
     """
     connection.executemany(

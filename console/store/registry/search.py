@@ -3,9 +3,9 @@
 A search runs in steps, one for each rank: the whole official name with its legal form, the name without it, the
 beginning of a name, a part of a name, and the rest (addresses and post codes). Each step reads the index of open
 corporations in the order of row ids and then that of closed ones, verifies the texts of what it reads (module
-`ranking`), and stops as soon as there are enough. Of these the shortest name, the closest to what was typed, comes
-first. So a frequent text costs little more than a rare one. Numbers of ours are ranked before all others, by the same
-rules.
+`ranking`), and stops as soon as there are enough. Of these the shortest name comes first, because it is closest to
+the typed text. So a frequent text costs little more than a rare one. Corporations with records of ours come before
+all others; among them the same rules apply.
 """
 
 import sqlite3
@@ -89,7 +89,7 @@ def _rank_of(one: _Candidate) -> Rank:
 
 
 class _Candidates:
-    """What the index finds for one query. Each row is ranked once, though several steps may read it."""
+    """The rows that the index finds for one query. Each row is ranked once, even if several steps read it."""
 
     def __init__(self, connection: sqlite3.Connection, query: RegistryQuery, prefecture_code: str | None) -> None:
         self.connection = connection
@@ -120,8 +120,8 @@ class _Candidates:
                 yield tuple(row), bool(is_closed)
 
     def list_matches(self) -> list[int]:
-        """Return the row ids of all matches that were ranked so far, the best first. If no row may be verified any
-        more, these have matches of ranks whose turn never came.
+        """Return the row ids of all matches that were ranked so far, the best first. After MOST_CANDIDATES verified
+        rows, the list also has matches of ranks that no step has searched.
         """
         matches = [one for one in self._known.values() if one.rank is not None]
         return [one.row_id for one in sorted(matches, key=_rank_of)]
@@ -248,7 +248,7 @@ def write_expression(query: RegistryQuery, rank: Rank) -> str | None:
 
 
 def _write_words(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
-    """Yield the expressions of what has one of the words at this rank, and the others anywhere."""
+    """Yield the expressions for corporations that have one of the words at this rank and the other words anywhere."""
     indexed = _list_indexed(words)
     anywhere = [_write_anywhere(word) for word in indexed]
     for position, word in enumerate(indexed):
@@ -264,7 +264,7 @@ def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
 
 
 def _write_word(word: SearchWord, rank: Rank) -> str | None:
-    """Return the expression of what has a word at this rank."""
+    """Return the expression for corporations that have a word at this rank."""
     match rank:
         case Rank.WHOLE_NAME:
             pairs = zip(word.names, word.bare_names, strict=True)
@@ -295,7 +295,9 @@ def _write_part(word: SearchWord) -> str | None:
 
 
 def _write_address(address: str) -> str | None:
-    """Return the expression of what has an address; a number at its end may be the beginning of a longer one."""
+    """Return the expression for corporations that have an address; a number at its end may be the beginning of a
+    longer one.
+    """
     terms = list_address_terms(address.replace("-", " ")) if len(address) > 1 else []
     numbers = [f'"{term}"' for term in list_number_terms(address)]
     if numbers and address[-1].isdigit() and "-" not in address:
@@ -308,8 +310,8 @@ def _write_anywhere(word: SearchWord) -> str | None:
 
 
 def _all_of(terms: Sequence[str]) -> str | None:
-    """Return the expression of what has all the terms. Of many terms some are enough, because a search verifies what
-    it finds: first those that aren't two kana, which are rarer, then others spread over the text.
+    """Return the expression for corporations that have all the terms. Of many terms some are enough, because a search
+    verifies the found rows: first those that aren't two kana, which are rarer, then others spread over the text.
     """
     usual = [term for term in dict.fromkeys(terms) if term not in _PAIRS_OF_FORMS]
     different = sorted(usual or dict.fromkeys(terms), key=_is_kana)

@@ -1,7 +1,7 @@
 """Reads one of the publisher's ZIP files: its kind and day, its SHA-256, and the text of its CSV in blocks of lines.
 
-The publisher's names say what a file is: `00_zenkoku_all_20261031.zip` (the nation), `13_tokyo_all_20261031.zip` (one
-prefecture), `diff_20261102.zip` (what changed on a day). Beside the CSV a ZIP may have its signature (`.asc`).
+The name of a file says its kind and day: `00_zenkoku_all_20261031.zip` (the nation), `13_tokyo_all_20261031.zip` (one
+prefecture), `diff_20261102.zip` (the changes of a day). Beside the CSV a ZIP may have its signature (`.asc`).
 
 Raises ConsoleError bad_registry_file for a file that can't be used, with the line of the CSV where there is one.
 """
@@ -20,13 +20,13 @@ from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
 
 NATION = "00"
-"""Code that stands for all prefectures in the name of a file of the whole."""
+"""Code that stands for all prefectures in the name of a whole file."""
 LARGEST_BYTES = 8 * 1024**3
 """Largest accepted size of a CSV. The nation's has less than 2 GiB."""
 MOST_COMPRESSED = 200
 """Highest accepted ratio of a CSV's size to its compressed size. The publisher's files have 5 to 10."""
 _SMALL_BYTES = 16 * 1024**2
-"""A CSV up to this size is no bomb, whatever its ratio is."""
+"""A CSV up to this size is accepted with any ratio."""
 _LONGEST_LINE_BYTES = 64 * 1024
 _BLOCK_BYTES = 256 * 1024
 """Bytes that are read at once; the objects made of larger blocks don't fit into a processor's cache."""
@@ -43,7 +43,7 @@ _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file of the publisher that was read once from its beginning to its end. `prefecture` is the code of the only
-    prefecture of a file of the whole, or NATION. `lines` is the number of lines of the CSV.
+    prefecture of a whole file, or NATION. `lines` is the number of lines of the CSV.
     """
 
     path: Path
@@ -97,7 +97,9 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
 
 
 def _check_crc(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Raise zipfile.BadZipFile if the CSV was damaged after it was packed: then that is why its text is bad."""
+    """Raise zipfile.BadZipFile if the CSV's checksum is wrong: the CSV was damaged after it was packed, which
+    explains its bad text.
+    """
     with archive.open(member) as file:
         while file.read(_BLOCK_BYTES):
             pass
@@ -110,7 +112,7 @@ def _look_at_all(
     finder: "_EncodingFinder",
     should_stop: Callable[[], bool],
 ) -> int:
-    """Look at each byte of the CSV, and return the number of lines."""
+    """Check each byte of the CSV, and return the number of lines."""
     lines = 0
     for first_line, content in _read_blocks(name, archive, member):
         if should_stop():
@@ -173,8 +175,8 @@ def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def _match_names(name: str, csv_name: str) -> re.Match[str]:
-    """Return what the names of the ZIP and of its CSV say about the content. Raises bad_registry_file if neither says
-    it, or if they contradict each other.
+    """Return the parts of the file's name, from the name of the ZIP or of its CSV. Raises bad_registry_file if
+    neither is a name of the publisher, or if they contradict each other.
     """
     outer, inner = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
     if outer and inner and outer.groups() != inner.groups():
@@ -232,11 +234,11 @@ class _EncodingFinder:
 
     @property
     def encoding(self) -> str:
-        """The encoding of what was looked at so far; UTF-8 if it has ASCII characters only."""
+        """The encoding of the blocks checked so far; UTF-8 if it has ASCII characters only."""
         return self._found or _UTF8
 
     def look_at(self, first_line: int, content: bytes) -> None:
-        """Look at the next block. Raises bad_registry_file if it doesn't fit the blocks before it."""
+        """Check the next block. Raises bad_registry_file if it doesn't fit the blocks before it."""
         if content.isascii():
             return
         if self._found is None:

@@ -1,5 +1,6 @@
-"""Table `watched_corporations`: for each corporation with a credit check, a payment or a refund here, the facts that
-people have been told. Rows are never deleted: the facts of a corporation without live records are replaced silently.
+"""Table `watched_corporations`: for each corporation with a credit check, a payment or a refund here, the facts of
+which people have been informed. Rows are never deleted: the facts of a corporation without live records are replaced
+without an alert.
 """
 
 from collections.abc import Collection, Iterable
@@ -48,8 +49,8 @@ _UPDATE_IF_UNCHANGED = (
 @dataclass(frozen=True, slots=True)
 class WatchedCorporation:
     """A row of the table. `facts` are those of the last comparison with the registry, `facts_before` those before the
-    changes that the newest alert tells (None without an alert). Facts that can't be read are None. `registry_date` is
-    the day up to which the registry was complete.
+    changes that the newest alert reports (None without an alert). Facts that can't be read are None. `registry_date`
+    is the day up to which the registry was complete.
     """
 
     number: str

@@ -1,7 +1,7 @@
-"""The folder in which the publisher's files appear, and what is known of them from the last look.
+"""The folder in which the publisher's files appear, and the state of its files at the last check.
 
-The folder belongs to somebody else (a download job, a person), so nothing is written there. What was seen is kept in
-`watched.json` in the registry's own folder.
+The folder belongs to a download job or a person, so nothing is written there: the state is stored in `watched.json`
+in the registry's own folder.
 """
 
 import json
@@ -45,7 +45,8 @@ class WatchedFolder:
 
     def list_complete(self) -> tuple[PublishedFile, ...]:
         """Return the files that are not being copied any more: those whose ZIP directory, which is written last, is
-        there; and those that are as they were at the last look, so that a truncated ZIP is told at the second look.
+        there; and those that haven't changed since the last check, so that the second check of a truncated ZIP
+        reports it.
 
         Raises bad_profile if the folder can't be read.
         """

@@ -95,7 +95,7 @@ class CollaborationActions(QObject):
         self._acts.page.refresh("taken")
 
     def hand_over(self, kind: str, id: int) -> None:
-        """Open the dialog that ends the acting person's own take with a note for whoever goes on."""
+        """Open the dialog that ends the acting person's own take with a note for the next person."""
         from console.views.records.note_dialog import HandOverDialog
 
         dialog = HandOverDialog(self._context, kind, id, self._acts.page.window())

@@ -107,7 +107,7 @@ class NoteDialog(DialogFrame):
 
 
 class HandOverDialog(NoteDialog):
-    """The dialog in which a person ends their own take of a record and leaves a note for whoever goes on."""
+    """The dialog in which a person ends their own take of a record and leaves a note for the next person."""
 
     name = "hand_over"
 

@@ -21,9 +21,9 @@ from console.wording import registry as registry_words
 
 @dataclass(frozen=True, slots=True)
 class FoundCompany:
-    """One company that a search has found. `is_registered` is False if only our records have it: then nobody knows
-    here whether it was closed. `place` is its prefecture and city. `closure` and `ours` are words,
-    `closed_on` is a day; "" for an open company or one without records of ours.
+    """One company that a search has found. `is_registered` is False if only our records have it: then it is unknown
+    whether it was closed. `place` is its prefecture and city. `closure` and `ours` are words, `closed_on` is a day;
+    "" for an open company or one without records of ours.
     """
 
     number: str
@@ -70,7 +70,7 @@ def list_found_companies(
 
 
 class CompanyList(QWidget):
-    """The table of the found companies, with what was searched above it and the registry's date and source below.
+    """The table of the found companies, with the searched text above it and the registry's date and source below.
 
     Signals:
     - opened(str): the person opens the company with this corporation number.

@@ -1,4 +1,4 @@
-"""What the registry says about the company of a page: reading, kind, address, closure, successors, predecessors."""
+"""The registry's facts about the company of a page: reading, kind, address, closure, successors, predecessors."""
 
 from collections.abc import Iterable
 
@@ -19,7 +19,7 @@ _MAX_PREDECESSORS = 3
 
 
 class CorporationFactsView(QWidget):
-    """Shows what the registry says about one corporation number. It is empty and takes no room without a registry.
+    """Shows the registry's facts about one corporation number. It is empty and takes no room without a registry.
 
     Signals:
     - number_requested(str): the person opens the company with this corporation number.

@@ -168,7 +168,7 @@ def elide_runs(
 
 
 def _fitting_length(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:
-    """Return how many letters at the beginning of a piece have room in `room` px."""
+    """Return the number of letters at the beginning of a piece that have room in `room` px."""
     metrics = current_appearance().font_metrics(role, bold=bold, figures=figures)
     return bisect_right(range(1, len(piece) + 1), room, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 

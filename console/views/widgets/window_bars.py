@@ -270,7 +270,9 @@ def _needed_width(cell: QWidget) -> int:
 
 
 def _hide_if(widget: QWidget, excess: int, width: int) -> int:
-    """Hide the widget if `excess` px are too many, otherwise show it. Return how many px are still too many."""
+    """Hide the widget if `excess` px are too many, otherwise show it. Return the number of px that are still too
+    many.
+    """
     widget.setVisible(excess <= 0)
     return excess - width if excess > 0 else excess
 

@@ -12,7 +12,7 @@ from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import close, company_row, write_whole
 from console.sandbox.registry.rows import complete_number
-from console.services.registry.live_numbers import KEPT_SECONDS, PAUSE_SECONDS
+from console.services.registry.live_numbers import ANSWER_LIFETIME_SECONDS, PAUSE_SECONDS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import HandClock, quick_desk
 
@@ -55,7 +55,7 @@ def test_only_what_the_file_does_not_have_is_asked_and_once(
     for _ in range(2):
         assert desk.registry.corporation(NOBODY) is None
     assert count_questions(sandbox) == 2
-    hand_clock.sleep(KEPT_SECONDS)
+    hand_clock.sleep(ANSWER_LIFETIME_SECONDS)
     assert desk.registry.corporation(NOBODY) is None
     assert count_questions(sandbox) == 3
 

@@ -19,7 +19,7 @@ CLOSED = {"process": "71", "close_date": "2025-11-01", "close_cause": "11"}
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files of the whole and of many days, all of three companies."""
+    """Whole files and differences of many days, all of three companies."""
     folder = tmp_path_factory.mktemp("files")
     for name in (WHOLE, "00_zenkoku_all_20251128", "13_tokyo_all_20251031", "27_osaka_all_20251031",
                  "01_hokkaido_all_20251031", "13_tokyo_all_20251128"):  # fmt: skip

@@ -1,4 +1,4 @@
-"""An import of the whole: what the registry then answers."""
+"""The import of whole files, and the answers of the registry after it."""
 
 from datetime import date
 from pathlib import Path
