@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from console.services.refunds.limit_changes import LimitService
     from console.services.registry.live_numbers import LiveNumbers
     from console.services.registry.service import RegistryService
+    from console.services.reports.service import ReportService
     from console.services.tasks.scheduler import Scheduler
     from console.store.database.engine import Transaction
     from console.store.database.sqlalchemy_names import Connection
@@ -259,6 +260,12 @@ class Console:
         from console.services.monitoring.metrics import FigureReader
 
         return FigureReader(self._context, self._service_builder.readers.queues, self._cache_counts)
+
+    @cached_property
+    def reports(self) -> "ReportService":
+        from console.services.reports.service import ReportService
+
+        return ReportService(self._context)
 
     @cached_property
     def live(self) -> "LiveView":

@@ -258,6 +258,7 @@ def chrome() -> QWidget:
         Place("lookup", "search", "検索", "Alt+3"),
         Place("alerts", "warning", "アラート", "Alt+6", "1"),
         Place("audit", "audit", "監査", "Alt+7"),
+        Place("reports", "bars", "レポート", "Alt+8"),
     ]
     side = SideBar(places, "画面")
     side.show_current("queues")

@@ -3,10 +3,12 @@ the provider has given one.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from zlib import crc32
 
 from console.domain.calendar_days import instant_text
+from console.domain.tasks.records import Alert
 from console.services.evidence.call_summaries import classify_answer, is_call
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
@@ -24,6 +26,7 @@ FAILED_CALLS_IN_A_ROW, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
 these calls was at least SHORTEST_OUTAGE ago.
 """
 _MOST_ALERTS = 1_000
+_SINCE = " since "
 
 
 def compute_subject_id(provider: str) -> int:
@@ -31,6 +34,15 @@ def compute_subject_id(provider: str) -> int:
     numbers: the CRC-32 of the provider's name, the same on every desk.
     """
     return crc32(provider.encode())
+
+
+def find_begin(alert: Alert) -> datetime:
+    """Return the time of the first call without a usable answer, which the alert names; if its text doesn't name one,
+    return the time of the alert.
+    """
+    with suppress(ValueError):
+        return datetime.fromisoformat(alert.observed.partition(_SINCE)[2])
+    return alert.detected_at
 
 
 class ProviderOutages:
@@ -76,7 +88,7 @@ class ProviderOutages:
     def _write_alerts(self, tx: Transaction, away_since: Mapping[str, datetime], returned_names: list[str]) -> None:
         now = self._context.now()
         for name, since in away_since.items():
-            observed = f"{name}: no usable answer since {instant_text(since)}"
+            observed = f"{name}: no usable answer{_SINCE}{instant_text(since)}"
             alerts.raise_alert(tx.conn, ALERT_RULE, KIND, compute_subject_id(name), None, observed, "answers", now)
         numbers = {compute_subject_id(name) for name in returned_names}
         for alert in alerts.open_alerts_of_rule(tx.conn, ALERT_RULE, _MOST_ALERTS):

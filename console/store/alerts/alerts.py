@@ -40,6 +40,7 @@ _NEWEST_PAGE_QUERY = _ALL_QUERY.where(_t.id < bindparam("before")).order_by(_t.i
 _OF_SUBJECT_QUERY = _ALL_QUERY.where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of")).order_by(
     _t.id
 )
+_NEWEST_OF_SUBJECT_QUERY = _OF_SUBJECT_QUERY.order_by(None).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
 _OPEN_OF_RULE_QUERY = _OF_SUBJECT_QUERY.where(_t.rule_id == bindparam("rule"), _IS_OPEN)
 _HAS_LISTED_SUBJECT = _t.subject_id.in_(bindparam("ids", expanding=True))
 _OPEN_OF_SUBJECTS_QUERY = _ALL_QUERY.where(_t.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT, _IS_OPEN)
@@ -123,6 +124,11 @@ def all_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:
     """Return all alerts of one record, oldest first."""
     return _select(conn, _OF_SUBJECT_QUERY, kind=kind, of=subject_id)
+
+
+def newest_of_subject(conn: Connection, kind: str, subject_id: int, limit: int) -> tuple[Alert, ...]:
+    """Return at most `limit` alerts of one record, newest first."""
+    return _select(conn, _NEWEST_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
 
 
 def open_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:

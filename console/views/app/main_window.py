@@ -24,6 +24,7 @@ from console.views.runtime.routes import (
     LookupRoute,
     QueuesRoute,
     ReconcileRoute,
+    ReportsRoute,
     Route,
 )
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
@@ -46,6 +47,7 @@ _PLACE_ROUTES: dict[str, Route] = {
     "reconcile": ReconcileRoute(),
     "alerts": AlertsRoute(),
     "audit": AuditRoute(),
+    "reports": ReportsRoute(),
 }
 _MAX_HISTORY_LENGTH = 50
 _MIN_SIZE_PX = (960, 600)
@@ -165,6 +167,7 @@ class Frame(CoveredWindow):
             Place("reconcile", "swap", translate("screen.reconcile"), "Alt+5"),
             Place("alerts", "warning", translate("screen.alerts"), "Alt+6"),
             Place("audit", "audit", translate("screen.audit"), "Alt+7"),
+            Place("reports", "bars", translate("screen.reports"), "Alt+8"),
         ]
 
     def _show_waiting(self) -> None:

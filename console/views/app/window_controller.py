@@ -33,6 +33,7 @@ from console.views.runtime.routes import (
     ReconcileRunsRoute,
     RecordRoute,
     RefundRoute,
+    ReportsRoute,
     Route,
     SetAsidesRoute,
 )
@@ -55,6 +56,7 @@ _PAGES: dict[type, tuple[str, str]] = {
     ChangedCompaniesRoute: ("console.views.queues.companies_page", "ChangedCompaniesPage"),
     LookupRoute: ("console.views.lookup.page", "LookupPage"),
     AuditRoute: ("console.views.audit.page", "AuditPage"),
+    ReportsRoute: ("console.views.reports.page", "ReportsPage"),
     RecordRoute: ("console.views.credit_checks.page", "CreditCheckPage"),
     OperationRoute: ("console.views.records.operation_page", "OperationPage"),
     PdfRoute: ("console.views.documents.pdf_page", "PdfPage"),

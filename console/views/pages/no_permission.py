@@ -15,6 +15,7 @@ from console.views.runtime.routes import (
     LookupRoute,
     ReconcileRoute,
     ReconcileRunsRoute,
+    ReportsRoute,
     Route,
 )
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
@@ -29,6 +30,7 @@ def place_of(route: Route) -> str:
     """Return the key of the sidebar entry to which a route belongs."""
     places = {
         AuditRoute: "audit",
+        ReportsRoute: "reports",
         HomeRoute: "home",
         LookupRoute: "lookup",
         ApprovalsRoute: "approvals",

@@ -38,6 +38,13 @@ class AuditRoute:
     """The page of the audit trail."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReportsRoute:
+    """The page of the reports with the section of this name; "" means the section that was shown last."""
+
+    name: str = ""
+
+
 Ref: TypeAlias = tuple[str, int]
 """The kind ("credit-check", "payment", "order" or "refund") and the id of a record."""
 
@@ -133,7 +140,7 @@ RecordPageRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRou
 """The route of the page of one record: a credit check, payment, order or refund."""
 Route: TypeAlias = (
     HomeRoute | QueuesRoute | ChangedCompaniesRoute | LookupRoute | AuditRoute | OperationRoute | PdfRoute
-    | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute | ReconcileRunsRoute
+    | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute | ReconcileRunsRoute | ReportsRoute
     | RecordPageRoute
 )  # fmt: skip
 
@@ -191,6 +198,7 @@ _ROUTES_BY_NAME: dict[str, type[Route]] = {
     "changed-companies": ChangedCompaniesRoute,
     "lookup": LookupRoute,
     "audit": AuditRoute,
+    "reports": ReportsRoute,
     "credit-check": RecordRoute,
     "payment": PaymentRoute,
     "order": OrderRoute,

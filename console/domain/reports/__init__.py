@@ -1,0 +1,1 @@
+"""Values of the reports, one module per picture."""

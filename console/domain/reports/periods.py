@@ -1,0 +1,37 @@
+"""The periods of the reports, in Japanese calendar days."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from console.domain.calendar_days import JST, end_of_day, start_of_day
+
+DAYS_OF_DAILY_REPORTS = 14
+DAYS_OF_REFUNDS_AND_OUTCOMES = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Consecutive Japanese days, from `first` to `last` (both included)."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        return tuple(self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1))
+
+    @property
+    def start(self) -> datetime:
+        """The first instant (UTC) of the period."""
+        return start_of_day(self.first)
+
+    @property
+    def end(self) -> datetime:
+        """The first instant (UTC) after the period."""
+        return end_of_day(self.last)
+
+
+def period_until(now: datetime, days: int) -> Period:
+    """Return the period of this many Japanese days that ends with the day of the instant `now`."""
+    today = now.astimezone(JST).date()
+    return Period(today - timedelta(days=days - 1), today)

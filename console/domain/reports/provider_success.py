@@ -1,0 +1,72 @@
+"""Success of payments per provider and day, and the outages of the providers."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
+from console.domain.records import Certainty
+from console.domain.reports.periods import Period
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDay:
+    """The payments that began on one Japanese day, by what became of them: `paid`, `unpaid` (failed or expired),
+    `unknown` (nobody knows the outcome) and `other` (still open, or reversed).
+    """
+
+    day: date
+    paid: int = 0
+    unpaid: int = 0
+    unknown: int = 0
+    other: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.paid + self.unpaid + self.unknown + self.other
+
+    @property
+    def percent(self) -> float | None:
+        """The paid share of the payments that have ended, in percent; None if none has ended."""
+        ended = self.paid + self.unpaid
+        return 100 * self.paid / ended if ended else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A time in which a provider gave no usable answer to any call of this program, as its alert `provider_away`
+    says: from the first such call until an answer was seen (None: not yet).
+    """
+
+    provider: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSeries:
+    """The days of one provider, oldest first. `is_complete` is False if there are more payments than a report
+    counts; then the oldest ones are missing.
+    """
+
+    provider: str
+    days: tuple[ProviderDay, ...]
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSuccess:
+    """The report."""
+
+    period: Period
+    providers: tuple[ProviderSeries, ...]
+    outages: tuple[Outage, ...]
+    read_at: datetime
+
+
+def group_of(status: str, certainty: str) -> str:
+    """Return the name of the field of `ProviderDay` that counts payments of this state and certainty."""
+    if certainty != Certainty.KNOWN:
+        return "unknown"
+    if status in PAID_STATES:
+        return "paid"
+    return "unpaid" if status in ENDED_UNPAID_STATES else "other"

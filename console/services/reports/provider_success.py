@@ -1,0 +1,46 @@
+"""Makes the report about the success of payments per provider."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, Period, period_until
+from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess, group_of
+from console.services.alerts import provider_outage
+from console.store.alerts import alerts
+from console.store.database.sqlalchemy_names import Connection
+from console.store.reports import provider_success as store
+
+_MOST_OUTAGES = 200
+"""Largest number of outages of one provider that are read, the newest ones."""
+
+
+def read_provider_success(conn: Connection, now: datetime) -> ProviderSuccess:
+    """Return the report about the last DAYS_OF_DAILY_REPORTS days."""
+    period = period_until(now, DAYS_OF_DAILY_REPORTS)
+    providers = store.list_providers(conn)
+    return ProviderSuccess(
+        period,
+        tuple(_read_series(conn, provider, period) for provider in providers),
+        tuple(outage for provider in providers for outage in _read_outages(conn, provider, period)),
+        now,
+    )
+
+
+def _read_series(conn: Connection, provider: str, period: Period) -> ProviderSeries:
+    counts = {day: Counter[str]() for day in period.days}
+    rows = store.count_states(conn, provider, period)
+    for row in rows:
+        counts[row.day][group_of(row.status, row.certainty)] += row.count
+    days = tuple(ProviderDay(day, **count) for day, count in counts.items())
+    return ProviderSeries(provider, days, sum(row.count for row in rows) < store.MOST_PAYMENTS)
+
+
+def _read_outages(conn: Connection, provider: str, period: Period) -> Iterator[Outage]:
+    """Yield the provider's outages that touch the period, oldest first."""
+    subject = provider_outage.compute_subject_id(provider)
+    for alert in reversed(alerts.newest_of_subject(conn, provider_outage.KIND, subject, _MOST_OUTAGES)):
+        since = provider_outage.find_begin(alert)
+        is_in_period = since < period.end and (alert.resolved_at is None or alert.resolved_at > period.start)
+        if alert.rule_id == provider_outage.ALERT_RULE and is_in_period:
+            yield Outage(provider, since, alert.resolved_at)

@@ -1,0 +1,1 @@
+"""The page with the reports: one section per picture, each with its table."""

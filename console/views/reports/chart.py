@@ -1,0 +1,284 @@
+"""The widget that paints a Picture, and the swatch of its legend."""
+
+from collections.abc import Sequence
+from math import ceil
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QAccessible, QColor, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from console.views.reports.picture import BAND_LOOK, Bar, LegendEntry, Look, Picture, Strip
+from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_runs, runs_width, split_runs
+from console.views.theme.painting import draw_cached_shape, draw_frame
+from console.views.theme.theme import current_appearance
+from console.views.widgets.base import PaintedWidget, TextLabel, make_row
+from console.views.widgets.flow_layout import make_flow_widget
+
+_PADDING_PX = 8.0
+_STRIP_GAP_PX = 24.0
+_LEAST_BARS_PX = 72.0  # height of the bars of a strip, at text size 1
+_MOST_BARS_PX = 200.0
+_MAX_BAR_PX = 40.0
+_LINE_SPACING_PX = 5.0
+_DOT_SPACING_PX = 5.0
+_LEAST_BAND_PX = 4.0
+_BAND_ICON_PX = 14
+
+
+class Chart(PaintedWidget):
+    """Paints strips of bars. Its accessible description tells all figures in words. It can have the focus, so that
+    a screen reader reads it.
+    """
+
+    accessible_role = QAccessible.Role.Graphic
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.picture = Picture((), (), "")
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def show_picture(self, picture: Picture) -> None:
+        self.picture = picture
+        self.setAccessibleDescription(picture.description)
+        self._fit_height()
+        self.update()
+
+    # -- sizes
+
+    def sizeHint(self) -> QSize:
+        return QSize(400, self._least_height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, self._least_height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        """Keep the height that the strips need at the present width: fewer of them stand side by side in a narrow
+        window.
+        """
+        if self.minimumHeight() != self._least_height():
+            self.setMinimumHeight(self._least_height())
+
+    def _least_height(self) -> int:
+        lines = ceil(len(self.picture.strips) / self._column_count())
+        bars = _LEAST_BARS_PX * current_appearance().scale
+        return ceil(lines * (bars + self._text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _PADDING_PX)
+
+    def _column_count(self) -> int:
+        places = max((len(strip.bars) for strip in self.picture.strips), default=1)
+        strip_width = max(1, places) * self.picture.min_place_px * current_appearance().scale + _STRIP_GAP_PX
+        room = self.width() - 2 * _PADDING_PX + _STRIP_GAP_PX
+        return max(1, min(len(self.picture.strips), int(room // strip_width)))
+
+    def strip_boxes(self) -> list[QRectF]:
+        """Return the place of each strip."""
+        columns = self._column_count()
+        lines = max(1, ceil(len(self.picture.strips) / columns))
+        box = QRectF(self.rect()).adjusted(_PADDING_PX, _PADDING_PX, -_PADDING_PX, -_PADDING_PX)
+        width = (box.width() - (columns - 1) * _STRIP_GAP_PX) / columns
+        room = (box.height() - (lines - 1) * _STRIP_GAP_PX) / lines
+        height = min(room, _MOST_BARS_PX * current_appearance().scale + self._text_height())
+        return [
+            QRectF(
+                box.left() + number % columns * (width + _STRIP_GAP_PX),
+                box.top() + number // columns * (height + _STRIP_GAP_PX),
+                width,
+                height,
+            )
+            for number in range(len(self.picture.strips))
+        ]
+
+    def _text_height(self) -> float:
+        """Return the height of what surrounds the bars of a strip: title, icons of bands, figures, words."""
+        look = current_appearance()
+        return look.line_height("body") + self._band_height() + 2 * look.line_height("small") + 12
+
+    def _band_height(self) -> float:
+        """Return the height of the line with the icons of bands; 0 if no strip has bands."""
+        has_bands = any(strip.bands for strip in self.picture.strips)
+        return current_appearance().icon_px(_BAND_ICON_PX) + 2.0 if has_bands else 0.0
+
+    # -- painting
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        for strip, box in zip(self.picture.strips, self.strip_boxes(), strict=True):
+            _draw_strip(painter, strip, box, self._band_height())
+        if self.hasFocus():
+            draw_frame(painter, QRectF(self.rect()), 4, current_appearance().colour("focus"), None, 2)
+
+
+def _draw_strip(painter: QPainter, strip: Strip, box: QRectF, band_height: float) -> None:
+    """Draw a strip. `band_height` is the height of the line with the icons of bands."""
+    look = current_appearance()
+    small = look.line_height("small")
+    above = look.line_height("body") + band_height + small + 8
+    _draw_title(painter, strip, box)
+    bars = QRectF(box.left(), box.top() + above, box.width(), box.height() - above - small - 4)
+    place_width = bars.width() / max(1, len(strip.bars))
+    _draw_bands(painter, strip, bars, place_width)
+    for number, bar in enumerate(strip.bars):
+        place = QRectF(bars.left() + number * place_width, bars.top(), place_width, bars.height())
+        _draw_bar(painter, strip, bar, place)
+    painter.setPen(QPen(look.colour("border"), 1))
+    painter.drawLine(bars.bottomLeft(), bars.bottomRight())
+    _draw_labels(painter, strip.bars, bars, place_width)
+    _draw_mark(painter, strip, bars)
+
+
+def _draw_title(painter: QPainter, strip: Strip, box: QRectF) -> None:
+    look = current_appearance()
+    baseline = baseline_in(box.top(), look.line_height("body"))
+    title = elide_runs(split_runs(strip.title), box.width(), bold=True)
+    painter.setPen(look.colour("text"))
+    x = draw_runs(painter, box.left(), baseline, title, bold=True) + 12
+    if strip.detail and x < box.right():
+        painter.setPen(look.colour("muted"))
+        draw_runs(painter, x, baseline, elide_runs(split_runs(strip.detail), box.right() - x, "small"), "small")
+
+
+def _draw_bar(painter: QPainter, strip: Strip, bar: Bar, place: QRectF) -> None:
+    width = min(_MAX_BAR_PX * current_appearance().scale, place.width() * 0.64)
+    left, bottom, top = place.center().x() - width / 2, place.bottom(), place.bottom()
+    part_width = width / max(1, len(bar.parts)) if strip.is_grouped else width
+    for number, part in enumerate(bar.parts):
+        height = place.height() * min(1.0, part.value / strip.top) if strip.top else 0.0
+        if part.value > 0:
+            height = max(2.0, height)
+        base = bottom if strip.is_grouped else top
+        x = left + number * part_width if strip.is_grouped else left
+        fill_area(painter, QRectF(x, base - height, part_width, height), part.look)
+        top = min(top, base - height)
+    small = current_appearance().line_height("small")
+    _draw_centred(painter, bar.figure, place, baseline_in(top - small - 2, small, "small"), "text")
+
+
+def _draw_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_width: float) -> None:
+    """Write the words below the bars; if they don't all have room, every second, third … one, counted from the
+    last.
+    """
+    widest = max((runs_width(split_runs(bar.label), "small") for bar in bars), default=0.0)
+    step = max(1, ceil((widest + 6) / place_width)) if place_width > 0 else 1
+    small = current_appearance().line_height("small")
+    baseline = baseline_in(area.bottom() + 4, small, "small")
+    for number, bar in enumerate(bars):
+        if (len(bars) - 1 - number) % step == 0:
+            room = QRectF(area.left() + (number - (step - 1) / 2) * place_width, 0, step * place_width, 1)
+            _draw_centred(painter, bar.label, room, baseline, "muted")
+
+
+def _draw_centred(painter: QPainter, text: str, room: QRectF, baseline: float, colour: str) -> None:
+    """Write a text in the middle of a room; leave it out if it has no room, because the table has it too."""
+    runs = split_runs(text)
+    width = runs_width(runs, "small")
+    if text and width <= room.width():
+        painter.setPen(current_appearance().colour(colour))
+        draw_runs(painter, room.center().x() - width / 2, baseline, runs, "small")
+
+
+def _draw_bands(painter: QPainter, strip: Strip, area: QRectF, place_width: float) -> None:
+    """Draw each band behind the bars, with an icon above it and a thick line below the axis, so that a bar can't hide
+    it.
+    """
+    look = current_appearance()
+    side, colour = look.icon_px(_BAND_ICON_PX), look.colour(BAND_LOOK.tone)
+    top = area.top() - look.line_height("small") - 4 - side
+    for band in strip.bands:
+        left = area.left() + band.start * place_width
+        width = max(_LEAST_BAND_PX, (band.end - band.start) * place_width)
+        fill_area(painter, QRectF(left, area.top(), width, area.height()), BAND_LOOK)
+        painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
+        x = min(max(area.left(), left + width / 2 - side / 2), area.right() - side)
+        draw_cached_shape(painter, "warning", x, top, side, colour)
+
+
+def _draw_mark(painter: QPainter, strip: Strip, area: QRectF) -> None:
+    if strip.mark is None or not strip.top:
+        return
+    look = current_appearance()
+    y = area.bottom() - area.height() * min(1.0, strip.mark.value / strip.top)
+    painter.setPen(QPen(look.colour("text"), 1, Qt.PenStyle.DashLine))
+    painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+    runs = elide_runs(split_runs(strip.mark.word), area.width(), "small")
+    small = look.line_height("small")
+    width = runs_width(runs, "small")
+    painter.fillRect(QRectF(area.right() - width - 4, y - small - 1, width + 4, small), look.colour("base"))
+    painter.setPen(look.colour("muted"))
+    draw_runs(painter, area.right() - width, baseline_in(y - small - 1, small, "small"), runs, "small")
+
+
+def fill_area(painter: QPainter, area: QRectF, look: Look) -> None:
+    """Fill an area with the pattern and the colour of a look, and draw its edge."""
+    colour = current_appearance().colour(look.tone)
+    if area.isEmpty():
+        return
+    painter.save()
+    if look.fill == "solid":
+        painter.fillRect(area, colour)
+    else:
+        painter.fillRect(area, current_appearance().colour("base"))
+        painter.setClipRect(area)
+        _draw_pattern(painter, area, look.fill, colour)
+    painter.restore()
+    painter.setPen(QPen(colour, 1))
+    painter.drawRect(area.adjusted(0.5, 0.5, -0.5, -0.5))
+
+
+def _draw_pattern(painter: QPainter, area: QRectF, fill: str, colour: QColor) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    scale = current_appearance().scale
+    painter.setPen(QPen(colour, 1.25 * scale))
+    if fill == "dots":
+        _draw_dots(painter, area, _DOT_SPACING_PX * scale)
+    if fill in ("hatch", "cross"):
+        _draw_lines(painter, area, _LINE_SPACING_PX * scale, 1)
+    if fill in ("back_hatch", "cross"):
+        _draw_lines(painter, area, _LINE_SPACING_PX * scale, -1)
+
+
+def _draw_lines(painter: QPainter, area: QRectF, spacing: float, slope: int) -> None:
+    reach = area.width() + area.height()
+    for number in range(ceil(reach / spacing) + 1):
+        x = area.left() + number * spacing
+        start, end = (x, x - area.height()) if slope > 0 else (x - area.height(), x)
+        painter.drawLine(QPointF(start, area.top()), QPointF(end, area.bottom()))
+
+
+def _draw_dots(painter: QPainter, area: QRectF, spacing: float) -> None:
+    for line in range(ceil(area.height() / spacing)):
+        for column in range(ceil(area.width() / spacing)):
+            painter.drawPoint(QPointF(area.left() + (column + 0.5) * spacing, area.top() + (line + 0.5) * spacing))
+
+
+class Swatch(PaintedWidget):
+    """A small square with a look, beside its word in the legend."""
+
+    is_decoration = True
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        side = current_appearance().icon_px(14)
+        return QSize(side, side)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        fill_area(QPainter(self), QRectF(self.rect()), self._look)
+
+
+def make_legend(entries: Sequence[LegendEntry]) -> QWidget:
+    """Return the line of swatches and words; it wraps in a narrow window."""
+    return make_flow_widget(*(_legend_entry(entry) for entry in entries), gap=16)
+
+
+def _legend_entry(entry: LegendEntry) -> QWidget:
+    widget = QWidget()
+    widget.setLayout(make_row(Swatch(entry.look), TextLabel(entry.word, "small", "muted"), gap=6))
+    return widget

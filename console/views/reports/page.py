@@ -1,0 +1,101 @@
+"""The page with the reports: a tab per section. A section is read when its tab is opened."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from console.views.pages.base import Page, PageHead
+from console.views.reports import provider_success
+from console.views.reports.section import PICTURE_KEY, PictureSection, ReportSection
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import ReportsRoute
+from console.views.widgets.base import Surface, make_row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.tabs import Tabs
+
+SECTIONS: Sequence[Callable[[WindowContext], ReportSection]] = (partial(PictureSection, form=provider_success.FORM),)
+"""The sections of the page in the order of their tabs."""
+
+
+class ReportsPage(Page):
+    """The page with the reports."""
+
+    sidebar_key = "reports"
+    help_key = "help.reports"
+    hints = (
+        (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
+        ((PICTURE_KEY,), "key.picture_or_table"),
+        (("↓", "↑"), "key.move"),
+        (("F5",), "key.reread"),
+        (("F1",), "key.help"),
+    )
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
+        reread.clicked.connect(self.read_again)
+        self.head = PageHead(translate("screen.reports"), translate("reports.sentence"), button=reread)
+        self.tabs = Tabs(translate("reports.tabs"))
+        self.stack = QStackedWidget()
+        self.sections = [make(context) for make in SECTIONS]
+        for section in self.sections:
+            self.tabs.add(translate(f"reports.{section.name}.tab"), data=section.name)
+            self.stack.addWidget(section)
+            section.was_read.connect(partial(self._show_read_time, section))
+            section.failed.connect(self.show_reading_failure)
+        self.tabs.currentChanged.connect(self._show_section)
+        self.add_part(self.head)
+        bar = Surface(edge="bottom")
+        bar.setLayout(make_row(self.tabs, None))
+        self.add_part(bar)
+        self.add_part(self.stack, 1)
+        self.add_hints()
+        self.bind_key(PICTURE_KEY, self._switch_view)
+
+    @property
+    def section(self) -> ReportSection:
+        """The visible section."""
+        return self.sections[self.tabs.currentIndex()]
+
+    def show_route(self, route: object) -> None:
+        names = [section.name for section in self.sections]
+        if isinstance(route, ReportsRoute) and route.name in names:
+            self.tabs.setCurrentIndex(names.index(route.name))
+        self.refresh("entered")
+
+    def screen_state(self) -> Mapping[str, Any]:
+        return {"section": self.section.name}
+
+    def restore_screen_state(self, state: Mapping[str, Any]) -> None:
+        self.show_route(ReportsRoute(str(state.get("section", ""))))
+
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return (*self.section.focus_targets(), self.tabs)
+
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        return False  # figures that change under the reader's eyes can't be compared; F5 reads them again
+
+    def read_data(self, reason: str) -> None:
+        self.section.read_data()
+
+    @Slot(int)
+    def _show_section(self, place: int) -> None:
+        self.stack.setCurrentIndex(place)
+        self.refresh("entered")
+        self.screen_state_changed.emit()
+
+    def _show_read_time(self, section: ReportSection, at: datetime) -> None:
+        if section is self.section:
+            self.hide_reading_failure()
+            self.head.read_at.show_text(self.context.translate("screen.last_read", at=at))
+            self.improve_focus()
+
+    @Slot()
+    def _switch_view(self) -> None:
+        if isinstance(self.section, PictureSection):
+            self.press_button(self.section.switch)

@@ -1,0 +1,90 @@
+"""What a chart shows, as values: strips of bars with fills, bands and a mark, and the legend of the fills."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from console.views.theme.design_tokens import Tone
+
+Fill = Literal["solid", "hatch", "back_hatch", "cross", "dots", "empty"]
+"""How the area of a part is filled. Parts of one chart differ in their fill, because colour is never the only
+sign.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The fill and the colour tone of one kind of part."""
+
+    fill: Fill
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class BarPart:
+    """A part of a bar: its height as a value of the strip's scale, and its look."""
+
+    value: float
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One place of a strip: the word below it, the figure above it, and its parts. The parts stand on each other, or
+    side by side in a strip with `is_grouped`.
+    """
+
+    label: str
+    figure: str
+    parts: tuple[BarPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A stretch of the horizontal axis with a meaning of its own, from `start` to `end`, counted in places."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A horizontal line across a strip at this value, with its word."""
+
+    value: float
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One row of bars with a title. `top` is the value at full height; `detail` stands after the title."""
+
+    title: str
+    detail: str
+    bars: tuple[Bar, ...]
+    top: float
+    bands: tuple[Band, ...] = ()
+    mark: Mark | None = None
+    is_grouped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LegendEntry:
+    """The word for one look of the chart."""
+
+    word: str
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A whole chart. `description` tells its figures in words, for people who don't see it. `min_place_px` is the
+    least width of one place, in px at text size 1.
+    """
+
+    strips: tuple[Strip, ...]
+    legend: tuple[LegendEntry, ...]
+    description: str
+    min_place_px: int = 44
+
+
+BAND_LOOK = Look("cross", "care")

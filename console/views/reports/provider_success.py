@@ -1,0 +1,127 @@
+"""The report about the success of payments: a strip of days per provider, with bands where the provider was out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.domain.calendar_days import start_of_day
+from console.domain.reports.periods import Period
+from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
+from console.views.reports.picture import BAND_LOOK, Band, Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.section import ReportForm
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column
+from console.wording import catalogue as wording
+from console.wording import reports as report_words
+
+_PAID, _UNPAID, _UNKNOWN = Look("solid", "good"), Look("hatch", "bad"), Look("dots", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table: the provider, the day, and the outages that touch the day."""
+
+    provider: str
+    day: ProviderDay
+    outages: tuple[Outage, ...]
+
+
+def _make_picture(report: ProviderSuccess, context: WindowContext) -> Picture:
+    translate = context.translate
+    legend = (
+        LegendEntry(translate("reports.success.paid"), _PAID),
+        LegendEntry(translate("reports.success.unpaid"), _UNPAID),
+        LegendEntry(translate("reports.success.unknown"), _UNKNOWN),
+        LegendEntry(translate("reports.success.outage"), BAND_LOOK),
+    )
+    strips = tuple(_make_strip(series, report, context) for series in report.providers)
+    return Picture(strips, legend, "\n".join(report_words.success_lines(report, context.language)))
+
+
+def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: WindowContext) -> Strip:
+    bands = (_make_band(outage, report.period, report.read_at) for outage in _outages_of(series.provider, report))
+    return Strip(
+        wording.provider_name(series.provider, context.language),
+        report_words.success_summary(series, context.language),
+        tuple(_make_bar(day) for day in series.days),
+        100.0,
+        tuple(bands),
+    )
+
+
+def _make_bar(day: ProviderDay) -> Bar:
+    """Return the bar of a day: the shares of the paid, unpaid and unknown payments in percent."""
+    counted = day.paid + day.unpaid + day.unknown
+    counts = ((day.paid, _PAID), (day.unpaid, _UNPAID), (day.unknown, _UNKNOWN))
+    parts = tuple(BarPart(100 * count / counted, look) for count, look in counts if count)
+    return Bar(f"{day.day:%m-%d}", report_words.percent_text(day.percent), parts)
+
+
+def _make_band(outage: Outage, period: Period, now: datetime) -> Band:
+    day_seconds = 86_400  # Japan has no summer time
+
+    def place(at: datetime) -> float:
+        return (at - start_of_day(period.first)).total_seconds() / day_seconds
+
+    return Band(place(outage.since), place(outage.until or now))
+
+
+def _outages_of(provider: str, report: ProviderSuccess) -> tuple[Outage, ...]:
+    return tuple(outage for outage in report.outages if outage.provider == provider)
+
+
+def _rows_of(report: ProviderSuccess) -> list[_Row]:
+    return [
+        _Row(series.provider, day, report_words.outages_on(day.day, _outages_of(series.provider, report)))
+        for series in report.providers
+        for day in reversed(series.days)
+    ]
+
+
+def _columns(context: WindowContext) -> Sequence[Column]:
+    translate = context.translate
+
+    def count(key: str) -> Column:
+        return Column(
+            key,
+            translate(f"reports.success.{key}"),
+            104,
+            lambda row: wording.format_count(getattr(row.day, key)),
+            "amount",
+        )
+
+    def outages(row: _Row) -> str:
+        return translate("list.separator").join(
+            report_words.outage_text(outage, context.language) for outage in row.outages
+        )
+
+    return [
+        Column("day", translate("column.day"), 110, lambda row: f"{row.day.day:%Y-%m-%d}", "data"),
+        Column(
+            "provider",
+            translate("column.provider"),
+            110,
+            lambda row: wording.provider_name(row.provider, context.language),
+        ),
+        Column(
+            "percent",
+            translate("reports.success.percent"),
+            96,
+            lambda row: report_words.percent_text(row.day.percent),
+            "amount",
+        ),
+        *(count(key) for key in ("paid", "unpaid", "unknown", "other", "total")),
+        Column("outages", translate("reports.success.outage"), 240, outages, is_stretched=True),
+    ]
+
+
+FORM: ReportForm[ProviderSuccess] = ReportForm(
+    "success",
+    lambda services: services.reports.read_provider_success(),
+    lambda report, context: report_words.success_note(report, context.language),
+    _make_picture,
+    _columns,
+    _rows_of,
+    lambda row: (row.provider, row.day.day) if isinstance(row, _Row) else None,
+    lambda report: not any(day.total for series in report.providers for day in series.days),
+)

@@ -1,0 +1,159 @@
+"""A section of the page with the reports, and the section that shows a report as a picture or as a table."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from console.views.pages.static_table import StaticTable
+from console.views.reports.chart import Chart, make_legend
+from console.views.reports.picture import Picture
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.placeholders import EmptyState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from console.app import Console
+
+PICTURE_KEY = "G"
+
+
+class Report(Protocol):
+    """A report as the service returns it."""
+
+    @property
+    def read_at(self) -> "datetime": ...
+
+
+R = TypeVar("R", bound=Report)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportForm(Generic[R]):
+    """How a report is read and shown.
+
+    - `read`: reads it from the services
+    - `note`: returns the sentence above the picture, about what is counted
+    - `make_picture`: returns the picture
+    - `columns`, `rows_of`, `row_key`: the table behind the picture
+    - `is_empty`: returns True if there is nothing to draw
+    """
+
+    name: str
+    read: "Callable[[Console], R]"
+    note: Callable[[R, WindowContext], str]
+    make_picture: Callable[[R, WindowContext], Picture]
+    columns: Callable[[WindowContext], Sequence[Column]]
+    rows_of: Callable[[R], Sequence[object]]
+    row_key: Callable[[object], Hashable]
+    is_empty: Callable[[R], bool]
+
+
+class ReportSection(QWidget):
+    """A section of the page: its name, which is also the name of its tab, and how it is read.
+
+    Signals:
+    - was_read(object): the section shows figures of this instant.
+    - failed(object): the figures could not be read; the Failure says why. What was read before stays.
+    """
+
+    was_read = Signal(object)
+    failed = Signal(object)
+    name = ""
+
+    def read_data(self) -> None:
+        """Read the figures and show them. Implemented by the subclass."""
+
+    def focus_targets(self) -> Sequence[QWidget]:
+        """Return the widgets that may get the focus first. Implemented by the subclass."""
+        return ()
+
+
+class PictureSection(ReportSection):
+    """A report as a picture. A button or its key shows the table in place of the picture, and the picture again."""
+
+    def __init__(self, context: WindowContext, form: ReportForm[Any]) -> None:
+        super().__init__()
+        self._context, self._form, self.name = context, form, form.name
+        title = context.translate(f"reports.{form.name}.title")
+        self.setAccessibleName(title)
+        self.note = TextLabel("", "small", "muted", wrap=True)
+        self.switch = KeyButton(context.translate("reports.show_table"), PICTURE_KEY, icon="list", binds=False)
+        self.switch.clicked.connect(self.switch_view)
+        self.chart = Chart(title)
+        self.table = StaticTable(context, form.columns(context), form.row_key, title)
+        self.nothing = EmptyState(
+            context.translate("reports.empty"), context.translate(f"reports.{form.name}.empty"), shape="dash"
+        )
+        self._legend = QWidget()
+        self._shows_table = self._has_figures = False
+        self._build(title)
+
+    def _build(self, title: str) -> None:
+        margin = tokens().px("spacing", "page_margin")
+        self._picture = QWidget()
+        self._legend_place = make_column(gap=0, margins=(margin, 8, margin, 0))
+        chart_place = make_row(self.chart, margins=(margin - 8, 0, margin - 8, 8))
+        box = make_column(gap=0)
+        box.addLayout(self._legend_place)
+        box.addLayout(chart_place, 1)
+        self._picture.setLayout(box)
+        self.body = QStackedWidget()
+        for part in (self._picture, self.table, self.nothing):
+            self.body.addWidget(part)
+        head = Surface(edge="bottom")
+        words = make_column(TextLabel(title, "section", heading=2), self.note, gap=2)
+        line = make_row(gap=12, margins=(margin, 8, margin, 8))
+        line.addLayout(words, 1)
+        line.addWidget(self.switch)
+        head.setLayout(line)
+        layout = make_column(head, gap=0)
+        layout.addWidget(self.body, 1)
+        self.setLayout(layout)
+
+    def focus_targets(self) -> Sequence[QWidget]:
+        return self.table, self.chart, self.switch
+
+    def read_data(self) -> None:
+        self._context.run_read(self._form.read, self._show, self.failed.emit, owner=self, key=("report", self.name))
+
+    def _show(self, report: Report) -> None:
+        context, form = self._context, self._form
+        self.note.show_text(form.note(report, context))
+        picture = form.make_picture(report, context)
+        self.chart.show_picture(picture)
+        self._legend.hide()
+        self._legend.deleteLater()
+        self._legend = make_legend(picture.legend)
+        self._legend_place.addWidget(self._legend)
+        self.table.show_rows(form.rows_of(report))
+        self._has_figures = not form.is_empty(report)
+        self._show_body()
+        self.was_read.emit(report.read_at)
+
+    @Slot()
+    def switch_view(self) -> None:
+        """Show the table in place of the picture, or the picture in place of the table, and give it the focus."""
+        self._shows_table = not self._shows_table
+        self._show_body()
+        shown = self.body.currentWidget()
+        focus = self.table if shown is self.table else self.chart
+        if shown is not self.nothing:
+            focus.setFocus()
+            if self._shows_table and self.table.current_item is None:
+                self.table.go_to_first()
+
+    def _show_body(self) -> None:
+        key, icon = ("show_picture", "bars") if self._shows_table else ("show_table", "list")
+        self.switch.setVisible(self._has_figures)
+        self.switch.icon_name = icon
+        self.switch.show_text(self._context.translate(f"reports.{key}"))
+        shown = self.table if self._shows_table else self._picture
+        self.body.setCurrentWidget(shown if self._has_figures else self.nothing)

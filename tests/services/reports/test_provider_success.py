@@ -1,0 +1,86 @@
+"""Success per provider and day: counted by Japanese days, unknown ones apart, outages as their alerts say."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from console.app import Console
+from console.domain.reports.provider_success import Outage, ProviderDay
+from console.services.alerts.provider_outage import ALERT_RULE, KIND, compute_subject_id
+from console.store.reports import provider_success as store
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.report_rows import NOW, Rows
+
+HOUR = timedelta(hours=1)
+MIDNIGHT = datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
+"""The begin of 2026-11-20 in Japan."""
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+    hand_clock.at = NOW
+    with place.desk(vendor, hand_clock) as opened:
+        yield opened
+
+
+def test_each_day_by_what_became_of_its_payments(console: Console, place: Place) -> None:
+    """A payment counts for the Japanese day on which it began; one whose outcome nobody knows is neither success nor
+    failure, whatever its state; older ones and those of other days are left out.
+    """
+    rows = Rows(place)
+    rows.payment("paypay", "completed", MIDNIGHT)
+    rows.payment("paypay", "payment_success", MIDNIGHT + HOUR)
+    rows.payment("paypay", "payment_failed", NOW)
+    rows.payment("paypay", "expired", NOW)
+    rows.payment("paypay", "completed", NOW, certainty="unknown")
+    rows.payment("paypay", "user_payment", NOW)
+    rows.payment("paypay", "reversed", NOW)
+    rows.payment("paypay", "completed", MIDNIGHT - timedelta(microseconds=1))
+    rows.payment("paypay", "completed", MIDNIGHT - 13 * 24 * HOUR)
+    rows.payment("paypay", "completed", MIDNIGHT - 13 * 24 * HOUR - timedelta(microseconds=1))
+    rows.payment("atom", "payment_failed", NOW)
+    rows.payment("bank", "completed", None)
+    report = console.reports.read_provider_success()
+    assert [series.provider for series in report.providers] == ["atom", "bank", "paypay"]
+    days = {series.provider: [day for day in series.days if day.total] for series in report.providers}
+    assert days["atom"] == [ProviderDay(date(2026, 11, 20), unpaid=1)]
+    assert days["bank"] == []
+    assert days["paypay"] == [
+        ProviderDay(date(2026, 11, 7), paid=1),
+        ProviderDay(date(2026, 11, 19), paid=1),
+        ProviderDay(date(2026, 11, 20), paid=2, unpaid=2, unknown=1, other=2),
+    ]
+    assert days["paypay"][-1].percent == 50
+    assert len(report.providers[0].days) == 14
+    assert report.outages == ()
+
+
+def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None:
+    """From the first unanswered call, which the alert names, until its end; other alerts and old ones are none."""
+    rows = Rows(place)
+    rows.payment("paypay", "completed", NOW)
+    words = "paypay: no usable answer since 2026-11-18T01:00:00Z"
+    facts = {"subject_kind": KIND, "subject_id": compute_subject_id("paypay"), "expected": ""}
+    alert = {**facts, "rule_id": ALERT_RULE, "observed": words, "detected_at": NOW - 49 * HOUR}
+    old = {**alert, "observed": "paypay: no usable answer since 2026-10-01T00:00:00Z"}
+    rows.insert("alerts", {**old, "resolved_at": NOW - 40 * 24 * HOUR})
+    rows.insert("alerts", {**alert, "resolved_at": NOW - 48 * HOUR})
+    rows.insert("alerts", {**alert, "rule_id": "other", "resolved_at": NOW})
+    rows.insert("alerts", {**alert, "observed": "in other words", "detected_at": NOW - HOUR})
+    assert console.reports.read_provider_success().outages == (
+        Outage("paypay", datetime(2026, 11, 18, 1, tzinfo=UTC), NOW - 48 * HOUR),
+        Outage("paypay", NOW - HOUR, None),
+    )
+
+
+def test_a_full_count_says_so(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest payments are counted, and the report says that older ones are missing."""
+    monkeypatch.setattr(store, "MOST_PAYMENTS", 2)
+    rows = Rows(place)
+    for hours in (0, 1, 30):
+        rows.payment("paypay", "completed", NOW - hours * HOUR)
+    (series,) = console.reports.read_provider_success().providers
+    assert (series.days[-1].paid, series.days[-2].paid, series.is_complete) == (2, 0, False)

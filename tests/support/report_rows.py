@@ -1,0 +1,59 @@
+"""Rows for the tests of reports, written past the console into an empty database whose triggers are taken away."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from tests.support.places import Place
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+"""12:00 in Japan, on 2026-11-20."""
+_TABLES = ("orders", "payments", "refunds", "approvals", "operations", "alerts", "hansha_alarmbox_credit_checks")
+
+
+class Rows:
+    """Inserts rows; what a row doesn't say is filled with what its columns need."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._count = 0
+        for table in _TABLES:
+            place.unguard(table)
+
+    def insert(self, table: str, values: Mapping[str, object]) -> None:
+        columns, texts = ", ".join(values), ", ".join(map(_literal, values.values()))
+        self._place.sql(f"INSERT INTO {table} ({columns}) VALUES ({texts})")
+
+    def payment(self, provider: str, status: str, begun_at: datetime | None, **other: object) -> None:
+        self._count += 1
+        values = {
+            "provider": provider, "merchant_payment_id": f"P-{self._count}", "status": status, "begun_at": begun_at,
+            "currency": "JPY", "asked_minor": 1_000, "created_at": NOW, "changed_at": NOW,
+        }  # fmt: skip
+        self.insert("payments", {**values, **other})
+
+    def refund(self, status: str, created_at: datetime, **other: object) -> None:
+        self._count += 1
+        values = {
+            "payment_id": self._count, "refund_amount": 1_000, "currency": "JPY", "status": status, "maker": "op-a",
+            "reason": "sent back", "saw": "{}", "radar": "[]", "checkers_needed": 1, "decide_by": NOW,
+            "created_at": created_at, "changed_at": NOW,
+        }  # fmt: skip
+        self.insert("refunds", {**values, **other})
+
+    def operation(self, kind: str, action: str, state: str, started_at: datetime, **other: object) -> None:
+        self._count += 1
+        values = {
+            "id": f"operation-{self._count}", "action": action, "subject_kind": kind, "subject_id": self._count,
+            "state": state, "idempotency_key": f"key-{self._count}", "fingerprint": "", "operator": "op-a",
+            "desk": "", "host": "", "process": 1, "session": "", "started_at": started_at, "lease_clock": "",
+            "lease_expires": 0, "fence": 1,
+        }  # fmt: skip
+        self.insert("operations", {**values, **other})
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, datetime):
+        return f"'{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"

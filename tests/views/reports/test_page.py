@@ -1,0 +1,142 @@
+"""The page with the reports: a picture, the table behind it, the figures in words, and figures that could not be
+read.
+"""
+
+from contextlib import nullcontext
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Literal
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reports.periods import period_until
+from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
+from console.views.reports import picture as pictures
+from console.views.reports.chart import Chart
+from console.views.reports.page import ReportsPage
+from console.views.reports.section import PictureSection
+from console.views.runtime.routes import ReportsRoute
+from console.views.theme.design_tokens import ThemeName
+from console.views.theme.theme import Appearance
+from tests.views.invented_checks import NOW, window_context
+
+_PERIOD = period_until(NOW, 14)
+_DAYS = (
+    *(ProviderDay(day) for day in _PERIOD.days[:-2]),
+    ProviderDay(_PERIOD.days[-2], paid=9, unpaid=1),
+    ProviderDay(_PERIOD.days[-1], paid=1, unpaid=2, unknown=3, other=4),
+)
+SUCCESS = ProviderSuccess(
+    _PERIOD,
+    (ProviderSeries("paypay", _DAYS), ProviderSeries("atom", _DAYS, is_complete=False)),
+    (Outage("paypay", NOW - timedelta(hours=30), NOW - timedelta(hours=6)),),
+    NOW,
+)
+EMPTY = ProviderSuccess(_PERIOD, (), (), NOW)
+
+
+class Reports:
+    """The service with these figures; None raises."""
+
+    def __init__(self, success: ProviderSuccess | None = SUCCESS) -> None:
+        self.success = success
+
+    def read_provider_success(self) -> ProviderSuccess:
+        if self.success is None:
+            raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {})
+        return self.success
+
+
+def page_of(reports: Reports, qtbot: QtBot, language: Literal["ja", "en"] = "en") -> ReportsPage:
+    context = window_context()
+    context.language = language
+    context.use_services(SimpleNamespace(reports=reports, acting_as=nullcontext))  # type: ignore[arg-type]  # enough of them
+    page = ReportsPage(context)
+    qtbot.addWidget(page)
+    page.resize(1080, 700)
+    page.show()
+    page.show_route(ReportsRoute("success"))
+    return page
+
+
+def section_of(page: ReportsPage) -> PictureSection:
+    assert isinstance(page.section, PictureSection)
+    return page.section
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_picture_with_its_table_and_its_words(
+    qtbot: QtBot, the_look: Appearance, language: Literal["ja", "en"]
+) -> None:
+    """The key shows the table in place of the picture and gives it the focus; the picture tells its figures."""
+    page = page_of(Reports(), qtbot, language)
+    section = section_of(page)
+    assert section.body.currentWidget() is not section.table
+    spoken = section.chart.accessibleDescription()
+    for figure in ("2026-11-19", "90 %", "33 %", "PayPay", "Atom", "11-19 09:04", "11-20 09:04"):
+        assert figure in spoken, (figure, spoken)
+    page._switch_view()
+    assert section.body.currentWidget() is section.table
+    assert len(section.table.all_rows) == 28
+    assert section.table.current_row == 0
+    page._switch_view()
+    assert section.body.currentWidget() is not section.table
+    assert "Atom" in section.note.plain, "it says that older payments are missing"
+
+
+def test_no_figures_no_picture(qtbot: QtBot, the_look: Appearance) -> None:
+    """The page says that there is nothing, and offers no table of nothing."""
+    page = page_of(Reports(EMPTY), qtbot)
+    section = section_of(page)
+    assert section.body.currentWidget() is section.nothing
+    assert not section.switch.isVisibleTo(page)
+
+
+def test_figures_that_could_not_be_read(qtbot: QtBot, the_look: Appearance) -> None:
+    """A bar says so; the figures that were read before stay, and the bar goes when they are read again."""
+    reports = Reports()
+    page = page_of(reports, qtbot)
+    reports.success = None
+    page.refresh("asked")
+    assert "failed" in page.bar_names()
+    assert section_of(page).chart.picture.strips
+    reports.success = SUCCESS
+    page.refresh("asked")
+    assert "failed" not in page.bar_names()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_looks_differ_in_more_than_colour(qtbot: QtBot, the_look: Appearance, theme: ThemeName, scale: float) -> None:
+    """Each part of a bar is painted where its value says, each fill differs from the others in grey too, and every
+    strip has its room at any text size.
+    """
+    the_look.choose_theme(theme)
+    the_look.set_scale(scale)
+    fills = ("solid", "hatch", "back_hatch", "cross", "dots")
+    parts = tuple(
+        pictures.Bar(fill, "", (pictures.BarPart(100, pictures.Look(fill, "text")),))  # type: ignore[arg-type]
+        for fill in fills
+    )
+    chart = Chart("fills")
+    qtbot.addWidget(chart)
+    chart.resize(700, 300)
+    chart.show_picture(pictures.Picture((pictures.Strip("One", "", parts, 100),) * 3, (), ""))
+    assert chart.minimumHeight() >= 3 * the_look.line_height("body")
+    boxes = chart.strip_boxes()
+    assert not any(a.intersects(b) for a in boxes for b in boxes if a is not b)
+    assert all(chart.minimumHeight() >= box.height() for box in boxes)
+    chart.resize(700, chart.minimumHeight())
+    image, box = chart.grab().toImage(), chart.strip_boxes()[0]
+    ratio, width = image.devicePixelRatio(), box.width() / len(fills)
+    inked = []
+    for number in range(len(fills)):
+        left = int((box.left() + (number + 0.5) * width - 8) * ratio)
+        top = int(box.center().y() * ratio)
+        area = [image.pixelColor(left + x, top + y).lightness() for x in range(16) for y in range(16)]
+        background = the_look.colour("base").lightness()
+        inked.append(sum(abs(light - background) > 40 for light in area))
+    assert inked[0] == 256
+    assert all(0 < count < 250 for count in inked[1:]), inked
