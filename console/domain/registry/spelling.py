@@ -57,6 +57,11 @@ _VU_SYLLABLES = {"ヴァ": "バ", "ヴィ": "ビ", "ヴェ": "ベ", "ヴォ": "�
 _VU_SYLLABLE = re.compile("|".join(_VU_SYLLABLES))
 _REPEATED = re.compile(r"(.)([々ヽヾ])")
 _MARKS_OF_READINGS = frozenset("ヶケヵカヴゔ々ゝゞヽヾけ")
+# カ and ケ are in most readings, between other kana.
+_KANA_AS_TYPED = "ァ-ヺーぁ-ゖｦ-ﾝ"
+_SECOND_READING = re.compile(
+    rf"[ヴゔ々ゝゞヽヾ]|(?<![{_KANA_AS_TYPED}])[ヶケヵカけかゕゖｶｹ㋕㋘](?![{_KANA_AS_TYPED}])"
+)
 
 
 def list_readings(text: str) -> tuple[str, ...]:
@@ -64,16 +69,20 @@ def list_readings(text: str) -> tuple[str, ...]:
     folded = fold_text(text)
     if not has_second_reading(text):
         return (folded,)
+    second = _read_by_neighbours(text)
+    return (folded,) if second == folded else (folded, second)
+
+
+def _read_by_neighbours(text: str) -> str:
     kana = unicodedata.normalize("NFKC", text).translate(_TO_KATAKANA)
     kana = _VU_SYLLABLE.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
     kana = _REPEATED.sub(_repeat, _REPEATED.sub(_repeat, kana))
-    second = fold_text(_KA_BETWEEN_KANJI.sub("ガ", kana))
-    return (folded,) if second == folded else (folded, second)
+    return fold_text(_KA_BETWEEN_KANJI.sub("ガ", kana))
 
 
 def has_second_reading(text: str) -> bool:
     """True if the text may have a second reading: it has a character whose reading depends on its neighbours."""
-    return not _MARKS_OF_READINGS.isdisjoint(text)
+    return not _MARKS_OF_READINGS.isdisjoint(text) and _SECOND_READING.search(text) is not None
 
 
 def _repeat(found: re.Match[str]) -> str:

@@ -184,12 +184,13 @@ def write_beginning(term: str) -> str:
 
 
 def _list_number_terms_and_beginnings(text: str) -> list[str]:
-    terms = []
-    for before, digits in _NUMBERS.findall(text):
-        start, number = f"@{_fold_character(before)}", str(int(digits))
-        terms.append(start + number)
-        terms += [write_beginning(start + number[:end]) for end in range(1, len(number))]
-    return terms
+    return [_write_number_terms(before, digits) for before, digits in _NUMBERS.findall(text)]
+
+
+@lru_cache(32_768)
+def _write_number_terms(before: str, digits: str) -> str:
+    start, number = f"@{_fold_character(before)}", str(int(digits))
+    return " ".join((start + number, *(write_beginning(start + number[:end]) for end in range(1, len(number)))))
 
 
 def list_post_code_terms(digits: str) -> list[str]:

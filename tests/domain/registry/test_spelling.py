@@ -4,13 +4,20 @@ import unicodedata
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.domain.registry import kanji_forms
 from console.domain.registry.legal_forms import remove_form, write_out_forms
 from console.domain.registry.prefectures import PREFECTURES, find_prefecture_code
-from console.domain.registry.spelling import fold_address, fold_text, list_readings
+from console.domain.registry.spelling import (
+    _MARKS_OF_READINGS,
+    _read_by_neighbours,
+    fold_address,
+    fold_text,
+    has_second_reading,
+    list_readings,
+)
 from console.domain.registry_queries import QueryKind, is_registry_query, parse_query
 
 SAME_NAME = """
@@ -116,6 +123,16 @@ def test_addresses_are_compared_by_their_numbers(address: str) -> None:
 NAMES = st.text(
     st.sampled_from("株式会社山田佐々木髙﨑ヶケがヴァィバ々ーアガパ・ャｱＡＢa1１９　 "), min_size=2, max_size=12
 )
+
+
+@given(st.text(st.sampled_from("山田ヶケヵカけかゕゖヴヷ々ゝヾバーｱｶｹｰﾞ㌔㌍㋕アあ・ 1a\u3099"), max_size=8))
+@settings(max_examples=500)
+def test_no_second_reading_is_overlooked(text: str) -> None:
+    """What saves the work of a second reading looks at the text as it is typed. A row is taken out of the index by
+    the readings with which it was put in, so they stay.
+    """
+    is_marked = not _MARKS_OF_READINGS.isdisjoint(text)
+    assert not is_marked or has_second_reading(text) or _read_by_neighbours(text) == fold_text(text)
 
 
 @given(NAMES, st.data())
