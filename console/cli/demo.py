@@ -38,7 +38,7 @@ RunCommand = Callable[[Sequence[str]], int]
 
 SAMPLE_SEED = 20261120
 FAST_TIME_SCALE = 20
-_MOST_LISTED_PURCHASES = 3
+_MAX_LISTED_PURCHASES = 3
 DEMO_PEOPLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("lead-b", frozenset({APPROVER}), may_buy=True),
@@ -255,7 +255,7 @@ def _ready_lines(ready: dict[str, Any], translator: Translator) -> Iterator[str]
         yield translator("cli.demo.try", number=trial.number, what=translator(f"cli.demo.fault.{trial.result_key}"))
     for payment in ready["try_payments"]:
         yield translator("cli.demo.payment", **payment, words=translator(f"cli.demo.payment.{payment['what']}"))
-    for purchase in ready["provider_screen"][:_MOST_LISTED_PURCHASES]:
+    for purchase in ready["provider_screen"][:_MAX_LISTED_PURCHASES]:
         facts = {**purchase, "number": purchase["corporation_number"]}
         yield translator("cli.demo.screen", **facts)
 

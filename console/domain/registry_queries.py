@@ -26,8 +26,8 @@ from console.domain.registry.spelling import fold_address, list_readings
 
 LONGEST_QUERY = 500
 """Characters that are looked at: the length of the longest published text, a furigana."""
-_FEWEST_CHARACTERS = 2
-_FEWEST_DIGITS = 4
+_MIN_CHARACTERS = 2
+_MIN_DIGITS = 4
 _NUMBER_AMONG_WORDS = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
 _POST_CODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{4})")
 _HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
@@ -91,7 +91,7 @@ def parse_query(text: str) -> RegistryQuery:
     return RegistryQuery(
         _find_kind(whole, number, post_code, len(digits) if is_digits else 0),
         number,
-        digits if number is None and is_digits and _FEWEST_DIGITS <= len(digits) < DIGIT_COUNT else "",
+        digits if number is None and is_digits and _MIN_DIGITS <= len(digits) < DIGIT_COUNT else "",
         post_code,
         whole,
         tuple(word for word in words if word.names != ("",)) if len(words) > 1 else (),
@@ -126,7 +126,7 @@ def _divide(typed: str) -> list[str]:
     would be too short to search for.
     """
     pieces = [piece for word in typed.split() for piece in _KANA.split(word) if piece]
-    longest = [piece for piece in pieces if len(piece) >= _FEWEST_CHARACTERS]
+    longest = [piece for piece in pieces if len(piece) >= _MIN_CHARACTERS]
     return longest if len(longest) > 1 and len(pieces) > len(typed.split()) else []
 
 
@@ -137,10 +137,10 @@ def _find_kind(whole: SearchWord, number: str | None, post_code: str, digits: in
         return QueryKind.POST_CODE
     if digits == DIGIT_COUNT:
         return QueryKind.MISTYPED_NUMBER
-    if _FEWEST_DIGITS <= digits < DIGIT_COUNT:
+    if _MIN_DIGITS <= digits < DIGIT_COUNT:
         return QueryKind.NUMBER_PART
     longest = max(map(len, whole.names))
-    if longest < _FEWEST_CHARACTERS:
+    if longest < _MIN_CHARACTERS:
         return QueryKind.ONE_CHARACTER if longest else QueryKind.EMPTY
     return QueryKind.WORDS
 

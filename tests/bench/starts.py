@@ -17,7 +17,7 @@ from tests.support.desks import environment
 ROOT = Path(__file__).resolve().parents[2]
 _WARM_STARTS, _COLD_STARTS, _COMMANDS = 15, 5, 15
 _MEGABYTE = 1_000_000
-_MOST_SECONDS = 30.0
+_MAX_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def start(program: str, env: Mapping[str, str]) -> dict[str, Seen]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        timeout=_MOST_SECONDS,
+        timeout=_MAX_SECONDS,
         check=False,
     )
     lines = [line.split() for line in done.stdout.splitlines()]

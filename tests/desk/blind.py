@@ -21,7 +21,7 @@ CONTROLS = {
     Role.Grouping, Role.Heading, Role.SpinBox,
 }  # fmt: skip
 """Roles of nodes that must have a name."""
-_MOST_TABS = 60
+_MAX_TABS = 60
 _LISTS = (Role.Table, Role.List, Role.PageTabList)
 _VARIABLE = (
     (re.compile(r", \d+$"), ""),  # the count of a queue
@@ -116,7 +116,7 @@ class Blind:
         self.find(role, name)
         self.write_heard()
         self.transcript.append(f"- goes by Tab to: {role.name} “{_steady(name)}”")
-        for _ in range(_MOST_TABS):
+        for _ in range(_MAX_TABS):
             focused = [node for node in self.nodes() if node.state().focused and node.role() == role]
             if any(node.text(QAccessible.Text.Name).startswith(name) for node in focused):
                 return

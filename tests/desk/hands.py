@@ -19,7 +19,7 @@ from console.views.widgets.dialog import DialogFrame
 P = TypeVar("P", bound=Page)
 D = TypeVar("D", bound=DialogFrame)
 PATIENCE_MS = 20_000
-_MOST_TABS = 40
+_MAX_TABS = 40
 
 
 class Person:
@@ -64,7 +64,7 @@ class Person:
 
     def tab_to(self, name: str) -> None:
         """Tab on until the control of that name has the focus."""
-        for _ in range(_MOST_TABS):
+        for _ in range(_MAX_TABS):
             focus = QApplication.focusWidget()
             if focus is not None and name_of(focus).startswith(name):
                 return

@@ -8,7 +8,7 @@ from console.views.theme.theme import current_appearance
 from tests.desk.hands import name_of
 
 _REACH_PX = 6  # a ring stands up to 4 px outside its widget
-_LEAST_PIXELS = 40  # two short edges of the smallest control
+_MIN_PIXELS = 40  # two short edges of the smallest control
 
 
 def why_no_ring() -> str:
@@ -25,7 +25,7 @@ def why_no_ring() -> str:
     widget.clearFocus()
     without_focus = _focus_pixels(widget)
     widget.setFocus()
-    if with_focus - without_focus < _LEAST_PIXELS:
+    if with_focus - without_focus < _MIN_PIXELS:
         return f"{words} has the focus without a ring: {with_focus} pixels, {without_focus} without the focus"
     return ""
 

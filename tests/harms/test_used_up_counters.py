@@ -142,7 +142,7 @@ def test_a_counter_at_its_end_costs_nobody_money(harm_scene: Scene, table: str) 
         pytest.skip("a node can't be given a counter by ALTER TABLE while the others work")
     before, number = harm_scene.counters()[table], harm_scene.number()
     harm_scene.buy("op-a", harm_scene.number())
-    for next_id in (LAST + 1, LAST - 5, LAST - counters.FEWEST_REMAINING_IDS + 100):
+    for next_id in (LAST + 1, LAST - 5, LAST - counters.MIN_REMAINING_IDS + 100):
         harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {next_id}")
         harm_scene.fresh_desk("op-a")  # far from the end, a desk looks once a second
         harm_scene.fresh_desk("lead-b")
@@ -151,7 +151,7 @@ def test_a_counter_at_its_end_costs_nobody_money(harm_scene: Scene, table: str) 
         assert harm_scene.charges(number) == 0
     with Database(harm_scene.people.urls["op-b"]).read() as conn:
         fullest, *_ = counters.read_counters(conn)
-    assert (fullest.table, fullest.remaining < counters.FEWEST_REMAINING_IDS) == (table, True)
+    assert (fullest.table, fullest.remaining < counters.MIN_REMAINING_IDS) == (table, True)
     assert code_of(lambda: harm_scene.buy("lead-b", number)) == "storage_full"
     harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {before}")
     harm_scene.work_goes_on()

@@ -26,7 +26,7 @@ from tests.shots.stage import Sight
 
 pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 
-LEAST_ROWS = 8
+MIN_ROWS = 8
 
 
 def whole_rows(table: FittedTable) -> int:
@@ -45,7 +45,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         for queue in QUEUE_NAMES:
             stage.go(QueuesRoute(queue))
             table = stage.find(QueuesPage).table
-            assert whole_rows(table) >= min(LEAST_ROWS, table.rows.row_count), queue
+            assert whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), queue
             assert table.horizontalScrollBar().maximum() == 0, queue
             cause = [column.key for column in table.rows.columns].index("cause")
             assert not table.isColumnHidden(cause), queue

@@ -89,8 +89,8 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/reconciliation/provider_rows.py",
-                "refused_count > MOST_REFUSED",
-                "refused_count >= MOST_REFUSED",
+                "refused_count > MAX_REFUSED",
+                "refused_count >= MAX_REFUSED",
             ),
         ),
         ("tests/services/reconciliation/test_run.py",),

@@ -38,7 +38,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "            if not self._forms[taken.action].facts(self._context, arguments) and RequestFacts(",
         f"{_WRITTEN}::test_a_request_names_the_record_of_its_arguments"),
     _mutant("a request that ends each worker is executed for ever", _EXECUTION,
-        "if taken.fencing_token <= MOST_EXECUTIONS:\n", "if taken.fencing_token:\n",
+        "if taken.fencing_token <= MAX_EXECUTIONS:\n", "if taken.fencing_token:\n",
         f"{_WRITTEN}::test_what_no_worker_can_finish_is_given_up"),
     _mutant("one person's requests come before everybody's", _QUEUE,
         ".order_by(_open.c.turn, _open.c.at, _open.c.id)", ".order_by(_open.c.at, _open.c.id)",

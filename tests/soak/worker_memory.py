@@ -30,7 +30,7 @@ MINUTES = 60.0
 SETTLING = 1 / 2
 """Of the run: until every thread has met its largest piece of work, and caches are filled."""
 MIB = 1 << 20
-MOST_PER_HOUR = 2 * MIB
+MAX_PER_HOUR = 2 * MIB
 SCALE = "4"
 """Due tasks come four times as often as in life: an hour has the runs of four."""
 TOKEN = "a-channel-token-of-the-soak"
@@ -118,8 +118,8 @@ def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
         done = work.checked()
     print(f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.told()}; {dict(done)}", flush=True)
     for what in ("rss", "own"):
-        assert samples.per_hour(what) <= MOST_PER_HOUR, f"{what} grows: {samples.told()}"
-        assert samples.step(what) <= MOST_PER_HOUR, f"{what} grows: {samples.told()}"
+        assert samples.per_hour(what) <= MAX_PER_HOUR, f"{what} grows: {samples.told()}"
+        assert samples.step(what) <= MAX_PER_HOUR, f"{what} grows: {samples.told()}"
     return Counter(minutes=round(samples.all[-1].at / 60), kib_an_hour=round(samples.per_hour("rss") / 1024)) + done
 
 

@@ -16,7 +16,7 @@ this time.
 LONGEST_RUN = timedelta(minutes=15)
 """Time after which a run of a task that hasn't ended counts as hanging."""
 LONGEST_BACK_OFF = timedelta(minutes=15)
-MOST_FAILURES_IN_A_ROW = 2
+MAX_CONSECUTIVE_FAILURES = 2
 """Number of consecutive failed runs of a task up to which no alert is raised."""
 BATCH_SIZE = 200
 """Largest number of records that a task works on in one run."""
@@ -110,9 +110,9 @@ def is_running(task: ScheduledTask) -> bool:
 
 def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
     """True if an alert about the task must be raised: the task's due time passed longer ago than its interval (at
-    least `OVERDUE_GRACE`), a run hangs, or more than `MOST_FAILURES_IN_A_ROW` consecutive runs failed.
+    least `OVERDUE_GRACE`), a run hangs, or more than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed.
     """
-    if task.failures > MOST_FAILURES_IN_A_ROW:
+    if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True
     if is_running(task) and task.begun_at is not None:
         return now - scale.scaled_delta(max(LONGEST_RUN, 2 * task.every)) > task.begun_at

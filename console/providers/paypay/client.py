@@ -46,9 +46,9 @@ SANDBOX_URL = "https://apigw.sandbox.paypay.ne.jp"
 CONNECT_TIMEOUT_SECONDS = 5.0
 LONG_TIMEOUT_SECONDS, SHORT_TIMEOUT_SECONDS = 30.0, 15.0
 LONG_BUDGET_SECONDS, SHORT_BUDGET_SECONDS = 45.0, 25.0
-MOST_PARALLEL_CALLS = 2
+MAX_PARALLEL_CALLS = 2
 REFUND_WINDOW_DAYS = 365
-MOST_REFUNDS = 50
+MAX_REFUNDS = 50
 _CONTENT_TYPE = "application/json;charset=UTF-8"
 _LONGEST_TEXT = 255
 # Fields whose values are removed from the evidence. `code` isn't listed: at PayPay it is the result code, not an
@@ -87,7 +87,7 @@ class PayPayRequestSender:
         self._gate = gate
         self._clock = clock
         self._nonce = nonce
-        self._slots = BoundedSemaphore(MOST_PARALLEL_CALLS)
+        self._slots = BoundedSemaphore(MAX_PARALLEL_CALLS)
 
     def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
         """Wait for the rate gate, sign and send the request, and return its outcome; `convert_answer` converts the
@@ -161,7 +161,7 @@ class PayPayReader:
             currency="JPY",
             partial_refunds=True,
             repeated_refunds=self._sender.config.repeated_refunds,
-            most_refunds=MOST_REFUNDS if self._sender.config.repeated_refunds else 1,
+            most_refunds=MAX_REFUNDS if self._sender.config.repeated_refunds else 1,
             refund_window_days=REFUND_WINDOW_DAYS,
             can_cancel=True,
             keeps_idempotency_keys=True,

@@ -20,7 +20,7 @@ from console.providers.http.transport import MEBIBYTE, HttpTransport
 from console.providers.registry.responses import DifferencePart, read_corporations, read_part
 
 ORIGIN = "https://api.houjin-bangou.nta.go.jp"
-MOST_NUMBERS = 10
+MAX_NUMBERS = 10
 """Largest number of corporation numbers in one request."""
 LARGEST_ANSWER_BYTES = 16 * MEBIBYTE
 """Largest answer: 2,000 rows with the longest texts have less."""
@@ -60,7 +60,7 @@ class RegistryApi:
         return send_once(self._transport, self._gate, request, convert, headers={})
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
-        """Read the rows in force of up to MOST_NUMBERS corporation numbers. A number that isn't assigned is left
+        """Read the rows in force of up to MAX_NUMBERS corporation numbers. A number that isn't assigned is left
         out.
         """
         parameters = {"number": ",".join(numbers), "history": "0"}

@@ -14,8 +14,8 @@ from console.domain.registry.corporations import CloseCause, Closure, Corporatio
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import Unreadable
 
-FIELDS_A_ROW = 30
-MOST_PARTS = 500
+FIELDS_PER_ROW = 30
+MAX_PARTS = 500
 """Largest accepted number of parts (2,000 rows each) of one day; the publisher's limit is 99,999."""
 _LONGEST_FIELD = 1_000
 
@@ -39,7 +39,7 @@ def read_part(body: bytes, divide: int) -> DifferencePart:
     updated_on, rows, number, parts = _read_head(head)
     if number != divide:
         raise UnusableAnswer("other_part")
-    if parts > MOST_PARTS:
+    if parts > MAX_PARTS:
         raise UnusableAnswer("too_many_parts")
     if (rows == 0) != (parts == 0) or (rows > 0) != bool(lines) or len(lines) > rows or divide > max(parts, 1):
         raise UnusableAnswer("other_count")
@@ -88,7 +88,7 @@ def _split_line(line: str) -> list[str]:
         rows = list(csv.reader([line], strict=True))
     except csv.Error as cause:
         raise Unreadable("not CSV") from cause
-    if len(rows) != 1 or len(rows[0]) != FIELDS_A_ROW:
+    if len(rows) != 1 or len(rows[0]) != FIELDS_PER_ROW:
         raise Unreadable("not 30 fields")
     if not rows[0][1].isdigit() or max(map(len, rows[0])) > _LONGEST_FIELD:
         raise Unreadable("not a row")

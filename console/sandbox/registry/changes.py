@@ -13,7 +13,7 @@ from console.sandbox.registry.whole import FIRST_DAY, InventedRegistry
 from console.sandbox.registry.words import FIRST_WORDS, SECOND_WORDS
 
 LEGAL_FORMS = ("株式会社", "有限会社", "合同会社", "医療法人社団", "宗教法人")
-MOST_NEW_ROWS_A_DAY = 1_000_000
+MAX_NEW_ROWS_PER_DAY = 1_000_000
 
 
 def rename(row: RegistryRow, name: str, day: date, furigana: str = "") -> RegistryRow:
@@ -112,8 +112,8 @@ def _draw_change(
 
 
 def _new_row(day: date, index: int, source: random.Random) -> RegistryRow:
-    if index >= MOST_NEW_ROWS_A_DAY:
-        raise ValueError(f"a day has at most {MOST_NEW_ROWS_A_DAY} new corporations")
+    if index >= MAX_NEW_ROWS_PER_DAY:
+        raise ValueError(f"a day has at most {MAX_NEW_ROWS_PER_DAY} new corporations")
     first, second = source.choice(FIRST_WORDS), source.choice(SECOND_WORDS)
     prefecture = source.choice(PREFECTURES)
     city = source.choice(prefecture.cities)

@@ -18,8 +18,8 @@ from console.sandbox.registry.published import PublishedRegistry
 from console.sandbox.registry.rows import FIELD_NAMES, FULL_WIDTH, RegistryRow, complete_number, format_line
 
 PROVIDER_NAME = "registry"
-ROWS_AN_ANSWER = 2_000
-MOST_NUMBERS = 10
+ROWS_PER_ANSWER = 2_000
+MAX_NUMBERS = 10
 LONGEST_PERIOD = timedelta(days=50)
 FIRST_DIFFERENCE = date(2015, 12, 1)
 
@@ -50,7 +50,7 @@ class SimulatedRegistry:
     def _num_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_known_id(request)
         numbers = query.get("number", "").split(",")
-        _require(len(numbers) <= MOST_NUMBERS, "011", "法人番号は10件以内で指定してください。")
+        _require(len(numbers) <= MAX_NUMBERS, "011", "法人番号は10件以内で指定してください。")
         _require(
             all(re.fullmatch("[0-9]{13}", number) and complete_number(number[1:]) == number for number in numbers),
             "010",
@@ -95,12 +95,12 @@ class SimulatedRegistry:
         divide = query.get("divide", "1")
         _require(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
         found = list(rows)
-        parts = -(-len(found) // ROWS_AN_ANSWER)
+        parts = -(-len(found) // ROWS_PER_ANSWER)
         _require(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
-        start = (int(divide) - 1) * ROWS_AN_ANSWER
+        start = (int(divide) - 1) * ROWS_PER_ANSWER
         part = [
             row._replace(sequence_number=str(number))
-            for number, row in enumerate(islice(found, start, start + ROWS_AN_ANSWER), start=start + 1)
+            for number, row in enumerate(islice(found, start, start + ROWS_PER_ANSWER), start=start + 1)
         ]
         head = (self._published.last_day.isoformat(), str(len(found)), divide, str(parts))
         return _FORMS[query["type"]](head, part)

@@ -20,9 +20,9 @@ CHAIN_PERIOD = 200
 """In each group of this number of rows there is a chain of mergers: three rows after one another, of which the first
 is merged into the second, and the second into the third. The third corporation is open.
 """
-MOST_ROWS_A_SEGMENT = 1_000_000
+MAX_ROWS_PER_SEGMENT = 1_000_000
 BLOCK_ROWS = 512
-_DRAWS_A_ROW = 8
+_DRAWS_PER_ROW = 8
 _DRAWS_WITHOUT_FURIGANA = 6_000  # of 65,536: one of eleven has none
 _CHAIN_PLACES = (1, 2, 3)
 
@@ -57,7 +57,7 @@ class _Segment(NamedTuple):
 
     @property
     def stride(self) -> int:
-        return MOST_ROWS_A_SEGMENT // self.rows
+        return MAX_ROWS_PER_SEGMENT // self.rows
 
 
 class InventedRegistry:
@@ -79,7 +79,7 @@ class InventedRegistry:
         start = 0
         for each, of_prefecture in zip(chosen, by_prefecture, strict=True):
             for digit, count in enumerate(_split(of_prefecture, [1] * 9), start=1):
-                if count > MOST_ROWS_A_SEGMENT:
+                if count > MAX_ROWS_PER_SEGMENT:
                     raise ValueError(f"{rows} rows are too many")
                 if count:
                     self._segments.append(_Segment(each, digit, start, count))
@@ -131,7 +131,7 @@ class InventedRegistry:
         block, offset = divmod(start, BLOCK_ROWS)
         name = f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}"
         source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
-        draws = iter(array("H", source.randbytes(BLOCK_ROWS * _DRAWS_A_ROW * 2))[offset * _DRAWS_A_ROW :])
+        draws = iter(array("H", source.randbytes(BLOCK_ROWS * _DRAWS_PER_ROW * 2))[offset * _DRAWS_PER_ROW :])
         places, streets, dates, forms = _places(segment.prefecture), self._streets, self._dates, _LEGAL_FORMS
         place_count, street_count, date_count, form_count = len(places), len(streets), len(dates), len(forms)
         first_words, first_count = FIRST_WORDS, len(FIRST_WORDS)

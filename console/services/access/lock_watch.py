@@ -10,7 +10,7 @@ from console.store.access import lock_holders
 from console.store.access.lock_holders import EndedSession
 from console.store.database.engine import Database
 
-MOST_SESSIONS_ENDED_PER_PASS = 100
+MAX_SESSIONS_ENDED_PER_PASS = 100
 """Largest number of sessions that one pass ends on one node."""
 FORGET_SECONDS = 10.0
 """Time without a blocking prepared transaction after which earlier findings are forgotten. A write that waits for a
@@ -69,7 +69,7 @@ class _Node:
         """
         ended: list[EndedSession] = []
         with self.database.read() as conn:
-            for _ in range(MOST_SESSIONS_ENDED_PER_PASS):
+            for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
                 found = lock_holders.end_next_session(conn)
                 if found is None:
                     break

@@ -15,7 +15,7 @@ from console.store.migrations import upgrade as migrate
 from console.store.schema import legacy_table
 from console.store.schema.legacy_table import Table
 
-MOST_EXAMPLES = 5
+MAX_EXAMPLES = 5
 IDS_PER_RANGE = 5_000
 _ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the rows and creation of the indexes
 
@@ -109,7 +109,7 @@ class _RowCounter:
         number = parse_stored_number(raw)
         if number is None:
             self.unreadable += 1
-            if len(self.unreadable_rows) < MOST_EXAMPLES:
+            if len(self.unreadable_rows) < MAX_EXAMPLES:
                 self.unreadable_rows.append(UnreadableNumber(record_id, stored_value_as_text(raw)[:64]))
             return
         self.normalised += number != str(raw)
@@ -122,7 +122,7 @@ class _RowCounter:
 
     def make_row_count(self) -> RowCount:
         """Return the counts of all rows that were read."""
-        most_repeated = sorted(self.repeated_claims.items(), key=lambda item: (-item[1], item[0]))[:MOST_EXAMPLES]
+        most_repeated = sorted(self.repeated_claims.items(), key=lambda item: (-item[1], item[0]))[:MAX_EXAMPLES]
         return RowCount(
             rows=self.rows,
             duplicates=self.repeated_claims.total(),

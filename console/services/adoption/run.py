@@ -28,13 +28,13 @@ from console.store.schema import legacy_table
 
 IDS_PER_RANGE = 1_000
 ROWS_PER_TRANSACTION = 50
-MOST_PASSES, FEW_ROWS_LEFT = 5, 2_000
+MAX_PASSES, FEW_ROWS_LEFT = 5, 2_000
 LATE_ROW_ID_MARGIN = 10_000
 """Number of ids by which each further pass over the rows begins before the end of the previous pass, because a row
 with a lower id may be committed later.
 """
 
-MOST_INDEX_ATTEMPTS = 20
+MAX_INDEX_ATTEMPTS = 20
 """Number of failed attempts to create the unique index (because of new duplicates) after which the run ends with an
 error.
 """
@@ -85,12 +85,12 @@ class AdoptionRun:
 
     def run(self) -> AdoptionResult:
         """Run all remaining steps. Raises database_locked if new duplicates prevent the unique index
-        MOST_INDEX_ATTEMPTS times, and the errors of the steps.
+        MAX_INDEX_ATTEMPTS times, and the errors of the steps.
         """
         rounds = 0
         while not self._run_remaining_steps():
             rounds += 1
-            if rounds >= MOST_INDEX_ATTEMPTS:
+            if rounds >= MAX_INDEX_ATTEMPTS:
                 raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.DUPLICATES_KEEP_COMING})
         self._decide_late_rows()
         if self._database.is_server:
@@ -135,11 +135,11 @@ class AdoptionRun:
 
     def _decide_all_rows(self) -> None:
         """Process all rows in bulk: normalise their corporation numbers, mark unreadable numbers and duplicates, and
-        take in all other rows. Repeat this, at most MOST_PASSES times, until fewer than FEW_ROWS_LEFT rows arrived
+        take in all other rows. Repeat this, at most MAX_PASSES times, until fewer than FEW_ROWS_LEFT rows arrived
         during the pass: a pass in bulk is quicker than the later work on each row.
         """
         after_id = 0
-        for _ in range(MOST_PASSES):
+        for _ in range(MAX_PASSES):
             upto = self._read_highest_id()
             self._decide_range(after_id, upto)
             after_id = max(0, upto - LATE_ROW_ID_MARGIN)

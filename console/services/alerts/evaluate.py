@@ -32,7 +32,7 @@ from console.store.tasks import tasks
 
 TASK_NAME = "alert_rules"
 KIND = alerts.KIND
-ROWS_PER_FEED_READ, MOST_FEED_READS = 2_000, 20
+ROWS_PER_FEED_READ, MAX_FEED_READS = 2_000, 20
 """Rows of the change feed per read, and the largest number of such reads in one run."""
 ORDER_IDS_PER_RUN, NEWEST_ORDERS_PER_RUN = 20_000, 1_000
 """Size of the range of order ids that one run reads in its pass over all orders, and the number of newest orders that
@@ -156,7 +156,7 @@ class AlertRules:
 
     @staticmethod
     def _read_feed(conn: Connection, after_id: int) -> Iterator[tuple[candidates.ChangedRow, ...]]:
-        for _ in range(MOST_FEED_READS):
+        for _ in range(MAX_FEED_READS):
             rows = candidates.changed_rows(conn, after_id, ROWS_PER_FEED_READ)
             if not rows:
                 return

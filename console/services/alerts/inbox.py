@@ -31,7 +31,7 @@ from console.store.registry import watched_corporations
 ACTION = AuditAction.ALERT_ACKNOWLEDGED
 RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, CHANGE_RULE})
 KIND = alerts.KIND
-MOST_COUNTED_ALERTS = 1_000
+MAX_COUNTED_ALERTS = 1_000
 LONGEST_NOTE_CHARACTERS = 2_000
 _KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
 _LONGEST_CURSOR_DIGITS = 18
@@ -54,7 +54,7 @@ class AlertService:
         """`complete_payments` reads the relations of payments, which decide about the action of an alert."""
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
-    def list_alerts(self, limit: int = MOST_COUNTED_ALERTS) -> tuple[Alert, ...]:
+    def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
         """Return the open alerts, newest first, then resolved ones. Raises not_allowed."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -62,7 +62,7 @@ class AlertService:
             resolved_alerts = [alert for alert in alerts.all_alerts(conn, limit) if alert.resolved_at is not None]
         return (*reversed(open_alerts), *resolved_alerts)[:limit]
 
-    def list_open_items(self, limit: int = MOST_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
+    def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -103,7 +103,7 @@ class AlertService:
         the previous page contains. `with_related` also reads the registry for each corporation, to tell which others
         it was merged with. Raises usage for an unknown cursor, not_allowed.
         """
-        limit = max(1, min(limit, MOST_COUNTED_ALERTS))
+        limit = max(1, min(limit, MAX_COUNTED_ALERTS))
         last_id = _parse_cursor(after)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -120,21 +120,21 @@ class AlertService:
         return ChangedCompanyPage(QUEUE_NAME, items, str(open_alerts[-1].id) if len(open_alerts) == limit else None)
 
     def count_changed_companies(self) -> QueueCount:
-        """Return the number of corporations that are in the queue of changed ones, at most MOST_COUNTED_ALERTS, and
+        """Return the number of corporations that are in the queue of changed ones, at most MAX_COUNTED_ALERTS, and
         since when the oldest change waits. Raises not_allowed.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest = alerts.count_open_of_rule(conn, CHANGE_RULE, MOST_COUNTED_ALERTS + 1)
-        return QueueCount(QUEUE_NAME, min(count, MOST_COUNTED_ALERTS), count > MOST_COUNTED_ALERTS, oldest)
+            count, oldest = alerts.count_open_of_rule(conn, CHANGE_RULE, MAX_COUNTED_ALERTS + 1)
+        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest)
 
     def count_unacknowledged(self) -> int:
-        """Return the number of open alerts that have no acknowledgement; at most MOST_COUNTED_ALERTS open alerts are
+        """Return the number of open alerts that have no acknowledgement; at most MAX_COUNTED_ALERTS open alerts are
         counted. Raises not_allowed.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return sum(alert.acknowledged_by is None for alert in alerts.open_alerts(conn, MOST_COUNTED_ALERTS))
+            return sum(alert.acknowledged_by is None for alert in alerts.open_alerts(conn, MAX_COUNTED_ALERTS))
 
     def find_rollback(self) -> RollbackFinding | None:
         """Check whether the database went back in time. Return the finding that stops the operations with money; None

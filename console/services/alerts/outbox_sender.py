@@ -21,7 +21,7 @@ from console.store.alerts import alerts, outbox
 from console.store.alerts.outbox import OutboxEvent
 from console.store.database.engine import Transaction
 
-MOST_FAILURES_IN_A_ROW = 3
+MAX_CONSECUTIVE_FAILURES = 3
 """Number of consecutive failed sends after which the remaining events wait for the next run."""
 RETRY_WAITS: Sequence[timedelta] = tuple(timedelta(seconds=step) for step in (10, 30, 60, 300, 900, 3600))
 """Waits before the second, third and each later attempt to send an event; the last wait is used for all further
@@ -86,7 +86,7 @@ class OutboxSender:
                 sent_count, failure_count = (
                     (sent_count + 1, 0) if trouble is None else (sent_count, failure_count + 1)
                 )
-                if failure_count == MOST_FAILURES_IN_A_ROW:
+                if failure_count == MAX_CONSECUTIVE_FAILURES:
                     return sent_count
             if sent_count == count_before:
                 break

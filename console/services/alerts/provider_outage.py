@@ -25,7 +25,7 @@ FAILED_CALLS_IN_A_ROW, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
 """A provider counts as away after FAILED_CALLS_IN_A_ROW consecutive calls without a usable answer, if the first of
 these calls was at least SHORTEST_OUTAGE ago.
 """
-_MOST_ALERTS = 1_000
+_MAX_ALERTS = 1_000
 _SINCE = " since "
 
 
@@ -61,7 +61,7 @@ class ProviderOutages:
         with context.database.read() as conn:
             silences = _find_silences(conn, context.now())
             alerted_numbers = {
-                alert.subject_id for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MOST_ALERTS)
+                alert.subject_id for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_ALERTS)
             }
         away_providers = {
             name: since for name, since in silences.items() if since is not None and self._is_outage(*since)
@@ -91,7 +91,7 @@ class ProviderOutages:
             observed = f"{name}: no usable answer{_SINCE}{instant_text(since)}"
             alerts.raise_alert(tx.conn, ALERT_RULE, KIND, compute_subject_id(name), None, observed, "answers", now)
         numbers = {compute_subject_id(name) for name in returned_names}
-        for alert in alerts.open_alerts_of_rule(tx.conn, ALERT_RULE, _MOST_ALERTS):
+        for alert in alerts.open_alerts_of_rule(tx.conn, ALERT_RULE, _MAX_ALERTS):
             if alert.subject_id in numbers:
                 alerts.resolve(tx.conn, alert.id, now)
 

@@ -30,7 +30,7 @@ from console.store.operations.leases import Lease
 from console.store.tasks import bulk_runs as bulk
 
 KIND = bulk.KIND
-MOST_REFUSALS_IN_A_ROW = 3
+MAX_CONSECUTIVE_REFUSALS = 3
 """Number of consecutive refusals by one provider after which a run pauses."""
 _ROWS_PER_PAGE = 200
 _ROW_MARK = "row:"
@@ -207,7 +207,7 @@ class BulkExecutor:
             raise _LeaseLost
 
     def _count_refusal(self, work: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
-        """Count the consecutive refusals of the row's provider. After MOST_REFUSALS_IN_A_ROW of them, pause the run
+        """Count the consecutive refusals of the row's provider. After MAX_CONSECUTIVE_REFUSALS of them, pause the run
         and return False; otherwise return True.
         """
         provider = forecast.provider or ""
@@ -216,7 +216,7 @@ class BulkExecutor:
                 work.refusals_by_provider[provider] = 0
             return True
         work.refusals_by_provider[provider] += 1
-        if work.refusals_by_provider[provider] < MOST_REFUSALS_IN_A_ROW:
+        if work.refusals_by_provider[provider] < MAX_CONSECUTIVE_REFUSALS:
             return True
         self._end_run(work, bulk.PAUSED, join_reason(outcome.reason or "", provider))
         return False

@@ -44,7 +44,7 @@ from console.store.operations import leases
 from console.store.tasks import bulk_runs as bulk
 
 ACTION = AuditAction.BULK_RUN
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 """Largest number of records in one run."""
 _log = logging.getLogger("console.worker")
 
@@ -81,7 +81,7 @@ class BulkRuns(BulkRunViews):
         the queue named `chosen` has now. Records that enter the queue later are not added.
 
         `note_text` is the text of the note, for the action note only. Raises usage for an unknown action, and for no
-        records or more than MOST_ROWS; and not_allowed.
+        records or more than MAX_ROWS; and not_allowed.
         """
         arguments = (action, chosen if isinstance(chosen, str) else tuple(chosen), note_text)
         return self._request_ids.act_once(
@@ -98,9 +98,9 @@ class BulkRuns(BulkRunViews):
         with refusals.audit_refusals(self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=KIND):
             person = self._context.require_right(act.value).name
             rows = self._queue_rows(chosen) if isinstance(chosen, str) else _rows_to_freeze(chosen)
-            if not 0 < len(rows) <= MOST_ROWS:
+            if not 0 < len(rows) <= MAX_ROWS:
                 raise ConsoleError(
-                    ErrorCode.USAGE, {"problem": UsageProblem.BULK_SIZE, "n": len(rows), "most": MOST_ROWS}
+                    ErrorCode.USAGE, {"problem": UsageProblem.BULK_SIZE, "n": len(rows), "most": MAX_ROWS}
                 )
             run_id = self._context.write(lambda tx: self._freeze(tx, act, rows, person, note_text))
         return self.read_run(run_id)
@@ -108,7 +108,7 @@ class BulkRuns(BulkRunViews):
     def _queue_rows(self, queue: str) -> list[BulkRow]:
         page = self._queues.read_page(queue, ROWS_PER_PAGE)
         records = [item.record for item in page.items]
-        while page.next_cursor is not None and len(records) <= MOST_ROWS:
+        while page.next_cursor is not None and len(records) <= MAX_ROWS:
             page = self._queues.read_page(queue, ROWS_PER_PAGE, page.next_cursor)
             records += [item.record for item in page.items]
         return _rows_to_freeze([ChosenRecord(kind_of(record), record.id, record.version) for record in records])

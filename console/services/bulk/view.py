@@ -32,7 +32,7 @@ from console.store.records import any_record
 from console.store.tasks import bulk_runs as bulk
 
 ROWS_PER_PAGE = 200
-_MOST_FINISHED_RUNS = 20
+_MAX_FINISHED_RUNS = 20
 """Number of finished runs that are listed below the unfinished ones."""
 _CSV_HEADINGS = ("position", "kind", "id", "result", "reason", "at")
 _NAME_HEADINGS = ("company_name", "name_source")
@@ -70,7 +70,7 @@ class BulkRunViews:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            runs = {run.id: run for run in (*bulk.open_runs(conn), *bulk.latest_runs(conn, _MOST_FINISHED_RUNS))}
+            runs = {run.id: run for run in (*bulk.open_runs(conn), *bulk.latest_runs(conn, _MAX_FINISHED_RUNS))}
             items = [_read_item(conn, run) for run in runs.values() if run.reason != DISCARDED_REASON]
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
 

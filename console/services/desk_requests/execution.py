@@ -39,7 +39,7 @@ from console.store.desk_requests.requested_audit import parse_entry
 from console.store.operations import leases
 from console.store.operations.leases import Holder, Lease
 
-MOST_EXECUTIONS = 8
+MAX_EXECUTIONS = 8
 """Number of times that workers take one request. If each of them ended before it had an answer, the request is
 answered with outcome_unknown and not executed again.
 """
@@ -47,7 +47,7 @@ RETRY_SECONDS = 2.0
 """Pause in seconds before a request is tried again, while the call of the earlier worker that had taken it still
 counts as running.
 """
-_MOST_WORKERS = 16
+_MAX_WORKERS = 16
 _log = logging.getLogger("console.worker")
 
 
@@ -77,7 +77,7 @@ class RequestExecutor:
             return
         self._silent_workers, self.is_standby = frozenset(), False
         self._presence_lease = context.write(
-            lambda tx: leases.acquire(tx, PRESENCE_LEASE, context.holder(), context.now(), seconds, _MOST_WORKERS)
+            lambda tx: leases.acquire(tx, PRESENCE_LEASE, context.holder(), context.now(), seconds, _MAX_WORKERS)
         )
 
     def _watch_others(self, own_token: str, presence_seconds: float) -> None:
@@ -147,7 +147,7 @@ class RequestExecutor:
         release the request, so that another worker takes it immediately, and return False.
         """
         try:
-            if taken.fencing_token <= MOST_EXECUTIONS:
+            if taken.fencing_token <= MAX_EXECUTIONS:
                 answer = self._make_answer(taken)
             else:
                 answer = self._answer_given_up_request(taken)
@@ -178,7 +178,7 @@ class RequestExecutor:
             self._context.write(lambda tx: requests.store_answer(tx, taken, bug))
 
     def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
-        """Write an audit entry, and return the answer outcome_unknown for a request that MOST_EXECUTIONS executions
+        """Write an audit entry, and return the answer outcome_unknown for a request that MAX_EXECUTIONS executions
         didn't end. The request possibly ends the process of each worker, and its effect is not known.
         """
         _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fencing_token - 1)

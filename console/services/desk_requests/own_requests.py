@@ -11,7 +11,7 @@ from console.store.desk_requests import requests
 
 LISTED_SECONDS = 24 * 3600.0
 """Age of the oldest request in the list. A request id gets its answer for as long."""
-MOST_LISTED = 200
+MAX_LISTED = 200
 
 
 def withdraw(context: ServiceContext, request: str) -> bool:
@@ -41,13 +41,13 @@ class OwnRequests:
         self._context = context
 
     def list_recent(self) -> tuple[OwnRequest, ...]:
-        """Return the requests of the last 24 hours, newest first, at most MOST_LISTED; none at a desk that acts."""
+        """Return the requests of the last 24 hours, newest first, at most MAX_LISTED; none at a desk that acts."""
         context = self._context
         if not context.asks_worker:
             return ()
         asked_here = context.spool.asked_requests(context.database_id)
         with context.database.read() as conn:
-            rows = requests.list_own(conn, oldest_request_id(LISTED_SECONDS), MOST_LISTED)
+            rows = requests.list_own(conn, oldest_request_id(LISTED_SECONDS), MAX_LISTED)
         return tuple(_with_answer(row, is_asked_here=row.id in asked_here) for row in rows)
 
     def withdraw(self, request: str) -> bool:

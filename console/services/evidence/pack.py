@@ -49,7 +49,7 @@ LARGEST_PACK_BYTES = 256 * 1024 * 1024
 """Largest sum of all parts before compression, in bytes. A part that would exceed it is left out and listed in the
 manifest.
 """
-MOST_EVENTS = 100_000
+MAX_EVENTS = 100_000
 _HASH_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
 _AUDIT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
@@ -206,7 +206,7 @@ class _PackDraft:
 
     def _iterate_events(self) -> Iterator[Event]:
         events = walk_events(self._conn, self._related)
-        for event in islice(events, MOST_EVENTS):
+        for event in islice(events, MAX_EVENTS):
             self._event_count, self._last_event_at = self._event_count + 1, max(self._last_event_at, event.at)
             yield event
         self._is_cut = next(events, None) is not None

@@ -25,7 +25,7 @@ _MAX_COUNT_OF_SIGN = {b"[": 64, b"{": 200_000, b",": 1_000_000}
 """Largest accepted number of each JSON sign (`[`, `{`, comma) in a manifest, because the memory for its values
 depends on these numbers.
 """
-_MOST_ROWS, _MOST_PROBLEMS = 200_000, 10_000
+_MAX_ROWS, _MAX_PROBLEMS = 200_000, 10_000
 _LONGEST_OBJECT_CHARACTERS, _LONGEST_FIELD_CHARACTERS = _MEBIBYTE, 128
 _UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 """Exceptions for a malformed ZIP or text. RuntimeError includes those for too deep nesting and for a ZIP feature that
@@ -192,17 +192,17 @@ def _check_rows(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
                 problems += [FileProblem(_AUDIT_FILE_NAME, code, rows[-1].id) for code in _find_row_problems(entry)]
             elif kind == "head":
                 heads[str(entry["session"])] = _parse_audit_position(entry, "")
-            if len(rows) > _MOST_ROWS or len(problems) > _MOST_PROBLEMS:
+            if len(rows) > _MAX_ROWS or len(problems) > _MAX_PROBLEMS:
                 raise ValueError("more than anybody exports")
     except (*_UNREADABLE_FILE_ERRORS, AttributeError, KeyError, TypeError, StopIteration):
         problems.append(FileProblem(_AUDIT_FILE_NAME, "unreadable"))
         return 0
     problems += [
-        FileProblem(_AUDIT_FILE_NAME, "unlinked", row) for row in islice(_unlinked_row_ids(rows), _MOST_PROBLEMS)
+        FileProblem(_AUDIT_FILE_NAME, "unlinked", row) for row in islice(_unlinked_row_ids(rows), _MAX_PROBLEMS)
     ]
     problems += [
         FileProblem(_AUDIT_FILE_NAME, "replaced", row)
-        for row in islice(_rows_beyond_heads(rows, heads), _MOST_PROBLEMS)
+        for row in islice(_rows_beyond_heads(rows, heads), _MAX_PROBLEMS)
     ]
     return len(rows)
 

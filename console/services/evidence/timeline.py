@@ -28,8 +28,8 @@ from console.store.records.history import OPERATION, HistorySource, history_sour
 from console.store.refunds import refunds
 
 AnyRecord = CreditCheck | Operation | Order | Payment | Refund
-MOST_EVENTS_PER_PAGE = 5_000
-MOST_RELATED = 200
+MAX_EVENTS_PER_PAGE = 5_000
+MAX_RELATED = 200
 """Largest number of related payments, or of refunds of a payment, whose events a timeline includes. If there are
 more, the newest are included.
 """
@@ -38,7 +38,7 @@ EVENTS_ON_SCREEN, RECORDS_ON_SCREEN = 500, 25
 of the timeline has the events of all records.
 """
 KINDS = (credit_checks.KIND, payments.KIND, orders.KIND, refunds.KIND, OPERATION)
-_MOST_ID_DIGITS = 18  # digits
+_MAX_ID_DIGITS = 18  # digits
 _ReadPosition = dict[str, tuple[datetime, str, datetime]]
 """The read position of each stream of events: time and id of its last event on the page, and the latest moment that
 the stream had reached.
@@ -96,14 +96,14 @@ class TimelineService:
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
     ) -> TimelinePage:
         """Return one page of the events of a record and its related records, oldest first. `limit` is at most
-        MOST_EVENTS_PER_PAGE; `after_cursor` is the cursor of the previous page, None for the first page. Raises
+        MAX_EVENTS_PER_PAGE; `after_cursor` is the cursor of the previous page, None for the first page. Raises
         not_found, usage for a malformed cursor, and not_allowed if a named person may not read.
         """
         read = _parse_cursor(after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             family = read_related_records(self._context, conn, kind, id)
-            page_size = max(1, min(limit, MOST_EVENTS_PER_PAGE))
+            page_size = max(1, min(limit, MAX_EVENTS_PER_PAGE))
             events = tuple(islice(walk_events(conn, family, read), page_size + 1))
             head = make_head_facts(conn, family, self._complete_records, self._context.now())
         self._reads.record_opening(AuditAction.STORY_OPENED, kind, family.record.id)
@@ -175,11 +175,11 @@ def _read_related_records(
         return () if related is None else (related,)
 
     def refunds_of(payment: Payment) -> tuple[AnyRecord, ...]:
-        return refunds.of_payment(conn, payment.id, lapsed.get(refunds.KIND, frozenset()))[:MOST_RELATED]
+        return refunds.of_payment(conn, payment.id, lapsed.get(refunds.KIND, frozenset()))[:MAX_RELATED]
 
     match record:
         case Order():
-            order_payments = payments.of_order(conn, record.id, lapsed.get(payments.KIND, frozenset()))[:MOST_RELATED]
+            order_payments = payments.of_order(conn, record.id, lapsed.get(payments.KIND, frozenset()))[:MAX_RELATED]
             return (*order_payments, *(refund for payment in order_payments for refund in refunds_of(payment)))
         case Payment():
             return (*as_tuple(orders.KIND, record.order_id), *refunds_of(record))
@@ -247,7 +247,7 @@ def make_head_facts(
 
 def _parse_id(kind: str, id: int | str) -> int:
     text = str(id)
-    if kind not in KINDS or not (text.isascii() and text.isdecimal()) or len(text) > _MOST_ID_DIGITS:
+    if kind not in KINDS or not (text.isascii() and text.isdecimal()) or len(text) > _MAX_ID_DIGITS:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind[:40], "id": text[:40]})
     return int(text)
 

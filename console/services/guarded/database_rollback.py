@@ -36,7 +36,7 @@ one is needed, because rows can be committed in another order than that of their
 is smaller, because looking for 50 anchors took a fifth of the working time of a purchase.
 """
 _ANCHORS_PER_PAGE = 500
-_MOST_LISTED_OPERATIONS = 100
+_MAX_LISTED_OPERATIONS = 100
 _log = logging.getLogger("console.guard")
 
 
@@ -52,7 +52,7 @@ class RollbackFinding:
     def make_refusal(self) -> ConsoleError:
         """Return the error database_went_back; its detail contains the lost operations and the alert."""
         facts: DatabaseWentBack = {
-            "missing": [_intent_facts(intent) for intent in self.lost_operations[:_MOST_LISTED_OPERATIONS]]
+            "missing": [_intent_facts(intent) for intent in self.lost_operations[:_MAX_LISTED_OPERATIONS]]
         }
         facts |= {
             "count": len(self.lost_operations),

@@ -26,7 +26,7 @@ from console.store.operations.journal import NewOperation
 
 RUNNING_SECONDS = 30.0
 LONGEST_KEY_CHARACTERS = 200
-_MOST_ATTEMPTS = 5
+_MAX_ATTEMPTS = 5
 _UNESCAPED_SIGNS = "".join(set(string.punctuation) - {":", "%"})
 
 
@@ -115,7 +115,7 @@ class Idempotency:
                 stored, violations = self._read_result(key, fingerprint, None), violations + 1
                 if stored is not None:
                     return stored
-                if violations == _MOST_ATTEMPTS:
+                if violations == _MAX_ATTEMPTS:
                     raise
 
     def store_result(self, held_key: HeldKey, result: str) -> bool:

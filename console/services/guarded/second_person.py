@@ -15,7 +15,7 @@ from console.store.database.engine import Transaction
 from console.store.records import evidence
 from console.store.refunds import approvals
 
-MOST_PROPOSALS = 1_000
+MAX_PROPOSALS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
     """
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
-        proposals = approvals.list_open_proposals(conn, MOST_PROPOSALS)
+        proposals = approvals.list_open_proposals(conn, MAX_PROPOSALS)
     return tuple(replace(proposal, refusal=_find_refusal(person, proposal.person)) for proposal in proposals)
 
 

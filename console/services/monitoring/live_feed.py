@@ -23,8 +23,8 @@ from console.store.records import any_record
 from console.store.refunds import refunds
 
 CHANNELS = (credit_checks.KIND, payments.KIND, orders.KIND, refunds.KIND)
-MOST_ITEMS_PER_QUEUE = 20
-_MOST_RECORDS_READ = 200
+MAX_ITEMS_PER_QUEUE = 20
+_MAX_RECORDS_READ = 200
 _KIND_OF_RECORD: Mapping[type, str] = {
     CreditCheck: credit_checks.KIND,
     Payment: payments.KIND,
@@ -68,13 +68,13 @@ class LiveView:
         self._context, self._queues = context, queues
 
     def read_snapshot(self) -> Snapshot:
-        """Return the present counts and the first MOST_ITEMS_PER_QUEUE records of each queue. Raises not_allowed if a
+        """Return the present counts and the first MAX_ITEMS_PER_QUEUE records of each queue. Raises not_allowed if a
         named person may not read.
         """
         counts = self._queues.read_counts()
         filled = [count.queue for count in counts if count.count]
         items = {
-            name: tuple(map(_make_item_summary, self._queues.read_page(name, MOST_ITEMS_PER_QUEUE).items))
+            name: tuple(map(_make_item_summary, self._queues.read_page(name, MAX_ITEMS_PER_QUEUE).items))
             for name in filled
         }
         return Snapshot(counts, items)
@@ -102,11 +102,11 @@ class LiveView:
             changed_ids = tuple(change for change in changed_ids if change[0] in CHANNELS)
             lapsed = journal.lapsed_by_kind(conn) if changed_ids else {}
             summaries = tuple(
-                _read_summary(conn, kind, record_id, lapsed) for kind, record_id in changed_ids[:_MOST_RECORDS_READ]
+                _read_summary(conn, kind, record_id, lapsed) for kind, record_id in changed_ids[:_MAX_RECORDS_READ]
             )
         return mark, (
             *summaries,
-            *(RecordSummary(kind, record_id) for kind, record_id in changed_ids[_MOST_RECORDS_READ:]),
+            *(RecordSummary(kind, record_id) for kind, record_id in changed_ids[_MAX_RECORDS_READ:]),
         )
 
 

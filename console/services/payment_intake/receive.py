@@ -34,12 +34,12 @@ from console.store.payments.events import PaymentEvent
 
 LARGEST_NOTICE_BYTES = 1 << 20
 EVENTS_PER_RUN = 200
-MOST_COUNTED_NOTICES = 1_000
+MAX_COUNTED_NOTICES = 1_000
 REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND = 200, 5.0
 """Rate limit of the refusals that one process writes to the database: the largest number at once, and the rate per
 second.
 """
-MOST_UNANSWERED_IN_A_ROW = 3
+MAX_CONSECUTIVE_UNANSWERED = 3
 """If this many questions in a row about events of one source get no answer, the source counts as unreachable. One
 missing answer may be an accident.
 """
@@ -162,14 +162,14 @@ class Notices:
         )
 
     def count_refused(self) -> int:
-        """Return the number of stored refused notices, at most MOST_COUNTED_NOTICES. Raises not_allowed if the acting
+        """Return the number of stored refused notices, at most MAX_COUNTED_NOTICES. Raises not_allowed if the acting
         person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return min(
-                MOST_COUNTED_NOTICES,
-                sum(payment_events.count_with_result(conn, word, MOST_COUNTED_NOTICES) for word in _REFUSED_STATES),
+                MAX_COUNTED_NOTICES,
+                sum(payment_events.count_with_result(conn, word, MAX_COUNTED_NOTICES) for word in _REFUSED_STATES),
             )
 
     # Due task: work that could not be done when the notice came
@@ -189,7 +189,7 @@ class Notices:
         """Call `ask` for a batch of events with the state `event_state`, beginning after the last event of the
         previous run. `ask` returns True if the provider answered. Return the number of answers.
 
-        After MOST_UNANSWERED_IN_A_ROW questions without an answer, the other events of that source are skipped, and
+        After MAX_CONSECUTIVE_UNANSWERED questions without an answer, the other events of that source are skipped, and
         the next run begins after the last asked event. So an unreachable provider, or an event without an answer,
         does not block the other events.
         """
@@ -200,14 +200,14 @@ class Notices:
         )
         self._last_asked_id[event_state] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
         for event in until_stopped(batch):
-            if unanswered[event.source] >= MOST_UNANSWERED_IN_A_ROW:
+            if unanswered[event.source] >= MAX_CONSECUTIVE_UNANSWERED:
                 continue
             is_answered = False
             with skip_failures(f"{event_state} notice {event.id}"):
                 is_answered = ask(event)
             count += is_answered
             unanswered[event.source] = 0 if is_answered else unanswered[event.source] + 1
-            if unanswered[event.source] == MOST_UNANSWERED_IN_A_ROW:
+            if unanswered[event.source] == MAX_CONSECUTIVE_UNANSWERED:
                 self._last_asked_id[event_state] = event.id
         return count
 

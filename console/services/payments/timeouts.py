@@ -53,7 +53,7 @@ from console.store.tasks import sagas
 
 TASK_NAME = "payment_timeouts"
 ASKED_AT_FACT = "asked_at"
-MOST_PER_RUN = 10 * BATCH_SIZE
+MAX_PER_RUN = 10 * BATCH_SIZE
 """Largest number of payments in one run of the due task; the rest follow in the next run."""
 ANSWER_MAX_AGE = timedelta(minutes=2)
 """Largest age of a provider's answer with which the saga may expire the payment. If the answer is older, the saga
@@ -68,7 +68,7 @@ _PROVIDER_WIDE_CODES = (_UNREACHABLE_CODE, ErrorCode.PROVIDER_AUTH, ErrorCode.RA
 """Error codes of problems that concern all payments of a provider. After such an error the provider gets no further
 questions in this run.
 """
-MOST_UNANSWERED_IN_A_ROW = 3
+MAX_CONSECUTIVE_UNANSWERED = 3
 """After this many unanswered questions in a row, the provider counts as unreachable. One missing answer may be an
 accident.
 """
@@ -152,11 +152,11 @@ class PaymentTimeouts:
 
     def _run_batches(self, run_batch: Callable[[], int]) -> int:
         """Call `run_batch` repeatedly; each call handles one batch and returns its size. Stop after a batch that is
-        not full, or after MOST_PER_RUN payments (after a jump of the clock very many payments may be due). Return the
+        not full, or after MAX_PER_RUN payments (after a jump of the clock very many payments may be due). Return the
         number of handled payments.
         """
         count = 0
-        while count < MOST_PER_RUN:
+        while count < MAX_PER_RUN:
             batch_count = run_batch()
             count += batch_count
             if batch_count < BATCH_SIZE:
@@ -256,11 +256,11 @@ class PaymentTimeouts:
         provider answered.
 
         The provider is excluded from the rest of this run after an error that concerns all its payments, or after
-        MOST_UNANSWERED_IN_A_ROW unanswered questions in a row.
+        MAX_CONSECUTIVE_UNANSWERED unanswered questions in a row.
         """
         self._unanswered_counts[provider] = self._unanswered_counts[provider] + 1 if code == _UNREACHABLE_CODE else 0
         if code in _PROVIDER_WIDE_CODES and (
-            code != _UNREACHABLE_CODE or self._unanswered_counts[provider] >= MOST_UNANSWERED_IN_A_ROW
+            code != _UNREACHABLE_CODE or self._unanswered_counts[provider] >= MAX_CONSECUTIVE_UNANSWERED
         ):
             self._excluded_providers[provider] = code
 

@@ -36,7 +36,7 @@ from console.store.refunds import refunds
 from console.store.tasks import sagas
 
 KIND = payments.KIND
-MOST_ROWS_PER_PAGE = 1_000
+MAX_ROWS_PER_PAGE = 1_000
 _ACTIONS = ("probe", "refund", "resolve", "move_order")
 
 
@@ -125,12 +125,12 @@ class PaymentViews:
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-aside amounts that wait for their refund, oldest first. `limit` is at most
-        MOST_ROWS_PER_PAGE; `after` is the last id of the previous page, None for the first page. Raises not_allowed
+        MAX_ROWS_PER_PAGE; `after` is the last id of the previous page, None for the first page. Raises not_allowed
         if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_items = set_asides.open_set_asides(conn, max(1, min(limit, MOST_ROWS_PER_PAGE)), after or 0)
+            open_items = set_asides.open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after or 0)
             paid = [_require_payment(conn, item.payment_id) for item in open_items]
             named = complete_with_corporations(self._context, conn, paid)
             return tuple(

@@ -23,7 +23,7 @@ KIND = reconciliations.KIND
 PROVIDER_ROWS_PHASE, OWN_ROWS_PHASE = "theirs", "ours"
 REFUSED_ROWS = "reconcile_rows_refused"
 """Alert rule of the case about a run in which rows of the history were rejected."""
-MOST_DIFFERENCES = 1_000
+MAX_DIFFERENCES = 1_000
 RowEffect = Callable[[Transaction], Difference | None]
 """A function that writes the effect of a row in the given transaction. It returns the difference that remains; None
 if both sides agree.
@@ -81,11 +81,11 @@ class DryRunCounts:
         self.counts[Verdict.MATCHED] += 1
 
     def write(self, key: str, expected: Difference | None, effect: RowEffect) -> None:
-        """Count the difference `expected` and add it to the list of differences (at most MOST_DIFFERENCES). `effect`
+        """Count the difference `expected` and add it to the list of differences (at most MAX_DIFFERENCES). `effect`
         is not called, because a dry run writes nothing.
         """
         self.counts[expected.verdict if expected else Verdict.MATCHED] += 1
-        if expected is not None and len(self.differences) < MOST_DIFFERENCES:
+        if expected is not None and len(self.differences) < MAX_DIFFERENCES:
             self.differences.append(expected)
 
     def move_to(self, key: str) -> None:

@@ -22,7 +22,7 @@ from console.services.process.tolerated import log_and_suppress
 from console.services.reconciliation import apply_row
 from console.services.reconciliation.apply_row import RowApplication
 from console.services.reconciliation.journal import RunJournal
-from console.services.reconciliation.sources import MOST_REFUSED_ROWS, HistorySource
+from console.services.reconciliation.sources import MAX_REFUSED_ROWS, HistorySource
 from console.services.tasks.cancellation import until_stopped
 from console.store.database.engine import Transaction
 from console.store.reconciliation import our_records
@@ -55,7 +55,7 @@ class ProviderRows:
     def compare(self, provider: str, history: HistorySource, run_journal: RunJournal, last_key: str | None) -> bool:
         """Compare the rows of the history that follow the row with the key `last_key` (None: all rows). Return False
         if the process was asked to stop before the end. Raises provider_answer_unusable if more than
-        MOST_REFUSED_ROWS rows were rejected.
+        MAX_REFUSED_ROWS rows were rejected.
         """
         refused_count, is_complete = 0, False
         for batch in until_stopped(_split_rows(history.rows(last_key), ROWS_PER_BATCH)):
@@ -63,7 +63,7 @@ class ProviderRows:
             if is_complete:
                 break
             refused_count += sum(isinstance(row, RefusedRow) for row in batch)
-            if refused_count > MOST_REFUSED_ROWS:
+            if refused_count > MAX_REFUSED_ROWS:
                 raise ConsoleError(
                     ErrorCode.PROVIDER_ANSWER_UNUSABLE,
                     {"reason": UnusableReason.RECON_FILE_UNREADABLE, "rows": refused_count},

@@ -35,7 +35,7 @@ from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import RowApplication
 from console.services.reconciliation.journal import (
-    MOST_DIFFERENCES,
+    MAX_DIFFERENCES,
     OWN_ROWS_PHASE,
     PROVIDER_ROWS_PHASE,
     REFUSED_ROWS,
@@ -58,10 +58,10 @@ from console.store.reconciliation.runs import Run
 
 KIND = reconciliations.KIND
 ACTION = AuditAction.PAYMENT_RECONCILE
-MOST_DAYS = 366
+MAX_DAYS = 366
 ADDRESS_VALID_TIME = timedelta(hours=2)
 """Time during which the download address of a daily file is used, counted from the notice that announced the file."""
-_MOST_LATEST_RUNS = 50
+_MAX_LATEST_RUNS = 50
 
 
 class ReconciliationService:
@@ -123,7 +123,7 @@ class ReconciliationService:
     def _require_valid(self, provider: str, first_day: date, last_day: date) -> None:
         if not first_day <= last_day <= self._context.now().astimezone(time_zone(provider)).date():
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILE_DAYS})
-        if (last_day - first_day).days >= MOST_DAYS:
+        if (last_day - first_day).days >= MAX_DAYS:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILE_SPAN})
         if find_provider(provider) is not None:
             self._payment_providers.get_reader(provider)
@@ -284,7 +284,7 @@ class ReconciliationService:
             {**_run_facts(run), **counts, "refused": refused_count},
             kind=KIND,
         )
-        latest_runs = reconciliations.latest_runs(tx.conn, run.provider, _MOST_LATEST_RUNS)
+        latest_runs = reconciliations.latest_runs(tx.conn, run.provider, _MAX_LATEST_RUNS)
         same_days_run_ids = [earlier.id for earlier in latest_runs if _run_days(earlier) == _run_days(run)]
         for alert in our_records.open_case_ids_of_runs(tx.conn, same_days_run_ids, REFUSED_ROWS):
             alerts.resolve(tx.conn, alert, now)
@@ -307,8 +307,8 @@ class ReconciliationService:
 
     def _make_report(self, run: Run) -> ReconcileReport:
         with self._context.database.read() as conn:
-            differences = reconciliations.rows(conn, run.id, 0, MOST_DIFFERENCES)
-            cases = our_records.cases_of_run(conn, run.id, run.begun_at, row_comparison.RULES, MOST_DIFFERENCES)
+            differences = reconciliations.rows(conn, run.id, 0, MAX_DIFFERENCES)
+            cases = our_records.cases_of_run(conn, run.id, run.begun_at, row_comparison.RULES, MAX_DIFFERENCES)
             run_alerts = alerts.of_subject(conn, KIND, run.id)
             refused_count = our_records.count_refused_rows(conn, run.id)
         counts = {name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS}
@@ -348,7 +348,7 @@ class ReconciliationService:
                 unfinished_days = [
                     (provider, *_run_days(run)) for run in reconciliations.unfinished_runs(conn, provider)
                 ]
-                latest_runs = reconciliations.latest_runs(conn, provider, _MOST_LATEST_RUNS)
+                latest_runs = reconciliations.latest_runs(conn, provider, _MAX_LATEST_RUNS)
             due_days += unfinished_days
             for day in self._find_days(provider):
                 if not any(run.from_day <= day <= run.to_day and not self._was_early(run) for run in latest_runs):

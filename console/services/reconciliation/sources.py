@@ -23,7 +23,7 @@ from console.store.reconciliation.our_records import TimedEvent
 from console.store.reconciliation.row_index import HistoryIndex
 
 ROWS_PER_PAGE = 200
-MOST_REFUSED_ROWS = 1_000
+MAX_REFUSED_ROWS = 1_000
 """Largest accepted number of rejected rows in a history. With more rejected rows, the whole history is rejected."""
 
 

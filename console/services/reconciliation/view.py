@@ -31,8 +31,8 @@ from console.store.reconciliation import our_records, run_views
 from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import Run
 
-MOST_ROWS_PER_PAGE = 1_000
-_MOST_EARLIER_RUNS = 200
+MAX_ROWS_PER_PAGE = 1_000
+_MAX_EARLIER_RUNS = 200
 
 
 class ReconcileViews:
@@ -50,7 +50,7 @@ class ReconcileViews:
         """Return one page of the runs of a provider (None: of all providers), newest first. `before_id` is the cursor
         that the previous page contains, None for the first page.
         """
-        page_size = max(1, min(limit, MOST_ROWS_PER_PAGE))
+        page_size = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             runs = run_views.runs_page(conn, provider, page_size, before_id)
@@ -93,7 +93,7 @@ class ReconcileViews:
         if not files:
             return ()
         earlier_ids = [
-            earlier_run.id for earlier_run in run_views.runs_page(conn, run.provider, _MOST_EARLIER_RUNS, run.id)
+            earlier_run.id for earlier_run in run_views.runs_page(conn, run.provider, _MAX_EARLIER_RUNS, run.id)
         ]
         file_reads = run_views.files_of_runs(conn, earlier_ids, daily_files.make_evidence_source(run.provider))
         return tuple(
@@ -119,7 +119,7 @@ class ReconcileViews:
         """
         if part not in VERDICTS_OF_PART:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": part[:40]})
-        page_size = max(1, min(limit, MOST_ROWS_PER_PAGE))
+        page_size = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             differences = run_views.differences(conn, run_id, VERDICTS_OF_PART[part], after_id or 0, page_size)

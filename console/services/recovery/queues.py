@@ -24,7 +24,7 @@ from console.store.queues.table_queries import QueuedRecord
 from console.store.records import any_record
 from console.store.records import assignments as takes
 
-MOST_ROWS_PER_PAGE = 1_000
+MAX_ROWS_PER_PAGE = 1_000
 _CURSOR_TIME = "%Y%m%dT%H%M%S%f"
 
 
@@ -45,12 +45,12 @@ class Queues:
     def read_page(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
         """Return one page of the queue `name`; the records that need a person come first, and then the oldest.
         `limit` is at most
-        MOST_ROWS_PER_PAGE; `after` is the cursor that the previous page contains, None for the first page. Raises
+        MAX_ROWS_PER_PAGE; `after` is the cursor that the previous page contains, None for the first page. Raises
         usage for an unknown queue or cursor.
         """
         if name not in queues.QUEUE_NAMES:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": list(queues.QUEUE_NAMES)})
-        limit = max(1, min(limit, MOST_ROWS_PER_PAGE))
+        limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             positioned_records = queues.queue_page(

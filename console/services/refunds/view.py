@@ -38,8 +38,8 @@ from console.store.records import evidence
 from console.store.refunds import refunds
 
 KIND = refunds.KIND
-MOST_INBOX_ROWS = 1_000
-MOST_SUMMARIES = 30
+MAX_INBOX_ROWS = 1_000
+MAX_SUMMARIES = 30
 _R = RefundState
 _log = logging.getLogger("console.guard")
 _ACTIONS: Mapping[str, str] = {
@@ -84,7 +84,7 @@ class RefundViews:
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             open_refunds = complete_with_corporations(
-                self._context, conn, refunds.waiting_for_decision(conn, MOST_INBOX_ROWS)
+                self._context, conn, refunds.waiting_for_decision(conn, MAX_INBOX_ROWS)
             )
             server_now = current_time(conn, self._context.now())
         may_decide = person is not None and has_right(person, "refund_approve")
@@ -96,12 +96,12 @@ class RefundViews:
         return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:
-        """Return for each of these refunds, at most MOST_SUMMARIES, what a list shows about it. Raises not_found, and
+        """Return for each of these refunds, at most MAX_SUMMARIES, what a list shows about it. Raises not_found, and
         not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return {id: self._summarize(conn, id) for id in refund_ids[:MOST_SUMMARIES]}
+            return {id: self._summarize(conn, id) for id in refund_ids[:MAX_SUMMARIES]}
 
     def _summarize(self, conn: Connection, refund_id: int) -> RequestSummary:
         pair = refund_records.require_with_payment(conn, refund_id)

@@ -24,7 +24,7 @@ from console.store.registry import our_records
 from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.import_files import import_registry_files
 
-MOST_MATCHES = 1_000
+MAX_MATCHES = 1_000
 _CANDIDATES = 200
 """Number of corporations among which those with ended records of ours are looked for, so that they can come first."""
 KIND = "registry"
@@ -51,7 +51,7 @@ class RegistryService:
         Those with open records of ours come first, however many match; then those with other records of ours, as far
         as they are among the best `_CANDIDATES`; then the best. At most `limit` (up to 1,000). Raises not_allowed.
         """
-        limit = max(1, min(limit, MOST_MATCHES))
+        limit = max(1, min(limit, MAX_MATCHES))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             reader = self._context.open_registry()

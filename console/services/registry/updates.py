@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # imported by the composition root if it is needed: most desk
 
 UNPUBLISHED_WAIT = timedelta(hours=1)
 """Wait before the Web-API is asked again for a day that it hadn't published yet."""
-MOST_DAYS_A_RUN = 60
+MAX_DAYS_PER_RUN = 60
 """Largest number of days that one run asks the Web-API for."""
 REFUSED_CODES = frozenset({ErrorCode.BAD_REGISTRY_FILE, ErrorCode.REGISTRY_ORDER})
 _CODE_OF_CLASS = {
@@ -98,7 +98,7 @@ class RegistryUpdates:
         if status is None or (self._ask_after is not None and now < self._ask_after):
             return 0  # without a registry there is nothing that a difference could change
         today = now.astimezone(JST).date()
-        days = list_publication_days_between(status.registry_date, today)[:MOST_DAYS_A_RUN]
+        days = list_publication_days_between(status.registry_date, today)[:MAX_DAYS_PER_RUN]
         api = self._open_api() if days else None
         count = 0
         for day in days if api is not None else ():

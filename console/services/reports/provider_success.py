@@ -11,7 +11,7 @@ from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.reports import provider_success as store
 
-_MOST_OUTAGES = 200
+_MAX_OUTAGES = 200
 """Largest number of outages of one provider that are read, the newest ones."""
 
 
@@ -33,13 +33,13 @@ def _read_series(conn: Connection, provider: str, period: Period) -> ProviderSer
     for row in rows:
         counts[row.day][group_of(row.status, row.certainty)] += row.count
     days = tuple(ProviderDay(day, **count) for day, count in counts.items())
-    return ProviderSeries(provider, days, sum(row.count for row in rows) < store.MOST_PAYMENTS)
+    return ProviderSeries(provider, days, sum(row.count for row in rows) < store.MAX_PAYMENTS)
 
 
 def _read_outages(conn: Connection, provider: str, period: Period) -> Iterator[Outage]:
     """Yield the provider's outages that touch the period, oldest first."""
     subject = provider_outage.compute_subject_id(provider)
-    for alert in reversed(alerts.newest_of_subject(conn, provider_outage.KIND, subject, _MOST_OUTAGES)):
+    for alert in reversed(alerts.newest_of_subject(conn, provider_outage.KIND, subject, _MAX_OUTAGES)):
         since = provider_outage.find_begin(alert)
         is_in_period = since < period.end and (alert.resolved_at is None or alert.resolved_at > period.start)
         if alert.rule_id == provider_outage.ALERT_RULE and is_in_period:

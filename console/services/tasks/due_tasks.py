@@ -29,7 +29,7 @@ from console.store.operations import journal
 from console.store.queues import queues
 from console.store.spool.spool import SpoolEntry
 
-MOST_FAILED_DELIVERIES = 3
+MAX_FAILED_DELIVERIES = 3
 """After each such number of failed deliveries of a spooled answer, a case is opened for a person."""
 UNDELIVERED_RULE = "undelivered_answer"
 """Alert rule of the case about a spooled answer that the database refuses repeatedly."""
@@ -137,7 +137,7 @@ class DueTasks:
         return True
 
     def _record_failure(self, entry: SpoolEntry, kind: str, reason: str) -> int:
-        """Write an audit entry about a failed delivery of a spooled answer. After every MOST_FAILED_DELIVERIES
+        """Write an audit entry about a failed delivery of a spooled answer. After every MAX_FAILED_DELIVERIES
         failures, open a case for a person. Return 0, the number of delivered answers.
         """
         context, intent, answer = self._context, entry.intent, entry.answer
@@ -155,7 +155,7 @@ class DueTasks:
             )
             entries = audit.entries_of_subject(tx.conn, "operation", intent.operation_id)
             failure_count = sum(entry.what == AuditAction.OPERATION_UNDELIVERED for entry in entries)
-            if failure_count % MOST_FAILED_DELIVERIES == 0:
+            if failure_count % MAX_FAILED_DELIVERIES == 0:
                 number = f" {entry.provider_id}" if entry.provider_id is not None else ""
                 observed = f"{intent.operation_id} {facts['outcome'] or reason}{number}"
                 cases.open_case(

@@ -15,7 +15,7 @@ from console.store.tasks import tasks
 ALERT_RULE = "task_late"
 KIND = "task"
 CHECK_INTERVAL_SECONDS = 60.0
-_MOST_ALERTS = 1000
+_MAX_ALERTS = 1000
 
 
 def compute_subject_id(name: str) -> int:
@@ -50,7 +50,7 @@ class LateTasks:
                 if is_overdue(task, now, context.scale)
             }
             open_alerts = {
-                alert.subject_id: alert for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MOST_ALERTS)
+                alert.subject_id: alert for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_ALERTS)
             }
         overdue_tasks = {number: task for number, task in overdue_tasks.items() if number in self._numbers}
         new_tasks = [overdue_tasks[number] for number in sorted(overdue_tasks.keys() - open_alerts.keys())]

@@ -25,7 +25,7 @@ INTERNAL_ERROR_REASON, FAULTS_FACT = "trouble", "faults"
 """INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. FAULTS_FACT: key of the saga's fact
 that counts these errors.
 """
-MOST_FAULTS = 4
+MAX_FAULTS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
 _TRANSIENT_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {
     ErrorCode.BAD_PROFILE,
@@ -197,13 +197,13 @@ class SagaRunner:
         return self._write_or_read(saga, change)
 
     def _record_fault(self, saga: Saga, code: str) -> Saga:
-        """Count an internal error of the saga and schedule another attempt. After MOST_FAULTS errors, stop the saga
+        """Count an internal error of the saga and schedule another attempt. After MAX_FAULTS errors, stop the saga
         instead and inform people in the same transaction. Return the saga afterwards.
         """
 
         def change(tx: Transaction, current: Saga) -> Saga:
             now, faults = self._context.now(), int(str(current.facts.get(FAULTS_FACT, 0))) + 1
-            if faults < MOST_FAULTS:
+            if faults < MAX_FAULTS:
                 at = next_attempt_at_endless(self._plan.schedule, current.attempts, now, self._context.scale)
                 return sagas.postpone_step(tx.conn, current, now, at, code, {FAULTS_FACT: faults})
             halted = sagas.mark_stuck(tx.conn, current, now, code, {FAULTS_FACT: faults})

@@ -13,11 +13,11 @@ from console.store.database.error_codes import error_number
 PLACEHOLDER_SQL = "'***'"
 """Placeholder of a password in a statement's text. `Statement.run` replaces it with the password."""
 
-MOST_CONNECTIONS = 50
+MAX_CONNECTIONS = 50
 """Largest number of connections of the account of a person for whom a worker acts. A server's default for all
 accounts together is 151.
 """
-MOST_STATEMENT_SECONDS = 60
+MAX_STATEMENT_SECONDS = 60
 """Time limit (seconds) of one statement of the account of a person for whom a worker acts. MariaDB only. A session
 can raise its own limit.
 """
@@ -31,8 +31,8 @@ class DesiredAccount:
 
     - `password`: None keeps the present password
     - `roles_before`: roles that may be granted now; those that aren't in `roles` are revoked
-    - `has_limits`: the server limits the account's connections (MOST_CONNECTIONS) and statements
-      (MOST_STATEMENT_SECONDS)
+    - `has_limits`: the server limits the account's connections (MAX_CONNECTIONS) and statements
+      (MAX_STATEMENT_SECONDS)
     """
 
     name: str
@@ -99,9 +99,9 @@ def _alter_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> 
     password = f" IDENTIFIED BY {PLACEHOLDER_SQL}" if account.password is not None else ""
     tls = "SSL" if account.needs_tls else "NONE"
     lock = "LOCK" if account.is_locked else "UNLOCK"
-    limits = f"MAX_USER_CONNECTIONS {MOST_CONNECTIONS if account.has_limits else 0}"
+    limits = f"MAX_USER_CONNECTIONS {MAX_CONNECTIONS if account.has_limits else 0}"
     if is_mariadb:
-        limits += f" MAX_STATEMENT_TIME {MOST_STATEMENT_SECONDS if account.has_limits else 0}"
+        limits += f" MAX_STATEMENT_TIME {MAX_STATEMENT_SECONDS if account.has_limits else 0}"
     return Statement(f"ALTER USER {who}{password} REQUIRE {tls} WITH {limits} ACCOUNT {lock}", account.password)
 
 

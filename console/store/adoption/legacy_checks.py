@@ -29,7 +29,7 @@ _SHARED_COLUMNS = frozenset({"created_at", "status"})
 """Columns of the console that the other application's table may have already, with the same meaning."""
 _STATUS_TYPES = ("varchar", "tinytext", "text")
 _LONGEST_STATUS = max(len(state) for state in CheckState)
-_MOST_LISTED_WORDS = 5
+_MAX_LISTED_WORDS = 5
 _BYTES_PER_CHARACTER = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
 
 
@@ -119,11 +119,11 @@ def _status_obstacles(table: Table) -> Iterator[Obstacle]:
 
 def foreign_status_obstacles(states: Iterable[str]) -> tuple[Obstacle, ...]:
     """Return one obstacle if some of these values of `status` aren't a `CheckState`, compared byte by byte. The
-    obstacle names at most _MOST_LISTED_WORDS of them.
+    obstacle names at most _MAX_LISTED_WORDS of them.
     """
     unknown_states = sorted(set(states) - {state.value for state in CheckState})
     return (
-        (Obstacle("status_words", "status", ", ".join(repr(word) for word in unknown_states[:_MOST_LISTED_WORDS])),)
+        (Obstacle("status_words", "status", ", ".join(repr(word) for word in unknown_states[:_MAX_LISTED_WORDS])),)
         if unknown_states
         else ()
     )

@@ -32,18 +32,18 @@ from console.store.constraints.sql_expressions import (
     unchanged_sql,
 )
 
-MOST_WAITING_REQUESTS = 100
+MAX_WAITING_REQUESTS = 100
 """Largest number of requests of one person that wait for a worker at the same time. Requests for audit entries aren't
 counted.
 """
-MOST_WAITING_AUDIT_REQUESTS = 10_000
+MAX_WAITING_AUDIT_REQUESTS = 10_000
 """Largest number of requests of one person for audit entries that wait for a worker at the same time."""
 MAX_REQUESTS_PER_HOUR = 10_000
 """Largest number of requests of one person in one hour. Without this limit one person could fill the server's disk.
 """
 MAX_FILE_PARTS_PER_HOUR = 500
 """Largest number of file parts in the requests of one person in one hour. A file is sent in parts."""
-MOST_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
+MAX_FILE_PARTS = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES
 """Largest number of parts into which the file of one request is divided."""
 _AUDIT_REQUEST_DAYS = 3_650
 """Number of days after which a request for an audit entry lapses."""
@@ -101,7 +101,7 @@ _INSERT_RULES = (
             f"{_of_person_sql('NEW.who')} AND r.state = 'asked'"
             f" AND (r.action = '{AUDIT_ACTION}') = (NEW.action = '{AUDIT_ACTION}')",
         )
-        + f" < IF(NEW.action = '{AUDIT_ACTION}', {MOST_WAITING_AUDIT_REQUESTS}, {MOST_WAITING_REQUESTS})"
+        + f" < IF(NEW.action = '{AUDIT_ACTION}', {MAX_WAITING_AUDIT_REQUESTS}, {MAX_WAITING_REQUESTS})"
         f" OR NEW.action = '{WITHDRAW_ACTION}'",
         "too many requests of this person wait",
     ),
@@ -163,8 +163,7 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
             "a file belongs to a request that waits",
         ),
         Rule(
-            f"NEW.part BETWEEN 0 AND {MOST_FILE_PARTS - 1}"
-            f" AND OCTET_LENGTH(NEW.content) <= {LONGEST_FILE_PART_BYTES}",
+            f"NEW.part BETWEEN 0 AND {MAX_FILE_PARTS - 1} AND OCTET_LENGTH(NEW.content) <= {LONGEST_FILE_PART_BYTES}",
             "a part is short",
         ),
         Rule(

@@ -180,12 +180,12 @@ def _check_claim_index(conn: Connection, _: Database) -> Iterator[FitnessFinding
 
 def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check the AUTO_INCREMENT counters. At _COUNTER_FAULT_PERCENT a counter is reported; with fewer than
-    FEWEST_REMAINING_IDS numbers left, purchases stop.
+    MIN_REMAINING_IDS numbers left, purchases stop.
     """
     fullest, *_rest = row_counters.read_counters(conn) or (row_counters.Counter("-", 1, 2**63 - 1),)
     used = round(100 * (1 - fullest.remaining / fullest.largest_id), 1)
     facts = {"table": fullest.table, "left": fullest.remaining, "used_percent": used}
-    at_its_end = fullest.remaining < row_counters.FEWEST_REMAINING_IDS
+    at_its_end = fullest.remaining < row_counters.MIN_REMAINING_IDS
     yield FitnessFinding(
         "counters", not at_its_end and used < _COUNTER_FAULT_PERCENT, facts, stops_purchases=at_its_end
     )

@@ -19,7 +19,7 @@ from console.store.schema.core import changes
 
 FeedRow = Row[int, str, int]
 _t = changes.c
-MOST_ROWS_PER_READ = 5_000
+MAX_ROWS_PER_READ = 5_000
 """Largest number of rows that one reading returns. The next reading returns the rest."""
 FIRST_OPEN_IDS = 1_000
 """Number of ids before the latest one that count as open at the first reading, because the reader doesn't know when
@@ -79,7 +79,7 @@ def _present_mark(conn: Connection) -> FeedMark:
 
 
 def _later_rows(conn: Connection, after: FeedMark) -> Sequence[FeedRow]:
-    return conn.execute(_LATER_ROWS_QUERY.limit(MOST_ROWS_PER_READ), {"after": after.latest}).all()
+    return conn.execute(_LATER_ROWS_QUERY.limit(MAX_ROWS_PER_READ), {"after": after.latest}).all()
 
 
 def _open_rows(conn: Connection, closed: int, upto: int) -> Sequence[FeedRow]:

@@ -19,7 +19,7 @@ COUNTED_TABLES = tuple(
     sorted(name for name, table in metadata.tables.items() if table.autoincrement_column is not None)
 )
 """Names of the tables whose rows get their ids from the database."""
-FEWEST_REMAINING_IDS = 10_000
+MIN_REMAINING_IDS = 10_000
 """Number of ids that every table must have left before a call that costs or moves money."""
 ENOUGH_REMAINING_IDS = 1_000_000_000
 CHECK_VALID_SECONDS = 1.0
@@ -70,7 +70,7 @@ def read_counters(conn: Connection) -> tuple[Counter, ...]:
 
 
 def require_remaining_ids(conn: Connection) -> None:
-    """Raise storage_full if a table has fewer than FEWEST_REMAINING_IDS ids left. A recent check with
+    """Raise storage_full if a table has fewer than MIN_REMAINING_IDS ids left. A recent check with
     ENOUGH_REMAINING_IDS in every table isn't repeated.
     """
     if time.monotonic() < _valid_until.get(conn.engine, float("-inf")):
@@ -79,7 +79,7 @@ def require_remaining_ids(conn: Connection) -> None:
         _valid_until[conn.engine] = time.monotonic() + CHECK_VALID_SECONDS
         return
     for counter in read_counters(conn):
-        if counter.remaining < FEWEST_REMAINING_IDS:
+        if counter.remaining < MIN_REMAINING_IDS:
             raise ConsoleError(ErrorCode.STORAGE_FULL, {"problem": "counter_used_up", "table": counter.table})
 
 

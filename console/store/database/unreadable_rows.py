@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 READ_ERRORS = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 """Exceptions that the conversion of a damaged row can raise. An unreachable database raises other exceptions."""
-MOST_LOGGED_ROWS = 1_000
+MAX_LOGGED_ROWS = 1_000
 LONGEST_UNREADABLE_CHARACTERS = 200
 """Largest number of characters that are returned of an audit detail that can't be read."""
 _log = logging.getLogger("console.store")
@@ -84,7 +84,7 @@ def unreported_rows() -> tuple[UnreadableRow, ...]:
 def _report(table: str, row: Any, fault: Exception, subject_of: Callable[[Any], tuple[str, int]] | None) -> None:
     key = str(row[0])[:64]
     with _lock:
-        if (table, key) in _logged_rows or len(_logged_rows) >= MOST_LOGGED_ROWS:
+        if (table, key) in _logged_rows or len(_logged_rows) >= MAX_LOGGED_ROWS:
             return
         _logged_rows.add((table, key))
         if subject_of is not None:

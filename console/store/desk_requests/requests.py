@@ -45,9 +45,9 @@ from console.store.database.transaction import locking_read
 from console.store.operations.leases import Holder
 from console.store.schema.core import request_files, requests
 
-_MOST_CANDIDATES = 20
+_MAX_CANDIDATES = 20
 """Largest number of requests that one search for the next request reads."""
-_MOST_LAPSES = 100
+_MAX_LAPSES = 100
 """Largest number of requests that one transaction marks as lapsed."""
 _NOW: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')")
 """SQL expression: the present instant in UTC by the server's clock, which no session can set."""
@@ -102,13 +102,13 @@ _TAKABLE_QUERY = (
     select(_open.c.id, _open.c.fence)
     .where(not_(_open.c.running), _open.c.place == 1, _open.c.turn <= bindparam("turns"))
     .order_by(_open.c.turn, _open.c.at, _open.c.id)
-    .limit(_MOST_CANDIDATES)
+    .limit(_MAX_CANDIDATES)
 )
 _TAKABLE_AUDIT_QUERY = (  # read only if no other request can be taken: no person waits for an audit entry
     select(_t.id, _t.fence)
     .where(or_(_IS_WAITING, _IS_ABANDONED), _t.action == AUDIT_ACTION)
     .order_by(_t.at, _t.id)
-    .limit(_MOST_CANDIDATES)
+    .limit(_MAX_CANDIDATES)
 )
 _ANY_TURN = 1_000_000
 _IS_TAKEN_HERE = and_(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == DeskRequestState.TAKEN)
@@ -256,7 +256,7 @@ def _own_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestSt
 
 
 def count_waiting(conn: Connection) -> int:
-    """Return the number of requests that a worker may take now, at most _MOST_CANDIDATES. If there are none but a
+    """Return the number of requests that a worker may take now, at most _MAX_CANDIDATES. If there are none but a
     request has lapsed and isn't marked so yet, return 1. Costs one read of an index if no request is open.
     """
     if conn.execute(_IS_ANY_OPEN_QUERY).first() is None:
@@ -274,7 +274,7 @@ def take_next_request(
     The first (oldest) request of each person comes before everybody's second one; requests for audit entries come
     last. `only_first_of_person`: take no request of a person for whom another one is executed now.
     """
-    for (id,) in tx.conn.execute(_LAPSED_QUERY, {"most": _MOST_LAPSES}).all():
+    for (id,) in tx.conn.execute(_LAPSED_QUERY, {"most": _MAX_LAPSES}).all():
         tx.conn.execute(_MARK_LAPSED, {"of": id})
     for row in _read_takable(tx.conn, only_first_of_person=only_first_of_person):
         values = {
@@ -295,7 +295,7 @@ def _take_request(conn: Connection, values: dict[str, object]) -> bool:
 
 
 def _read_takable(conn: Connection, *, only_first_of_person: bool = False) -> Sequence[Any]:
-    """Return (id, fencing token) of requests that a worker may take, at most _MOST_CANDIDATES: they wait, or the
+    """Return (id, fencing token) of requests that a worker may take, at most _MAX_CANDIDATES: they wait, or the
     lease of their worker has expired, and each is the first open one about its subject. If there are none, return
     requests for audit entries.
     """

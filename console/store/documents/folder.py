@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from console.domain.error_details import StorageFull
 
 _NO_FOLLOW_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_MOST_CREATORS = 100
+_MAX_CREATORS = 100
 """Number of processes and threads that may create the same folder at the same moment."""
 _SUBFOLDER_PATTERN = re.compile(r"[0-9a-f]{2}")
 _SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
@@ -200,7 +200,7 @@ def _create_draft(draft: Path) -> int:
     (`_make_subfolder`) may replace the subfolder before the file is created; then try again.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW_FLAGS
-    for _ in range(_MOST_CREATORS):
+    for _ in range(_MAX_CREATORS):
         with suppress(FileNotFoundError):
             return os.open(draft, flags, 0o600)
     return os.open(draft, flags, 0o600)

@@ -16,12 +16,12 @@ from contextlib import closing, suppress
 from typing import IO, Any
 
 LARGEST_MEMORY_BYTES = 512 * 1024 * 1024
-MOST_PAGES = 500
-MOST_PIXELS = 6_000_000  # about A4 at 2,000 pixels across; 18 MB for the window
+MAX_PAGES = 500
+MAX_PIXELS = 6_000_000  # about A4 at 2,000 pixels across; 18 MB for the window
 WIDEST_IMAGE_PIXELS = 4096
 TALLEST_IMAGE_PIXELS = 16_384
-MOST_HITS = 1000
-MOST_CHARACTERS = 100_000  # per page
+MAX_HITS = 1000
+MAX_CHARACTERS = 100_000  # per page
 _GRID_UNITS = 1_000_000
 _objects_in_use: list[object] = []
 
@@ -148,7 +148,7 @@ class _Document:
             return "".join(chr(code) for code in self._character_codes(text))
 
     def search(self, words: str) -> Iterator[dict[str, object]]:
-        """Yield each match of `words` with the index of its page and the boxes around it, at most MOST_HITS matches.
+        """Yield each match of `words` with the index of its page and the boxes around it, at most MAX_HITS matches.
         Character width, case and line breaks are ignored.
         """
         needle = "".join(part for letter in words for part in _comparable_form(letter))
@@ -158,7 +158,7 @@ class _Document:
                 for first, last in _match_ranges(needle, self._character_codes(text)):
                     yield {"page": index, "boxes": self._match_boxes(page, text, first, last)}
                     hits += 1
-                    if hits == MOST_HITS:
+                    if hits == MAX_HITS:
                         return
 
     def _open_document(self) -> Any:
@@ -168,7 +168,7 @@ class _Document:
             except self.pdfium.PdfiumError as error:
                 locked = error.err_code in (self._raw.FPDF_ERR_PASSWORD, self._raw.FPDF_ERR_SECURITY)
                 raise PageRefused("encrypted" if locked else "unreadable") from None
-            if len(document) > MOST_PAGES:
+            if len(document) > MAX_PAGES:
                 raise PageRefused("too_many_pages")
             self._document = document
         return self._document
@@ -179,7 +179,7 @@ class _Document:
         return self._open_document()[index]
 
     def _character_codes(self, text: Any) -> list[int]:
-        count = min(text.count_chars(), MOST_CHARACTERS)
+        count = min(text.count_chars(), MAX_CHARACTERS)
         codes = (self._raw.FPDFText_GetUnicode(text, index) for index in range(count))
         return [code if code < 0x110000 else 0xFFFD for code in codes]
 
@@ -213,9 +213,9 @@ def _image_scale(page: Any, width: int) -> float:
         raise PageRefused("page_size")
     scale: float = min((min(max(width, 1), WIDEST_IMAGE_PIXELS) - 0.01) / across, TALLEST_IMAGE_PIXELS / down)
     dots = math.ceil(across * scale) * math.ceil(down * scale)
-    if dots > MOST_PIXELS:
-        scale *= math.sqrt(MOST_PIXELS / dots)
-    if math.ceil(across * scale) * math.ceil(down * scale) > MOST_PIXELS * 1.1:
+    if dots > MAX_PIXELS:
+        scale *= math.sqrt(MAX_PIXELS / dots)
+    if math.ceil(across * scale) * math.ceil(down * scale) > MAX_PIXELS * 1.1:
         raise PageRefused("page_size")
     return scale
 

@@ -15,9 +15,9 @@ from console.store.database.unreadable_rows import parse_detail
 from console.store.schema.core import audit_log, changes, evidence, operations
 from console.store.schema.payments import payment_events, payments
 
-MOST_ROWS = 2_000
+MAX_ROWS = 2_000
 """Largest number of rows that one function of this module reads from a table."""
-_MOST_IDS = 500
+_MAX_IDS = 500
 WAITED_MS_KEY = "waited_ms"
 """Key in the detail of the audit entry of an operation's begin. Its value is the time (milliseconds) for which the
 operation waited for its lease.
@@ -27,15 +27,15 @@ LONGEST_WAIT_MS = 86_400_000
 larger value may be invented.
 """
 _e, _o, _n, _c, _p, _a = evidence.c, operations.c, payment_events.c, changes.c, payments.c, audit_log.c
-_MOST_PARAMETER = bindparam("most", type_=Integer)
-_ANSWERS_QUERY = select(_e.at, _e.source, _e.summary, _e.operation_id).order_by(_e.id.desc()).limit(_MOST_PARAMETER)
-_NOTICES_QUERY = select(_n.received_at, _n.source, _n.done).order_by(_n.id.desc()).limit(_MOST_PARAMETER)
-_CHANGES_QUERY = select(_c.at, _c.kind, _c.subject_id).order_by(_c.id.desc()).limit(_MOST_PARAMETER)
+_MAX_PARAMETER = bindparam("most", type_=Integer)
+_ANSWERS_QUERY = select(_e.at, _e.source, _e.summary, _e.operation_id).order_by(_e.id.desc()).limit(_MAX_PARAMETER)
+_NOTICES_QUERY = select(_n.received_at, _n.source, _n.done).order_by(_n.id.desc()).limit(_MAX_PARAMETER)
+_CHANGES_QUERY = select(_c.at, _c.kind, _c.subject_id).order_by(_c.id.desc()).limit(_MAX_PARAMETER)
 _TRAIL_QUERY = (
     select(_a.id, _a.session, _a.result, _a.reason, _a.detail)
     .where(_a.id > bindparam("after"))
     .order_by(_a.id)
-    .limit(_MOST_PARAMETER)
+    .limit(_MAX_PARAMETER)
 )
 _DURATIONS_QUERY = select(_o.started_at, _o.ended_at).where(
     _o.id.in_(bindparam("ids", expanding=True)), _o.ended_at >= bindparam("since")
@@ -70,10 +70,10 @@ def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]
 
 def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
     """Return the number of payments that have changed since the instant `since`, by their present state. Counts at
-    most _MOST_IDS payments.
+    most _MAX_IDS payments.
     """
     changed = (row.subject_id for row in _newest_rows(conn, _CHANGES_QUERY, since) if row.kind == "payment")
-    ids = list(dict.fromkeys(changed))[:_MOST_IDS]
+    ids = list(dict.fromkeys(changed))[:_MAX_IDS]
     return (
         {str(state): int(count) for state, count in conn.execute(_PAYMENT_STATES_QUERY, {"ids": ids})} if ids else {}
     )
@@ -81,7 +81,7 @@ def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
 
 def operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> list[float]:
     """Return the durations in seconds, from start to end, of the given operations that have ended since `since`."""
-    ids = list(dict.fromkeys(operation_ids))[:_MOST_IDS]
+    ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS]
     rows = conn.execute(_DURATIONS_QUERY, {"ids": ids, "since": to_naive_utc(since)}).all() if ids else []
     return [(row.ended_at - row.started_at).total_seconds() for row in rows]
 
@@ -106,9 +106,9 @@ def read_other_processes(
     conn: Connection, after: int, session: str, duplicates: Collection[str]
 ) -> OtherProcessFigures:
     """Return figures from the audit entries with ids above `after` that processes other than `session` wrote. Reads
-    at most `MOST_ROWS` entries. `duplicates`: the reasons of a refusal that count as a duplicate.
+    at most `MAX_ROWS` entries. `duplicates`: the reasons of a refusal that count as a duplicate.
     """
-    rows = conn.execute(_TRAIL_QUERY, {"after": after, "most": MOST_ROWS}).all()
+    rows = conn.execute(_TRAIL_QUERY, {"after": after, "most": MAX_ROWS}).all()
     foreign = [row for row in rows if row.session != session]
     refused = sum(row.result == "refused" and row.reason in duplicates for row in foreign)
     waits = tuple(wait for row in foreign if (wait := _waited_seconds(row.detail)) is not None)
@@ -123,4 +123,4 @@ def _waited_seconds(detail: str) -> float | None:
 
 
 def _newest_rows(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:
-    return [row for row in conn.execute(query, {"most": MOST_ROWS}) if to_aware_utc(row[0]) >= since]
+    return [row for row in conn.execute(query, {"most": MAX_ROWS}) if to_aware_utc(row[0]) >= since]

@@ -19,7 +19,7 @@ from console.store.schema.core import approvals, evidence, operations
 from console.store.schema.worker import lost_operations
 from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 
-MOST_OPERATIONS = 200
+MAX_OPERATIONS = 200
 KIND = "operation"
 _BATCH_SIZE = 500
 _t = lost_operations.c
@@ -41,7 +41,7 @@ _OF_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(
 )
 _OF_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(_t.payment_id == bindparam("payment"), *_HOLDS_CLAIM)
 _BY_ID_QUERY = select(*_INTENT_COLUMNS, _t.provider_id, _t.holds).where(_t.id == bindparam("of"))
-_NEWEST_QUERY = select(*_INTENT_COLUMNS).order_by(_t.told_at.desc(), _t.id).limit(MOST_OPERATIONS)
+_NEWEST_QUERY = select(*_INTENT_COLUMNS).order_by(_t.told_at.desc(), _t.id).limit(MAX_OPERATIONS)
 _JOURNAL_IDS_QUERY = select(operations.c.id).where(operations.c.id.in_(bindparam("ids", expanding=True)))
 _STORED_IDS_QUERY = select(_t.id).where(_t.id.in_(bindparam("ids", expanding=True)))
 _IS_RESTORED = exists().where(operations.c.id == _t.id)
@@ -121,7 +121,7 @@ def find_spool_entry(conn: Connection, operation_id: str) -> SpoolEntry | None:
 
 
 def unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
-    """Return the lost operations that the journal doesn't have yet: at most MOST_OPERATIONS, the last stored one
+    """Return the lost operations that the journal doesn't have yet: at most MAX_OPERATIONS, the last stored one
     first.
     """
     return tuple(_to_intent(row) for row in conn.execute(_NEWEST_QUERY.where(~_IS_RESTORED)))

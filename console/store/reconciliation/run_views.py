@@ -14,7 +14,7 @@ from console.store.schema.core import alerts, evidence
 from console.store.schema.worker import reconciliation_rows
 from console.store.schema.worker import reconciliations as runs
 
-MOST_CASES = 1_000
+MAX_CASES = 1_000
 _run, _row, _a, _e = runs.c, reconciliation_rows.c, alerts.c, evidence.c
 
 
@@ -73,13 +73,13 @@ def cases_of(conn: Connection, ids: Collection[int], rules: Collection[str]) -> 
 
 def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> int:
     """Return the number of payments in a run's differences about which a case under these rules is open, at most
-    `MOST_CASES`.
+    `MAX_CASES`.
 
     The query starts with the open cases, because they are few even if the run has many rows.
     """
     of_run = exists().where(_row.payment_id == _a.subject_id, _row.run_id == run_id)
     open_ones = _a.subject_kind == payments.KIND, _a.rule_id.in_(sorted(rules)), _a.resolved_at.is_(None)
-    subjects = select(_a.subject_id).where(*open_ones, of_run).distinct().limit(MOST_CASES)
+    subjects = select(_a.subject_id).where(*open_ones, of_run).distinct().limit(MAX_CASES)
     return int(conn.scalar(select(func.count()).select_from(subjects.subquery())) or 0)
 
 

@@ -24,7 +24,7 @@ _OF_SUBJECTS_QUERY = select(_t.subject_id, _t.person, _t.taken_at, _t.until).whe
 
 
 _RUNNING_QUERY = select(_t.kind, _t.subject_id, _t.person, _t.taken_at, _t.until)
-_MOST_TAKES = 500
+_MAX_TAKES = 500
 
 
 class _TakeStatements:
@@ -41,7 +41,7 @@ class _TakeStatements:
         self.insert = into(takes).values(kind=bindparam("whose"), subject_id=bindparam("of"), **taken)
         self.release = this.where(own, runs).values(until=now)
         self.running = _OF_SUBJECTS_QUERY.where(runs)
-        self.all_running = _RUNNING_QUERY.where(runs).order_by(_t.taken_at).limit(_MOST_TAKES)
+        self.all_running = _RUNNING_QUERY.where(runs).order_by(_t.taken_at).limit(_MAX_TAKES)
 
 
 _SERVER_NOW = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())

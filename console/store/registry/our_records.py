@@ -22,8 +22,8 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
 
-_MOST_PER_QUERY = 500
-MOST_OPEN = 1_000
+_MAX_PER_QUERY = 500
+MAX_OPEN = 1_000
 """Records of each way to be open that `list_open` reads at most."""
 _c, _o, _p, _r = credit_checks.c, orders.c, payments.c, refunds.c
 _WAITS_FOR_PERSON = "needs_review"
@@ -59,7 +59,7 @@ _ALL_QUERY = union(
 
 def _open_query(number: ColumnElement[Any], is_open: ColumnElement[bool], rows: FromClause) -> Select[Any]:
     """Return a query of the numbers of the first open records; each `is_open` is a range of one index."""
-    return select(select(number.label("number")).select_from(rows).where(is_open).limit(MOST_OPEN).subquery())
+    return select(select(number.label("number")).select_from(rows).where(is_open).limit(MAX_OPEN).subquery())
 
 
 _number_of_payment = func.coalesce(_p.corporation_number, _o.number_key)
@@ -80,7 +80,7 @@ _OPEN_QUERY = union(
 
 def list_open(conn: Connection) -> frozenset[str]:
     """Return the corporation numbers of the records that wait for a person, have an unknown outcome, or are a refund
-    that has not ended; of the first MOST_OPEN records of each kind and reason.
+    that has not ended; of the first MAX_OPEN records of each kind and reason.
     """
     return frozenset(number for number in conn.scalars(_OPEN_QUERY) if number)
 
@@ -102,4 +102,4 @@ def list_all(conn: Connection) -> frozenset[str]:
 
 
 def _split(numbers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    return (numbers[start : start + _MOST_PER_QUERY] for start in range(0, len(numbers), _MOST_PER_QUERY))
+    return (numbers[start : start + _MAX_PER_QUERY] for start in range(0, len(numbers), _MAX_PER_QUERY))

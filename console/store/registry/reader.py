@@ -39,7 +39,7 @@ from console.store.registry.search import search
 from console.store.spool.sqlite_file import translate_errors
 
 T = TypeVar("T")
-_MOST_PER_QUERY = 500
+_MAX_PER_QUERY = 500
 _LONGEST_CHAIN = 1000
 _FIND = f"SELECT {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _FIND_BY_ID = f"SELECT {COLUMNS} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
@@ -243,7 +243,7 @@ def _is_number(number: str) -> bool:
 
 
 def _split(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (numbers[start : start + _MOST_PER_QUERY] for start in range(0, len(numbers), _MOST_PER_QUERY))
+    return (numbers[start : start + _MAX_PER_QUERY] for start in range(0, len(numbers), _MAX_PER_QUERY))
 
 
 def _in_query(numbers: Sequence[int]) -> str:

@@ -30,13 +30,13 @@ from console.store.registry.search_index import (
 
 ReadCorporation = Callable[[int], Corporation | None]
 """Returns the corporation of a row id; None if an import has deleted the row."""
-MOST_CANDIDATES = 1_000
+MAX_CANDIDATES = 1_000
 """Rows of the index that one search verifies at most. Only texts whose pairs of characters are frequent, but not
 together, have more: then matches may be missing."""
 _PAIRS_OF_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
-_MOST_TERMS, _FEWEST_KANA = 6, 1
+_MAX_TERMS, _MIN_KANA = 6, 1
 _DIGITS = 13
-_MOST_PER_QUERY = 500
+_MAX_PER_QUERY = 500
 
 
 def search(
@@ -96,7 +96,7 @@ class _Candidates:
         self.query = query
         self.prefecture_code = prefecture_code
         self.ranking = Ranking(query)
-        self.budget = MOST_CANDIDATES
+        self.budget = MAX_CANDIDATES
         self._known: dict[int, _Candidate] = {}
 
     def read_ids(self, table: str, expression: str) -> Iterator[int]:
@@ -113,14 +113,14 @@ class _Candidates:
 
     def read_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
         """Yield the texts of those of the corporations that a search may find, and True for a closed one."""
-        for start in range(0, len(numbers), _MOST_PER_QUERY):
-            part = numbers[start : start + _MOST_PER_QUERY]
+        for start in range(0, len(numbers), _MAX_PER_QUERY):
+            part = numbers[start : start + _MAX_PER_QUERY]
             query = _READ_NUMBERS.format(", ".join("?" * len(part)))
             for *row, is_closed in self.connection.execute(query, (self.prefecture_code, *part)):
                 yield tuple(row), bool(is_closed)
 
     def list_matches(self) -> list[int]:
-        """Return the row ids of all matches that were ranked so far, the best first. After MOST_CANDIDATES verified
+        """Return the row ids of all matches that were ranked so far, the best first. After MAX_CANDIDATES verified
         rows, the list also has matches of ranks that no step has searched.
         """
         matches = [one for one in self._known.values() if one.rank is not None]
@@ -315,9 +315,9 @@ def _all_of(terms: Sequence[str]) -> str | None:
     """
     usual = [term for term in dict.fromkeys(terms) if term not in _PAIRS_OF_FORMS]
     different = sorted(usual or dict.fromkeys(terms), key=_is_kana)
-    rare = [term for term in different if not _is_kana(term)][:_MOST_TERMS]
+    rare = [term for term in different if not _is_kana(term)][:_MAX_TERMS]
     frequent = different[len(rare) :]
-    step = -(-len(frequent) // max(_FEWEST_KANA, _MOST_TERMS - len(rare))) or 1
+    step = -(-len(frequent) // max(_MIN_KANA, _MAX_TERMS - len(rare))) or 1
     return _join("AND", [f'"{term}"' for term in (*rare, *frequent[::step])])
 
 

@@ -28,7 +28,7 @@ OPEN, CLOSED = "open_terms", "closed_terms"
 _TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _HASH_BYTES = 24 * 1024**2
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
-_ROWS_A_TIME = 2_000
+_ROWS_PER_BATCH = 2_000
 _POST_CODE_DIGITS = 7
 _NUMBERS = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")
 _DIGITS_TO_0 = str.maketrans(dict.fromkeys("123456789０１２３４５６７８９", "0"))
@@ -103,7 +103,7 @@ def _add(connection: sqlite3.Connection, rows: Iterable[_TextsRow]) -> None:
 
 def _write(connection: sqlite3.Connection, rows: Iterable[_TextsRow], statement: str) -> None:
     remaining = iter(rows)
-    while batch := list(islice(remaining, _ROWS_A_TIME)):
+    while batch := list(islice(remaining, _ROWS_PER_BATCH)):
         for table, is_closed in ((OPEN, 0), (CLOSED, 1)):
             terms = [(row[0], write_terms(*row[1:8])) for row in batch if row[8] == is_closed]
             connection.executemany(statement.format(table), terms)

@@ -23,7 +23,7 @@ NATION = "00"
 """Code that stands for all prefectures in the name of a whole file."""
 LARGEST_BYTES = 8 * 1024**3
 """Largest accepted size of a CSV. The nation's has less than 2 GiB."""
-MOST_COMPRESSED = 200
+MAX_COMPRESSION_RATIO = 200
 """Highest accepted ratio of a CSV's size to its compressed size. The publisher's files have 5 to 10."""
 _SMALL_BYTES = 16 * 1024**2
 """A CSV up to this size is accepted with any ratio."""
@@ -169,7 +169,7 @@ def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if len(found) != 1 or others:
         raise bad_file_error(name, RegistryFileProblem.CONTENTS)
     size, compressed = found[0].file_size, found[0].compress_size
-    if size > LARGEST_BYTES or (size > _SMALL_BYTES and size > compressed * MOST_COMPRESSED):
+    if size > LARGEST_BYTES or (size > _SMALL_BYTES and size > compressed * MAX_COMPRESSION_RATIO):
         raise bad_file_error(name, RegistryFileProblem.BOMB)
     return found[0]
 

@@ -10,9 +10,9 @@ from console.store.database.instants import to_naive_utc
 from console.store.reports.day_numbers import day_number
 from console.store.schema.payments import payments
 
-MOST_PAYMENTS = 20_000
+MAX_PAYMENTS = 20_000
 """Largest number of payments of one provider that are counted, the newest ones."""
-_MOST_PROVIDERS = 20
+_MAX_PROVIDERS = 20
 _p = payments.c
 
 
@@ -27,11 +27,11 @@ class StateCount:
 
 
 def list_providers(conn: Connection) -> tuple[str, ...]:
-    """Return the names of the providers that have payments here, sorted, at most _MOST_PROVIDERS. Each name takes one
+    """Return the names of the providers that have payments here, sorted, at most _MAX_PROVIDERS. Each name takes one
     access to an index; DISTINCT would read the whole index.
     """
     names: list[str] = []
-    while len(names) < _MOST_PROVIDERS:
+    while len(names) < _MAX_PROVIDERS:
         name = conn.scalar(select(func.min(_p.provider)).where(_p.provider > (names[-1] if names else "")))
         if name is None:
             break
@@ -41,7 +41,7 @@ def list_providers(conn: Connection) -> tuple[str, ...]:
 
 def count_states(conn: Connection, provider: str, period: Period) -> list[StateCount]:
     """Return the numbers of the provider's payments that began in the period, by day, state and certainty. Counts the
-    newest MOST_PAYMENTS.
+    newest MAX_PAYMENTS.
     """
     begun = (
         select(_p.begun_at, _p.status, _p.certainty)
@@ -51,7 +51,7 @@ def count_states(conn: Connection, provider: str, period: Period) -> list[StateC
             _p.begun_at < to_naive_utc(period.end),
         )
         .order_by(_p.begun_at.desc())
-        .limit(MOST_PAYMENTS)
+        .limit(MAX_PAYMENTS)
         .subquery()
     )
     number = day_number(begun.c.begun_at, period.days).label("number")

@@ -46,7 +46,7 @@ _QUEUE_LOOKS = (
     ("companies", "not_equal", "care"),
 )
 _MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1
-_LEAST_ROWS = 4  # rows of the table that stay visible at any text size
+_MIN_ROWS = 4  # rows of the table that stay visible at any text size
 _COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
 
@@ -136,7 +136,7 @@ class HomePage(Page):
     def _keep_rows(self) -> None:
         """Keep room for some rows of the table at any text size; the page scrolls if it needs more."""
         look = current_appearance()
-        self.list.setMinimumHeight(look.row_height("header") + _LEAST_ROWS * look.row_height())
+        self.list.setMinimumHeight(look.row_height("header") + _MIN_ROWS * look.row_height())
 
     def _make_empty_state(self) -> QWidget:
         """Return the widget that is shown if no record needs review."""

@@ -24,7 +24,7 @@ from console.views.widgets.base import Surface, make_column
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 
-_LEAST_NUMBER_DIGITS = 11
+_MIN_NUMBER_DIGITS = 11
 """A text with fewer digits is meant as something else than a corporation number, such as an order."""
 
 
@@ -173,7 +173,7 @@ class LookupPage(Page):
             return
         reason, digits = failure.detail.get("reason"), sum(character.isdecimal() for character in text)
         is_other_text = reason == NumberReason.CHARACTER or (
-            reason == NumberReason.LENGTH and digits < _LEAST_NUMBER_DIGITS
+            reason == NumberReason.LENGTH and digits < _MIN_NUMBER_DIGITS
         )
         if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER and is_other_text:
             self._search_text(text)

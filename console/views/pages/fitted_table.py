@@ -14,7 +14,7 @@ from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import current_appearance
 
 _MEASURED_ROWS = 200  # rows whose cells are measured
-_LEAST_SENTENCE_PX = 96  # width of a column of sentences in a table that is too narrow, at text size 1
+_MIN_SENTENCE_PX = 96  # width of a column of sentences in a table that is too narrow, at text size 1
 _NAMING = ("text", "data")
 
 MAX_TRAIL_LENGTH = 200
@@ -160,7 +160,7 @@ class FittedTable(RecordTable):
         """Return the smallest width of a column, in px: a sentence may be elided, anything else needs its width."""
         needed = self._contents_width(place)
         is_sentence = self.rows.columns[place].kind == "text"
-        return min(needed, round(_LEAST_SENTENCE_PX * current_appearance().scale)) if is_sentence else needed
+        return min(needed, round(_MIN_SENTENCE_PX * current_appearance().scale)) if is_sentence else needed
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

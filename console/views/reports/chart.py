@@ -16,12 +16,12 @@ from console.views.widgets.flow_layout import make_flow_widget
 
 _PADDING_PX = 8.0
 _STRIP_GAP_PX = 24.0
-_LEAST_BARS_PX = 72.0  # height of the bars of a strip, at text size 1
-_MOST_BARS_PX = 200.0
+_MIN_BARS_PX = 72.0  # height of the bars of a strip, at text size 1
+_MAX_BARS_PX = 200.0
 _MAX_BAR_PX = 40.0
 _LINE_SPACING_PX = 5.0
 _DOT_SPACING_PX = 5.0
-_LEAST_BAND_PX = 4.0
+_MIN_BAND_PX = 4.0
 _BAND_ICON_PX = 14
 
 
@@ -66,7 +66,7 @@ class Chart(PaintedWidget):
 
     def _least_height(self) -> int:
         lines = ceil(len(self.picture.strips) / self._column_count())
-        bars = _LEAST_BARS_PX * current_appearance().scale
+        bars = _MIN_BARS_PX * current_appearance().scale
         return ceil(lines * (bars + self._text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _PADDING_PX)
 
     def _column_count(self) -> int:
@@ -82,7 +82,7 @@ class Chart(PaintedWidget):
         box = QRectF(self.rect()).adjusted(_PADDING_PX, _PADDING_PX, -_PADDING_PX, -_PADDING_PX)
         width = (box.width() - (columns - 1) * _STRIP_GAP_PX) / columns
         room = (box.height() - (lines - 1) * _STRIP_GAP_PX) / lines
-        height = min(room, _MOST_BARS_PX * current_appearance().scale + self._text_height())
+        height = min(room, _MAX_BARS_PX * current_appearance().scale + self._text_height())
         return [
             QRectF(
                 box.left() + number % columns * (width + _STRIP_GAP_PX),
@@ -190,7 +190,7 @@ def _draw_bands(painter: QPainter, strip: Strip, area: QRectF, place_width: floa
     top = area.top() - look.line_height("small") - 4 - side
     for band in strip.bands:
         left = area.left() + band.start * place_width
-        width = max(_LEAST_BAND_PX, (band.end - band.start) * place_width)
+        width = max(_MIN_BAND_PX, (band.end - band.start) * place_width)
         fill_area(painter, QRectF(left, area.top(), width, area.height()), BAND_LOOK)
         painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
         x = min(max(area.left(), left + width / 2 - side / 2), area.right() - side)

@@ -19,7 +19,7 @@ _CONTROL_NAMES = {"tool": "tool_button", "inline": "inline_button", "search": "t
 _RADIUS_PX = 4
 _ICON_PX = 16
 _MENU_ICON_PX = 12
-_LEAST_REASON_PX = 160  # width of a reason that takes several lines, at text size 1
+_MIN_REASON_PX = 160  # width of a reason that takes several lines, at text size 1
 _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up", "←": "Left"}
 
 
@@ -269,7 +269,7 @@ class ReasonLabel(TextLabel):
         return QSize(self.line_width(), current_appearance().line_height("small"))
 
     def minimumSizeHint(self) -> QSize:
-        least = round(_LEAST_REASON_PX * current_appearance().scale)
+        least = round(_MIN_REASON_PX * current_appearance().scale)
         return QSize(min(least, self.line_width()), current_appearance().line_height("small"))
 
     def _show_reason(self, reason: str) -> None:

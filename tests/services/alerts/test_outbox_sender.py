@@ -12,7 +12,7 @@ from console.domain.tasks.records import ALERT_TOPIC
 from console.services.alerts.outbox_sender import (
     ALERT_RULE,
     JITTER_FRACTION,
-    MOST_FAILURES_IN_A_ROW,
+    MAX_CONSECUTIVE_FAILURES,
     RETRY_WAITS,
     UNPUBLISHED_ALERT_AGE,
     OutboxSender,
@@ -129,7 +129,7 @@ def test_a_receiver_that_is_down_is_left_alone(context: ServiceContext, receiver
     put(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
     assert run(context) == 0
-    assert len(receiver.got) == MOST_FAILURES_IN_A_ROW
+    assert len(receiver.got) == MAX_CONSECUTIVE_FAILURES
 
 
 @WARNED

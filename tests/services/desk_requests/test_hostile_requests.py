@@ -14,7 +14,7 @@ from console.domain.desk_requests.records import LONGEST_ARGS_BYTES, new_request
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.arguments import read_arguments
-from console.services.desk_requests.execution import MOST_EXECUTIONS
+from console.services.desk_requests.execution import MAX_EXECUTIONS
 from console.services.guarded import answer_serialization
 from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
 from console.store.desk_requests import requests
@@ -218,7 +218,7 @@ def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, w
     context = worker._context
     with closing(connect(place)) as line:
         insert(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
-    for _ in range(MOST_EXECUTIONS):
+    for _ in range(MAX_EXECUTIONS):
         taken = context.write(lambda tx: requests.take_next_request(tx, context.holder(), 45))
         assert taken is not None
         place.sql("UPDATE requests SET lease_expires = 1")

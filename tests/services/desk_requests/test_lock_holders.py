@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.store.access.lock_holders import prepared_transactions
-from console.store.access.server_accounts import MOST_CONNECTIONS
+from console.store.access.server_accounts import MAX_CONNECTIONS
 from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.worker.lock_thread import LockThread
@@ -209,9 +209,9 @@ def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Co
     """An account that asks has a number of connections at most; everybody else still comes in."""
     (number,) = numbers(1, seed=103)
     with ExitStack() as stack:
-        lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(MOST_CONNECTIONS)]
+        lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(MAX_CONNECTIONS)]
         with pytest.raises(pymysql.MySQLError, match="max_user_connections"):
             connect(place, "op-a", 1)
-        assert len(lines) == MOST_CONNECTIONS
+        assert len(lines) == MAX_CONNECTIONS
         stack.enter_context(executing(worker))
         buys(place, sandbox, number)

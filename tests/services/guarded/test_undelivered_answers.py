@@ -7,7 +7,7 @@ import pytest
 from console.app import Console
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.guarded.action import GuardedService
-from console.services.tasks.due_tasks import MOST_FAILED_DELIVERIES, UNDELIVERED_RULE
+from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES, UNDELIVERED_RULE
 from tests.services.credit_checks.test_purchase_breaks import delete, lose_writes
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
@@ -54,8 +54,8 @@ def test_a_refused_answer_becomes_a_case(
 
     with monkeypatch.context() as broken:
         broken.setattr(GuardedService, "deliver", refuses)
-        run(console, MOST_FAILED_DELIVERIES + 2)
-    assert tries(place) == MOST_FAILED_DELIVERIES
+        run(console, MAX_FAILED_DELIVERIES + 2)
+    assert tries(place) == MAX_FAILED_DELIVERIES
     (alert,) = [one for one in console.alerts.list_alerts() if one.rule_id == UNDELIVERED_RULE]
     assert record.operation_id is not None
     assert record.operation_id in alert.observed
@@ -63,7 +63,7 @@ def test_a_refused_answer_becomes_a_case(
     (entry,) = console._context.spool.undelivered_entries(console._context.database_id)
     assert entry.answer is not None
     run(console, 1)
-    assert tries(place) == MOST_FAILED_DELIVERIES, "it waits for a person"
+    assert tries(place) == MAX_FAILED_DELIVERIES, "it waits for a person"
     console.alerts.acknowledge(alert.id, "the constraint is gone")
     run(console, 1)
     (found,) = console.lookup.find_records(NUMBERS[0]).credit_checks
@@ -78,9 +78,9 @@ def test_an_answer_without_its_row_becomes_a_case(
     record = kept(console, vendor, monkeypatch)
     delete(place, record)
     place.sql(f"DELETE FROM operations WHERE subject_id = {record.id}")
-    run(console, MOST_FAILED_DELIVERIES + 1)
+    run(console, MAX_FAILED_DELIVERIES + 1)
     assert [one.rule_id for one in console.alerts.list_alerts()].count(UNDELIVERED_RULE) == 1
-    assert tries(place) == MOST_FAILED_DELIVERIES
+    assert tries(place) == MAX_FAILED_DELIVERIES
     assert console._context.spool.find(record.operation_id or "") is not None
 
 
@@ -91,7 +91,7 @@ def test_the_databases_own_trouble_is_no_try(
     kept(console, vendor, monkeypatch)
     with monkeypatch.context() as lost:
         lose_writes(lost, console)
-        for _ in range(MOST_FAILED_DELIVERIES + 1):
+        for _ in range(MAX_FAILED_DELIVERIES + 1):
             console._service_builder.scheduler._tasks["spool_delivery"]()
     assert tries(place) == 0
     run(console, 1)

@@ -11,7 +11,7 @@ from console.domain.tasks.records import ReconcileReport
 from console.sandbox.server import Sandbox
 from console.services.guarded.leases import acquire
 from console.services.process.failpoints import FailpointReached
-from console.services.reconciliation.sources import MOST_REFUSED_ROWS
+from console.services.reconciliation.sources import MAX_REFUSED_ROWS
 from console.store.operations import leases
 from tests.support import payment_desks
 from tests.support.children import Child
@@ -476,7 +476,7 @@ def test_a_file_of_rubbish_ends_the_run(days: Days, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize(("rubbish", "ends"), [(MOST_REFUSED_ROWS, "reported"), (MOST_REFUSED_ROWS + 1, "failed")])
+@pytest.mark.parametrize(("rubbish", "ends"), [(MAX_REFUSED_ROWS, "reported"), (MAX_REFUSED_ROWS + 1, "failed")])
 def test_the_most_rows_that_may_be_refused(
     days: Days, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
 ) -> None:
@@ -487,11 +487,11 @@ def test_the_most_rows_that_may_be_refused(
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * rubbish)
     if ends == "reported":
-        assert days.run().refused == MOST_REFUSED_ROWS
+        assert days.run().refused == MAX_REFUSED_ROWS
         return
     with pytest.raises(ConsoleError) as caught:
         days.run()
-    assert (caught.value.code, caught.value.detail["rows"]) == ("provider_answer_unusable", MOST_REFUSED_ROWS + 1)
+    assert (caught.value.code, caught.value.detail["rows"]) == ("provider_answer_unusable", MAX_REFUSED_ROWS + 1)
 
 
 @pytest.mark.engines("sqlite")

@@ -78,7 +78,7 @@ def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None
 
 def test_a_full_count_says_so(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest payments are counted, and the report says that older ones are missing."""
-    monkeypatch.setattr(store, "MOST_PAYMENTS", 2)
+    monkeypatch.setattr(store, "MAX_PAYMENTS", 2)
     rows = Rows(place)
     for hours in (0, 1, 30):
         rows.payment("paypay", "completed", NOW - hours * HOUR)

@@ -4,7 +4,7 @@ import pytest
 
 from console.store.access.grants import MAX_ROLE_NAME_LENGTH, RIGHTS_OF_ROLE, quote_identifier, role_name
 from console.store.access.server_accounts import (
-    MOST_CONNECTIONS,
+    MAX_CONNECTIONS,
     PLACEHOLDER_SQL,
     DesiredAccount,
     account_statements,
@@ -74,7 +74,7 @@ def test_the_locked_hold_nothing(maria: bool) -> None:
 @pytest.mark.parametrize("maria", [True, False])
 def test_who_only_asks_is_bounded(maria: bool) -> None:
     """The number of connections, and on MariaDB the time of a statement."""
-    limits = f" WITH MAX_USER_CONNECTIONS {MOST_CONNECTIONS} "
+    limits = f" WITH MAX_USER_CONNECTIONS {MAX_CONNECTIONS} "
     assert limits in statements(maria=maria, has_limits=True)[1]
     assert ("MAX_STATEMENT_TIME 60" in statements(maria=maria, has_limits=True)[1]) == maria
 

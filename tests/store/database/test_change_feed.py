@@ -110,7 +110,7 @@ def test_another_database_in_its_place_is_read_from_its_end(on_server: Database)
 def test_more_than_one_reading_takes_is_told_in_several(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing falls behind the limit of one reading."""
     mark, _ = read_on(database, None)
-    monkeypatch.setattr(change_feed, "MOST_ROWS_PER_READ", 5)
+    monkeypatch.setattr(change_feed, "MAX_ROWS_PER_READ", 5)
     monkeypatch.setattr(change_feed, "FIRST_OPEN_IDS", 2)
     announce(database, *range(12))
     told: list[int] = []

@@ -183,7 +183,7 @@ def test_matches_of_a_later_rank_are_not_lost(tmp_path: Path, monkeypatch: pytes
     """The step of the parts of names reads addresses too, and verifies as many rows as a search may."""
     rows = [row(index, street_number=f"中央第{index}タワー", furigana="") for index in range(5)]
     reader = _make_registry(tmp_path, rows)
-    monkeypatch.setattr(search_module, "MOST_CANDIDATES", len(rows))
+    monkeypatch.setattr(search_module, "MAX_CANDIDATES", len(rows))
     assert len(reader.search("中央タワー", limit=2)) == 2
     reader.close()
 
