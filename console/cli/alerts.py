@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.domain.tasks.records import Alert
 
+_KINDS_WITH_PAGE = frozenset({"credit-check", "order", "payment", "refund"})
 _ALERT_FIELDS = ("id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by")
 
 
@@ -36,7 +37,8 @@ def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> 
 
 def alert_json(record: "Alert", translate: Translate) -> JsonObject:
     """Return an alert as a JSON object. An alert about a corporation also has its number, and the changes as text."""
-    fields = attributes_json(record, _ALERT_FIELDS, translate)
+    subject = {"kind": record.subject_kind, "id": record.subject_id, "number": record.number}
+    fields = {**attributes_json(record, _ALERT_FIELDS, translate), "subject": subject}
     number = _find_corporation_number(record)
     if number is None:
         return fields
@@ -59,7 +61,7 @@ def alert_list_json(alerts: "Sequence[Alert]", translate: Translate) -> JsonObje
 
 def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Iterator[str]:
     """Yield the answer of `alerts list` as text: one line per alert, followed by a line with the alert's observed and
-    expected value.
+    expected value; for an open alert about a record also the command that shows the record.
     """
     if not alerts:
         yield translator("alerts_screen.empty")
@@ -68,14 +70,16 @@ def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Itera
         observed = wording.finding_text(record.observed, translator.language, record.expected)
         expected = wording.finding_text(record.expected, translator.language, record.observed)
         yield f"{COLUMN_GAP}{observed} → {expected}"
+        if record.resolved_at is None and record.subject_kind in _KINDS_WITH_PAGE:
+            command = f"support-console show {record.subject_kind} {record.subject_id}"
+            yield f"{COLUMN_GAP}{translator('cli.run', command=command)}"
 
 
 def _alert_row(record: "Alert", translator: Translator) -> TableRow:
     kind, id = record.subject_kind, record.subject_id
-    # the commands take the id of a payment, so it stands beside the word
-    about = record.order_no or audit_words.record_text(kind, id, translator.language, str(id))
-    number = _find_corporation_number(record)
-    about = about if number is None else wording.format_number(number)
+    corporation_number = _find_corporation_number(record)
+    about = record.order_no or audit_words.named_record_text(kind, id, translator.language, record.number or "")
+    about = about if corporation_number is None else wording.format_number(corporation_number)
     return (
         str(record.id),
         wording.format_instant(record.detected_at),

@@ -79,7 +79,7 @@ def _withdraw_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Re
 
 
 def _import_lines(record: Payment, translator: Translator) -> Iterator[str]:
-    yield translator("cli.payment.imported", id=record.id)
+    yield translator("cli.payment.imported", id=record.id, number=record.merchant_payment_id)
     yield from cli_text.explained_record(record, translator)
 
 

@@ -3,7 +3,9 @@ differences and the cases.
 """
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -15,19 +17,38 @@ from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
 from console.cli.payments import parse_day
 from console.cli.text_output.translator import Translator
+from console.domain.errors import ConsoleError
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.tasks.records import Alert, Difference, ReconcileReport
+    from console.domain.tasks.records import Difference, ReconcileReport
 
 _COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "different_amount")
 _MAX_LISTED_DIFFERENCES = 50
 
 
-def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) -> "ReconcileReport":
+@dataclass(frozen=True, slots=True)
+class NamedReport:
+    """The value of the command `reconcile`: the report, and the numbers by which people know its payments, by subject
+    ("payment 17").
+    """
+
+    report: "ReconcileReport"
+    numbers: Mapping[str, str]
+
+    def name_of(self, difference: "Difference") -> str:
+        """Return our number of the payment; for a payment that isn't here the key of the provider's row."""
+        return self.numbers.get(f"payment {difference.payment_id}", difference.row_key)
+
+
+def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) -> NamedReport:
     first_day, last_day = _parse_required_day(args.from_day, "--from"), _parse_required_day(args.to_day, "--to")
     period = (args.provider, first_day, last_day)
-    return console.reconciliation.run(*period, dry_run=args.dry_run, request_id=args.request_id)
+    report = console.reconciliation.run(*period, dry_run=args.dry_run, request_id=args.request_id)
+    subjects = {f"payment {difference.payment_id}" for difference in report.differences}
+    with suppress(ConsoleError):  # the run is done; without the numbers its answer has the rows' keys
+        return NamedReport(report, console.lookup.find_numbers(subjects))
+    return NamedReport(report, {})
 
 
 def _parse_required_day(text: str, option: str) -> date:
@@ -37,12 +58,15 @@ def _parse_required_day(text: str, option: str) -> date:
     return day
 
 
-def _report_json(report: "ReconcileReport", translate: Translate) -> JsonObject:
+def _report_json(answer: NamedReport, translate: Translate) -> JsonObject:
+    report = answer.report
     return {
         **{name: getattr(report, name) for name in _COUNT_NAMES},
-        "cases": [_case_json(item, translate) for item in report.cases],
+        "cases": [alert_json(item, translate) for item in report.cases],
         "refused": report.refused,
-        "differences": [_difference_json(item) for item in report.differences],
+        "differences": [
+            {**_difference_json(item), "payment_number": answer.name_of(item)} for item in report.differences
+        ],
         "provider": report.provider,
         "from": report.from_day.isoformat(),
         "to": report.to_day.isoformat(),
@@ -51,10 +75,6 @@ def _report_json(report: "ReconcileReport", translate: Translate) -> JsonObject:
         "evidence": report.evidence_id,
         "ended_at": instant_json(report.ended_at),
     }
-
-
-def _case_json(case: "Alert", translate: Translate) -> JsonObject:
-    return {**alert_json(case, translate), "subject": {"kind": case.subject_kind, "id": case.subject_id}}
 
 
 def _difference_json(difference: "Difference") -> JsonObject:
@@ -67,7 +87,8 @@ def _difference_json(difference: "Difference") -> JsonObject:
     }
 
 
-def _report_lines(report: "ReconcileReport", translator: Translator) -> Iterator[str]:
+def _report_lines(answer: NamedReport, translator: Translator) -> Iterator[str]:
+    report = answer.report
     facts = {name: getattr(report, name) for name in _COUNT_NAMES}
     if report.run_id is None:
         yield translator("cli.reconcile.dry_run")
@@ -79,7 +100,7 @@ def _report_lines(report: "ReconcileReport", translator: Translator) -> Iterator
     for difference in report.differences[:_MAX_LISTED_DIFFERENCES]:
         yield translator(
             f"cli.reconcile.{difference.verdict.value}",
-            id=difference.payment_id,
+            number=answer.name_of(difference),
             ours=difference.ours,
             theirs=difference.theirs,
         )

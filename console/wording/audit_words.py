@@ -31,6 +31,16 @@ def record_text(kind: str, id: int | str, language: str, number: str = "") -> st
     return f"{wording.translate(f'kind.{kind}', language)} {number}".strip()
 
 
+def named_record_text(kind: str, id: int | str, language: str, number: str) -> str:
+    """Return a record for a list without pages to open: a credit check with its corporation number, a refund with the
+    number of its payment, a payment or order with its own number.
+    """
+    text = record_text(kind, id, language, number)
+    if not number or kind not in _NUMBERED_KINDS:
+        return text
+    return f"{text} {wording.format_number(number) if kind == 'credit-check' else number}"
+
+
 def result_text(entry: AuditEntry, language: str) -> str:
     """Return how the action ended, in one word."""
     return wording.translate(f"audit_screen.result.{entry.result}", language)

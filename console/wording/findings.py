@@ -46,6 +46,7 @@ _PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
     "not_bought": re.compile(r"not bought: (?P<reason>[a-z0-9_]+)"),
     "other_corporation": re.compile(r"provider names corporation (?P<number>\S+)"),
     "id_of_other": re.compile(r"(?P<number>\S+) of \d+"),
+    "nothing_there": re.compile(r"(?P<provider>\S+) tells nothing of it"),
     "begun": re.compile(r"begun (?P<number>\S+) \S+"),
 }
 

@@ -8,7 +8,17 @@ import pytest
 from console.sandbox.server import Sandbox
 from tests.cli.paying import CHECKER, ORDER, PayingTerminal
 
-FIELDS = {"id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by"}
+FIELDS = {
+    "id",
+    "order_no",
+    "rule_id",
+    "observed",
+    "expected",
+    "detected_at",
+    "resolved_at",
+    "acknowledged_by",
+    "subject",
+}
 
 
 @pytest.fixture

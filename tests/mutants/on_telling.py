@@ -50,6 +50,13 @@ ON_TELLING: tuple[Mutant, ...] = (
         ("tests/cli/test_explained.py",),
     ),
     _mutant(
+        "an alert names a payment by the id of its row",
+        "console/cli/alerts.py",
+        'translator.language, record.number or "")',
+        "translator.language, str(id))",
+        ("tests/cli/test_names_in_lists.py",),
+    ),
+    _mutant(
         "nothing to do while a refund waits for approval",
         _PAYMENTS,
         "    if pending_refund is not None:\n        return _explain_pending_refund(pending_refund, facts)\n",

@@ -84,12 +84,18 @@ def _payment_row(record: Payment, translator: Translator) -> TableRow:
 def _refund_row(record: Refund, translator: Translator) -> TableRow:
     return (
         f"#{record.id}",
-        f"#{record.payment_id}",
+        _payment_number(record),
         wording.format_amount(record.amount_minor, record.currency),
         *_badge_words(record, translator),
         record.maker,
         " ".join(record.checkers) or wording.NO_VALUE,
     )
+
+
+def _payment_number(record: Refund) -> str:
+    """Return our number of a refund's payment; its id, as an argument of a command, if the payment was not read."""
+    payment = record.relations.payment if record.relations is not None else None
+    return f"#{record.payment_id}" if payment is None else payment.merchant_payment_id
 
 
 def _operation_row(record: Operation, translator: Translator) -> TableRow:
@@ -206,7 +212,7 @@ def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
 
 def _subject_text(record: CreditCheck | Order | Payment | Refund) -> str:
     """Return the text by which people recognise a record: the corporation number of a credit check, the number of an
-    order, the number and amount of a payment, or the amount of a refund.
+    order, the number and amount of a payment, or the amount of a refund with the number of its payment.
     """
     match record:
         case CreditCheck():
@@ -215,7 +221,7 @@ def _subject_text(record: CreditCheck | Order | Payment | Refund) -> str:
             return record.merch_txn_id
         case Payment():
             return f"{record.merchant_payment_id} {wording.format_amount(record.asked_minor, record.currency)}"
-    return wording.format_amount(record.amount_minor, record.currency)
+    return f"{_payment_number(record)} {wording.format_amount(record.amount_minor, record.currency)}"
 
 
 def document_table(stored_documents: Iterable[Document], translator: Translator) -> Iterator[str]:

@@ -171,7 +171,8 @@ def audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> L
 
 
 def _audit_row(entry: AuditEntry, language: str) -> TableRow:
-    subject = audit_words.subject_text(entry, language) or wording.NO_VALUE
+    kind, _, id = entry.subject.partition(" ")
+    subject = audit_words.named_record_text(kind, id, language, entry.number) or wording.NO_VALUE
     facts = subject, audit_words.action_text(entry, language), audit_words.result_text(entry, language)
     return (str(entry.id), wording.format_instant(entry.at), entry.who, *facts)
 

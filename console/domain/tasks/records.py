@@ -74,7 +74,7 @@ COMPANY_TOPIC = "alerts.corporation_changed.v1"
 class Alert:
     """A contradiction or delay that the program has found: the record `subject_kind` `subject_id` breaks the rule
     `rule_id`. The alert is open while `resolved_at` is None. `observed` and `expected` are short texts of states and
-    amounts.
+    amounts. `number` is the number by which people know the record; None if it was not read, or has none.
     """
 
     id: int
@@ -89,6 +89,7 @@ class Alert:
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     note: str | None = None
+    number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

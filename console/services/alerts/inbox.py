@@ -26,6 +26,7 @@ from console.store.alerts import alerts, candidates, outbox
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
+from console.store.records import any_record
 from console.store.registry import watched_corporations
 
 ACTION = AuditAction.ALERT_ACKNOWLEDGED
@@ -60,7 +61,7 @@ class AlertService:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, limit)
             resolved_alerts = [alert for alert in alerts.all_alerts(conn, limit) if alert.resolved_at is not None]
-        return (*reversed(open_alerts), *resolved_alerts)[:limit]
+            return _with_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed."""
@@ -187,7 +188,7 @@ class AlertService:
             alert = self._resolve_acknowledged(tx, alert)
         if is_acknowledged:
             context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": note_text}, kind=KIND)
-        return alert
+        return _with_numbers(tx.conn, (alert,))[0]
 
     def _resolve_acknowledged(self, tx: Transaction, alert: Alert) -> Alert:
         """Resolve an alert by its acknowledgement, and add the event to the outbox. Return the resolved alert."""
@@ -205,6 +206,12 @@ def _parse_cursor(text: str | None) -> int:
     if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_CURSOR_DIGITS:
         return int(text)
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR})
+
+
+def _with_numbers(conn: Connection, some: Sequence[Alert]) -> tuple[Alert, ...]:
+    """Return the alerts, each with the number by which people know its record."""
+    numbers = any_record.numbers_of(conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in some})
+    return tuple(replace(alert, number=numbers.get(f"{alert.subject_kind} {alert.subject_id}")) for alert in some)
 
 
 def _make_note_refusal() -> ConsoleError:

@@ -1,6 +1,6 @@
 """Find records by a corporation number, by the first characters of a number or name, or by an id."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -133,6 +133,16 @@ class Lookup:
             lapsed = journal.lapsed_by_kind(conn)
             found = {ref: any_record.find(conn, *ref, lapsed) for ref in refs}
         return {ref: record for ref, record in found.items() if record is not None}
+
+    def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
+        """Return the numbers by which people know these records ("payment 17"), by subject; records that don't exist
+        are left out. Raises not_allowed.
+        """
+        from console.store.records import any_record
+
+        self._context.require_right("read")
+        with self._context.database.read() as conn:
+            return any_record.numbers_of(conn, subjects)
 
     def find_similar_numbers(self, text: str) -> tuple[str, ...]:
         """Return at most three stored corporation numbers that differ from `text` by one typing error; none if `text`

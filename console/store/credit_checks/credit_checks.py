@@ -94,6 +94,7 @@ _MAY_BE_CLAIMED_QUERY = union_all(select(_CLAIMED_IDS.c.id), select(_t.id).where
 """Query of one id that `find_claim_holder` must read. A number that is bought for the first time has no such row, so
 the purchase saves two reads of all columns (0.9 ms on MariaDB).
 """
+_NUMBERS_QUERY = select(_t.id, _t.number_key).where(_t.id.in_(bindparam("some", expanding=True)))
 _SPELLING_QUERY = select(_t.corporation_number).where(_t.id == bindparam("of"))
 _INSERT = insert(credit_checks)
 
@@ -362,3 +363,8 @@ def all_records() -> Select[Any]:
 
 def _id_of(record: CreditCheck) -> int:
     return record.id
+
+
+def numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
+    """Return the corporation number of each of these credit checks, by its id."""
+    return {row.id: row.number_key for row in conn.execute(_NUMBERS_QUERY, {"some": sorted(ids)})} if ids else {}

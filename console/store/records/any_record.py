@@ -27,15 +27,33 @@ def find(conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, Abstr
 
 
 def numbers_of(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:
-    """Return, for each subject of the audit trail that is a payment or an order ("payment 17"), the number by which
-    people know it. Other subjects, and records that don't exist, are left out.
+    """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people know
+    it: our number of a payment or order, of a refund the number of its payment, of a credit check the corporation
+    number. Other subjects, and records that don't exist, are left out. At most one query for each kind.
     """
-    ids: dict[str, set[int]] = {payments.KIND: set(), orders.KIND: set()}
+    ids: dict[str, set[int]] = {kind: set() for kind in _NUMBERS_BY_KIND}
     for subject in subjects:
         kind, _, record_id = subject.partition(" ")
         if kind in ids and record_id.isdecimal():
             ids[kind].add(int(record_id))
-    numbers = {
-        f"{payments.KIND} {one.id}": one.merchant_payment_id for one in payments.by_ids(conn, ids[payments.KIND])
+    return {
+        f"{kind} {record_id}": number
+        for kind, read_numbers in _NUMBERS_BY_KIND.items()
+        for record_id, number in read_numbers(conn, ids[kind]).items()
     }
-    return numbers | {f"{orders.KIND} {one.id}": one.merch_txn_id for one in orders.by_ids(conn, ids[orders.KIND])}
+
+
+def _order_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
+    return {order.id: order.merch_txn_id for order in orders.by_ids(conn, ids)}
+
+
+def _payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
+    return {payment.id: payment.merchant_payment_id for payment in payments.by_ids(conn, ids)}
+
+
+_NUMBERS_BY_KIND: Mapping[str, Callable[[Connection, Collection[int]], Mapping[int, str]]] = {
+    credit_checks.KIND: credit_checks.numbers_by_ids,
+    orders.KIND: _order_numbers,
+    payments.KIND: _payment_numbers,
+    refunds.KIND: refunds.payment_numbers_by_ids,
+}

@@ -36,6 +36,11 @@ _BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
 _OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.payment_id == bindparam("of")).order_by(_t.id.desc())
 _OF_PAYMENTS_QUERY = _ALL_QUERY.where(_t.payment_id.in_(bindparam("some", expanding=True))).order_by(_t.id.desc())
 _OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
+_PAYMENT_NUMBERS_QUERY = (
+    select(_t.id, payments.c.merchant_payment_id)
+    .join_from(refunds, payments, payments.c.id == _t.payment_id)
+    .where(_t.id.in_(bindparam("some", expanding=True)))
+)
 _OPEN_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.open_payment == bindparam("of"))
 _BY_KEY_QUERY = _ALL_QUERY.where(_t.provider_refund_key == bindparam("of"))
 _REQUEST_FACTS_QUERY = select(_t.saw, _t.radar).where(_t.id == bindparam("of"))
@@ -298,3 +303,9 @@ def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) ->
     The caller increments the version of the refund's row with `change_refund`.
     """
     return approvals.insert_vote(conn, refund_id, person, now)
+
+
+def payment_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
+    """Return our number of the payment of each of these refunds, by the refund's id."""
+    rows = conn.execute(_PAYMENT_NUMBERS_QUERY, {"some": sorted(ids)}) if ids else ()
+    return {row.id: row.merchant_payment_id for row in rows}

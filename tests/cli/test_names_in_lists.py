@@ -1,0 +1,62 @@
+"""Lists of the terminal name records by what people know; the id of a row stands where a command takes it."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from console.sandbox.server import Sandbox
+from tests.cli.paying import NUMBER, ORDER, PayingTerminal
+from tests.cli.test_reconciliation import planted
+
+FIRST_ID = 70_000
+"""The ids of this desk begin here, so that no amount, number or date looks like one."""
+_TABLES = ("orders", "payments", "refunds", "hansha_alarmbox_credit_checks")
+_ARGUMENT = re.compile(
+    rf"(?:#|R-|\bID |\b(?:[Cc]redit check|与信チェック) |support-console [^\n]*\b){FIRST_ID // 100}\d\d\b"
+)
+_ID = re.compile(rf"\b{FIRST_ID // 100}\d\d\b")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
+    made = PayingTerminal(tmp_path / "home", sandbox)
+    with sqlite3.connect(made.home / "console.db") as conn:
+        for place, table in enumerate(_TABLES):
+            conn.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, FIRST_ID + 20 * place))
+    return made
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_no_list_names_a_record_by_its_row(
+    desk: PayingTerminal, sandbox: Sandbox, tmp_path: Path, language: str
+) -> None:
+    """Orders, payments, refunds, credit checks, alerts, cases, the trail and a reconciliation, open and ended."""
+    check = desk.json("purchase", NUMBER, "--client", "1").data["id"]
+    desk.order(ORDER, 3300)
+    with sqlite3.connect(desk.home / "console.db") as shop:
+        shop.execute("UPDATE orders SET status = 'cancelled'")
+    payment = desk.paid()
+    refund = desk.ask(payment).data["id"]
+    assert min(check, payment, refund) > FIRST_ID
+    desk.json("worker", "--once")
+    day = planted(desk, tmp_path, sandbox)
+    told = {
+        words: desk(*words, LANGUAGE=language, OPERATOR="op-a").out.decode()
+        for words in (
+            ("reconcile", "paypay", "--from", day, "--to", day),
+            ("alerts", "list"),
+            ("audit", "list", "--limit", "200"),
+            ("lookup", NUMBER),
+            *(("queue", name) for name in ("pending", "error", "incomplete", "unknown", "review", "refunds")),
+            *(("show", kind, str(row)) for kind, row in (("payment", payment), ("refund", refund))),
+            ("refund", "withdraw", str(refund)),
+            ("probe", "payment", str(payment)),
+        )
+    }
+    for words, text in told.items():
+        assert not _ID.search(_ARGUMENT.sub("", text)), (words, text)
+    assert ORDER in told["alerts", "list"]
+    assert ORDER in told["audit", "list", "--limit", "200"]
+    assert f"support-console show payment {payment}" in told["alerts", "list"]
