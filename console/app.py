@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from console.services.desk_requests.desk_status import DeskStatus
     from console.services.desk_requests.execution import RequestExecutor
     from console.services.desk_requests.own_requests import OwnRequests
+    from console.services.exports.export_service import ExportService
     from console.services.guarded.idempotency import Idempotency
     from console.services.guarded.request_ids import RequestIds
     from console.services.lookup.record_search import Lookup
@@ -164,6 +165,18 @@ class Console:
         from console.services.audit.trail import AuditService
 
         return AuditService(self._context, self._service_builder.read_log, self.request_ids.act_once)
+
+    @cached_property
+    def exports(self) -> "ExportService":
+        from console.services.exports.export_service import ExportService
+        from console.wiring.exports import make_table
+        from console.wording.text_context import Texts
+
+        context = self._context
+        return ExportService(
+            context,
+            lambda request, language, person: make_table(self, request, person, Texts(language, context.now)),
+        )
 
     @cached_property
     def people(self) -> "People":

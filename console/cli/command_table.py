@@ -13,6 +13,7 @@ from console.cli.adoption import AdoptDatabase
 from console.cli.alerts import ALERT_COMMANDS
 from console.cli.command import Command, ServiceCommand, parse_provider_id, parse_row_id, watch_repetition
 from console.cli.evidence import SHOW_COMMAND, VerifyAudit
+from console.cli.exports import EXPORT_COMMANDS
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import AnyRecord
 from console.cli.json_output.results import ExportResult, PurchaseAnswer
@@ -210,6 +211,7 @@ COMMANDS: Mapping[str, Command] = {
     "audit list": ServiceCommand(_list_audit_entries, cli_json.audit_page_json, cli_text.audit_page_lines),
     "audit verify": VerifyAudit(),
     "audit export": ServiceCommand(_export_audit_trail, cli_json.export_json, cli_text.export_lines),
+    **EXPORT_COMMANDS,
     **PAYMENT_COMMANDS,
     **ALERT_COMMANDS,
     **LIMIT_COMMANDS,

@@ -136,10 +136,10 @@ class AnswerWriter:
         keep_descriptor_private(settings)
         return settings
 
-    def show_progress(self, step: str) -> None:
+    def show_progress(self, step: str, **facts: object) -> None:
         """Show on stderr the step that has begun, if stderr is a terminal and the answer is not JSON."""
         if not self.is_json and sys.stderr is not None and sys.stderr.isatty():
-            self.write_to_stderr(self.translator(f"progress.{step}"))
+            self.write_to_stderr(self.translator(f"progress.{step}", **facts))
 
     def _write_json(self, payload: "JsonObject", status: int) -> None:
         from console.cli.json_output import results as cli_json

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 PROGRAM_NAME = "support-console"
 QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds", "companies")
+LOOKUP_PARTS = ("payments", "refunds", "orders", "checks")
+BULK_PARTS = ("not_done",)
+RECONCILIATION_PARTS = ("all", "differ", "only_ours", "only_theirs", "refused")
 RECORD_KINDS = ("credit-check", "payment", "order", "refund", "operation")
 MAX_LIMIT = 10_000
 _MAX_ID = 10**18 - 1
@@ -307,6 +310,35 @@ def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None
     _add_changing_command(actions, "export", translate, "audit.export").add_argument("file", metavar="FILE")
 
 
+def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    lists = _add_group(commands, "export", translate)
+
+    def add(name: str) -> _Parser:
+        parser = _add_command(lists, name, translate, f"export.{name}")
+        parser.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.export_file"))
+        return parser
+
+    for name in ("approvals", "alerts", "audit", "set-asides"):
+        add(name)
+    add("queue").add_argument("subject", choices=QUEUE_NAMES, metavar="NAME", help=", ".join(QUEUE_NAMES))
+    lookup = add("lookup")
+    lookup.add_argument("subject", metavar="NUMBER")
+    lookup.add_argument("--part", choices=LOOKUP_PARTS, metavar="PART", help=", ".join(LOOKUP_PARTS))
+    add("search").add_argument("subject", metavar="TEXT")
+    find = add("find")
+    find.add_argument("subject", metavar="TEXT")
+    find.add_argument("--prefecture", dest="part", metavar="P", help=translate("cli.help.prefecture"))
+    bulk = add("bulk")
+    bulk.add_argument("subject", metavar="ID")
+    bulk.add_argument("--part", choices=BULK_PARTS, metavar="PART", help=", ".join(BULK_PARTS))
+    add("runs").add_argument("subject", nargs="?", default="", metavar="PROVIDER")
+    differences = add("reconciliation")
+    differences.add_argument("subject", metavar="RUN")
+    differences.add_argument(
+        "--part", choices=RECONCILIATION_PARTS, metavar="PART", help=", ".join(RECONCILIATION_PARTS)
+    )
+
+
 def _add_group(commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None) -> SubcommandGroup:
     """Add a command that has subcommands. The name of the chosen subcommand is stored in the argument `action`."""
     return _add_command(commands, name, translate, key).add_subparsers(
@@ -362,6 +394,7 @@ _COMMAND_BUILDERS = (
     (("find",), _add_find_command),
     (("limits",), _add_limit_commands),
     (("audit",), _add_audit_commands),
+    (("export",), _add_export_commands),
     (("sign-in", "sign-out", "whoami", "forget-credentials"), _add_sign_in_commands),
     (("db", "worker", "sandbox", "demo", "doctor"), _add_system_commands),
 )

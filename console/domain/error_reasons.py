@@ -190,6 +190,7 @@ class UsageProblem(Reason):
     DEAL = "deal"
     DECLINE_WORDS = "decline_words"
     DESK_ACTS = "desk_acts"
+    EXPORT_FORMAT = "export_format"
     FILE_EXISTS = "file_exists"
     MERCHANT_PAYMENT_ID = "merchant_payment_id"
     NO_ACCOUNT_NAME = "no_account_name"

@@ -9,6 +9,11 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.settings.private_files import make_private_file
 
+FORMULA_CHARACTERS = tuple("=+-@\t\r\n＝＋－＠")
+"""First characters of a cell that a spreadsheet reads as a formula: OWASP's list for CSV injection, their full-width
+forms and a line feed.
+"""
+
 
 def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
     """Write the rows `heads` and `rows` to a new CSV file that only the present user of the machine can read. Return
@@ -36,6 +41,6 @@ def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequenc
 def escape_formulas(cells: Sequence[str]) -> list[str]:
     """Return the cells; each cell that a spreadsheet would read as a formula gets an apostrophe in front.
 
-    Such a cell begins with a character of OWASP's list for CSV injection, its full-width form or a line feed.
+    Such a cell begins with one of FORMULA_CHARACTERS.
     """
-    return ["'" + text if text[:1] in tuple("=+-@\t\r\n＝＋－＠") and text else text for text in cells]
+    return ["'" + text if text.startswith(FORMULA_CHARACTERS) else text for text in cells]

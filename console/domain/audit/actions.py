@@ -147,6 +147,8 @@ class AuditAction(StrEnum):
 
     EVIDENCE_PACK_EXPORTED = "evidence_pack.exported"
 
+    LIST_EXPORTED = "list.exported"
+
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_LISTED = "audit.listed"
     AUDIT_ROOT = "audit.root"

@@ -25,7 +25,7 @@ from console.domain.records import Document, EvidenceItem, Operation, Person
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 from console.services.audit import refusals
 from console.services.evidence import pack_text
-from console.services.evidence.pack_archive import DraftFile, PackFile, encode_json, encode_json_list, open_draft
+from console.services.evidence.pack_archive import PackFile, encode_json, encode_json_list
 from console.services.evidence.pack_audit_rows import AuditProof
 from console.services.evidence.pack_text import TimelineText
 from console.services.evidence.timeline import (
@@ -38,6 +38,7 @@ from console.services.evidence.timeline import (
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter
 from console.services.registry.facts import read_facts_of_record
+from console.settings.draft_files import DraftFile, open_draft
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import events as payment_events

@@ -1,23 +1,15 @@
-"""Write a ZIP file with a manifest. The file gets its name only when it is complete, and the same contents give the
-same bytes.
-"""
+"""Write a ZIP file with a manifest. The same contents give the same bytes."""
 
-import errno
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from secrets import token_hex
 from typing import BinaryIO
 
 FORMAT_NAME = "evidence-pack/1"
 MANIFEST_NAME = "manifest.json"
-_UNNAMED_FILE_FLAG = getattr(os, "O_TMPFILE", 0)
 # Characters that can change the direction of text or control a terminal, and that `json.dumps` doesn't escape.
 _INVISIBLE_CODE_POINTS = (
     *range(0x7F, 0xA0),
@@ -105,69 +97,3 @@ def encode_json_list(values: Iterable[object]) -> Iterator[bytes]:
         )
         yield (b",\n" if index else b"\n") + line.encode("utf-8", "backslashreplace")
     yield b"\n]\n"
-
-
-@dataclass(frozen=True, slots=True)
-class DraftFile:
-    """A file that does not have its final name yet. `final` is the final name; `temporary` is the present name, None
-    for a file without a name.
-    """
-
-    file: BinaryIO
-    final: Path
-    temporary: Path | None
-
-    def compute_sha256(self) -> tuple[int, str]:
-        """Return the length in bytes and the SHA-256 of everything written so far."""
-        self.file.flush()
-        self.file.seek(0)
-        digest = hashlib.file_digest(self.file, "sha256")  # type: ignore[arg-type]  # a binary file; the stub asks for its buffer
-        return self.file.tell(), digest.hexdigest()
-
-    def publish(self) -> None:
-        """Write the file to the disk (fsync) and give it its final name. Raises FileExistsError; no file is
-        replaced.
-        """
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        if self.temporary is None:
-            os.link(f"/proc/self/fd/{self.file.fileno()}", self.final, src_dir_fd=0, follow_symlinks=True)
-        else:
-            _name_file(self.temporary, self.final)
-
-
-@contextmanager
-def open_draft(final: Path) -> Iterator[DraftFile]:
-    """Yield a new file in the folder of `final`, which only the owner can read. At the end of the block it is deleted
-    unless it was published. On systems with unnamed files (O_TMPFILE) it disappears also if the process is killed.
-    Raises FileExistsError and OSError.
-    """
-    if final.is_symlink() or final.exists():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))
-    handle, temporary = _create_draft(final)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            yield DraftFile(file, final, temporary)
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink()
-
-
-def _create_draft(final: Path) -> tuple[int, Path | None]:
-    if _UNNAMED_FILE_FLAG:
-        with suppress(OSError):  # Some file systems don't support unnamed files.
-            return os.open(final.parent, _UNNAMED_FILE_FLAG | os.O_RDWR, 0o600), None
-    temporary = final.with_name(f".{token_hex(8)}.part")
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    return os.open(temporary, flags, 0o600), temporary
-
-
-def _name_file(temporary: Path, final: Path) -> None:
-    try:
-        final.hardlink_to(temporary)
-    except FileExistsError:
-        raise
-    except OSError:  # The file system has no hard links (FAT, some shares): create the name, then replace the file.
-        os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        temporary.replace(final)

@@ -2,24 +2,12 @@
 
 from console.domain.alerts.rules import GRACE_PERIODS, RULES
 from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND
-from console.domain.tasks.records import Alert, AlertItem, Rule
+from console.domain.tasks.records import AlertItem, Rule
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, Route, route_to
-from console.wording import catalogue as wording
-
-
-def rule_text(alert: Alert, context: WindowContext) -> str:
-    """Return the short text of the alert's rule, or the rule's id if there is no text."""
-    key = wording.rule_sentence_key(alert.rule_id)
-    return context.translate(key) if key else alert.rule_id
-
-
-def finding_words(text: str, context: WindowContext, other: str | None = None) -> str:
-    """Return the observed or expected value of an alert as words and money. `other` is the other value, which may
-    name
-    the currency.
-    """
-    return wording.finding_text(text, context.language, other)
+from console.wording.alerts import finding_words as finding_words
+from console.wording.alerts import record_text as record_text
+from console.wording.alerts import rule_text as rule_text
 
 
 def why_text(item: AlertItem, context: WindowContext) -> str:
@@ -40,23 +28,6 @@ def why_text(item: AlertItem, context: WindowContext) -> str:
     )
     defect = context.translate(f"alerts_screen.why.{alert.rule_id}", grace=GRACE_PERIODS[Rule(alert.rule_id)])
     return f"{defect} {facts}"
-
-
-def record_text(item: AlertItem, context: WindowContext) -> str:
-    """Return the text that names the record of the alert: the number of the order, the payment or the corporation, or
-    the kind and id of another record.
-    """
-    alert = item.alert
-    if item.kind == CORPORATION_KIND:
-        return wording.format_number(item.number or "")
-    if alert.order_no is not None or item.number is not None:
-        return alert.order_no or item.number or ""
-    key = f"kind.{alert.subject_kind}"
-    kind = context.translate(key) if wording.has_sentence(key) else alert.subject_kind
-    if alert.subject_kind == "refund":
-        return context.translate("case.refund_short", id=alert.subject_id)
-    # People know a credit check by its id, but not a payment or an order.
-    return f"{kind} {alert.subject_id}" if alert.subject_kind == "credit-check" else kind
 
 
 def record_route(item: AlertItem) -> Route | None:

@@ -14,16 +14,19 @@ from console.domain.bulk.records import (
     outcome_of,
     split_reason,
 )
-from console.domain.payments.records import Order
-from console.domain.records import Certainty
 from console.domain.recovery.records import RecoverableRecord
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.presenters import credit_checks as record_words
-from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
-from console.wording import catalogue as wording
+from console.wording.bulk import company_name as company_name
+from console.wording.bulk import reason_key as reason_key
+from console.wording.bulk import reason_text as reason_text
+from console.wording.bulk import record_name as record_name
+from console.wording.bulk import record_state_key
+from console.wording.bulk import result_word as result_word
+from console.wording.bulk import row_reason as row_reason
 
 _LIMIT_REACHED = "most"
 _VERDICT_LOOKS: Mapping[ForecastKind, tuple[str, Tone]] = {
@@ -72,57 +75,13 @@ def result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -> Sta
     return StateCell(result_word(name, action, context), shape, tone)
 
 
-def result_word(name: str, action: BulkAction, context: WindowContext) -> str:
-    """Return the word for the outcome of a row. What "done" means depends on the action."""
-    return context.translate(f"bulk.result.done.{action.value}" if name == "done" else f"bulk.result.{name}")
-
-
 def record_state_cell(record: RecoverableRecord | None, context: WindowContext) -> StateCell:
     """Return the table cell with the present state of a row's record: the state word, or that its outcome is unknown.
     The cell is empty if the record no longer exists.
     """
     if record is None:
         return StateCell("", "dash", "muted")
-    key = case_words.state_key(record)
-    if not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN:
-        key = "certainty.unknown"
-    return record_words.state_cell(key, context.language)
-
-
-def reason_key(code: str) -> str | None:
-    """Return the wording key of a row's reason code; None if no text exists. A text for bulk runs has priority over a
-    text that is written for single actions.
-    """
-    keys = (f"bulk.reason.{code}", f"reason.{code}", f"refusal.{code}", f"cause.{code}")
-    return next(filter(wording.has_sentence, keys), None)
-
-
-def reason_text(code: str | None, person: str | None, context: WindowContext) -> str:
-    """Return the sentence of a reason code for the forecast or result of a row, with the name of `person` if the
-    sentence names one. Return "" without a code, and the code itself if it has no sentence.
-    """
-    if not code:
-        return ""
-    key = reason_key(code)
-    return context.translate(key, who=record_words.actor_name(person, context) if person else None) if key else code
-
-
-def row_reason(row: BulkRow, context: WindowContext) -> str:
-    return reason_text(*split_reason(row.reason), context)
-
-
-def record_name(record: RecoverableRecord | None, row: BulkRow, context: WindowContext) -> str:
-    """Return the short name of a row's record. `record` is None if the record no longer exists; then return a text
-    which says this.
-    """
-    if record is None:
-        return context.translate("bulk.gone", kind=row.kind, id=row.subject_id)
-    return case_words.short_title(record, context)
-
-
-def company_name(record: RecoverableRecord | None, context: WindowContext) -> str:
-    """Return the name of the record's company for a row; "" if the record is None or has no corporation number."""
-    return case_words.name_of(record, context) if record is not None and case_words.number_of(record) else ""
+    return record_words.state_cell(record_state_key(record), context.language)
 
 
 def totals_text(plan: BulkPlan, context: WindowContext) -> str:

@@ -6,7 +6,6 @@ from datetime import datetime
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import age_of
 from console.domain.evidence.timeline import Event, Step, TimelinePage
-from console.domain.explanations.badges import find_state_badge
 from console.domain.records import CreditCheck, TimelineEntry
 from console.domain.service_results import Explanation, NextStep
 from console.views.runtime.context import WindowContext
@@ -15,6 +14,11 @@ from console.views.theme.design_tokens import Language, Tone, tokens
 from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 from console.wording import timelines as story_words
+from console.wording.credit_checks import actor_name as actor_name
+from console.wording.credit_checks import known_name as known_name
+from console.wording.credit_checks import marked_name as marked_name
+from console.wording.credit_checks import result_word as result_word
+from console.wording.credit_checks import state_key as state_key
 
 PROVIDER = "AlarmBox"
 _READ_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
@@ -76,11 +80,6 @@ _ENTRY_LOOKS: Mapping[str, tuple[str, Tone]] = {
 }
 
 
-def state_key(record: CreditCheck, *, derived: bool = True) -> str:
-    """Return the key of the badge for the state of a credit check (`find_state_badge`)."""
-    return find_state_badge(record, derived=derived)
-
-
 def state_cell(key: str, language: Language, extra: str = "") -> StateCell:
     return StateCell.from_badge_key(key, language, extra)
 
@@ -122,27 +121,6 @@ def company_name_of(record: CreditCheck, context: WindowContext) -> str:
     corporation number in groups of digits if neither is known.
     """
     return known_name(record, context) or wording.format_number(record.corporation_number)
-
-
-def known_name(record: CreditCheck, context: WindowContext) -> str:
-    """Return the name that the provider gave a company, else the registry's official name, marked as such; "" if
-    neither is known.
-    """
-    if record.company_name:
-        return record.company_name
-    entry = record.registry_entry
-    return marked_name(entry.corporation.name, context) if entry is not None else ""
-
-
-def marked_name(official_name: str, context: WindowContext) -> str:
-    """Return a name of the registry with the mark that says where it is from; "" for an empty name."""
-    return context.translate("corporation.marked_name", name=official_name) if official_name else ""
-
-
-def result_word(record: CreditCheck, context: WindowContext) -> str:
-    return (
-        context.translate(f"result.{record.result}") if record.result in ("ok", "hold", "ng") else record.result or ""
-    )
 
 
 def explanation_sentences(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
@@ -199,8 +177,3 @@ def entry_look(entry: TimelineEntry) -> tuple[str, Tone]:
     code = entry.what.rsplit(".", 1)[-1]
     last_word = code.rsplit("_", 1)[-1]
     return _ENTRY_LOOKS.get(code) or _ENTRY_LOOKS.get(last_word) or ("ring_dot", "text")
-
-
-def actor_name(name: str, context: WindowContext) -> str:
-    """Return the name of a person who acted; for the worker, the word for it in the window's language."""
-    return context.translate("who.worker") if name == "worker" else name

@@ -2,7 +2,6 @@
 action that the difference needs.
 """
 
-import re
 from datetime import date, timedelta
 
 from console.domain.payments.provider_registry import time_zone
@@ -14,11 +13,14 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
+from console.wording import reconciliation as texts
+from console.wording.reconciliation import amount_difference_text as amount_difference_text
+from console.wording.reconciliation import days_text as days_text
+from console.wording.reconciliation import difference_name as difference_name
+from console.wording.reconciliation import our_text as our_text
+from console.wording.reconciliation import period_text as period_text
+from console.wording.reconciliation import their_text as their_text
 
-_SIDE_PATTERN = re.compile(
-    r"(?:refund (?P<refund>\d{1,18}) )?(?P<word>\S{1,64}) (?P<minor>\d{1,15})(?: (?P<currency>[A-Z]{3}))?"
-    r"(?: (?P<at>\d{4}-\d\d-\d\dT\S{1,40}))?(?: \S.*)?"
-)
 _RUN_LOOKS: dict[RunState, tuple[str, Tone]] = {
     RunState.RUNNING: ("half_disc", "progress"),
     RunState.RESUMABLE: ("square_bang", "care"),
@@ -37,16 +39,6 @@ _VERDICT_LOOKS: dict[Verdict, tuple[str, Tone]] = {
 def state_cell(item: RunItem, context: WindowContext) -> StateCell:
     """Return the table cell with the state of a reconciliation run."""
     return StateCell(context.translate(f"reconcile.state.{item.state}"), *_RUN_LOOKS[item.state])
-
-
-def days_text(item: RunItem) -> str:
-    """Return the text of the days that a reconciliation run compares: one day, or the first and the last day."""
-    return period_text(item.from_day, item.to_day)
-
-
-def period_text(first: date, last: date) -> str:
-    """Return the text of a range of days: one day, or the first and the last day."""
-    return wording.format_day(first) if first == last else f"{wording.format_day(first)} – {wording.format_day(last)}"
 
 
 def run_title(item: RunItem, context: WindowContext) -> str:
@@ -78,95 +70,23 @@ def verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     )
 
 
-def difference_name(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the short name of the payment of a difference. If a row of the provider's history could not be read,
-    return its readable part. Return "" if the payment is unknown.
-    """
-    if item.payment is not None:
-        return case_words.short_title(item.payment, context)
-    return _readable_part(item) if item.found.verdict is Verdict.REFUSED else ""
-
-
-def our_text(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the text with our state and amount of the payment; "" if we don't have the payment."""
-    return _side_text(item.found.ours, item, context, is_ours=True)
-
-
-def their_text(item: DifferenceItem, context: WindowContext) -> str:
-    """Return the text with the provider's state and amount of the payment; "" for a row of the provider that could
-    not be read.
-    """
-    return (
-        "" if item.found.verdict is Verdict.REFUSED else _side_text(item.found.theirs, item, context, is_ours=False)
-    )
-
-
-def _side_text(text: str | None, item: DifferenceItem, context: WindowContext, *, is_ours: bool) -> str:
-    """Return the state and amount of one side as text. `text` is the stored form, such as "completed 12000 JPY". Our
-    own state (`is_ours`) is translated; the provider's word, and a text of another form, stay unchanged.
-    """
-    match = _SIDE_PATTERN.fullmatch(text or "")
-    if match is None:
-        return text or ""
-    kind = "refund" if match["refund"] else "payment"
-    word = match["word"]
-    if word == "refunded":
-        return context.translate("reconcile.side.refunded", amount=_amount_text(match, item))
-    if is_ours and wording.has_sentence(f"state.{kind}.{word}"):
-        word = wording.state_word(kind, word, context.language)
-    amount = _amount_text(match, item)
-    key = "reconcile.side.refund" if match["refund"] else "reconcile.side.payment"
-    return context.translate(key, id=match["refund"], word=word, amount=amount)
-
-
-def _amount_text(side: re.Match[str], item: DifferenceItem) -> str:
-    return wording.format_amount(int(side["minor"]), side["currency"] or _currency(item))
-
-
-def amount_difference_text(item: DifferenceItem) -> str:
-    """Return the provider's amount minus our amount as text; for a refund, the sign is reversed. Return "" if the
-    amounts are equal or unknown.
-    """
-    ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
-    if item.found.verdict is Verdict.REFUSED or (ours is None and theirs is None):
-        return ""
-    minor = int(theirs["minor"] if theirs else 0) - int(ours["minor"] if ours else 0)
-    currency = (ours and ours["currency"]) or (theirs and theirs["currency"])
-    is_refund = any(side is not None and _is_refund(side) for side in (ours, theirs))
-    return wording.format_amount(-minor if is_refund else minor, currency or _currency(item)) if minor else ""
-
-
-def _is_refund(side: re.Match[str]) -> bool:
-    """Return True if the side describes a refund: it contains the id of our refund, or a time (which only the
-    provider's refunds have), or the word `refunded`.
-    """
-    return bool(side["refund"] or side["at"]) or side["word"] == "refunded"
-
-
-def _currency(item: DifferenceItem) -> str:
-    return item.payment.currency if item.payment is not None else "JPY"
-
-
 def cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the reason why a person must look at the difference; if nobody must, the cell says
     this.
     """
-    if item.found.verdict is Verdict.REFUSED:
-        return StateCell(context.translate(f"reconcile.row.{_reason_code(item)}"), "square_bang", "care")
-    if item.case is not None:
-        key = wording.rule_sentence_key(item.case.rule_id)
-        return StateCell(context.translate(key) if key else item.case.rule_id, "square_bang", "care")
-    cause_name = "imported" if item.found.verdict is Verdict.IMPORTED else "settled"
+    words = texts.cause_text(item, context)
+    if item.found.verdict is Verdict.REFUSED or item.case is not None:
+        return StateCell(words, "square_bang", "care")
     if item.found.verdict is not Verdict.IMPORTED and not item.found.case_opened:
-        return StateCell(context.translate("reconcile.cause.no_order"), "hourglass", "muted")
-    return StateCell(context.translate(f"reconcile.cause.{cause_name}"), "check", "muted")
+        return StateCell(words, "hourglass", "muted")
+    return StateCell(words, "check", "muted")
 
 
 def advice_text(item: DifferenceItem, context: WindowContext) -> str:
     """Return the explanation of the difference and, if a person must act, the action."""
     if item.found.verdict is Verdict.REFUSED:
         return context.translate(
-            "reconcile.to_do.refused", why=context.translate(f"reconcile.row.{_reason_code(item)}")
+            "reconcile.to_do.refused", why=context.translate(f"reconcile.row.{texts.reason_code(item)}")
         )
     if item.found.verdict is Verdict.IMPORTED:
         return context.translate("reconcile.to_do.imported")
@@ -178,18 +98,6 @@ def advice_text(item: DifferenceItem, context: WindowContext) -> str:
     return context.translate(
         f"reconcile.to_do.{item.case.rule_id}" if has_words else "reconcile.to_do.case", id=item.case.id
     )
-
-
-def _reason_code(item: DifferenceItem) -> str:
-    """Return the code of the reason why a row of the provider's history could not be read. It is the first word of
-    `theirs`, or "other" if that word has no text.
-    """
-    code = (item.found.theirs or "").partition(" ")[0]
-    return code if wording.has_sentence(f"reconcile.row.{code}") else "other"
-
-
-def _readable_part(item: DifferenceItem) -> str:
-    return (item.found.theirs or "").partition(" ")[2]
 
 
 # -- files

@@ -1,0 +1,44 @@
+"""The commands `export LIST`, which write a list to a file for a spreadsheet."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli.command import Command, ServiceCommand
+from console.cli.json_output.results import JsonObject, Translate
+from console.cli.output import AnswerWriter
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.exports.tables import ExportRequest, ExportWritten, ListName
+from console.domain.process import interrupts
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+
+def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> ExportWritten:
+    """Write the list that the arguments name, in the language of the command. A signal cancels the export after the
+    present page; then no file remains.
+    """
+    request = ExportRequest(ListName(args.action), getattr(args, "subject", ""), getattr(args, "part", None) or "")
+
+    def report(rows: int) -> None:
+        interrupts.raise_if_pending()
+        if rows:
+            writer.show_progress("export", rows=rows)
+
+    return console.exports.write(request, Path(args.to), writer.translator.language, report)
+
+
+def _written_json(written: ExportWritten, _: Translate) -> JsonObject:
+    return asdict(written)
+
+
+def _written_lines(written: ExportWritten, translator: Translator) -> Lines:
+    return (translator("export.written", rows=written.rows, file=written.file),)
+
+
+EXPORT_COMMANDS: Mapping[str, Command] = {
+    f"export {name}": ServiceCommand(_write_export, _written_json, _written_lines) for name in ListName
+}

@@ -1,0 +1,92 @@
+"""Exports: the lists that a person can write to a file for a spreadsheet, and the columns of such a file."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+CellValue: TypeAlias = str | int | Decimal | date | datetime | None
+
+
+class FileFormat(StrEnum):
+    """Formats of an export; each is also the suffix of its files."""
+
+    XLSX = "xlsx"
+    CSV = "csv"
+
+
+class ListName(StrEnum):
+    """The lists that can be exported. The comment names the `subject` of an ExportRequest."""
+
+    QUEUE = "queue"  # the queue's name
+    LOOKUP = "lookup"  # a corporation number
+    SEARCH = "search"  # the searched text
+    COMPANIES = "find"  # the searched text, in the corporation registry
+    APPROVALS = "approvals"
+    ALERTS = "alerts"
+    AUDIT = "audit"
+    BULK = "bulk"  # the id of a bulk run
+    RUNS = "runs"  # a provider's name, or "" for all providers: its reconciliation runs
+    DIFFERENCES = "reconciliation"  # the id of a reconciliation run
+    SET_ASIDES = "set-asides"
+
+
+class CellKind(StrEnum):
+    """Kinds of columns: what a spreadsheet shall make of their cells."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    AMOUNT = "amount"
+    """A Decimal in major units (yen, rupees). The currency is in a column of its own."""
+    DAY = "day"
+    INSTANT = "instant"
+    """An aware datetime, which is written in Japanese time. The title of the column names the zone."""
+    CORPORATION_NUMBER = "corporation_number"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportColumn:
+    """One column of an exported list: its title in the language of the file, its kind, and the function that returns
+    the cell of a row.
+    """
+
+    title: str
+    kind: CellKind
+    value: Callable[[Any], CellValue]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """The list that is to be exported. `subject` names it further (see ListName); `part` is a tab or filter of the
+    list, "" for the whole list. `chosen` has kind and id of the selected records, None for all rows.
+    """
+
+    name: ListName
+    subject: str = ""
+    part: str = ""
+    chosen: frozenset[tuple[str, int]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportTable:
+    """A list with its words: the title of the list, its columns, and a function that reads its rows page by page.
+    `about` has lines that say what the file holds, who wrote it and when.
+    """
+
+    title: str
+    columns: Sequence[ExportColumn]
+    read_pages: Callable[[], Iterator[Sequence[Any]]]
+    about: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportWritten:
+    """A written export: the absolute path of the file, the number of its rows without the heads, and its size in
+    bytes.
+    """
+
+    file: str
+    rows: int
+    bytes: int

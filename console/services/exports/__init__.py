@@ -1,0 +1,1 @@
+"""Files for spreadsheets from the lists of the program."""

@@ -1,0 +1,23 @@
+"""Write tables as CSV files: UTF-8 with a byte order mark and CRLF, which Excel opens right by a double click."""
+
+import csv
+from collections.abc import Iterable
+from io import TextIOWrapper
+from typing import Any, BinaryIO
+
+from console.domain.exports.tables import CellKind, ExportTable
+from console.services.exports.cells import csv_text
+
+
+def write_csv_table(file: BinaryIO, table: ExportTable, rows: Iterable[Any]) -> None:
+    """Write the titles of the columns and the rows to `file`, one row at a time. `table.about` is left out: other
+    programs read a CSV file as one table, whose first line has the titles.
+    """
+    text = TextIOWrapper(file, encoding="utf-8-sig", errors="backslashreplace", newline="")
+    try:
+        writer = csv.writer(text, lineterminator="\r\n")
+        writer.writerow(csv_text(CellKind.TEXT, column.title) for column in table.columns)
+        for row in rows:
+            writer.writerow([csv_text(column.kind, column.value(row)) for column in table.columns])
+    finally:
+        text.detach()  # writes what is buffered; the caller closes the file

@@ -1,0 +1,108 @@
+"""Write lists to files for a spreadsheet, page by page, and an audit entry about each written file."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.exports.tables import ExportRequest, ExportTable, ExportWritten, FileFormat
+from console.domain.reason import ForeignText
+from console.services.audit import refusals
+from console.services.exports.csv_table import write_csv_table
+from console.services.exports.workbook import write_workbook
+from console.services.process.context import ServiceContext
+from console.settings.draft_files import DraftFile, open_draft
+
+Progress = Callable[[int], None]
+"""Function that is called with the number of rows written so far, after each page. It may raise an exception to
+cancel the export; then no file remains.
+"""
+_ACTION = AuditAction.LIST_EXPORTED
+_KIND = "export"
+_LONGEST_SUBJECT = 100
+
+
+class ExportService:
+    """Writes exports for people who may read. Only the rows that the acting person may see are written."""
+
+    def __init__(self, context: ServiceContext, make_table: Callable[[ExportRequest, str, str], ExportTable]) -> None:
+        """`make_table(request, language, person)` returns the table of a list with the words of a language."""
+        self._context, self._make_table = context, make_table
+
+    def write(
+        self, request: ExportRequest, path: Path, language: str, progress: Progress = lambda _: None
+    ) -> ExportWritten:
+        """Write the list to the new file `path`, whose suffix names the format, and an audit entry with the number of
+        rows and the filter. The file gets its name when it is complete; only the present user of the machine can read
+        it.
+
+        Raises usage (file_exists, export_format, and for an unknown subject), not_found, not_allowed, no_operator,
+        storage_full.
+        """
+        file_format = _format_of(path)
+        with refusals.audit_refusals(self._context, _ACTION, request.name.value, kind=_KIND):
+            person = self._context.require_right("read")
+            table = self._make_table(request, language, person.name)
+            rows = _CountedRows(table.read_pages(), progress)
+        try:
+            with open_draft(path.absolute()) as draft:
+                return self._write(draft, file_format, table, rows, request)
+        except FileExistsError as exists:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
+        except OSError as trouble:
+            raise ConsoleError(
+                ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(trouble))}
+            ) from trouble
+
+    def _write(
+        self,
+        draft: DraftFile,
+        file_format: FileFormat,
+        table: ExportTable,
+        rows: "_CountedRows",
+        request: ExportRequest,
+    ) -> ExportWritten:
+        write_table = write_workbook if file_format is FileFormat.XLSX else write_csv_table
+        write_table(draft.file, table, rows)
+        size, digest = draft.compute_sha256()
+        facts = {
+            "list": request.name.value,
+            "subject": request.subject[:_LONGEST_SUBJECT],
+            "part": request.part[:_LONGEST_SUBJECT],
+            "chosen": None if request.chosen is None else len(request.chosen),
+            "format": file_format.value,
+            "n": rows.count,
+            "sha256": digest,
+        }
+        self._context.write(lambda tx: self._context.record_audit(tx, _ACTION, request.name.value, facts, kind=_KIND))
+        draft.publish()
+        return ExportWritten(str(draft.final), rows.count, size)
+
+
+class _CountedRows:
+    """The rows of a table, read page by page while they are iterated. `count` is the number of rows so far. The first
+    page is read at once, so that a refusal comes before a file is made.
+    """
+
+    def __init__(self, pages: Iterator[Sequence[Any]], progress: Progress) -> None:
+        self._first_page, self._pages = next(pages, ()), pages
+        self._progress, self.count = progress, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for page in chain((self._first_page,), self._pages):
+            self._progress(self.count)
+            for row in page:
+                yield row
+                self.count += 1
+        self._progress(self.count)
+
+
+def _format_of(path: Path) -> FileFormat:
+    """Return the format that the suffix of the path names. Raises usage (export_format) for another suffix."""
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in list(FileFormat):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.EXPORT_FORMAT, "file": str(path)})
+    return FileFormat(suffix)

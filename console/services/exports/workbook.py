@@ -1,0 +1,105 @@
+"""Write tables as XLSX workbooks, with the memory of one row: each finished row goes to a temporary file."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+from console.domain.exports.tables import CellKind, ExportTable
+from console.services.exports.cells import clean_text, sheet_names, sheet_value
+
+MOST_ROWS_PER_SHEET = 1_048_576
+"""Number of rows of a sheet in Excel, with the titles."""
+_NUMBER_FORMATS = {
+    CellKind.TEXT: "@",
+    CellKind.CORPORATION_NUMBER: "@",
+    CellKind.NUMBER: "0",
+    CellKind.AMOUNT: "#,##0",
+    CellKind.DAY: "yyyy-mm-dd",
+    CellKind.INSTANT: "yyyy-mm-dd hh:mm:ss",
+}
+_DECIMALS_FORMAT = "#,##0.00"
+_WIDTHS = {CellKind.TEXT: 24, CellKind.CORPORATION_NUMBER: 17, CellKind.INSTANT: 21}  # characters
+_NARROW, _WIDEST = 14, 48  # characters
+
+
+def write_workbook(
+    file: BinaryIO, table: ExportTable, rows: Iterable[Any], most_rows: int = MOST_ROWS_PER_SHEET
+) -> None:
+    """Write the rows to `file` as a workbook, and `table.about` as its last sheet. A table with more than `most_rows`
+    rows, the titles included, continues on further sheets. Raises OSError.
+    """
+    with _open_workbook(file) as book:
+        sheets = _TableSheets(book, table, most_rows)
+        for row in rows:
+            sheets.write_row([column.value(row) for column in table.columns])
+        _write_about(book, table.about, next(sheets.names))
+
+
+@contextmanager
+def _open_workbook(file: BinaryIO) -> Iterator[Any]:
+    """Yield a new workbook, which is complete after the block. Its temporary files are deleted in any case."""
+    from xlsxwriter import Workbook  # imported here because only an export as a workbook needs it
+    from xlsxwriter.exceptions import FileCreateError
+
+    with TemporaryDirectory(prefix="support-console-") as folder:
+        texts_stay_texts = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
+        book = Workbook(file, {"constant_memory": True, "tmpdir": folder, **texts_stay_texts})
+        try:
+            yield book
+            book.close()
+        except FileCreateError as trouble:
+            raise OSError(str(trouble)) from trouble
+        finally:
+            for sheet in book.worksheets():
+                sheet.row_data_fh.close()
+
+
+class _TableSheets:
+    """The sheets of one table. A new sheet begins when the present one is full."""
+
+    def __init__(self, book: Any, table: ExportTable, most_rows: int) -> None:
+        self.names = sheet_names(table.title)
+        self._book, self._columns, self._most_rows = book, table.columns, most_rows
+        self._bold = book.add_format({"bold": True, "bottom": 1})
+        self._formats = {kind: book.add_format({"num_format": form}) for kind, form in _NUMBER_FORMATS.items()}
+        self._decimals_format = book.add_format({"num_format": _DECIMALS_FORMAT})
+        self._begin_sheet()
+
+    def _begin_sheet(self) -> None:
+        self._sheet = self._book.add_worksheet(next(self.names))
+        self._sheet.freeze_panes(1, 0)
+        for place, column in enumerate(self._columns):
+            width = max(_WIDTHS.get(column.kind, _NARROW), 2 * len(column.title))
+            self._sheet.set_column(place, place, min(width, _WIDEST), self._formats[column.kind])
+            self._sheet.write_string(0, place, clean_text(column.title), self._bold)
+        self._next_row = 1
+
+    def write_row(self, values: Sequence[Any]) -> None:
+        """Write the cells of one row of the table."""
+        if self._next_row == self._most_rows:
+            self._begin_sheet()
+        for place, (column, value) in enumerate(zip(self._columns, values, strict=True)):
+            self._write_cell(place, column.kind, sheet_value(value))
+        self._next_row += 1
+
+    def _write_cell(self, place: int, kind: CellKind, value: object) -> None:
+        cell_format = self._formats[kind]
+        match value:
+            case str() if value:
+                self._sheet.write_string(self._next_row, place, value, cell_format)
+            case date() | datetime():
+                self._sheet.write_datetime(self._next_row, place, value, cell_format)
+            case Decimal() if value.as_tuple().exponent:
+                self._sheet.write_number(self._next_row, place, value, self._decimals_format)
+            case int() | Decimal():
+                self._sheet.write_number(self._next_row, place, value, cell_format)
+
+
+def _write_about(book: Any, about: Sequence[str], name: str) -> None:
+    sheet = book.add_worksheet(name)
+    sheet.set_column(0, 0, 100)
+    for place, line in enumerate(about):
+        sheet.write_string(place, 0, clean_text(line))

@@ -1,0 +1,240 @@
+"""The lists that can be exported: for each of them its columns, and the service that reads its pages."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from console.domain.bulk.records import NOT_DONE_FILTER
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
+from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART
+from console.store.queues.queues import QUEUE_NAMES
+from console.wording.exports import lists
+from console.wording.exports.records import record_columns
+from console.wording.exports.titles import about_lines, list_title
+from console.wording.records import kind_of
+from console.wording.text_context import TextContext
+
+if TYPE_CHECKING:
+    from console.services.alerts.inbox import AlertService
+    from console.services.audit.trail import AuditService
+    from console.services.bulk.runs import BulkRuns
+    from console.services.lookup.record_search import Lookup
+    from console.services.reconciliation.run import ReconciliationService
+    from console.services.registry.service import RegistryService
+    from console.wiring.payments import PaymentService
+    from console.wiring.records import RecoveryService
+    from console.wiring.refunds import RefundService
+
+Pages = Iterator[Sequence[Any]]
+_PAGE_SIZE = 1_000
+_MOST_FOUND = 1_000
+"""Largest number of rows of a search; the best results come first."""
+_MOST_ALERTS = 100_000
+_COMPANY_QUEUE = "companies"
+_MOST_ID_DIGITS = 18  # digits
+LOOKUP_PARTS = ("payments", "refunds", "orders", "checks")
+"""Parts of a lookup: one kind of records. "" is all kinds."""
+
+
+class ReadServices(Protocol):
+    """The services that read the lists; each is built at its first use."""
+
+    @property
+    def lookup(self) -> "Lookup": ...
+    @property
+    def recovery(self) -> "RecoveryService": ...
+    @property
+    def payments(self) -> "PaymentService": ...
+    @property
+    def refunds(self) -> "RefundService": ...
+    @property
+    def alerts(self) -> "AlertService": ...
+    @property
+    def audit(self) -> "AuditService": ...
+    @property
+    def bulk(self) -> "BulkRuns": ...
+    @property
+    def reconciliation(self) -> "ReconciliationService": ...
+    @property
+    def registry(self) -> "RegistryService": ...
+
+
+class _List(NamedTuple):
+    """A list of one request: its columns, and a function that reads its rows page by page."""
+
+    columns: Sequence[ExportColumn]
+    read_pages: Callable[[], Pages]
+
+
+def make_table(services: ReadServices, request: ExportRequest, person: str, context: TextContext) -> ExportTable:
+    """Return the table of a list. Its pages are read by the services that the screens use, so that a person gets the
+    rows that the screen shows. Raises usage for a subject that no list has, and not_found.
+    """
+    listed = _LISTS[request.name](services, request, context)
+    title = list_title(request, context)
+    return ExportTable(title, listed.columns, listed.read_pages, about_lines(request, title, person, context))
+
+
+def _queue(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    name = request.subject
+    if name == _COMPANY_QUEUE:
+        return _List(lists.changed_company_columns(context), lambda: _read_company_pages(services))
+    if name not in QUEUE_NAMES:
+        allowed = [*QUEUE_NAMES, _COMPANY_QUEUE]
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": allowed})
+    columns = record_columns(context, lambda item: item.record)
+    return _List(columns, lambda: _read_queue_pages(services, name, request.chosen))
+
+
+def _read_queue_pages(services: ReadServices, name: str, chosen: frozenset[tuple[str, int]] | None) -> Pages:
+    after: str | None = None
+    while True:
+        page = services.recovery.read_queue(name, _PAGE_SIZE, after)
+        yield [item for item in page.items if chosen is None or (kind_of(item.record), item.record.id) in chosen]
+        after = page.next_cursor
+        if after is None:
+            return
+
+
+def _read_company_pages(services: ReadServices) -> Pages:
+    after: str | None = None
+    while True:
+        page = services.alerts.read_company_queue(_PAGE_SIZE, after)
+        yield page.items
+        after = page.next_cursor
+        if after is None:
+            return
+
+
+def _lookup(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    if request.part not in ("", *LOOKUP_PARTS):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": request.part[:40]})
+
+    def pages() -> Pages:
+        found = services.lookup.find_records(request.subject)
+        of_part = {
+            "payments": found.payments,
+            "refunds": found.refunds,
+            "orders": found.orders,
+            "checks": found.credit_checks,
+        }
+        yield from of_part.values() if not request.part else (of_part[request.part],)
+
+    return _List(record_columns(context, lambda record: record), pages)
+
+
+def _search(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    def pages() -> Pages:
+        yield services.lookup.suggest_records(request.subject, _MOST_FOUND)
+
+    return _List(record_columns(context, lambda record: record), pages)
+
+
+def _companies(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    def pages() -> Pages:
+        yield services.registry.find(request.subject, request.part or None, _MOST_FOUND).items
+
+    return _List(lists.company_columns(context), pages)
+
+
+def _approvals(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    def pages() -> Pages:
+        inbox = services.refunds.read_inbox()
+        yield (*inbox.to_decide, *inbox.others)
+        yield services.recovery.list_proposals()
+
+    return _List(lists.approval_columns(context), pages)
+
+
+def _alerts(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    def pages() -> Pages:
+        yield services.alerts.list_open_items(_MOST_ALERTS)
+
+    return _List(lists.alert_columns(context), pages)
+
+
+def _audit(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    def pages() -> Pages:
+        before: int | None = None
+        while page := services.audit.list_entries(_PAGE_SIZE, before):
+            yield page
+            before = page[-1].id
+
+    return _List(lists.audit_columns(context), pages)
+
+
+def _bulk(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    if request.part not in ("", NOT_DONE_FILTER):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": request.part[:40]})
+    run = services.bulk.read_run(_parse_id("bulk-run", request.subject))
+
+    def pages() -> Pages:
+        after = 0
+        while page := services.bulk.list_lines(run.id, request.part or None, after, _PAGE_SIZE):
+            yield page
+            after = page[-1].row.position
+
+    return _List(lists.bulk_columns(context, run.action), pages)
+
+
+def _runs(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    def pages() -> Pages:
+        before: int | None = None
+        while True:
+            page = services.reconciliation.views.list_runs(request.subject or None, _PAGE_SIZE, before)
+            yield page.items
+            before = page.next
+            if before is None:
+                return
+
+    return _List(lists.run_columns(context), pages)
+
+
+def _differences(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    part, run_id = request.part or ALL, _parse_id("reconciliation", request.subject)
+    if part not in VERDICTS_OF_PART:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": part[:40]})
+
+    def pages() -> Pages:
+        services.reconciliation.views.read_run(run_id)  # raises not_found
+        after: int | None = None
+        while True:
+            page = services.reconciliation.views.list_differences(run_id, part, _PAGE_SIZE, after)
+            yield page.items
+            after = page.next
+            if after is None:
+                return
+
+    return _List(lists.difference_columns(context), pages)
+
+
+def _set_asides(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    def pages() -> Pages:
+        after: int | None = None
+        while page := services.payments.list_set_asides(_PAGE_SIZE, after):
+            yield page
+            after = page[-1].record.id
+
+    return _List(lists.set_aside_columns(context), pages)
+
+
+_LISTS: Mapping[ListName, Callable[[ReadServices, ExportRequest, TextContext], _List]] = {
+    ListName.QUEUE: _queue,
+    ListName.LOOKUP: _lookup,
+    ListName.SEARCH: _search,
+    ListName.COMPANIES: _companies,
+    ListName.APPROVALS: _approvals,
+    ListName.ALERTS: _alerts,
+    ListName.AUDIT: _audit,
+    ListName.BULK: _bulk,
+    ListName.RUNS: _runs,
+    ListName.DIFFERENCES: _differences,
+    ListName.SET_ASIDES: _set_asides,
+}
+
+
+def _parse_id(kind: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) <= _MOST_ID_DIGITS and int(text)):
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": text[:40]})
+    return int(text)

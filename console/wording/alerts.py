@@ -1,0 +1,37 @@
+"""Texts of alerts, for the window and for exports: the rule, the observed and the expected values, the record."""
+
+from console.domain.registry.watched_facts import CORPORATION_KIND
+from console.domain.tasks.records import Alert, AlertItem
+from console.wording import catalogue as wording
+from console.wording.text_context import TextContext
+
+
+def rule_text(alert: Alert, context: TextContext) -> str:
+    """Return the short text of the alert's rule, or the rule's id if there is no text."""
+    key = wording.rule_sentence_key(alert.rule_id)
+    return context.translate(key) if key else alert.rule_id
+
+
+def finding_words(text: str, context: TextContext, other: str | None = None) -> str:
+    """Return the observed or expected value of an alert as words and money. `other` is the other value, which may
+    name
+    the currency.
+    """
+    return wording.finding_text(text, context.language, other)
+
+
+def record_text(item: AlertItem, context: TextContext) -> str:
+    """Return the text that names the record of the alert: the number of the order, the payment or the corporation, or
+    the kind and id of another record.
+    """
+    alert = item.alert
+    if item.kind == CORPORATION_KIND:
+        return wording.format_number(item.number or "")
+    if alert.order_no is not None or item.number is not None:
+        return alert.order_no or item.number or ""
+    key = f"kind.{alert.subject_kind}"
+    kind = context.translate(key) if wording.has_sentence(key) else alert.subject_kind
+    if alert.subject_kind == "refund":
+        return context.translate("case.refund_short", id=alert.subject_id)
+    # People know a credit check by its id, but not a payment or an order.
+    return f"{kind} {alert.subject_id}" if alert.subject_kind == "credit-check" else kind

@@ -1,0 +1,1 @@
+"""The columns of exported lists, with the words of the screens."""

@@ -1,0 +1,57 @@
+"""Columns that several exported lists have, and the values of their cells."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from console.domain.exports.tables import CellKind, ExportColumn
+from console.domain.money import MINOR_DIGITS
+from console.wording.text_context import TextContext
+
+_DEFAULT_DIGITS = 2
+
+
+def text_column(context: TextContext, key: str, value: Callable[[Any], str | None]) -> ExportColumn:
+    """Return a column of texts; `key` is the wording key of its title."""
+    return ExportColumn(context.translate(key), CellKind.TEXT, value)
+
+
+def number_column(context: TextContext, key: str, value: Callable[[Any], int | None]) -> ExportColumn:
+    """Return a column of whole numbers; `key` is the wording key of its title."""
+    return ExportColumn(context.translate(key), CellKind.NUMBER, value)
+
+
+def corporation_number_column(context: TextContext, value: Callable[[Any], str | None]) -> ExportColumn:
+    """Return the column of corporation numbers."""
+    return ExportColumn(context.translate("column.number"), CellKind.CORPORATION_NUMBER, value)
+
+
+def instant_column(context: TextContext, key: str, value: Callable[[Any], datetime | None]) -> ExportColumn:
+    """Return a column of instants in Japanese time; its title is the text of `key` with the name of the zone."""
+    title = context.translate(key)
+    with_zone = title if "JST" in title else context.translate("export.in_zone", title=title)
+    return ExportColumn(with_zone, CellKind.INSTANT, value)
+
+
+def amount_column(
+    context: TextContext, key: str, amount: Callable[[Any], tuple[int | None, str | None]]
+) -> ExportColumn:
+    """Return a column of amounts without their currency; `amount` returns an amount in minor units with its currency,
+    None for an empty cell. `key` is the wording key of the title.
+    """
+    return ExportColumn(context.translate(key), CellKind.AMOUNT, lambda row: major_units(*amount(row)))
+
+
+def currency_column(context: TextContext, currency: Callable[[Any], str | None]) -> ExportColumn:
+    """Return the column with the codes of the currencies (JPY, INR)."""
+    return text_column(context, "column.currency", currency)
+
+
+def major_units(minor: int | None, currency: str | None) -> Decimal | None:
+    """Return an amount of minor units (yen, paise) in major units (yen, rupees), with the decimal places of its
+    currency; None for None.
+    """
+    if minor is None:
+        return None
+    return Decimal(minor).scaleb(-MINOR_DIGITS.get(currency or "", _DEFAULT_DIGITS))

@@ -1,0 +1,269 @@
+"""The columns of exported lists whose rows are no records: alerts, audit entries, bulk results and others."""
+
+from collections.abc import Callable
+from datetime import date
+
+from console.domain.bulk.records import BulkLine, outcome_of
+from console.domain.exports.tables import CellKind, ExportColumn
+from console.domain.payments.records import Refund
+from console.domain.payments.service_results import SetAsideItem
+from console.domain.reconciliation.service_results import DifferenceItem, RunItem
+from console.domain.records import AuditEntry
+from console.domain.recovery.records import WaitingProposal
+from console.domain.registry.corporations import RegistryMatch
+from console.domain.tasks.records import AlertItem, BulkAction
+from console.domain.views.changed_companies import ChangedCompanyItem
+from console.wording import alerts as alert_words
+from console.wording import audit_words
+from console.wording import bulk as bulk_words
+from console.wording import catalogue as wording
+from console.wording import credit_checks as check_words
+from console.wording import reconciliation as reconciliation_words
+from console.wording import records as record_words
+from console.wording import registry as registry_words
+from console.wording.exports.columns import (
+    amount_column,
+    corporation_number_column,
+    currency_column,
+    instant_column,
+    number_column,
+    text_column,
+)
+from console.wording.text_context import TextContext
+
+Columns = tuple[ExportColumn, ...]
+ApprovalRow = Refund | WaitingProposal
+
+
+def audit_columns(context: TextContext) -> Columns:
+    """Return the columns of audit entries."""
+
+    def who(entry: AuditEntry) -> str:
+        return check_words.actor_name(entry.who, context)
+
+    return (
+        instant_column(context, "column.when", lambda entry: entry.at),
+        text_column(context, "column.who", who),
+        text_column(context, "column.what", lambda entry: audit_words.action_text(entry, context.language)),
+        text_column(context, "column.record", lambda entry: audit_words.subject_text(entry, context.language)),
+        text_column(context, "column.result", lambda entry: audit_words.result_text(entry, context.language)),
+        number_column(context, "column.entry", lambda entry: entry.id),
+    )
+
+
+def alert_columns(context: TextContext) -> Columns:
+    """Return the columns of open alerts."""
+
+    def observed(item: AlertItem) -> str:
+        return alert_words.finding_words(item.alert.observed, context, item.alert.expected)
+
+    def expected(item: AlertItem) -> str:
+        return alert_words.finding_words(item.alert.expected, context, item.alert.observed)
+
+    return (
+        instant_column(context, "column.since", lambda item: item.alert.detected_at),
+        text_column(context, "column.cause", lambda item: alert_words.rule_text(item.alert, context)),
+        text_column(context, "alerts_screen.column.about", lambda item: alert_words.record_text(item, context)),
+        text_column(context, "alerts_screen.column.observed", observed),
+        text_column(context, "alerts_screen.column.expected", expected),
+        text_column(context, "alerts_screen.column.seen", lambda item: item.alert.acknowledged_by),
+        instant_column(context, "export.column.acknowledged_at", lambda item: item.alert.acknowledged_at),
+        text_column(context, "export.column.note", lambda item: item.alert.note),
+    )
+
+
+def bulk_columns(context: TextContext, action: BulkAction) -> Columns:
+    """Return the columns of the results of a bulk run with this action."""
+
+    def result(line: BulkLine) -> str:
+        name = outcome_of(line.row.result, line.row.reason) or "none"
+        return bulk_words.result_word(name, action, context)
+
+    def state(line: BulkLine) -> str | None:
+        return (
+            None
+            if line.record is None
+            else wording.badge_word(bulk_words.record_state_key(line.record), context.language)
+        )
+
+    return (
+        number_column(context, "bulk.column.place", lambda line: line.row.position),
+        text_column(context, "column.record", lambda line: bulk_words.record_name(line.record, line.row, context)),
+        text_column(context, "column.corporation", lambda line: bulk_words.company_name(line.record, context)),
+        text_column(context, "column.result", result),
+        text_column(context, "bulk.column.state_now", state),
+        text_column(context, "column.reason", lambda line: bulk_words.row_reason(line.row, context)),
+        instant_column(context, "export.column.done_at", lambda line: line.row.done_at),
+    )
+
+
+def run_columns(context: TextContext) -> Columns:
+    """Return the columns of reconciliation runs."""
+
+    def day(key: str, value: Callable[[RunItem], date]) -> ExportColumn:
+        return ExportColumn(context.translate(key), CellKind.DAY, value)
+
+    def count(part: str, value: Callable[[RunItem], int]) -> ExportColumn:
+        return number_column(context, f"reconcile.part.{part}", value)
+
+    return (
+        day("export.column.from_day", lambda item: item.from_day),
+        day("export.column.to_day", lambda item: item.to_day),
+        text_column(context, "column.provider", lambda item: record_words.provider_word(item.provider, context)),
+        text_column(context, "column.state", lambda item: context.translate(f"reconcile.state.{item.state}")),
+        count("rows", lambda item: item.rows),
+        count("agree", lambda item: item.matched),
+        count("differ", lambda item: item.differ),
+        count("only_ours", lambda item: item.missing_there),
+        count("only_theirs", lambda item: item.imported),
+        text_column(context, "column.who", lambda item: check_words.actor_name(item.asked_by, context)),
+        instant_column(context, "reconcile.column.begun", lambda item: item.begun_at),
+        instant_column(context, "reconcile.column.ended", lambda item: item.ended_at),
+    )
+
+
+def difference_columns(context: TextContext) -> Columns:
+    """Return the columns of the differences of a reconciliation run."""
+
+    def difference(item: DifferenceItem) -> tuple[int | None, str | None]:
+        minor, currency = reconciliation_words.amount_difference(item)
+        return (minor, currency) if minor else (None, None)
+
+    return (
+        text_column(context, "kind.payment", lambda item: reconciliation_words.difference_name(item, context)),
+        text_column(context, "reconcile.column.ours", lambda item: reconciliation_words.our_text(item, context)),
+        text_column(context, "reconcile.column.theirs", lambda item: reconciliation_words.their_text(item, context)),
+        text_column(
+            context,
+            "reconcile.column.verdict",
+            lambda item: context.translate(f"reconcile.verdict.{item.found.verdict}"),
+        ),
+        amount_column(context, "reconcile.column.difference", difference),
+        currency_column(context, lambda item: difference(item)[1]),
+        text_column(context, "column.cause", lambda item: reconciliation_words.cause_text(item, context)),
+    )
+
+
+def set_aside_columns(context: TextContext) -> Columns:
+    """Return the columns of set-asides."""
+
+    def money(key: str, minor: Callable[[SetAsideItem], int]) -> ExportColumn:
+        return amount_column(context, key, lambda item: (minor(item), item.record.currency))
+
+    return (
+        instant_column(context, "column.since", lambda item: item.record.created_at),
+        corporation_number_column(context, lambda item: item.account.corporation_number),
+        text_column(context, "kind.payment", lambda item: record_words.short_title(item.payment, context)),
+        text_column(context, "column.provider", lambda item: record_words.provider_name(item.payment, context)),
+        money("money.part.paid", lambda item: item.payment.captured_minor),
+        money("money.part.set_aside", lambda item: item.record.amount_minor),
+        money("set_asides.limit", lambda item: item.account.limit_minor),
+        currency_column(context, lambda item: item.record.currency),
+        text_column(context, "column.state", lambda item: context.translate(f"state.set_aside.{item.record.state}")),
+    )
+
+
+def approval_columns(context: TextContext) -> Columns:
+    """Return the columns of what waits for a second person: refund requests and proposed outcomes."""
+
+    def amount(row: ApprovalRow) -> tuple[int | None, str | None]:
+        if isinstance(row, Refund):
+            return record_words.signed_amount(row)
+        if row.amount_minor is None:
+            return None, None
+        return (-row.amount_minor if row.kind == "refund" else row.amount_minor), row.currency
+
+    return (
+        text_column(context, "column.kind", lambda row: _approval_kind(row, context)),
+        text_column(context, "column.record", lambda row: _approval_title(row, context)),
+        corporation_number_column(context, lambda row: _company_number(row)),
+        amount_column(context, "column.amount", amount),
+        currency_column(context, lambda row: amount(row)[1]),
+        text_column(context, "column.state", lambda row: _approval_state(row, context)),
+        text_column(context, "column.maker", lambda row: row.maker if isinstance(row, Refund) else row.person),
+        text_column(
+            context, "column.checkers", lambda row: " ".join(row.checkers) if isinstance(row, Refund) else None
+        ),
+        text_column(context, "column.reason", lambda row: row.reason if isinstance(row, Refund) else None),
+        instant_column(context, "column.since", lambda row: row.created_at if isinstance(row, Refund) else row.since),
+    )
+
+
+def _approval_kind(row: ApprovalRow, context: TextContext) -> str:
+    return context.translate("kind.refund" if isinstance(row, Refund) else "approvals.proposed_outcome")
+
+
+def _approval_title(row: ApprovalRow, context: TextContext) -> str:
+    if isinstance(row, Refund):
+        return record_words.short_title(row, context)
+    match row.kind:
+        case "payment":
+            return context.translate("case.title.payment", number=row.payment_number or row.record_id)
+        case "refund":
+            return context.translate("case.title.refund", id=row.record_id)
+        case "credit-check":
+            return context.translate("record.title", id=row.record_id)
+    return f"{context.translate('operation_screen.title')} {wording.shorten_id(row.record_id)}"
+
+
+def _company_number(row: ApprovalRow) -> str | None:
+    if isinstance(row, WaitingProposal):
+        return row.corporation_number
+    payment = row.relations.payment if row.relations is not None else None
+    return None if payment is None else payment.corporation_number
+
+
+def _approval_state(row: ApprovalRow, context: TextContext) -> str:
+    if isinstance(row, Refund):
+        return wording.badge_word(record_words.state_key(row), context.language)
+    match row.kind:
+        case "credit-check":
+            return context.translate("dialog.resolve.as_error")
+        case "operation":
+            return context.translate("state.operation.failed")
+    return wording.badge_word(f"{row.kind}.{row.state}", context.language)
+
+
+def company_columns(context: TextContext) -> Columns:
+    """Return the columns of corporations that a search in the corporation registry has found."""
+
+    def translate(key: str, /, **facts: object) -> str:
+        return context.translate(key, **facts)
+
+    def closure(match: RegistryMatch) -> str:
+        return registry_words.closure_text(match.corporation, translate) or context.translate("corporation.open")
+
+    return (
+        text_column(
+            context,
+            "corporation.label.name",
+            lambda match: registry_words.official_name(match.corporation, translate),
+        ),
+        text_column(context, "corporation.label.furigana", lambda match: match.corporation.furigana),
+        corporation_number_column(context, lambda match: match.corporation.number),
+        text_column(
+            context,
+            "corporation.label.address",
+            lambda match: registry_words.address_text(match.corporation, translate),
+        ),
+        text_column(context, "column.state", closure),
+        text_column(context, "corporation.label.ours", lambda match: registry_words.ours_text(match, translate)),
+    )
+
+
+def changed_company_columns(context: TextContext) -> Columns:
+    """Return the columns of the queue of changed companies."""
+
+    def why(item: ChangedCompanyItem) -> str:
+        return context.translate(item.explanation.why, **item.explanation.facts)
+
+    def next_step(item: ChangedCompanyItem) -> str:
+        return context.translate(item.explanation.next_step.code, **item.explanation.next_step.facts)
+
+    return (
+        corporation_number_column(context, lambda item: item.change.number),
+        text_column(context, "column.corporation", lambda item: item.change.after.name),
+        text_column(context, "column.cause", why),
+        text_column(context, "column.next_step", next_step),
+        instant_column(context, "column.since", lambda item: item.since),
+    )

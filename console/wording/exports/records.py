@@ -1,0 +1,112 @@
+"""The columns of exported lists of records: credit checks, orders, payments and refunds together."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from console.domain.calendar_days import last_valid_day
+from console.domain.exports.tables import CellKind, ExportColumn
+from console.domain.payments.records import Payment, Refund
+from console.domain.records import CreditCheck, WorkState
+from console.wording import catalogue as wording
+from console.wording import credit_checks as check_words
+from console.wording import records as record_words
+from console.wording.exports.columns import (
+    amount_column,
+    corporation_number_column,
+    currency_column,
+    instant_column,
+    text_column,
+)
+from console.wording.records import ShownRecord
+from console.wording.text_context import TextContext
+
+
+def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]) -> tuple[ExportColumn, ...]:
+    """Return the columns of a list of records; `record_of` returns the record of a row. A cell that a kind of record
+    doesn't have is empty.
+    """
+
+    def of(value: Callable[[ShownRecord], Any]) -> Callable[[Any], Any]:
+        return lambda row: value(record_of(row))
+
+    def badge(key: Callable[[ShownRecord], str]) -> Callable[[Any], str]:
+        return lambda row: wording.badge_word(key(record_of(row)), context.language)
+
+    def kind_word(record: ShownRecord) -> str:
+        return context.translate(f"kind.{record_words.kind_of(record)}")
+
+    return (
+        text_column(context, "column.kind", of(kind_word)),
+        text_column(context, "column.record", of(lambda record: record_words.short_title(record, context))),
+        text_column(context, "export.column.provider_number", of(_provider_reference)),
+        text_column(context, "column.corporation", of(lambda record: record_words.company_name(record, context))),
+        corporation_number_column(context, of(record_words.number_of)),
+        text_column(context, "column.client", of(_client)),
+        text_column(context, "column.provider", of(lambda record: record_words.provider_name(record, context))),
+        amount_column(context, "column.amount", of(record_words.signed_amount)),
+        amount_column(context, "column.left", of(_refundable)),
+        currency_column(context, of(lambda record: record_words.signed_amount(record)[1])),
+        text_column(context, "column.state", badge(record_words.state_key)),
+        text_column(context, "column.certainty", badge(lambda one: record_words.certainty_key(one, context.now()))),
+        text_column(context, "column.work", badge(lambda one: record_words.work_key(one, context.now()))),
+        text_column(context, "column.cause", of(lambda record: record_words.cause_text(record, context))),
+        instant_column(context, "column.next", of(_next_attempt)),
+        instant_column(context, "column.since", of(lambda record: record.state_since)),
+        instant_column(context, "column.began", of(record_words.began_at)),
+        text_column(context, "field.payer", of(_payer)),
+        text_column(context, "column.maker", of(_maker)),
+        text_column(context, "column.checkers", of(_checkers)),
+        text_column(context, "column.result", of(lambda record: _result(record, context))),
+        ExportColumn(context.translate("column.valid_until"), CellKind.DAY, of(_last_valid_day)),
+        text_column(context, "column.document", of(lambda record: _document(record, context))),
+    )
+
+
+def _provider_reference(record: ShownRecord) -> str | None:
+    match record:
+        case CreditCheck():
+            return None if record.credit_check_id is None else str(record.credit_check_id)
+        case Payment():
+            return record.provider_payment_id
+        case Refund():
+            return record.provider_refund_id
+    return None
+
+
+def _client(record: ShownRecord) -> str | None:
+    return record.client_id if isinstance(record, CreditCheck) else None
+
+
+def _refundable(record: ShownRecord) -> tuple[int | None, str | None]:
+    return (record.refundable_minor, record.currency) if isinstance(record, Payment) else (None, None)
+
+
+def _next_attempt(record: ShownRecord) -> datetime | None:
+    return record.work.at if record.work.state is WorkState.SCHEDULED else None
+
+
+def _payer(record: ShownRecord) -> str | None:
+    return record_words.masked_payer(record.payer) if isinstance(record, Payment) else None
+
+
+def _maker(record: ShownRecord) -> str | None:
+    return record.maker if isinstance(record, Refund) else None
+
+
+def _checkers(record: ShownRecord) -> str | None:
+    return " ".join(record.checkers) if isinstance(record, Refund) else None
+
+
+def _result(record: ShownRecord, context: TextContext) -> str | None:
+    return check_words.result_word(record, context) if isinstance(record, CreditCheck) else None
+
+
+def _last_valid_day(record: ShownRecord) -> date | None:
+    end = record.expired_at if isinstance(record, CreditCheck) else None
+    return None if end is None else last_valid_day(end)
+
+
+def _document(record: ShownRecord, context: TextContext) -> str | None:
+    has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
+    return context.translate("column.document.pdf") if has_pdf else None

@@ -1,0 +1,55 @@
+"""The title of an exported list, and the lines that say what a file holds, who wrote it and when."""
+
+from console.domain.exports.tables import ExportRequest, ListName
+from console.wording import catalogue as wording
+from console.wording.records import provider_word
+from console.wording.text_context import TextContext
+
+_LOOKUP_KEYS = {
+    "": "screen.lookup",
+    "payments": "record.tab.payments",
+    "refunds": "record.tab.refunds",
+    "orders": "record.tab.orders",
+    "checks": "lookup.checks",
+}
+"""Wording key of the title of a lookup, by its part."""
+
+
+def list_title(request: ExportRequest, context: TextContext) -> str:
+    """Return the title of the list, as its screen shows it, with the subject that the person chose."""
+    subject = request.subject
+    match request.name:
+        case ListName.QUEUE:
+            return context.translate(f"queue.{subject}.title")
+        case ListName.LOOKUP:
+            return f"{context.translate(_LOOKUP_KEYS[request.part])} {wording.format_number(subject)}"
+        case ListName.BULK:
+            return context.translate("bulk.label", name=f"BS-{subject}")
+        case ListName.RUNS if subject:
+            return f"{context.translate('export.list.runs')} {provider_word(subject, context)}"
+        case ListName.DIFFERENCES:
+            return f"{context.translate('export.list.reconciliation')} {subject}"
+        case ListName.SEARCH | ListName.COMPANIES:
+            return context.translate(f"export.list.{request.name}") + f" {subject}"
+    return context.translate(f"export.list.{request.name}")
+
+
+def about_lines(request: ExportRequest, title: str, person: str, context: TextContext) -> tuple[str, ...]:
+    """Return the lines about a file: the list, its filter, the selection, the person and the time of writing."""
+    part = _part_words(request, context)
+    filter_words = [context.translate("export.about.part", part=part)] if part else []
+    if request.chosen is not None:
+        filter_words.append(context.translate("export.about.chosen", n=len(request.chosen)))
+    return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()))
+
+
+def _part_words(request: ExportRequest, context: TextContext) -> str:
+    """Return the words of the filter; "" for a whole list, and for a lookup, whose title has them."""
+    match request.name:
+        case ListName.DIFFERENCES if request.part:
+            return context.translate(f"reconcile.tab.{request.part}")
+        case ListName.BULK if request.part:
+            return context.translate("bulk.filter.not_done")
+        case ListName.LOOKUP:
+            return ""
+    return request.part

@@ -1,0 +1,176 @@
+"""Texts of records of every kind, for the window and for exports: names, amounts, companies, keys of badges."""
+
+from datetime import datetime
+from typing import TypeAlias
+
+from console.domain.explanations.badges import find_state_badge
+from console.domain.explanations.records import explain_record
+from console.domain.payments.consistency import compare_sides
+from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
+from console.domain.records import CreditCheck
+from console.wording import catalogue as wording
+from console.wording import credit_checks as check_words
+from console.wording.text_context import TextContext
+
+ShownRecord: TypeAlias = CreditCheck | Order | Payment | Refund
+
+
+def kind_of(record: ShownRecord) -> str:
+    """Return the kind of a record, such as "credit-check"."""
+    match record:
+        case CreditCheck():
+            return "credit-check"
+        case Payment():
+            return "payment"
+        case Order():
+            return "order"
+    return "refund"
+
+
+def state_key(record: ShownRecord, *, derived: bool = True) -> str:
+    """Return the key of the badge for the record's state (`find_state_badge`)."""
+    return find_state_badge(record, derived=derived)
+
+
+def certainty_key(record: ShownRecord, now: datetime) -> str:
+    """Return the key of the badge for the record's certainty, which belongs to its explanation."""
+    return f"certainty.{explain_record(record, now).certainty}"
+
+
+def work_key(record: ShownRecord, now: datetime) -> str:
+    """Return the key of the badge for the record's next step, which belongs to its explanation."""
+    return f"work.{explain_record(record, now).work}"
+
+
+def short_title(record: ShownRecord, context: TextContext) -> str:
+    """Return the short name of a record: the order number of a payment or an order; for a credit check or a refund, a
+    text with its id.
+    """
+    match record:
+        case CreditCheck():
+            return context.translate("record.short", id=record.id)
+        case Payment():
+            return record.merchant_payment_id
+        case Order():
+            return record.merch_txn_id
+    return context.translate("case.refund_short", id=record.id)
+
+
+def title(record: ShownRecord, context: TextContext) -> str:
+    """Return the title of a record, which contains its kind and its number."""
+    match record:
+        case CreditCheck():
+            return context.translate("record.title", id=record.id)
+        case Payment():
+            return context.translate("case.title.payment", number=record.merchant_payment_id)
+        case Order():
+            return context.translate("case.title.order", number=record.merch_txn_id)
+    return context.translate("case.title.refund", id=record.id)
+
+
+def amount_text(record: ShownRecord) -> str:
+    """Return the text of the record's amount: negative for a refund, "" for a credit check."""
+    minor, currency = signed_amount(record)
+    return "" if minor is None or currency is None else wording.format_amount(minor, currency)
+
+
+def signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
+    """Return the record's amount in minor units and its currency: negative for a refund, None for a credit check."""
+    match record:
+        case Payment():
+            return record.captured_minor or record.asked_minor, record.currency
+        case Order():
+            return record.total_minor, record.currency
+        case Refund():
+            return -record.amount_minor, record.currency
+    return None, None
+
+
+def differs_in_amount(record: ShownRecord, now: datetime) -> bool:
+    """Return True if the sides of the record's payment disagree about the amount: our payment, the provider's last
+    statement, the order. For an order, this holds if it does for one of its payments.
+    """
+    if isinstance(record, Order):
+        payments = record.relations.payments if record.relations is not None else ()
+        return any(_payment_differs(payment, record, payment.relations, now) for payment in payments)
+    if isinstance(record, Payment) and record.relations is not None:
+        return _payment_differs(record, record.relations.order, record.relations, now)
+    return False
+
+
+def _payment_differs(
+    payment: Payment, order: Order | None, relations: PaymentRelations | None, now: datetime
+) -> bool:
+    sides = compare_sides(payment, order, relations.provider_meaning if relations is not None else None, now)
+    return any("amount" in side.differs for side in sides)
+
+
+def marked_amount_text(record: ShownRecord, context: TextContext) -> str:
+    """Return the text of the record's amount, with ≠ before it if the sides disagree about it."""
+    text = amount_text(record)
+    if differs_in_amount(record, context.now()):
+        return context.translate("money.amount_differs", amount=text)
+    return text
+
+
+def provider_word(name: str, context: TextContext) -> str:
+    """Return the name of a provider for the screen, or its code `name` if there is no text for it."""
+    return wording.provider_name(name, context.language)
+
+
+def provider_name(record: ShownRecord, context: TextContext) -> str:
+    """Return the name of the record's provider for the screen; "" for an order or a refund."""
+    match record:
+        case CreditCheck():
+            return context.translate("provider.alarmbox")
+        case Payment():
+            return provider_word(record.provider, context)
+    return ""
+
+
+def masked_payer(text: str | None) -> str:
+    """Return a payer's reference with all but the last four characters replaced by "****"; "" for None."""
+    return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"
+
+
+def number_of(record: ShownRecord) -> str:
+    """Return the record's corporation number; "" if it has none."""
+    return "" if isinstance(record, Refund) else record.corporation_number or ""
+
+
+def company_name(record: ShownRecord, context: TextContext) -> str:
+    """Return the name of the record's company: that of the provider, else the registry's official name, marked as
+    such; "" if neither is known.
+    """
+    if isinstance(record, CreditCheck):
+        return check_words.known_name(record, context)
+    entry = record.registry_entry
+    return check_words.marked_name(entry.corporation.name, context) if entry is not None else ""
+
+
+def name_of(record: ShownRecord, context: TextContext) -> str:
+    """Return the text that names the record's company: its name, else its corporation number, else the title of the
+    record.
+    """
+    number = number_of(record)
+    return company_name(record, context) or (wording.format_number(number) if number else title(record, context))
+
+
+def cause_text(record: ShownRecord, context: TextContext) -> str:
+    """Return the text of a record's problem for a list: the cause of its last failed call, else the reason of its
+    Work; "" if there is no problem.
+    """
+    code = None if isinstance(record, Order) else record.error_code
+    for family, name in (("cause.", code), ("work.reason.", record.work.reason)):
+        if name and wording.has_sentence(f"{family}{name}"):
+            return context.translate(f"{family}{name}")
+    return code or ""
+
+
+def began_at(record: ShownRecord) -> datetime | None:
+    """Return the instant at which the record was created; for a credit check without this instant, the instant of its
+    purchase. None if neither is stored.
+    """
+    if isinstance(record, CreditCheck):
+        return record.created_at or record.purchased_at
+    return record.created_at

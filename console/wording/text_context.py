@@ -1,0 +1,34 @@
+"""What texts about records depend on: the language, and the present time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from console.wording import catalogue as wording
+
+Language = Literal["ja", "en"]
+
+
+class TextContext(Protocol):
+    """The language of a text and the present time. A window is one; an export and the terminal use `Texts`."""
+
+    @property
+    def language(self) -> str: ...
+
+    def translate(self, key: str, /, **facts: object) -> str:
+        """Return the text of the wording key in the language, filled with the facts."""
+
+    def now(self) -> datetime:
+        """Return the present instant, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The text context of a file that is written outside of a window."""
+
+    language: str
+    now: Callable[[], datetime]
+
+    def translate(self, key: str, /, **facts: object) -> str:
+        return wording.translate(key, self.language, **facts)

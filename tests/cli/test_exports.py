@@ -1,0 +1,38 @@
+"""Lists as files from the terminal: the suffix names the format, the answer names file and rows."""
+
+import csv
+from pathlib import Path
+
+import openpyxl
+
+from tests.cli.conftest import Terminal
+
+NUMBER = "1180301018771"
+
+
+def test_a_list_as_a_file(terminal: Terminal, tmp_path: Path) -> None:
+    """In the language of the command; the trail has an entry about each file, in words."""
+    assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
+    sheet, text = tmp_path / "a.xlsx", tmp_path / "a.csv"
+    written = terminal.json("export", "lookup", NUMBER, "--to", str(sheet)).data
+    assert written == {"file": str(sheet), "rows": 1, "bytes": sheet.stat().st_size}
+    told = terminal("export", "lookup", NUMBER, "--part", "checks", "--to", str(text), LANGUAGE="ja").out.decode()
+    assert told == f"1 件を {text} に出力しました。\n"
+    titles, row = openpyxl.load_workbook(sheet).worksheets[0].values
+    assert dict(zip(titles, row, strict=True))["Corporation number"] == NUMBER
+    (found,) = csv.DictReader(text.read_text("utf-8-sig").splitlines())
+    assert (found["種類"], found["法人番号"], found["状態"]) == ("与信チェック", "1 1803 0101 8771", "購入済")
+    listed = terminal("audit", "list", LANGUAGE="ja").out.decode()
+    assert listed.count("法人番号の照会を出力しました（1 件）。") == 2
+
+
+def test_what_is_refused(terminal: Terminal, tmp_path: Path) -> None:
+    """Exit 2 with a sentence that says what to do, and no file."""
+    other = terminal.json("export", "alerts", "--to", str(tmp_path / "a.pdf"))
+    assert other.refused == (2, "usage")
+    assert ".xlsx or .csv" in other.error["message"]
+    assert terminal.json("export", "queue", "nonsense", "--to", str(tmp_path / "a.csv")).refused == (2, "usage")
+    assert terminal.json("export", "alerts").refused == (2, "usage")
+    nobody = Terminal({name: value for name, value in terminal.env.items() if name != "CONSOLE_OPERATOR"})
+    assert nobody.json("export", "alerts", "--to", str(tmp_path / "a.csv")).refused == (2, "no_operator")
+    assert not list(tmp_path.glob("a.*"))

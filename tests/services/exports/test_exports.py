@@ -1,0 +1,255 @@
+"""Exports: each list as a workbook and as CSV, read back cell by cell; hostile texts; what cancels leaves no file."""
+
+import csv
+import stat
+import tracemalloc
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from console.domain.calendar_days import JST
+from console.domain.exports.tables import CellKind, ExportColumn, ExportRequest, ExportTable, ListName
+from console.services.exports import cells
+from console.services.exports.csv_table import write_csv_table
+from console.services.exports.workbook import write_workbook
+from console.services.process.context import act_as
+from console.wiring.exports import make_table
+from console.wording.text_context import Texts
+from tests.support.furnished import Furnished, furnished
+from tests.support.refusals import code_of
+
+HOSTILE = (
+    "=cmd|'/c calc'!A0", "＝SUM(A1)", "+1", "-1", "@SUM(1)", "\t=1+1", "\r=1+1", " =1+1", '"quoted", "more"',
+    "line\nline", "株式会社　さくら", "あ" * 150, "\u202egpj.exe", "\x00\x07", "\ud800", "https://example.com/",
+    "{=1+1}", "ORD,1;2\t3",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+    """A demo's desk, at which the auditor exports: an auditor sees the whole trail."""
+    with furnished(tmp_path_factory.mktemp("home"), OPERATOR="aud-e") as made:
+        with act_as("op-a"):
+            made.console.bulk.freeze("probe", "unknown")
+        yield made
+
+
+def requests(desk: Furnished) -> list[ExportRequest]:
+    """Every list, with what names it further."""
+    queues = ("review", "unknown", "refunds", "incomplete", "pending", "error", "companies")
+    number, order = desk.samples[0].number, "ORD"
+    return [
+        *(ExportRequest(ListName.QUEUE, queue) for queue in queues),
+        ExportRequest(ListName.LOOKUP, number),
+        ExportRequest(ListName.LOOKUP, number, "checks"),
+        ExportRequest(ListName.SEARCH, order),
+        ExportRequest(ListName.COMPANIES, "株式会社"),
+        ExportRequest(ListName.APPROVALS),
+        ExportRequest(ListName.ALERTS),
+        ExportRequest(ListName.AUDIT),
+        ExportRequest(ListName.BULK, "1"),
+        ExportRequest(ListName.BULK, "1", "not_done"),
+        ExportRequest(ListName.RUNS),
+        ExportRequest(ListName.SET_ASIDES),
+    ]
+
+
+def in_sheet(value: Any) -> object:
+    """What openpyxl must read back of a value."""
+    match value:
+        case datetime():
+            return value.astimezone(JST).replace(tzinfo=None, microsecond=0)
+        case date():
+            return datetime(value.year, value.month, value.day)  # noqa: DTZ001  # a sheet has no zones
+        case Decimal():
+            return float(value) if value % 1 else int(value)
+    return value or None if isinstance(value, str) else value
+
+
+def test_every_list_reads_back_as_its_service_tells_it(desk: Furnished, tmp_path: Path) -> None:
+    """Both formats, both languages: the titles, then each cell: amounts are numbers, days are days, numbers of
+    companies are texts.
+    """
+    filled = set()
+    for language in ("ja", "en"):
+        for place, request in enumerate(requests(desk)):
+            table = make_table(desk.console, request, "aud-e", Texts(language, desk.console._context.now))
+            rows = [[column.value(row) for column in table.columns] for page in table.read_pages() for row in page]
+            sheet_file, csv_file = tmp_path / f"{language}{place}.xlsx", tmp_path / f"{language}{place}.csv"
+            written = desk.console.exports.write(request, sheet_file, language)
+            assert (written.file, written.bytes) == (str(sheet_file), sheet_file.stat().st_size)
+            desk.console.exports.write(request, csv_file, language)
+            if request.name is not ListName.AUDIT:  # the trail grows by the exports themselves
+                assert written.rows == len(rows)
+                compare_sheet(sheet_file, table, rows)
+                compare_csv(csv_file, table, rows)
+            assert csv_file.read_bytes().startswith(b"\xef\xbb\xbf")
+            assert b"\n" not in csv_file.read_bytes().replace(b"\r\n", b"")
+            filled |= {request.name} if written.rows else set()
+    assert filled == set(ListName) - {ListName.RUNS, ListName.DIFFERENCES, ListName.COMPANIES}
+
+
+def compare_sheet(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
+    book = openpyxl.load_workbook(file)
+    sheet, about = book.worksheets
+    titles, *found = sheet.values
+    assert list(titles) == [column.title for column in table.columns]
+    assert [list(row) for row in found] == [[in_sheet(cell) for cell in row] for row in rows]
+    for place, column in enumerate(table.columns, 1):
+        kinds = {cell.data_type for (cell,) in sheet.iter_rows(2, None, place, place) if cell.value is not None}
+        number = column.kind in (CellKind.AMOUNT, CellKind.NUMBER)
+        day = column.kind in (CellKind.DAY, CellKind.INSTANT)
+        assert kinds <= ({"n"} if number else {"d"} if day else {"s"}), column.title
+    assert "aud-e" in str(list(about.values))
+
+
+def compare_csv(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
+    titles, *found = csv.reader(file.read_text("utf-8-sig").splitlines())
+    assert titles == [column.title for column in table.columns]
+    assert found == [
+        [cells.csv_text(column.kind, cell) for column, cell in zip(table.columns, row, strict=True)] for row in rows
+    ]
+
+
+def test_the_words_are_those_of_the_screens(desk: Furnished, tmp_path: Path) -> None:
+    """Written out once by hand, so that this test and the columns can't be wrong together."""
+    file = tmp_path / "refunds.csv"
+    desk.console.exports.write(ExportRequest(ListName.QUEUE, "refunds"), file, "ja")
+    rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
+    of_unknown = next(row for row in rows if row["確度"] == "結果不明")
+    assert (of_unknown["種類"], of_unknown["状態"], of_unknown["作業"]) == ("返金", "送信中", "要対応")
+    assert (of_unknown["金額"], of_unknown["通貨"]) == ("-2499.00", "INR")
+    began = datetime.strptime(of_unknown["登録日時（JST）"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=JST)
+    records = [item.record for item in desk.console.recovery.read_queue("refunds").items]
+    assert began in [at.replace(microsecond=0) for record in records if (at := record.created_at)]
+
+
+def test_a_selection_is_exported_alone(desk: Furnished, tmp_path: Path) -> None:
+    """Of a queue only the chosen records, and the audit entry has their number."""
+    items = desk.console.recovery.read_queue("unknown").items[1:3]
+    chosen = frozenset(("credit-check", item.record.id) for item in items)
+    assert chosen
+    file = tmp_path / "chosen.csv"
+    written = desk.console.exports.write(ExportRequest(ListName.QUEUE, "unknown", "", chosen), file, "en")
+    assert written.rows == len(chosen)
+    newest = desk.console.audit.list_entries(1)[0]
+    assert (newest.who, newest.what, newest.result) == ("aud-e", "list.exported", "done")
+    facts = {name: newest.detail[name] for name in ("list", "subject", "chosen", "format", "n")}
+    assert facts == {"list": "queue", "subject": "unknown", "chosen": 2, "format": "csv", "n": 2}
+
+
+def test_what_cancels_leaves_no_file(desk: Furnished, tmp_path: Path) -> None:
+    """An exception of the progress function, in the middle: no file, no draft, no audit entry; the next one works."""
+    entries = desk.console.audit.list_entries(1)[0].id
+    folder = tmp_path / "exports"
+    folder.mkdir()
+
+    def cancel(rows: int) -> None:
+        if rows:
+            raise KeyboardInterrupt
+
+    for name in ("list.xlsx", "list.csv"):
+        with pytest.raises(KeyboardInterrupt):
+            desk.console.exports.write(ExportRequest(ListName.AUDIT), folder / name, "en", cancel)
+    assert list(folder.iterdir()) == []
+    assert desk.console.audit.list_entries(1)[0].id == entries
+    written = desk.console.exports.write(ExportRequest(ListName.ALERTS), folder / "list.xlsx", "en")
+    assert stat.S_IMODE(Path(written.file).stat().st_mode) == 0o600
+
+
+def test_what_is_refused(desk: Furnished, tmp_path: Path) -> None:
+    """Another suffix, a file that is there, a folder that isn't, subjects that no list has, people who may not."""
+    exports, alerts = desk.console.exports, ExportRequest(ListName.ALERTS)
+    there = tmp_path / "there.csv"
+    there.write_bytes(b"mine")
+    assert code_of(lambda: exports.write(alerts, tmp_path / "list.pdf", "en")) == "usage"
+    assert code_of(lambda: exports.write(alerts, there, "en")) == "usage"
+    assert there.read_bytes() == b"mine"
+    assert code_of(lambda: exports.write(alerts, tmp_path / "none" / "list.csv", "en")) == "storage_full"
+    file = tmp_path / "list.csv"
+    for request, code in (
+        (ExportRequest(ListName.QUEUE, "nonsense"), "usage"),
+        (ExportRequest(ListName.LOOKUP, "123"), "invalid_corporation_number"),
+        (ExportRequest(ListName.LOOKUP, desk.samples[0].number, "nonsense"), "usage"),
+        (ExportRequest(ListName.BULK, "99"), "not_found"),
+        (ExportRequest(ListName.BULK, "no id"), "not_found"),
+        (ExportRequest(ListName.BULK, "1", "nonsense"), "usage"),
+        (ExportRequest(ListName.DIFFERENCES, "99"), "not_found"),
+        (ExportRequest(ListName.DIFFERENCES, "99", "nonsense"), "usage"),
+    ):
+        assert code_of(partial(exports.write, request, file, "en")) == code, request
+    with act_as("adm-f"):
+        assert code_of(lambda: exports.write(alerts, file, "en")) == "not_allowed"
+    assert not file.exists()
+
+
+def hostile_table() -> ExportTable:
+    columns = [
+        ExportColumn("=TITLE", CellKind.TEXT, lambda row: row[0]),
+        ExportColumn("Amount", CellKind.AMOUNT, lambda row: row[1]),
+        ExportColumn("Day", CellKind.DAY, lambda row: row[2]),
+        ExportColumn("At (JST)", CellKind.INSTANT, lambda row: row[3]),
+        ExportColumn("Number", CellKind.CORPORATION_NUMBER, lambda row: row[4]),
+    ]
+    at = datetime(2026, 11, 19, 15, 30, 5, 123, UTC)
+    rows = [(text, Decimal("-0.10"), date(2026, 11, 20), at, "1180301018771") for text in HOSTILE]
+    rows.append(("0421000000000000000034", Decimal(10**13) + Decimal("0.25"), date(2026, 1, 1), at, "not 13 digits"))
+    return ExportTable("a/b[c]: *?'" + "x" * 60, columns, lambda: iter([rows]), ("=about",))
+
+
+def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
+    """No cell is a formula or a link, none breaks its line, none turns the reading direction; a number of 22 digits
+    is whole, in both formats.
+    """
+    table = hostile_table()
+    (rows,) = table.read_pages()
+    with (tmp_path / "a.xlsx").open("w+b") as file:
+        write_workbook(file, table, rows)
+    with (tmp_path / "a.csv").open("w+b") as file:
+        write_csv_table(file, table, rows)
+    titles, *sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0].iter_rows()
+    assert {cell.data_type for row in sheet for cell in (row[0], row[4])} == {"s"}
+    assert [cell.hyperlink for row in sheet for cell in row if cell.hyperlink] == []
+    in_csv = list(csv.reader((tmp_path / "a.csv").read_text("utf-8-sig").splitlines()))
+    assert titles[0].value == in_csv[0][0] == "'=TITLE"
+    for kept, (first, *others) in zip(HOSTILE, in_csv[1:-1], strict=True):
+        assert not first.lstrip().startswith(("=", "+", "-", "@", "＝"))
+        assert first.isprintable() or "\u3000" in first
+        if kept.isprintable() and not kept.lstrip().startswith(tuple("=+-@＝")):
+            assert first == kept
+        assert others == ["-0.10", "2026-11-20", "2026-11-20 00:30:05", "1 1803 0101 8771"]
+    assert [row[0].value for row in sheet][:-1] == [row[0] for row in in_csv[1:-1]]
+    assert {row[4].value for row in sheet[:-1]} == {"1180301018771"}
+    assert [cell.value for cell in sheet[-1]][:2] == ["0421000000000000000034", 10**13 + 0.25]
+    assert in_csv[-1][:2] == ["'0421000000000000000034", "10000000000000.25"]
+
+
+def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
+    """Each sheet has the titles; no row is lost."""
+    column = ExportColumn("n", CellKind.NUMBER, lambda row: row)
+    table = ExportTable("Long", [column], lambda: iter(()), ("about",))
+    with (tmp_path / "a.xlsx").open("w+b") as file:
+        write_workbook(file, table, range(25), most_rows=11)
+    *sheets, about = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets
+    assert [sheet.title for sheet in (*sheets, about)] == ["Long", "Long 2", "Long 3", "Long 4"]
+    assert [cell for sheet in sheets for (cell,) in list(sheet.values)[1:]] == list(range(25))
+    assert {next(iter(sheet.values)) for sheet in sheets} == {("n",)}
+
+
+def test_memory_is_that_of_a_page(tmp_path: Path) -> None:
+    """Rows with 12 MB of text cost less than a fourth of it: neither format keeps them."""
+    columns = [ExportColumn(str(place), CellKind.TEXT, lambda row: f"x{row:03000}") for place in range(4)]
+    for name, write in (("a.csv", write_csv_table), ("a.xlsx", write_workbook)):
+        table = ExportTable("Many", columns, lambda: iter(()))
+        with (tmp_path / name).open("w+b") as file:
+            tracemalloc.start()
+            write(file, table, range(1_000))
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        assert peak < 3_000_000, (name, peak)
