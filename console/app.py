@@ -389,13 +389,16 @@ def open_console(
     return console
 
 
-def _open_database(settings: Settings, *, unhurried: bool = False) -> Database:
+def _open_database(settings: Settings, *, without_time_limit: bool = False) -> Database:
     """Return the configured database. Raises database_went_back if its file is missing and the spool of this desk
     has stored an id for its address.
     """
     from console.services.guarded import database_rollback
 
-    database, spool = Database(settings.database_url, without_time_limit=unhurried), Spool(settings.home, cipher=None)
+    database, spool = (
+        Database(settings.database_url, without_time_limit=without_time_limit),
+        Spool(settings.home, cipher=None),
+    )
     try:
         database_rollback.require_file(database, spool)
     finally:
@@ -456,7 +459,7 @@ def open_health(settings: Settings) -> "Health":
     """Return the checks of the commands `doctor` and `db check`. They also run if `open_console` fails."""
     from console.services.monitoring.doctor import Health
 
-    return Health(settings, lambda: _open_database(settings, unhurried=True), SystemClock())
+    return Health(settings, lambda: _open_database(settings, without_time_limit=True), SystemClock())
 
 
 @contextmanager
@@ -466,7 +469,7 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
     """
     from console.services.adoption.adopt import Adoption
 
-    database, spool = _open_database(settings, unhurried=True), Spool(settings.home, cipher=None)
+    database, spool = _open_database(settings, without_time_limit=True), Spool(settings.home, cipher=None)
 
     def context() -> ServiceContext:
         return ServiceContext(

@@ -54,10 +54,10 @@ def _read_file(file: Path) -> str:
         if len(content) > MAX_FILE_BYTES:
             raise ValueError("larger than any team")
         return content.decode("utf-8-sig")
-    except (OSError, ValueError) as trouble:
+    except (OSError, ValueError) as error:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.ACCOUNTS_UNREADABLE, "file": str(file)}
-        ) from trouble
+        ) from error
 
 
 def _json_data(applied: "AccountsApplied") -> "JsonObject":

@@ -102,7 +102,7 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
     if is_long_running(args):  # the command handles signals itself
         command.run(args, writer)
         return
-    with interrupts.handle_signals(is_patient=args.command in COMMANDS_WITH_EFFECTS):
+    with interrupts.handle_signals(defers_first=args.command in COMMANDS_WITH_EFFECTS):
         command.run(args, writer)
 
 

@@ -153,10 +153,10 @@ class AnswerWriter:
         self.has_answered, self.status = True, status
         try:
             _write_bytes(self.stream, content)
-        except OSError as trouble:
+        except OSError as error:
             # The effect of the command and its exit status are valid even if the reader has closed the pipe.
-            if not isinstance(trouble, BrokenPipeError):
-                log.error("The answer could not be written: %s", trouble.strerror)
+            if not isinstance(error, BrokenPipeError):
+                log.error("The answer could not be written: %s", error.strerror)
             _discard_stream(self.stream)
 
     def _encoding(self) -> str:

@@ -191,7 +191,7 @@ def _import_files(console: "Console", args: Namespace, writer: AnswerWriter) -> 
     """Import the files. The first Ctrl+C or SIGTERM stops the import at a place from which the same command continues
     it.
     """
-    with interrupts.handle_signals(is_patient=True):
+    with interrupts.handle_signals(defers_first=True):
         return console.registry.import_files(
             [Path(name).absolute() for name in args.files],
             _ProgressLines(writer).show,

@@ -24,8 +24,8 @@ class SandboxCommand:
         with sigterm_as_interrupt():
             try:
                 sandbox = start_sandbox(port=args.port)
-            except OSError as trouble:
-                raise usage_error(writer.translator("cli.port_taken", port=args.port)) from trouble
+            except OSError as error:
+                raise usage_error(writer.translator("cli.port_taken", port=args.port)) from error
             with sandbox:
                 ready = {"url": sandbox.url, "port": sandbox.port}
                 writer.write_ready_answer(

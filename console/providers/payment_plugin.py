@@ -43,12 +43,12 @@ class AdapterArguments(Generic[S]):
 class HintReader(Generic[S]):
     """Functions that read the unsigned notices of a provider. `networks` returns the networks (CIDR) from which the
     provider sends notices. `read` parses a notice's body and raises Unreadable for a body that is no notice of the
-    provider. `kept_fields`: names of the fields of a notice (a JSON object) that are stored as evidence.
+    provider. `stored_fields`: names of the fields of a notice (a JSON object) that are stored as evidence.
     """
 
     networks: Callable[[S], Sequence[str]]
     read: Callable[[bytes], Hint]
-    kept_fields: Sequence[str]
+    stored_fields: Sequence[str]
 
 
 class RowIndex(Protocol):

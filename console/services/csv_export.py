@@ -31,10 +31,8 @@ def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequenc
             for row in rows:
                 writer.writerow(escape_formulas(row))
                 count += 1
-    except OSError as trouble:
-        raise ConsoleError(
-            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(trouble))}
-        ) from trouble
+    except OSError as error:
+        raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(error))}) from error
     return count
 
 

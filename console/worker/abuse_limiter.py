@@ -11,7 +11,7 @@ from typing import TypeVar
 
 MAX_REFUSALS = 100.0
 """Number of tokens in the bucket of each address: the number of refusals after which its connections are rejected."""
-FORGIVEN_REFUSALS_PER_SECOND = 20.0
+REFILLED_TOKENS_PER_SECOND = 20.0
 GENUINE_SENDER_SECONDS = 600.0
 """Seconds after a genuine notice during which its address is always accepted."""
 MAX_ADDRESSES = 4_096
@@ -45,7 +45,7 @@ class RefusalBuckets:
     def _used_token_count(self, address: str) -> float:
         """Return how many tokens of this address are used at present; a used token returns with time."""
         token_count, counted_at = self._used_tokens.get(address, (0.0, 0.0))
-        return max(0.0, token_count - (self._clock() - counted_at) * FORGIVEN_REFUSALS_PER_SECOND)
+        return max(0.0, token_count - (self._clock() - counted_at) * REFILLED_TOKENS_PER_SECOND)
 
 
 def _store_value(values_by_address: OrderedDict[str, V], address: str, value: V) -> None:

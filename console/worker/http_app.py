@@ -122,8 +122,8 @@ class Receiver:
             result = _REFUSED_RESULT
         except NoCapacity:
             result = _BUSY_RESULT
-        except ConsoleError as trouble:
-            _log.info("a notice could not be taken: %s", trouble.code)
+        except ConsoleError as error:
+            _log.info("a notice could not be taken: %s", error.code)
         except Exception:
             _log.exception("a notice could not be taken", extra={"bug": True})
         finally:

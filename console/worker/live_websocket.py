@@ -199,8 +199,8 @@ class LiveHub:
             await asyncio.sleep(self._options.live_interval_seconds)
             try:
                 self._feed_mark, changes = await self._read_changes(self._feed_mark)
-            except Exception as trouble:  # the next reading begins at the same position
-                _log.info("the feed could not be read: %s", type(trouble).__name__)
+            except Exception as error:  # the next reading begins at the same position
+                _log.info("the feed could not be read: %s", type(error).__name__)
                 continue
             if changes:
                 self._broadcast(changes)

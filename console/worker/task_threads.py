@@ -8,7 +8,7 @@ from console.services.tasks.scheduler import Scheduler
 
 THREAD_COUNT = 3
 """Number of threads that run due tasks. A long task occupies one thread while the others run the short tasks."""
-POLL_SECONDS, SPARE_POLL_SECONDS = 1.0, 3.0
+POLL_SECONDS, OTHER_THREADS_POLL_SECONDS = 1.0, 3.0
 """Pause in seconds of the first thread between two polls for due tasks, and of each other thread."""
 MAX_PAUSE_SECONDS = 30.0
 _MIN_POLL_SECONDS = 0.3
@@ -50,7 +50,7 @@ class TaskThreads:
         they have something to run only while a long task occupies the first one.
         """
         poll_seconds = max(
-            _MIN_POLL_SECONDS, self._scale.scaled_seconds(POLL_SECONDS if index == 0 else SPARE_POLL_SECONDS)
+            _MIN_POLL_SECONDS, self._scale.scaled_seconds(POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS)
         )
         failure_count = 0
         self._stop_event.wait(poll_seconds * index / THREAD_COUNT)

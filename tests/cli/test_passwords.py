@@ -73,7 +73,7 @@ from console.cli.password import read_password
 from console.cli.text_output.translator import Translator
 from console.domain.process import interrupts
 from console.settings.settings import Settings
-with interrupts.handle_signals(is_patient=True):
+with interrupts.handle_signals(defers_first=True):
     try:
         print('length', len(read_password(Settings.load(), Translator()) or ''), flush=True)
     except interrupts.Interrupted:

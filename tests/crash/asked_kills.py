@@ -26,7 +26,7 @@ from tests.crash import kills, request_kills
 from tests.crash.request_kills import Case, call, count_sent
 from tests.support import money_truth, truth
 from tests.support.asking import ask_only, is_no_answer, typing
-from tests.support.children import PATIENCE_SECONDS, Child, Pipe, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, crowd
 from tests.support.invented import numbers
 from tests.support.money_desks import providers
 from tests.support.places import Place
@@ -65,7 +65,7 @@ class EndsAt(Failpoints):
         if self._end == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
         while self._end == "told twice" and not interrupts.is_pending():
             assert time.monotonic() < deadline, "the second SIGTERM cuts nothing off"
             os.kill(os.getpid(), signal.SIGTERM)
@@ -184,7 +184,7 @@ def _ask(case: Case, scene: _Scene) -> str:
                 told.append("repeated" if watch.is_repetition else "acted")
         return bool(told)
 
-    until(is_answered, f"an answer about {case}", PATIENCE_SECONDS)
+    until(is_answered, f"an answer about {case}", LOCK_WAIT_SECONDS)
     return told[0]
 
 

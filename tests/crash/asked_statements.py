@@ -22,7 +22,7 @@ from tests.crash import statements
 from tests.crash.broken_statements import Trouble, failing
 from tests.support import truth
 from tests.support.asking import ask_only, executing, is_no_answer, typing
-from tests.support.children import PATIENCE_SECONDS
+from tests.support.children import LOCK_WAIT_SECONDS
 from tests.support.desks import MovedClock
 from tests.support.each_place import at_each_place
 from tests.support.invented import numbers
@@ -145,7 +145,7 @@ def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str
                 codes.append("approved" if isinstance(answer, Refund) and answer.state is _R.APPROVED else "done")
         return bool(codes)
 
-    until(is_answered, f"an answer: {where}", PATIENCE_SECONDS)
+    until(is_answered, f"an answer: {where}", LOCK_WAIT_SECONDS)
     return codes[0]
 
 

@@ -14,7 +14,7 @@ from tests.support.money_desks import ending, newest
 from tests.support.money_stage import ActionTarget, Stage, stage
 from tests.support.places import Place
 
-PATIENCE_SECONDS = 30
+LOCK_WAIT_SECONDS = 30
 _R = RefundState
 
 
@@ -35,18 +35,18 @@ class Sleeper:
     def _pause(self, step: str) -> None:
         if step == self._step:
             self._asleep.set()
-            assert self._go.wait(PATIENCE_SECONDS)
+            assert self._go.wait(LOCK_WAIT_SECONDS)
 
     @contextmanager
     def asleep(self) -> Iterator[None]:
         """Inside the block it is stopped; at the end of it it has ended."""
         self._thread.start()
         try:
-            assert self._asleep.wait(PATIENCE_SECONDS)
+            assert self._asleep.wait(LOCK_WAIT_SECONDS)
             yield
         finally:
             self._go.set()
-            self._thread.join(PATIENCE_SECONDS)
+            self._thread.join(LOCK_WAIT_SECONDS)
 
 
 def lapsed_and_undone(on: Stage, target: ActionTarget) -> Refund:
@@ -75,7 +75,7 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
             assert (undone.state, undone.certainty) == (_R.APPROVED, Certainty.KNOWN), undone
             with second.asleep():
                 first._go.set()
-                first._thread.join(PATIENCE_SECONDS)
+                first._thread.join(LOCK_WAIT_SECONDS)
                 now = newest(on.maker, target.payment)
                 assert now is not None
                 assert (now.state, now.certainty) == (_R.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"

@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 (NUMBER,) = numbers(1)
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 40
+LOCK_WAIT_SECONDS = 40
 KILLED = -9
 
 
@@ -42,7 +42,7 @@ class Terminal:
 
 
 def ended(running: subprocess.Popen[str]) -> tuple[int, Any]:
-    out, err = running.communicate(timeout=PATIENCE_SECONDS)
+    out, err = running.communicate(timeout=LOCK_WAIT_SECONDS)
     if running.returncode < 0:
         return running.returncode, None
     told = json.loads(out)
@@ -80,7 +80,7 @@ def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox
     assert terminal.run("lookup", NUMBER)[0] == 0
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, seconds=PATIENCE_SECONDS)
+        assert sandbox.control.wait_until_reached(held=1, seconds=LOCK_WAIT_SECONDS)
         (home / "console.db").rename(home / "elsewhere.db")
         sandbox.control.release_calls()
         status, error = ended(buying)
@@ -125,9 +125,9 @@ def test_told_to_end_at_a_step(
     """One object that says how it really ended, with the record; nothing is left to be settled."""
     with terminal.start("purchase", NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1") as buying:
         reached = "calling" if step == "after_tx1" else "done"
-        until(lambda: _operations(home) == [reached], f"{step} to be reached", PATIENCE_SECONDS)
+        until(lambda: _operations(home) == [reached], f"{step} to be reached", LOCK_WAIT_SECONDS)
         if step == "after_detail":
-            until(lambda: _named(home), "the detail to be written", PATIENCE_SECONDS)
+            until(lambda: _named(home), "the detail to be written", LOCK_WAIT_SECONDS)
         buying.send_signal(number)
         ended_with, told = ended(buying)
     assert ended_with == status, told
@@ -147,7 +147,7 @@ def test_told_to_end_while_the_provider_is_asked(
     """The wait for the answer ends at once: unknown, with the record, however often somebody presses Ctrl+C."""
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:
-        assert sandbox.control.wait_until_reached(held=1, seconds=PATIENCE_SECONDS)
+        assert sandbox.control.wait_until_reached(held=1, seconds=LOCK_WAIT_SECONDS)
         for number in numbers_:
             buying.send_signal(number)
         status, error = ended(buying)

@@ -32,8 +32,8 @@ def _compared(key: tuple[str, str], ours: Row, theirs: Row | None) -> Iterator[s
     accepted = int(theirs["accepted_minor"]) if theirs else 0
     if not refunded <= accepted <= int(ours["refunded_minor"]) + int(ours["reserved_minor"]) <= captured:
         yield f"books: {key} refunds of {accepted} there: {dict(ours)}"
-    is_kept = captured > 0 and not (theirs and theirs["reversed_minor"])
-    if is_kept != (ours["status"] in _PAID):
+    is_stored = captured > 0 and not (theirs and theirs["reversed_minor"])
+    if is_stored != (ours["status"] in _PAID):
         yield f"books: {key} is {ours['status']} here, and {theirs and theirs['state']} there"
     if theirs is not None and theirs["currency"] != ours["currency"]:
         yield f"books: {key} in {ours['currency']} here, in {theirs['currency']} there"

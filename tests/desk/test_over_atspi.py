@@ -40,7 +40,7 @@ def reader(tmp_path: Path, errors: Path) -> Iterator[atspi.ScreenReader]:
             yield made
         finally:
             demo.terminate()
-            demo.wait(atspi.PATIENCE_SECONDS)
+            demo.wait(atspi.LOCK_WAIT_SECONDS)
 
 
 @pytest.mark.timeout(900)

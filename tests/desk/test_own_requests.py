@@ -178,8 +178,8 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
         assert asked is not None
     person.until(lambda: purchase.windowTitle() == "Bought")
     spool = console._context.spool
-    assert spool.asked_requests(console._context.database_id) == frozenset()
-    spool.store_asked(asked, console._context.database_id, "")
+    assert spool.own_requests(console._context.database_id) == frozenset()
+    spool.store_own_request(asked, console._context.database_id, "")
     purchase.reject()
     dialog = open_unfinished(person.frame)
     dialog.show_tab("requests")

@@ -213,8 +213,8 @@ def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody takes the connection and says nothing: away as soon as we wait no longer, for `db …` too."""
     monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
     with SqlProxy("127.0.0.1", 9, mute=True) as mute:
-        for unhurried in (False, True):
-            database = Database(f"mysql+pymysql://a:b@127.0.0.1:{mute.port}/x", without_time_limit=unhurried)
+        for without_time_limit in (False, True):
+            database = Database(f"mysql+pymysql://a:b@127.0.0.1:{mute.port}/x", without_time_limit=without_time_limit)
             begun = time.monotonic()
             with pytest.raises(ConsoleError) as away, database.read():
                 pass

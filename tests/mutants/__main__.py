@@ -19,7 +19,7 @@ from tests.mutants.mutant import Change, Mutant
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("console", "tests")
 LINKED = ("resources", "scripts", "Makefile", "README.md", "docs")
-PATIENCE_SECONDS = 300
+LOCK_WAIT_SECONDS = 300
 RED, GREEN = 1, 0
 # One seed, so that what is drawn at random finds a mutant every time or never.
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "--randomly-seed=1", "-m", "not soak")
@@ -72,7 +72,7 @@ def run(mutant: Mutant) -> tuple[bool, str]:
 def run_unbroken(tests: Sequence[str]) -> tuple[int, str]:
     """The positive control: without a change all these tests pass, in a copy just the same."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-        return run_tests(copied(Path(name)), tests, seconds=PATIENCE_SECONDS * 6)  # all of them, on every engine
+        return run_tests(copied(Path(name)), tests, seconds=LOCK_WAIT_SECONDS * 6)  # all of them, on every engine
 
 
 def copied(folder: Path) -> Path:
@@ -96,7 +96,7 @@ def apply(change: Change, folder: Path) -> None:
 
 
 def run_tests(
-    folder: Path, tests: Sequence[str], engine: str = "", seconds: float = PATIENCE_SECONDS
+    folder: Path, tests: Sequence[str], engine: str = "", seconds: float = LOCK_WAIT_SECONDS
 ) -> tuple[int, str]:
     """pytest's exit status and words, in that folder and with its packages."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}

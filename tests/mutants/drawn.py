@@ -36,7 +36,7 @@ from tests.mutants.__main__ import GREEN, OPTIONS, RED, ROOT, copied, first_fail
 from tests.mutants.targets import FLOOR_PERCENT, TARGETS
 
 EACH = 8
-PATIENCE_SECONDS = 600
+LOCK_WAIT_SECONDS = 600
 """For the tests of one mutant: a change that makes them wait for ever is noticed too."""
 EMBEDDED = ("-p", "no:xdist", "-k", "not mariadb and not galera and not mysql and not on_servers")
 _NEEDS_ARGUMENTS = {"VariableReplacer", "VariableInserter"}
@@ -157,7 +157,7 @@ def run_in_copy(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
     with tempfile.NamedTemporaryFile("r", prefix="drawn-", suffix=".txt") as said:
         child = multiprocessing.get_context("fork").Process(target=_child, args=(folder, list(tests), said.name))
         child.start()
-        child.join(PATIENCE_SECONDS)
+        child.join(LOCK_WAIT_SECONDS)
         if child.is_alive():
             os.killpg(child.pid or 0, 9)
             child.join()

@@ -20,7 +20,7 @@ from console.store.audit.hash_chain import verify_chains
 from tests.races.buyers import CLIENT, CUT_OFF, FAULTS, Ending, check_answers, first_of
 from tests.support import truth
 from tests.support.asking import ask_only, is_no_answer
-from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
 from tests.support.places import Place
 from tests.support.waiting import until
 from tests.support.worker_process import WorkerProcess, worker_process
@@ -64,7 +64,7 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
             endings = _race(race, place, sandbox.url)
         sandbox.control.release_calls()
         with _workers(place, sandbox.url):
-            until(lambda: _has_ended(place), "requests and operations to end", PATIENCE_SECONDS)
+            until(lambda: _has_ended(place), "requests and operations to end", LOCK_WAIT_SECONDS)
         _judge(place, sandbox, endings)
         charges = sandbox.ledger.count_by_number()
     states = Counter({str(state): int(count) for state, count in place.sql(_REQUEST_STATES)})
@@ -86,7 +86,7 @@ def ask_all(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: B
     """One desk: at each number it waits for the others, then asks."""
     with open_console(Settings.load(told)) as console:
         for number in numbers:
-            barrier.wait(PATIENCE_SECONDS)
+            barrier.wait(LOCK_WAIT_SECONDS)
             pipe.send(_ask(console, number))
 
 
@@ -99,7 +99,7 @@ def _ask(console: Console, number: str) -> Ending:
         endings.extend([] if ending is None else [ending])
         return ending is not None
 
-    until(is_answered, f"an answer about {number}", PATIENCE_SECONDS)
+    until(is_answered, f"an answer about {number}", LOCK_WAIT_SECONDS)
     return endings[0]
 
 

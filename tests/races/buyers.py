@@ -14,7 +14,7 @@ from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import truth
-from tests.support.children import PATIENCE_SECONDS, Child, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, context, crowd
 from tests.support.half_with_ids import HalfWithIds
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
@@ -86,7 +86,7 @@ def buy_all(
     bare, ids = CUT_OFF if cut_off else WITHOUT_RECORD, HalfWithIds(f"buyer {os.getpid()}")
     with open_console(Settings.load(told)) as console:
         for number in numbers:
-            barrier.wait(PATIENCE_SECONDS)
+            barrier.wait(LOCK_WAIT_SECONDS)
             pipe.send(_buy(console, number, renew, bare, ids))
 
 
@@ -145,7 +145,7 @@ def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
 
 def first_of(children: Sequence[Child]) -> None:
     """Until one of them has something to tell, and the others are in the middle of it."""
-    assert wait([child.pipe for child in children], PATIENCE_SECONDS)
+    assert wait([child.pipe for child in children], LOCK_WAIT_SECONDS)
 
 
 def _deliver(told: Sequence[dict[str, str]]) -> None:

@@ -15,7 +15,7 @@ from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from console.store.operations import leases
 from tests.support import money_truth
-from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
 from tests.support.desks import MovedClock
 from tests.support.half_with_ids import HalfWithIds
 from tests.support.money_desks import ask, ending, later, newest, paid, providers
@@ -119,7 +119,7 @@ def meddle(
         half = HalfWithIds(f"crowd {wanted.seed} {number} {os.getpid()}")
         acts = _acts(console, chance, ids, half, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
-            barrier.wait(PATIENCE_SECONDS)
+            barrier.wait(LOCK_WAIT_SECONDS)
             name = _chosen(console, payment, chance)
             endings[f"{name} {ending(lambda n=name, p=payment: acts[n](p))}"] += 1  # type: ignore[misc]  # bound here
     pipe.send(endings)

@@ -10,7 +10,7 @@ from console.domain.records import Certainty, CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import truth
-from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
 from tests.support.invented import numbers
 from tests.support.places import Place
 
@@ -58,7 +58,7 @@ def repair(
     with open_console(Settings.load(told)) as console:
         for _ in range(rounds):
             record, charge = which.choice(ids)
-            barrier.wait(PATIENCE_SECONDS)
+            barrier.wait(LOCK_WAIT_SECONDS)
             endings.append(_act(console, record, charge, chance))
     pipe.send(endings)
 

@@ -10,7 +10,7 @@ from console.settings.settings import Settings
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 from tests.support import money_truth
-from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
 from tests.support.money_desks import CAPTURED, ask, ending, paid, providers
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
@@ -53,7 +53,7 @@ def ask_for_all(pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone
     with open_console(Settings.load(told)) as console:
         console.recovery.count_queues()
         for payment in ids:
-            barrier.wait(PATIENCE_SECONDS)
+            barrier.wait(LOCK_WAIT_SECONDS)
             endings[_reserved(console, payment) if sums_alone else _asked(console, payment)] += 1
     pipe.send(endings)
 

@@ -12,7 +12,7 @@ from console.domain.tasks.records import Note
 from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids
 from console.settings.settings import Settings
-from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
 from tests.support.money_desks import paid, providers
 from tests.support.places import PERSON, Place
 
@@ -57,7 +57,7 @@ def call_all(
     with open_console(Settings.load(told)) as console:
         for number, payment in zip(numbers, payments, strict=True):
             for act in acts(number, payment):
-                barrier.wait(PATIENCE_SECONDS)
+                barrier.wait(LOCK_WAIT_SECONDS)
                 endings.append(ending(console, act))
     pipe.send(endings)
 

@@ -14,7 +14,7 @@ from console.domain.tasks.intervals import INTERVAL_OF_TASK, Interval
 from console.services.process.heartbeat import Heartbeat
 from console.services.tasks.scheduler import Scheduler
 from console.settings.settings import Settings
-from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
 from tests.support.places import Place
 
 NAMES = ("one", "two", "three")
@@ -57,7 +57,7 @@ def run(place: Place, processes: int, runs: int) -> Book:
     told = [place.told("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
     each = [(one, together, str(place.folder), runs) for one in told]
     with crowd(work, each) as children:
-        together.wait(PATIENCE_SECONDS)
+        together.wait(LOCK_WAIT_SECONDS)
         for child in children:
             assert child.report() == "done"
     return book
@@ -67,7 +67,7 @@ def work(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, ru
     """Look without a pause until enough was run."""
     book = Book(Path(folder))
     with scheduler(told, book) as made:
-        together.wait(PATIENCE_SECONDS)
+        together.wait(LOCK_WAIT_SECONDS)
         while len(book.lines("runs")) < runs:
             with suppress(ConsoleError):
                 made.run_due()

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
-from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.children import LOCK_WAIT_SECONDS, Pipe, context, crowd
 
 PROCESSES = 16
 _READ = text("SELECT value FROM console_meta WHERE name = 'sum'")
@@ -40,7 +40,7 @@ def add_up(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
     database = Database(url)
     with database.read() as conn:
         conn.scalar(_READ)
-    barrier.wait(PATIENCE_SECONDS)
+    barrier.wait(LOCK_WAIT_SECONDS)
     longest = 0.0
     for _ in range(turns):
         begun = time.monotonic()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 KEPT = ("STORAGE_EMULATOR_HOST",)
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 900
+LOCK_WAIT_SECONDS = 900
 """A process that hangs ends then; one that works on a busy machine has ended long before."""
 
 
@@ -49,7 +49,7 @@ def outcomes(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
     said = []
     with ready(workers):
         for worker in workers:
-            out, err = worker.communicate(timeout=PATIENCE_SECONDS)
+            out, err = worker.communicate(timeout=LOCK_WAIT_SECONDS)
             assert worker.returncode == 0, err
             said.append(out)
     return said

@@ -20,7 +20,7 @@ _LAUNCHERS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-spi2-c
 _ACCESSIBLE = "org.a11y.atspi.Accessible"
 _REGISTRY = "org.a11y.atspi.Registry"
 _ROOT = (_REGISTRY, "/org/a11y/atspi/accessible/root")
-PATIENCE_SECONDS = 120
+LOCK_WAIT_SECONDS = 120
 """How long one answer on the bus may take."""
 WINDOW_SECONDS = 600
 """How long the program may take to show something, on a machine where many programs compute at once. A program that
@@ -146,7 +146,7 @@ class ScreenReader:
     ) -> tuple:  # type: ignore[type-arg]  # any values
         address = DBusAddress(reference[1], reference[0], interface)
         reply = self._bus.send_and_get_reply(
-            new_method_call(address, method, signature, body), timeout=PATIENCE_SECONDS
+            new_method_call(address, method, signature, body), timeout=LOCK_WAIT_SECONDS
         )
         if reply.header.message_type.name == "error":
             return {"GetRoleName": ("gone",), "Get": ((("s", ""),)), "GetState": ((0, 0),)}.get(method, ((),))
@@ -175,7 +175,7 @@ def screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, str]]]
         _start(started, [str(launcher), "--launch-immediately"], env)
         session = started.enter_context(open_dbus_connection(bus=env["DBUS_SESSION_BUS_ADDRESS"]))
         asked = new_method_call(DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus"), "GetAddress")
-        (address,) = session.send_and_get_reply(asked, timeout=PATIENCE_SECONDS).body
+        (address,) = session.send_and_get_reply(asked, timeout=LOCK_WAIT_SECONDS).body
         connection = started.enter_context(open_dbus_connection(bus=address))
         env |= {"QT_QPA_PLATFORM": "xcb", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1"}
         yield ScreenReader(connection), env

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
-PATIENCE_SECONDS = 500.0
+LOCK_WAIT_SECONDS = 500.0
 """Longer than any test may take: what hangs ends by the time limit of its test or shard, slow machines wait."""
 _PRELOADED = (
     "console.app", "console.wiring.services", "console.providers.alarmbox.client", "requests", "cryptography.fernet",
@@ -49,10 +49,10 @@ class Child:
         try:
             return self.pipe.recv()
         except EOFError:
-            self.process.join(PATIENCE_SECONDS)
+            self.process.join(LOCK_WAIT_SECONDS)
             raise AssertionError(f"child {self.pid} ended with {self.process.exitcode}") from None
 
-    def ended(self, seconds: float = PATIENCE_SECONDS) -> int:
+    def ended(self, seconds: float = LOCK_WAIT_SECONDS) -> int:
         """Its exit status once it has ended: -9 for a kill."""
         self.process.join(seconds)
         assert self.process.exitcode is not None, f"child {self.pid} did not end within {seconds} s"

@@ -24,7 +24,7 @@ from tests.support.waiting import until
 PROVIDERS = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
 _POSITION = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
 _SYNCED, _NEW = "4", "--wsrep-new-cluster"
-PATIENCE_SECONDS = 200.0
+LOCK_WAIT_SECONDS = 200.0
 """For what nodes do by themselves: seconds on a quiet machine."""
 _RECOVERIES, _ON_THE_WAY_OUT_SECONDS = 5, 5.0
 
@@ -103,7 +103,7 @@ class Cluster:
         first.wait_ready()
         for size, node in enumerate([node for node in self.nodes if node != first], start=2):
             node.join()
-            until(partial(_has_size, first, size), f"{node.name} in the group", PATIENCE_SECONDS)
+            until(partial(_has_size, first, size), f"{node.name} in the group", LOCK_WAIT_SECONDS)
         self.wait_ready()
 
     def wait_ready(self) -> None:
@@ -112,7 +112,7 @@ class Cluster:
         for node in running:
             node.wait_ready()
         size = len(running)
-        until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", PATIENCE_SECONDS)
+        until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", LOCK_WAIT_SECONDS)
 
     def whole(self) -> bool:
         """Whether all nodes are in step with each other right now."""
@@ -125,9 +125,9 @@ class Cluster:
         """
         _kill([node for node in self.nodes if node.paused])
         with suppress(AssertionError):  # whoever has nothing to say by then is brought back like the dead
-            until(self._agreed, "an agreement on who is left", PATIENCE_SECONDS)
+            until(self._agreed, "an agreement on who is left", LOCK_WAIT_SECONDS)
         _kill([node for node in self.nodes if node.alive and not node.ready()])
-        until(self._agreed, "an agreement on who was killed", PATIENCE_SECONDS)
+        until(self._agreed, "an agreement on who was killed", LOCK_WAIT_SECONDS)
         lost = [node for node in self.nodes if not node.alive]
         if len(lost) == len(self.nodes):
             self._begin_anew()

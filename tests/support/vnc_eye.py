@@ -4,10 +4,10 @@ import socket
 import struct
 import time
 
-PATIENCE_SECONDS = 20.0
+LOCK_WAIT_SECONDS = 20.0
 
 
-def colours(port: int, *, patience: float = PATIENCE_SECONDS) -> int:
+def colours(port: int, *, patience: float = LOCK_WAIT_SECONDS) -> int:
     """How many colours the screen shows once it shows more than one; 0 or 1 when the patience ends first.
 
     An empty screen has one colour; a painted window has dozens, of its letters' edges alone.
@@ -25,7 +25,7 @@ def _connected(port: int, deadline: float) -> socket.socket:
     """A connection as soon as the other process listens."""
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+            return socket.create_connection(("127.0.0.1", port), timeout=LOCK_WAIT_SECONDS)
         except ConnectionRefusedError:
             if time.monotonic() > deadline:
                 raise

@@ -6,10 +6,10 @@ import pytest
 
 from console.worker import abuse_limiter as offences
 from console.worker.abuse_limiter import (
-    FORGIVEN_REFUSALS_PER_SECOND,
     GENUINE_SENDER_SECONDS,
     MAX_ADDRESSES,
     MAX_REFUSALS,
+    REFILLED_TOKENS_PER_SECOND,
     RefusalBuckets,
 )
 from console.worker.connection_limits import OpenConnections, SenderAddresses
@@ -45,7 +45,7 @@ def test_an_allowance_is_spent_and_fills_again() -> None:
         assert not kept.is_blocked("a"), n
         kept.count_refusal("a")
     assert (kept.is_blocked("a"), kept.is_blocked("b")) == (True, False)
-    clock.now += 1.5 / FORGIVEN_REFUSALS_PER_SECOND
+    clock.now += 1.5 / REFILLED_TOKENS_PER_SECOND
     assert not kept.is_blocked("a")
     kept.count_refusal("a")
     assert not kept.is_blocked("a")
@@ -101,7 +101,7 @@ def test_who_sends_only_rubbish_is_turned_away(
 ) -> None:
     """Every kind of refusal counts, against nobody else; what is genuine is taken, and speaks for who brought it."""
     monkeypatch.setattr(offences, "MAX_REFUSALS", float(len(RUBBISH)))
-    monkeypatch.setattr(offences, "FORGIVEN_REFUSALS_PER_SECOND", 0.0)
+    monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     post = scene.bank("e-1", "ORD-1")
     genuine = written("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
     assert [_said(receiver, "127.0.7.1", piece) for piece in RUBBISH] == [400] * len(RUBBISH)

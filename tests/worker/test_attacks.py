@@ -137,7 +137,7 @@ def test_what_no_database_takes_is_refused(
 ) -> None:
     """By the uniform refusal, which counts; nothing is kept, and nobody is told to come again."""
     monkeypatch.setattr(offences, "MAX_REFUSALS", 3.0)
-    monkeypatch.setattr(offences, "FORGIVEN_REFUSALS_PER_SECOND", 0.0)
+    monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     for path in ("/webhooks/paypay", "/callbacks/atom"):
         answer = receiver.post(path, POISON[title])

@@ -238,7 +238,7 @@ def test_a_second_header_opens_nothing(scene: Scene, receiver: Running, first: s
 def test_who_guesses_is_turned_away(scene: Scene, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each wrong try counts as any refusal does; the trail has one entry for many, with where they came from."""
     monkeypatch.setattr(offences, "MAX_REFUSALS", 5.0)
-    monkeypatch.setattr(offences, "FORGIVEN_REFUSALS_PER_SECOND", 0.0)
+    monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     monkeypatch.setattr(live, "MAX_AUDITED_REFUSALS", 2)
     with serving(scene.taker, head_timeout_seconds=0.1 if way == "no message" else LONG) as receiver:
         for _ in range(5):
@@ -272,7 +272,7 @@ def _guess(receiver: Running, way: str) -> None:
 def test_who_has_the_token_speaks_for_their_address(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind one address may be many: those who guess keep nobody out who knows."""
     monkeypatch.setattr(offences, "MAX_REFUSALS", 3.0)
-    monkeypatch.setattr(offences, "FORGIVEN_REFUSALS_PER_SECOND", 0.0)
+    monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     with serving(scene.taker) as receiver:
         with listening(receiver) as line:
             assert heard(line)["type"] == "snapshot"

@@ -141,8 +141,8 @@ def _incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], att
     pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCHES[attempts]
     last_attempt_at = factory.now - pause * factory.random.uniform(0.05, 0.9)
     sample = factory.make_bought("incomplete", last_attempt_at - waiting_time, missing)
-    trouble = factory.random.choice(_PART_CAUSES)
-    sample.values = {"error_code": trouble, "work_attempts": attempts}
+    error_code = factory.random.choice(_PART_CAUSES)
+    sample.values = {"error_code": error_code, "work_attempts": attempts}
     if is_schedule_over:
         sample.values |= review_columns(WorkReason.REFETCHES_ENDED)
     else:
@@ -159,7 +159,7 @@ def _incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], att
         at += pause
         what = AuditAction(f"credit-check.{part}_failed")
         code = {"code": ErrorCode.PROVIDER_ANSWER_UNUSABLE}
-        sample.events.append(SampleEvent(at, sample.buyer, what, code, "failed", trouble))
+        sample.events.append(SampleEvent(at, sample.buyer, what, code, "failed", error_code))
     return sample
 
 

@@ -178,7 +178,7 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
     request_columns = {name: refund.values[name] for name in _REQUEST_COLUMNS if name in refund.values}
     new_refund = NewRefund(
         sample.id, sample.order_id, refund.amount_minor, sample.currency, refund.maker, refund.reason,
-        _seen_payment_json(sample, refund), "[]",
+        _payment_at_request_json(sample, refund), "[]",
         decide_by=refund.at + _DECISION_PERIOD, set_aside_id=sample.set_aside_id if refund.from_set_aside else None,
         **{"checkers_needed": 1, **request_columns},
     )  # fmt: skip
@@ -216,7 +216,7 @@ def _change_refund(conn: Connection, refund: RefundSample, values: ColumnValues)
         refunds.change_refund(conn, record, refund.events[-1].at, **values)
 
 
-def _seen_payment_json(sample: PaymentSample, refund: RefundSample) -> str:
+def _payment_at_request_json(sample: PaymentSample, refund: RefundSample) -> str:
     """Return, as JSON text, the facts about the payment at the time of the refund's request, as they are stored with
     a request.
     """

@@ -50,8 +50,8 @@ def _find_work(record: Refund, relations: RefundRelations, explanation: Explanat
     """Return the badge of work: who does the explained next step."""
     if relations.awaits_second_person or explanation.next_step.action == "approve":
         return WorkBadge.WAITING_FOR_APPROVAL
-    goes_on = record.state in (_R.REQUESTED, _R.SUBMITTING) and not explanation.may_act
-    if goes_on and record.work.state is WorkState.NONE:
+    is_in_progress = record.state in (_R.REQUESTED, _R.SUBMITTING) and not explanation.may_act
+    if is_in_progress and record.work.state is WorkState.NONE:
         return WorkBadge.SCHEDULED
     return find_work_badge(record.work, explanation)
 

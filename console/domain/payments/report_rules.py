@@ -160,9 +160,9 @@ def _report_text(report: PaymentReport) -> str:
     return f"{report.provider_state}{amount}"
 
 
-def ends_unknown(news: ReportEffect, payment: Payment) -> bool:
+def ends_unknown(effect: ReportEffect, payment: Payment) -> bool:
     """True if the payment's outcome is unknown and the report ends this: the report is usable, and is the newest or
     changes the state.
     """
-    usable = news.unknown is None and (news.is_newest or bool(news.path))
+    usable = effect.unknown is None and (effect.is_newest or bool(effect.path))
     return usable and payment.certainty is Certainty.UNKNOWN

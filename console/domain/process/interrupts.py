@@ -97,14 +97,14 @@ def defer_signals() -> Iterator[None]:
 
 
 @contextmanager
-def handle_signals(*, is_patient: bool) -> Iterator[None]:
+def handle_signals(*, defers_first: bool) -> Iterator[None]:
     """Handle signals while a command runs in the main thread: SIGTERM acts like Ctrl+C.
 
-    With `is_patient` (for commands that write or send) the first signal raises nothing; the command checks
-    `is_pending`, ends soon and reports its result. Without `is_patient`, and for a second signal outside of
+    With `defers_first` (for commands that write or send) the first signal raises nothing; the command checks
+    `is_pending`, ends soon and reports its result. Without `defers_first`, and for a second signal outside of
     `defer_signals`, KeyboardInterrupt is raised.
     """
-    _signal_state.patient, _signal_state.has_begun = is_patient, False
+    _signal_state.patient, _signal_state.has_begun = defers_first, False
     try:
         with _install_handlers(raise_again=False):
             yield
@@ -117,14 +117,14 @@ def raise_at_signals() -> Iterator[None]:
     """Raise Interrupted at the first signal, even in a command that writes or sends. For the time in which the
     command waits for a person's input and has no action in progress.
     """
-    was_patient, _signal_state.patient = _signal_state.patient, False
+    deferred_first, _signal_state.patient = _signal_state.patient, False
     try:
         raise_if_pending()
         yield
     except KeyboardInterrupt:
         raise Interrupted from None
     finally:
-        _signal_state.patient = was_patient
+        _signal_state.patient = deferred_first
 
 
 @contextmanager

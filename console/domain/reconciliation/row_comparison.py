@@ -100,11 +100,11 @@ def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, way: 
     """True if the payment would change if a report, true at the instant `at` and from the source `way`, was applied
     to it.
     """
-    news = report_effect(payment, report, at, way)
-    if news.unknown is not None:
-        return payment.error_code != news.unknown or payment.certainty is not Certainty.UNKNOWN
-    ends_unknown = payment.certainty is Certainty.UNKNOWN and (news.is_newest or bool(news.path))
-    return bool(news.path) or news.booked is not None or ends_unknown
+    effect = report_effect(payment, report, at, way)
+    if effect.unknown is not None:
+        return payment.error_code != effect.unknown or payment.certainty is not Certainty.UNKNOWN
+    ends_unknown = payment.certainty is Certainty.UNKNOWN and (effect.is_newest or bool(effect.path))
+    return bool(effect.path) or effect.booked is not None or ends_unknown
 
 
 def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mapping[datetime, Refund]:

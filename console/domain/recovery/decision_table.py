@@ -35,7 +35,7 @@ from console.domain.recovery.records import (
 from console.domain.service_results import AllowedAction
 
 _P, _R = PaymentState, RefundState
-PAPER_EVIDENCE = (Evidence.SETTLEMENT, Evidence.FILE, Evidence.LETTER)
+DOCUMENT_EVIDENCE = (Evidence.SETTLEMENT, Evidence.FILE, Evidence.LETTER)
 Rule = Callable[[ChoiceFacts], str | None]
 """Function that returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if
 the facts don't exclude the choice.
@@ -120,7 +120,7 @@ def _proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> Ru
     """
 
     def check(facts: ChoiceFacts) -> str | None:
-        if facts.proposed is None or facts.person is None or not _needs_paper(facts):
+        if facts.proposed is None or facts.person is None or not _needs_document(facts):
             return None
         if facts.proposed.state != target:
             return "other_proposal" if excludes_other_proposals else None
@@ -170,7 +170,7 @@ def _would_call_provider(record: RecoverableRecord) -> bool:
     return not isinstance(record, Refund) or _is_unknown(record) or record.provider_refund_key is not None
 
 
-def _needs_paper(facts: ChoiceFacts) -> bool:
+def _needs_document(facts: ChoiceFacts) -> bool:
     """True if the provider's statement doesn't decide the record's outcome, so that documents and two people are
     needed.
     """
@@ -201,7 +201,7 @@ def _evidence_of_state(facts: ChoiceFacts) -> tuple[Evidence, ...]:
     """Return the possible evidence for a decision: the provider's answer if it states the outcome, otherwise
     documents.
     """
-    return PAPER_EVIDENCE if _needs_paper(facts) else (Evidence.READ,)
+    return DOCUMENT_EVIDENCE if _needs_document(facts) else (Evidence.READ,)
 
 
 # The table
@@ -238,7 +238,7 @@ def _payment_decision_rule(target: PaymentState) -> ChoiceRule:
         "resolve",
         rules,
         _evidence_of_state,
-        _needs_paper,
+        _needs_document,
         lambda facts: choice_effects.payment_effect(facts, target),
         target.value,
     )
@@ -256,7 +256,7 @@ def _refund_decision_rule(target: RefundState) -> ChoiceRule:
         "resolve",
         rules,
         _evidence_of_state,
-        _needs_paper,
+        _needs_document,
         lambda facts: choice_effects.refund_effect(facts, target),
         target.value,
     )
@@ -293,7 +293,7 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
                 _decided_check_reason, _in_progress_reason,
                 _proposed_already_rule("error", excludes_other_proposals=False),
             ),
-            lambda _facts: PAPER_EVIDENCE, lambda _facts: True,
+            lambda _facts: DOCUMENT_EVIDENCE, lambda _facts: True,
             lambda facts: choice_effects.check_effect(facts, CheckState.ERROR), "error",
         ),
         ChoiceRule("buy", "purchase", (_claimed_reason, _not_set_up_reason)),

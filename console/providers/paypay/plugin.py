@@ -163,7 +163,7 @@ PLUGIN = ProviderPlugin(
     hints=HintReader(
         networks=lambda own_settings: own_settings.webhook_sources,
         read=_read_hint,
-        kept_fields=(
+        stored_fields=(
             "notification_type",
             "order_id",
             "merchant_order_id",

@@ -48,8 +48,8 @@ def read_part(body: bytes, divide: int) -> DifferencePart:
     return DifferencePart(updated_on, rows, parts, tuple(lines))
 
 
-def read_corporations(body: bytes, wanted: Collection[str]) -> tuple[Corporation, ...]:
-    """Read the answer to a request for the numbers `wanted`; deleted corporations are left out."""
+def read_corporations(body: bytes, numbers: Collection[str]) -> tuple[Corporation, ...]:
+    """Read the answer to a request for these corporation `numbers`; deleted corporations are left out."""
     head, lines = _read_lines(body)
     _, rows, _, _ = _read_head(head)
     if rows != len(lines):
@@ -57,7 +57,7 @@ def read_corporations(body: bytes, wanted: Collection[str]) -> tuple[Corporation
     found: dict[str, Corporation] = {}
     for line in lines:
         fields = _split_line(line)
-        if fields[1] not in wanted or fields[1] in found:
+        if fields[1] not in numbers or fields[1] in found:
             raise UnusableAnswer("other_number")
         if fields[2] != Process.DELETED:
             found[fields[1]] = _read_corporation(fields)

@@ -315,18 +315,18 @@ def _explain_refusal(conn: Connection, act: Callable[[], None]) -> None:
     """
     try:
         act()
-    except DatabaseFailure as trouble:
+    except DatabaseFailure as error:
         if (
-            error_codes.error_code_of(trouble) != ErrorCode.NOT_ALLOWED
-            and error_codes.error_number(trouble) != _DATABASE_ACCESS_DENIED
+            error_codes.error_code_of(error) != ErrorCode.NOT_ALLOWED
+            and error_codes.error_number(error) != _DATABASE_ACCESS_DENIED
         ):
             raise
         facts: NotAllowed = {
             "reason": NotAllowedReason.SCHEMA_RIGHTS,
             "needs_rights": list(_needed_rights(conn)),
-            "problem": ForeignText(str(trouble.orig)),
+            "problem": ForeignText(str(error.orig)),
         }
-        raise ConsoleError(ErrorCode.NOT_ALLOWED, facts) from trouble
+        raise ConsoleError(ErrorCode.NOT_ALLOWED, facts) from error
 
 
 _DATABASE_ACCESS_DENIED = 1044

@@ -53,14 +53,14 @@ class LockWatch:
 
 
 class _Node:
-    """One node of the server. `_first_found_at` has the prepared transactions by id, each with the time (monotonic
-    seconds) at which a pass first found it. `_last_found_at` is the time of the last pass that found one that blocks.
+    """One node of the server. `_detected_at` has the prepared transactions by id, each with the time (monotonic
+    seconds) at which a pass first found it. `_last_pass_at` is the time of the last pass that found one that blocks.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._first_found_at: dict[str, float] = {}
-        self._last_found_at = float("-inf")
+        self._detected_at: dict[str, float] = {}
+        self._last_pass_at = float("-inf")
 
     def end_blocking_sessions(self, now: float) -> list[EndedSession]:
         """End the blocking sessions on this node. If a prepared transaction blocks others, roll back the prepared
@@ -75,12 +75,10 @@ class _Node:
                     break
                 if found.reason == lock_holders.PREPARED_REASON:
                     ids = lock_holders.prepared_transactions(conn)
-                    known = self._first_found_at if now - self._last_found_at <= FORGET_SECONDS else {}
-                    self._first_found_at, self._last_found_at = {id: known.get(id, now) for id in ids}, now
+                    known = self._detected_at if now - self._last_pass_at <= FORGET_SECONDS else {}
+                    self._detected_at, self._last_pass_at = {id: known.get(id, now) for id in ids}, now
                     old = [
-                        id
-                        for id, since in self._first_found_at.items()
-                        if now - since >= lock_holders.BLOCKING_SECONDS
+                        id for id, since in self._detected_at.items() if now - since >= lock_holders.BLOCKING_SECONDS
                     ]
                     ended += [found for id in old if lock_holders.roll_back_prepared(conn, id)]
                     break

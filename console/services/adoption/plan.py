@@ -220,12 +220,12 @@ def find_obstacles(database: Database, table: Table) -> tuple[Obstacle, ...]:
 
 def count_rows(database: Database, table: Table) -> RowCount:
     """Count the rows of the table in one pass, IDS_PER_RANGE ids per query."""
-    tally = _RowCounter()
+    counter = _RowCounter()
     with database.read() as conn:
         for after_id, upto in adopt_rows.id_ranges(conn, 0, adopt_rows.highest_id(conn), IDS_PER_RANGE):
             for row in adopt_rows.original_rows(conn, after_id, upto, has_status="status" in table.columns):
-                tally.count_row(row)
-    return tally.make_row_count()
+                counter.count_row(row)
+    return counter.make_row_count()
 
 
 def is_in_cluster(database: Database) -> bool:

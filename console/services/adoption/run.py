@@ -42,8 +42,8 @@ error.
 _log = logging.getLogger("console.adoption")
 
 T = TypeVar("T")
-Tally = Counter[str]
-_EMPTY_TALLY: Tally = Counter()
+RowCounts = Counter[str]
+_NO_ROWS: RowCounts = Counter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class AdoptionRun:
         self._convert = convert
         self._lock = lock
         self._steps: list[str] = []
-        self._tally: Tally = Counter()
+        self._counts: RowCounts = Counter()
 
     def run(self) -> AdoptionResult:
         """Run all remaining steps. Raises database_locked if new duplicates prevent the unique index
@@ -111,9 +111,9 @@ class AdoptionRun:
             return False
         return True
 
-    def _run_steps(self, is_wanted: Callable[[adopt_table.TableChange], bool]) -> None:
+    def _run_steps(self, is_selected: Callable[[adopt_table.TableChange], bool]) -> None:
         table = adopt_table.read_table(self._database)
-        for step in filter(is_wanted, adopt_table.needed_changes(table, self._database.dialect, self._zone)):
+        for step in filter(is_selected, adopt_table.needed_changes(table, self._database.dialect, self._zone)):
             if self._lock is not None:
                 self._lock.require_held()
             _log.info("adoption: %s", step.name)
@@ -125,8 +125,8 @@ class AdoptionRun:
                     convert=self._convert,
                     before_claim_index=self._mark_last_duplicates,
                 )
-            except DatabaseFailure as trouble:
-                _raise_known_error(trouble)
+            except DatabaseFailure as error:
+                _raise_known_error(error)
                 raise
             self._steps.append(step.name)
             self._reach_failpoint("after_adopt_index" if step.name.startswith("index") else "after_adopt_columns")
@@ -164,15 +164,15 @@ class AdoptionRun:
         with self._database.read() as conn:
             return list(adopt_rows.id_ranges(conn, after_id, horizon, size))
 
-    def _write_and_count(self, work: Callable[[Transaction], Tally]) -> None:
+    def _write_and_count(self, work: Callable[[Transaction], RowCounts]) -> None:
         """Run `work` in a short transaction, and add the counts that it returns to the totals of the run after the
         COMMIT.
         """
         if self._lock is not None:
             self._lock.require_held()
-        self._tally.update(self._database.write(work))
+        self._counts.update(self._database.write(work))
 
-    def _accept_rows(self, after_id: int, upto: int, tx: Transaction) -> Tally:
+    def _accept_rows(self, after_id: int, upto: int, tx: Transaction) -> RowCounts:
         return Counter(taken_in=adopt_rows.decide_remaining(tx.conn, after_id, upto, self._now()))
 
     def _read_numbers(self, after_id: int, upto: int) -> None:
@@ -181,27 +181,27 @@ class AdoptionRun:
         for chunk in _split_rows(rows, ROWS_PER_TRANSACTION):
             self._write_and_count(partial(self._read_some_numbers, chunk))
 
-    def _read_some_numbers(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> Tally:
-        return sum((self._read_number(tx, *row) for row in rows), _EMPTY_TALLY)
+    def _read_some_numbers(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> RowCounts:
+        return sum((self._read_number(tx, *row) for row in rows), _NO_ROWS)
 
-    def _read_number(self, tx: Transaction, record_id: int, raw: object) -> Tally:
+    def _read_number(self, tx: Transaction, record_id: int, raw: object) -> RowCounts:
         number = parse_stored_number(raw)
         if number is None:
             return self._mark_unreadable(tx, record_id, raw)
         if number == stored_value_as_text(raw):
-            return _EMPTY_TALLY
+            return _NO_ROWS
         try:
             if not adopt_rows.write_number(tx.conn, record_id, raw, number, self._now()):
-                return _EMPTY_TALLY
+                return _NO_ROWS
         except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
             live_id = adopt_rows.other_row_with_number(tx.conn, record_id, number)
-            return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _EMPTY_TALLY
+            return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _NO_ROWS
         self._audit_row(tx, record_id, raw, None)
         return Counter(respelled=1)
 
-    def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> Tally:
+    def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> RowCounts:
         if not adopt_rows.mark_unreadable(tx.conn, record_id, self._now()):
-            return _EMPTY_TALLY
+            return _NO_ROWS
         facts = (credit_checks.KIND, record_id, stored_value_as_text(raw), "13 digits", self._now())
         cases.open_case(tx.conn, WorkReason.NUMBER_UNREADABLE, *facts)
         self._audit_row(tx, record_id, raw, WorkReason.NUMBER_UNREADABLE)
@@ -213,7 +213,7 @@ class AdoptionRun:
         for chunk in _split_rows(tuple(doubled_claims), ROWS_PER_TRANSACTION):
             self._write_and_count(partial(self._mark_duplicates, chunk))
 
-    def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> Tally:
+    def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> RowCounts:
         marked_rows = [row for row in rows if adopt_rows.mark_duplicate(tx.conn, *row[:2], self._now())]
         adopt_rows.open_duplicate_cases(tx.conn, marked_rows, self._now())
         for record_id, live_id, number in marked_rows:
@@ -224,7 +224,7 @@ class AdoptionRun:
         """Mark the duplicates that exist directly before the unique index is created. On SQLite, the index is created
         under the same write lock.
         """
-        self._tally.update(self._mark_duplicates(tuple(adopt_rows.find_duplicates(tx.conn)), tx))
+        self._counts.update(self._mark_duplicates(tuple(adopt_rows.find_duplicates(tx.conn)), tx))
 
     # Rows that arrived during the adoption
 
@@ -238,28 +238,30 @@ class AdoptionRun:
                 return
             self._write_and_count(partial(self._compare_some, tuple(rows)))
 
-    def _compare_some(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> Tally:
-        return sum((self._compare_with_live(tx, *row) for row in rows), _EMPTY_TALLY)
+    def _compare_some(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> RowCounts:
+        return sum((self._compare_with_live(tx, *row) for row in rows), _NO_ROWS)
 
-    def _compare_with_live(self, tx: Transaction, record_id: int, raw: object) -> Tally:
+    def _compare_with_live(self, tx: Transaction, record_id: int, raw: object) -> RowCounts:
         """Compare one row with the row that holds its claim: the row of higher rank gets the claim, the other one
         becomes a duplicate. `raw` is the stored corporation number. Return the counts of the changes.
         """
-        tally, number = self._read_number(tx, record_id, raw), parse_stored_number(raw)
+        counts, number = self._read_number(tx, record_id, raw), parse_stored_number(raw)
         record = credit_checks.find(tx.conn, record_id)
-        if record is None or number is None or tally["duplicates"]:
-            return tally
-        rival = credit_checks.find_live(tx.conn, record.client_id, number)
-        if rival is None or rival.id == record_id:
-            return tally + self._keep_claim(tx, record, number)
+        if record is None or number is None or counts["duplicates"]:
+            return counts
+        live_check = credit_checks.find_live(tx.conn, record.client_id, number)
+        if live_check is None or live_check.id == record_id:
+            return counts + self._keep_claim(tx, record, number)
         # a credit check that this program bought never loses its claim
-        if rival.operation_id is not None or _make_rank_key(record) < _make_rank_key(rival):
-            return tally + self._mark_duplicates(((record_id, rival.id, number),), tx)
+        if live_check.operation_id is not None or _make_rank_key(record) < _make_rank_key(live_check):
+            return counts + self._mark_duplicates(((record_id, live_check.id, number),), tx)
         return (
-            tally + self._mark_duplicates(((rival.id, record_id, number),), tx) + self._keep_claim(tx, record, number)
+            counts
+            + self._mark_duplicates(((live_check.id, record_id, number),), tx)
+            + self._keep_claim(tx, record, number)
         )
 
-    def _keep_claim(self, tx: Transaction, record: CreditCheck, number: str) -> Tally:
+    def _keep_claim(self, tx: Transaction, record: CreditCheck, number: str) -> RowCounts:
         needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
         columns = {"corporation_number": number, "duplicate_of": None, **credit_checks.work_values(work)}
@@ -271,20 +273,20 @@ class AdoptionRun:
 
     # End
 
-    def _finish_adoption(self, tx: Transaction) -> Tally:
+    def _finish_adoption(self, tx: Transaction) -> RowCounts:
         if not self._database.is_server:
             migrate.renew_file_constraints(tx.conn)
         if migrate.mark_adopted(tx.conn):
             self._context.record_audit(
-                tx, AuditAction.DATABASE_ADOPTED, None, {"zone": self._zone, **self._tally}, kind="database"
+                tx, AuditAction.DATABASE_ADOPTED, None, {"zone": self._zone, **self._counts}, kind="database"
             )
-        return _EMPTY_TALLY
+        return _NO_ROWS
 
     def _make_result(self) -> AdoptionResult:
         with self._database.read() as conn:
             rows, incomplete = adopt_rows.count_rows(conn), adopt_rows.count_incomplete(conn)
         names = ("taken_in", "duplicates", "unreadable", "respelled")
-        counts = {name: self._tally[name] for name in names}
+        counts = {name: self._counts[name] for name in names}
         return AdoptionResult(zone=self._zone, rows=rows, incomplete=incomplete, steps=tuple(self._steps), **counts)
 
     # Shared
@@ -347,8 +349,8 @@ def _split_rows(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _raise_known_error(trouble: DatabaseFailure) -> None:
+def _raise_known_error(error: DatabaseFailure) -> None:
     """Raise the ConsoleError that corresponds to the database's error. Return if there is no such ConsoleError."""
-    code = error_codes.error_code_of(trouble)
+    code = error_codes.error_code_of(error)
     if code is not None:
-        raise rebuild_error(code, error_codes.error_detail_of(trouble, code)) from trouble
+        raise rebuild_error(code, error_codes.error_detail_of(error, code)) from error

@@ -110,9 +110,9 @@ class AlertRules:
         changed_orders, newest_id = self._find_changed_orders(conn, position), candidates.newest_order_id(conn)
         aged_orders = self._find_aged_orders(conn, position)
         upto = position.last_order_id + ORDER_IDS_PER_RUN
-        range_orders = candidates.suspect_order_ids(
+        range_orders = candidates.candidate_order_ids(
             conn, position.last_order_id, upto
-        ) | candidates.suspect_order_ids(conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id)
+        ) | candidates.candidate_order_ids(conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id)
         open_alerts = alerts.open_alerts(conn, OPEN_ALERTS_PER_RUN, position.last_alert_id)
         alert_orders = {alert.subject_id for alert in open_alerts if _is_own(alert)}
         next_position = FeedPosition(

@@ -82,10 +82,8 @@ class OutboxSender:
         while events := self._read_due_events():
             count_before = sent_count
             for event in until_stopped(events):
-                trouble = self._send_event(publisher, event)
-                sent_count, failure_count = (
-                    (sent_count + 1, 0) if trouble is None else (sent_count, failure_count + 1)
-                )
+                error = self._send_event(publisher, event)
+                sent_count, failure_count = (sent_count + 1, 0) if error is None else (sent_count, failure_count + 1)
                 if failure_count == MAX_CONSECUTIVE_FAILURES:
                     return sent_count
             if sent_count == count_before:
@@ -103,15 +101,15 @@ class OutboxSender:
     def _send_event(self, publisher: Publisher, event: OutboxEvent) -> str | None:
         context = self._context
         context.failpoints.reach("before_publish")
-        trouble = publisher.publish(AlertMessage(event.topic, event.event_id, event.record_key, event.body))
+        error = publisher.publish(AlertMessage(event.topic, event.event_id, event.record_key, event.body))
         context.failpoints.reach("after_publish")
-        if trouble is None:
+        if error is None:
             context.write(lambda tx: outbox.mark_published(tx.conn, event, context.now()))
         else:
-            _log.warning("event %s was not taken: %s", event.event_id, trouble)
+            _log.warning("event %s was not taken: %s", event.event_id, error)
             next_at = self._next_attempt_at(event)
-            context.write(lambda tx: outbox.postpone_event(tx.conn, event, next_at, trouble[:64]))
-        return trouble
+            context.write(lambda tx: outbox.postpone_event(tx.conn, event, next_at, error[:64]))
+        return error
 
     def _next_attempt_at(self, event: OutboxEvent) -> datetime:
         wait = RETRY_WAITS[min(event.attempts, len(RETRY_WAITS) - 1)]

@@ -59,17 +59,17 @@ class ProviderOutages:
         """
         context = self._context
         with context.database.read() as conn:
-            silences = _find_silences(conn, context.now())
+            series_by_provider = _find_failing_series(conn, context.now())
             alerted_numbers = {
                 alert.subject_id for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_ALERTS)
             }
         away_providers = {
-            name: since for name, since in silences.items() if since is not None and self._is_outage(*since)
+            name: since for name, since in series_by_provider.items() if since is not None and self._is_outage(*since)
         }
         new_names = [name for name in sorted(away_providers) if compute_subject_id(name) not in alerted_numbers]
         returned_names = [
             name
-            for name, since in sorted(silences.items())
+            for name, since in sorted(series_by_provider.items())
             if since is None and compute_subject_id(name) in alerted_numbers
         ]
         if new_names or returned_names:
@@ -96,20 +96,20 @@ class ProviderOutages:
                 alerts.resolve(tx.conn, alert.id, now)
 
 
-def _find_silences(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
+def _find_failing_series(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
     """Return for each provider its latest series of consecutive calls without a usable answer: the time of the first
     call and the number of calls. The value is None if the provider's last answer was usable.
     """
-    streaks: dict[str, tuple[datetime, int] | None] = {}
+    series_by_provider: dict[str, tuple[datetime, int] | None] = {}
     answering_providers: set[str] = set()
     for at, provider, is_usable in _read_calls(conn, now):
         if is_usable:
-            streaks.setdefault(provider, None)
+            series_by_provider.setdefault(provider, None)
             answering_providers.add(provider)
         elif provider not in answering_providers:
-            streak = streaks.get(provider)
-            streaks[provider] = (at, streak[1] + 1 if streak else 1)
-    return streaks
+            series = series_by_provider.get(provider)
+            series_by_provider[provider] = (at, series[1] + 1 if series else 1)
+    return series_by_provider
 
 
 def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:

@@ -63,8 +63,8 @@ class AuditService:
         with context.database.read() as conn:
             result = audit.verify_chains(conn, context.spool.walk_anchors(context.database_id))
             first_missing = audit_roots.find_first_fault(conn)
-        first_misfit = () if result.first_bad_row_id is None else ((result.first_bad_row_id, result.reason or ""),)
-        first_bad = min((*first_misfit, *((first_missing,) if first_missing else ())), default=None)
+        first_mismatch = () if result.first_bad_row_id is None else ((result.first_bad_row_id, result.reason or ""),)
+        first_bad = min((*first_mismatch, *((first_missing,) if first_missing else ())), default=None)
         if first_bad is not None:
             raise ConsoleError(
                 ErrorCode.AUDIT_BROKEN, {"rows": result.row_count, "first_bad": first_bad[0], "why": first_bad[1]}

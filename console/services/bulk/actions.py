@@ -77,8 +77,8 @@ class BulkActionRunner:
                 self._probe(row.kind, row.subject_id)
             else:
                 self._refetch(row.subject_id, None if was_begun else row.expected_version)
-        except ConsoleError as trouble:
-            return convert_error(trouble)
+        except ConsoleError as error:
+            return convert_error(error)
         return RowOutcome(RowResult.DONE)
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
@@ -90,8 +90,8 @@ class BulkActionRunner:
                 self._assignments.take_record_in_transaction(tx, row.kind, row.subject_id)
             else:
                 self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, run.words or "")
-        except ConsoleError as trouble:
-            return convert_error(trouble)
+        except ConsoleError as error:
+            return convert_error(error)
         return RowOutcome(RowResult.DONE)
 
     def _wait_turn(self, provider: str | None, calls: int) -> None:
@@ -116,17 +116,17 @@ class BulkActionRunner:
         return self.get_call_spacing_seconds(provider) * _CALLS_PER_ROW.get(action, 0)
 
 
-def convert_error(trouble: ConsoleError) -> RowOutcome:
-    """Return the result of a row whose action raised `trouble`. Raises `trouble` again if it is an error of
+def convert_error(error: ConsoleError) -> RowOutcome:
+    """Return the result of a row whose action raised `error`. Raises `error` again if it is an error of
     OWN_FAULT_CODES, which concerns this program and not the row.
     """
-    code, reason = trouble.code, trouble.detail.get("reason")
+    code, reason = error.code, error.detail.get("reason")
     if code in OWN_FAULT_CODES:
-        raise trouble
+        raise error
     if code == ErrorCode.STALE_VIEW:
         return RowOutcome(RowResult.SKIPPED, "changed")
     if code == ErrorCode.IN_PROGRESS and reason == InProgressReason.TAKEN:
-        holder = trouble.detail.get("holder")
+        holder = error.detail.get("holder")
         holder_name = str(holder["operator"]) if isinstance(holder, dict) else None
         return RowOutcome(RowResult.SKIPPED, join_reason(InProgressReason.TAKEN, holder_name))
     if code == ErrorCode.OUTCOME_UNKNOWN:
@@ -136,4 +136,4 @@ def convert_error(trouble: ConsoleError) -> RowOutcome:
         )
     if code in PROVIDER_REFUSAL_CODES:
         return RowOutcome(RowResult.FAILED, code, is_provider_refusal=True)
-    return RowOutcome(RowResult.REFUSED if trouble.exit_status in (2, 3) else RowResult.FAILED, code)
+    return RowOutcome(RowResult.REFUSED if error.exit_status in (2, 3) else RowResult.FAILED, code)

@@ -36,7 +36,7 @@ from console.store.records import evidence
 from console.store.refunds import approvals
 
 KIND = credit_checks.KIND
-_MISFIT_REASONS = ("other_number", "bad_id")
+_MISMATCH_REASONS = ("other_number", "bad_id")
 _NOT_BOUGHT_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
@@ -172,7 +172,7 @@ def write_unknown(
     """
     now = context.now()
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL)
-    if cause in _MISFIT_REASONS:
+    if cause in _MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
     elif capabilities.finds_purchases:
         work = Work(WorkState.SCHEDULED, next_attempt_at(PURCHASE_PROBES, 0, now, context.scale), WorkReason.UNKNOWN)

@@ -24,7 +24,7 @@ from console.store.spool.cipher import Cipher, DecryptionFailed
 
 LEASE_NAME = "alarmbox_token"
 WAIT_SECONDS = 60.0
-_NAP_SECONDS = 0.05
+_PAUSE_SECONDS = 0.05
 _log = logging.getLogger("console.tokens")
 
 
@@ -173,7 +173,7 @@ class StoredTokens:
                 raise TokenUnavailable(interrupts.INTERRUPT_REASON)
             if context.clock.monotonic() >= deadline:
                 raise TokenUnavailable(ErrorCode.LEASE_TIMEOUT)
-            context.clock.sleep(_NAP_SECONDS)
+            context.clock.sleep(_PAUSE_SECONDS)
 
 
 class RefusedCalls:

@@ -290,10 +290,10 @@ class _PurchaseAttempt:
     def record(self, tx: Transaction, subject: Subject, outcome: Outcome[CheckReport]) -> None:
         outcomes.record_outcome(self._context, tx, subject.id, outcome, self._vendor_source.get_capabilities())
 
-    def convert_exception(self, trouble: Exception) -> Exception:
-        if isinstance(trouble, OutcomeUnrecorded):
-            trouble.detail["record"] = last_known_record.build_credit_check(trouble.claimed, None)
-        return trouble
+    def convert_exception(self, error: Exception) -> Exception:
+        if isinstance(error, OutcomeUnrecorded):
+            error.detail["record"] = last_known_record.build_credit_check(error.claimed, None)
+        return error
 
     def make_result(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
         """Return the bought record, or raise the error that the recorded outcome means. If the database can't be read

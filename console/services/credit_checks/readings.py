@@ -155,9 +155,9 @@ def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
     return ErrorCode.PROVIDER_ANSWER_UNUSABLE
 
 
-def make_failed_part(name: str, trouble: Exception) -> ReadingResult:
+def make_failed_part(name: str, error: Exception) -> ReadingResult:
     """Return the failed result of the part `name` after an exception of this program, e.g. for a full disk."""
-    code = trouble.code if isinstance(trouble, ConsoleError) else _BREAK_OFF_REASON
+    code = error.code if isinstance(error, ConsoleError) else _BREAK_OFF_REASON
     return ReadingResult(name, Outcome(OutcomeClass.UNKNOWN, code, Sent.MAYBE))
 
 
@@ -168,15 +168,15 @@ def _require_same_number(record: CreditCheck, part: ReadingResult) -> ReadingRes
     number = part.report.corporation_number if part.report else None
     if number is None or number == record.corporation_number:
         return part
-    misfit_outcome = part.outcome
+    mismatched_outcome = part.outcome
     outcome: Outcome[object] = Outcome(
         OutcomeClass.UNKNOWN,
         "other_number",
-        misfit_outcome.sent,
+        mismatched_outcome.sent,
         None,
-        misfit_outcome.status,
-        misfit_outcome.evidence,
-        misfit_outcome.sha256,
+        mismatched_outcome.status,
+        mismatched_outcome.evidence,
+        mismatched_outcome.sha256,
     )
     return ReadingResult(part.name, outcome)
 

@@ -180,10 +180,10 @@ class _RefetchAttempt:
                     self._reader.fetch_part(check_records.read_current(self._context, self._id), name)
                 )
                 self._context.failpoints.reach(f"after_{name}")
-            except Exception as trouble:
+            except Exception as error:
                 _log.warning("%s of credit check %s broke off", name, self._id, exc_info=True)
                 if all(part.name != name for part in self._readings):
-                    self._readings.append(make_failed_part(name, trouble))
+                    self._readings.append(make_failed_part(name, error))
         failed_outcome = next((part.outcome for part in self._readings if not part.is_fetched), None)
         if failed_outcome is None:
             return Outcome(OutcomeClass.SUCCEEDED, "fetched", Sent.YES)
@@ -197,12 +197,12 @@ class _RefetchAttempt:
         record_exists = record is not None
         tx.after_commit(lambda: setattr(self, "_is_recorded", record_exists))
 
-    def convert_exception(self, trouble: Exception) -> Exception:
-        if isinstance(trouble, Stale):
+    def convert_exception(self, error: Exception) -> Exception:
+        if isinstance(error, Stale):
             return self._unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.LOST_EVERY_RACE)
-        if isinstance(trouble, ConsoleError) and self._has_begun:
-            return self._unrecorded_error(trouble.code, trouble.detail.get("problem"))
-        return trouble
+        if isinstance(error, ConsoleError) and self._has_begun:
+            return self._unrecorded_error(error.code, error.detail.get("problem"))
+        return error
 
     def make_result(self, _claimed: ClaimedOperation, _outcome: Outcome[None]) -> RefetchResult:
         if not self._is_recorded:
@@ -213,13 +213,13 @@ class _RefetchAttempt:
             with self._context.database.read() as conn:
                 record = credit_checks.find(conn, record_before.id) or record_before
                 documents = evidence.documents_of(conn, credit_checks.KIND, record.id, record.pdf_file_path)
-        except ConsoleError as trouble:
+        except ConsoleError as error:
             facts: ProviderAnswerFacts = {
                 "record": record_before,
                 "failed": _failed_part_facts(failed_parts),
-                "problem": trouble.detail.get("problem"),
+                "problem": error.detail.get("problem"),
             }
-            raise _incomplete_error(trouble.code, facts) from trouble
+            raise _incomplete_error(error.code, facts) from error
         if failed_parts:
             raise self._make_failure_error(record, failed_parts)
         return RefetchResult(

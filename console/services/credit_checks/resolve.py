@@ -246,8 +246,8 @@ def make_unconfirmed_error(
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return error_of_outcome(ErrorCode.EVIDENCE_MISMATCH, detail)
     code = find_part_error_code(outcome)
-    kept_codes = {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_CODES} if deciding else NO_ANSWER_CODES
-    return error_of_outcome(code if code in kept_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
+    unchanged_codes = {ErrorCode.PROVIDER_UNREACHABLE, *OWN_FAULT_CODES} if deciding else NO_ANSWER_CODES
+    return error_of_outcome(code if code in unchanged_codes else ErrorCode.OUTCOME_UNKNOWN, detail)
 
 
 def read_proof(proof: str | Path) -> bytes:
@@ -258,10 +258,10 @@ def read_proof(proof: str | Path) -> bytes:
         try:
             with proof.open("rb") as file:
                 content = file.read(LARGEST_EVIDENCE_BYTES + 1)
-        except OSError as trouble:
+        except OSError as error:
             raise ConsoleError(
-                ErrorCode.NO_EVIDENCE, {"file": str(proof), "problem": ForeignText(str(trouble))}
-            ) from trouble
+                ErrorCode.NO_EVIDENCE, {"file": str(proof), "problem": ForeignText(str(error))}
+            ) from error
     else:
         content = proof.encode("utf-8", errors="replace")
     if len(content) > LARGEST_EVIDENCE_BYTES:

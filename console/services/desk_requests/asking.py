@@ -104,11 +104,11 @@ class AskingRequestIds(RequestIds):
         with interrupts.defer_signals():  # the worker executes the request even if this desk doesn't wait
             interrupts.raise_if_pending()
             with log_and_suppress("remembering a desk request"):
-                context.spool.store_asked(request.id, context.database_id, oldest_request_id(LISTED_SECONDS))
+                context.spool.store_own_request(request.id, context.database_id, oldest_request_id(LISTED_SECONDS))
             self._store_request(request, file, password)
             text = self._await_answer(request.id, progress)
             with log_and_suppress("forgetting a desk request"):
-                context.spool.forget_asked(request.id)
+                context.spool.forget_own_request(request.id)
             return _answer_of(text)
 
     def _store_request(self, request: NewDeskRequest, file: bytes | None, password: str | None) -> None:
@@ -158,11 +158,11 @@ class AskingRequestIds(RequestIds):
         ends the wait: then raises Interrupted if the request could be withdrawn, otherwise outcome_unknown.
         """
         clock, pause, last_step, wait = self._context.clock, POLL_SECONDS, None, current_wait()
-        heard_at = clock.monotonic()
+        last_sign_at = clock.monotonic()
         while not interrupts.is_pending():
             stored = self._read_progress(request)
             if stored is not None and not stored.is_abandoned:
-                heard_at = clock.monotonic()
+                last_sign_at = clock.monotonic()
             if stored is not None and wait is not None:
                 wait.request, wait.is_taken = request, stored.state is not DeskRequestState.WAITING
             if stored is not None and progress is not None and stored.progress not in (None, last_step):
@@ -174,7 +174,7 @@ class AskingRequestIds(RequestIds):
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "withdrawn"})
             if stored is not None and (stored.is_lapsed or stored.state is DeskRequestState.LAPSED):
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
-            if clock.monotonic() - heard_at > self._context.scale.scaled_seconds(GIVE_UP_SECONDS):
+            if clock.monotonic() - last_sign_at > self._context.scale.scaled_seconds(GIVE_UP_SECONDS):
                 break
             clock.sleep(pause)
             pause = min(pause * 1.2, LONGEST_POLL_SECONDS)

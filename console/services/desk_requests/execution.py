@@ -86,10 +86,10 @@ class RequestExecutor:
         worker renews its lease before the second call. `presence_seconds` is the length of a presence lease. This
         worker is a standby if another one that isn't silent has a lower token.
         """
-        context, silence = self._context, self.scale.lease_seconds(SILENT_WORKER_SECONDS)
+        context, limit_seconds = self._context, self.scale.lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
             silent_seconds = presence.silent_seconds(conn, presence_seconds)
-        silent = frozenset(token for token, seconds in silent_seconds.items() if seconds > silence)
+        silent = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
         self.is_standby = min(silent_seconds.keys() - silent, default=own_token) < own_token
         ended, self._silent_workers = silent & self._silent_workers, silent
         if ended:

@@ -45,21 +45,21 @@ class OwnRequests:
         context = self._context
         if not context.asks_worker:
             return ()
-        asked_here = context.spool.asked_requests(context.database_id)
+        sent_here = context.spool.own_requests(context.database_id)
         with context.database.read() as conn:
             rows = requests.list_own(conn, oldest_request_id(LISTED_SECONDS), MAX_LISTED)
-        return tuple(_with_answer(row, is_asked_here=row.id in asked_here) for row in rows)
+        return tuple(_with_answer(row, is_from_this_desk=row.id in sent_here) for row in rows)
 
     def withdraw(self, request: str) -> bool:
         """Withdraw a request; see `withdraw`."""
         return withdraw(self._context, request)
 
 
-def _with_answer(row: StoredRequest, *, is_asked_here: bool) -> OwnRequest:
+def _with_answer(row: StoredRequest, *, is_from_this_desk: bool) -> OwnRequest:
     try:
         answer = CallAnswer() if row.result is None else read_answer(row.result)[0]
     except ValueError:  # a worker of another version wrote it
         answer = CallAnswer()
-    is_unanswered = is_asked_here and row.state is OwnRequestState.ENDED
+    is_unanswered = is_from_this_desk and row.state is OwnRequestState.ENDED
     facts = (row.id, row.at, row.action, row.subject_kind, row.subject_id, row.state)
     return OwnRequest(*facts, answer.value, answer.error, is_unanswered)

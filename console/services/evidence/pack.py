@@ -98,10 +98,10 @@ class EvidencePacks:
                 return self._write(pack_draft, kind, id, person)
         except FileExistsError as exists:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
-        except OSError as trouble:
+        except OSError as error:
             raise ConsoleError(
-                ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(trouble))}
-            ) from trouble
+                ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(error))}
+            ) from error
 
     def _write(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> PackWritten:
         context = self._context

@@ -143,11 +143,11 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     def _run(self, attempt: AttemptT, progress: Progress) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
         try:
             return self._pipeline.run(self._bind_attempt(attempt), progress)
-        except (ConsoleError, Stale) as trouble:
-            error = self.action.convert_exception(attempt, trouble)
-            if error is trouble:
+        except (ConsoleError, Stale) as failure:
+            error = self.action.convert_exception(attempt, failure)
+            if error is failure:
                 raise
-            raise error from trouble
+            raise error from failure
 
     def _bind_attempt(self, attempt: AttemptT) -> GuardedOperation[AnswerT]:
         action = self.action

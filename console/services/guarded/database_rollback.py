@@ -72,8 +72,8 @@ def find_rollback(context: ServiceContext) -> RollbackFinding | None:
     """
     try:
         return _find_rollback(context)
-    except ConsoleError as trouble:
-        _log.info("how far the database is could not be compared: %s", trouble.code)
+    except ConsoleError as error:
+        _log.info("how far the database is could not be compared: %s", error.code)
     except Exception:
         _log.warning("how far the database is could not be compared", exc_info=True)
     return None

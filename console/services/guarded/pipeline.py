@@ -50,7 +50,7 @@ from console.store.spool.answer_codec import Answer, provider_id_of, storable_re
 from console.store.spool.spool import Intent
 
 WAIT_SECONDS = 60.0
-_FIRST_NAP_SECONDS, _LONGEST_NAP_SECONDS = 0.01, 0.1
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.1
 _log = logging.getLogger("console.guard")
 
 T = TypeVar("T")
@@ -200,7 +200,7 @@ class GuardedPipeline:
         """Read the lease repeatedly until it is free. Each round also runs `check`, so that an operation that can't
         succeed any more is refused before the deadline. Raises lease_timeout at `deadline` (monotonic seconds).
         """
-        context, nap = self._context, _FIRST_NAP_SECONDS
+        context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
         started_at = context.clock.monotonic()
         while True:
             interrupts.raise_if_pending()
@@ -216,8 +216,8 @@ class GuardedPipeline:
                 return
             if context.clock.monotonic() >= deadline:
                 raise ConsoleError(ErrorCode.LEASE_TIMEOUT, make_holder_detail(holder))
-            context.clock.sleep(nap)
-            nap = min(nap * 1.5, _LONGEST_NAP_SECONDS)
+            context.clock.sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
 
     # Calling
 
@@ -232,8 +232,8 @@ class GuardedPipeline:
                 self._context.failpoints.reach("after_intent")
             progress("asking")
             self._context.failpoints.reach("before_send")
-        except BaseException as trouble:
-            reason = trouble.code if isinstance(trouble, ConsoleError) else "stopped_before_sending"
+        except BaseException as error:
+            reason = error.code if isinstance(error, ConsoleError) else "stopped_before_sending"
             # If this write fails too, the spool row stays `prepared`, and `unsent_operations` records it later.
             with suppress(Exception):
                 self._record_outcome(operation, claimed, not_sent_outcome(reason))
@@ -301,13 +301,13 @@ class GuardedPipeline:
         try:
             self._context.failpoints.reach("before_tx2")
             is_owner = self._settle_outcome(operation, claimed, outcome)
-        except Exception as trouble:
+        except Exception as error:
             if not operation.has_effect:
                 raise
             is_spooled = self._spool_answer(claimed, outcome)
             raise OutcomeUnrecorded(
                 claimed, is_spooled=is_spooled, provider_id=provider_id_of(outcome.found)
-            ) from trouble
+            ) from error
         except BaseException:
             if not self._retry_settle_outcome(operation, claimed, outcome) and operation.has_effect:
                 self._spool_answer(claimed, outcome)

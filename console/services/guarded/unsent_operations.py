@@ -41,8 +41,8 @@ def settle_unsent(context: ServiceContext, operation_id: str, deliver: Callable[
     """
     try:
         return context.spool.mark_void(operation_id) and deliver(operation_id, not_sent_outcome())
-    except ConsoleError as trouble:
-        _log.info("operation %s: it was not sent, which could not be told: %s", operation_id, trouble.code)
+    except ConsoleError as error:
+        _log.info("operation %s: it was not sent, which could not be told: %s", operation_id, error.code)
     except Exception:
         _log.warning("operation %s: it was not sent, which could not be told", operation_id, exc_info=True)
     return False
@@ -73,8 +73,8 @@ def has_unsent(context: ServiceContext) -> bool:
     """True if there is an unsent operation to settle. Never raises an Exception; False if the look-up fails."""
     try:
         return bool(find_unsent(context))
-    except ConsoleError as trouble:
-        _log.info("what was never sent could not be looked up: %s", trouble.code)
+    except ConsoleError as error:
+        _log.info("what was never sent could not be looked up: %s", error.code)
     except Exception:
         _log.warning("what was never sent could not be looked up", exc_info=True)
     return False

@@ -116,27 +116,27 @@ class Health:
     def _run_check(self, name: str, check: Callable[[], dict[str, object]]) -> HealthCheck:
         try:
             facts = check()
-        except ConsoleError as trouble:
-            verdict, cure = self._wording_keys(name, trouble)
-            facts = {"code": trouble.code, **trouble.detail}
-            return HealthCheck(name, False, f"doctor.{verdict}.bad", f"doctor.{cure}.next", facts)
+        except ConsoleError as error:
+            verdict, next_step = self._wording_keys(name, error)
+            facts = {"code": error.code, **error.detail}
+            return HealthCheck(name, False, f"doctor.{verdict}.bad", f"doctor.{next_step}.next", facts)
         is_good = bool(facts.pop("ok", True))
         verdict = str(facts.pop("verdict", "ok" if is_good else "bad"))
-        cure = "" if verdict in ("ok", "unneeded") else f"doctor.{name}.next"
-        cure = f"doctor.{name}.given.next" if verdict == "given" else cure
-        return HealthCheck(name, is_good, f"doctor.{name}.{verdict}", cure, facts)
+        next_step = "" if verdict in ("ok", "unneeded") else f"doctor.{name}.next"
+        next_step = f"doctor.{name}.given.next" if verdict == "given" else next_step
+        return HealthCheck(name, is_good, f"doctor.{name}.{verdict}", next_step, facts)
 
-    def _wording_keys(self, name: str, trouble: ConsoleError) -> tuple[str, str]:
+    def _wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
         """Return the middle parts of two wording keys: of the text about the failed check `name`, and of the text
         about its next step. A check that needs the database reports only that the database is unavailable or that a
         sign-in is missing.
         """
-        problem = trouble.detail.get("problem")
+        problem = error.detail.get("problem")
         if problem in _SIGN_IN_PROBLEMS:
-            trouble.detail["place"] = self._settings.sign_in.database_place
+            error.detail["place"] = self._settings.sign_in.database_place
             verdict = name if name == "sign_in" else "unsigned"
             return verdict, "unnamed" if problem == SettingProblem.SIGN_IN_UNNAMED else "sign_in"
-        if trouble.code in _DATABASE_CODES and name != "database":
+        if error.code in _DATABASE_CODES and name != "database":
             return "unseen", "unseen"
         return name, name
 
@@ -251,8 +251,8 @@ class Health:
             if not self._settings.is_enabled(name):
                 return HealthCheck(name, True, "doctor.gateway.off", "", facts)
             missing = self._settings.missing_secret_names(name)
-        except ConsoleError as trouble:
-            missing = (str(trouble.detail.get("variable", "")),)
+        except ConsoleError as error:
+            missing = (str(error.detail.get("variable", "")),)
         if missing:
             missing_facts = {**facts, "missing": missing}
             return HealthCheck(name, False, "doctor.gateway.bad", "doctor.gateway.next", missing_facts)

@@ -157,7 +157,7 @@ class HintHandler:
     def _make_stored_fields(self, body: bytes) -> str:
         """Return, as JSON text, the fields of the hint `body` that may be stored."""
         fields = json.loads(body)
-        names = self._hints.kept_fields
+        names = self._hints.stored_fields
         plain = {name: value for name in names if isinstance(value := fields.get(name), str | int | None)}
         return json.dumps(plain, ensure_ascii=False)[:_LONGEST_STORED_CHARACTERS]
 

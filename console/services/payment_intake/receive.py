@@ -69,7 +69,7 @@ class Notices:
         }
         self._handlers: Mapping[str, HintHandler | CallbackHandler] = {**self._hints, **self._callbacks}
         self._refusal_limit = TokenBucket(REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND)
-        self._last_asked_id = {common.QUEUED: 0, common.REFUSED_TO_CONFIRM: 0}
+        self._last_probed_id = {common.QUEUED: 0, common.REFUSED_TO_CONFIRM: 0}
         self._last_unmatched_id = 0
 
     def receive_notice(self, post: NoticePost) -> NoticeResult:
@@ -178,9 +178,9 @@ class Notices:
         """Due task: ask the provider again about hints and callbacks that have no answer yet, and look again for the
         payments of unmatched notices. Return the number of events that were answered or matched.
         """
-        asked_count = self._ask_all(common.QUEUED, lambda event: self._ask_provider(event) != common.QUEUED)
-        asked_count += self._ask_all(common.REFUSED_TO_CONFIRM, self._ask_about_refused)
-        return asked_count + self._match_unmatched_events()
+        probed_count = self._ask_all(common.QUEUED, lambda event: self._ask_provider(event) != common.QUEUED)
+        probed_count += self._ask_all(common.REFUSED_TO_CONFIRM, self._ask_about_refused)
+        return probed_count + self._match_unmatched_events()
 
     def _ask_about_refused(self, event: PaymentEvent) -> bool:
         return self._callbacks[event.source].ask_about_refused(event) == common.REFUSED_CONFIRMED
@@ -194,11 +194,11 @@ class Notices:
         does not block the other events.
         """
         batch, count, unanswered = (
-            self._events_with(event_state, after_id=self._last_asked_id[event_state]),
+            self._events_with(event_state, after_id=self._last_probed_id[event_state]),
             0,
             Counter[str](),
         )
-        self._last_asked_id[event_state] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
+        self._last_probed_id[event_state] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
         for event in until_stopped(batch):
             if unanswered[event.source] >= MAX_CONSECUTIVE_UNANSWERED:
                 continue
@@ -208,7 +208,7 @@ class Notices:
             count += is_answered
             unanswered[event.source] = 0 if is_answered else unanswered[event.source] + 1
             if unanswered[event.source] == MAX_CONSECUTIVE_UNANSWERED:
-                self._last_asked_id[event_state] = event.id
+                self._last_probed_id[event_state] = event.id
         return count
 
     def _match_unmatched_events(self) -> int:

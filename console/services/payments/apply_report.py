@@ -73,15 +73,15 @@ def apply_report(
     here. Raises not_found if the payment is missing.
     """
     current = payment if is_just_read else payment_work.require_payment(tx, payment.id)
-    news = _refuse_shared_id(tx, current, fact, report_effect(current, fact.report, fact.true_at, fact.source_kind))
+    effect = _refuse_shared_id(tx, current, fact, report_effect(current, fact.report, fact.true_at, fact.source_kind))
     if fact.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
         store_answer(context, tx, current, fact.source_name, fact.answer)
     try:
-        _write_report(context, tx, current, fact, news)
+        _write_report(context, tx, current, fact, effect)
     except UniqueViolation:  # Another transaction has just given the provider's id to another payment.
         raise RunAgain from None
     _apply_refunds(context, tx, current, fact.report)
-    return AppliedReport(current.id, _classify_effect(news))
+    return AppliedReport(current.id, _classify_effect(effect))
 
 
 def store_answer(
@@ -96,52 +96,54 @@ def store_answer(
     )
 
 
-def _refuse_shared_id(tx: Transaction, payment: Payment, fact: ReportWithSource, news: ReportEffect) -> ReportEffect:
-    """Return the effect `news` unchanged, with one exception: if the report would book this payment, but another
-    payment of ours already has the provider's payment id, return an effect that books nothing and opens a case.
+def _refuse_shared_id(
+    tx: Transaction, payment: Payment, fact: ReportWithSource, effect: ReportEffect
+) -> ReportEffect:
+    """Return `effect` unchanged, with one exception: if the report would book this payment, but another payment of
+    ours already has the provider's payment id, return an effect that books nothing and opens a case.
     """
     provider_id = fact.report.provider_payment_id
-    if news.booked is None or provider_id is None:
-        return news
+    if effect.booked is None or provider_id is None:
+        return effect
     owner = payments.by_provider_id(tx.conn, payment.provider, provider_id)
     if owner is None or owner.id == payment.id:
-        return news
+        return effect
     return ReportEffect(
         unknown="other_payment",
         case="other_payment",
         observed=f"{provider_id} of {owner.id}",
-        is_newest=news.is_newest,
+        is_newest=effect.is_newest,
     )
 
 
 def _write_report(
-    context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource, news: ReportEffect
+    context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource, effect: ReportEffect
 ) -> None:
-    if ends_unknown(news, payment):
+    if ends_unknown(effect, payment):
         cases.close_cases(tx.conn, KIND, payment.id, context.now())
-    new_case = news.case is not None and _open_case(context, tx, payment, news)
-    values = _column_values(context, payment, fact, news)
-    end_state = news.path[-1] if news.path else payment.state
+    new_case = effect.case is not None and _open_case(context, tx, payment, effect)
+    values = _column_values(context, payment, fact, effect)
+    end_state = effect.path[-1] if effect.path else payment.state
     if _is_released(payment, end_state):
         account_money.release_amount(tx, payment)
         values["account_minor"] = 0
-    follows = _must_set_order_paid(payment, fact, news, end_state)
-    work = _choose_next_work(context, tx, payment, news, end_state, new_case=new_case, follows=follows)
+    follows = _must_set_order_paid(payment, fact, effect, end_state)
+    work = _choose_next_work(context, tx, payment, effect, end_state, new_case=new_case, follows=follows)
     values |= payments.work_values(work)
-    payments.follow_path(tx.conn, payment, news.path, context.now(), **values)
-    if news.booked is not None:
-        _book_amount(context, tx, payment, news.booked)
+    payments.follow_path(tx.conn, payment, effect.path, context.now(), **values)
+    if effect.booked is not None:
+        _book_amount(context, tx, payment, effect.booked)
     if follows:
         tx.after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
-    elif payment.order_id is not None and news.path:
+    elif payment.order_id is not None and effect.path:
         tx.after_commit(lambda: order_columns.write_values(context, payment.id))
-    if end_state is PaymentState.REVERSED and news.path:
+    if end_state is PaymentState.REVERSED and effect.path:
         account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
-    if news.path and end_state in ENDED_UNPAID_STATES:
+    if effect.path and end_state in ENDED_UNPAID_STATES:
         timeout_start.begin_saga_at_cancellation(context, tx, payment)
-    if ends_unknown(news, payment):
+    if ends_unknown(effect, payment):
         _settle_operation(context, tx, payment, fact)
-    _write_audit_entry(context, tx, payment, fact, news, end_state)
+    _write_audit_entry(context, tx, payment, fact, effect, end_state)
 
 
 def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource) -> None:
@@ -155,14 +157,14 @@ def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment
 
 
 def _must_set_order_paid(
-    payment: Payment, fact: ReportWithSource, news: ReportEffect, end_state: PaymentState
+    payment: Payment, fact: ReportWithSource, effect: ReportEffect, end_state: PaymentState
 ) -> bool:
     """True if the order must be set to paid after this report. A callback alone is not enough; a read at the provider
     must confirm it first.
     """
-    if payment.order_id is None or not news.path:
+    if payment.order_id is None or not effect.path:
         return False
-    by_notice = news.booked is not None and fact.source_kind is ReportSource.NOTICE and end_state in PAID_STATES
+    by_notice = effect.booked is not None and fact.source_kind is ReportSource.NOTICE and end_state in PAID_STATES
     return end_state is PaymentState.COMPLETED or by_notice
 
 
@@ -172,22 +174,22 @@ def _is_released(payment: Payment, end_state: PaymentState) -> bool:
 
 
 def _column_values(
-    context: ServiceContext, payment: Payment, fact: ReportWithSource, news: ReportEffect
+    context: ServiceContext, payment: Payment, fact: ReportWithSource, effect: ReportEffect
 ) -> dict[str, object]:
     """Return the new values of the payment's columns except the state: the provider's statement if this report is the
     newest one, the certainty, and the values of a booking.
     """
     report, values = fact.report, dict[str, object]()
-    if news.is_newest and fact.source_kind is not ReportSource.PEOPLE:
+    if effect.is_newest and fact.source_kind is not ReportSource.PEOPLE:
         values |= make_report_values(report, payment, fact.true_at)
     if fact.event_id is not None:
         values["payment_last_event_id"] = fact.event_id[:128]
-    if news.unknown is not None:
-        return values | {"certainty": Certainty.UNKNOWN, "error_code": news.unknown}
-    if ends_unknown(news, payment) or news.path:
-        cause = fact.answer.reason[:64] if news.path and news.path[-1] in ENDED_UNPAID_STATES else None
+    if effect.unknown is not None:
+        return values | {"certainty": Certainty.UNKNOWN, "error_code": effect.unknown}
+    if ends_unknown(effect, payment) or effect.path:
+        cause = fact.answer.reason[:64] if effect.path and effect.path[-1] in ENDED_UNPAID_STATES else None
         values |= {"certainty": Certainty.KNOWN, "error_code": cause}
-    if news.booked is not None:
+    if effect.booked is not None:
         values |= {
             "provider_payment_id": report.provider_payment_id,
             "paid_at": report.paid_at or fact.true_at,
@@ -222,23 +224,23 @@ def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amo
     account_money.book_amount(context, tx, payment, amount)
 
 
-def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, news: ReportEffect) -> bool:
+def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effect: ReportEffect) -> bool:
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
-    return cases.open_case(tx.conn, news.case or "", KIND, payment.id, news.observed, expected, context.now())
+    return cases.open_case(tx.conn, effect.case or "", KIND, payment.id, effect.observed, expected, context.now())
 
 
 def _choose_next_work(
     context: ServiceContext,
     tx: Transaction,
     payment: Payment,
-    news: ReportEffect,
+    effect: ReportEffect,
     end_state: PaymentState,
     *,
     new_case: bool,
     follows: bool,
 ) -> Work:
     now = context.now()
-    if news.unknown is not None and news.case is None:
+    if effect.unknown is not None and effect.case is None:
         return payment_work.make_unknown_work(context, payment)
     if payment.work.reason == payment_work.MOVE_ORDER and end_state in PAID_STATES:
         # The order is set to paid first; the payment's open cases determine its work after that.
@@ -247,9 +249,9 @@ def _choose_next_work(
         return Work(
             WorkState.SCHEDULED, next_attempt_at(PAYMENT_PROBES, 0, now, context.scale), payment_work.MOVE_ORDER
         )
-    if new_case or news.unknown is not None:
-        return Work(WorkState.NEEDS_REVIEW, reason=news.case)
-    if not news.path and not ends_unknown(news, payment):
+    if new_case or effect.unknown is not None:
+        return Work(WorkState.NEEDS_REVIEW, reason=effect.case)
+    if not effect.path and not ends_unknown(effect, payment):
         return payment.work
     return payment_work.choose_work(context, tx, payment, end_state)
 
@@ -259,42 +261,42 @@ def _write_audit_entry(
     tx: Transaction,
     payment: Payment,
     fact: ReportWithSource,
-    news: ReportEffect,
+    effect: ReportEffect,
     end_state: PaymentState,
 ) -> None:
     """Write an audit entry if the report has changed the payment or opened a case about it."""
-    suffix = _audit_word(payment, news, end_state)
+    suffix = _audit_word(payment, effect, end_state)
     if suffix is None:
         return
     provider_word = fact.report.provider_state[:LONGEST_WORD_CHARACTERS]
     facts: dict[str, object] = {"by": fact.source_name, "state": end_state.value, "word": provider_word}
-    if news.booked is not None:
-        facts |= {"minor": news.booked.minor, "currency": news.booked.currency}
-    if payment.state in ENDED_UNPAID_STATES and news.booked is not None:
+    if effect.booked is not None:
+        facts |= {"minor": effect.booked.minor, "currency": effect.booked.currency}
+    if payment.state in ENDED_UNPAID_STATES and effect.booked is not None:
         facts["late"] = True
     context.record_audit(
-        tx, AuditAction(f"payment.{suffix}"), payment.id, facts, kind=KIND, reason=news.unknown or news.case
+        tx, AuditAction(f"payment.{suffix}"), payment.id, facts, kind=KIND, reason=effect.unknown or effect.case
     )
 
 
-def _audit_word(payment: Payment, news: ReportEffect, end_state: PaymentState) -> str | None:
-    if news.unknown is not None:
-        return None if payment.error_code == news.unknown else "unknown"
-    if end_state is PaymentState.REVERSED and news.path:
+def _audit_word(payment: Payment, effect: ReportEffect, end_state: PaymentState) -> str | None:
+    if effect.unknown is not None:
+        return None if payment.error_code == effect.unknown else "unknown"
+    if end_state is PaymentState.REVERSED and effect.path:
         return "reversed"
-    if news.booked is not None:
+    if effect.booked is not None:
         return "booked"
-    if news.case is not None:
-        return news.case
-    return "moved" if news.path else None
+    if effect.case is not None:
+        return effect.case
+    return "moved" if effect.path else None
 
 
-def _classify_effect(news: ReportEffect) -> Effect:
-    if news.unknown is not None:
+def _classify_effect(effect: ReportEffect) -> Effect:
+    if effect.unknown is not None:
         return "unknown"
-    if news.booked is not None:
+    if effect.booked is not None:
         return "booked"
-    return "changed" if news.path or news.case else "unchanged"
+    return "changed" if effect.path or effect.case else "unchanged"
 
 
 def _apply_refunds(context: ServiceContext, tx: Transaction, payment: Payment, report: PaymentReport) -> None:

@@ -36,7 +36,7 @@ KIND = payments.KIND
 ACTION = AuditAction.PAYMENT_PROBE
 USABLE_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 """Outcome classes of a provider's answer that contains the payment's state."""
-MISFIT_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
+MISMATCH_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
 """Outcome reasons of an answer that is about another payment, another amount or another currency than the question.
 """
 CALL_NAME = "payment"
@@ -219,7 +219,7 @@ class PaymentProbes:
         """
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         reports.store_answer(context, tx, current, call, outcome)
-        if outcome.reason in MISFIT_REASONS:
+        if outcome.reason in MISMATCH_REASONS:
             self._open_contradiction_case(tx, current, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:
             return

@@ -255,10 +255,10 @@ class _StartAttempt:
 
     # The end of a start
 
-    def convert_exception(self, trouble: Exception) -> Exception:
-        if isinstance(trouble, OutcomeUnrecorded):
-            trouble.detail["record"] = self._find_payment(trouble.claimed.subject.id)
-        return trouble
+    def convert_exception(self, error: Exception) -> Exception:
+        if isinstance(error, OutcomeUnrecorded):
+            error.detail["record"] = self._find_payment(error.claimed.subject.id)
+        return error
 
     def make_result(self, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> StartResult:
         if outcome.reason == "code_exists":

@@ -58,8 +58,8 @@ def connected_with(context: ServiceContext, password: str) -> Iterator[Database]
     database = Database(context.settings.sign_in.url_with_password(password))
     try:
         yield database
-    except ConsoleError as trouble:
-        if trouble.detail.get("problem") != SettingProblem.ACCESS_DENIED:
+    except ConsoleError as error:
+        if error.detail.get("problem") != SettingProblem.ACCESS_DENIED:
             raise
         _audit_wrong_password(context)
         facts: NotAllowed = {"reason": NotAllowedReason.PASSWORD_WRONG}

@@ -208,7 +208,7 @@ class ReconciliationService:
         for run in reconciliations.unfinished_runs(tx.conn, provider):
             if _run_days(run) == (first_day, last_day):
                 return run
-        phase = OWN_ROWS_PHASE if _is_asked_by_payment(provider) else PROVIDER_ROWS_PHASE
+        phase = OWN_ROWS_PHASE if _is_queried_by_payment(provider) else PROVIDER_ROWS_PHASE
         run_id = reconciliations.open_run(
             tx.conn, provider, first_day, last_day, context.holder().operator, now, phase
         )
@@ -264,7 +264,7 @@ class ReconciliationService:
     def _open_history(
         self, provider: str, first_day: date, last_day: date, contents: Mapping[date, tuple[str, Callable[[], bytes]]]
     ) -> HistorySource | None:
-        if _is_asked_by_payment(provider):
+        if _is_queried_by_payment(provider):
             return None
         if (files := self._files.get(provider)) is not None:
             return FileHistory(files.daily, files.merchant_id, contents)
@@ -372,11 +372,11 @@ class ReconciliationService:
                 return [date.fromisoformat(day) for day in our_records.announced_days(conn, provider, since)]
             day = now.astimezone(time_zone(provider)).date() - timedelta(days=1)
             begins_at, until = _make_span(provider, day, day)
-            find_events = our_records.begun_payments if _is_asked_by_payment(provider) else our_records.events_of
+            find_events = our_records.begun_payments if _is_queried_by_payment(provider) else our_records.events_of
             return [day] if find_events(conn, provider, (begins_at, 0), until, 1) else []
 
 
-def _is_asked_by_payment(provider: str) -> bool:
+def _is_queried_by_payment(provider: str) -> bool:
     """True for a provider without a history, which must be asked about each of our payments."""
     plugin = find_provider(provider)
     return plugin is not None and plugin.history_source is HistoryKind.EACH_PAYMENT

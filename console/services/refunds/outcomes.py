@@ -44,7 +44,7 @@ POLL, UNKNOWN = WorkReason.POLL, WorkReason.UNKNOWN
 """Reasons of scheduled work on a refund: SUBMISSION = send it, COOLING_OFF = send it after the cooling-off, POLL =
 read an accepted refund, UNKNOWN = probe a refund with an unknown outcome.
 """
-MISFIT_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
+MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""
 RETENTION_REASON = WorkReason.ORDER_NO_LONGER_KEPT
 LONGEST_WORD_CHARACTERS = 40
@@ -269,13 +269,13 @@ def write_unknown(context: ServiceContext, tx: Transaction, refund: Refund, caus
     """
     now = context.now()
     work = Work(WorkState.SCHEDULED, next_attempt_at(REFUND_PROBES, 0, now, context.scale), UNKNOWN)
-    if cause in MISFIT_REASONS:
+    if cause in MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
     elif cause == RETENTION_REASON:
         work = Work(WorkState.NEEDS_REVIEW, reason=RETENTION_REASON)
     unknown_columns = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64]}
     refunds.change_refund(tx.conn, refund, now, **unknown_columns, **refunds.work_values(work))
-    if cause in MISFIT_REASONS:
+    if cause in MISMATCH_REASONS:
         cases.open_case(tx.conn, WorkReason.ANSWER_DOES_NOT_FIT, KIND, refund.id, cause, _expected_text(refund), now)
     context.record_audit(tx, AuditAction.REFUND_UNKNOWN, refund.id, _make_facts(refund), kind=KIND, reason=cause[:64])
 

@@ -32,7 +32,7 @@ from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import records as refund_records
 from console.services.refunds.lease import RefundLease
-from console.services.refunds.outcomes import MISFIT_REASONS, POLL, RETENTION_REASON, UNKNOWN
+from console.services.refunds.outcomes import MISMATCH_REASONS, POLL, RETENTION_REASON, UNKNOWN
 from console.services.refunds.records import RefundWithPayment
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -169,7 +169,7 @@ class RefundProbes:
         """
         context, now, values = self._context, self._context.now(), dict(columns)
         work = self._next_probe_work(refund) if automatic else refund.work
-        if outcome.reason in MISFIT_REASONS:
+        if outcome.reason in MISMATCH_REASONS:
             cases.open_case(
                 tx.conn, WorkReason.ANSWER_DOES_NOT_FIT, KIND, refund.id, outcome.reason, _expected_text(refund), now
             )
@@ -273,7 +273,7 @@ class RefundProbes:
         refund = refund_outcomes.require_refund(tx, pair.refund.id)
         outcome = _require_own_number(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
-        if outcome.reason in MISFIT_REASONS:
+        if outcome.reason in MISMATCH_REASONS:
             refund_outcomes.open_contradiction_case(
                 context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
             )

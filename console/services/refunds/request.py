@@ -352,7 +352,7 @@ class RefundRequests:
             currency=payment.currency,
             maker=valid.maker,
             reason=request.reason,
-            payment_at_request=json.dumps(make_seen_facts(refund_facts), ensure_ascii=False, sort_keys=True),
+            payment_at_request=json.dumps(make_facts_at_request(refund_facts), ensure_ascii=False, sort_keys=True),
             risk_signals=json.dumps([_make_hit_facts(hit) for hit in hits], ensure_ascii=False, default=str),
             checkers_needed=2 if valid.by_program or minor > refund_facts.limits.second_checker_above else 1,
             decide_by=now + self._context.scale.scaled_delta(REFUND_DECISION_TIME_LIMIT),
@@ -375,7 +375,7 @@ def parse_amount(text: str, payment: Payment) -> int:
     return money.minor
 
 
-def make_seen_facts(refund_facts: RefundFacts) -> dict[str, object]:
+def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
     """Return the facts about a payment that are stored with the maker's request. The checker's screen compares them
     with the present facts and shows the changes.
     """

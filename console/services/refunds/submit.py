@@ -182,10 +182,10 @@ class _SubmissionAttempt:
 
     # The end of a submission
 
-    def convert_exception(self, trouble: Exception) -> Exception:
-        if isinstance(trouble, OutcomeUnrecorded):
-            trouble.detail["record"] = last_known_record.build_refund(self._pair.refund, trouble.claimed, None)
-        return trouble
+    def convert_exception(self, error: Exception) -> Exception:
+        if isinstance(error, OutcomeUnrecorded):
+            error.detail["record"] = last_known_record.build_refund(self._pair.refund, error.claimed, None)
+        return error
 
     def make_result(self, claimed: ClaimedOperation, outcome: Outcome[RefundReport]) -> Refund:
         """Return the refund, or raise the error of the recorded outcome. If the database can't be read now, the

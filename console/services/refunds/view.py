@@ -28,7 +28,7 @@ from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as refund_risks
 from console.services.refunds import rules as refund_rules
 from console.services.refunds.lease import lease_name
-from console.services.refunds.request import make_seen_facts
+from console.services.refunds.request import make_facts_at_request
 from console.services.refunds.rules import RefundFacts
 from console.services.registry.facts import complete_with_corporations, read_facts_of_record
 from console.store.database.instants import current_time
@@ -140,7 +140,7 @@ class RefundViews:
             against=_find_current_signals(conn, refund_facts, refund, stored_hits),
             checks=self._make_checks(refund_facts, refund),
             version_at_request=facts_at_request.get("version"),
-            changed=_changed_fields(facts_at_request, make_seen_facts(refund_facts), refund),
+            changed=_changed_fields(facts_at_request, make_facts_at_request(refund_facts), refund),
             earlier=self._complete_records(
                 conn, tuple(refund for refund in refund_facts.refunds if refund.id != refund_id)
             ),

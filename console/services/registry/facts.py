@@ -92,8 +92,8 @@ def _read_unless_damaged(read: Callable[[], T]) -> T | None:
     """Return the result of `read`; None if the registry can't be read, which is logged."""
     try:
         return read()
-    except ConsoleError as trouble:
-        _log.warning("The corporation registry can't be read: %s", trouble.code)
+    except ConsoleError as error:
+        _log.warning("The corporation registry can't be read: %s", error.code)
         return None
 
 

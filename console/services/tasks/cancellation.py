@@ -8,13 +8,13 @@ from typing import TypeVar
 from console.domain.process import interrupts
 
 T = TypeVar("T")
-_should_continue: ContextVar[Callable[[], bool]] = ContextVar("goes_on", default=lambda: True)
+_should_continue: ContextVar[Callable[[], bool]] = ContextVar("should_continue", default=lambda: True)
 
 
 @contextmanager
-def stop_when_false(goes_on: Callable[[], bool]) -> Iterator[None]:
-    """Within the block, `until_stopped` stops before the next record as soon as `goes_on` returns False."""
-    token = _should_continue.set(goes_on)
+def stop_when_false(should_continue: Callable[[], bool]) -> Iterator[None]:
+    """Within the block, `until_stopped` stops before the next record as soon as `should_continue` returns False."""
+    token = _should_continue.set(should_continue)
     try:
         yield
     finally:

@@ -111,9 +111,9 @@ class DueTasks:
             return self._record_failure(entry, kind, refusal.code)
         except FailpointReached:
             raise
-        except Exception as trouble:
+        except Exception as error:
             _log.warning("operation %s: its kept answer can't be delivered", operation_id, exc_info=True)
-            return self._record_failure(entry, kind, type(trouble).__name__)
+            return self._record_failure(entry, kind, type(error).__name__)
         if not is_delivered:
             return self._record_failure(entry, kind, "record_gone")
         context.failpoints.reach("after_delivery")

@@ -166,8 +166,8 @@ class SagaRunner:
                 saga = self._undo_step(saga) if UNDOING_FACT in saga.facts else self._run_step(saga)
         except StepTakenOver:
             return self._read_saga(saga)
-        except Exception as trouble:
-            code = trouble.code if isinstance(trouble, ConsoleError) else INTERNAL_ERROR_REASON
+        except Exception as error:
+            code = error.code if isinstance(error, ConsoleError) else INTERNAL_ERROR_REASON
             _log.warning("saga %s stays at %s: %s", saga.id, saga.step, code, exc_info=code == INTERNAL_ERROR_REASON)
             return self.postpone(saga, code) if code in _TRANSIENT_CODES else self._record_fault(saga, code)
         return saga

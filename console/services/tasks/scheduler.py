@@ -49,7 +49,7 @@ runs while an open alert says that the database went back in time.
 """
 WAIT_SECONDS = 60.0
 """Longest time in seconds for which `run_all` waits for a task that another process runs."""
-_FIRST_NAP_SECONDS, _LONGEST_NAP_SECONDS = 0.01, 0.25
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.25
 _log = logging.getLogger("console.worker")
 
 
@@ -78,7 +78,7 @@ class _TaskRun:
     record_count: int = 0
     error: Exception | None = field(default=None, repr=False)
 
-    def goes_on(self) -> bool:
+    def may_continue(self) -> bool:
         """Return True until the lease is lost or `stop` returns True."""
         return not (self.is_lease_lost or self.stop())
 
@@ -262,11 +262,11 @@ class Scheduler:
         """Wait until another process has ended its run of the task, then begin a run and return it. Return None if
         the other process still runs it after WAIT_SECONDS.
         """
-        context, pause_seconds = self._context, _FIRST_NAP_SECONDS
+        context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
         deadline = context.clock.monotonic() + context.scale.scaled_seconds(WAIT_SECONDS)
         while context.clock.monotonic() < deadline and not interrupts.is_pending():
             context.clock.sleep(pause_seconds)
-            pause_seconds = min(pause_seconds * 1.5, _LONGEST_NAP_SECONDS)
+            pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
             if not self._is_leased(name) and (run := self._switch_run(None, name)):
                 return run
         _log.info("task %s: somebody else is running it", name)
@@ -316,7 +316,7 @@ class Scheduler:
         started_at = self._context.clock.monotonic()
         with tracing.with_new_correlation(task=run.name):
             try:
-                with self._renewing_lease(run), stop_when_false(run.goes_on):
+                with self._renewing_lease(run), stop_when_false(run.may_continue):
                     self._execute(run)
             except BaseException:
                 self._release_early(run)

@@ -140,14 +140,14 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     return [(int(record_id), int(stays_id), str(number)) for record_id, number, stays_id in rows]
 
 
-def mark_duplicate(conn: Connection, record_id: int, kept_id: int, now: datetime) -> bool:
-    """Mark a row as a duplicate of the row `kept_id`, with the work state needs_review. Return False if the row is
-    marked as a duplicate already.
+def mark_duplicate(conn: Connection, record_id: int, remaining_id: int, now: datetime) -> bool:
+    """Mark a row as a duplicate of the row `remaining_id`, with the work state needs_review. Return False if it is
+    marked already.
     """
     is_unmarked = or_(_t.duplicate_of.is_(None), _t.duplicate_of == UNDECIDED_CLAIM)
     values = {
         "status": _status_sql(),
-        "duplicate_of": kept_id,
+        "duplicate_of": remaining_id,
         "work_state": "needs_review",
         "work_reason": WorkReason.DUPLICATE,
     }

@@ -167,8 +167,8 @@ def _derived_column_clause(column: SchemaColumn[Any], table: Table, dialect: str
     source = table.number_source_sql
     expressions = {
         "number_key": claim_sql.number_key_sql(dialect, source),
-        "seen_status": claim_sql.SEEN_STATUS_SQL,
-        "seen_work": claim_sql.SEEN_WORK_SQL,
+        "seen_status": claim_sql.EFFECTIVE_STATUS_SQL,
+        "seen_work": claim_sql.EFFECTIVE_WORK_SQL,
         "claim_number": claim_sql.claim_number_sql(dialect, source),
         "missing": claim_sql.IS_INCOMPLETE_SQL,
     }

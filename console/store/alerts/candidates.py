@@ -45,13 +45,13 @@ _IS_WAITING = _ORDER_STATE.in_([OrderState.PENDING.value, OrderState.CANCELLED.v
 _IS_MARKED_PAID = _ORDER_STATE.in_(sorted(state.value for state in PAID_ORDER_STATES))
 # True for every order that violates a rule, and for some others. It is one OR, because a server turns several
 # conditions into a join over all rows.
-_IS_SUSPECT = or_(
+_IS_CANDIDATE = or_(
     and_(_IS_WAITING, _has_payment(_IS_PAID)),
     and_(_IS_MARKED_PAID, _has_payment(_p.late_after.is_not(None))),
     and_(_IS_MARKED_PAID, _has_payment(), ~_has_payment(_IS_PAID)),
 )
-_SUSPECTS_QUERY = (
-    select(_o.id).where(_o.id > bindparam("after"), _o.id <= bindparam("upto"), _IS_SUSPECT).order_by(_o.id)
+_CANDIDATES_QUERY = (
+    select(_o.id).where(_o.id > bindparam("after"), _o.id <= bindparam("upto"), _IS_CANDIDATE).order_by(_o.id)
 )
 
 
@@ -94,9 +94,9 @@ def newest_order_id(conn: Connection) -> int:
     return int(conn.scalar(_NEWEST_ORDER_QUERY) or 0)
 
 
-def suspect_order_ids(conn: Connection, after: int, upto: int) -> frozenset[int]:
+def candidate_order_ids(conn: Connection, after: int, upto: int) -> frozenset[int]:
     """Return the ids of the orders with `after` < id <= `upto` that may contradict their payments."""
-    return frozenset(map(int, conn.scalars(_SUSPECTS_QUERY, {"after": after, "upto": upto})))
+    return frozenset(map(int, conn.scalars(_CANDIDATES_QUERY, {"after": after, "upto": upto})))
 
 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:

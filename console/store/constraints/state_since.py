@@ -23,7 +23,7 @@ _NOW_IN_FILE = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 _BOUGHT_SINCE = (
     "CASE WHEN {0}.status = 'pending' AND {0}.credit_check_id IS NOT NULL THEN 'success' ELSE {0}.status END"
 )
-_SEEN_STATES: Mapping[str, str] = {credit_checks.name: _BOUGHT_SINCE, orders.name: "{0}.status"}
+_STATE_SQL: Mapping[str, str] = {credit_checks.name: _BOUGHT_SINCE, orders.name: "{0}.status"}
 """For each table that other applications write, SQL of the state as it is read. `{0}` is OLD or NEW."""
 
 
@@ -41,11 +41,11 @@ def server_assignment(table: str, event: str) -> str:
     """Return the statement with which a server's trigger ends: it dates an inserted row without `state_since`, and a
     state that another application has changed. Return "" for another table or event.
     """
-    if table not in _SEEN_STATES or event == "DELETE":
+    if table not in _STATE_SQL or event == "DELETE":
         return ""
     condition = f"NEW.state_since = '{UNKNOWN_INSTANT_SQL}'"
     if event == "UPDATE":
-        old, new = (_SEEN_STATES[table].format(row) for row in ("OLD", "NEW"))
+        old, new = (_STATE_SQL[table].format(row) for row in ("OLD", "NEW"))
         condition = f"NEW.version <=> OLD.version AND NOT ({old} <=> {new})"
     return f"IF {condition} THEN SET NEW.state_since = {UTC_NOW}; END IF;"
 
@@ -67,7 +67,7 @@ class FileTrigger:
         """The statement that creates the trigger."""
         condition = f"NEW.state_since = '{UNKNOWN_INSTANT_SQL}'"
         if self.event == "UPDATE":
-            old, new = (_SEEN_STATES[self.table].format(row) for row in ("OLD", "NEW"))
+            old, new = (_STATE_SQL[self.table].format(row) for row in ("OLD", "NEW"))
             condition = f"NEW.version IS OLD.version AND {old} IS NOT {new}"
         return (
             f"CREATE TRIGGER {self.name} AFTER {self.event} ON {self.table} WHEN {condition} BEGIN\n"
@@ -79,7 +79,7 @@ def file_triggers(conn: Connection) -> Iterator[FileTrigger]:
     """Yield the triggers that an SQLite database must have: those of the tables that have the column `state_since`.
     The table of credit checks gets the column with its adoption.
     """
-    for table in _SEEN_STATES:
+    for table in _STATE_SQL:
         columns = {row.name for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({table})")}
         if "state_since" in columns:
             yield from (FileTrigger(table, event) for event in ("INSERT", "UPDATE"))

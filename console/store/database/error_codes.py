@@ -12,7 +12,7 @@ from console.domain.setting_problems import SettingProblem
 if TYPE_CHECKING:
     from console.domain.error_details import Detail
 
-TransactionFate = Literal["undone", "gone", "other"]
+ErrorConsequence = Literal["undone", "gone", "other"]
 
 
 class RunAgain(Exception):
@@ -129,7 +129,7 @@ def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Deta
     return {"problem": problem or str(error.orig)}
 
 
-def consequence_of_error(error: BaseException) -> TransactionFate:
+def consequence_of_error(error: BaseException) -> ErrorConsequence:
     """Return the consequence of an error that was raised before COMMIT was sent.
 
     - `undone`: the transaction lost a race and was rolled back; run it again.

@@ -38,8 +38,8 @@ class RetryCounters:
         - `in_doubt`: a COMMIT of this write wasn't answered. Then even a refusal is tried again, because the row of
           the lost transaction may have caused it; each try first looks for that row.
         """
-        fate, seconds = error_codes.consequence_of_error(error), time.monotonic() - self._begun_at
-        if fate == "gone":
+        consequence, seconds = error_codes.consequence_of_error(error), time.monotonic() - self._begun_at
+        if consequence == "gone":
             # The first retry is free of the time limit: the first try may have hung on one node while another one
             # works.
             self._absence_count += 1
@@ -49,7 +49,7 @@ class RetryCounters:
         if error_codes.was_lost_to_own_chain(error):
             return seconds < OWN_CHAIN_RETRY_SECONDS
         self._race_count += 1
-        return self._race_count <= MAX_RERUNS and (fate == "undone" or in_doubt)
+        return self._race_count <= MAX_RERUNS and (consequence == "undone" or in_doubt)
 
 
 def unreachable_retry_seconds(error: BaseException) -> float:

@@ -151,11 +151,11 @@ class _Document:
         """Yield each match of `words` with the index of its page and the boxes around it, at most MAX_HITS matches.
         Character width, case and line breaks are ignored.
         """
-        needle = "".join(part for letter in words for part in _comparable_form(letter))
+        searched = "".join(part for letter in words for part in _comparable_form(letter))
         hits = 0
-        for index in range(self.page_count() if needle else 0):
+        for index in range(self.page_count() if searched else 0):
             with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-                for first, last in _match_ranges(needle, self._character_codes(text)):
+                for first, last in _match_ranges(searched, self._character_codes(text)):
                     yield {"page": index, "boxes": self._match_boxes(page, text, first, last)}
                     hits += 1
                     if hits == MAX_HITS:
@@ -226,17 +226,17 @@ def _comparable_form(letter: str) -> str:
     return "".join(part for part in plain if not part.isspace() and part.isprintable())
 
 
-def _match_ranges(needle: str, codes: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the indexes of the first and last character of each match of `needle` in the character codes of a page.
+def _match_ranges(searched: str, codes: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the indexes of the first and last character of each match of `searched` in the character codes of a page.
     Matches don't overlap.
     """
     pairs = [(part, index) for index, code in enumerate(codes) for part in _comparable_form(chr(code))]
     plain = "".join(part for part, _ in pairs)
-    at = plain.find(needle)
+    at = plain.find(searched)
     while at >= 0:
-        end = at + len(needle)
+        end = at + len(searched)
         yield pairs[at][1], pairs[end - 1][1]
-        at = plain.find(needle, end)
+        at = plain.find(searched, end)
 
 
 def _fraction_of_page(dots: int) -> float:

@@ -194,14 +194,14 @@ def _page_queries(part: TableQueries, name: str, *, beside_lapsed: bool) -> _Pag
     instant, and those with later ones have separate queries: with one comparison for all, SQLite reads the index from
     its start and MariaDB reads the table.
     """
-    stretches = part.range_conditions(name, beside_lapsed=beside_lapsed)
+    ranges = part.range_conditions(name, beside_lapsed=beside_lapsed)
     place = (part.work_state, part.state_since, part.id)
     same_state, since = part.work_state == bindparam("work"), _SINCE_PARAMETER
     return _PageQueries(
-        part.first_rows_query(stretches, by=place),
+        part.first_rows_query(ranges, by=place),
         part.first_rows_query(
-            stretches, same_state, part.state_since == since, part.id > bindparam("last"), by=(part.id,)
+            ranges, same_state, part.state_since == since, part.id > bindparam("last"), by=(part.id,)
         ),
-        part.first_rows_query(stretches, same_state, part.state_since > since, by=place[1:]),
-        part.first_rows_query(stretches, part.work_state > bindparam("work"), by=place),
+        part.first_rows_query(ranges, same_state, part.state_since > since, by=place[1:]),
+        part.first_rows_query(ranges, part.work_state > bindparam("work"), by=place),
     )

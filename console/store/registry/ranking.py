@@ -174,15 +174,15 @@ def _rank_word(texts: _FoldedTexts, word: _Word) -> Rank | None:
     return Rank.ELSEWHERE if is_there else None
 
 
-def _has_any(texts: str, wanted: tuple[str, ...]) -> bool:
-    for one in wanted:  # noqa: SIM110  # a generator would take longer than the comparisons
+def _has_any(texts: str, parts: tuple[str, ...]) -> bool:
+    for one in parts:  # noqa: SIM110  # a generator would take longer than the comparisons
         if one in texts:
             return True
     return False
 
 
-def _has_all(text: str, wanted: tuple[str, ...]) -> bool:
-    for one in wanted:  # noqa: SIM110  # as above
+def _has_all(text: str, parts: tuple[str, ...]) -> bool:
+    for one in parts:  # noqa: SIM110  # as above
         if one not in text:
             return False
     return True

@@ -84,7 +84,7 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
         match = _match_names(path.name, member.filename)
         finder = _EncodingFinder(path.name)
         try:
-            lines = _look_at_all(path.name, archive, member, finder, should_stop)
+            lines = _check_all_bytes(path.name, archive, member, finder, should_stop)
         except ConsoleError as error:
             if error.code is ErrorCode.BAD_REGISTRY_FILE:
                 _check_crc(archive, member)
@@ -105,7 +105,7 @@ def _check_crc(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
             pass
 
 
-def _look_at_all(
+def _check_all_bytes(
     name: str,
     archive: zipfile.ZipFile,
     member: zipfile.ZipInfo,
@@ -118,7 +118,7 @@ def _look_at_all(
         if should_stop():
             raise stopped_error()
         _check_controls(name, first_line, content)
-        finder.look_at(first_line, content)
+        finder.check_block(first_line, content)
         lines = first_line + content.count(b"\n") - content.endswith(b"\n")
     return lines
 
@@ -237,7 +237,7 @@ class _EncodingFinder:
         """The encoding of the blocks checked so far; UTF-8 if it has ASCII characters only."""
         return self._found or _UTF8
 
-    def look_at(self, first_line: int, content: bytes) -> None:
+    def check_block(self, first_line: int, content: bytes) -> None:
         """Check the next block. Raises bad_registry_file if it doesn't fit the blocks before it."""
         if content.isascii():
             return

@@ -50,13 +50,13 @@ def number_key_sql(dialect: str, column: str = "corporation_number") -> str:
     return f"CASE WHEN {_has_thirteen_digits_sql(dialect, column)} THEN {column} ELSE {_normalised_sql(column)} END"
 
 
-SEEN_STATUS_SQL = "CASE WHEN work_state IS NULL AND credit_check_id IS NOT NULL THEN 'success' ELSE status END"
-SEEN_WORK_SQL = (
+EFFECTIVE_STATUS_SQL = "CASE WHEN work_state IS NULL AND credit_check_id IS NOT NULL THEN 'success' ELSE status END"
+EFFECTIVE_WORK_SQL = (
     "CASE WHEN work_state IS NOT NULL THEN work_state "
     "WHEN credit_check_id IS NULL THEN 'needs_review' ELSE 'none' END"
 )
 IS_INCOMPLETE_SQL = (
-    f"CASE WHEN ({SEEN_STATUS_SQL}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
+    f"CASE WHEN ({EFFECTIVE_STATUS_SQL}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
     "AND incomplete_accepted = 0 "
     "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
     "OR pdf_file_path IS NULL) THEN 1 END"
@@ -68,7 +68,7 @@ def claim_number_sql(dialect: str, column: str = "corporation_number") -> str:
     """Return SQL of the claim: the normalised corporation number if the row is live, otherwise NULL (no claim)."""
     key = f"({number_key_sql(dialect, column)})"
     return (
-        f"CASE WHEN ({SEEN_STATUS_SQL}) IN ('pending', 'success') AND superseded_at IS NULL "
+        f"CASE WHEN ({EFFECTIVE_STATUS_SQL}) IN ('pending', 'success') AND superseded_at IS NULL "
         f"AND duplicate_of IS NULL AND {_has_thirteen_digits_sql(dialect, key)} THEN {key} END"
     )
 

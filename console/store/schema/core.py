@@ -90,8 +90,8 @@ credit_checks = Table(
     Column("incomplete_accepted", Boolean, nullable=False, server_default=text("0")),
     # The database derives these columns, so that every reader and every index uses the same values.
     Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY_SQL["sqlite"], persisted=False)),
-    Column("seen_status", String(20), Computed(claim_sql.SEEN_STATUS_SQL, persisted=False)),
-    Column("seen_work", String(16), Computed(claim_sql.SEEN_WORK_SQL, persisted=False)),
+    Column("seen_status", String(20), Computed(claim_sql.EFFECTIVE_STATUS_SQL, persisted=False)),
+    Column("seen_work", String(16), Computed(claim_sql.EFFECTIVE_WORK_SQL, persisted=False)),
     Column("claim_number", String(64), Computed(claim_sql.CLAIM_NUMBER_SQL["sqlite"], persisted=False)),
     Column("missing", Integer, Computed(claim_sql.IS_INCOMPLETE_SQL, persisted=False)),
     Index("uq_credit_checks_claim", "client_id", "claim_number", unique=True),

@@ -389,18 +389,18 @@ class Spool:
 
     # Desk requests whose answer hasn't come
 
-    def store_asked(self, request: str, database_id: str, forgotten_before: str) -> None:
+    def store_own_request(self, request: str, database_id: str, forgotten_before: str) -> None:
         """Store that this desk asks a worker. Delete the requests with an id smaller than `forgotten_before`. The
         writes aren't synced to the disk: they survive the process, not a power cut.
         """
         self._file.write("DELETE FROM asked_requests WHERE id < ?", (forgotten_before,), durable=False)
         self._file.write("INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (request, database_id), durable=False)
 
-    def forget_asked(self, request: str) -> None:
+    def forget_own_request(self, request: str) -> None:
         """Delete a request whose answer has come."""
         self._file.write("DELETE FROM asked_requests WHERE id = ?", (request,), durable=False)
 
-    def asked_requests(self, database_id: str) -> frozenset[str]:
+    def own_requests(self, database_id: str) -> frozenset[str]:
         """Return the ids of the requests whose answer no process of this desk has got."""
         rows = self._file.read("SELECT id FROM asked_requests WHERE database_id = ?", (database_id,))
         return frozenset(str(id) for (id,) in rows)

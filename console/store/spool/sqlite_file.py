@@ -5,7 +5,7 @@ Raises ConsoleError:
 
 - storage_full: no space, read-only, or the file can't be opened or written
 - bad_profile: the file is damaged, isn't a spool, was written by a newer program, or was removed while in use
-- database_locked: other processes held the lock for PATIENCE_SECONDS
+- database_locked: other processes held the lock for LOCK_WAIT_SECONDS
 """
 
 import itertools
@@ -27,8 +27,8 @@ from console.settings.private_files import make_private_file, make_private_folde
 T = TypeVar("T")
 Value: TypeAlias = str | int | bytes | None
 
-PATIENCE_SECONDS = 30.0
-_LONGEST_NAP_SECONDS = 0.002
+LOCK_WAIT_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 0.002
 _APPLICATION_ID = 0x44534B31  # "DSK1"
 _LOCKED_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _STORAGE_FULL_CODES = {
@@ -191,7 +191,7 @@ def _transaction(conn: sqlite3.Connection) -> Iterator[None]:
 
 def _retry_while_locked(step: Callable[[], T]) -> T:
     """Call `step` again while the file is locked, and return its result. Raises sqlite3.OperationalError if the file
-    is still locked after PATIENCE_SECONDS.
+    is still locked after LOCK_WAIT_SECONDS.
     """
     deadline: float | None = None
     while True:
@@ -200,10 +200,10 @@ def _retry_while_locked(step: Callable[[], T]) -> T:
         except sqlite3.OperationalError as busy:
             if _error_code(busy) not in _LOCKED_CODES:
                 raise
-            deadline = deadline or time.monotonic() + PATIENCE_SECONDS
+            deadline = deadline or time.monotonic() + LOCK_WAIT_SECONDS
             if time.monotonic() > deadline:
                 raise
-        time.sleep(random.uniform(0, _LONGEST_NAP_SECONDS))  # noqa: S311  # spreads waiting writers
+        time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311  # spreads waiting writers
 
 
 @contextmanager

@@ -80,12 +80,12 @@ def end_run(
     task: ScheduledTask,
     now: datetime,
     taken: int,
-    trouble: str | None,
+    error_code: str | None,
     next_at: datetime,
     position: str | None = None,
 ) -> ScheduledTask:
     """Write the end of a run and return the changed task. `taken`: the number of records that the run worked on;
-    `trouble`: the error code of a failed run; `position`: the place at which the next run continues.
+    `error_code`: the error code of a failed run; `position`: the place at which the next run continues.
 
     Raises Stale if another worker has changed the row since `begin_run`.
     """
@@ -94,8 +94,8 @@ def end_run(
         next_at=next_at,
         ended_at=now,
         record_count=taken,
-        error_code=trouble,
-        failures=task.failures + 1 if trouble else 0,
+        error_code=error_code,
+        failures=task.failures + 1 if error_code else 0,
         position=position,
         version=task.version + 1,
     )
@@ -105,7 +105,7 @@ def end_run(
         next_at=next_at,
         ended_at=now,
         taken=taken,
-        trouble=trouble,
+        trouble=error_code,
         failures=ended.failures,
         position=position,
     )
@@ -139,9 +139,9 @@ def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tup
 
 def _to_task(
     name: str, every: int, next_at: datetime, begun: datetime | None, ended: datetime | None, taken: int,
-    trouble: str | None, failures: int, position: str | None, version: int,
+    error_code: str | None, failures: int, position: str | None, version: int,
 ) -> ScheduledTask:  # fmt: skip
     return ScheduledTask(
-        name, timedelta(seconds=every), to_aware_utc(next_at), in_utc(begun), in_utc(ended), taken, trouble, failures,
-        position, version,
+        name, timedelta(seconds=every), to_aware_utc(next_at), in_utc(begun), in_utc(ended), taken, error_code,
+        failures, position, version,
     )  # fmt: skip

@@ -34,8 +34,8 @@ from console.views.runtime.routes import (
 )
 from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
-from console.views.widgets.search_box import Omnibox
-from console.views.widgets.search_results import OmniEntry, OmniGroup
+from console.views.widgets.search_box import SearchBox
+from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.wording import catalogue as wording
 
 _SEARCH_DELAY_MS = 60
@@ -57,7 +57,7 @@ class CommandPalette(QObject):
             (("Ctrl+Enter",), translate("search.all_key")),
             (("Esc",), translate("action.close")),
         )
-        self.box = Omnibox(frame.window, translate("search.placeholder"), hints)
+        self.box = SearchBox(frame.window, translate("search.placeholder"), hints)
         self.box.setParent(self)
         self.box.typed.connect(self._search)
         self.box.picked.connect(self._open_entry)
@@ -144,17 +144,17 @@ class CommandPalette(QObject):
         groups.append(self._command_group())
         self.box.show_groups([group for group in groups if group.entries])
 
-    def _nothing_group(self) -> OmniGroup:
+    def _nothing_group(self) -> ResultGroup:
         """Return the group that says that nothing was found: what was searched, until when, and where to go on."""
         translate = self._context.translate
         title = translate("search.none", text=_shorten_name(self._text.strip()), at=self._context.now())
         entries = (
-            OmniEntry(LookupRoute(), "search", translate("search.none_where")),
-            OmniEntry(QueuesRoute("review"), "list", translate("search.none_next")),
+            ResultEntry(LookupRoute(), "search", translate("search.none_where")),
+            ResultEntry(QueuesRoute("review"), "list", translate("search.none_next")),
         )
-        return OmniGroup(title, entries)
+        return ResultGroup(title, entries)
 
-    def _result_groups(self) -> list[OmniGroup]:
+    def _result_groups(self) -> list[ResultGroup]:
         """Return the groups of results in the order on screen: companies before records. If the typed text is the
         exact number of a record, the records come first. Enter opens the first entry.
         """
@@ -162,7 +162,7 @@ class CommandPalette(QObject):
         is_exact_id = any(case_words.is_named(record, self._text) for record in self._matches)
         return [*records, *companies] if is_exact_id else [*companies, *records]
 
-    def _corporation_groups(self) -> list[OmniGroup]:
+    def _corporation_groups(self) -> list[ResultGroup]:
         """Return one group of results: the companies of the found records, and those of the registry. If the typed
         text is a corporation number and no found company has this number, the group also has an entry that looks the
         number up.
@@ -179,9 +179,9 @@ class CommandPalette(QObject):
         if typed_number is not None and all(company.number != typed_number for company in self._companies):
             entry_title = self._context.translate("search.look_up_number")
             entries.insert(
-                0, OmniEntry(LookupRoute(typed_number), "search", entry_title, wording.format_number(typed_number))
+                0, ResultEntry(LookupRoute(typed_number), "search", entry_title, wording.format_number(typed_number))
             )
-        return [OmniGroup(self._corporation_heading(), tuple(entries))]
+        return [ResultGroup(self._corporation_heading(), tuple(entries))]
 
     def _corporation_heading(self) -> str:
         """Return the heading of the companies. It names the registry and its date if there is one."""
@@ -190,7 +190,7 @@ class CommandPalette(QObject):
             return translate("search.corporation")
         return translate("search.corporation_of", day=self._registry_date.isoformat(), publisher=PUBLISHER)
 
-    def _record_groups(self) -> list[OmniGroup]:
+    def _record_groups(self) -> list[ResultGroup]:
         """Return two groups of found records: first payments, orders and refunds, then credit checks."""
         checks = [record for record in self._matches if isinstance(record, CreditCheck)]
         money_records = [record for record in self._matches if not isinstance(record, CreditCheck)]
@@ -199,18 +199,20 @@ class CommandPalette(QObject):
         )
         titled_records = (("search.money", money_records), ("search.records", checks))
         return [
-            OmniGroup(self._context.translate(key), tuple(self.entry_of(record) for record in records[:_MAX_ENTRIES]))
+            ResultGroup(
+                self._context.translate(key), tuple(self.entry_of(record) for record in records[:_MAX_ENTRIES])
+            )
             for key, records in titled_records
         ]
 
-    def _recent_groups(self) -> list[OmniGroup]:
+    def _recent_groups(self) -> list[ResultGroup]:
         entries = tuple(self.entry_of(visit.record) for visit in self._context.visits[:_MAX_ENTRIES])
-        return [OmniGroup(self._context.translate("search.recent"), entries)]
+        return [ResultGroup(self._context.translate("search.recent"), entries)]
 
-    def _command_group(self) -> OmniGroup:
+    def _command_group(self) -> ResultGroup:
         translate, typed_text = self._context.translate, self._text.strip().casefold()
         entries = [
-            OmniEntry(
+            ResultEntry(
                 queue_route(name),
                 "list",
                 translate("search.open_queue", queue=name),
@@ -218,23 +220,23 @@ class CommandPalette(QObject):
             )
             for name in QUEUE_TABS
         ]
-        entries += [OmniEntry(key, "terminal", translate(key)) for key in self._commands]
+        entries += [ResultEntry(key, "terminal", translate(key)) for key in self._commands]
         matching_entries = [entry for entry in entries if not typed_text or typed_text in entry.title.casefold()]
-        return OmniGroup(translate("search.commands"), tuple(matching_entries[:_MAX_ENTRIES]))
+        return ResultGroup(translate("search.commands"), tuple(matching_entries[:_MAX_ENTRIES]))
 
     def _count_text(self, queue: str) -> str:
         queue_count = self._context.work_counts.find_count(queue)
         return wording.format_count(queue_count.count, is_capped=queue_count.capped) if queue_count else ""
 
-    def entry_of(self, record: ShownRecord) -> OmniEntry:
+    def entry_of(self, record: ShownRecord) -> ResultEntry:
         context = self._context
         state = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
         created_at = case_words.began_at(record)
         time_text = wording.format_instant(created_at, "day") if created_at else ""
         if isinstance(record, CreditCheck):
             title, name = case_words.short_title(record, context), _shorten_name(case_words.name_of(record, context))
-            return OmniEntry(RecordRoute(record.id), "document", title, name, state=state, right_text=time_text)
-        return OmniEntry(
+            return ResultEntry(RecordRoute(record.id), "document", title, name, state=state, right_text=time_text)
+        return ResultEntry(
             case_words.route_of(record),
             "card",
             case_words.title(record, context),
@@ -265,7 +267,7 @@ class CommandPalette(QObject):
         choose_density(self._context, "comfortable" if current_appearance().density == "compact" else "compact")
 
 
-def _company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> OmniEntry:
+def _company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:
     """Return the entry of a company. At the right stands that it was closed, how many of its records were found, or
     where it is.
     """
@@ -275,7 +277,7 @@ def _company_entry(context: WindowContext, company: FoundCompany, records: Seque
     count = context.translate("list.separator").join(context.translate(key, n=n) for key, n in counts if n)
     number = wording.format_number(company.number)
     right_text = company.closure or count or company.ours or company.place
-    return OmniEntry(LookupRoute(number), "building", company.name, number, right_text=right_text)
+    return ResultEntry(LookupRoute(number), "building", company.name, number, right_text=right_text)
 
 
 def _parsed_number(text: str) -> str | None:

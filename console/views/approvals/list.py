@@ -27,7 +27,7 @@ from console.domain.payments.service_results import ApprovalInbox, RequestSummar
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL, InboxCard, proposal_card, refund_card
 from console.views.runtime.context import WindowContext
-from console.views.runtime.parked_current import ParkedCurrent
+from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.runtime.routes import Ref
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
@@ -87,7 +87,7 @@ class _CardModel(QAbstractListModel):
         self.dataChanged.emit(self.index(0), self.index(len(lines) - 1))
 
 
-class RequestList(ParkedCurrent, QListView):
+class RequestList(RememberedCurrentItem, QListView):
     """The cards under their headings. Up, Down, Home and End change the current card, which the page then shows.
 
     Signals:

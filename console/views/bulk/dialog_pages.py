@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PART_SIZES = (1, 5, 20, 100)
 _MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 3, 8
-_SPARE_COLUMN_NAMES = ("company", "place")
+_HIDEABLE_COLUMN_NAMES = ("company", "place")
 _RESULT_FILTERS = (None, NOT_DONE_FILTER)
 
 
@@ -201,7 +201,7 @@ def _table(
     context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int
 ) -> FittedTable:
     table = FittedTable(
-        PagedModel(columns, key_of, context.runner), name, hideable_columns=_SPARE_COLUMN_NAMES, margin=12
+        PagedModel(columns, key_of, context.runner), name, hideable_columns=_HIDEABLE_COLUMN_NAMES, margin=12
     )
     table.rows.setParent(table)
     visible_rows = max(_MIN_TABLE_ROWS, min(rows, _MAX_TABLE_ROWS))

@@ -50,7 +50,7 @@ class CreditCheckTabs(RecordTabs):
     pdf_requested = Signal(str)
 
     def __init__(self, context: WindowContext) -> None:
-        self._papers = _papers_table(context)
+        self._document_table = _make_document_table(context)
         self._attempts = TimelineList(context.translate("record.attempts"))
         self._attempts.setMinimumHeight(1)  # Qt's least height is more than the tab has beside its documents
         self._history = StaticTable(
@@ -66,22 +66,22 @@ class CreditCheckTabs(RecordTabs):
             TextLabel(context.translate("record.attempts"), "panel_title", "muted"), margins=(24, 12, 24, 0)
         )
         documents = QWidget()
-        documents.setLayout(make_column(self._papers, title, self._attempts, gap=0))
+        documents.setLayout(make_column(self._document_table, title, self._attempts, gap=0))
         between = (
-            RecordTab("documents", documents, (self._papers, self._attempts)),
+            RecordTab("documents", documents, (self._document_table, self._attempts)),
             RecordTab("history", self._viewing_over_words, (self._history,)),
         )
         super().__init__(context, between, least_rows=_MIN_TABLE_ROWS)
-        self._papers.opened.connect(self.open_document)
+        self._document_table.opened.connect(self.open_document)
         self._history.opened.connect(self.related_record_requested)
 
     def show_view(self, view: CreditCheckView) -> None:
         """Replace the contents of all tabs; the visible tab stays."""
         entries = [entry for entry in reversed(view.timeline) if not words.is_opening(entry)]
         next_lines = planned_lines(view.record, self._context)
-        papers = _papers(view, self._context)
-        self._papers.show_rows(papers)
-        self._papers.setFixedHeight(self._papers.height_for(min(len(papers), 4)))
+        rows = _make_rows(view, self._context)
+        self._document_table.show_rows(rows)
+        self._document_table.setFixedHeight(self._document_table.height_for(min(len(rows), 4)))
         attempts = [entry for entry in entries if entry.what in _FETCH_ACTIONS]
         self._attempts.show_lines(
             [*next_lines, *(words.entry_timeline_line(entry, self._context) for entry in attempts)]
@@ -92,13 +92,13 @@ class CreditCheckTabs(RecordTabs):
         self.show_record(view, lines, [len(view.documents), len(history)])
 
     @Slot(object)
-    def open_document(self, paper: DocumentRow) -> None:
+    def open_document(self, row: DocumentRow) -> None:
         """Open the stored PDF of a row of the table of documents; do nothing if the row's PDF is missing."""
-        if paper.document is not None:
-            self.pdf_requested.emit(paper.document.sha256)
+        if row.document is not None:
+            self.pdf_requested.emit(row.document.sha256)
 
 
-def _papers(view: CreditCheckView, context: WindowContext) -> list[DocumentRow]:
+def _make_rows(view: CreditCheckView, context: WindowContext) -> list[DocumentRow]:
     record, language = view.record, context.language
     name = context.translate("record.paper.pdf")
     current_state = StateCell(context.translate("record.document.current"), "check", "good")
@@ -116,11 +116,11 @@ def _papers(view: CreditCheckView, context: WindowContext) -> list[DocumentRow]:
     return rows
 
 
-def _papers_table(context: WindowContext) -> StaticTable:
+def _make_document_table(context: WindowContext) -> StaticTable:
     translate = context.translate
 
-    def document_text(paper: DocumentRow, form: str) -> str:
-        document = paper.document
+    def document_text(row: DocumentRow, form: str) -> str:
+        document = row.document
         if document is None:
             return ""
         forms = {
@@ -131,11 +131,11 @@ def _papers_table(context: WindowContext) -> StaticTable:
         return forms[form]()
 
     columns = [
-        Column("document", translate("column.document"), 260, lambda paper: paper.name),
-        Column("state", translate("column.state"), 140, lambda paper: paper.state, "state"),
-        Column("fetched", translate("column.fetched"), 176, lambda paper: document_text(paper, "fetched"), "data"),
-        Column("size", translate("column.size"), 96, lambda paper: document_text(paper, "size"), "amount"),
-        Column("sha256", translate("column.sha256"), 140, lambda paper: document_text(paper, "sha256"), "data"),
+        Column("document", translate("column.document"), 260, lambda row: row.name),
+        Column("state", translate("column.state"), 140, lambda row: row.state, "state"),
+        Column("fetched", translate("column.fetched"), 176, lambda row: document_text(row, "fetched"), "data"),
+        Column("size", translate("column.size"), 96, lambda row: document_text(row, "size"), "amount"),
+        Column("sha256", translate("column.sha256"), 140, lambda row: document_text(row, "sha256"), "data"),
         Column("source", translate("column.source"), 140, lambda _: words.PROVIDER, is_stretched=True),
     ]
-    return StaticTable(context, columns, lambda paper: paper.key, translate("record.tab.documents"))
+    return StaticTable(context, columns, lambda row: row.key, translate("record.tab.documents"))

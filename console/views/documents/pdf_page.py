@@ -205,7 +205,7 @@ class PdfPage(Page):
         self._views.setCurrentWidget(self.text if self.shows_text else self.canvas)
         self.text_button.show_text(translate("action.pdf_pages" if self.shows_text else "action.pdf_text"))
         self.form_words.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
-        announce(self.form_words, self.form_words.plain, is_kept=False)
+        announce(self.form_words, self.form_words.plain, is_stored=False)
         for tool in (self.smaller, self.zoom_words, self.larger):
             tool.setVisible(not self.shows_text)
         self._hits, self._hit_index, self._matches, self._searched_text = (), -1, [], ""
@@ -282,7 +282,7 @@ class PdfPage(Page):
             self.canvas.scroll_to_top()
             self.text.go_to_page(index)
             self._render_page()
-            announce(self.position, self.position.plain, is_kept=False)
+            announce(self.position, self.position.plain, is_stored=False)
 
     @Slot()
     def show_next_page(self) -> None:
@@ -348,7 +348,7 @@ class PdfPage(Page):
     def _show_match_words(self, words: str, line: str = "") -> None:
         """Show which match is shown, and announce it with the line of text in which it stands."""
         self.match_count.show_text(words)
-        announce(self.match_count, spoken_text(words, line), is_kept=False)
+        announce(self.match_count, spoken_text(words, line), is_stored=False)
 
     def _show_hits(self, hits: tuple[PageHit, ...]) -> None:
         self._hits = hits

@@ -74,13 +74,13 @@ def find_text(text: str, words: str) -> list[tuple[int, int]]:
     in the search on the images of the pages.
     """
     letters = [(form, place) for place, letter in enumerate(text) for form in _comparable_form(letter)]
-    haystack = "".join(form for form, _ in letters)
-    needle = "".join(form for letter in words for form in _comparable_form(letter))
+    plain = "".join(form for form, _ in letters)
+    searched = "".join(form for letter in words for form in _comparable_form(letter))
     matches: list[tuple[int, int]] = []
-    at = haystack.find(needle) if needle else -1
+    at = plain.find(searched) if searched else -1
     while at >= 0:
-        matches.append((letters[at][1], letters[at + len(needle) - 1][1] + 1))
-        at = haystack.find(needle, at + len(needle))
+        matches.append((letters[at][1], letters[at + len(searched) - 1][1] + 1))
+        at = plain.find(searched, at + len(searched))
     return matches
 
 

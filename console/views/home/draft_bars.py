@@ -26,14 +26,16 @@ class DraftBars(QObject):
     def show_drafts(self) -> None:
         """Show the bars of the drafts of now. A bar whose draft is the same stays as it is."""
         drafts = self._context.own_state.drafts()[-_MAX_BARS:]
-        wanted = {draft.name: _words(self._page, draft) for draft in drafts}
-        for name in set(self._shown) - {name for name, words in wanted.items() if self._shown.get(name) == words}:
+        words_by_name = {draft.name: _words(self._page, draft) for draft in drafts}
+        for name in set(self._shown) - {
+            name for name, words in words_by_name.items() if self._shown.get(name) == words
+        }:
             self._page.hide_bar(name)
             del self._shown[name]
         for draft in drafts:
             if draft.name not in self._shown:
-                self._page.show_bar(draft.name, self._bar(draft, wanted[draft.name]), above=True)
-                self._shown[draft.name] = wanted[draft.name]
+                self._page.show_bar(draft.name, self._bar(draft, words_by_name[draft.name]), above=True)
+                self._shown[draft.name] = words_by_name[draft.name]
 
     def _bar(self, draft: Draft, words: str) -> Bar:
         translate = self._context.translate

@@ -61,13 +61,13 @@ class FittedTable(RecordTable):
         to the first that names the record stay where they are.
         """
         room, hidden = self.viewport().width(), set(self.hidden_keys)
-        wanted = {column.key: self._wanted_width(place) for place, column in enumerate(self.rows.columns)}
+        preferred = {column.key: self._preferred_width(place) for place, column in enumerate(self.rows.columns)}
         compact = {column.key: self._compact_width(place) for place, column in enumerate(self.rows.columns)}
         for key in self._hideable_keys:
             if _sum_without(compact, hidden) <= room:
                 break
             hidden.add(key)
-        widths = wanted if _sum_without(wanted, hidden) <= room else compact
+        widths = preferred if _sum_without(preferred, hidden) <= room else compact
         self._set_first_column(hidden, widths)
         if _sum_without(widths, hidden) > room:
             for place, column in enumerate(self.rows.columns):
@@ -119,7 +119,7 @@ class FittedTable(RecordTable):
         if self.horizontalHeader().sectionResizeMode(place) != mode:
             self.horizontalHeader().setSectionResizeMode(place, mode)
 
-    def _wanted_width(self, place: int) -> int:
+    def _preferred_width(self, place: int) -> int:
         """Return the width that a column should have, in px. A sentence that is never hidden, such as the cause,
         takes up to twice its width before columns that may be hidden get any.
         """
@@ -133,9 +133,9 @@ class FittedTable(RecordTable):
 
     def _compact_width(self, place: int) -> int:
         """Return the width in px that a column needs to show its contents, at most the width that it should have."""
-        column, wanted = self.rows.columns[place], self._wanted_width(place)
-        is_kept = column.kind == "text" or column.is_stretched or column.key in self.preferred_widths
-        return wanted if is_kept else min(wanted, self._contents_width(place))
+        column, preferred = self.rows.columns[place], self._preferred_width(place)
+        keeps_width = column.kind == "text" or column.is_stretched or column.key in self.preferred_widths
+        return preferred if keeps_width else min(preferred, self._contents_width(place))
 
     def column_width(self, number: int) -> int:
         return max(super().column_width(number), self._title_width(number))

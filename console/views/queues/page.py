@@ -169,7 +169,7 @@ class QueuesPage(Page):
         columns = queue_rows.queue_columns(context, queue)
         model = PagedModel(columns, queue_rows.key_of, context.runner, group_of=group, parent=self)
         table = FittedTable(
-            model, context.translate(f"queue.{queue}.title"), hideable_columns=queue_rows.SPARE_COLUMN_NAMES
+            model, context.translate(f"queue.{queue}.title"), hideable_columns=queue_rows.HIDEABLE_COLUMN_NAMES
         )
         table.hidden_keys = self._hidden_columns()
         ColumnPreferences(context, table, f"queues.{queue}")

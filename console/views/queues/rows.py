@@ -47,7 +47,7 @@ def record_of(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
-SPARE_COLUMN_NAMES = ("number", "provider", "kind", "next", "people", "company", "work")
+HIDEABLE_COLUMN_NAMES = ("number", "provider", "kind", "next", "people", "company", "work")
 """Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always visible;
 the work state gives way at the largest text only, because the cause says more.
 """
@@ -98,45 +98,45 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], Group]
 
 def read_rows(queue: str, text: str) -> Callable[["Console", object, int], Rows]:
     """Return a function that reads a page of the queue's items that match the filter text, for a PagedModel."""
-    needle = _fold_text(text)
+    filter_text = _fold_text(text)
 
     def read(services: "Console", cursor: object, limit: int) -> Rows:
         after = str(cursor) if cursor else None
-        if not needle:
+        if not filter_text:
             page = services.recovery.read_queue(queue, limit, after)
             return Rows(
                 _rows_with_group_sizes(page.items, complete=after is None and page.next_cursor is None),
                 page.next_cursor,
             )
-        return _read_matches(services, queue, needle, after, limit)
+        return _read_matches(services, queue, filter_text, after, limit)
 
     return read
 
 
-def _read_matches(services: "Console", queue: str, needle: str, after: str | None, limit: int) -> Rows:
-    """Read items of the queue until `limit` of them match the filter text (`needle`), but at most 5,000 items, and
-    return the matches. The returned cursor continues this search when the person scrolls.
+def _read_matches(services: "Console", queue: str, filter_text: str, after: str | None, limit: int) -> Rows:
+    """Read items of the queue until `limit` of them match `filter_text`, but at most 5,000 items, and return the
+    matches. The returned cursor continues this search when the person scrolls.
     """
     matches: list[QueueItem] = []
     is_first_page = after is None
     for _ in range(_MAX_PAGES_READ):
         page = services.recovery.read_queue(queue, _READ_PAGE_SIZE, after)
-        matches += [item for item in page.items if _is_match(item, needle)]
+        matches += [item for item in page.items if _is_match(item, filter_text)]
         after = page.next_cursor
         if after is None or len(matches) >= limit:
             break
     return Rows(_rows_with_group_sizes(matches, complete=is_first_page and after is None), after)
 
 
-def _is_match(item: QueueItem, needle: str) -> bool:
+def _is_match(item: QueueItem, filter_text: str) -> bool:
     record = item.record
-    digits = needle.replace(" ", "").replace("-", "")
+    digits = filter_text.replace(" ", "").replace("-", "")
     number = case_words.number_of(record)
     if digits.isdecimal() and (number.startswith(digits) or str(record.id) == digits):
         return True
     entry = record.registry_entry
     official_name = entry.corporation.name if entry is not None else ""
-    return any(needle in _fold_text(text) for text in (official_name, *_searched_texts(record)))
+    return any(filter_text in _fold_text(text) for text in (official_name, *_searched_texts(record)))
 
 
 def _searched_texts(record: ShownRecord) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from console.app import Console
 
 PageReader = Callable[["Console", object, int], Page]
-SPARE_COLUMN_NAMES = ("difference",)
-SPARE_RUN_COLUMN_NAMES = ("who", "rows", "ended")
+HIDEABLE_COLUMN_NAMES = ("difference",)
+HIDEABLE_RUN_COLUMN_NAMES = ("who", "rows", "ended")
 _STATE_EXTRA_PX = 27  # px of shape, gap and margins
 
 

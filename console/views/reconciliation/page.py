@@ -99,7 +99,9 @@ class ReconcilePage(Page):
         columns = reconcile_rows.difference_columns(self.context)
         self.rows = PagedModel(columns, reconcile_rows.key_of, self.context.runner, parent=self)
         self.table = FittedTable(
-            self.rows, self.context.translate("screen.reconcile"), hideable_columns=reconcile_rows.SPARE_COLUMN_NAMES
+            self.rows,
+            self.context.translate("screen.reconcile"),
+            hideable_columns=reconcile_rows.HIDEABLE_COLUMN_NAMES,
         )
         ColumnPreferences(self.context, self.table, "reconcile")
         self.list = QStackedWidget()

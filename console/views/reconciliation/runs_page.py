@@ -51,7 +51,7 @@ class ReconcileRunsPage(Page):
             reconcile_rows.run_columns(context), reconcile_rows.key_of, context.runner, parent=self
         )
         self.table = FittedTable(
-            self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.SPARE_RUN_COLUMN_NAMES
+            self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.HIDEABLE_RUN_COLUMN_NAMES
         )
         ColumnPreferences(context, self.table, "reconcile_runs")
         self.nothing = EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")

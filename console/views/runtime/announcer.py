@@ -68,19 +68,19 @@ class Announcer(QObject):
         shape: str,
         tone: Tone,
         route: RecordPageRoute | None,
-        is_kept: bool,
+        is_stored: bool,
         path: str = "",
     ) -> None:
-        """Announce the sentence that `widget` shows, and keep it if `is_kept`."""
+        """Announce the sentence that `widget` shows, and keep it if `is_stored`."""
         page_route, cover = self._find_route(), self._find_cover()
         if route is None and isinstance(page_route, RecordPageRoute):
             route = page_route
         notice = Notice(sentence, shape, tone, self._now(), route, path)
-        if cover is None and is_kept:
+        if cover is None and is_stored:
             self._announce_and_keep(notice)
         elif cover is None or cover is widget or cover.isAncestorOf(widget):
             self._speak(notice)
-        elif is_kept:
+        elif is_stored:
             self._waiting.append(notice)
 
     def announce_waiting(self) -> None:
@@ -111,13 +111,13 @@ def announce(
     shape: str = "",
     tone: Tone = "text",
     route: RecordPageRoute | None = None,
-    is_kept: bool = True,
+    is_stored: bool = True,
     path: str = "",
 ) -> None:
     """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window.
 
     A refusal (by its tone or its icon shape) is said at once, everything else after the sentence that is being said.
-    `route` is the record that the sentence is about, by default that of the visible page. With `is_kept` False, the
+    `route` is the record that the sentence is about, by default that of the visible page. With `is_stored` False, the
     sentence isn't kept, because it only follows the keys, such as the current entry of the search box. `path` is
     the written file that the sentence names.
     """
@@ -125,7 +125,7 @@ def announce(
         return
     announcer = find_announcer(widget)
     if announcer is not None:
-        announcer.announce(widget, sentence, shape=shape, tone=tone, route=route, is_kept=is_kept, path=path)
+        announcer.announce(widget, sentence, shape=shape, tone=tone, route=route, is_stored=is_stored, path=path)
     else:
         _speak(widget, sentence, tone, shape)
 

@@ -33,7 +33,7 @@ class TaskRunner(QObject, Runner):
 
     def __init__(self, parent: QObject | None = None, *, quick: int = 2, slow: int = 4, long: int = 2) -> None:
         super().__init__(parent)
-        self._crews = {
+        self._pools = {
             "quick": ThreadPool("quick", quick),
             "slow": ThreadPool("slow", slow),
             "long": ThreadPool("long", long),
@@ -60,7 +60,7 @@ class TaskRunner(QObject, Runner):
         the calls that still run.
         """
         deadline = time.monotonic() + timeout
-        while self._running_tasks and ThreadPool.wait(self._crews.values(), deadline - time.monotonic()):
+        while self._running_tasks and ThreadPool.wait(self._pools.values(), deadline - time.monotonic()):
             self._run_callbacks()
         self._run_callbacks()
         return self.labels
@@ -76,8 +76,8 @@ class TaskRunner(QObject, Runner):
         for task in self._running_tasks:
             task.cancel()
         unfinished = self.wait_idle(timeout)
-        for crew in self._crews.values():
-            crew.end_threads(join=not unfinished)
+        for pool in self._pools.values():
+            pool.end_threads(join=not unfinished)
         return unfinished
 
     def _accept_task(self, task: Task) -> TaskHandle:
@@ -96,7 +96,7 @@ class TaskRunner(QObject, Runner):
         task.report = Report(lambda value: self._post_callback(lambda: self._show_progress(task, value)))
         self._running_tasks.add(task)
         context = contextvars.copy_context()
-        self._crews[task.lane].submit(lambda: context.run(self._run_task, task))
+        self._pools[task.lane].submit(lambda: context.run(self._run_task, task))
 
     def _run_task(self, task: Task) -> None:
         """Run the call of a task in the worker thread, and deliver its value or failure to the GUI thread. Every

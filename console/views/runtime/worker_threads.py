@@ -12,7 +12,7 @@ class ThreadPool:
     They are daemon threads: a hanging call must not keep the process alive after its window has closed.
     """
 
-    _job_ended = threading.Condition()  # notified whenever a job of any crew ends
+    _job_ended = threading.Condition()  # notified whenever a job of any pool ends
 
     def __init__(self, name: str, size: int) -> None:
         self._name, self._size = name, size
@@ -38,15 +38,15 @@ class ThreadPool:
         self._threads.clear()
 
     @classmethod
-    def wait(cls, crews: "Iterable[ThreadPool]", timeout: float) -> bool:
+    def wait(cls, pools: "Iterable[ThreadPool]", timeout: float) -> bool:
         """Wait at most `timeout` seconds until a job of one of these pools ends. Return True if one has ended or none
         was running, otherwise False.
         """
-        crews = list(crews)
+        pools = list(pools)
         deadline = time.monotonic() + timeout
         with cls._job_ended:
-            job_count = sum(crew._unfinished_jobs for crew in crews)
-            while job_count and sum(crew._unfinished_jobs for crew in crews) >= job_count:
+            job_count = sum(pool._unfinished_jobs for pool in pools)
+            while job_count and sum(pool._unfinished_jobs for pool in pools) >= job_count:
                 if not cls._job_ended.wait(max(0.0, deadline - time.monotonic())):
                     return False
         return True

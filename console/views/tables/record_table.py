@@ -17,7 +17,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
-from console.views.runtime.parked_current import ParkedCurrent
+from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.tables.delegates import DELEGATES
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.painted_table import PaintedTable
@@ -27,7 +27,7 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 
 
-class RecordTable(ParkedCurrent, PaintedTable):
+class RecordTable(RememberedCurrentItem, PaintedTable):
     """A table that shows the rows of a PagedModel. Enter or a double click opens the current row, Space selects it,
     and Shift with an arrow key selects several rows.
 

@@ -35,7 +35,7 @@ Bar[tone="unknown"], ToneBox[tone="unknown"] { border-color: $unknown; backgroun
 Bar[tone="care"], ToneBox[tone="care"] { border-color: $care; background: $care_tint; }
 Bar[tone="bad"], ToneBox[tone="bad"] { border-color: $bad; background: $bad_tint; }
 ToastFrame { border: 1px solid $border; border-radius: ${panel}px; background: $raised; }
-OmniboxFrame { border: 1px solid $border; border-radius: ${dialog}px; background: $base; }
+SearchBoxFrame { border: 1px solid $border; border-radius: ${dialog}px; background: $base; }
 QFrame#focus_line { background: $focus; min-height: 2px; max-height: 2px; }
 Veil { background: $scrim; }
 

@@ -47,7 +47,7 @@ class EmptyState(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not event.spontaneous():  # not when the window comes back from the task bar
-            announce(self, self.accessibleName(), is_kept=False)
+            announce(self, self.accessibleName(), is_stored=False)
 
 
 class SkeletonRows(PaintedWidget):

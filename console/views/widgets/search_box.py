@@ -10,20 +10,20 @@ from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
 from console.views.widgets.overlay import OverlayLayer
-from console.views.widgets.search_results import OmniGroup, OmniList
+from console.views.widgets.search_results import ResultGroup, ResultList
 from console.views.widgets.window_bars import HintBar
 
 _MAX_HEIGHT_PX = 520
 
 
-class OmniboxFrame(QFrame):
+class SearchBoxFrame(QFrame):
     """The frame around the search box; the style sheet draws its border."""
 
 
 class _Input(QLineEdit):
     """The text input of the search box. It passes the keys Up, Down, Page Up and Page Down to the list of results."""
 
-    def __init__(self, name: str, answers: OmniList) -> None:
+    def __init__(self, name: str, answers: ResultList) -> None:
         super().__init__()
         self._answers = answers
         self.setAccessibleName(name)
@@ -37,7 +37,7 @@ class _Input(QLineEdit):
             super().keyPressEvent(event)
 
 
-class Omnibox(QObject):
+class SearchBox(QObject):
     """The search box for records and commands, 752 px wide, 80 px below the top of the window.
 
     Signals:
@@ -61,10 +61,10 @@ class Omnibox(QObject):
         self._previous_focus: QWidget | None = None
         self.veil = OverlayLayer(window)
         self.veil.clicked.connect(self.close)
-        self.frame = OmniboxFrame(window)
+        self.frame = SearchBoxFrame(window)
         self.frame.setAccessibleName(name)
         self.frame.hide()
-        self.list = OmniList(name)
+        self.list = ResultList(name)
         self.input = _Input(name, self.list)
         self.input.textEdited.connect(self.typed)
         self.input.returnPressed.connect(self._pick_current)
@@ -118,7 +118,7 @@ class Omnibox(QObject):
     def is_open(self) -> bool:
         return self.frame.isVisible()
 
-    def show_groups(self, groups: Sequence[OmniGroup]) -> None:
+    def show_groups(self, groups: Sequence[ResultGroup]) -> None:
         """Show the groups of results. The current entry stays current if it is still among the results; otherwise the
         first entry becomes current.
         """

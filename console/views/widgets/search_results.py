@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.views.runtime.announcer import announce
-from console.views.runtime.parked_current import ParkedCurrent
+from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.tables.columns import StateCell
 from console.views.tables.delegates import draw_state
 from console.views.theme.design_tokens import tokens
@@ -30,8 +30,8 @@ _TITLE_X, _DETAIL_X, _AMOUNT_RIGHT_X, _PROVIDER_X, _STATE_X, _MARGIN_PX = 43, 23
 
 
 @dataclass(frozen=True, slots=True)
-class OmniEntry:
-    """One entry in the results of the search box. When the person picks it, OmniList emits its `key`. An entry with a
+class ResultEntry:
+    """One entry in the results of the search box. If the person picks it, ResultList emits `key`. An entry with a
     `disabled_reason` is muted, shows this reason and can't be picked.
     """
 
@@ -53,17 +53,17 @@ class OmniEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class OmniGroup:
+class ResultGroup:
     """A group of results in the search box: its heading and its entries."""
 
     title: str
-    entries: tuple[OmniEntry, ...]
+    entries: tuple[ResultEntry, ...]
 
 
 class _ResultModel(QAbstractListModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.lines: list[OmniEntry | str] = []
+        self.lines: list[ResultEntry | str] = []
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.lines)
@@ -83,15 +83,15 @@ class _ResultModel(QAbstractListModel):
 
     def can_pick(self, row: int) -> bool:
         line = self.lines[row] if 0 <= row < len(self.lines) else ""
-        return isinstance(line, OmniEntry) and not line.disabled_reason
+        return isinstance(line, ResultEntry) and not line.disabled_reason
 
-    def show_lines(self, lines: list[OmniEntry | str]) -> None:
+    def show_lines(self, lines: list[ResultEntry | str]) -> None:
         self.beginResetModel()
         self.lines = lines
         self.endResetModel()
 
 
-class OmniList(ParkedCurrent, QListView):
+class ResultList(RememberedCurrentItem, QListView):
     """The list of results in the search box: entries under headings. The arrow keys skip headings and entries that
     can't be picked.
 
@@ -111,9 +111,9 @@ class OmniList(ParkedCurrent, QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.clicked.connect(self._pick)
 
-    def show_groups(self, groups: Sequence[OmniGroup]) -> None:
+    def show_groups(self, groups: Sequence[ResultGroup]) -> None:
         current_key = self.current_key()
-        lines: list[OmniEntry | str] = []
+        lines: list[ResultEntry | str] = []
         for group in groups:
             lines += [group.title, *group.entries]
         self._answers.show_lines(lines)
@@ -122,7 +122,7 @@ class OmniList(ParkedCurrent, QListView):
     def current_key(self) -> object | None:
         row = self.currentIndex().row()
         line = self._answers.lines[row] if self._answers.can_pick(row) else None
-        return line.key if isinstance(line, OmniEntry) else None
+        return line.key if isinstance(line, ResultEntry) else None
 
     def _go_to(self, key: object | None) -> None:
         """Make the entry with this key current; if it isn't there or can't be picked, the first entry that can be
@@ -137,13 +137,13 @@ class OmniList(ParkedCurrent, QListView):
         """Say the current entry: the input keeps the focus, so a screen reader doesn't hear of it from Qt."""
         super().currentChanged(current, previous)
         if current.isValid() and self.isVisible():
-            announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_kept=False)
+            announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_stored=False)
 
     def _key_of(self, row: int) -> object:
         line = self._answers.lines[row]
-        return line.key if isinstance(line, OmniEntry) else None
+        return line.key if isinstance(line, ResultEntry) else None
 
-    def line(self, row: int) -> OmniEntry | str:
+    def line(self, row: int) -> ResultEntry | str:
         return self._answers.lines[row]
 
     def pick_current(self) -> None:
@@ -159,7 +159,7 @@ class OmniList(ParkedCurrent, QListView):
 
 
 class _EntryDelegate(QStyledItemDelegate):
-    def __init__(self, view: OmniList) -> None:
+    def __init__(self, view: ResultList) -> None:
         super().__init__(view)
         self._view = view
 
@@ -184,7 +184,7 @@ class _EntryDelegate(QStyledItemDelegate):
             painter.fillRect(mark, current_appearance().colour("accent"))
         self._draw_entry(painter, rect, line, is_current=is_current)
 
-    def _draw_entry(self, painter: QPainter, rect: QRect, entry: OmniEntry, *, is_current: bool) -> None:
+    def _draw_entry(self, painter: QPainter, rect: QRect, entry: ResultEntry, *, is_current: bool) -> None:
         colour, scale = current_appearance().colour, current_appearance().scale
         is_off = bool(entry.disabled_reason)
         baseline, side = baseline_in(rect.top(), rect.height()), current_appearance().icon_px(16)
@@ -203,7 +203,7 @@ class _EntryDelegate(QStyledItemDelegate):
         self._draw_right(painter, rect, entry, baseline)
 
     @staticmethod
-    def _draw_figures(painter: QPainter, rect: QRect, entry: OmniEntry, baseline: float) -> None:
+    def _draw_figures(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
         scale = current_appearance().scale
         if entry.amount:
             runs = amount_runs(entry.amount)
@@ -217,7 +217,7 @@ class _EntryDelegate(QStyledItemDelegate):
             draw_state(painter, rect.adjusted(state_x, 0, -120, 0), entry.state)
 
     @staticmethod
-    def _draw_right(painter: QPainter, rect: QRect, entry: OmniEntry, baseline: float) -> None:
+    def _draw_right(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
         right_x: float = rect.right() - _MARGIN_PX
         if entry.key_cap:
             width, height = key_cap_size(entry.key_cap)

@@ -18,7 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QPainter, QShortcut
 from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from console.views.runtime.parked_current import ParkedCurrent
+from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import baseline_in
 from console.views.theme.painting import draw_cached_shape, draw_frame
@@ -55,7 +55,7 @@ class _PlaceModel(QAbstractListModel):
         return None
 
 
-class SideBar(ParkedCurrent, QListView):
+class SideBar(RememberedCurrentItem, QListView):
     """The list of main pages. The arrow keys change the current entry; Enter, a click or the shortcut opens its page.
 
     Signals:

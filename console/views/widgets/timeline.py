@@ -8,7 +8,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from PySide6.QtGui import QFocusEvent, QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from console.views.runtime.parked_current import ParkedCurrent
+from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import Tone
 from console.views.theme.mixed_font_text import (
     baseline_in,
@@ -71,7 +71,7 @@ class _TimelineModel(QAbstractListModel):
         self.endResetModel()
 
 
-class TimelineList(ParkedCurrent, QListView):
+class TimelineList(RememberedCurrentItem, QListView):
     """A list that shows the events of a record. The keys Up and Down change the current line, which a screen reader
     reads.
     """

@@ -207,7 +207,7 @@ class StatusBar(Surface):
 
     def fit_width(self) -> None:
         """Hide what the width of the bar requires, whole labels only: first the cell of the due tasks, then the
-        labels whose icon has the same meaning, from the right, then whole cells of providers without trouble.
+        labels whose icon has the same meaning, from the right, then whole cells of providers without a problem.
         """
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(_needed_width(cell) for cell in self._cells.values()) - self.width()

@@ -24,7 +24,7 @@ from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 ASKS: dict[str, Ask] = {
-    "a stretch of orders": lambda conn: candidates.suspect_order_ids(conn, 100, 200),
+    "a stretch of orders": lambda conn: candidates.candidate_order_ids(conn, 100, 200),
     "the newest order": candidates.newest_order_id,
     "the feed": lambda conn: candidates.changed_rows(conn, 7, 50),
     "the feed's end": candidates.latest_change_id,
@@ -83,7 +83,7 @@ def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Pat
     _fill(file)
     with closing(Database(f"sqlite:///{file}")) as database, database.read() as conn:
         newest = candidates.newest_order_id(conn)
-        found = candidates.suspect_order_ids(conn, 0, newest)
+        found = candidates.candidate_order_ids(conn, 0, newest)
         broken = {
             order.id
             for start in range(1, newest + 1, 500)

@@ -26,7 +26,7 @@ from tests.support.waiting import until
 KEY, PRINT, RESULT = "idempotent:payment:M-1:ORD-1", "3300 JPY", '{"payment": 17}'
 STORE_KEY = "a store key of enough characters"
 AWAY = "the cache is away ({}); the database answers alone"
-PATIENCE_SECONDS = 5.0  # far more than an answer may take, and little beside waiting for ever: machines are busy
+LOCK_WAIT_SECONDS = 5.0  # far more than an answer may take, and little beside waiting for ever: machines are busy
 LONGEST_P95_SECONDS = 0.05
 
 
@@ -285,7 +285,7 @@ def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog:
     with opened(own_server.url) as cache:
         kept(cache)
         plain.set(only_name(plain), b"d" + bytes(50_000_000))
-        assert lasted(lambda: cache.find_result(KEY, PRINT)) < PATIENCE_SECONDS
+        assert lasted(lambda: cache.find_result(KEY, PRINT)) < LOCK_WAIT_SECONDS
     assert caplog.messages == [AWAY.format("TimeoutError")]
 
 
@@ -310,7 +310,7 @@ def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixt
         cache = Cache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
         cache.refresh_epoch(lambda: "first")
-        assert lasted(lambda: cache.find_result(KEY, PRINT)) < PATIENCE_SECONDS
+        assert lasted(lambda: cache.find_result(KEY, PRINT)) < LOCK_WAIT_SECONDS
         assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
         cache.close()
@@ -325,7 +325,7 @@ def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None
         cache = Cache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
         cache.refresh_epoch(lambda: "first")
-        assert lasted(lambda: cache.find_result(KEY, PRINT)) < PATIENCE_SECONDS
+        assert lasted(lambda: cache.find_result(KEY, PRINT)) < LOCK_WAIT_SECONDS
         cache.close()
     assert len(caplog.messages) == 1
 
@@ -393,7 +393,7 @@ def test_a_hung_server_is_waited_for_once(
         assert cache.find_result(KEY, PRINT).result == RESULT
     first, p95, longest = waits[0], sorted(waits)[190], max(waits[1:])
     print(f"demand 17: hung, {first * 1000:.0f} ms once, then {longest * 1000:.1f} at most; p95 {p95 * 1000:.2f} ms")
-    assert ANSWER_SECONDS <= first < PATIENCE_SECONDS
+    assert ANSWER_SECONDS <= first < LOCK_WAIT_SECONDS
     assert p95 <= LONGEST_P95_SECONDS
     assert caplog.messages == [AWAY.format("TimeoutError")]
 

@@ -379,8 +379,8 @@ def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: S
 def test_asked_requests_are_forgotten_once_they_are_old_or_answered(spool: Spool) -> None:
     """Each database has its own; a repeated one is one."""
     for request in ("a", "b", "c", "c"):
-        spool.store_asked(request, DATABASE, "")
-    spool.store_asked("d", "another", "b")
-    spool.forget_asked("c")
-    assert sorted(spool.asked_requests(DATABASE)) == ["b"]
-    assert sorted(spool.asked_requests("another")) == ["d"]
+        spool.store_own_request(request, DATABASE, "")
+    spool.store_own_request("d", "another", "b")
+    spool.forget_own_request("c")
+    assert sorted(spool.own_requests(DATABASE)) == ["b"]
+    assert sorted(spool.own_requests("another")) == ["d"]

@@ -16,8 +16,8 @@ from console.views.widgets.inputs import Field
 from console.views.widgets.notification_bars import ToastFrame, Toasts
 from console.views.widgets.placeholders import ReadingNote
 from console.views.widgets.record_parts import SideFacts, SideStrip
-from console.views.widgets.search_box import Omnibox
-from console.views.widgets.search_results import OmniEntry, OmniGroup
+from console.views.widgets.search_box import SearchBox
+from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.views.widgets.sidebar import Place, SideBar
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.window_bars import Status, StatusBar, StatusCell
@@ -149,13 +149,13 @@ def test_a_short_reading_shows_no_words(qtbot: QtBot) -> None:
     assert not note._timer.isActive()
 
 
-def search(window: QWidget) -> Omnibox:
-    box = Omnibox(window, "Search")
+def search(window: QWidget) -> SearchBox:
+    box = SearchBox(window, "Search")
     box.open()
     box.show_groups(
         [
-            OmniGroup("Commands", (OmniEntry("buy", "plus", "Buy", disabled_reason="already bought"),)),
-            OmniGroup("Checks", (OmniEntry(17, "document", "Check 17"), OmniEntry(18, "document", "Check 18"))),
+            ResultGroup("Commands", (ResultEntry("buy", "plus", "Buy", disabled_reason="already bought"),)),
+            ResultGroup("Checks", (ResultEntry(17, "document", "Check 17"), ResultEntry(18, "document", "Check 18"))),
         ]
     )
     return box
@@ -201,7 +201,7 @@ def test_answers_keep_their_place_when_more_come(show_widget: Shown) -> None:
     show_widget(window)
     box = search(window)
     QTest.keyClick(box.input, Qt.Key.Key_Down)
-    box.show_groups([OmniGroup("Checks", tuple(OmniEntry(n, "document", f"Check {n}") for n in (16, 17, 18)))])
+    box.show_groups([ResultGroup("Checks", tuple(ResultEntry(n, "document", f"Check {n}") for n in (16, 17, 18)))])
     assert box.list.current_key() == 18
 
 

@@ -14,7 +14,7 @@ else:
 Index = QModelIndex | QPersistentModelIndex
 
 
-class ParkedCurrent(_ItemView):
+class RememberedCurrentItem(_ItemView):
     """Base class, before the view's own, of a view whose current item is remembered while the view doesn't have the
     focus.
 
@@ -35,7 +35,7 @@ class ParkedCurrent(_ItemView):
         super().currentChanged(current, previous)
         if current.isValid():
             self._parked = None
-            self._park()
+            self._remember()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         self._take_back()
@@ -43,14 +43,14 @@ class ParkedCurrent(_ItemView):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self._park()
+        self._remember()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         self._take_back()
         super().keyPressEvent(event)
-        self._park()
+        self._remember()
 
-    def _park(self) -> None:
+    def _remember(self) -> None:
         index = super().currentIndex()
         if index.isValid() and not self.hasFocus():
             self._parked = QPersistentModelIndex(index)
