@@ -6,6 +6,8 @@ _ORDER, _ROWS = "console/store/registry/import_order.py", "console/store/registr
 _SOURCE, _DISTRIBUTION = "console/store/registry/source_file.py", "console/store/registry/distribution.py"
 _DIFFERENCES = ("tests/store/registry/test_differences.py",)
 _BAD_FILES = ("tests/store/registry/test_bad_files.py",)
+_INTERRUPTIONS = ("tests/store/registry/test_interruptions.py",)
+_FILES = "console/store/registry/registry_file.py"
 _TEAM = ("tests/store/registry/test_distribution.py",)
 
 
@@ -36,6 +38,20 @@ ON_REGISTRY: tuple[Mutant, ...] = (
         "    return not any(_UTF8_KANA_OR_KANJI.search(field) and _is_utf8(field) for field in fields)\n",
         "    return any(fields)\n",
         _BAD_FILES,
+    ),
+    _mutant(
+        "what a killed deletion left stays",
+        _FILES,
+        "sorted(folder.glob(_REGISTRY_FOLDERS))",
+        "sorted(file.parent for file in folder.glob(f'{_REGISTRY_FOLDERS}/{FILE_NAME}'))",
+        _INTERRUPTIONS,
+    ),
+    _mutant(
+        "companies with open records are looked for among the best alone",
+        "console/services/registry/service.py",
+        ", ours=open_numbers)",
+        ")",
+        ("tests/services/registry/test_facts.py",),
     ),
     _mutant(
         "a harmed registry is put in use at a desk",

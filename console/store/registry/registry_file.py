@@ -31,6 +31,7 @@ FILE_NAME = "registry.db"
 CURRENT_NAME = "current"
 BUILDING_NAME = "building"
 FileStamp: TypeAlias = tuple[int, int, int]
+_REGISTRY_FOLDERS = "[0-9]*-*"
 _LOCK_NAME = "import.lock"
 _MMAP_BYTES = 256 * 1024**2
 _BUSY_SECONDS = 30.0
@@ -76,7 +77,9 @@ def import_lock(folder: Path) -> Iterator[None]:
         try:
             lock_file.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as cause:
-            raise ConsoleError(ErrorCode.IN_PROGRESS, {"reason": InProgressReason.REGISTRY_IMPORT}) from cause
+            if cause.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise ConsoleError(ErrorCode.IN_PROGRESS, {"reason": InProgressReason.REGISTRY_IMPORT}) from cause
+            raise ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(path), "reason": "not_writable"}) from cause
         yield
 
 
@@ -112,18 +115,19 @@ def take_back_unfinished(folder: Path) -> None:
     """Make a build whose import was killed before it was put in use the present build again, and delete what else is
     left of earlier imports. The caller holds the import lock.
     """
-    unused = _list_unused(folder)
-    if unused and not building_file(folder).parent.exists():
+    whole = [unused for unused in _list_unused(folder) if (unused / FILE_NAME).exists()]
+    if whole and not building_file(folder).parent.exists():
         with suppress(OSError):  # Windows, while another process has it open
-            unused[-1].rename(folder / BUILDING_NAME)
+            whole[-1].rename(folder / BUILDING_NAME)
     _delete_unused(folder)
 
 
 def _list_unused(folder: Path) -> list[Path]:
-    """Return the folders of the registries that aren't in use, without the present build."""
+    """Return the folders of the registries that aren't in use, without the present build. Of a folder whose deletion
+    was killed, the registry.db may be gone already.
+    """
     used = find_registry_file(folder)
-    files = sorted(folder.glob(f"*/{FILE_NAME}"))
-    return [file.parent for file in files if file != used and file.parent.name != BUILDING_NAME]
+    return [unused for unused in sorted(folder.glob(_REGISTRY_FOLDERS)) if used is None or unused != used.parent]
 
 
 def _delete_unused(folder: Path) -> None:

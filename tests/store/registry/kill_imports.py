@@ -28,14 +28,8 @@ Tracer = Callable[[FrameType, str, Any], Any]
 
 
 def main(scenario: str, folder: Path, each: int) -> int:
-    source_file._BLOCK_BYTES, import_whole._BLOCKS_PER_COMMIT = 500, 2
-    rows = [row(index) for index in range(12)]
-    base, registry = folder / "base", folder / "registry"
-    write_file(folder, WHOLE, rows)
-    write_file(folder, NEXT, [*rows, row(20)])
-    write_file(folder, DIFFERENCE, [row(0, name="新商号"), row(21), row(1, process="99")])
-    first, names = {"whole": ([WHOLE], [NEXT, DIFFERENCE]), "difference": ([NEXT], [DIFFERENCE])}[scenario]
-    take(base, folder, first)
+    registry = folder / "registry"
+    base, names = prepare(scenario, folder)
     reset(base, registry)
     lines = count_lines(registry, folder, names)
     later = random.Random(1).sample(range(lines), LATER_DEATHS // each)
@@ -49,6 +43,21 @@ def main(scenario: str, folder: Path, each: int) -> int:
             deaths += 1
             look(registry, folder, names)
     return deaths
+
+
+def prepare(scenario: str, folder: Path) -> tuple[Path, list[str]]:
+    """Write the files, make the registry with which the scenario begins, and return it and the names of the files
+    that are imported then. Blocks and commits are small, so that an import has many steps.
+    """
+    source_file._BLOCK_BYTES, import_whole._BLOCKS_PER_COMMIT = 500, 2
+    rows = [row(index) for index in range(12)]
+    write_file(folder, WHOLE, rows)
+    write_file(folder, NEXT, [*rows, row(20)])
+    write_file(folder, DIFFERENCE, [row(0, name="新商号"), row(21), row(1, process="99")])
+    first, names = {"whole": ([WHOLE], [NEXT, DIFFERENCE]), "difference": ([NEXT], [DIFFERENCE])}[scenario]
+    base = folder / f"before {scenario}"
+    take(base, folder, first)
+    return base, names
 
 
 def take(registry: Path, folder: Path, names: list[str]) -> None:

@@ -1,6 +1,8 @@
 """Imports that are killed, stopped or repeated, and readers that go on meanwhile."""
 
 import os
+import random
+import signal
 import subprocess
 import sys
 import threading
@@ -38,6 +40,44 @@ def test_an_import_may_die_at_any_line(scenario: str, each: int, fewest: int, tm
     assert int(ran.stdout) > fewest
 
 
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="forks a process for each import")
+@pytest.mark.parametrize(
+    ("what", "count", "fewest"),
+    [
+        ("kills", 60, 60),
+        ("crowds", 6, 2),
+        ("limits", 15, 2),
+        ("disk", 15, 2),
+        pytest.param("kills", 1_000, 1_000, marks=pytest.mark.soak),
+        pytest.param("crowds", 200, 100, marks=pytest.mark.soak),
+        pytest.param("limits", 500, 100, marks=pytest.mark.soak),
+        pytest.param("disk", 500, 100, marks=pytest.mark.soak),
+    ],
+)
+def test_a_rough_import_harms_nothing(what: str, count: int, fewest: int, tmp_path: Path) -> None:
+    """Killed at random instants, begun by four processes at once, without room: the registry in use is whole after
+    each, and the next import goes on. All of it on a small disk in memory, where the system lets us have one.
+    """
+    words = [
+        "-m",
+        "tests.store.registry.rough_imports",
+        what,
+        str(tmp_path),
+        str(count),
+        str(random.randrange(10**6)),
+    ]
+    has_small_disk = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0
+    if not has_small_disk and what == "disk":
+        pytest.skip("no disk can be mounted here")
+    mount = 'mount -t tmpfs -o size=3m none "$0" && exec "$@"'
+    inside = ["unshare", "-rm", "sh", "-c", mount, str(tmp_path)] if has_small_disk else []
+    ran = subprocess.run(
+        [*inside, sys.executable, *words], capture_output=True, text=True, timeout=3 * count + 60, check=False
+    )
+    assert ran.returncode == 0, (words, ran.stderr)
+    assert int(ran.stdout) >= fewest
+
+
 def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says that it was stopped, and the same files don't begin anew; another file does."""
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
@@ -69,6 +109,17 @@ def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
         import_registry_files(registry, [path])
     assert (caught.value.code, caught.value.detail.get("reason")) == (ErrorCode.IN_PROGRESS, "registry_import")
     assert import_registry_files(registry, [path]).rows == 1
+
+
+def test_what_a_killed_deletion_left_is_deleted(tmp_path: Path) -> None:
+    """A folder without its registry.db, which was deleted first; what others keep here stays."""
+    path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
+    left, other = registry / "20251031-0a1b2c3d", registry / "fetched"
+    left.mkdir(parents=True)
+    other.mkdir()
+    (left / "registry.db-wal").write_bytes(b"x")
+    assert import_registry_files(registry, [path]).rows == 1
+    assert (left.exists(), other.exists()) == (False, True)
 
 
 def test_a_reader_has_an_answer_at_each_moment_of_the_imports(

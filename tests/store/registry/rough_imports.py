@@ -1,0 +1,152 @@
+"""Imports that are killed at random instants, that begin at once, or that have no room: after each, the registry in
+use is whole, and the next import goes on.
+
+Run as a process of its own (it forks, so it must have no threads): `kills|crowds|limits FOLDER COUNT SEED`, or `disk
+FOLDER COUNT SEED` on a small disk. Prints how many imports were killed or refused.
+"""
+
+import os
+import random
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from console.domain.errors import ConsoleError, ErrorCode
+from tests.store.registry.kill_imports import look, prepare, reset, take
+
+SCENARIOS = ("whole", "difference")
+CROWD = 4
+DONE, REFUSED = 0, 3
+_CHILD_ENDED = {signal.SIGCHLD}
+
+
+class Rough:
+    """The registry before each scenario, and the files that it imports."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.folder, self.registry, self.chance = folder, folder / "registry", random.Random(seed)
+        self.prepared = {scenario: prepare(scenario, folder) for scenario in SCENARIOS}
+        self.names: list[str] = []
+
+    def begin(self, scenario: str = "") -> str:
+        """Put a scenario in place, a drawn one if none is named, and return its name."""
+        chosen = scenario or self.chance.choice(SCENARIOS)
+        base, self.names = self.prepared[chosen]
+        reset(base, self.registry)
+        return chosen
+
+    def fork(self, *expected: ErrorCode, before: Callable[[], object] = lambda: None) -> int:
+        """Import in a child process, and return its id. It ends with REFUSED if the import is refused as expected."""
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                before()
+                take(self.registry, self.folder, self.names)
+                status = DONE
+            except ConsoleError as refusal:
+                status = REFUSED if refusal.code in expected else 1
+                if status == 1:
+                    print(refusal.code, dict(refusal.detail), file=sys.stderr)
+            finally:
+                os._exit(status)
+        return child
+
+    def look(self) -> None:
+        look(self.registry, self.folder, self.names)
+
+
+def kills(rough: Rough, count: int) -> int:
+    """SIGKILL after drawn times. Every second import that goes on is killed, too."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
+    took = {}
+    for scenario in SCENARIOS:
+        rough.begin(scenario)
+        began = time.monotonic()
+        assert not _is_killed(rough, 60)
+        took[scenario] = time.monotonic() - began
+    killed = 0
+    while killed < count:
+        longest = took[rough.begin()]
+        while _is_killed(rough, rough.chance.uniform(0, longest)):
+            killed += 1
+            if rough.chance.random() < 0.5:
+                break
+        rough.look()
+    return killed
+
+
+def _is_killed(rough: Rough, seconds: float) -> bool:
+    """Import in a child that is killed after so many seconds; return False if it ended before."""
+    child = rough.fork(ErrorCode.REGISTRY_ORDER)  # a difference that the killed import had committed
+    signal.sigtimedwait(_CHILD_ENDED, seconds)
+    with suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    while signal.sigtimedwait(_CHILD_ENDED, 0) is not None:
+        pass
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) in (DONE, REFUSED), status
+    return os.WIFSIGNALED(status)
+
+
+def crowds(rough: Rough, count: int) -> int:
+    """Several processes import the same files at once: one does, the others are told, or come when it is done."""
+    refused = 0
+    for _ in range(count):
+        rough.begin()
+        reading, writing = os.pipe()
+        expected = (ErrorCode.IN_PROGRESS, ErrorCode.REGISTRY_ORDER)
+        children = [rough.fork(*expected, before=partial(os.read, reading, 1)) for _ in range(CROWD)]
+        os.write(writing, b"x" * CROWD)
+        statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        os.close(reading)
+        os.close(writing)
+        assert {DONE} <= set(statuses) <= {DONE, REFUSED}, statuses
+        refused += statuses.count(REFUSED)
+        rough.look()
+    return refused
+
+
+def limits(rough: Rough, count: int) -> int:
+    """No file may grow beyond a drawn size."""
+    refused = 0
+    for _ in range(count):
+        rough.begin()
+        most = rough.chance.randrange(1_000, 120_000)
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
+        child = rough.fork(ErrorCode.STORAGE_FULL, before=limit)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert status in (DONE, REFUSED), (status, most)
+        refused += status == REFUSED
+        rough.look()
+    return refused
+
+
+def disk(rough: Rough, count: int) -> int:
+    """The disk has room for a drawn number of bytes, until the next import."""
+    refused, ballast = 0, rough.folder / "ballast"
+    for _ in range(count):
+        rough.begin()
+        room = rough.chance.randrange(0, 200_000)
+        free = os.statvfs(rough.folder).f_bavail * os.statvfs(rough.folder).f_frsize
+        ballast.write_bytes(bytes(max(0, free - room)))
+        status = os.waitstatus_to_exitcode(os.waitpid(rough.fork(ErrorCode.STORAGE_FULL), 0)[1])
+        assert status in (DONE, REFUSED), (status, room)
+        ballast.unlink()
+        refused += status == REFUSED
+        rough.look()
+    return refused
+
+
+def main(what: str, folder: Path, count: int, seed: int) -> int:
+    acts = {"kills": kills, "crowds": crowds, "limits": limits, "disk": disk}
+    return acts[what](Rough(folder, seed), count)
+
+
+if __name__ == "__main__":
+    print(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
