@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from console.services.access.accounts import Accounts
     from console.services.access.lock_watch import LockWatch
     from console.services.access.operators import People
+    from console.services.access.read_only import ReadOnlySwitches
     from console.services.access.sessions import Sessions
     from console.services.adoption.adopt import Adoption
     from console.services.alerts.inbox import AlertService
@@ -157,6 +158,12 @@ class Console:
         return LimitService(self._context, self.request_ids)
 
     @cached_property
+    def read_only(self) -> "ReadOnlySwitches":
+        from console.services.access.read_only import ReadOnlySwitches
+
+        return ReadOnlySwitches(self._context, self.request_ids)
+
+    @cached_property
     def pdfs(self) -> "Pdfs":
         return self._service_builder.pdfs()
 
@@ -238,6 +245,7 @@ class Console:
             self.reconciliation,
             self.audit,
             self.limits,
+            self.read_only,
         )
         return RequestExecutor(self._context, command_runners(self._context, services), FORMS)
 

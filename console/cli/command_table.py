@@ -20,6 +20,7 @@ from console.cli.json_output.results import ExportResult, PurchaseAnswer
 from console.cli.limits import LIMIT_COMMANDS
 from console.cli.output import AnswerWriter
 from console.cli.payments import PAYMENT_COMMANDS
+from console.cli.read_only import READ_ONLY_COMMANDS
 from console.cli.reconciliation import RECONCILE_COMMAND
 from console.cli.registry import REGISTRY_COMMANDS, show_advice
 from console.cli.servers import DemoCommand, SandboxCommand, WorkerCommand
@@ -37,8 +38,11 @@ if TYPE_CHECKING:
     from console.services.monitoring.doctor import Health
 
 COMMANDS_WITH_EFFECTS = frozenset(
-    {"purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "limits", "worker"}
-)
+    (
+        "purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "limits", "read-only",
+        "worker",
+    )
+)  # fmt: skip
 """Names of the commands that send or write something. After a first signal, such a command still runs to its end and
 reports its result.
 """
@@ -215,6 +219,7 @@ COMMANDS: Mapping[str, Command] = {
     **PAYMENT_COMMANDS,
     **ALERT_COMMANDS,
     **LIMIT_COMMANDS,
+    **READ_ONLY_COMMANDS,
     "reconcile": RECONCILE_COMMAND,
     "sign-in": SignInCommand(),
     "sign-out": SignOutCommand(),

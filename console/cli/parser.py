@@ -8,6 +8,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.payments.limits import LARGEST_LIMIT
 from console.domain.reason import ForeignText
+from console.domain.records import CREDIT_CHECK_PROVIDER
 
 if TYPE_CHECKING:
     from console.domain.error_details import Usage
@@ -300,6 +301,16 @@ def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None
     change.add_argument("value", type=_integer_parser(0, LARGEST_LIMIT), metavar="N")
 
 
+def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "read-only", translate, "switches")
+    _add_command(actions, "list", translate, "switches.list")
+    names = (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names())
+    for word in ("on", "off"):
+        switch = _add_changing_command(actions, word, translate, f"switches.{word}")
+        switch.add_argument("--provider", choices=names, metavar="PROVIDER", help=", ".join(names))
+        switch.add_argument("--reason", required=True, metavar="T")
+
+
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "audit", translate)
     listing = _add_command(actions, "list", translate, "audit.list")
@@ -393,6 +404,7 @@ _COMMAND_BUILDERS = (
     (("registry",), _add_registry_commands),
     (("find",), _add_find_command),
     (("limits",), _add_limit_commands),
+    (("read-only",), _add_read_only_commands),
     (("audit",), _add_audit_commands),
     (("export",), _add_export_commands),
     (("sign-in", "sign-out", "whoami", "forget-credentials"), _add_sign_in_commands),

@@ -22,6 +22,7 @@ from console.domain.error_reasons import (
     NothingToResolveReason,
     NumberReason,
     PossibleRepeatReason,
+    ReadOnlyReason,
     RegistryFileProblem,
     RegistryOrderProblem,
     SchemaProblem,
@@ -332,6 +333,20 @@ class StaleView(_Shared, total=False):
     changed: object
 
 
+class ReadOnly(TypedDict, total=False):
+    """Facts of the error `read_only`. If a read-only switch stops the change: the person `who` set it at `since` with
+    the text `note`; `provider` is the provider of the switch, missing for the switch of everything. If the database
+    itself is read-only, `problem` is its message.
+    """
+
+    reason: ReadOnlyReason
+    provider: str
+    who: str | None
+    since: datetime
+    note: str
+    problem: ForeignText
+
+
 class SchemaMismatch(TypedDict, total=False):
     """Facts of the error `schema_mismatch`: the found and the needed revision of the schema, or the obstacles that
     prevent an adoption.
@@ -366,6 +381,7 @@ class AuditBroken(TypedDict, total=False):
     file: str
     part: str
     why: str
+    note: str
     rows: int
     first_bad: int | None
     problems: list[dict[str, object]]
@@ -518,6 +534,7 @@ class Detail(LeaseFacts, _Shared, total=False):
     usage: str
     line: int
     names: Sequence[str]
+    note: str
     rows: int
     first_bad: int | None
     needs_rights: list[str]

@@ -154,6 +154,15 @@ class DocumentsReason(Reason):
     TIMEOUT = "timeout"
 
 
+class ReadOnlyReason(Reason):
+    """Reasons of the error `read_only` (`detail.reason`): the read-only switch that stops the change. A database that
+    is itself read-only gives no reason.
+    """
+
+    SWITCH = "switch"
+    PROVIDER_SWITCH = "provider_switch"
+
+
 class UsageProblem(Reason):
     """Problems of the error `usage` (`detail.problem`): the wrong argument. Problems that begin with ACCOUNTS concern
     the file of accounts.
@@ -211,6 +220,7 @@ class UsageProblem(Reason):
     REQUEST_FORM = "request_form"
     REQUEST_ID = "request_id"
     SIGN_IN_GIVEN = "sign_in_given"
+    SWITCH_REASON = "switch_reason"
 
 
 class LockedProblem(Reason):

@@ -6,12 +6,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from console.domain.access.read_only import SWITCH_KIND
 from console.domain.bulk.records import ChosenRecord
 from console.domain.corporation_number import InvalidCorporationNumber, parse_number
 from console.domain.errors import ConsoleError
 from console.domain.payments.limits import LIMIT_KIND, limit_subject
 from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.records import PurchaseRequest
+from console.services.access.read_only import ReadOnlySwitches
 from console.services.alerts.inbox import AlertService
 from console.services.audit.trail import AuditService
 from console.services.bulk.runs import BulkRuns
@@ -43,6 +45,7 @@ class ActingServices:
     reconciliation: ReconciliationService
     audit: AuditService
     limits: LimitService
+    read_only: ReadOnlySwitches
 
 
 def command_runners(context: ServiceContext, services: ActingServices) -> Mapping[str, CommandRunner]:
@@ -56,6 +59,7 @@ def command_runners(context: ServiceContext, services: ActingServices) -> Mappin
         "alerts ack": _runner_of_method(services.alerts.acknowledge),
         "reconcile": _runner_of_method(services.reconciliation.run),
         "limits set": _runner_of_method(services.limits.set_limit),
+        "read-only set": _runner_of_method(services.read_only.set_switch),
         "audit verify": lambda _call: services.audit.verify_chains(),
     }
 
@@ -205,6 +209,11 @@ def _limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> Request
     return RequestFacts(LIMIT_KIND, limit_subject(name[:40], currency[:3], present), proposed=str(value))
 
 
+def _switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+    scope, is_on, _ = arguments
+    return RequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
+
+
 FORMS: Mapping[str, CommandForm] = {
     "purchase": CommandForm((PurchaseRequest,), _purchase_facts),
     "refetch": CommandForm((int, bool, bool, int | None), _record_facts_of_kind(credit_checks.KIND)),
@@ -228,6 +237,7 @@ FORMS: Mapping[str, CommandForm] = {
     "alerts ack": CommandForm((int, str), _no_facts),
     "audit verify": CommandForm((), _no_facts),
     "limits set": CommandForm((str, str, int), _limit_facts),
+    "read-only set": CommandForm((str, bool, str), _switch_facts),
     "reconcile": CommandForm((str, date, date), _no_facts),
     "run due": CommandForm((), _no_facts),
     "bulk run": CommandForm((int, int | None), _record_facts_of_kind(stored_runs.KIND)),

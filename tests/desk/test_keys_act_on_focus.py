@@ -27,6 +27,7 @@ from console.views.queues.page import QueuesPage
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.collaboration_actions import CollaborationActions
 from console.views.runtime.routes import (
+    AdminRoute,
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
@@ -315,7 +316,7 @@ def test_no_key_is_silent(
         RefundRoute(desk.console.recovery.read_queue("refunds", 1).items[0].record.id),
         LookupRoute(""), LookupRoute(check.number), ApprovalsRoute(), SetAsidesRoute(), AlertsRoute(),
         ChangedCompaniesRoute(),
-        ReconcileRoute(), ReconcileRunsRoute(), AuditRoute(),
+        ReconcileRoute(), ReconcileRunsRoute(), AuditRoute(), AdminRoute(),
     ]  # fmt: skip
     silent, pressed = [], 0
     with listening() as heard:

@@ -30,6 +30,7 @@ from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import (
+    AdminRoute,
     AlertsRoute,
     AuditRoute,
     HomeRoute,
@@ -78,6 +79,7 @@ def test_every_control_on_every_page_has_a_name(sit: Sit, console: Console, sand
         OperationRoute(unknown.operation_id or ""),
         PdfRoute(bought.id),
         AuditRoute(),
+        AdminRoute(),
     ]
     person = sit()
     for language in ("en", "ja"):

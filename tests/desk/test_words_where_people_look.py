@@ -16,6 +16,7 @@ from console.domain.clock import SystemClock
 from console.services.alerts.evaluate import AlertRules
 from console.services.process.context import WORKER, act_as
 from console.views.runtime.routes import (
+    AdminRoute,
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
@@ -90,6 +91,7 @@ def routes(desk: Furnished) -> Iterator[Route]:
     yield from (RefundRoute(item.record.id) for item in items)
     yield LookupRoute(desk.samples[0].number)
     yield AuditRoute()
+    yield AdminRoute()
 
 
 def shown_texts(person: Person) -> Iterator[str]:

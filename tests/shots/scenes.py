@@ -11,6 +11,9 @@ from console.domain.access.permissions import ADMIN
 from console.domain.corporation_number import check_digit
 from console.domain.errors import ErrorCode
 from console.domain.records import Person
+from console.services.process.context import act_as
+from console.views.admin.page import AdminPage
+from console.views.admin.switch_dialog import SwitchDialog
 from console.views.app.help_dialog import open_help_dialog
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
@@ -21,7 +24,15 @@ from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.routes import AuditRoute, HomeRoute, LookupRoute, PdfRoute, QueuesRoute, RecordRoute
+from console.views.runtime.routes import (
+    AdminRoute,
+    AuditRoute,
+    HomeRoute,
+    LookupRoute,
+    PdfRoute,
+    QueuesRoute,
+    RecordRoute,
+)
 from console.views.runtime.tasks import Failure
 from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import SignInForm
@@ -117,6 +128,27 @@ def audit(stage: Stage) -> None:
     stage.find(AuditPage).verify.click()
     stage.settle()
     stage.shoot("audit")
+
+
+def admin(stage: Stage) -> None:
+    stage.go(AdminRoute())
+    page = stage.find(AdminPage)
+    stage.until(lambda: page.switch_table.current_item is not None)
+    with act_as("lead-b"):
+        stage.desk.console.read_only.set_switch("paypay", True, "PayPay の障害（18 時まで）")
+    page.read_again()
+    stage.settle()
+    stage.shoot("admin-read-only")
+    dialog = SwitchDialog(page.context, "everything", page.window(), is_on=True)
+    dialog.open()
+    stage.settle()
+    stage.shoot("admin-switch")
+    dialog.reject()
+    page.tabs.setCurrentIndex(1)
+    stage.settle()
+    stage.shoot("admin-limits")
+    with act_as("lead-b"):
+        stage.desk.console.read_only.set_switch("paypay", False, "復旧")
 
 
 def search(stage: Stage) -> None:
@@ -282,7 +314,7 @@ def free_number(serial: int) -> str:
 
 MAIN: Mapping[str, Scene] = {
     "home": home, "queues": queues, "company": company, "records": records, "pdf": pdf, "audit": audit,
-    "sign_in": sign_in, "lock": lock, "unlock": unlock,
+    "admin": admin, "sign_in": sign_in, "lock": lock, "unlock": unlock,
 }  # fmt: skip
 REST: Mapping[str, Scene] = {
     "record_tabs": record_tabs, "search": search, "menu": menu, "dialogs": dialogs, "purchase": purchase,

@@ -69,11 +69,12 @@ BUTTONS = re.compile(
 )
 VERBS = frozenset(
     {
-        "Acknowledge", "Add", "Approve", "Back", "Buy", "Cancel", "Clear", "Close", "Compare", "Confirm", "Continue",
-        "Copy", "Decline", "Delete", "Discard", "Enter", "Export", "Extend", "Filter", "Find", "Freeze", "Give", "Go",
-        "Hand", "Lock", "Look", "Mark", "Move", "Open", "Probe", "Propose", "Re-fetch", "Reconcile", "Refresh",
-        "Refund", "Renew", "Request", "Resolve", "Save", "Scroll", "Search", "Select", "Show", "Sign", "Stay", "Stop",
-        "Switch", "Take", "Try", "Turn", "Unlock", "Verify", "Withdraw", "Zoom",
+        "Acknowledge", "Add", "Approve", "Back", "Buy", "Cancel", "Change", "Clear", "Close", "Compare", "Confirm",
+        "Continue", "Copy", "Decline", "Delete", "Discard", "End", "Enter", "Export", "Extend", "Filter", "Find",
+        "Freeze", "Give", "Go", "Hand", "Lock", "Look", "Mark", "Move", "Open", "Probe", "Propose", "Re-fetch",
+        "Reconcile", "Refresh", "Refund", "Renew", "Request", "Resolve", "Save", "Scroll", "Search", "Select",
+        "Set", "Show", "Sign", "Stay", "Stop", "Switch", "Take", "Try", "Turn", "Unlock", "Verify", "Withdraw",
+        "Zoom",
     }
 )  # fmt: skip
 NOUNS = frozenset(

@@ -1,1 +1,1 @@
-"""Roles and rights of people."""
+"""Roles and rights of people, and the read-only switch."""

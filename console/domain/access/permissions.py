@@ -32,6 +32,7 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
     "audit_any": frozenset({OPERATOR, APPROVER, AUDITOR}),  # read the own entries, or those of all people
     "registry_import": frozenset({WORKER}),
     "limits": frozenset({ADMIN}),
+    "set_read_only": frozenset({APPROVER, ADMIN}),
     "schema": frozenset({ADMIN}),
 }
 

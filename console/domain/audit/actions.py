@@ -159,6 +159,10 @@ class AuditAction(StrEnum):
     LIMIT_PROPOSED = "limit.proposed"
     LIMIT_SET = "limit.set"
 
+    READ_ONLY_OFF = "read_only.off"
+    READ_ONLY_ON = "read_only.on"
+    READ_ONLY_SET = "read_only.set"
+
     OPERATOR_ADDED = "operator.added"
     OPERATOR_CHANGED = "operator.changed"
     OPERATOR_DISABLED = "operator.disabled"

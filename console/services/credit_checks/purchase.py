@@ -15,7 +15,7 @@ from console.domain.error_details import AlreadyPurchased, ProviderAnswerFacts
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
+from console.domain.records import CREDIT_CHECK_PROVIDER, CheckReport, CreditCheck, PurchaseRequest
 from console.domain.recovery.decidable import has_expired
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_provider import CreditCheckReader
@@ -29,13 +29,13 @@ from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import ClaimedOperation, OutcomeUnrecorded, Subject, find_error_code
 from console.services.lookup.record_search import Lookup
 from console.services.process.context import ServiceContext
+from console.services.process.read_only import refuse_if_read_only
 from console.services.registry.facts import read_facts
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases, lost_operations
 
-PROVIDER = "alarmbox"
 DEAL_CODES = (1, 2, 9)
 REASON_CODES = (1, 2, 3, 4, 9)
 LONGEST_COMMENT_CHARACTERS = 500
@@ -184,7 +184,7 @@ class _PurchaseAttempt:
         self._checked_at = context.now()
 
     def prepare(self) -> None:
-        database_fitness.require_safe_settings(self._context, PROVIDER)
+        database_fitness.require_safe_settings(self._context, CREDIT_CHECK_PROVIDER)
         vendor = self._vendor_source.get_vendor()
         if self._request.renew:
             self._require_expired(vendor.make_reader())
@@ -233,7 +233,7 @@ class _PurchaseAttempt:
     def check(self, conn: Connection) -> None:
         """Refuse a purchase that can't succeed: a live record exists, a renewal is too early, another renewal was
         faster, or an operation in the spool or in the table of lost operations holds the claim. Raises
-        already_purchased, not_expired.
+        already_purchased, not_expired, read_only.
         """
         request = self._request
         client, number = request.client_id, request.corporation_number
@@ -250,6 +250,7 @@ class _PurchaseAttempt:
                     "operator": intent.operator,
                 }
                 raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {**detail, "since": intent.at})
+        refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
 
     def _refuse_live(self, live: CreditCheck) -> None:
         if not self._request.renew or live.state.value != "success":

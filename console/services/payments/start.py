@@ -33,6 +33,7 @@ from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import make_provider_key
 from console.services.payments.start_outcomes import contradicts, record_start, settle_late, write_lapsed
 from console.services.process.context import ServiceContext
+from console.services.process.read_only import refuse_if_read_only
 from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -165,7 +166,7 @@ class _StartAttempt:
     def check(self, conn: Connection) -> None:
         """Refuse the start if the order is not pending, has a paid payment, or has an open or unknown payment at this
         provider, or if its total exceeds the amount that remains on its account. Raises not_found, already_decided,
-        outcome_unknown, in_progress and over_limit.
+        outcome_unknown, in_progress, over_limit and read_only.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -181,6 +182,7 @@ class _StartAttempt:
                 )
             raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": payment, "holder": None, "since": payment.begun_at})
         self._refuse_over_limit(conn, order)
+        refuse_if_read_only(conn, self._provider)
 
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
         number = _find_corporation_number(order)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
+from console.domain.access.read_only import STOPPED_RIGHTS
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import Clock, TimeScale
 from console.domain.error_reasons import InProgressReason, NotAllowedReason
@@ -24,6 +25,7 @@ from console.services.process.audit_chain_lock import ChainLock
 from console.services.process.counters import ProcessCounters
 from console.services.process.failpoints import Failpoints
 from console.services.process.heartbeat import Heartbeat
+from console.services.process.read_only import refuse_if_read_only
 from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.store.database.engine import Database, Transaction
@@ -355,7 +357,8 @@ class ServiceContext:
 
     def require_right(self, action: str) -> Person:
         """Return the acting person if their roles allow the action `action`. Raises not_allowed (the caller writes
-        the audit entry about the refusal) and the errors of `person`.
+        the audit entry about the refusal), read_only while a read-only switch stops this action, and the errors of
+        `person`.
         """
         person = self.person()
         if not has_right(person, action):
@@ -363,6 +366,9 @@ class ServiceContext:
             reason = NotAllowedReason.MAY_NOT_BUY if may_act else NotAllowedReason.ROLE
             detail: NotAllowed = {"operator": person.name, "reason": reason, "needs": sorted(ROLES_BY_RIGHT[action])}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
+        if action in STOPPED_RIGHTS:
+            with self.database.read() as conn:
+                refuse_if_read_only(conn)
         return person
 
     def record_audit(

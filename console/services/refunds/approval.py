@@ -22,6 +22,7 @@ from console.services.guarded import database_rollback
 from console.services.guarded.operation import Progress
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
+from console.services.process.read_only import refuse_if_read_only
 from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import payment_precheck
 from console.services.refunds import records as refund_records
@@ -61,8 +62,8 @@ class RefundDecisions:
 
         `expected_version` is the refund's version on the person's screen. Raises not_found, same_person, not_allowed,
         stale_view, already_decided, in_progress, exceeds_captured, outside_window, over_limit, database_went_back,
-        and the errors of `submit_refund`. If a signal asks the process to end: Interrupted if it came before the
-        approval was stored; interrupted, with the approved refund, if it came before the refund was sent.
+        read_only and the errors of `submit_refund`. If a signal asks the process to end: Interrupted if it came
+        before the approval was stored; interrupted, with the approved refund, if it came before the refund was sent.
         """
         with interrupts.defer_signals():
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=KIND):
@@ -108,6 +109,7 @@ class RefundDecisions:
         self._expire_late(refund)
         with context.database.read() as conn:
             self._require_approvable(conn, refund, person, expected_version)
+            refuse_if_read_only(conn, pair.payment.provider)
         refund_rules.require_two_person_database(context, pair.payment)
         reader = self._payment_providers.get_reader(pair.payment.provider)
         is_just_read = payment_precheck.require_refundable(context, reader, pair)
@@ -140,6 +142,7 @@ class RefundDecisions:
         pair = refund_records.require_with_payment(tx.conn, refund_id)
         refund = pair.refund
         self._require_approvable(tx.conn, refund, person, expected_version)
+        refuse_if_read_only(tx.conn, pair.payment.provider)
         refund_facts = refund_rules.read_facts(context, tx.conn, pair.payment, refund.maker)
         refund_rules.raise_broken_rule(
             refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False),

@@ -10,6 +10,7 @@ from console.domain.payments.records import Refund, SetAside
 from console.domain.payments.states import RefundState
 from console.domain.records import Work, WorkReason, WorkState
 from console.services.process.context import ServiceContext
+from console.services.process.read_only import refuse_if_read_only
 from console.services.refunds import records as refund_records
 from console.services.refunds.approval import RefundDecisions
 from console.services.refunds.outcomes import COOLING_OFF, POLL, SUBMISSION, UNKNOWN
@@ -71,9 +72,11 @@ class DueRefunds:
         self._refund_probes.probe(refund.id, automatic=True)
 
     def _submit_refund(self, refund: Refund) -> None:
-        """Send the refund. If it is refused with an error of LASTING_CODES, set its work to needs_review, and raise
-        the error.
+        """Send the refund, unless a read-only switch stops it; the first run after the switch is off sends it. If it
+        is refused with an error of LASTING_CODES, set its work to needs_review, and raise the error.
         """
+        with self._context.database.read() as conn:
+            refuse_if_read_only(conn, refund_records.require_payment(conn, refund.payment_id).provider)
         try:
             self._submissions.submit_refund(refund.id)
         except ConsoleError as refusal:

@@ -29,6 +29,7 @@ from console.services.guarded.operation import (
 )
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
+from console.services.process.read_only import refuse_if_read_only
 from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import payment_precheck
 from console.services.refunds import records as refund_records
@@ -125,6 +126,7 @@ class _SubmissionAttempt:
         require_sendable(conn, pair.refund)
         refund_rules.refuse_unsendable(self._context, conn, pair, self._vendor)
         self._refuse_spooled(conn, pair)
+        refuse_if_read_only(conn, pair.payment.provider)
 
     def _refuse_spooled(self, conn: Connection, pair: RefundWithPayment) -> None:
         """Refuse the submission if the database has lost a sent refund of the payment. One exception: if the lost

@@ -32,7 +32,15 @@ Right = tuple[str, str, str]
 """A right as (place, privilege, column). The place is `database`.`table`; an empty column means the whole table."""
 
 _CREDIT_CHECKS_TABLE = schema.credit_checks.name
-_COMMON_TABLES = ("alembic_version", "console_alembic_version", "console_meta", "limits", "operators", "sessions")
+_COMMON_TABLES = (
+    "alembic_version",
+    "console_alembic_version",
+    "console_meta",
+    "limits",
+    "operators",
+    "read_only_switches",
+    "sessions",
+)
 _RECORD_TABLES = (
     _CREDIT_CHECKS_TABLE, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
     "documents", "evidence", "leases", "lost_operations", "notes", "operations", "orders", "outbox", "payment_events",
@@ -157,10 +165,10 @@ _EXECUTOR_RIGHTS: RightSet = _select_rights(_REQUEST_TABLES) | frozenset(
 
 RIGHTS_OF_ROLE: Mapping[str, RightSet] = {
     OPERATOR: _WORKING_RIGHTS | _insert_rights(_DECISION_TABLES),
-    APPROVER: _WORKING_RIGHTS | _insert_rights(_DECISION_TABLES),
+    APPROVER: _WORKING_RIGHTS | _insert_rights((*_DECISION_TABLES, "read_only_switches")),
     WORKER: _WORKING_RIGHTS
     | _EXECUTOR_RIGHTS
-    | _insert_rights((*_NOTICE_TABLES, *_DECISION_TABLES, "limits"))
+    | _insert_rights((*_NOTICE_TABLES, *_DECISION_TABLES, "limits", "read_only_switches"))
     | {(LOCK_PROCEDURE, "EXECUTE", ""), ("limits", "UPDATE", "value")},
     AUDITOR: _select_rights((*_COMMON_TABLES, *_RECORD_TABLES)) | _insert_rights(_LOG_TABLES),
     ADMIN: _select_rights(_COMMON_TABLES) | _HASH_CHAIN_RIGHTS | _insert_rights(_LOG_TABLES),

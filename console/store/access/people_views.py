@@ -109,7 +109,10 @@ def _views() -> Mapping[str, _View]:
     )
     shown_meta = ", ".join(f"'{name}'" for name in _SHOWN_META)
     views = (
-        *(_View(table) for table in (*VERSION_TABLES, "limits", "operators", "request_files", "requests")),
+        *(
+            _View(table)
+            for table in (*VERSION_TABLES, "limits", "operators", "read_only_switches", "request_files", "requests")
+        ),
         *(_View(table) for table in RECORD_TABLES),
         _View("audit_log", {}, may_see_entry, ("id", "subject_kind", "subject_id"), "operators p"),
         _View("console_meta", {}, f"t.name IN ({shown_meta})", ("name",)),
@@ -126,7 +129,16 @@ def _views() -> Mapping[str, _View]:
     }
 
 
-COMMON_VIEWS = (*VERSION_TABLES, "console_meta", "limits", "operators", LIMIT_PROPOSALS, OWN_REQUESTS, WORKERS)
+COMMON_VIEWS = (
+    *VERSION_TABLES,
+    "console_meta",
+    "limits",
+    "operators",
+    "read_only_switches",
+    LIMIT_PROPOSALS,
+    OWN_REQUESTS,
+    WORKERS,
+)
 """Views that all people for whom a worker acts may read."""
 RECORD_TABLES = (
     schema.credit_checks.name, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",

@@ -40,6 +40,7 @@ _INSERT_RULES: Mapping[str, Rules] = {
         Rule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
     ),
     "notes": (),
+    "read_only_switches": (),
     "stock_reservations": (),
 }
 _UPDATE_RULES: Mapping[str, Rules] = {
@@ -108,6 +109,7 @@ _UPDATE_RULES: Mapping[str, Rules] = {
         Rule("NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"),
     ),
     "notes": (Rule("0", "notes are never changed"),),
+    "read_only_switches": (Rule("0", "settings of a read-only switch are never changed"),),
     "request_ids": (Rule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
     "stock_reservations": (
         Rule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
@@ -129,6 +131,7 @@ _NEVER_DELETED: Mapping[str, str] = {
     "lost_operations": "lost operations",
     "watched_corporations": "watched corporations",
     "notes": "notes",
+    "read_only_switches": "settings of a read-only switch",
     "request_ids": "request ids",
     "stock_reservations": "reservations",
 }

@@ -1,4 +1,4 @@
-"""Trigger rules of a server for the worker's tables, takes and notes.
+"""Trigger rules of a server for the worker's tables, takes, notes and read-only switches.
 
 Stock reservations belong to the shop, as orders do: the shop writes the rows, and the console only changes them to
 released.
@@ -6,7 +6,8 @@ released.
 
 from collections.abc import Mapping
 
-from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.access.permissions import ADMIN, APPROVER, OPERATOR
+from console.domain.access.read_only import SWITCH_KIND
 from console.domain.tasks.states import SagaState, StockState
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
 from console.store.constraints.sql_expressions import (
@@ -41,6 +42,12 @@ _IS_NOTE_REQUEST = (
 """SQL condition: the desk request `r` asks for this note on this record, or for a bulk run of this person that writes
 this note on this record.
 """
+
+_IS_SWITCH_REQUEST = (
+    f"r.action = 'read-only set' AND CAST(r.subject_kind AS BINARY) = '{SWITCH_KIND}'"
+    " AND CAST(r.subject_id AS BINARY) = NEW.scope AND r.proposed = IF(NEW.is_on, 'on', 'off')"
+)
+"""SQL condition: the desk request `r` asks for this setting of this switch."""
 
 
 def _deletion_rules(what: str) -> tuple[Rule, ...]:
@@ -234,6 +241,13 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ),
     ("notes", "UPDATE"): refusal_rules("notes are never changed"),
     ("notes", "DELETE"): refusal_rules("notes are never deleted"),
+    ("read_only_switches", "INSERT"): (
+        Rule(equals_sql("NEW.person", "me"), "nobody sets a switch in the name of somebody else"),
+        Rule(has_role_sql(APPROVER, ADMIN), "this role sets no read-only switch"),
+        Rule(is_requested_sql(_IS_SWITCH_REQUEST), "nobody sets a switch in the name of somebody else"),
+    ),
+    ("read_only_switches", "UPDATE"): refusal_rules("settings of a read-only switch are never changed"),
+    ("read_only_switches", "DELETE"): refusal_rules("settings of a read-only switch are never deleted"),
 }
 """Rules of the worker's tables, takes and notes, by table and event."""
 

@@ -1,5 +1,5 @@
 """Definitions of the worker's tables: scheduled tasks, sagas, stock, outbox, reconciliations, bulk runs, takes,
-notes and watched corporations. The baseline migration creates them.
+notes, watched corporations and read-only switches. The baseline migration creates them.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
@@ -230,4 +230,18 @@ watched_corporations = Table(
     Column("registry_date", String(10), nullable=False),  # day up to which the registry was complete
     Column("changed_at", Instant, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
+)
+
+read_only_switches = Table(
+    "read_only_switches",
+    metadata,
+    # Each setting of a read-only switch. The newest row of a scope counts.
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("scope", String(32), nullable=False),  # "everything" or the name of a provider
+    Column("is_on", Boolean, nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_read_only_switches_scope", "scope", "id"),
+    sqlite_autoincrement=True,
 )

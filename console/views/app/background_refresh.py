@@ -1,6 +1,6 @@
-"""The calls that an open window repeats: it reads the change feed every 1.5 s, whether a worker is present every 6 s,
-and the counts every minute; it runs the due tasks every minute, and looks for the team's corporation registry every
-ten minutes.
+"""The calls that an open window repeats: it reads the change feed every 1.5 s, whether a worker is present and which
+read-only switches are on every 6 s, and the counts every minute; it runs the due tasks every minute, and looks for
+the team's corporation registry every ten minutes.
 """
 
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
+from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.errors import ErrorCode
 from console.domain.service_results import FeedMark, TaskRun
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 FEED_INTERVAL_MS = 1_500
 READINGS_PER_PRESENCE = 4
-"""Readings of the feed per reading of the presence of workers. While none is present, each reading reads both."""
+"""Readings of the feed per reading of the presence of workers and of the read-only switches. While no worker is
+present, each reading reads all of them.
+"""
 COUNTS_INTERVAL_MS = 60_000
 """The counts are also read after each change that the feed tells."""
 DUE_TASKS_INTERVAL_MS = 60_000
@@ -33,6 +36,11 @@ _WORKER = "worker"
 FeedAnswer = tuple[FeedMark, tuple[tuple[str, int], ...]]
 """The answer of one reading of the change feed: the mark from which the next reading continues, and the kind and id
 of each record that has changed since the previous mark.
+"""
+
+_FeedReading = tuple[FeedAnswer, float, bool, tuple[ReadOnlySwitch, ...] | None]
+"""What one reading returns: the answer of the feed, its seconds, True if no worker is present, and the read-only
+switches; None if this reading doesn't read them.
 """
 
 
@@ -82,7 +90,8 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_feed(self) -> None:
         """Read from the change feed which records have changed since the previous reading, and emit the context's
-        signal `changed` with their kinds and ids. Also read whether a worker is present.
+        signal `changed` with their kinds and ids. Also read whether a worker is present, and which read-only switches
+        are on.
         """
         if not self._begin_call("feed"):
             return
@@ -95,16 +104,18 @@ class BackgroundRefresh(QObject):
             READINGS_PER_PRESENCE - 1 if reads_presence else self._readings_until_presence - 1
         )
 
-        def read(services: "Console") -> tuple[FeedAnswer, float, bool]:
+        def read(services: "Console") -> _FeedReading:
             began_at = clock()
             changes, seconds = services.recovery.read_changes(latest_mark), clock() - began_at
-            return changes, seconds, reads_presence and services.desk_status.is_worker_away()
+            if not reads_presence:
+                return changes, seconds, False, None
+            return changes, seconds, services.desk_status.is_worker_away(), services.read_only.list_switches()
 
         self._context.run_read(read, self._handle_feed, self._show_lost_connection, owner=self)
 
-    def _handle_feed(self, answer: tuple[FeedAnswer, float, bool]) -> None:
+    def _handle_feed(self, answer: _FeedReading) -> None:
         self._running_kinds.discard("feed")
-        (latest_mark, changes), seconds, is_worker_away = answer
+        (latest_mark, changes), seconds, is_worker_away, switches = answer
         has_mark, self._latest_mark = self._latest_mark is not None, latest_mark
         away_since = (
             (self._context.connection_state.worker_away_since or self._context.now()) if is_worker_away else None
@@ -112,6 +123,8 @@ class BackgroundRefresh(QObject):
         self._context.update_connection_state(
             service_seconds=round(seconds, 1), lost_since=None, worker_away_since=away_since
         )
+        if switches is not None:
+            self._context.update_connection_state(read_only_switches=switches)
         if has_mark and changes:
             self._context.changed.emit(frozenset(changes))
             self.read_work_counts()

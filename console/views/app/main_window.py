@@ -17,6 +17,7 @@ from console.views.pages.scroll_container import PageScrollArea
 from console.views.runtime.announcer import Announcer
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import (
+    AdminRoute,
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
@@ -48,6 +49,7 @@ _PLACE_ROUTES: dict[str, Route] = {
     "alerts": AlertsRoute(),
     "audit": AuditRoute(),
     "reports": ReportsRoute(),
+    "admin": AdminRoute(),
 }
 _MAX_HISTORY_LENGTH = 50
 _MIN_SIZE_PX = (960, 600)
@@ -168,6 +170,7 @@ class Frame(CoveredWindow):
             Place("alerts", "warning", translate("screen.alerts"), "Alt+6"),
             Place("audit", "audit", translate("screen.audit"), "Alt+7"),
             Place("reports", "bars", translate("screen.reports"), "Alt+8"),
+            Place("admin", "settings", translate("screen.admin"), "Alt+9"),
         ]
 
     def _show_waiting(self) -> None:

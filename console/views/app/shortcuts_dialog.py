@@ -12,7 +12,7 @@ from console.views.widgets.dialog import DialogFrame
 
 _GLOBAL_HINTS: Sequence[KeyHint] = (
     (("Ctrl+K",), "key.search"),
-    (("Alt+1", "…", "Alt+8"), "key.screens"),
+    (("Alt+1", "…", "Alt+9"), "key.screens"),
     (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
     (("F5",), "key.reread"),
     (("Ctrl+Shift+N",), "key.notices"),

@@ -55,6 +55,11 @@ class StatusCells(QObject):
                 "status.read_only", reason=context.translate("status.worker_away"), since=away_since
             )
             return [*cells, Status(read_only_text, "lock", "care")]
+        switches = [switch for switch in context.connection_state.read_only_switches if switch.is_on]
+        if switches:
+            switch = switches[0]
+            read_only_text = context.translate("status.read_only", reason=switch.reason, since=switch.at)
+            return [*cells, Status(read_only_text, "lock", "care")]
         return [*cells, Status(context.translate("status.writes_on"), "check")]
 
 

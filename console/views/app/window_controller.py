@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 
+from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch
 from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.last_screen import LastScreen
@@ -18,6 +19,7 @@ from console.views.app.main_window import Frame
 from console.views.pages.base import Page
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
+    AdminRoute,
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
@@ -57,6 +59,7 @@ _PAGES: dict[type, tuple[str, str]] = {
     LookupRoute: ("console.views.lookup.page", "LookupPage"),
     AuditRoute: ("console.views.audit.page", "AuditPage"),
     ReportsRoute: ("console.views.reports.page", "ReportsPage"),
+    AdminRoute: ("console.views.admin.page", "AdminPage"),
     RecordRoute: ("console.views.credit_checks.page", "CreditCheckPage"),
     OperationRoute: ("console.views.records.operation_page", "OperationPage"),
     PdfRoute: ("console.views.documents.pdf_page", "PdfPage"),
@@ -246,8 +249,9 @@ class WindowController(QObject):
     @Slot()
     def _show_connection(self) -> None:
         """Show one bar above every page, by the first of these states that holds: the database is unreachable; the
-        database has returned to an earlier state, such as a restored backup; no worker is present for this desk's
-        requests; this desk has credentials that it doesn't need. Remove the bar if none holds.
+        database has returned to an earlier state, such as a restored backup; a read-only switch is on; no worker is
+        present for this desk's requests; this desk has credentials that it doesn't need. Remove the bar if none
+        holds.
         """
         self._show_return()
         state, lost_count = self.context.connection_state, self.context.work_counts.lost_operation_count
@@ -255,10 +259,30 @@ class WindowController(QObject):
             self._show_state(("screen.offline", "screen.state.offline", state.lost_since))
         elif lost_count is not None:
             self._show_rollback_bar(lost_count)
+        elif (switch := self._find_switch_on()) is not None:
+            self._show_read_only(switch)
         elif state.worker_away_since is not None:
             self._show_state(("screen.worker_away", "screen.worker_away.words", state.worker_away_since))
         else:
             self._show_leftovers()
+
+    def _find_switch_on(self) -> ReadOnlySwitch | None:
+        """Return a read-only switch that is on, that of everything before those of providers; None if none is on."""
+        switches = [switch for switch in self.context.connection_state.read_only_switches if switch.is_on]
+        return min(switches, key=lambda switch: switch.scope != EVERYTHING, default=None)
+
+    def _show_read_only(self, switch: ReadOnlySwitch) -> None:
+        """Show the bar about a read-only switch, with a button that opens the page of the administration."""
+        if switch == self._shown_state:
+            return
+        self._rollback_bar, self._shown_state = None, switch
+        open_button = KeyButton(self.context.translate("screen.admin"), kind="inline")
+        open_button.clicked.connect(partial(self.context.navigate, AdminRoute()))
+        words = self.context.translate(
+            "screen.read_only.words", who=switch.person, since=switch.at, note=switch.reason
+        )
+        lead = self.context.translate("cli.read_only.scope", scope=switch.scope)
+        self.frame.show_bar(Bar(lead, words, tone="care", shape="lock", button=open_button))
 
     def _show_return(self) -> None:
         """Show a toast when the database answers again, or when a worker is present again."""

@@ -8,6 +8,7 @@ from console.domain.access.permissions import ADMIN
 from console.views.pages.base import Page, PageHead
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
+    AdminRoute,
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
@@ -22,7 +23,9 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_colum
 
 
 def needed_right(route: Route) -> str:
-    """Return the name of the right that a person needs to see the page of this route."""
+    """Return the name of the right that a person needs to see the page of this route; "" if everybody may see it."""
+    if isinstance(route, AdminRoute):
+        return ""
     return "audit_any" if isinstance(route, AuditRoute) else "read"
 
 
@@ -31,6 +34,7 @@ def place_of(route: Route) -> str:
     places = {
         AuditRoute: "audit",
         ReportsRoute: "reports",
+        AdminRoute: "admin",
         HomeRoute: "home",
         LookupRoute: "lookup",
         ApprovalsRoute: "approvals",

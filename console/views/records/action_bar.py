@@ -106,12 +106,15 @@ class ActionButtons(QObject):
 
     def _unavailable_text(self, name: str) -> str:
         """Return why nobody at this desk can do an action of this name now, although the person has the right: the
-        database is unreachable, or the desk asks a worker and no worker is present. Return "" if the action is
-        possible.
+        database is unreachable, a read-only switch is on, or the desk asks a worker and no worker is present. Return
+        "" if the action is possible.
         """
         right = _RIGHT_BY_ACTION.get(name, name)
         acts = right in ROLES_BY_RIGHT
-        return self._context.lost_connection_text() or (self._context.worker_away_text(right) if acts else "")
+        context = self._context
+        return context.lost_connection_text() or (
+            context.read_only_text(right) or context.worker_away_text(right) if acts else ""
+        )
 
     def _reason_text(self, action: AllowedAction) -> str:
         """Return as text the reason for which the service doesn't allow an action. If a role is missing, the text

@@ -9,12 +9,13 @@ import shiboken6
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
+from console.domain.access.read_only import STOPPED_RIGHTS, find_switch_on
 from console.domain.clock import Clock, age_of
 from console.domain.error_reasons import NotAllowedReason, UnknownReason
 from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.process import correlation as tracing
-from console.domain.records import CreditCheck, Person
+from console.domain.records import CREDIT_CHECK_PROVIDER, CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, reporting_to
 from console.services.process.passwords import passwords_from
 from console.views.runtime.page_fetch import FetchPage, Page
@@ -51,7 +52,7 @@ _MAX_VISITS = 20
 _MAX_STORING_SECONDS = 2.0
 """Seconds that an acting call waits at most until its request id is on the disk."""
 _PASSWORD_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
-ALARMBOX = "alarmbox"
+ALARMBOX = CREDIT_CHECK_PROVIDER
 
 
 class WindowContext(QObject):
@@ -345,10 +346,27 @@ class WindowContext(QObject):
 
     def find_disabled_reason(self, right: str) -> str:
         """Return why the acting person can't use this right at present: the database is unreachable, the person lacks
-        the right (with the names of the people who have it), or no worker is present. Return "" if the person can use
-        the right.
+        the right (with the names of the people who have it), a read-only switch is on, or no worker is present.
+        Return "" if the person can use the right.
         """
-        return self.lost_connection_text() or self.missing_right_text(right) or self.worker_away_text(right)
+        return (
+            self.lost_connection_text()
+            or self.missing_right_text(right)
+            or self.read_only_text(right)
+            or self.worker_away_text(right)
+        )
+
+    def read_only_text(self, right: str) -> str:
+        """Return the text which says that a read-only switch stops the actions of this right, with its person and
+        reason; "" otherwise. The switch of a payment provider isn't considered, because the right doesn't name one.
+        """
+        if right not in STOPPED_RIGHTS:
+            return ""
+        provider = CREDIT_CHECK_PROVIDER if right == "purchase" else None
+        switch = find_switch_on(self.connection_state.read_only_switches, provider)
+        if switch is None:
+            return ""
+        return self.translate("reason.read_only_switch", who=switch.person, since=switch.at, note=switch.reason)
 
     def lost_connection_text(self) -> str:
         """Return the text which says that the database is unreachable; "" while it answers."""
@@ -365,12 +383,13 @@ class WindowContext(QObject):
         return self.translate("reason.worker_away", since=away_since)
 
     def missing_right_text(self, right: str) -> str:
-        """Return why the acting person doesn't have this right; "" if the person has it, or if the operators are not
-        read yet. The connection to the database is not considered.
+        """Return why the acting person doesn't have this right; "" if the person has it, if the operators are not
+        read yet, or if the right is "". The connection to the database is not considered.
         """
         person = self.current_person
         if (
-            not self.are_people_read
+            not right
+            or not self.are_people_read
             or self.has_unrestricted_people
             or (person is not None and has_right(person, right))
         ):

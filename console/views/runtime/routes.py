@@ -45,6 +45,11 @@ class ReportsRoute:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AdminRoute:
+    """The page of the administration."""
+
+
 Ref: TypeAlias = tuple[str, int]
 """The kind ("credit-check", "payment", "order" or "refund") and the id of a record."""
 
@@ -139,8 +144,8 @@ class PdfRoute:
 RecordPageRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRoute
 """The route of the page of one record: a credit check, payment, order or refund."""
 Route: TypeAlias = (
-    HomeRoute | QueuesRoute | ChangedCompaniesRoute | LookupRoute | AuditRoute | OperationRoute | PdfRoute
-    | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute | ReconcileRunsRoute | ReportsRoute
+    HomeRoute | QueuesRoute | ChangedCompaniesRoute | LookupRoute | AuditRoute | AdminRoute | OperationRoute
+    | PdfRoute | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute | ReconcileRunsRoute | ReportsRoute
     | RecordPageRoute
 )  # fmt: skip
 
@@ -199,6 +204,7 @@ _ROUTES_BY_NAME: dict[str, type[Route]] = {
     "lookup": LookupRoute,
     "audit": AuditRoute,
     "reports": ReportsRoute,
+    "admin": AdminRoute,
     "credit-check": RecordRoute,
     "payment": PaymentRoute,
     "order": OrderRoute,

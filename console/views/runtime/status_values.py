@@ -6,6 +6,7 @@ from datetime import datetime
 
 from PySide6.QtCore import QObject
 
+from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
@@ -84,6 +85,7 @@ class ConnectionState:
     - AlarmBox: `provider_seconds`, `provider_at` and `is_provider_silent` describe its last answer;
       `is_provider_missing` is True if it is not configured.
     - Payment providers: `gateways` has the last answer of each.
+    - `read_only_switches` are the newest settings of the read-only switches.
     - `leftovers` are credentials that this desk no longer needs; None before the program has looked for them.
     """
 
@@ -96,6 +98,7 @@ class ConnectionState:
     is_provider_silent: bool = False
     is_provider_missing: bool = False
     gateways: tuple[Gateway, ...] = ()
+    read_only_switches: tuple[ReadOnlySwitch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""The read-only switch: while it is on, the services refuse everything that costs or moves money, and what people
+change.
+
+The switch of EVERYTHING stops the changes of all people. The switch of one provider stops only what costs or moves
+money at this provider. Reading goes on in both cases, also at the providers: probes, re-fetches, lookups, and the due
+tasks that only read. A call that was under way is finished, and its answer is recorded.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+EVERYTHING = "everything"
+"""Scope of the switch that stops the changes of all people, at all providers."""
+SWITCH_KIND = "read-only"
+LONGEST_REASON_CHARACTERS = 200
+STOPPED_RIGHTS = frozenset(
+    {
+        "limits", "note", "payment_start", "purchase", "refund_approve", "refund_propose", "refund_request",
+        "refund_submit", "resolve", "resolve_second", "take",
+    }
+)  # fmt: skip
+"""Rights that nobody can use while the switch of EVERYTHING is on. Withdrawing a refund request stays possible: it
+only prevents a refund.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnlySwitch:
+    """The newest setting of the switch of one scope: EVERYTHING or the name of a provider. `person` set it at `at`;
+    `reason` is that person's text.
+    """
+
+    scope: str
+    is_on: bool
+    reason: str
+    person: str
+    at: datetime
+
+
+def find_switch_on(switches: Iterable[ReadOnlySwitch], provider: str | None = None) -> ReadOnlySwitch | None:
+    """Return the switch that stops a change at this provider; None if no switch does. The switch of EVERYTHING comes
+    before the provider's. Without a provider only the switch of EVERYTHING counts.
+    """
+    by_scope = {switch.scope: switch for switch in switches if switch.is_on}
+    return by_scope.get(EVERYTHING) or (None if provider is None else by_scope.get(provider))

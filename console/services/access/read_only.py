@@ -1,0 +1,71 @@
+"""Set and list the read-only switches."""
+
+from console.domain.access.read_only import (
+    EVERYTHING,
+    LONGEST_REASON_CHARACTERS,
+    SWITCH_KIND,
+    ReadOnlySwitch,
+)
+from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.provider_registry import provider_names
+from console.domain.records import CREDIT_CHECK_PROVIDER
+from console.services.audit import refusals
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import ServiceContext
+from console.store.access import read_only_switches
+from console.store.database.engine import Transaction
+
+
+class ReadOnlySwitches:
+    """Sets the read-only switches, for approvers and administrators, and lists them for everybody."""
+
+    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+        self._context, self._request_ids = context, request_ids
+
+    def list_switches(self) -> tuple[ReadOnlySwitch, ...]:
+        """Return the newest setting of each scope that was ever set, ordered by scope. Needs no right: everybody sees
+        why a change is refused.
+        """
+        with self._context.database.read() as conn:
+            return read_only_switches.read_switches(conn)
+
+    def list_scopes(self) -> tuple[str, ...]:
+        """Return the scopes that have a switch: EVERYTHING, the provider of credit checks, each payment provider."""
+        return (EVERYTHING, CREDIT_CHECK_PROVIDER, *provider_names())
+
+    def set_switch(self, scope: str, is_on: bool, reason: str, *, request_id: str | None = None) -> ReadOnlySwitch:
+        """Set the switch of a scope: EVERYTHING or the name of a provider. Return its setting; if it is set so
+        already, that is the earlier setting with its own reason.
+
+        Raises not_found for an unknown scope, usage for a reason that is empty or longer than
+        LONGEST_REASON_CHARACTERS, and not_allowed.
+        """
+        arguments = (scope, is_on, reason)
+        return self._request_ids.act_once("read-only set", request_id, arguments, lambda: self._set(*arguments))
+
+    def _set(self, scope: str, is_on: bool, reason: str) -> ReadOnlySwitch:
+        context, text = self._context, reason.strip()
+        with refusals.audit_refusals(context, AuditAction.READ_ONLY_SET, scope[:40], kind=SWITCH_KIND):
+            person = context.require_right("set_read_only").name
+            if scope not in self.list_scopes():
+                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": scope[:40]})
+            if not 0 < len(text) <= LONGEST_REASON_CHARACTERS:
+                raise ConsoleError(
+                    ErrorCode.USAGE, {"problem": UsageProblem.SWITCH_REASON, "longest": LONGEST_REASON_CHARACTERS}
+                )
+            return context.write(
+                lambda tx: self._store(tx, ReadOnlySwitch(scope, is_on, text, person, context.now()))
+            )
+
+    def _store(self, tx: Transaction, switch: ReadOnlySwitch) -> ReadOnlySwitch:
+        present = {kept.scope: kept for kept in read_only_switches.read_switches(tx.conn)}.get(switch.scope)
+        if present is not None and present.is_on == switch.is_on:
+            return present
+        if present is None and not switch.is_on:
+            return switch
+        read_only_switches.insert_switch(tx.conn, switch)
+        action = AuditAction.READ_ONLY_ON if switch.is_on else AuditAction.READ_ONLY_OFF
+        self._context.record_audit(tx, action, switch.scope, {"note": switch.reason}, kind=SWITCH_KIND)
+        return switch

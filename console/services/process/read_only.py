@@ -1,0 +1,26 @@
+"""The refusal of changes while a read-only switch is on. Every service asks here, in the transaction of the change
+where money is concerned.
+"""
+
+from console.domain.access.read_only import EVERYTHING, find_switch_on
+from console.domain.error_details import ReadOnly
+from console.domain.error_reasons import ReadOnlyReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.store.access import read_only_switches
+from console.store.database.sqlalchemy_names import Connection
+
+
+def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
+    """Refuse a change if the switch of everything is on, or the switch of `provider`, at which the change costs or
+    moves money. Raises read_only with detail.who, detail.since and detail.note; detail.provider names the provider of
+    the switch.
+    """
+    switch = find_switch_on(read_only_switches.read_switches(conn), provider)
+    if switch is None:
+        return
+    facts: ReadOnly = {
+        "reason": ReadOnlyReason.SWITCH, "who": switch.person, "since": switch.at, "note": switch.reason
+    }  # fmt: skip
+    if switch.scope != EVERYTHING:
+        facts |= {"reason": ReadOnlyReason.PROVIDER_SWITCH, "provider": switch.scope}
+    raise ConsoleError(ErrorCode.READ_ONLY, facts)

@@ -1,0 +1,31 @@
+"""Table `read_only_switches`: each setting of a read-only switch is one row; the newest row of a scope counts. Rows
+are never changed or deleted.
+"""
+
+from sqlalchemy import Connection, func, insert, select
+
+from console.domain.access.read_only import ReadOnlySwitch
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.schema.worker import read_only_switches
+
+_t = read_only_switches.c
+_NEWEST = select(func.max(_t.id)).group_by(_t.scope)
+_QUERY = select(_t.scope, _t.is_on, _t.reason, _t.person, _t.at).where(_t.id.in_(_NEWEST)).order_by(_t.scope)
+
+
+def read_switches(conn: Connection) -> tuple[ReadOnlySwitch, ...]:
+    """Return the newest setting of each scope that was ever set, ordered by scope."""
+    return tuple(
+        ReadOnlySwitch(row.scope, bool(row.is_on), row.reason, row.person, to_aware_utc(row.at))
+        for row in conn.execute(_QUERY)
+    )
+
+
+def insert_switch(conn: Connection, switch: ReadOnlySwitch) -> None:
+    """Insert a setting of a switch."""
+    conn.execute(
+        insert(read_only_switches).values(
+            scope=switch.scope, is_on=switch.is_on, reason=switch.reason, person=switch.person,
+            at=to_naive_utc(switch.at),
+        )
+    )  # fmt: skip

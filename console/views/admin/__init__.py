@@ -1,0 +1,1 @@
+"""The page of the administration: read-only switches, limits of refunds, people."""

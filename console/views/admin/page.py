@@ -1,0 +1,258 @@
+"""The page of the administration: read-only switches, limits of refunds, and people with their roles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from console.domain.access.read_only import ReadOnlySwitch
+from console.domain.payments.limits import Limit
+from console.domain.records import Person
+from console.views.admin.limit_dialog import LimitDialog, limit_name, limit_value_text
+from console.views.admin.switch_dialog import SwitchDialog, scope_name
+from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
+from console.views.pages.permission_buttons import bind_right
+from console.views.pages.static_table import StaticTable
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column, StateCell
+from console.views.widgets.base import Surface, make_row
+from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.tabs import Tabs
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+_TAB_NAMES = ("switches", "limits", "people")
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """A row of the first tab: a scope with the newest setting of its switch; None if it was never set."""
+
+    name: str
+    switch: ReadOnlySwitch | None
+
+    @property
+    def is_on(self) -> bool:
+        return self.switch is not None and self.switch.is_on
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What the page shows. `limits` is None if the person may not see them."""
+
+    scopes: tuple[_Scope, ...]
+    limits: tuple[Limit, ...] | None
+    people: tuple[Person, ...]
+
+
+class AdminPage(Page):
+    """The page of the administration. Everybody sees which switches are on; the buttons need their rights. The O key
+    sets or ends the current switch, the C key changes the current limit.
+    """
+
+    sidebar_key = "admin"
+    help_key = "help.admin"
+    hints = (
+        (("↓", "↑"), "key.move"),
+        (("O",), "key.read_only"),
+        (("C",), "key.change_limit"),
+        (("Ctrl+Tab",), "key.tabs"),
+        (("Esc",), "key.back"),
+    )
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
+        reread.clicked.connect(self.read_again)
+        self.head = PageHead(translate("screen.admin"), translate("admin.sentence"), reread)
+        self.tabs = Tabs(translate("screen.admin"))
+        for name in _TAB_NAMES:
+            self.tabs.add(translate(f"admin.tab.{name}"))
+        tab_line = Surface(edge="bottom")
+        tab_line.setLayout(make_row(self.tabs, None))
+        self.switch_table = self._make_table("switches", _switch_columns(context), lambda row: row.name)
+        self.limit_table = self._make_table("limits", _limit_columns(context), lambda row: (row.currency, row.name))
+        self.people_table = self._make_table("people", _people_columns(context), lambda row: row.name)
+        self.no_limits = EmptyState(translate("admin.no_limits"), shape="lock")
+        self.stack = QStackedWidget()
+        for part in (self.switch_table, self.limit_table, self.people_table, self.no_limits):
+            self.stack.addWidget(part)
+        self._has_limits = True
+        self.add_part(self.head)
+        self.add_part(tab_line)
+        self.add_part(self.stack, 1)
+        self.add_part(self._make_foot())
+        self.add_hints()
+        self.tabs.currentChanged.connect(self._show_tab)
+        self.bind_key("O", partial(self.press_button, self.switch_button))
+        self.bind_key("C", partial(self.press_button, self.limit_button))
+        set_tab_order(
+            *self.head.stops, self.tabs, self.switch_table, self.limit_table, self.people_table, *self._buttons
+        )
+        self._show_tab()
+
+    def _make_table(self, name: str, columns: Sequence[Column], key_of: object) -> StaticTable:
+        table = StaticTable(self.context, columns, key_of, self.context.translate(f"admin.tab.{name}"))  # type: ignore[arg-type]
+        ColumnPreferences(self.context, table, f"admin.{name}")
+        table.rows.page_applied.connect(partial(_select_first, table))
+        table.current_changed.connect(self._show_buttons)
+        return table
+
+    def _make_foot(self) -> Surface:
+        translate = self.context.translate
+        self.switch_button = bind_right(
+            self.context, KeyButton(translate("admin.set_read_only"), "O", "primary", binds=False), "set_read_only"
+        )
+        self.limit_button = bind_right(
+            self.context, KeyButton(translate("admin.change_limit"), "C", "primary", binds=False), "limits"
+        )
+        self.switch_button.clicked.connect(self._set_switch)
+        self.limit_button.clicked.connect(self._change_limit)
+        self._buttons = (self.switch_button, self.limit_button)
+        self._lines = tuple(_make_line(button) for button in self._buttons)
+        self.foot = Surface(raised=True, edge="top")
+        self.foot.setLayout(make_row(*self._lines, margins=(24, 8, 24, 8)))
+        return self.foot
+
+    # -- reading
+
+    def show_route(self, route: object) -> None:
+        self.refresh("entered")
+
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return self.stack.currentWidget(), self.tabs
+
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        return False
+
+    def read_data(self, reason: str) -> None:
+        may_see_limits = not self.context.missing_right_text("limits")
+
+        def read(services: "Console") -> _Contents:
+            switches = {switch.scope: switch for switch in services.read_only.list_switches()}
+            scopes = tuple(_Scope(name, switches.get(name)) for name in services.read_only.list_scopes())
+            limits = services.limits.list_limits() if may_see_limits else None
+            return _Contents(scopes, limits, services.people.list_people())
+
+        self.context.run_read(read, self._show_contents, self.show_reading_failure, owner=self, key="admin")
+
+    def _show_contents(self, contents: _Contents) -> None:
+        self.hide_reading_failure()
+        self._has_limits = contents.limits is not None
+        self.switch_table.show_rows(contents.scopes)
+        self.limit_table.show_rows(contents.limits or ())
+        self.people_table.show_rows(contents.people)
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        set_switches = tuple(scope.switch for scope in contents.scopes if scope.switch is not None)
+        self.context.update_connection_state(read_only_switches=set_switches)
+        self._show_tab()
+
+    # -- tabs and buttons
+
+    @Slot()
+    def _show_tab(self) -> None:
+        name = _TAB_NAMES[self.tabs.currentIndex()]
+        lacks_limits = name == "limits" and not self._has_limits
+        table = {"switches": self.switch_table, "limits": self.limit_table, "people": self.people_table}[name]
+        self.stack.setCurrentWidget(self.no_limits if lacks_limits else table)
+        self._show_buttons()
+
+    @Slot()
+    def _show_buttons(self) -> None:
+        name = _TAB_NAMES[self.tabs.currentIndex()]
+        scope = self.switch_table.current_item
+        is_on = isinstance(scope, _Scope) and scope.is_on
+        self.switch_button.show_text(
+            self.context.translate("admin.end_read_only" if is_on else "admin.set_read_only")
+        )
+        shown = (name == "switches", name == "limits" and self._has_limits)
+        for line, is_shown in zip(self._lines, shown, strict=True):
+            line.setVisible(is_shown)
+        self.foot.setVisible(any(shown))
+
+    @Slot()
+    def _set_switch(self) -> None:
+        scope = self.switch_table.current_item
+        if isinstance(scope, _Scope):
+            dialog = SwitchDialog(self.context, scope.name, self.window(), is_on=not scope.is_on)
+            dialog.stored.connect(self.read_again)
+            dialog.open()
+
+    @Slot()
+    def _change_limit(self) -> None:
+        limit = self.limit_table.current_item
+        if isinstance(limit, Limit):
+            dialog = LimitDialog(self.context, limit, self.window())
+            dialog.stored.connect(self.read_again)
+            dialog.open()
+
+
+def _make_line(button: KeyButton) -> QWidget:
+    """Return a line with the button and the reason why it is disabled."""
+    line = QWidget()
+    line.setLayout(make_row(button, ReasonLabel(button), None, gap=8))
+    return line
+
+
+def _select_first(table: StaticTable) -> None:
+    if table.current_item is None:
+        table.go_to_first()
+
+
+def _switch_columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+
+    def state(scope: _Scope) -> StateCell:
+        if scope.is_on:
+            return StateCell(translate("status.read_only"), "lock", "care")
+        return StateCell(translate("status.writes_on"), "check", "good")
+
+    def since(scope: _Scope) -> str:
+        return translate("admin.at", at=scope.switch.at) if scope.switch is not None else ""
+
+    return [
+        Column("scope", translate("admin.column.scope"), 160, lambda scope: scope_name(context, scope.name)),
+        Column("state", translate("column.state"), 150, state, "state"),
+        Column("since", translate("admin.column.since"), 180, since, "data"),
+        Column("person", translate("admin.column.person"), 120,
+               lambda scope: scope.switch.person if scope.switch is not None else ""),
+        Column("reason", translate("admin.column.reason"), 240,
+               lambda scope: scope.switch.reason if scope.switch is not None else "", is_stretched=True),
+    ]  # fmt: skip
+
+
+def _limit_columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+
+    def proposed(limit: Limit) -> str:
+        if limit.proposed is None:
+            return ""
+        value = limit_value_text(context, limit, limit.proposed)
+        return translate("admin.proposed", value=value, who=limit.proposed_by)
+
+    return [
+        Column("currency", translate("admin.column.currency"), 90, lambda limit: limit.currency),
+        Column("limit", translate("admin.column.limit"), 280, lambda limit: limit_name(context, limit.name)),
+        Column("value", translate("admin.column.value"), 160,
+               lambda limit: limit_value_text(context, limit, limit.value), "amount"),
+        Column("proposed", translate("admin.column.proposed"), 260, proposed, is_stretched=True),
+    ]  # fmt: skip
+
+
+def _people_columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+    return [
+        Column("name", translate("admin.column.name"), 160, lambda person: person.name),
+        Column("roles", translate("admin.column.roles"), 320,
+               lambda person: translate("admin.roles", roles=sorted(person.roles))),
+        Column("buys", translate("admin.column.may_buy"), 160,
+               lambda person: translate("admin.may_buy" if person.may_buy else "admin.may_not_buy"),
+               is_stretched=True),
+    ]  # fmt: skip

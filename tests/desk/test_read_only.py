@@ -1,0 +1,77 @@
+"""The read-only switch in the window: everybody sees it, nobody changes anything, and the keyboard ends it."""
+
+from collections.abc import Callable
+
+from console.app import Console
+from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.records import Person as Operator
+from console.sandbox.server import Sandbox
+from console.views.admin.page import AdminPage
+from console.views.admin.switch_dialog import SwitchDialog
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.home.page import HomePage
+from console.views.runtime.routes import RecordRoute
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.notification_bars import Bar
+from tests.desk.conftest import buy_unknown
+from tests.desk.hands import Person
+from tests.desk.seats import Seats
+from tests.support.desks import NUMBERS
+
+REASON = "provider incident"
+
+
+def bars(person: Person) -> str:
+    return "\n".join(bar.accessibleName() for bar in person.window.findChildren(Bar) if bar.isVisible())
+
+
+def open_admin(person: Person) -> AdminPage:
+    person.press("Alt+9")
+    page = person.page(AdminPage)
+    person.until(lambda: page.switch_table.current_item is not None)
+    return page
+
+
+def switch(person: Person, words: str) -> None:
+    """Opens the dialog of the current scope, and sends it with this reason."""
+    person.press("O")
+    dialog = person.dialog(SwitchDialog)
+    person.until(dialog.reason_field.edit.hasFocus)
+    person.type_in(words)
+    person.until(dialog.act_button.isEnabled)
+    person.tab_to(dialog.act_button.accessibleName())
+    person.press("Return")
+    person.no_dialog()
+
+
+def test_set_and_ended_by_the_keyboard(
+    seats: Seats, sit: Callable[..., Person], console: Console, sandbox: Sandbox
+) -> None:
+    """Alt+9, O, the reason: the bar, the status bar and each disabled button say who and why, in this window at once;
+    an auditor sees the same and can't end it. O again ends it.
+    """
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    seats.add(Operator("lead-z", frozenset({OPERATOR, APPROVER}), may_buy=True))
+    person = sit()
+    person.page(HomePage)
+    person = seats.become(person, "lead-z")
+    open_admin(person)
+    switch(person, REASON)
+    person.until(lambda: REASON in bars(person))
+    assert "lead-z" in bars(person)
+    person.frame.show_route(RecordRoute(record.id))
+    check = person.page(CreditCheckPage)
+    person.until(lambda: check.view is not None)
+    stopped = {b.text(): b.reason for b in check.findChildren(KeyButton) if REASON in b.reason}
+    assert any("Resolve" in text for text in stopped), stopped
+    assert not any("Probe" in text for text in stopped), stopped
+    person = seats.become(person, "aud-e")
+    page = open_admin(person)
+    assert not page.switch_button.isEnabled()
+    assert "lead-z" in page.switch_button.reason
+    assert REASON in bars(person)
+    person = seats.become(person, "lead-z")
+    open_admin(person)
+    switch(person, "over")
+    person.until(lambda: REASON not in bars(person))
+    assert not any(one.is_on for one in console.read_only.list_switches())

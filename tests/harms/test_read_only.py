@@ -1,0 +1,53 @@
+"""A read-only switch of a server is set by whoever may set it, in no other name, and a setting stays."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harms.test_asked_for import Bench, _insert
+from tests.store.forbidden import UTC
+from tests.support import server_fixtures
+from tests.support.places import shared_nodes
+from tests.support.teams import EVERYBODY, apply, team
+
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "aud-e": ["auditor"], "adm-f": ["admin"]}
+
+
+@pytest.fixture(params=_ENGINES)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    with shared_nodes(request.param) as nodes, team(nodes[0], EVERYBODY) as people:
+        entries = [{"name": people.names[who], "roles": roles, "acts": False} for who, roles in PEOPLE.items()]
+        apply(people.owner, entries, {})
+        yield Bench(people)
+
+
+def setting(who: str, is_on: int = 1, scope: str = "everything") -> str:
+    values = {"scope": scope, "is_on": is_on, "reason": "r", "person": f"{{{who}}}", "at": f"={UTC}"}
+    return _insert("read_only_switches", values)
+
+
+def asks(bench: Bench, who: str, word: str = "on", scope: str = "everything") -> tuple[str, ...]:
+    """Someone asks for a setting; the worker takes the request: how its session begins."""
+    return bench.takes(bench.asks(who, "read-only set", "read-only", scope, proposed=word))
+
+
+def test_who_asked_for_it_has_set_it(bench: Bench) -> None:
+    """An approver or an administrator by a request, for this scope and this word; nobody else, nothing else."""
+    for who in (*PEOPLE, "worker"):
+        bench.refuses(who, setting(who.replace("-", "_")))
+    for who in ("op-a", "aud-e"):
+        bench.refuses("worker", *asks(bench, who), setting(who.replace("-", "_")))
+    for who, name in (("lead-b", "lead_b"), ("adm-f", "adm_f")):
+        taken = asks(bench, who)
+        bench.refuses("worker", *taken, setting(name, 0))
+        bench.refuses("worker", *taken, setting(name, scope="paypay"))
+        bench.refuses("worker", *taken, setting("op_a"))
+        bench.run("worker", *taken, setting(name))
+    for who in ("op-a", "lead-b", "aud-e", "adm-f"):
+        read = "SELECT scope, is_on FROM read_only_switches ORDER BY id DESC LIMIT 1"
+        assert bench.run(who, read) == [("everything", 1)], who
+    for statement in ("UPDATE read_only_switches SET is_on = 0", "DELETE FROM read_only_switches"):
+        for who in (*PEOPLE, "worker"):
+            bench.refuses(who, statement)

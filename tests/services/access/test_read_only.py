@@ -1,0 +1,70 @@
+"""The read-only switch in the services: payments are not started and refunds not sent while it is on. Purchases, and
+what people see, are in `tests/cli/test_read_only.py`.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT
+from console.domain.access.read_only import EVERYTHING, STOPPED_RIGHTS
+from console.sandbox import SandboxControl, start_sandbox
+from tests.support.payment_desks import Scene
+from tests.support.quick_desks import quick_folder
+from tests.support.refund_desks import RefundDesk, refund_desk
+from tests.support.refusals import refusal
+
+FREE_RIGHTS = READING_RIGHTS | {
+    "audit_root", "due_tasks", "import", "probe", "refetch", "refund_withdraw", "registry_import", "set_read_only",
+    "schema",
+}  # fmt: skip
+"""Rights that the switch leaves: to read, here and at the providers, to withdraw a request, and to end the switch."""
+
+
+@pytest.fixture
+def desk() -> Iterator[RefundDesk]:
+    with start_sandbox() as sandbox, quick_folder() as folder:
+        control: SandboxControl = sandbox.control
+        with refund_desk(folder / "home", control) as opened:
+            yield opened
+
+
+def test_each_right_is_stopped_or_left_on_purpose() -> None:
+    """A new right belongs to one of both sets."""
+    assert set(ROLES_BY_RIGHT) == STOPPED_RIGHTS | FREE_RIGHTS
+    assert not STOPPED_RIGHTS & FREE_RIGHTS
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("scope", [EVERYTHING, "paypay"])
+def test_no_payment_is_started(scene: Scene, scope: str) -> None:
+    """Not at this provider; the same start succeeds after the end, and another provider is free of its switch."""
+    order, other = scene.order("ORD-1", 3_300), scene.order("ORD-2", 3_300, "INR")
+    switches = scene.console.read_only
+    switches.set_switch(scope, True, "障害")
+    refused = refusal(scene.payments.start, order, "paypay")
+    assert (refused.code, refused.detail["note"]) == ("read_only", "障害")
+    assert scene.control.read_requests(call="paypay_create") == []
+    assert scene.place.sql("SELECT COUNT(*) FROM payments")[0][0] == 0
+    if scope == "paypay":
+        assert scene.payments.start(other, "atom").payment.state == "token_generated"
+    switches.set_switch(scope, False, "復旧")
+    assert scene.payments.start(order, "paypay").payment.state == "token_generated"
+
+
+@pytest.mark.parametrize("scope", [EVERYTHING, "paypay"])
+def test_no_approved_refund_is_sent(desk: RefundDesk, scope: str) -> None:
+    """Neither by a person nor when its cooling-off ends; the first due task after the end sends it, once."""
+    asked = desk.ask(desk.paid(minor=900_000), "600000")
+    desk.approve(asked)
+    assert desk.approve(asked, by="lead-c").state == "approved"
+    desk.later(hours=1)
+    desk.console.read_only.set_switch(scope, True, "障害")
+    assert refusal(desk.refunds.submit, asked.id).code == "read_only"
+    desk.due()
+    assert desk.control.payments_control.read_refunds() == []
+    assert desk.now(asked).state == "approved"
+    desk.console.read_only.set_switch(scope, False, "復旧")
+    desk.due()
+    desk.due()
+    assert len(desk.control.payments_control.read_refunds()) == 1

@@ -1,0 +1,86 @@
+"""The dialog of a limit: two administrators, one value, and a click that is repeated after a lost answer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from console.app import Console
+from console.domain.payments.limits import Limit
+from console.services.process.context import act_as
+from console.views.admin.limit_dialog import LimitDialog, limit_value_text
+from console.views.runtime.context import WindowContext
+from tests.support.inline_runner import InlineRunner
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import quick_desk
+from tests.views.runtime.test_lost_answers import Lossy
+
+NAME, CURRENCY = "second_checker_above", "JPY"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Console]:
+    with quick_desk(tmp_path / "desk", LedgerVendor()) as opened:
+        yield opened
+
+
+def limit_of(desk: Console, name: str = NAME) -> Limit:
+    return next(one for one in desk.limits.list_limits() if (one.name, one.currency) == (name, CURRENCY))
+
+
+def window(desk: Console, lossy: Lossy, qtbot: QtBot) -> tuple[WindowContext, QWidget]:
+    context = WindowContext(desk.settings, InlineRunner(), desk._context.clock)
+    context.operator = "adm-f"
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    context.use_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
+    return context, parent
+
+
+def type_value(dialog: LimitDialog, text: str) -> None:
+    dialog.value_field.edit.setText(text)  # type: ignore[union-attr]  # a line
+
+
+@pytest.mark.usefixtures("the_look")
+def test_proposed_once_and_set_by_another(desk: Console, qtbot: QtBot) -> None:
+    """The second click after a lost answer is the first one's; the dialog of the other one is filled in."""
+    lossy = Lossy(desk)
+    context, parent = window(desk, lossy, qtbot)
+    before = limit_of(desk)
+    assert before.value is not None
+    with act_as("adm-f"):
+        for lossy.loses in (True, False):
+            dialog = LimitDialog(context, before, parent)
+            type_value(dialog, "60,000")
+            dialog._set_limit()
+        waiting = limit_of(desk)
+    assert (waiting.value, waiting.proposed, waiting.proposed_by) == (before.value, 60_000, "adm-f")
+    ids = {request_id for service, _, request_id in lossy.sent if service == "limits"}
+    assert len(ids) == 1
+    assert None not in ids
+    context.operator = "adm-g"
+    with act_as("adm-g"):
+        dialog = LimitDialog(context, waiting, parent)
+        assert dialog.value_field.text() == "60000"
+        dialog._set_limit()
+        assert limit_of(desk).value == 60_000
+
+
+@pytest.mark.usefixtures("the_look")
+@pytest.mark.parametrize("text", ["", "-5", "1.5", "abc", "１０００", "1e9", "9" * 30])
+def test_what_is_no_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -> None:
+    """The button is off and says why."""
+    context, parent = window(desk, Lossy(desk), qtbot)
+    dialog = LimitDialog(context, limit_of(desk), parent)
+    type_value(dialog, text)
+    assert not dialog.act_button.isEnabled()
+
+
+@pytest.mark.usefixtures("the_look")
+def test_times_and_amounts_are_told_as_such(desk: Console, qtbot: QtBot) -> None:
+    context, _ = window(desk, Lossy(desk), qtbot)
+    seconds = limit_of(desk, "cooling_off_seconds")
+    assert limit_value_text(context, seconds, 900) == "900 s"
+    assert limit_value_text(context, limit_of(desk), 500_000) == "¥500,000"
