@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from console.domain.errors import ErrorCode
+from console.views.alerts.page import AlertsPage
 from console.views.app.unfinished_dialog import open_unfinished
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
@@ -38,27 +39,39 @@ def whole_rows(table: FittedTable) -> int:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: Path, language: str) -> None:
-    """At 200 % in the smallest usual window, each queue shows eight rows or all it has, and their causes, without a
-    scroll bar below. The list of pages is a menu then; its keys work, and the sidebar comes back.
+    """At 200 % in the smallest usual window, each queue and the list of alerts show eight rows or all they have, and
+    their causes, without a scroll bar below. The list of pages is a menu then; its keys work, and the sidebar comes
+    back.
     """
     with looking(tmp_path / "desk", Sight(language, "light", 1280, 800, scale=2.0)) as stage:
         for queue in QUEUE_NAMES:
             stage.go(QueuesRoute(queue))
-            table = stage.find(QueuesPage).table
-            assert whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), queue
-            assert table.horizontalScrollBar().maximum() == 0, queue
-            cause = [column.key for column in table.rows.columns].index("cause")
-            assert not table.isColumnHidden(cause), queue
-            assert table.columnViewportPosition(cause) + table.columnWidth(cause) <= table.viewport().width(), queue
+            check_room(stage.find(QueuesPage).table, queue)
         assert not stage.frame.side.isVisible()
         menu = stage.frame.side.build_menu()
-        assert [action.text().rpartition("\t")[2] for action in menu.actions()] == [f"Alt+{n}" for n in range(1, 8)]
+        assert [action.text().rpartition("\t")[2] for action in menu.actions()] == [f"Alt+{n}" for n in range(1, 9)]
         QTest.keyClick(stage.window, Qt.Key.Key_6, Qt.KeyboardModifier.AltModifier)
         assert stage.frame.current_route == AlertsRoute()
+        stage.settle()
+        alerts = stage.find(AlertsPage)
+        check_room(alerts.table, "alerts")
+        assert alerts.action_words.plain in alerts.one_line_words.accessibleName()
+        assert not alerts.table.rows.heading_rows()
         current_appearance().set_scale(1.0)
         stage.settle()
         assert stage.frame.side.isVisible()
         assert not stage.frame.top.places.isVisible()
+        assert alerts.table.rows.heading_rows()
+        assert alerts.action_words.isVisible()
+
+
+def check_room(table: FittedTable, name: str) -> None:
+    """The table shows eight rows or all it has, with their causes, and does not scroll sideways."""
+    assert whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), name
+    assert table.horizontalScrollBar().maximum() == 0, name
+    cause = [column.key for column in table.rows.columns].index("cause")
+    assert not table.isColumnHidden(cause), name
+    assert table.columnViewportPosition(cause) + table.columnWidth(cause) <= table.viewport().width(), name
 
 
 def primary_buttons(window: QWidget) -> list[str]:

@@ -20,7 +20,7 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import width_of_text
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, Group, StateCell
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
@@ -60,6 +60,7 @@ class AlertsPage(Page):
             hideable_columns=spare,
             group_of=self._group_of,
         )
+        self.table.hidden_keys = frozenset({"cause"})
         ColumnPreferences(context, self.table, "alerts")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
         self.action_button = KeyButton("", "Enter", "primary", binds=False)
@@ -80,10 +81,18 @@ class AlertsPage(Page):
         self.why_words = TextLabel("", "body", wrap=True, selectable=True)
         self.action_words = TextLabel("", "body", wrap=True)
         self.acknowledgement_words = TextLabel("", "small", "muted", wrap=True)
+        self.one_line_words = ElidedLabel("", "body")
+        self.one_line_words.hide()
         foot = Surface(raised=True, edge="top")
         buttons = make_row(
-            self.action_button, self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8
+            self.action_button,
+            self.acknowledge_button,
+            ReasonLabel(self.acknowledge_button),
+            self.one_line_words,
+            None,
+            gap=8,
         )
+        buttons.setStretchFactor(self.one_line_words, 100)  # it takes what the stretch after it would take
         foot.setLayout(
             make_column(
                 self.why_words,
@@ -102,6 +111,16 @@ class AlertsPage(Page):
 
     def show_route(self, route: object) -> None:
         self.refresh("entered")
+
+    def show_short(self, *, is_short: bool) -> None:
+        """Also leave out the headings of the rules, which become a column, and the lines below the list, which become
+        one beside the buttons, so that eight alerts stay visible at the largest text.
+        """
+        super().show_short(is_short=is_short)
+        self.table.set_group_of(None if is_short else self._group_of)
+        self.table.hidden_keys = frozenset() if is_short else frozenset({"cause"})
+        self.table.fit_columns()
+        self._show_alert(self.table.current_item)
 
     def focus_targets(self) -> Sequence[QWidget | None]:
         return (self.table,)
@@ -154,7 +173,6 @@ class AlertsPage(Page):
         translate, alert = self.context.translate, item.alert
         action, why_text = item.action or "none", alert_words.why_text(item, self.context)
         self.why_words.show_text(why_text)
-        self.why_words.setVisible(bool(why_text))
         self.action_words.show_text(translate(f"alerts_screen.to_do.{action}"))
         self.action_button.show_text(translate(f"alerts_screen.action.{action}"))
         self.action_button.setVisible(item.action is not None)
@@ -163,6 +181,17 @@ class AlertsPage(Page):
             "alerts_screen.seen_note", who=alert.acknowledged_by, at=alert.acknowledged_at, note=alert.note or ""
         )
         self.acknowledgement_words.show_text(acknowledgement or translate("alerts_screen.seen_by_nobody"))
+        self._show_texts_in_one_line()
+
+    def _show_texts_in_one_line(self) -> None:
+        """In a window that is low for the text size, show the texts below the list in one line, which a tooltip and a
+        screen reader tell as a whole.
+        """
+        labels = (self.why_words, self.action_words, self.acknowledgement_words)
+        self.one_line_words.show_text(" ".join(label.plain for label in labels if label.plain))
+        self.one_line_words.setVisible(self.is_short)
+        for label in labels:
+            label.setVisible(bool(label.plain) and not self.is_short)
 
     @Slot()
     def _open_current(self) -> None:
@@ -227,6 +256,8 @@ def _alert_columns(context: WindowContext) -> list[Column]:
         ),
         Column("about", translate("alerts_screen.column.about"), width_of_text("ORD-2026-000001", 24),
                lambda item: alert_words.record_text(item, context), "data"),
+        Column("cause", translate("column.cause"), width_of_text("M" * 16, 24),
+               lambda item: alert_words.rule_text(item.alert, context)),
         Column("observed", translate("alerts_screen.column.observed"), 280, observed,
                is_stretched=True),
         Column("expected", translate("alerts_screen.column.expected"), longest_px, expected),

@@ -258,6 +258,11 @@ class Page(QWidget):
         if self.page_head is not None:
             self.page_head.set_short(is_short=is_short)
 
+    @property
+    def is_short(self) -> bool:
+        """True if the window is low for the text size; see show_short."""
+        return self._is_short
+
     def _fit_height(self) -> None:
         is_short = self.window().height() < _FULL_WINDOW_PX * current_appearance().scale
         if is_short != self._is_short:

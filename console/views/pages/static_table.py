@@ -89,6 +89,12 @@ class StaticTable(FittedTable):
             self.show_rows(self._held_back_rows)
             self.held_back_rows_shown.emit()
 
+    def set_group_of(self, group_of: Callable[[Any], Group] | None) -> None:
+        """Show the rows with these headings; with None without headings."""
+        self._model.set_group_of(group_of)
+        if self._has_read:
+            self._model.read_again()
+
     @property
     def all_rows(self) -> Sequence[Any]:
         return self._rows

@@ -48,6 +48,10 @@ class PageCacheModel(QAbstractTableModel):
         self.key_of = key_of
         self._page_cache = PageCache(key_of, group_of)
 
+    def set_group_of(self, group_of: Callable[[Any], Group] | None) -> None:
+        """Set which rows have a common heading, for the pages that are read from now on; None for no headings."""
+        self._page_cache.group_of = group_of
+
     def row_at(self, row: int) -> Any | None:
         """Return the row at this position as the service returned it; None for a heading or a placeholder."""
         entry = self.entry(row)
