@@ -34,7 +34,7 @@ class NextStep:
 
 
 class CertaintyBadge(StrEnum):
-    """How certain a record is: what a badge says about it. Only UNKNOWN and KNOWN are stored."""
+    """Certainty of a record, as its badge shows it. Only UNKNOWN and KNOWN are stored."""
 
     UNKNOWN = "unknown"
     SIDES_DISAGREE = "sides_disagree"
@@ -44,7 +44,7 @@ class CertaintyBadge(StrEnum):
 
 
 class WorkBadge(StrEnum):
-    """Who does the next step of a record: what a badge says about it. WAITING_FOR_APPROVAL isn't stored."""
+    """Actor of a record's next step, as the badge of work shows it. WAITING_FOR_APPROVAL isn't stored."""
 
     NONE = "none"
     SCHEDULED = "scheduled"

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 Pages = Iterator[Sequence[Any]]
 _PAGE_SIZE = 1_000
-_MOST_FOUND = 1_000
+_MAX_FOUND = 1_000
 """Largest number of rows of a search; the best results come first."""
-_MOST_ALERTS = 100_000
+_MAX_ALERTS = 100_000
 _COMPANY_QUEUE = "companies"
-_MOST_ID_DIGITS = 18  # digits
+_MAX_ID_DIGITS = 18  # digits
 LOOKUP_PARTS = ("payments", "refunds", "orders", "checks")
 """Parts of a lookup: one kind of records. "" is all kinds."""
 
@@ -126,14 +126,14 @@ def _lookup(services: ReadServices, request: ExportRequest, context: TextContext
 
 def _search(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
-        yield services.lookup.suggest_records(request.subject, _MOST_FOUND)
+        yield services.lookup.suggest_records(request.subject, _MAX_FOUND)
 
     return _List(record_columns(context, lambda record: record), pages)
 
 
 def _companies(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
-        yield services.registry.find(request.subject, request.part or None, _MOST_FOUND).items
+        yield services.registry.find(request.subject, request.part or None, _MAX_FOUND).items
 
     return _List(lists.company_columns(context), pages)
 
@@ -149,7 +149,7 @@ def _approvals(services: ReadServices, request: ExportRequest, context: TextCont
 
 def _alerts(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
-        yield services.alerts.list_open_items(_MOST_ALERTS)
+        yield services.alerts.list_open_items(_MAX_ALERTS)
 
     return _List(lists.alert_columns(context), pages)
 
@@ -235,6 +235,6 @@ _LISTS: Mapping[ListName, Callable[[ReadServices, ExportRequest, TextContext], _
 
 
 def _parse_id(kind: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < len(text) <= _MOST_ID_DIGITS and int(text)):
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) <= _MAX_ID_DIGITS and int(text)):
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": text[:40]})
     return int(text)

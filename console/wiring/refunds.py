@@ -151,7 +151,7 @@ class RefundService:
         return self._views.read_inbox()
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:
-        """Return what a list shows about each of these refunds, at most 30. Raises not_found, not_allowed."""
+        """Return the summary of each of these refunds, at most 30, for a list. Raises not_found, not_allowed."""
         return self._views.read_summaries(refund_ids)
 
 

@@ -282,7 +282,7 @@ class ServiceBuilder:
         return Scheduler(self._context, self._heartbeat, due_tasks.tasks())
 
     def watch_companies(self) -> int:
-        """Compare the watched corporations with the registry in use. Return how many alerts changed. Raises
+        """Compare the watched corporations with the registry in use. Return the number of changed alerts. Raises
         not_allowed.
         """
         return ChangedCompanies(self._context).run()

@@ -1,5 +1,5 @@
-"""The words of an audit entry, for the page of the trail and the terminal: what happened, with which record, how it
-ended. Codes and internal ids are only in the JSON of the entry.
+"""The words of an audit entry, for the page of the trail and the terminal: the action, the record and the result.
+Codes and internal ids are only in the JSON of the entry.
 """
 
 from console.domain.records import AuditEntry, TimelineEntry
@@ -9,7 +9,7 @@ _NUMBERED_KINDS = {"credit-check": "record.short", "refund": "case.refund_short"
 
 
 def action_text(entry: AuditEntry, language: str) -> str:
-    """Return what happened, as one sentence."""
+    """Return the action of the entry as one sentence."""
     facts = {**entry.detail, "reason": entry.reason}
     return wording.timeline_line(TimelineEntry(entry.at, entry.who, entry.what, facts, entry.result), language)
 
@@ -42,5 +42,5 @@ def named_record_text(kind: str, id: int | str, language: str, number: str) -> s
 
 
 def result_text(entry: AuditEntry, language: str) -> str:
-    """Return how the action ended, in one word."""
+    """Return the result of the action as one word."""
     return wording.translate(f"audit_screen.result.{entry.result}", language)

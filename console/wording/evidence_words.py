@@ -1,4 +1,4 @@
-"""The words of stored evidence, for the window and the terminal: who told it, and what it says."""
+"""The words of stored evidence, for the window and the terminal: its source and its content."""
 
 from console.wording import catalogue as wording
 

@@ -13,7 +13,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.wording.formats import format_amount
 
 Translate: TypeAlias = Callable[..., str]
-"""A function that returns the sentence of a wording key in one translate; see `catalogue.translate`."""
+"""A function that returns the sentence of a wording key in one language, like `catalogue.translate`."""
 
 _CURRENCY_PATTERN = re.compile(r"\b\d{1,15} (?P<currency>JPY|INR)\b")
 _AMOUNT_PATTERN = re.compile(r"\b(?P<minor>\d{1,15})(?: (?P<currency>JPY|INR)\b)?")

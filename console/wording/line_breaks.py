@@ -1,4 +1,4 @@
-"""Where a line of Japanese text may end: between phrases (bunsetsu), never inside a word or a number.
+"""Line breaks of Japanese text: a line may end between phrases (bunsetsu), never inside a word or a number.
 
 Qt may end a line between any two Japanese letters. For a label, `keep_phrases_whole` forbids that inside phrases by
 invisible characters. They belong on the screen alone: no text that is copied, exported, spoken or compared has them.

@@ -32,7 +32,9 @@ def outage_text(outage: Outage, language: str) -> str:
 
 
 def success_note(report: ProviderSuccess, language: str) -> str:
-    """Return what is counted, and what is missing because only a limited number of rows is read."""
+    """Return the sentence that names the counted records, and those that are missing because only a limited number of
+    rows is read.
+    """
     sentences = [translate("reports.success.note", language)]
     sentences += [
         translate("reports.success.capped", language, provider=provider_name(series.provider, language))

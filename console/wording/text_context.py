@@ -1,4 +1,4 @@
-"""What texts about records depend on: the language, and the present time."""
+"""The language and the present time, on which texts about records depend."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

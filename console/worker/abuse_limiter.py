@@ -43,7 +43,7 @@ class RefusalBuckets:
         )
 
     def _used_token_count(self, address: str) -> float:
-        """Return how many tokens of this address are used at present; a used token returns with time."""
+        """Return the number of used tokens of this address; used tokens become free again with time."""
         token_count, counted_at = self._used_tokens.get(address, (0.0, 0.0))
         return max(0.0, token_count - (self._clock() - counted_at) * REFILLED_TOKENS_PER_SECOND)
 

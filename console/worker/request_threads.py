@@ -45,7 +45,7 @@ class RequestThreads:
 
     def start(self) -> None:
         """Start the threads, and wait until the desks can see that this worker is there, at most
-        LONGEST_PAUSE_SECONDS: without the database the threads go on trying.
+        LONGEST_PAUSE_SECONDS: without the database the threads continue to try.
         """
         for thread in self._threads:
             thread.start()

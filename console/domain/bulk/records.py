@@ -42,8 +42,8 @@ class RowResult(StrEnum):
 
 
 STILL_UNKNOWN = "still_unknown"
-"""Reason of a row that was asked about and whose outcome nobody knows yet. It is an outcome of its own: the row was
-processed, but nothing is settled.
+"""Reason of a row whose probe found no definite outcome. It is an outcome of its own: the row was processed, but
+nothing is settled.
 """
 NOT_DONE_FILTER = "not_done"
 """Filter of a bulk run's rows: rows without a result, rows with a result other than done, and still unknown ones."""

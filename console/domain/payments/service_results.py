@@ -196,7 +196,7 @@ class ApprovalInbox:
 
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
-    """What a list shows about a refund that waits for a decision: its payment, and the number of risk signals and
+    """Summary of a refund that waits for a decision, for a list: its payment, and the number of risk signals and
     broken rules that speak against it.
     """
 

@@ -1,1 +1,1 @@
-"""Names and retention times of what a person's window keeps encrypted at its desk."""
+"""Names and retention times of the values that a person's window stores encrypted at its desk."""

@@ -1,4 +1,4 @@
-"""Names and times of what a person's window keeps encrypted at its desk."""
+"""Names and retention times of the values that a person's window stores encrypted at its desk."""
 
 from datetime import timedelta
 

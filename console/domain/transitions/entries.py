@@ -1,5 +1,5 @@
-"""Which audit entries report that a record has entered its present state or certainty. A database of an older version
-gets `state_since` from the newest of these entries, and the demo dates its records by them.
+"""Table of the audit entries which report that a record has entered its present state or certainty. A database of an
+older version gets `state_since` from the newest of these entries, and the demo dates its records by them.
 """
 
 from collections.abc import Mapping

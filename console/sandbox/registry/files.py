@@ -100,7 +100,7 @@ def _blocks(lines: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _whole_blocks(first: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
-    """Yield the rows `first`, then those of the registry; the sequence numbers go on."""
+    """Yield the rows `first`, then those of the registry, with continuous sequence numbers."""
     if not first:
         return registry.blocks()
     others = enumerate(registry.lines(), start=len(first) + 1)

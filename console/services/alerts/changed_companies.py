@@ -88,8 +88,8 @@ class ChangedCompanies:
         self._context = context
 
     def run(self) -> int:
-        """Compare and search as far as necessary. Return the number of alerts that were raised or settled. Raises
-        not_allowed.
+        """Compare the watched corporations with the registry and search for new ones, if something has changed since
+        the last run. Return the number of alerts that were raised or settled. Raises not_allowed.
         """
         self._context.require_right("due_tasks")
         settled = sum(until_stopped(self._settle_renewed()))
@@ -196,8 +196,8 @@ class ChangedCompanies:
         successor_name: str,
         open_alert: Alert | None,
     ) -> int:
-        """Store the present facts of a row, and raise an alert about what changed. An open alert about the same
-        corporation is resolved, and the new one tells its changes, too. Return the number of changed alerts.
+        """Store the present facts of a row, and raise an alert about the changed facts. An open alert about the same
+        corporation is resolved, and the new one includes its changes. Return the number of changed alerts.
         """
         before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
         if before is None:
@@ -221,7 +221,7 @@ class ChangedCompanies:
             yield self._add_rows(registry, day, beginnings) if beginnings else 0
 
     def _add_rows(self, registry: "RegistryReader", day: date, beginnings: Mapping[str, datetime | None]) -> int:
-        """Add the rows of new corporations. What changed since their oldest live record began is told: the changes of
+        """Add the rows of new corporations. Alerts report the changes since their oldest live record began: those of
         difference files that the registry still has, and a closing.
         """
         corporations = registry.find_many(list(beginnings))
@@ -311,8 +311,8 @@ class ChangedCompanies:
         context.record_audit(tx, action, alert.id, detail, kind=alerts.KIND, reason=alert.rule_id)
 
     def _settle_renewed(self) -> Iterator[int]:
-        """Resolve the alerts about corporations whose live credit checks were all bought after the alert. Yield how
-        many of each page were resolved.
+        """Resolve the alerts about corporations whose live credit checks were all bought after the alert. Yield the
+        number of resolved alerts of each page.
         """
         last_id = 0
         while True:

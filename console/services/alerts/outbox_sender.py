@@ -46,8 +46,8 @@ class OutboxSender:
         self._publisher: Publisher | None = None
 
     def run(self) -> int:
-        """Send the due events. Return how many were accepted. Without a configured publisher the events stay in the
-        outbox, and no alert is raised.
+        """Send the due events. Return the number of accepted events. Without a configured publisher the events stay
+        in the outbox, and no alert is raised.
 
         Raises bad_profile if the publisher's settings are incomplete, and not_allowed.
         """
@@ -76,7 +76,7 @@ class OutboxSender:
 
     def _send_all(self, publisher: Publisher) -> int:
         """Send the due events in rounds: the next event with the same record key is read only after the previous one
-        was accepted. Return how many were accepted.
+        was accepted. Return the number of accepted events.
         """
         sent_count, failure_count = 0, 0
         while events := self._read_due_events():

@@ -87,7 +87,7 @@ class BulkExecutor:
 
     def run(self, run_id: int, max_rows: int | None, execution: BulkExecution) -> int:
         """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored with
-        the run). Return how many were executed. Raises in_progress while another process executes the run,
+        the run). Return the number of executed rows. Raises in_progress while another process executes the run,
         database_went_back, not_found.
         """
         database_rollback.require_no_rollback(self._context)

@@ -1,8 +1,8 @@
 """Bulk runs: store a fixed list of records with their versions, show a dry run, and execute the action row by row.
 
 A run is a row of the database under the lease `bulk_{id}` and belongs to no window. If the process that executes the
-run ends, another process continues the run: it forecasts the row that had begun again, and counts it as done if the
-action was already executed.
+run ends, another process continues the run: it repeats the forecast of the row that had begun, and counts this row as
+done if the action was already executed.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What a window knows about the desk request for which one of its calls waits."""
+"""The state of a desk request for which a call of a window waits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from console.domain.exports.tables import CellKind, ExportTable
 from console.services.exports.cells import clean_text, sheet_names, sheet_value
 
-MOST_ROWS_PER_SHEET = 1_048_576
+MAX_ROWS_PER_SHEET = 1_048_576
 """Number of rows of a sheet in Excel, with the titles."""
 _NUMBER_FORMATS = {
     CellKind.TEXT: "@",
@@ -26,7 +26,7 @@ _NARROW, _WIDEST = 14, 48  # characters
 
 
 def write_workbook(
-    file: BinaryIO, table: ExportTable, rows: Iterable[Any], most_rows: int = MOST_ROWS_PER_SHEET
+    file: BinaryIO, table: ExportTable, rows: Iterable[Any], most_rows: int = MAX_ROWS_PER_SHEET
 ) -> None:
     """Write the rows to `file` as a workbook, and `table.about` as its last sheet. A table with more than `most_rows`
     rows, the titles included, continues on further sheets. Raises OSError.

@@ -115,7 +115,7 @@ def count_missing_anchors(spool: Spool, database: Database, database_id: str) ->
     """Return the number of this desk's newest anchors that are missing from the database. Writes nothing; used by
     `doctor`.
 
-    Always 0 at a desk whose account may only read and ask, because such an account doesn't see the whole audit trail.
+    Always 0 at a desk whose account may only read and ask, because such an account can't read the whole audit trail.
     """
     if not spool.file_exists:
         return 0

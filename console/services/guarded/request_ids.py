@@ -331,7 +331,7 @@ class RequestIds:
     def _store_end(
         self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
-        """Write the end of the act into the row of the id. Return whether this call still held the id, and the epoch
+        """Write the end of the act into the row of the id. Return True if this call still held the id, and the epoch
         of the cache.
         """
         epoch = self._cache.refresh_epoch(lambda: idempotency.current_epoch(tx.conn, self._context.now()))

@@ -203,8 +203,8 @@ class PaymentProbes:
         call: str = CALL_NAME,
         event_id: str | None = None,
     ) -> Effect | None:
-        """Apply the provider's answer `outcome` to the payment in the caller's transaction; otherwise the same as
-        `apply_answer`.
+        """Apply the provider's answer `outcome` to the payment, as `apply_answer` does, but in the caller's
+        transaction.
         """
         report = find_report(outcome)
         if report is None:

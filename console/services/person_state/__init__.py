@@ -1,1 +1,1 @@
-"""What a person's windows keep encrypted at this desk."""
+"""Values that a person's windows store encrypted at this desk."""

@@ -1,5 +1,5 @@
-"""What the windows of a person keep encrypted at this desk: the last screen, visited records, drafts of dialogs, and
-the request ids of calls without an answer.
+"""Values that the windows of a person store encrypted at this desk: the last screen, visited records, drafts of
+dialogs, and the request ids of calls without an answer.
 
 The values belong to one database, whose id is part of their names in the file: the id of a record means another
 record in another database. Each value has the time of its last change. Old values are deleted: drafts and

@@ -180,7 +180,7 @@ class ServiceContext:
 
     @cached_property
     def live_numbers(self) -> "LiveNumberSource | None":
-        """What asks the publisher of the registry about single numbers; None if this desk asks nothing."""
+        """Function that asks the registry's publisher about one corporation number; None if this desk doesn't ask."""
         return None if self.make_live_numbers is None else self.make_live_numbers(self)
 
     def ask_publisher(self, number: str) -> None:

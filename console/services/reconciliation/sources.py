@@ -31,7 +31,7 @@ class HistorySource(Protocol):
     """Interface of a provider's history of some days: a fixed sequence of rows, one for each payment or refund."""
 
     source_kind: ReportSource
-    """How much the history proves: `read` if it is the provider's own answer; `notice` if it consists of signed
+    """Strength of the history as proof: `read` if it is the provider's own answer; `notice` if it consists of signed
     notices, which no other answer confirms.
     """
 

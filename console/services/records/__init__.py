@@ -1,1 +1,1 @@
-"""What the services of all kinds of records share."""
+"""Types and functions that the services of all kinds of records share."""

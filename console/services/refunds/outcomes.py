@@ -202,7 +202,7 @@ def _write_known_state(
 
 def choose_poll_waits(capabilities: PaymentCapabilities | None) -> Sequence[timedelta]:
     """Return the waiting times between the polls of an accepted refund. `capabilities` are the provider's
-    capabilities, None if they are not at hand.
+    capabilities, None if they couldn't be read.
     """
     return SLOW_REFUND_POLLS if capabilities is not None and capabilities.has_slow_refunds else REFUND_POLLS
 

@@ -96,7 +96,7 @@ class RefundViews:
         return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:
-        """Return for each of these refunds, at most MAX_SUMMARIES, what a list shows about it. Raises not_found, and
+        """Return the summary of each of these refunds, at most MAX_SUMMARIES, for a list. Raises not_found, and
         not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:

@@ -13,9 +13,9 @@ from console.store.database.row_counters import COUNTED_TABLES
 from console.store.schema.core import credit_checks
 
 MAX_ID_DISTANCE = 1_000
-"""How far the id of a row that is restored under its old id may be above the table's highest id."""
+"""Largest distance above the table's highest id for the id of a row that is restored under its old id."""
 MAX_ID_DISTANCE_OF_OTHERS = 100_000
-"""How far the id of a row of another application may be above the table's highest id."""
+"""Largest distance above the table's highest id for the id of a row that another application inserts."""
 MAX_INCREMENT = 64
 """Largest accepted increment of a counter. In a cluster the increment is the number of nodes."""
 SHARED_TABLES = (credit_checks.name, "orders", "stock_reservations")

@@ -108,14 +108,17 @@ def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset(
 
 
 def by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
-    """Return all records of a corporation number, newest first. `lapsed`: as in `find`."""
+    """Return all records of a corporation number, newest first. `lapsed`: ids of records whose call has lapsed (its
+    process crashed or froze), returned with an unknown outcome.
+    """
     return of_number(number, conn.execute(_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
 
 
 def of_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
     """Return those credit checks among `rows` that have this corporation number, newest first.
 
-    `rows`: rows of a query over `all_records()`. `lapsed`: as in `find`.
+    `rows`: rows of a query over `all_records()`. `lapsed`: ids of records whose call has lapsed (its process crashed
+    or froze), returned with an unknown outcome.
     """
     records = [to_record(row, lapsed) for row in rows]
     records.sort(key=_id_of, reverse=True)
@@ -126,7 +129,8 @@ def find_live(
     conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()
 ) -> CreditCheck | None:
     """Return the record that holds the claim on (client, number). If there is none, return the oldest live record of
-    the pair whose number SQL can't normalise. Return None if there is neither. `lapsed`: as in `find`.
+    the pair whose number SQL can't normalise. Return None if there is neither. `lapsed`: ids of records whose call
+    has lapsed (its process crashed or froze), returned with an unknown outcome.
     """
     pair = (int(client_id), number)
     rows = conn.execute(_LIVE_QUERY, {"client": pair[0], "number": number}).all()
@@ -196,7 +200,9 @@ def with_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, .
 def select_records(
     conn: Connection, query: Select[Any], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
-    """Run a query that the caller has made from `all_records()` and return its records. `lapsed`: as in `find`."""
+    """Run a query that the caller has made from `all_records()` and return its records. `lapsed`: ids of records
+    whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
+    """
     return tuple(to_record(row, lapsed) for row in conn.execute(query))
 
 
@@ -204,7 +210,8 @@ def find_by_prefix(
     conn: Connection, number: str, name: str, limit: int, lapsed: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
     """Return at most `limit` records whose number begins with `number`; if `number` is empty, those whose company
-    name begins with `name`. `lapsed`: as in `find`.
+    name begins with `name`. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned
+    with an unknown outcome.
 
     They are sorted by number or name; records with the same number or name are sorted by descending id.
     """

@@ -173,7 +173,8 @@ def settle_operation(
 ) -> bool:
     """Write the outcome of an operation whose outcome was unknown, and increase the fencing token.
 
-    Return False if its state doesn't allow it. `answer_key`: as in `end_operation`.
+    Return False if its state doesn't allow it. `answer_key` proves that the answer comes from a desk with the store
+    key.
     """
     settled = _END_OPERATION.where(_t.id == operation_id, _t.state.in_(sources_of_operation(state)))
     values = _ending_values(state, outcome, now, answer_key)

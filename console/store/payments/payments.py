@@ -131,7 +131,9 @@ def all_records() -> Select[Any]:
 
 
 def by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
-    """Return the payments with these ids, in any order. `lapsed`: as in `find`."""
+    """Return the payments with these ids, in any order. `lapsed`: ids of records whose call has lapsed (its process
+    crashed or froze), returned with an unknown outcome.
+    """
     return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
 
 
@@ -139,7 +141,8 @@ def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
     """Run a query that the caller has made from `all_records()`, with the parameters `values`, and return its
-    payments. `lapsed`: as in `find`.
+    payments. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned with an unknown
+    outcome.
     """
     return tuple(to_record(row, lapsed) for row in conn.execute(query, values))
 

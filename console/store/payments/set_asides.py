@@ -65,8 +65,8 @@ def open_set_asides(conn: Connection, limit: int, after: int = 0) -> tuple[SetAs
 
 
 def open_without_refund(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
-    """Return at most `limit` open set-asides for which no refund was ever requested, oldest first; `after` as in
-    `open_set_asides`.
+    """Return at most `limit` open set-asides for which no refund was ever requested, oldest first; `after` is the
+    last id of the previous page.
     """
     return _select_set_asides(conn, _WITHOUT_REFUND_QUERY, {"after": after, "most": limit})
 

@@ -60,7 +60,8 @@ _REFUNDS_QUERY = refunds.all_records().where(_r.id.in_(_IDS_PARAMETER)).order_by
 
 def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str, AbstractSet[int]]) -> FoundRecords:
     """Return the records with a number or payer that begins with `text`, at most `limit` for each searched column.
-    `lapsed`: as in `any_record.find`.
+    `lapsed`: for each kind, ids of records whose call has lapsed (its process crashed or froze), returned with an
+    unknown outcome.
 
     In numbers, full-width characters of `text` are searched as ASCII; in payers they are searched unchanged. On a
     connection that reads views, which show payers only masked, payers aren't searched.

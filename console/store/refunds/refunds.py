@@ -221,7 +221,8 @@ def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
     """Run a query that the caller has made from `all_records()`, with the parameters `values`, and return its
-    refunds. `lapsed`: as in `find`.
+    refunds. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned with an unknown
+    outcome.
     """
     return read_refunds(conn, conn.execute(query, values).all(), lapsed)
 

@@ -34,8 +34,9 @@ _INSERT_CHANGE = """
 INSERT INTO changes VALUES (?, ?, ?, ?)
 ON CONFLICT (day, number) DO UPDATE SET after = excluded.after
 """
-"""A difference may have several rows in force of one corporation: the state before the first and after the last
-count."""
+"""Inserts a corporation's change. If a difference has several rows in force of one corporation, the stored change has
+the state before the first row and the state after the last one.
+"""
 
 
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:

@@ -44,7 +44,7 @@ DELETE FROM corporations WHERE id IN (
     ) WHERE rank > 1
 )
 """
-"""Of several rows in force of one corporation the one that was updated last is kept."""
+"""Deletes the older ones of several rows in force of one corporation; the row that was updated last remains."""
 
 
 @contextmanager

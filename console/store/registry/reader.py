@@ -1,4 +1,4 @@
-"""Reads the registry in use. See `registry_file` for how a new one takes its place."""
+"""Reads the registry in use. The module `registry_file` puts a new one in use."""
 
 import json
 import sqlite3

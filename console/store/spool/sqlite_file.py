@@ -90,7 +90,9 @@ class LocalJournal:
             return _retry_while_locked(lambda: conn.execute(sql, values).rowcount)
 
     def write_all(self, sql: str, rows: Sequence[Sequence[Value]], *, durable: bool) -> None:
-        """Run one statement for each of the rows, in one transaction. `durable`: as in `write`."""
+        """Run one statement for each of the rows, in one transaction. `durable`: sync the file to the disk at
+        COMMIT.
+        """
         with self._borrowed_connection() as conn:
             _set_durability(conn, durable)
             with _transaction(conn):

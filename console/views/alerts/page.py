@@ -27,7 +27,7 @@ from console.wording import catalogue as wording
 
 _MAX_ALERTS = 1_000
 _MIN_VISIBLE_ROWS = 4
-"""The number of rows for which the list always has room, however long the texts below the list are."""
+"""The minimum number of visible rows of the list, also if the texts below the list are long."""
 
 
 class AlertsPage(Page):

@@ -1,6 +1,6 @@
 """The calls that an open window repeats: it reads the change feed every 1.5 s, whether a worker is present and which
-read-only switches are on every 6 s, and the counts every minute; it runs the due tasks every minute, and looks for
-the team's corporation registry every ten minutes.
+read-only switches are on every 6 s, and the counts every minute; it runs the due tasks every minute, and checks for a
+newer corporation registry of the team every ten minutes.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,8 @@ COUNTS_INTERVAL_MS = 60_000
 """The counts are also read after each change that the feed tells."""
 DUE_TASKS_INTERVAL_MS = 60_000
 REGISTRY_INTERVAL_MS, REGISTRY_DELAY_MS = 600_000, 15_000
-"""Time between two looks for a newer corporation registry of the team, and the time of the first one after the start.
+"""Time between two checks for a newer corporation registry of the team, and time of the first check after the
+start.
 """
 _WORKER = "worker"
 
@@ -246,8 +247,8 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def fetch_registry(self) -> None:
-        """In a team, bring this desk's corporation registry to the state of the team's one, in a thread of its own.
-        If it fails, the desk goes on with the registry that it has, and the next call tries again.
+        """In a team, update this desk's corporation registry to the team's registry, in a thread of its own. After a
+        failure the desk uses its present registry, and the next call tries again.
         """
         if not self._context.settings.sign_in.is_server or not self._begin_call("registry"):
             return

@@ -145,7 +145,9 @@ class CommandPalette(QObject):
         self.box.show_groups([group for group in groups if group.entries])
 
     def _nothing_group(self) -> ResultGroup:
-        """Return the group that says that nothing was found: what was searched, until when, and where to go on."""
+        """Return the group that says that nothing was found, with the searched sources, the registry's date and the
+        next steps.
+        """
         translate = self._context.translate
         title = translate("search.none", text=_shorten_name(self._text.strip()), at=self._context.now())
         entries = (
@@ -268,8 +270,8 @@ class CommandPalette(QObject):
 
 
 def _company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:
-    """Return the entry of a company. At the right stands that it was closed, how many of its records were found, or
-    where it is.
+    """Return the entry of a company. The text at the right is its closure, the number of its found records, or its
+    place.
     """
     checks = sum(isinstance(record, CreditCheck) for record in records)
     payments = sum(isinstance(record, Payment) for record in records)

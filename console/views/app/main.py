@@ -154,7 +154,7 @@ class WindowOpening(QObject):
             self._show_set_aside()
 
     def _write_changes(self) -> None:
-        """Write what the person has changed in the last moment, because the window closes."""
+        """Write the person's latest changes, which aren't stored yet, because the window closes."""
         self.context.preferences.write_changes()
         self.context.own_state.write_changes()
 
@@ -171,7 +171,7 @@ class WindowOpening(QObject):
 
     @Slot()
     def _load_preferences(self) -> None:
-        """Read what the person who acts from now on has kept."""
+        """Read the stored values of the person who acts from now on."""
         self.context.preferences.load(self.context.operator or "")
         if self.context.is_ready:
             self.context.own_state.load(self.context.operator or "")

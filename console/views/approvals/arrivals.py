@@ -15,8 +15,8 @@ _Waiting = Refund | WaitingProposal
 
 
 def find_arrived(before: WorkCounts, now: WorkCounts) -> tuple[_Waiting, ...]:
-    """Return what waits for the decision of the person of `now`, and didn't in the previous reading for the same
-    person; nothing if the previous reading was for another person.
+    """Return the requests and proposals that wait for the decision of the person of `now` and didn't in the previous
+    reading for the same person; nothing if the previous reading was for another person.
     """
     if before.read_at is None or before.person != now.person:
         return ()

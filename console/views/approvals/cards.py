@@ -1,4 +1,4 @@
-"""What the list of the approvals page shows about one request or proposal: a few texts, in the order of reading."""
+"""Cards of the list on the approvals page: for one request or proposal a few texts, in the order of reading."""
 
 from dataclasses import dataclass
 from datetime import datetime

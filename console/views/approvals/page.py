@@ -304,7 +304,7 @@ class ApprovalsPage(Page):
 
     @property
     def shown_view(self) -> RefundView | None:
-        """The view of the current request; None while it is being read. Every key acts on this one."""
+        """The view of the current request; None while it is being read. All shortcuts act on this request."""
         view = self.view.view
         return view if view is not None and view.record.id == self.refund_id else None
 
@@ -495,7 +495,7 @@ class ApprovalsPage(Page):
 def _read_waiting(
     services: "Console",
 ) -> tuple[ApprovalInbox, tuple[WaitingProposal, ...], Mapping[int, RequestSummary]]:
-    """Read what waits for a second person, and what the cards of the first requests show."""
+    """Read the requests and proposals that wait for a second person, and the summaries for the first cards."""
     inbox, proposals = services.refunds.read_inbox(), services.recovery.list_proposals()
     ids = [refund.id for refund in (*inbox.to_decide, *inbox.others)]
     return inbox, proposals, services.refunds.read_summaries(ids)

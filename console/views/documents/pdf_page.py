@@ -346,7 +346,7 @@ class PdfPage(Page):
         return self.context.translate("queue.position", position=self._hit_index + 1, total=total)
 
     def _show_match_words(self, words: str, line: str = "") -> None:
-        """Show which match is shown, and announce it with the line of text in which it stands."""
+        """Show the number of the shown match, and announce it with the line of text in which it stands."""
         self.match_count.show_text(words)
         announce(self.match_count, spoken_text(words, line), is_stored=False)
 

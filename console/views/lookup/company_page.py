@@ -243,7 +243,9 @@ class CompanyView(QWidget):
         self._show_position()
 
     def _show_purchase_button(self) -> None:
-        """Disable the purchase button while nobody knows whether the client of the current row has bought already."""
+        """Disable the purchase button while it is unknown whether the client of the current row has bought
+        already.
+        """
         live = self.panel.record
         is_unknown = live is not None and live.certainty is Certainty.UNKNOWN
         client = live.client_id if live is not None else ""

@@ -185,8 +185,8 @@ class LiveCheckPanel(Surface):
 
 
 def _panel_kind(record: CreditCheck) -> str:
-    """Return which kind of live record the panel shows: `unknown` (nobody knows whether it was bought), `running` (it
-    is being bought) or `live` (a bought credit check).
+    """Return the kind of live record that the panel shows: `unknown` (the outcome of its purchase is unknown),
+    `running` (it is being bought) or `live` (a bought credit check).
     """
     if record.certainty is Certainty.UNKNOWN:
         return "unknown"

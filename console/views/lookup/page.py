@@ -191,7 +191,7 @@ class LookupPage(Page):
 
     def _search_text(self, text: str) -> None:
         """Search a text that is no corporation number: a name, an address, an order. If it means one company, show
-        this one; otherwise list the companies, or say what was searched and how to go on.
+        this one; otherwise list the companies, or show the searched sources and the next steps.
         """
         self.context.run_read(
             lambda services: (services.lookup.suggest_records(text, 20), services.registry.find(text)),
@@ -221,8 +221,8 @@ class LookupPage(Page):
         self.take_focus()
 
     def _nothing_found(self, typed: str, record_count: int, matches: RegistryMatches) -> EmptyState:
-        """Return the text in place of a result: what was searched, until when, and how to go on. Without a registry
-        it also says that one would find names.
+        """Return the text in place of a result: the searched sources, the registry's date, and the next steps.
+        Without a registry it also says that a search by name needs one.
         """
         translate = self.context.translate
         key = "lookup.several" if record_count else "lookup.nothing"

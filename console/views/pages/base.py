@@ -322,7 +322,7 @@ class Page(QWidget):
     # -- display
 
     def rename(self, *parts: str) -> None:
-        """Name the page by what it shows now, such as a record and its state, and emit `renamed`."""
+        """Set the page's name from its present content, such as a record and its state, and emit `renamed`."""
         name = " · ".join(part for part in parts if part)
         if name != self.page_name:
             self.page_name = name
@@ -335,8 +335,8 @@ class Page(QWidget):
         """
 
     def screen_state(self) -> Mapping[str, Any]:
-        """Return what the person sees on this page beyond the route, such as filter, tab and current row, as values
-        that JSON can represent. A page that has such a state emits `screen_state_changed` when it changes.
+        """Return the state of this page beyond the route, such as filter, tab and current row, as values that JSON
+        can represent. A page that has such a state emits `screen_state_changed` when it changes.
         """
         return {}
 
@@ -427,7 +427,7 @@ class Page(QWidget):
         (self._bars_above if above else self.bars_below).add_bar(bar)
 
     def show_state_bar(self, name: str, bar: Bar | None, *, above: bool = False) -> None:
-        """Show a bar about a state of what the page shows; None removes it. If the bar of this name has the same
+        """Show a bar about the state of the page's content; None removes it. If the bar of this name has the same
         sentence already, leave that one, so that reading the page again doesn't announce it again.
         """
         shown = self._named_bars.get(name)

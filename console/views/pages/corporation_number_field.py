@@ -115,8 +115,8 @@ class NumberField(QWidget):
             self.field.show_hint(translate("lookup.prompt"))
 
     def show_fact(self, number: str, words: str) -> None:
-        """Show what the registry knows about a number in place of the remark on its check digit, if the field still
-        has this number.
+        """Show the registry's facts about a number in place of the remark on its check digit, if the field still has
+        this number.
         """
         try:
             typed_number = parse_number(self.text, allow_dummies=True).value

@@ -1,5 +1,5 @@
-"""Drafts: what a person has typed into a dialog and not sent. It is kept for 24 hours, also when the window is closed
-or its process ends, and fills the dialog when it is opened again.
+"""Drafts: inputs that a person has typed into a dialog and not sent. A draft is stored for 24 hours, also when the
+window is closed or its process ends, and fills the dialog when it is opened again.
 """
 
 from collections.abc import Callable, Mapping

@@ -15,10 +15,12 @@ _SHOWN_AFTER_SECONDS = 0.4
 
 
 class WithdrawButton(KeyButton):
-    """Hidden, except while a call waits for the answer of a worker. Enabled until a worker has taken the request.
+    """The button that withdraws a desk request. It is visible only while a call waits for the answer of a worker, and
+    enabled until a worker has taken the request.
 
     The call itself ends with the failure `interrupted` once the request is withdrawn; the button only withdraws. Its
-    label `words` tells for what the call waits, or why the request can't be withdrawn any more.
+    label `words` says that the call waits for a worker, or gives the reason for which the request can't be withdrawn
+    any more.
     """
 
     def __init__(self, context: WindowContext, wait: RequestWait) -> None:
@@ -36,8 +38,8 @@ class WithdrawButton(KeyButton):
 
     @Slot()
     def _show_state(self) -> None:
-        """Show whether the request waits for a worker or is taken. The first moments show nothing: most requests are
-        answered in them.
+        """Show whether the request waits for a worker or is taken. Show nothing in the first moments, in which most
+        requests are answered.
         """
         wait, is_early = self._wait, self._context.monotonic() - self._began_at < _SHOWN_AFTER_SECONDS
         if wait.is_over:
@@ -67,7 +69,7 @@ class WithdrawButton(KeyButton):
         """Do nothing: the call that waits sees in the database whether its request is withdrawn or taken."""
 
     def _show_failure(self, failure: Failure) -> None:
-        """Offer the withdrawal again: the database did not answer, so nobody knows whether the request is
+        """Offer the withdrawal again: the database did not answer, so it is unknown whether the request is
         withdrawn.
         """
         self._withdrawn_request = None

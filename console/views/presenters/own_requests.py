@@ -30,7 +30,7 @@ _UNKNOWN_STATUS = EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]
 
 
 def action_text(request: OwnRequest, context: WindowContext) -> str:
-    """Return what the person has asked for; the command's name if there is no text for it."""
+    """Return the text of the requested action; the command's name if there is no text for it."""
     key = f"request.action.{request.action.replace(' ', '_')}"
     return context.translate(key) if wording.has_sentence(key) else request.action
 
@@ -49,7 +49,7 @@ def record_text(request: OwnRequest, context: WindowContext) -> str:
 
 
 def state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
-    """Return the state; of an ended request how it has ended."""
+    """Return the cell with the request's state; for an ended request, the result."""
     match request.state:
         case OwnRequestState.WAITING:
             name, shape, tone = "waiting", "hourglass", "progress"
@@ -94,7 +94,7 @@ def _ending_text(request: OwnRequest, context: WindowContext) -> str:
 
 
 def route_of(request: OwnRequest) -> Route | None:
-    """Return the page of the record, or of what the request has changed; None if there is no such page."""
+    """Return the page of the record, or of the list that the request has changed; None if there is no such page."""
     record, kind, id = _record_of(request), request.subject_kind, request.subject_id
     if isinstance(record, Operation):
         return OperationRoute(record.id)

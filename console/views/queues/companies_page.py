@@ -33,7 +33,7 @@ from console.wording.registry import source_line
 
 _MAX_ROWS = 1_000
 _MIN_VISIBLE_ROWS = 4
-"""The number of rows for which the list always has room, however long the texts below the list are."""
+"""The minimum number of visible rows of the list, also if the texts below the list are long."""
 _CHANGE_SHAPES = {
     ChangedFact.DELETED: "cross",
     ChangedFact.REOPENED: "ring_check",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 MAX_COMPARED_ITEMS = 200
-"""How many items are read from the beginning of the queue and compared with the table."""
+"""Number of items that are read from the beginning of the queue and compared with the table."""
 
 
 class QueueArrivals(QObject):

@@ -111,7 +111,7 @@ class QueueSelection(QObject):
             signal.connect(self.update_bar)
 
     def show_list(self, queue: str, text: str, rows: PagedModel) -> None:
-        """Store which list is shown now (queue, filter text and rows), and clear the selection."""
+        """Store the shown list (queue, filter text and rows), and clear the selection."""
         self._queue, self._text, self._rows = queue, text.strip(), rows
         self.clear_selection()
 

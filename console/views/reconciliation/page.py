@@ -35,7 +35,7 @@ _REASONS_OF_HIDDEN = {
     "O": "reconcile.no_payment_here",
     "N": "reconcile.no_payment_here",
 }
-"""Why a hidden button of the page does nothing: the wording key, by the button's shortcut."""
+"""Wording key of the reason for which a hidden button of the page does nothing, by the button's shortcut."""
 
 
 class ReconcilePage(Page):

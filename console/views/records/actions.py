@@ -49,7 +49,7 @@ class RecordActionHandlers(QObject):
         return self._page
 
     def show_current(self, ref: Ref | None) -> None:
-        """Note which record of the page is current. When another one becomes current, remove the bar with the result
+        """Store which record of the page is current. When another one becomes current, remove the bar with the result
         of an action on the previous one: it would be read as a statement about the current record. The bar of a
         running probe stays; it names its record.
         """
@@ -186,9 +186,7 @@ class RecordActionHandlers(QObject):
         ResolveMoneyDialog(context, record, proposer, window).open()
 
     def purchase(self, number: str, client: str | None = None) -> None:
-        """Read what the service knows about a purchase for this corporation number (the plan), then open the purchase
-        dialog.
-        """
+        """Read the purchase plan for this corporation number, then open the purchase dialog."""
         context = self._context
         if self.shows_missing_right("purchase"):
             return

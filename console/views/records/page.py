@@ -269,7 +269,9 @@ class RecordPage(Page, Generic[V]):
         self.fit_strips()
 
     def fit_strips(self) -> None:
-        """Arrange the sides by the width that the window has for the page: the page itself may be wider."""
+        """Arrange the strip of the sides by the visible width: the page itself may be wider than the window and
+        scroll.
+        """
         around = self.parentWidget()
         if around is not None:
             self.sides_strip.fit_width(around.width())

@@ -256,7 +256,7 @@ def _draw_dots(painter: QPainter, area: QRectF, spacing: float) -> None:
 
 
 class Swatch(PaintedWidget):
-    """A small square with a look, beside its word in the legend."""
+    """A small square with the fill of a part, beside the part's name in the legend."""
 
     is_decoration = True
 

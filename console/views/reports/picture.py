@@ -1,4 +1,4 @@
-"""What a chart shows, as values: strips of bars with fills, bands and a mark, and the legend of the fills."""
+"""Values that a chart shows: strips of bars with fills, bands and a mark, and the legend of the fills."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from console.views.theme.design_tokens import Tone
 
 Fill = Literal["solid", "hatch", "back_hatch", "cross", "dots", "empty"]
-"""How the area of a part is filled. Parts of one chart differ in their fill, because colour is never the only
+"""Pattern that fills the area of a part. Parts of one chart differ in their fill, because colour is never the only
 sign.
 """
 
@@ -48,7 +48,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A horizontal line across a strip at this value, with its word."""
+    """A horizontal line across a strip at this value, with its label."""
 
     value: float
     word: str

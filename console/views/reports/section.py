@@ -37,7 +37,7 @@ R = TypeVar("R", bound=Report)
 
 @dataclass(frozen=True, slots=True)
 class ReportForm(Generic[R]):
-    """How a report is read and shown.
+    """Definition of a report: its reading and its display.
 
     - `read`: reads it from the services
     - `note`: returns the sentence above the picture, about what is counted

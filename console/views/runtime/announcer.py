@@ -1,4 +1,4 @@
-"""Say to screen readers what the window shows, and keep the list of what was said.
+"""Announce the sentences that the window shows to screen readers, and keep a list of them.
 
 Every bar, toast and dialog result calls `announce` with the sentence that it shows. Nothing else sends announcements.
 """

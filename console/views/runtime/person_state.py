@@ -1,5 +1,5 @@
-"""What the acting person left: the last screen, visited records, drafts of dialogs and unanswered request ids. It is
-kept encrypted by the service `person_state`.
+"""Values of the acting person: the last screen, visited records, drafts of dialogs and unanswered request ids. The
+service `person_state` stores them encrypted.
 """
 
 from collections.abc import Callable, Mapping

@@ -107,8 +107,8 @@ class PageCache:
         return entries
 
     def count_entries_of_rows(self, entries: Sequence[Entry], rows: int) -> int:
-        """Return how many of the first `entries` contain the first `rows` rows. A heading counts as an entry, but not
-        as a row.
+        """Return the number of entries, counted from the first one, that contain the first `rows` rows. A heading
+        counts as an entry, but not as a row.
         """
         for number, entry in enumerate(entries):
             if rows == 0:
