@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from console.services.access.sessions import Sessions
     from console.services.adoption.adopt import Adoption
     from console.services.alerts.inbox import AlertService
+    from console.services.alerts.incidents import IncidentService
     from console.services.audit.trail import AuditService
     from console.services.bulk.runs import BulkRuns
     from console.services.credit_checks.pdf import Pdfs
@@ -142,6 +143,12 @@ class Console:
         return AlertService(self._context, self.request_ids, self._complete_records)
 
     @cached_property
+    def incidents(self) -> "IncidentService":
+        from console.services.alerts.incidents import IncidentService
+
+        return IncidentService(self._context, self.request_ids, self.alerts.find_items)
+
+    @cached_property
     def registry(self) -> "RegistryService":
         from console.services.registry.service import RegistryService
 
@@ -246,6 +253,7 @@ class Console:
             self.audit,
             self.limits,
             self.read_only,
+            self.incidents,
         )
         return RequestExecutor(self._context, command_runners(self._context, services), FORMS)
 

@@ -1,4 +1,6 @@
-"""The commands `alerts list` (show open and resolved alerts) and `alerts ack` (acknowledge one alert with a note)."""
+"""The commands `alerts list` (show open and resolved alerts), `alerts ack` (acknowledge one alert) and `alerts unack`
+(take the own acknowledgement back).
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +32,13 @@ def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> 
     from console.services.alerts.inbox import LONGEST_NOTE_CHARACTERS
 
     alert_id = parse_row_id("alert", args.id)
-    if not args.note.strip():  # the option is there for its words; the window needs none
+    if args.note is not None and not args.note.strip():  # the option is there for its words
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
-    return console.alerts.acknowledge(alert_id, args.note, request_id=args.request_id)
+    return console.alerts.acknowledge(alert_id, args.note or "", request_id=args.request_id)
+
+
+def _undo_acknowledgement(console: "Console", args: Namespace, _: AnswerWriter) -> "Alert":
+    return console.alerts.undo_acknowledgement(parse_row_id("alert", args.id), request_id=args.request_id)
 
 
 def alert_json(record: "Alert", translate: Translate) -> JsonObject:
@@ -108,7 +114,13 @@ def acknowledgement_lines(record: "Alert", translator: Translator) -> Iterator[s
     yield from alert_list_lines((record,), translator)
 
 
+def alert_lines(record: "Alert", translator: Translator) -> Iterator[str]:
+    """Yield the answer of `alerts unack` as text: the alert."""
+    yield from alert_list_lines((record,), translator)
+
+
 ALERT_COMMANDS: Mapping[str, Command] = {
     "alerts list": ServiceCommand(_list_alerts, alert_list_json, alert_list_lines),
+    "alerts unack": ServiceCommand(_undo_acknowledgement, alert_json, alert_lines),
     "alerts ack": ServiceCommand(_acknowledge_alert, alert_json, acknowledgement_lines),
 }

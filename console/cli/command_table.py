@@ -14,6 +14,7 @@ from console.cli.alerts import ALERT_COMMANDS
 from console.cli.command import Command, ServiceCommand, parse_provider_id, parse_row_id, watch_repetition
 from console.cli.evidence import SHOW_COMMAND, VerifyAudit
 from console.cli.exports import EXPORT_COMMANDS
+from console.cli.incidents import INCIDENT_COMMANDS
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import AnyRecord
 from console.cli.json_output.results import ExportResult, PurchaseAnswer
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 COMMANDS_WITH_EFFECTS = frozenset(
     (
-        "purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "limits", "read-only",
-        "worker",
+        "purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "incidents", "limits",
+        "read-only", "worker",
     )
 )  # fmt: skip
 """Names of the commands that send or write something. After a first signal, such a command still runs to its end and
@@ -218,6 +219,7 @@ COMMANDS: Mapping[str, Command] = {
     **EXPORT_COMMANDS,
     **PAYMENT_COMMANDS,
     **ALERT_COMMANDS,
+    **INCIDENT_COMMANDS,
     **LIMIT_COMMANDS,
     **READ_ONLY_COMMANDS,
     "reconcile": RECONCILE_COMMAND,

@@ -267,7 +267,26 @@ def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None
     _add_command(actions, "list", translate, "alerts.list")
     acknowledge = _add_changing_command(actions, "ack", translate, "alerts.ack")
     acknowledge.add_argument("id", metavar="ID")
-    acknowledge.add_argument("--note", required=True, metavar="T")
+    acknowledge.add_argument("--note", metavar="T")
+    _add_changing_command(actions, "unack", translate, "alerts.unack").add_argument("id", metavar="ID")
+
+
+def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "incidents", translate)
+    listing = _add_command(actions, "list", translate, "incidents.list")
+    listing.add_argument("--closed", action="store_true", help=translate("cli.help.incidents.closed"))
+    _add_command(actions, "show", translate, "incidents.show").add_argument("id", metavar="ID")
+    for name in ("take", "release", "hand-over", "snooze", "wake", "resolve", "reopen"):
+        command = _add_changing_command(actions, name, translate, f"incidents.{name.replace('-', '_')}")
+        command.add_argument("id", metavar="ID")
+        if name == "hand-over":
+            command.add_argument("--to", required=True, metavar="NAME", help=translate("cli.help.incidents.to"))
+        if name == "snooze":
+            command.add_argument("--until", required=True, metavar="T", help=translate("cli.help.incidents.until"))
+        if name in ("hand-over", "snooze"):
+            command.add_argument("--note", required=name == "hand-over", metavar="T")
+        if name in ("resolve", "reopen"):
+            command.add_argument("--reason", required=True, metavar="T")
 
 
 def _add_registry_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -401,6 +420,7 @@ _COMMAND_BUILDERS = (
     (("reconcile",), _add_reconcile_command),
     (("refund",), _add_refund_commands),
     (("alerts",), _add_alert_commands),
+    (("incidents",), _add_incident_commands),
     (("registry",), _add_registry_commands),
     (("find",), _add_find_command),
     (("limits",), _add_limit_commands),

@@ -208,6 +208,7 @@ class UsageProblem(Reason):
     NO_SUCH_TIMEZONE = "no_such_timezone"
     NOTE = "note"
     OTHER_TIMEZONE = "other_timezone"
+    OWNER = "owner"
     PART = "part"
     PROVIDER_ID = "provider_id"
     PROVIDER_ID_MISSING = "provider_id_missing"
@@ -221,6 +222,7 @@ class UsageProblem(Reason):
     REQUEST_ID = "request_id"
     SIGN_IN_GIVEN = "sign_in_given"
     SWITCH_REASON = "switch_reason"
+    UNTIL = "until"
 
 
 class LockedProblem(Reason):

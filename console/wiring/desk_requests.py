@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from console.domain.access.read_only import SWITCH_KIND
+from console.domain.alerts.incidents import KIND as INCIDENT_KIND
+from console.domain.alerts.incidents import IncidentAction
 from console.domain.bulk.records import ChosenRecord
 from console.domain.corporation_number import InvalidCorporationNumber, parse_number
 from console.domain.errors import ConsoleError
@@ -15,6 +17,7 @@ from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.records import PurchaseRequest
 from console.services.access.read_only import ReadOnlySwitches
 from console.services.alerts.inbox import AlertService
+from console.services.alerts.incidents import IncidentService
 from console.services.audit.trail import AuditService
 from console.services.bulk.runs import BulkRuns
 from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
@@ -22,6 +25,7 @@ from console.services.process.context import ServiceContext, execute_for
 from console.services.reconciliation.run import ReconciliationService
 from console.services.refunds.limit_changes import LimitService
 from console.services.refunds.request import parse_amount
+from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
 from console.store.payments import limit_changes, orders, payments
 from console.store.refunds import refunds
@@ -46,6 +50,7 @@ class ActingServices:
     audit: AuditService
     limits: LimitService
     read_only: ReadOnlySwitches
+    incidents: IncidentService
 
 
 def command_runners(context: ServiceContext, services: ActingServices) -> Mapping[str, CommandRunner]:
@@ -57,6 +62,8 @@ def command_runners(context: ServiceContext, services: ActingServices) -> Mappin
         **_record_runners(context, services.recovery),
         **_bulk_runners(services.bulk),
         "alerts ack": _runner_of_method(services.alerts.acknowledge),
+        "alerts unack": _runner_of_method(services.alerts.undo_acknowledgement),
+        **_incident_runners(services.incidents),
         "reconcile": _runner_of_method(services.reconciliation.run),
         "limits set": _runner_of_method(services.limits.set_limit),
         "read-only set": _runner_of_method(services.read_only.set_switch),
@@ -153,6 +160,27 @@ def _bulk_runners(bulk_runs: BulkRuns) -> Mapping[str, CommandRunner]:
     }
 
 
+def _incident_runners(incidents: IncidentService) -> Mapping[str, CommandRunner]:
+    return {
+        _incident_command(IncidentAction.TAKE): _runner_of_method(incidents.take),
+        _incident_command(IncidentAction.RELEASE): _runner_of_method(incidents.release),
+        _incident_command(IncidentAction.HAND_OVER): _runner_of_method(incidents.hand_over),
+        _incident_command(IncidentAction.SNOOZE): _runner_of_method(incidents.snooze),
+        _incident_command(IncidentAction.WAKE): _runner_of_method(incidents.wake),
+        _incident_command(IncidentAction.RESOLVE): _runner_of_method(incidents.resolve),
+        _incident_command(IncidentAction.REOPEN): _runner_of_method(incidents.reopen),
+    }
+
+
+def _incident_command(action: IncidentAction) -> str:
+    return f"{INCIDENT_KIND} {action}"
+
+
+def _hand_over_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+    """Return the incident and the new owner, whom a rule of the database compares with the step."""
+    return RequestFacts(INCIDENT_KIND, str(arguments[0]), proposed=arguments[1].strip()[:20])
+
+
 def _no_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> RequestFacts:
     """Return no facts: the command concerns no single record."""
     return RequestFacts()
@@ -214,6 +242,10 @@ def _switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> Reque
     return RequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
 
 
+_INCIDENT_FACTS = _record_facts_of_kind(INCIDENT_KIND)
+_WITHOUT_WORDS = (IncidentAction.TAKE, IncidentAction.RELEASE, IncidentAction.WAKE)
+_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
+
 FORMS: Mapping[str, CommandForm] = {
     "purchase": CommandForm((PurchaseRequest,), _purchase_facts),
     "refetch": CommandForm((int, bool, bool, int | None), _record_facts_of_kind(credit_checks.KIND)),
@@ -235,6 +267,11 @@ FORMS: Mapping[str, CommandForm] = {
     "bulk stop": CommandForm((int,), _no_facts),
     "bulk discard": CommandForm((int,), _no_facts),
     "alerts ack": CommandForm((int, str), _no_facts),
+    "alerts unack": CommandForm((int,), _record_facts_of_kind(alerts.KIND)),
+    _incident_command(IncidentAction.HAND_OVER): CommandForm((int, str, str), _hand_over_facts),
+    _incident_command(IncidentAction.SNOOZE): CommandForm((int, datetime, str), _INCIDENT_FACTS),
+    **{_incident_command(action): CommandForm((int,), _INCIDENT_FACTS) for action in _WITHOUT_WORDS},
+    **{_incident_command(action): CommandForm((int, str), _INCIDENT_FACTS) for action in _WITH_REASON},
     "audit verify": CommandForm((), _no_facts),
     "limits set": CommandForm((str, str, int), _limit_facts),
     "read-only set": CommandForm((str, bool, str), _switch_facts),

@@ -6,11 +6,12 @@ units and with internal ids, because hash chains and packs contain them.
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from console.domain.money import MINOR_DIGITS
 from console.domain.provider_outcome import OutcomeClass
-from console.wording.formats import format_amount
+from console.wording.formats import age_parts, format_amount
 
 Translate: TypeAlias = Callable[..., str]
 """A function that returns the sentence of a wording key in one language, like `catalogue.translate`."""
@@ -47,6 +48,9 @@ _PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
     "other_corporation": re.compile(r"provider names corporation (?P<number>\S+)"),
     "id_of_other": re.compile(r"(?P<number>\S+) of \d+"),
     "nothing_there": re.compile(r"(?P<provider>\S+) tells nothing of it"),
+    "queue_since": re.compile(r"queue (?P<queue>[a-z]+) since (?P<at>\d{4}-\S+Z)"),
+    "within": re.compile(r"within (?P<seconds>\d{1,9}) s"),
+    "clock": re.compile(r"clock of (?P<name>.+): (?P<seconds>\d+\.\d) s (?P<way>ahead|behind)"),
     "begun": re.compile(r"begun (?P<number>\S+) \S+"),
 }
 
@@ -151,7 +155,15 @@ def _phrase_text(name: str, match: re.Match[str], translate: Translate, currency
         facts["state"] = _state_word("order", str(facts["state"]), translate)
     if "reason" in facts:
         facts["reason"] = code_text(str(facts["reason"]), translate)
-    return translate(f"finding.{name}", **facts)
+    if "at" in facts:
+        facts["at"] = datetime.fromisoformat(str(facts["at"]))
+    if name == "within":
+        number, unit = age_parts(timedelta(seconds=int(str(facts["seconds"]))))
+        facts = {"age": f"{number} {translate(unit)}"}
+    if name == "queue_since":
+        facts["queue"] = translate(f"queue.{facts['queue']}.title")
+    way = f".{facts['way']}" if "way" in facts else ""
+    return translate(f"finding.{name}{way}", **facts)
 
 
 def _words_and_money(part: str, translate: Translate, currency: str | None) -> str:

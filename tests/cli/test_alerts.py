@@ -65,8 +65,41 @@ def test_acknowledging_is_refused(desk: PayingTerminal) -> None:
     assert desk.json("alerts", "ack", "999", "--note", "seen").refused == (2, "not_found")
     assert desk.json("alerts", "ack", "x", "--note", "seen").refused == (2, "not_found")
     assert desk.json("alerts", "ack", number, "--note", " ").refused == (2, "usage")
-    assert desk.json("alerts", "ack", number).refused == (2, "usage")
     assert desk.json("alerts", "ack", number, "--note", "x", OPERATOR="").refused == (2, "no_operator")
+
+
+def test_acknowledged_without_a_note_and_taken_back(desk: PayingTerminal) -> None:
+    desk.json("worker", "--once")
+    number = str(of_orders(desk)[0]["id"])
+    assert desk.json("alerts", "ack", number).data["acknowledged_by"] == "op-a"
+    assert desk.json("alerts", "unack", number, OPERATOR=CHECKER).refused == (3, "already_decided")
+    assert desk.json("alerts", "unack", number).data["acknowledged_by"] is None
+    assert of_orders(desk)[0]["acknowledged_by"] is None
+
+
+def test_an_incident_from_the_terminal(desk: PayingTerminal) -> None:
+    """The order's alert and its payment's case are one; owned, put aside, handed over, resolved and reopened."""
+    desk.json("worker", "--once")
+    (listed,) = desk.json("incidents", "list").data["incidents"]
+    id = str(listed["id"])
+    assert {one["rule_id"] for one in listed["alerts"]} == {"C", "paid_after_cancel"}
+    assert (listed["sums"], listed["owner"], listed["state"], listed["rule_id"]) == ({"JPY": 3300}, None, "open", "C")
+    assert len(listed["playbook"]) == 3
+    assert desk.json("incidents", "take", id).data["owner"] == "op-a"
+    assert desk.json("incidents", "take", id, OPERATOR=CHECKER).refused == (3, "in_progress")
+    handed = desk.json("incidents", "hand-over", id, "--to", CHECKER, "--note", "please call the shop").data
+    assert (handed["owner"], handed["steps"][-1]["note"]) == (CHECKER, "please call the shop")
+    assert desk.json("incidents", "snooze", id, "--until", "soon").refused == (2, "usage")
+    assert desk.json("incidents", "snooze", id, "--until", "2001-01-01T09:00").refused == (2, "usage")
+    assert desk.json("incidents", "resolve", id, "--reason", "compensated by voucher").data["because"] == (
+        "compensated by voucher"
+    )
+    assert desk.json("incidents", "reopen", id, "--reason", "the voucher was wrong").data["state"] == "open"
+    assert desk.json("incidents", "show", "999").refused == (2, "not_found")
+    for language, words in (("ja", "担当なし"), ("en", "No owner")):
+        desk.json("incidents", "release", id, OPERATOR=CHECKER)
+        assert words in desk("incidents", "list", LANGUAGE=language).out.decode()
+        assert "3,300" in desk("incidents", "show", id, LANGUAGE=language).out.decode()
 
 
 def test_the_cases_are_listed_beside(desk: PayingTerminal) -> None:

@@ -11,8 +11,8 @@ WATCHED, FACTS = "1180301018771", "[]"
 """Of each table a row that may go on and one that is done."""
 HELD_BY_OTHER, TAKEN_BEFORE, FREE = 1, 2, 3
 """Orders: taken by op-b, taken by op-b until a while ago, never taken."""
-SEEN, UNSEEN = 101, 102
-"""Alerts: acknowledged by op-b and resolved, and open."""
+SEEN, UNSEEN, ACKNOWLEDGED = 101, 102, 103
+"""Alerts: acknowledged by op-b and resolved, open, and acknowledged by op-b and open."""
 _OWN = "its own person's"
 MONEY = ("refund", "approve", "resolve")
 STAYS = "stays as it is"
@@ -97,6 +97,15 @@ def taken(of: int, who: str = "{me}", hours: int = 1) -> str:
 
 def note_row(who: str = "{me}") -> str:
     return row("notes", kind="'order'", subject_id="1", person=f"'{who}'", words="'called'", at=UTC)
+
+
+def mention_row(note: int = 1, who: str = "{me}") -> str:
+    return row("mentions", note_id=str(note), person=f"'{who}'", at=UTC)
+
+
+def step_row(who: str = "{me}", **more: str) -> str:
+    written = {"incident_id": str(UNSEEN), "position": "9", "action": "'take'"} | more
+    return row("incident_steps", person=f"'{who}'", at=UTC, **written)
 
 
 def request_row(who: str = "{me}", lease: int = 45_000, fence: int = 1) -> str:
@@ -239,6 +248,20 @@ CASES: Sequence[Forbidden] = (
     _f("note: change", "UPDATE notes SET words = 'x'"),
     _f("note: delete", "DELETE FROM notes"),
 
+    _f("mention: in another's note", mention_row(note=1), words="only the author"),
+    _f("mention: another's done", plain("mentions", OPEN, done_at=UTC), words="somebody else"),
+    _f("mention: another person", plain("mentions", OPEN, person="'{me}'")),
+    _f("mention: delete", "DELETE FROM mentions"),
+    _f("incident: in another's name", step_row("{other}"), words="somebody else"),
+    _f("incident: as oneself in capitals", step_row("{ME}"), words="somebody else"),
+    _f("incident: of no alert", step_row(incident_id="999"), words="begins with an alert"),
+    _f("incident: an invented step", step_row(action="'close'"), words="no such step"),
+    _f("incident: hand over to nobody", step_row(action="'hand over'"), words="has its facts"),
+    _f("incident: change", "UPDATE incident_steps SET words = 'x'"),
+    _f("incident: delete", "DELETE FROM incident_steps"),
+    _f("alert: take another's acknowledgement back", plain(
+        "alerts", ACKNOWLEDGED, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), words="somebody else"),
+
     _f("request: in another's name", request_row("{other}"), words=_OWN),
     _f("request: as oneself in capitals", request_row("{ME}"), words=_OWN),
     _f("request: as a letter that looks the same", request_row("{homoglyph}"), words=_OWN),
@@ -293,6 +316,14 @@ def _found() -> list[str]:
     return [
         row("alerts", id=str(SEEN), rule_id="'B'", subject_id="2", **alert, **seen),
         row("alerts", id=str(UNSEEN), rule_id="'A'", subject_id="1", **alert),
+        row(
+            "alerts",
+            id=str(ACKNOWLEDGED),
+            rule_id="'A'",
+            subject_id="3",
+            **alert,
+            **{name: seen[name] for name in ("acknowledged_by", "acknowledged_at")},
+        ),
         run_row(id=str(OPEN), to_day="'2026-11-02'", missing_there="4"),
         run_row(**done),
         difference_row(OPEN, "k1").replace("(run_id", "(id, run_id").replace("VALUES (", f"VALUES ({OPEN}, "),
@@ -316,5 +347,7 @@ def _people() -> list[str]:
         take_row(HELD_BY_OTHER),
         take_row(TAKEN_BEFORE, hours=-1),
         note_row(),
+        row("mentions", id=str(OPEN), note_id="1", person="'{me}'", at=UTC),
+        step_row(position="1"),
         request_row(),
     ]

@@ -127,6 +127,15 @@ class AuditAction(StrEnum):
     ALERT_ACKNOWLEDGED = "alert.acknowledged"
     ALERT_RAISED = "alert.raised"
     ALERT_RESOLVED = "alert.resolved"
+    ALERT_UNACKNOWLEDGED = "alert.unacknowledged"
+
+    INCIDENT_HANDED_OVER = "incident.handed_over"
+    INCIDENT_RELEASED = "incident.released"
+    INCIDENT_REOPENED = "incident.reopened"
+    INCIDENT_RESOLVED = "incident.resolved"
+    INCIDENT_SNOOZED = "incident.snoozed"
+    INCIDENT_TAKEN = "incident.taken"
+    INCIDENT_WOKEN = "incident.woken"
 
     BULK_BEGUN = "bulk.begun"
     BULK_DISCARDED = "bulk.discarded"

@@ -19,7 +19,9 @@ from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.tasks.intervals import interval_of
 from console.domain.tasks.records import Alert, Rule
+from console.services.alerts.clock_drift import ClockDrift
 from console.services.alerts.provider_outage import ProviderOutages
+from console.services.alerts.queue_age import QueueAges
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import until_stopped
 from console.services.tasks.due_tasks import skip_failures
@@ -80,7 +82,7 @@ class AlertRules:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._providers = ProviderOutages(context)
+        self._checks = (ProviderOutages(context), QueueAges(context), ClockDrift(context))
 
     def run(self) -> int:
         """Judge the orders of the present run. Return the number of alerts that were raised or resolved. Raises
@@ -96,7 +98,7 @@ class AlertRules:
             batches
         ):  # a run that was stopped before its end begins at the same position again
             self._context.write(lambda tx: self._keep_position(tx, next_position))
-        return sum(change_counts) + self._providers.update_alerts()
+        return sum(change_counts) + sum(check.update_alerts() for check in self._checks)
 
     def _keep_position(self, tx: Transaction, position: FeedPosition) -> None:
         task = tasks.find_or_insert(tx.conn, TASK_NAME, interval_of(TASK_NAME).seconds, self._context.now())

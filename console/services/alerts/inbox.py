@@ -67,12 +67,15 @@ class AlertService:
         """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = alerts.open_alerts(conn, limit)
-            ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.KIND]
-            items = self._items_by_alert(conn, open_alerts, candidates.read_orders_with_payments(conn, ids))
-            payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.KIND}
-            numbers = {payment.id: payment.merchant_payment_id for payment in payments.by_ids(conn, payment_ids)}
-        return tuple(items.get(alert.id) or _make_case_item(alert, numbers) for alert in open_alerts)
+            return tuple(self.find_items(conn, alerts.open_alerts(conn, limit)).values())
+
+    def find_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
+        """Return these open alerts by their ids, in the same sequence, each with the action that can end it."""
+        ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.KIND]
+        items = self._items_by_alert(conn, open_alerts, candidates.read_orders_with_payments(conn, ids))
+        payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.KIND}
+        numbers = {payment.id: payment.merchant_payment_id for payment in payments.by_ids(conn, payment_ids)}
+        return {alert.id: items.get(alert.id) or _make_case_item(alert, numbers) for alert in open_alerts}
 
     def _items_by_alert(
         self, conn: Connection, open_alerts: Sequence[Alert], facts: Sequence[candidates.OrderWithPayments]
@@ -165,6 +168,30 @@ class AlertService:
         return self._request_ids.act_once(
             "alerts ack", request_id, arguments, lambda: self._acknowledge_audited(id, note)
         )
+
+    def undo_acknowledgement(self, id: int, *, request_id: str | None = None) -> Alert:
+        """Take back the acting person's own acknowledgement of an open alert. If there is none, nothing changes.
+
+        Raises not_found, not_allowed, and already_decided if another person has acknowledged the alert, or if the
+        acknowledgement has resolved it.
+        """
+        return self._request_ids.act_once("alerts unack", request_id, (id,), lambda: self._undo_audited(id))
+
+    def _undo_audited(self, id: int) -> Alert:
+        with refusals.audit_refusals(self._context, AuditAction.ALERT_UNACKNOWLEDGED, id, kind=KIND):
+            person = self._context.require_right("note").name
+            return self._context.write(lambda tx: self._undo(tx, id, person))
+
+    def _undo(self, tx: Transaction, alert_id: int, person: str) -> Alert:
+        context = self._context
+        if alerts.undo_acknowledgement(tx.conn, alert_id, person, context.now()):
+            context.record_audit(tx, AuditAction.ALERT_UNACKNOWLEDGED, alert_id, kind=KIND)
+        alert = alerts.find(tx.conn, alert_id)
+        if alert is None:
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
+        if alert.acknowledged_by is not None:
+            raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
+        return alert
 
     def _acknowledge_audited(self, id: int, note: str) -> Alert:
         words = note.strip()

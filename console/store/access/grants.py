@@ -43,9 +43,9 @@ _COMMON_TABLES = (
 )
 _RECORD_TABLES = (
     _CREDIT_CHECKS_TABLE, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
-    "documents", "evidence", "leases", "lost_operations", "notes", "operations", "orders", "outbox", "payment_events",
-    "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "stock_reservations",
-    "takes", "tasks", "watched_corporations",
+    "documents", "evidence", "incident_steps", "leases", "lost_operations", "mentions", "notes", "operations",
+    "orders", "outbox", "payment_events", "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas",
+    "set_asides", "stock_reservations", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 _CALL_TABLES = ("call_rates", "provider_tokens", "request_ids")
 _LOG_TABLES = ("audit_log", "sessions")
@@ -56,7 +56,7 @@ _INSERT_TABLES = (
     "reconciliations", "request_ids", "sagas", "set_asides", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 _NOTICE_TABLES = ("payment_events",)
-_DECISION_TABLES = (_CREDIT_CHECKS_TABLE, "approvals", "notes", "refunds")
+_DECISION_TABLES = (_CREDIT_CHECKS_TABLE, "approvals", "incident_steps", "mentions", "notes", "refunds")
 # Columns that the services change in existing rows. All other columns keep their first value.
 _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     _CREDIT_CHECKS_TABLE: (
@@ -75,6 +75,7 @@ _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "leases": (
         "operator", "desk", "host", "process", "since", "until", "lease_clock", "lease_expires", "fence", "token",
     ),
+    "mentions": ("done_at",),
     "operations": (
         "state", "idempotency_key", "result", "ended_at", "outcome_class", "outcome_reason", "lease_expires", "fence",
         "answer_key",

@@ -142,9 +142,9 @@ COMMON_VIEWS = (
 """Views that all people for whom a worker acts may read."""
 RECORD_TABLES = (
     schema.credit_checks.name, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
-    "documents", "evidence", "leases", "lost_operations", "notes", "operations", "orders", "outbox",
-    "payment_events", "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "takes",
-    "tasks", "watched_corporations",
+    "documents", "evidence", "incident_steps", "leases", "lost_operations", "mentions", "notes", "operations",
+    "orders", "outbox", "payment_events", "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas",
+    "set_asides", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 """Tables of records. Their views may be read by operators, approvers and auditors for whom a worker acts."""
 RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER)

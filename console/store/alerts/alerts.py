@@ -44,12 +44,22 @@ _NEWEST_OF_SUBJECT_QUERY = _OF_SUBJECT_QUERY.order_by(None).order_by(_t.id.desc(
 _OPEN_OF_RULE_QUERY = _OF_SUBJECT_QUERY.where(_t.rule_id == bindparam("rule"), _IS_OPEN)
 _HAS_LISTED_SUBJECT = _t.subject_id.in_(bindparam("ids", expanding=True))
 _OPEN_OF_SUBJECTS_QUERY = _ALL_QUERY.where(_t.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT, _IS_OPEN)
+_OF_SUBJECTS_QUERY = _ALL_QUERY.where(_t.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT).order_by(_t.id)
+_NEWEST_OF_KIND_QUERY = (
+    _ALL_QUERY.where(_t.subject_kind == bindparam("kind")).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
+)
 _INSERT = into(alerts)
 _RESOLVE = update(alerts).where(_t.id == bindparam("of"), _IS_OPEN).values(resolved_at=bindparam("at"))
 _ACKNOWLEDGE = (
     update(alerts)
     .where(_t.id == bindparam("of"), _t.acknowledged_by.is_(None))
     .values(acknowledged_by=bindparam("who"), acknowledged_at=bindparam("at"), note=bindparam("words"))
+)
+
+_UNDO_ACKNOWLEDGEMENT = (
+    update(alerts)
+    .where(_t.id == bindparam("of"), _t.acknowledged_by == bindparam("who"), _IS_OPEN)
+    .values(acknowledged_by=None, acknowledged_at=None, note=None)
 )
 
 
@@ -131,6 +141,16 @@ def newest_of_subject(conn: Connection, kind: str, subject_id: int, limit: int) 
     return _select(conn, _NEWEST_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
 
 
+def of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple[Alert, ...]:
+    """Return all alerts of these records, oldest first."""
+    return _select(conn, _OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ()
+
+
+def newest_of_kind(conn: Connection, kind: str, limit: int) -> tuple[Alert, ...]:
+    """Return at most `limit` alerts about records of this kind, newest first."""
+    return _select(conn, _NEWEST_OF_KIND_QUERY, kind=kind, most=limit)
+
+
 def open_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
     """Return the open alerts about these records, by record id. A record without an open alert is missing."""
     by_subject: dict[int, list[Alert]] = {}
@@ -145,6 +165,12 @@ def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, 
     """
     values = {"of": alert_id, "who": person, "words": note, "at": to_naive_utc(now)}
     return _announce_change(conn, conn.execute(_ACKNOWLEDGE, values).rowcount, alert_id, now)
+
+
+def undo_acknowledgement(conn: Connection, alert_id: int, person: str, now: datetime) -> bool:
+    """Remove the acknowledgement of `person` from an open alert, with its note. Return False if there is none."""
+    values = {"of": alert_id, "who": person}
+    return _announce_change(conn, conn.execute(_UNDO_ACKNOWLEDGEMENT, values).rowcount, alert_id, now)
 
 
 def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:

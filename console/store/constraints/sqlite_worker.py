@@ -1,4 +1,4 @@
-"""Trigger rules of an SQLite database about the worker's tables, takes and notes.
+"""Trigger rules of an SQLite database about the worker's tables, takes, notes, mentions and steps of incidents.
 
 SQLite has no accounts and no clock that the program can't set. So a person may take a record over from another person
 only if the new `taken_at` isn't before the old `until`.
@@ -6,8 +6,9 @@ only if the new `taken_at` isn't before the old `until`.
 
 from collections.abc import Iterator, Mapping
 
+from console.domain.alerts.incidents import IncidentAction
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
-from console.store.constraints.sql_expressions import VERSION_RULE, Rule
+from console.store.constraints.sql_expressions import VERSION_RULE, Rule, state_list_sql
 from console.store.constraints.sqlite_expressions import (
     Constraint,
     Rules,
@@ -41,6 +42,11 @@ _INSERT_RULES: Mapping[str, Rules] = {
     ),
     "notes": (),
     "read_only_switches": (),
+    "mentions": (Rule("NEW.done_at IS NULL", "a mention begins open"),),
+    "incident_steps": (
+        Rule("EXISTS (SELECT 1 FROM alerts a WHERE a.id = NEW.incident_id)", "an incident begins with an alert"),
+        Rule(f"NEW.action IN {state_list_sql(IncidentAction)}", "no such step of an incident"),
+    ),
     "stock_reservations": (),
 }
 _UPDATE_RULES: Mapping[str, Rules] = {
@@ -52,7 +58,11 @@ _UPDATE_RULES: Mapping[str, Rules] = {
             "a case stays what it is",
         ),
         Rule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
-        Rule(f"({_SAME_ACKNOWLEDGEMENT}) OR OLD.acknowledged_by IS NULL", "who has seen it first stays so"),
+        Rule(
+            f"({_SAME_ACKNOWLEDGEMENT}) OR OLD.acknowledged_by IS NULL"
+            " OR COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL",
+            "who has seen it first stays so",
+        ),
     ),
     "tasks": (VERSION_RULE, Rule(unchanged_sql("name"), "a task keeps its name")),
     "sagas": (
@@ -110,6 +120,11 @@ _UPDATE_RULES: Mapping[str, Rules] = {
     ),
     "notes": (Rule("0", "notes are never changed"),),
     "read_only_switches": (Rule("0", "settings of a read-only switch are never changed"),),
+    "mentions": (
+        Rule(unchanged_sql("id", "note_id", "person", "at"), "a mention stays what it is"),
+        Rule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
+    ),
+    "incident_steps": (Rule("0", "steps of incidents are never changed"),),
     "request_ids": (Rule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
     "stock_reservations": (
         Rule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
@@ -132,6 +147,8 @@ _NEVER_DELETED: Mapping[str, str] = {
     "watched_corporations": "watched corporations",
     "notes": "notes",
     "read_only_switches": "settings of a read-only switch",
+    "mentions": "mentions",
+    "incident_steps": "steps of incidents",
     "request_ids": "request ids",
     "stock_reservations": "reservations",
 }

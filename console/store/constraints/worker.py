@@ -1,4 +1,5 @@
-"""Trigger rules of a server for the worker's tables, takes, notes and read-only switches.
+"""Trigger rules of a server for the worker's tables, takes, notes, mentions, steps of incidents and read-only
+switches.
 
 Stock reservations belong to the shop, as orders do: the shop writes the rows, and the console only changes them to
 released.
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 
 from console.domain.access.permissions import ADMIN, APPROVER, OPERATOR
 from console.domain.access.read_only import SWITCH_KIND
+from console.domain.alerts.incidents import IncidentAction
 from console.domain.tasks.states import SagaState, StockState
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
 from console.store.constraints.sql_expressions import (
@@ -42,6 +44,18 @@ _IS_NOTE_REQUEST = (
 """SQL condition: the desk request `r` asks for this note on this record, or for a bulk run of this person that writes
 this note on this record.
 """
+_IS_STEP_REQUEST = (
+    "CAST(r.action AS BINARY) = CONCAT('incident ', NEW.action) AND r.subject_kind = 'incident'"
+    " AND CAST(r.subject_id AS BINARY) = CAST(NEW.incident_id AS CHAR)"
+    " AND CAST(r.proposed AS BINARY) <=> CAST(LEFT(NEW.new_owner, 20) AS BINARY)"
+)
+"""SQL condition: the desk request `r` asks for this step of this incident, and for this new owner."""
+_IS_UNDO_REQUEST = (
+    "r.action = 'alerts unack' AND r.subject_kind = 'alert' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
+)
+_IS_DONE_REQUEST = (
+    "r.action = 'mention done' AND r.subject_kind = 'mention' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
+)
 
 _IS_SWITCH_REQUEST = (
     f"r.action = 'read-only set' AND CAST(r.subject_kind AS BINARY) = '{SWITCH_KIND}'"
@@ -67,6 +81,11 @@ _ALERT_INSERT_RULES = (
         "what is found is open, and seen by nobody",
     ),
 )
+_UNDOES_OWN_ACKNOWLEDGEMENT = (
+    "(COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL"
+    f" AND CAST(OLD.acknowledged_by AS BINARY) = me AND {is_requested_sql(_IS_UNDO_REQUEST)})"
+)
+"""SQL condition: the UPDATE takes back the acting person's own acknowledgement of an open alert."""
 _ALERT_UPDATE_RULES = (
     Rule(
         unchanged_sql(
@@ -77,11 +96,12 @@ _ALERT_UPDATE_RULES = (
     Rule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
     Rule(
         f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')})"
-        " OR CAST(NEW.acknowledged_by AS BINARY) <=> me",
+        f" OR CAST(NEW.acknowledged_by AS BINARY) <=> me OR {_UNDOES_OWN_ACKNOWLEDGEMENT}",
         "nobody acknowledges in the name of somebody else",
     ),
     Rule(
-        f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL",
+        f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL"
+        f" OR {_UNDOES_OWN_ACKNOWLEDGEMENT}",
         "who has seen it first stays so",
     ),
 )
@@ -180,7 +200,31 @@ _TAKE_UPDATE_RULES = (
     _OWN_NAME_RULE,
     _TAKE_LENGTH_RULE,
 )
-
+_STEP_INSERT_RULES = (
+    Rule(equals_sql("NEW.person", "me"), "nobody acts on an incident in the name of somebody else"),
+    Rule(has_role_sql(OPERATOR, APPROVER), "this role does nothing about incidents"),
+    Rule(is_requested_sql(_IS_STEP_REQUEST), "nobody acts on an incident in the name of somebody else"),
+    Rule(exists_sql("alerts a WHERE a.id = NEW.incident_id"), "an incident begins with an alert"),
+    Rule(has_state_sql("NEW.action", IncidentAction), "no such step of an incident"),
+    Rule(
+        "(NEW.action = 'hand over') = (NEW.new_owner IS NOT NULL)"
+        " AND (NEW.action = 'snooze') = (NEW.until IS NOT NULL)",
+        "a step of an incident has its facts",
+    ),
+)
+_MENTION_INSERT_RULES = (
+    Rule(
+        exists_sql("notes n WHERE n.id = NEW.note_id AND CAST(n.person AS BINARY) = me"),
+        "only the author of a note mentions people in it",
+    ),
+    Rule("NEW.done_at IS NULL", "a mention begins open"),
+)
+_MENTION_UPDATE_RULES = (
+    Rule(unchanged_sql("id", "note_id", "person", "at"), "a mention stays what it is"),
+    Rule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
+    Rule(equals_sql("OLD.person", "me"), "nobody ends the mention of somebody else"),
+    Rule(is_requested_sql(_IS_DONE_REQUEST), "nobody ends the mention of somebody else"),
+)
 _WATCHED_UPDATE_RULES = (
     VERSION_RULE,
     Rule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
@@ -248,6 +292,12 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ),
     ("read_only_switches", "UPDATE"): refusal_rules("settings of a read-only switch are never changed"),
     ("read_only_switches", "DELETE"): refusal_rules("settings of a read-only switch are never deleted"),
+    ("mentions", "INSERT"): _MENTION_INSERT_RULES,
+    ("mentions", "UPDATE"): _MENTION_UPDATE_RULES,
+    ("mentions", "DELETE"): _deletion_rules("mentions are"),
+    ("incident_steps", "INSERT"): _STEP_INSERT_RULES,
+    ("incident_steps", "UPDATE"): refusal_rules("steps of incidents are never changed"),
+    ("incident_steps", "DELETE"): refusal_rules("steps of incidents are never deleted"),
 }
 """Rules of the worker's tables, takes and notes, by table and event."""
 

@@ -1,5 +1,6 @@
 """Definitions of the worker's tables: scheduled tasks, sagas, stock, outbox, reconciliations, bulk runs, takes,
-notes, watched corporations and read-only switches. The baseline migration creates them.
+notes, mentions, steps of incidents, watched corporations and read-only switches. The baseline migration creates
+them.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
@@ -192,6 +193,38 @@ notes = Table(
     Column("words", LongText, nullable=False),
     Column("at", Instant, nullable=False),
     Index("ix_notes_subject", "kind", "subject_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+mentions = Table(
+    "mentions",
+    metadata,
+    # A note names a person with @. The person ends the mention.
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("note_id", BigInteger, nullable=False),
+    Column("person", String(64), nullable=False),  # who is named
+    Column("at", Instant, nullable=False),
+    Column("done_at", Instant),
+    UniqueConstraint("note_id", "person", name="uq_mentions_person"),
+    Index("ix_mentions_open", "person", "done_at", "id"),
+    sqlite_autoincrement=True,
+)
+
+incident_steps = Table(
+    "incident_steps",
+    metadata,
+    # What people did about an incident: all alerts with one cause. The id of its first alert is the incident's id.
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("incident_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),  # 1, 2, … within the incident
+    Column("action", String(16), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("new_owner", String(64)),  # of a hand-over
+    Column("until", Instant),  # of a snooze
+    Column("words", LongText),
+    Column("extent", LongText),  # JSON: what the incident affected then; of a snooze and of a resolution
+    UniqueConstraint("incident_id", "position", name="uq_incident_steps_position"),
     sqlite_autoincrement=True,
 )
 

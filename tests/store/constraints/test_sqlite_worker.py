@@ -56,6 +56,11 @@ def watched(number: str, **more: str) -> str:
     )  # fmt: skip
 
 
+def step(position: int, **more: str) -> str:
+    told = {"action": "'take'", "incident_id": str(OPEN), "position": str(position)} | more
+    return row("incident_steps", id=str(position), person="'op-a'", at=NOW, **told)
+
+
 WATCHED = "1180301018771"
 
 
@@ -104,6 +109,10 @@ HONEST = (
     row("takes", kind="'order'", subject_id="1", person="'op-a'", taken_at=NOW, until=LATER),
     f"UPDATE takes SET until = {LATER} WHERE person = 'op-a'",
     row("notes", id="1", kind="'order'", subject_id="1", person="'op-a'", words="'x'", at=NOW),
+    row("mentions", id="1", note_id="1", person="'lead-b'", at=NOW),
+    row("mentions", id="2", note_id="1", person="'op-a'", at=NOW),
+    plain_change("mentions", ENDED, done_at=NOW),
+    step(1), step(2, action="'snooze'", until=LATER),
     row("stock_reservations", id="1", order_id="1", item="'a'", quantity="1"),
     row("stock_reservations", id="2", order_id="1", item="'a'", quantity="1"),
     plain_change("stock_reservations", ENDED, status="'released'"),
@@ -142,6 +151,17 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
     ("bulk row: begin with a result", bulk_row(9, result="'done'"), "without a result"),
     ("take: too early", f"UPDATE takes SET person = 'b', taken_at = {NOW}", "somebody else has"),
     ("note: change", "UPDATE notes SET words = 'y'", "never changed"),
+    ("alert: acknowledge for another after one", plain_change(
+        "alerts", ENDED, acknowledged_by="NULL", note="'x'"), "first stays so"),
+    ("alert: take back what resolved it", plain_change(
+        "alerts", ENDED, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), "first stays so"),
+    ("mention: begin as done", row(
+        "mentions", id="9", note_id="1", person="'x'", at=NOW, done_at=NOW), "begins open"),
+    ("mention: of another person", plain_change("mentions", OPEN, person="'b'"), "stays what it is"),
+    ("mention: open it again", plain_change("mentions", ENDED, done_at="NULL"), "stays done"),
+    ("incident: of no alert", step(9, incident_id="999"), "begins with an alert"),
+    ("incident: an invented step", step(9, action="'close'"), "no such step"),
+    ("incident: change", "UPDATE incident_steps SET person = 'b'", "never changed"),
     ("stock: hold again", plain_change("stock_reservations", ENDED, status="'held'"), "no such step"),
     ("stock: another order's", plain_change("stock_reservations", OPEN, order_id="2"), "its order's"),
     ("watched: begin with a change", watched("8700110005901", facts_before="'{}'"), "without a change"),
@@ -154,7 +174,8 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
         ("bulk", bulk(ENDED)), ("bulk row", bulk_row(ENDED)),
     )),
     *((f"{table}: delete", f"DELETE FROM {table}", "never deleted") for table in (
-        "alerts", "bulk_rows", "bulk_runs", "notes", "outbox", "reconciliation_rows", "reconciliations", "sagas",
+        "alerts", "bulk_rows", "bulk_runs", "incident_steps", "mentions", "notes", "outbox",
+        "reconciliation_rows", "reconciliations", "sagas",
         "stock_reservations", "takes", "tasks", "watched_corporations",
     )),
 )  # fmt: skip

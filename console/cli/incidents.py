@@ -1,0 +1,145 @@
+"""The commands `incidents …`: alerts grouped by cause, and what a person does about them."""
+
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from console.cli.alerts import alert_json, alert_list_lines
+from console.cli.command import Command, ServiceCommand, parse_row_id
+from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.output import AnswerWriter
+from console.cli.text_output.records import COLUMN_GAP, aligned_lines
+from console.cli.text_output.translator import Translator
+from console.domain.calendar_days import JST
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.wording import catalogue as wording
+from console.wording import incident_words
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.alerts.incidents import Incident
+
+_FIELDS = ("id", "state", "since", "owner", "owner_since", "snoozed_until", "woken_by", "closed_at")
+_STEP_FIELDS = ("position", "action", "person", "at", "new_owner", "until")
+_RECORD_FIELDS = ("kind", "id", "number")
+_SNOOZE_DAYS = 14
+
+
+def _list_incidents(console: "Console", args: Namespace, _: AnswerWriter) -> "tuple[Incident, ...]":
+    return console.incidents.list_incidents(include_closed=args.closed)
+
+
+def _show_incident(console: "Console", args: Namespace, _: AnswerWriter) -> "Incident":
+    return console.incidents.read_incident(_incident_id(args))
+
+
+def _incident_id(args: Namespace) -> int:
+    return parse_row_id("incident", args.id)
+
+
+def _acting(act: "Callable[[Console, Namespace, int], Incident]") -> "Callable[..., Incident]":
+    return lambda console, args, _: act(console, args, _incident_id(args))
+
+
+def _take(console: "Console", args: Namespace, id: int) -> "Incident":
+    return console.incidents.take(id, request_id=args.request_id)
+
+
+def _release(console: "Console", args: Namespace, id: int) -> "Incident":
+    return console.incidents.release(id, request_id=args.request_id)
+
+
+def _hand_over(console: "Console", args: Namespace, id: int) -> "Incident":
+    return console.incidents.hand_over(id, args.to, args.note, request_id=args.request_id)
+
+
+def _snooze(console: "Console", args: Namespace, id: int) -> "Incident":
+    return console.incidents.snooze(id, parse_moment(args.until), args.note or "", request_id=args.request_id)
+
+
+def _wake(console: "Console", args: Namespace, id: int) -> "Incident":
+    return console.incidents.wake(id, request_id=args.request_id)
+
+
+def _resolve(console: "Console", args: Namespace, id: int) -> "Incident":
+    return console.incidents.resolve(id, args.reason, request_id=args.request_id)
+
+
+def _reopen(console: "Console", args: Namespace, id: int) -> "Incident":
+    return console.incidents.reopen(id, args.reason, request_id=args.request_id)
+
+
+def parse_moment(text: str) -> datetime:
+    """Return the moment in a text of ISO 8601; without a zone it is Japanese time. Raises usage for another text."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=JST)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNTIL, "n": _SNOOZE_DAYS}) from None
+
+
+def incident_json(incident: "Incident", translate: Translate) -> JsonObject:
+    """Return an incident as a JSON object. `sums` has minor units by currency. `because` says why a closed or
+    resolved incident ended; None for another one.
+    """
+    return {
+        **attributes_json(incident, _FIELDS, translate),
+        "cause": {"kind": incident.cause.kind, "id": incident.cause.id},
+        "rule_id": incident.main_alert.rule_id,
+        "alerts": [alert_json(alert, translate) for alert in incident.alerts],
+        "records": [attributes_json(record, _RECORD_FIELDS, translate) for record in incident.records],
+        "record_count": incident.extent.records,
+        "sums": dict(incident.extent.sums or {}),
+        "playbook": [translate(key) for key in incident_words.playbook_keys(incident)],
+        "because": incident_words.because_text(incident, translate),
+        "steps": [{**attributes_json(step, _STEP_FIELDS, translate), "note": step.words} for step in incident.steps],
+    }
+
+
+def incident_list_json(incidents: "Sequence[Incident]", translate: Translate) -> JsonObject:
+    """Return the answer of `incidents list` as a JSON object."""
+    return {"incidents": [incident_json(incident, translate) for incident in incidents]}
+
+
+def incident_list_lines(incidents: "Sequence[Incident]", translator: Translator) -> Iterator[str]:
+    """Yield the answer of `incidents list` as text, one line per incident."""
+    if not incidents:
+        yield translator("incident.none")
+    yield from aligned_lines(
+        (
+            str(incident.id),
+            translator(f"incident.{incident.state}"),
+            incident_words.title(incident, translator),
+            incident_words.extent_text(incident, translator),
+            incident.owner or translator("incident.owner.nobody"),
+        )
+        for incident in incidents
+    )
+
+
+def incident_lines(incident: "Incident", translator: Translator) -> Iterator[str]:
+    """Yield one incident as text: its line, why it is as it is, its alerts, the playbook and what people did."""
+    yield from incident_list_lines((incident,), translator)
+    state = incident_words.state_text(incident, translator)
+    if state:
+        yield state
+    yield from alert_list_lines(incident.alerts, translator)
+    for number, key in enumerate(incident_words.playbook_keys(incident), 1):
+        yield f"{COLUMN_GAP}{number}. {translator(key)}"
+    for step in incident.steps:
+        yield f"{COLUMN_GAP}{wording.format_instant(step.at)}{COLUMN_GAP}{incident_words.step_text(step, translator)}"
+
+
+INCIDENT_COMMANDS: Mapping[str, Command] = {
+    "incidents list": ServiceCommand(_list_incidents, incident_list_json, incident_list_lines),
+    "incidents show": ServiceCommand(_show_incident, incident_json, incident_lines),
+    **{
+        f"incidents {name}": ServiceCommand(_acting(act), incident_json, incident_lines)
+        for name, act in (
+            ("take", _take), ("release", _release), ("hand-over", _hand_over), ("snooze", _snooze), ("wake", _wake),
+            ("resolve", _resolve), ("reopen", _reopen),
+        )
+    },
+}  # fmt: skip

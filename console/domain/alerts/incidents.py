@@ -1,0 +1,266 @@
+"""Incidents: all alerts with one cause, the records that they affect, and what people have done about them. No I/O.
+
+An incident has no row of its own. It consists of the alerts of one cause whose open times overlap; the id of its
+first alert is its id. What people do about it are steps, which are only added; state and owner follow from them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from console.domain.errors import ErrorCode
+from console.domain.money import Money
+from console.domain.records import WorkReason
+from console.domain.tasks.records import Alert, Rule
+
+KIND = "incident"
+LONGEST_SNOOZE = timedelta(days=14)
+"""Longest time for which a person may snooze an incident."""
+
+
+class IncidentAction(StrEnum):
+    """What a person can do about an incident. The values are stored."""
+
+    TAKE = "take"
+    RELEASE = "release"
+    HAND_OVER = "hand over"
+    SNOOZE = "snooze"
+    WAKE = "wake"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+
+
+class IncidentState(StrEnum):
+    """States of an incident. `resolved`: a person has said why nothing more has to be done, though an alert is still
+    open. `closed`: the facts have resolved every alert.
+    """
+
+    OPEN = "open"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class WakeReason(StrEnum):
+    """Why an incident that a person had snoozed or resolved is open again."""
+
+    TIME = "time"
+    WORSE = "worse"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The cause of alerts: an order with its payments and refunds, a provider, a corporation, a queue, a desk, the
+    scheduled tasks, or another single record. `id` is 0 where the kind has one cause alone.
+    """
+
+    kind: str
+    id: int
+
+
+TASKS_CAUSE = Cause("task", 0)
+"""The cause of all alerts about scheduled tasks: no worker runs them, or the worker can't."""
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedRecord:
+    """A record that an incident affects. `number` is our number of a payment or order, or the corporation number of a
+    credit check. `amount` counts towards the sum of the incident; None where another record stands for the same
+    money.
+    """
+
+    kind: str
+    id: int
+    number: str | None
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What an incident affects at one moment: the id of its newest alert, the number of affected records, and their
+    sums in minor units by currency. A step stores it, so that a later extent can be compared with it.
+    """
+
+    newest_alert: int
+    records: int = 0
+    sums: Mapping[str, int] | None = None
+
+    def is_worse_than(self, earlier: "Extent") -> bool:
+        """True if an alert was added, or more records or more money are affected than earlier."""
+        before, now = earlier.sums or {}, self.sums or {}
+        return (
+            self.newest_alert > earlier.newest_alert
+            or self.records > earlier.records
+            or any(minor > before.get(currency, 0) for currency, minor in now.items())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentStep:
+    """One thing that a person did about an incident. `position` counts the steps of the incident from 1. `new_owner`
+    belongs to a hand-over, `until` to a snooze, `extent` to a snooze and a resolution.
+    """
+
+    incident_id: int
+    position: int
+    action: IncidentAction
+    person: str
+    at: datetime
+    new_owner: str | None = None
+    until: datetime | None = None
+    words: str | None = None
+    extent: Extent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident as people see it. `alerts` are all its alerts, oldest first; `records` are the affected ones, at
+    most a limited number, `extent` counts all. `owner` has had it since `owner_since`. `snoozed_until` belongs to a
+    snoozed incident, `woken_by` to one that was snoozed or resolved before. `resolution` is the step by which a
+    person resolved it, `closed_at` the time at which the facts did. `action` on `action_record` removes the cause.
+    """
+
+    id: int
+    cause: Cause
+    state: IncidentState
+    alerts: tuple[Alert, ...]
+    steps: tuple[IncidentStep, ...]
+    records: tuple[AffectedRecord, ...]
+    extent: Extent
+    number: str | None = None
+    action: str | None = None
+    action_record: tuple[str, int] | None = None
+    owner: str | None = None
+    owner_since: datetime | None = None
+    snoozed_until: datetime | None = None
+    woken_by: WakeReason | None = None
+    resolution: IncidentStep | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """The time at which the first alert was raised."""
+        return self.alerts[0].detected_at
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """True if somebody has acknowledged each open alert."""
+        return all(alert.acknowledged_by for alert in self.alerts if alert.resolved_at is None)
+
+    @property
+    def main_alert(self) -> Alert:
+        """The alert that names the incident: one of a rule about an order before any other, an open one before a
+        resolved one, then the oldest.
+        """
+        return min(
+            self.alerts, key=lambda one: (one.resolved_at is not None, one.rule_id not in _ORDER_RULES, one.id)
+        )
+
+
+_ORDER_RULES = frozenset(rule.value for rule in Rule)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentStatus:
+    """What follows from the steps of an incident; the fields are those of `Incident`."""
+
+    state: IncidentState
+    owner: str | None = None
+    owner_since: datetime | None = None
+    snoozed_until: datetime | None = None
+    woken_by: WakeReason | None = None
+    resolution: IncidentStep | None = None
+
+
+def split_runs(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ...]:
+    """Return the alerts of one cause as incidents, oldest first. An alert that was raised while no earlier alert was
+    open begins another incident.
+    """
+    runs: list[list[Alert]] = []
+    open_until: datetime | None = None
+    for alert in sorted(alerts, key=lambda one: (one.detected_at, one.id)):
+        if not runs or (open_until is not None and alert.detected_at > open_until):
+            runs.append([alert])
+            open_until = alert.resolved_at
+            continue
+        runs[-1].append(alert)
+        if open_until is not None:
+            open_until = None if alert.resolved_at is None else max(open_until, alert.resolved_at)
+    return tuple(map(tuple, runs))
+
+
+def find_status(
+    steps: Sequence[IncidentStep], extent: Extent, now: datetime, *, has_open_alert: bool
+) -> IncidentStatus:
+    """Return state and owner of an incident from its steps, which are sorted by position.
+
+    A snooze ends at its time, and earlier if the incident has become worse; a resolution by a person ends if it has
+    become worse.
+    """
+    owner, owner_since = _find_owner(steps)
+    last = next((step for step in reversed(steps) if step.action in _STATE_ACTIONS), None)
+    if not has_open_alert:
+        return IncidentStatus(IncidentState.CLOSED, owner, owner_since, resolution=_resolution(last))
+    if last is None or last.action in (IncidentAction.WAKE, IncidentAction.REOPEN):
+        return IncidentStatus(IncidentState.OPEN, owner, owner_since)
+    if last.extent is not None and extent.is_worse_than(last.extent):
+        return IncidentStatus(IncidentState.OPEN, owner, owner_since, woken_by=WakeReason.WORSE)
+    if last.action is IncidentAction.RESOLVE:
+        return IncidentStatus(IncidentState.RESOLVED, owner, owner_since, resolution=last)
+    if last.until is None or now >= last.until:
+        return IncidentStatus(IncidentState.OPEN, owner, owner_since, woken_by=WakeReason.TIME)
+    return IncidentStatus(IncidentState.SNOOZED, owner, owner_since, snoozed_until=last.until)
+
+
+_STATE_ACTIONS = frozenset(
+    {IncidentAction.SNOOZE, IncidentAction.WAKE, IncidentAction.RESOLVE, IncidentAction.REOPEN}
+)
+
+
+def _resolution(last: IncidentStep | None) -> IncidentStep | None:
+    return last if last is not None and last.action is IncidentAction.RESOLVE else None
+
+
+def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | None]:
+    owner: str | None = None
+    since: datetime | None = None
+    for step in steps:
+        if step.action is IncidentAction.TAKE:
+            owner, since = step.person, step.at
+        elif step.action is IncidentAction.HAND_OVER:
+            owner, since = step.new_owner, step.at
+        elif step.action is IncidentAction.RELEASE:
+            owner, since = None, None
+    return owner, since
+
+
+def measure_extent(alerts: Sequence[Alert], records: Sequence[AffectedRecord]) -> Extent:
+    """Return what these alerts and records amount to. Sums of different currencies are never added."""
+    sums: dict[str, int] = {}
+    for record in records:
+        if record.amount is not None:
+            sums[record.amount.currency] = sums.get(record.amount.currency, 0) + record.amount.minor
+    return Extent(max(alert.id for alert in alerts), len(records), sums)
+
+
+_W = WorkReason
+PLAYBOOK_OF_RULE: Mapping[str, str] = {
+    _W.NOT_MOVED: Rule.PAID_UNNOTICED,
+    _W.PAID_AFTER_CANCEL: Rule.PAID_TOO_LATE,
+    _W.PAID_LATE: Rule.PAID_TOO_LATE,
+    _W.PAID_TWICE: Rule.PAID_TOO_LATE,
+    _W.PAID_WITHOUT_PAYMENT: Rule.PAID_WITHOUT_PAYMENT,
+    _W.UNVERIFIED_NOTICE: _W.UNMATCHED_NOTICE,
+    **{name: name for name in (_W.REVERSED, _W.CONTRADICTED, _W.UNMATCHED_NOTICE, ErrorCode.DATABASE_WENT_BACK)},
+    **{name: name for name in sorted(_ORDER_RULES)},
+    **{name: name for name in ("clock_drift", "corporation_changed", "events_unpublished", "provider_away")},
+    **{name: name for name in ("queue_age", "task_late")},
+}
+"""Name of the playbook of a rule: the steps are the words `playbook.<name>.1` and so on."""
+DEFAULT_PLAYBOOK = "case"
+
+
+def playbook_of(rule: str) -> str:
+    """Return the name of the playbook for alerts of this rule."""
+    return PLAYBOOK_OF_RULE.get(rule, DEFAULT_PLAYBOOK)

@@ -1,0 +1,36 @@
+"""Limits of the age of records in queues, and the texts of the alert about a queue with an older record. No I/O."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from zlib import crc32
+
+from console.domain.calendar_days import instant_text
+
+ALERT_RULE, KIND = "queue_age", "queue"
+AGE_LIMITS: Mapping[str, timedelta] = {
+    "pending": timedelta(days=3),
+    "unknown": timedelta(days=1),
+    "incomplete": timedelta(days=2),
+    "review": timedelta(days=1),
+    "refunds": timedelta(days=3),
+}
+"""Age of the oldest record above which an alert is raised, by queue. The queue `error` has no limit: its records stay
+until a later success, and nobody has to do anything about them.
+"""
+QUEUES_BY_NUMBER: Mapping[int, str] = {crc32(name.encode()): name for name in AGE_LIMITS}
+"""The queues by the number that stands for each in the column `subject_id` of its alert."""
+
+
+def subject_id_of(queue: str) -> int:
+    """Return the number that stands for a queue as the subject of an alert: the CRC-32 of its name."""
+    return crc32(queue.encode())
+
+
+def observed_text(queue: str, oldest: datetime) -> str:
+    """Return what the alert has observed, such as `queue unknown since 2026-11-20T03:20:01Z`."""
+    return f"queue {queue} since {instant_text(oldest)}"
+
+
+def expected_text(limit: timedelta) -> str:
+    """Return what the alert expects, such as `within 86400 s`."""
+    return f"within {limit.total_seconds():.0f} s"

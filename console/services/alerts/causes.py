@@ -1,0 +1,211 @@
+"""Find the cause of each alert, and the records that a cause affects."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, Cause
+from console.domain.alerts.queue_age import AGE_LIMITS, QUEUES_BY_NUMBER
+from console.domain.alerts.queue_age import KIND as QUEUE_KIND
+from console.domain.money import MINOR_DIGITS, Money
+from console.domain.payments.consistency import FINAL_STATES
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.records import Certainty, CreditCheck
+from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
+from console.domain.tasks.records import Alert
+from console.domain.transitions.tables import ENDED_REFUND_STATES
+from console.services.alerts.provider_outage import KIND as PROVIDER_KIND
+from console.services.alerts.provider_outage import compute_subject_id
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
+from console.store.credit_checks import credit_checks
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.payments import orders, payments
+from console.store.queues import queues
+from console.store.refunds import refunds
+
+MOST_RECORDS = 200
+"""Largest number of records of a queue that are read for one cause."""
+_CHECKS_PROVIDER = "alarmbox"
+_QUEUES_OF_PROVIDER = ("unknown", "refunds")
+"""Queues with records that wait for an answer of a provider."""
+
+Record = CreditCheck | Payment | Refund | Order
+
+
+def find_causes(conn: Connection, found: Iterable[Alert]) -> Mapping[int, Cause]:
+    """Return the cause of each alert by alert id. Alerts about an order, its payments and their refunds have one
+    cause; so have all alerts about scheduled tasks.
+    """
+    given = tuple(found)
+    payment_of_refund = _payments_of_refunds(conn, _subjects(given, refunds.KIND))
+    payment_ids = _subjects(given, payments.KIND) | set(payment_of_refund.values())
+    order_of_payment = {
+        payment.id: payment.order_id for payment in payments.by_ids(conn, payment_ids) if payment.order_id is not None
+    }
+
+    def cause_of(alert: Alert) -> Cause:
+        kind, id = alert.subject_kind, alert.subject_id
+        if kind == TASKS_CAUSE.kind:
+            return TASKS_CAUSE
+        if kind == refunds.KIND and id in payment_of_refund:
+            kind, id = payments.KIND, payment_of_refund[id]
+        if kind == payments.KIND and id in order_of_payment:
+            kind, id = orders.KIND, order_of_payment[id]
+        return Cause(kind, id)
+
+    return {alert.id: cause_of(alert) for alert in given}
+
+
+def _subjects(found: Iterable[Alert], kind: str) -> set[int]:
+    return {alert.subject_id for alert in found if alert.subject_kind == kind}
+
+
+def _payments_of_refunds(conn: Connection, ids: Collection[int]) -> dict[int, int]:
+    found = (refunds.find(conn, id) for id in ids)
+    return {refund.id: refund.payment_id for refund in found if refund is not None}
+
+
+def read_alerts_of(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
+    """Return all alerts of these causes, also the resolved ones."""
+    subjects = {(cause.kind, cause.id) for cause in causes}
+    order_ids = [cause.id for cause in causes if cause.kind == orders.KIND]
+    payment_ids = {cause.id for cause in causes if cause.kind == payments.KIND}
+    payment_ids |= {payment.id for payment in payments.of_orders(conn, order_ids)} if order_ids else set()
+    subjects |= {(payments.KIND, id) for id in payment_ids}
+    subjects |= (
+        {(refunds.KIND, refund.id) for refund in refunds.of_payments(conn, payment_ids)} if payment_ids else set()
+    )
+    by_kind: dict[str, set[int]] = {}
+    for kind, id in subjects:
+        by_kind.setdefault(kind, set()).add(id)
+    found = [alerts.of_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind]
+    if TASKS_CAUSE in causes:
+        found.append(alerts.newest_of_kind(conn, TASKS_CAUSE.kind, MOST_RECORDS))
+    return tuple(alert for group in found for alert in group)
+
+
+class AffectedRecords:
+    """Reads the records that causes affect, each amount once: a payment stands for the money of its order, a refund
+    for money that goes back of a payment which isn't affected itself.
+    """
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+
+    def read(self, conn: Connection, cause: Cause) -> tuple[AffectedRecord, ...]:
+        """Return the affected records of one cause."""
+        lapsed = journal.lapsed_by_kind(conn)
+        records: Sequence[Record]
+        match cause.kind:
+            case orders.KIND:
+                records = self._of_order(conn, cause.id, lapsed.get(refunds.KIND, frozenset()))
+            case payments.KIND:
+                records = _with_open_refunds(
+                    conn, payments.by_ids(conn, (cause.id,)), lapsed.get(refunds.KIND, frozenset())
+                )
+            case "refund":
+                records = _existing(refunds.find(conn, cause.id))
+            case "credit-check":
+                records = _existing(credit_checks.find(conn, cause.id))
+            case _ if cause.kind == CORPORATION_KIND:
+                records = self._of_corporation(conn, number_of_subject(cause.id))
+            case _ if cause.kind == QUEUE_KIND and cause.id in QUEUES_BY_NUMBER:
+                records = self._of_queue(conn, QUEUES_BY_NUMBER[cause.id], lapsed)
+            case _ if cause.kind == PROVIDER_KIND:
+                records = self._of_provider(conn, cause.id, lapsed)
+            case _:
+                records = ()
+        return _to_affected(records)
+
+    def _of_order(self, conn: Connection, order_id: int, lapsed: AbstractSet[int]) -> Sequence[Record]:
+        order = orders.find(conn, order_id)
+        related = _with_open_refunds(conn, payments.of_order(conn, order_id), lapsed)
+        return (*_existing(order), *related)
+
+    def _of_corporation(self, conn: Connection, number: str) -> Sequence[Record]:
+        now = self._context.now()
+        checks = [
+            check
+            for check in credit_checks.by_number(conn, number)
+            if check.superseded_by is None and (check.expired_at is None or check.expired_at > now)
+        ]
+        order_ids = {order.id for order in orders.of_corporation(conn, number)}
+        paid = {payment.id: payment for payment in payments.of_orders(conn, order_ids)}
+        paid |= {payment.id: payment for payment in payments.of_corporation(conn, number)}
+        open_payments = [payment for payment in paid.values() if _is_open(payment)]
+        open_refunds = [
+            refund for refund in refunds.of_payments(conn, paid) if refund.state not in ENDED_REFUND_STATES
+        ]
+        return (*checks, *open_payments, *open_refunds)
+
+    def _of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
+        cutoff = self._context.now() - self._context.scale.scaled_delta(AGE_LIMITS[name])
+        page = queues.queue_page(conn, name, None, MOST_RECORDS, lapsed)
+        return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
+
+    def _of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
+        waiting = [
+            record
+            for name in _QUEUES_OF_PROVIDER
+            for _, record in queues.queue_page(conn, name, None, MOST_RECORDS, lapsed)
+        ]
+        of_refunds = payments.by_ids(conn, {record.payment_id for record in waiting if isinstance(record, Refund)})
+        provider_of = {payment.id: payment.provider for payment in of_refunds}
+        unique = {(type(record), record.id): record for record in waiting}
+        return [
+            record for record in unique.values() if compute_subject_id(_provider_of(record, provider_of)) == number
+        ]
+
+
+def _provider_of(record: Record, provider_of_payment: Mapping[int, str]) -> str:
+    match record:
+        case Payment():
+            return record.provider
+        case Refund():
+            return provider_of_payment.get(record.payment_id, "")
+        case CreditCheck():
+            return _CHECKS_PROVIDER
+        case _:
+            return ""
+
+
+def _is_open(payment: Payment) -> bool:
+    return payment.state not in FINAL_STATES or payment.certainty is Certainty.UNKNOWN
+
+
+def _existing(record: Record | None) -> Sequence[Record]:
+    return () if record is None else (record,)
+
+
+def _with_open_refunds(conn: Connection, paid: Sequence[Payment], lapsed: AbstractSet[int]) -> Sequence[Record]:
+    """Return the payments, and those of their refunds that have not ended."""
+    found = refunds.of_payments(conn, [payment.id for payment in paid], lapsed) if paid else ()
+    return (*paid, *(refund for refund in found if refund.state not in ENDED_REFUND_STATES))
+
+
+def _to_affected(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
+    payment_ids = {record.id for record in records if isinstance(record, Payment)}
+    paid_orders = {record.order_id for record in records if isinstance(record, Payment)}
+
+    def affected(record: Record) -> AffectedRecord:
+        match record:
+            case Payment():
+                amount = _money(record.captured_minor or record.asked_minor, record.currency)
+                return AffectedRecord(payments.KIND, record.id, record.merchant_payment_id, amount)
+            case Refund():
+                counts = record.payment_id not in payment_ids
+                amount = _money(record.amount_minor, record.currency) if counts else None
+                return AffectedRecord(refunds.KIND, record.id, None, amount)
+            case Order():
+                amount = _money(record.total_minor, record.currency) if record.id not in paid_orders else None
+                return AffectedRecord(orders.KIND, record.id, record.merch_txn_id, amount)
+            case _:
+                return AffectedRecord(credit_checks.KIND, record.id, record.corporation_number)
+
+    return tuple(map(affected, records))
+
+
+def _money(minor: int, currency: str) -> Money | None:
+    """Return the amount; None for a currency that the console doesn't know."""
+    return Money(max(0, minor), currency) if currency in MINOR_DIGITS else None

@@ -1,0 +1,86 @@
+"""Raise an alert about each desk or worker whose clock differs from the database server's, and resolve it when the
+clock is right again.
+
+A process measures its own clock by asking the server for the time. The desks of people who only ask can't write an
+alert: a worker compares the time in the ids of their requests with the time at which the server stored them. A
+database that is a file has no clock of its own.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from console.domain.access.permissions import WORKER
+from console.domain.alerts.clock_drift import (
+    ALERT_LIFETIME,
+    ALERT_RULE,
+    KIND,
+    LIMIT_SECONDS,
+    LONGEST_MEASUREMENT_SECONDS,
+    drift_of_requests,
+    expected_text,
+    observed_text,
+    subject_id_of,
+)
+from console.domain.clock import SystemClock
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.monitoring import clocks
+
+_MOST_ALERTS = 1_000
+
+
+class ClockDrift:
+    """Compares clocks with the database server's."""
+
+    def __init__(self, context: ServiceContext, machine_time: Callable[[], datetime] | None = None) -> None:
+        self._context, self._machine_time = context, machine_time or SystemClock().now
+
+    def update_alerts(self) -> int:
+        """Raise and resolve alerts. Return how many changed. Does nothing on a database without a clock."""
+        context = self._context
+        if not context.database.is_server:
+            return 0
+        with context.database.read() as conn:
+            drifts = self._measure_own(conn)
+            if WORKER in context.person().roles:
+                drifts |= _measure_requests(conn)
+            open_alerts = alerts.open_alerts_of_rule(conn, ALERT_RULE, _MOST_ALERTS)
+        open_ids = {alert.subject_id for alert in open_alerts}
+        new = {
+            desk: observed_text(name, seconds)
+            for desk, (name, seconds) in drifts.items()
+            if abs(seconds) > LIMIT_SECONDS and subject_id_of(desk) not in open_ids
+        }
+        right = {subject_id_of(desk) for desk, (_, seconds) in drifts.items() if abs(seconds) <= LIMIT_SECONDS}
+        oldest = context.now() - ALERT_LIFETIME
+        ended = [alert.id for alert in open_alerts if alert.subject_id in right or alert.detected_at < oldest]
+        if new or ended:
+            context.write(lambda tx: self._write_alerts(tx, new, ended))
+        return len(new) + len(ended)
+
+    def _measure_own(self, conn: Connection) -> dict[str, tuple[str, float]]:
+        """Return the difference of this machine's clock by the desk's id; empty if the answer took too long."""
+        before = self._machine_time()
+        server = clocks.server_time(conn)
+        after = self._machine_time()
+        if (after - before).total_seconds() > LONGEST_MEASUREMENT_SECONDS:
+            return {}
+        seconds = (before + (after - before) / 2 - server).total_seconds()
+        return {self._context.spool.desk_id: (self._context.host, seconds)}
+
+    def _write_alerts(self, tx: Transaction, new: Mapping[str, str], ended: list[int]) -> None:
+        now = self._context.now()
+        for desk, observed in new.items():
+            alerts.raise_alert(tx.conn, ALERT_RULE, KIND, subject_id_of(desk), None, observed, expected_text(), now)
+        for alert_id in ended:
+            alerts.resolve(tx.conn, alert_id, now)
+
+
+def _measure_requests(conn: Connection) -> dict[str, tuple[str, float]]:
+    """Return the difference of the clocks of desks that have asked lately, by desk. The person's name tells people
+    which desk it is.
+    """
+    measured = {desk: (who, drift_of_requests(delays)) for (desk, who), delays in clocks.request_delays(conn).items()}
+    return {desk: (who, seconds) for desk, (who, seconds) in measured.items() if seconds is not None}

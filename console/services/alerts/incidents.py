@@ -1,0 +1,301 @@
+"""The service `console.incidents`: all alerts with one cause as one incident, and what people do about it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from console.domain.access.permissions import has_right, is_same_person
+from console.domain.alerts.incidents import (
+    KIND,
+    LONGEST_SNOOZE,
+    AffectedRecord,
+    Cause,
+    Incident,
+    IncidentAction,
+    IncidentState,
+    IncidentStep,
+    find_status,
+    measure_extent,
+    split_runs,
+)
+from console.domain.audit.actions import AuditAction
+from console.domain.error_details import InProgress
+from console.domain.error_reasons import InProgressReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.tasks.records import Alert, AlertItem
+from console.services.alerts.causes import AffectedRecords, find_causes, read_alerts_of
+from console.services.audit import refusals
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import ServiceContext
+from console.store.access import operators as people
+from console.store.alerts import alerts, incident_steps
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+
+MOST_OPEN_ALERTS = 1_000
+MOST_LISTED_RECORDS = 50
+LONGEST_WORDS_CHARACTERS = 2_000
+MOST_CLOSED_ALERTS = 200
+"""Number of the newest alerts among which closed incidents are looked for."""
+AUDIT_ACTIONS: Mapping[IncidentAction, AuditAction] = {
+    IncidentAction.TAKE: AuditAction.INCIDENT_TAKEN,
+    IncidentAction.RELEASE: AuditAction.INCIDENT_RELEASED,
+    IncidentAction.HAND_OVER: AuditAction.INCIDENT_HANDED_OVER,
+    IncidentAction.SNOOZE: AuditAction.INCIDENT_SNOOZED,
+    IncidentAction.WAKE: AuditAction.INCIDENT_WOKEN,
+    IncidentAction.RESOLVE: AuditAction.INCIDENT_RESOLVED,
+    IncidentAction.REOPEN: AuditAction.INCIDENT_REOPENED,
+}
+_RIGHT = "note"
+ListItems = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem]]
+"""Function that returns, by alert id, the alert with the action that ends it."""
+
+
+class IncidentService:
+    """Reads incidents, and stores what people do about them. An incident closes when facts have resolved its alerts.
+    A person who resolves it earlier only says why nothing more has to be done: no alert and no record changes, and
+    the incident opens again if it becomes worse.
+    """
+
+    def __init__(self, context: ServiceContext, request_ids: RequestIds, list_items: ListItems) -> None:
+        self._context, self._request_ids, self._list_items = context, request_ids, list_items
+        self._records = AffectedRecords(context)
+
+    def list_incidents(self, *, include_closed: bool = False) -> tuple[Incident, ...]:
+        """Return the incidents with an open alert, the oldest first; with `include_closed` also the newest closed
+        ones after them, the newest first. Raises not_allowed.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            open_alerts = alerts.open_alerts(conn, MOST_OPEN_ALERTS)
+            given = [*open_alerts, *(alerts.all_alerts(conn, MOST_CLOSED_ALERTS) if include_closed else ())]
+            incidents = self._read(conn, given)
+        open_ones = [one for one in incidents if one.state is not IncidentState.CLOSED]
+        closed = [one for one in incidents if one.state is IncidentState.CLOSED] if include_closed else []
+        return (*open_ones, *reversed(closed))
+
+    def read_incident(self, id: int) -> Incident:
+        """Return one incident by the id of any of its alerts. Raises not_found, not_allowed."""
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return self._find(conn, id)
+
+    def list_possible_owners(self) -> tuple[str, ...]:
+        """Return the names of the people to whom an incident can be handed over. Raises not_allowed."""
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return tuple(person.name for person in people.enabled_people(conn) if has_right(person, _RIGHT))
+
+    def take(self, id: int, *, request_id: str | None = None) -> Incident:
+        """Make the acting person the owner. Raises in_progress (detail.holder, since) if another person is the owner,
+        already_decided if the incident is closed, not_found, not_allowed.
+        """
+        return self._act_once(IncidentAction.TAKE, (id,), request_id)
+
+    def release(self, id: int, *, request_id: str | None = None) -> Incident:
+        """End the acting person's ownership. Raises in_progress if another person is the owner; nothing changes if
+        nobody is.
+        """
+        return self._act_once(IncidentAction.RELEASE, (id,), request_id)
+
+    def hand_over(self, id: int, new_owner: str, words: str, *, request_id: str | None = None) -> Incident:
+        """Make `new_owner` the owner, with a note. Anybody with the right may do so, so that an incident isn't stuck
+        with a person who is away. Raises usage without a note or for a person who can't own it.
+        """
+        return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, words), request_id)
+
+    def snooze(self, id: int, until: datetime, words: str = "", *, request_id: str | None = None) -> Incident:
+        """Put the incident aside until a moment in the next two weeks; it opens earlier if it becomes worse. Raises
+        usage (problem `until`) for another moment.
+        """
+        return self._act_once(IncidentAction.SNOOZE, (id, until, words), request_id)
+
+    def wake(self, id: int, *, request_id: str | None = None) -> Incident:
+        """End a snooze before its time."""
+        return self._act_once(IncidentAction.WAKE, (id,), request_id)
+
+    def resolve(self, id: int, because: str, *, request_id: str | None = None) -> Incident:
+        """Say why nothing more has to be done. Raises usage (problem `note`) without a reason."""
+        return self._act_once(IncidentAction.RESOLVE, (id, because), request_id)
+
+    def reopen(self, id: int, because: str, *, request_id: str | None = None) -> Incident:
+        """Open an incident that a person has resolved. Raises usage (problem `note`) without a reason."""
+        return self._act_once(IncidentAction.REOPEN, (id, because), request_id)
+
+    # Steps
+
+    def _act_once(self, action: IncidentAction, arguments: tuple[object, ...], request_id: str | None) -> Incident:
+        return self._request_ids.act_once(
+            f"incident {action}", request_id, arguments, lambda: self._act(action, *arguments)
+        )
+
+    def _act(self, action: IncidentAction, id: object, *given: object) -> Incident:
+        alert_id, context = int(str(id)), self._context
+        with refusals.audit_refusals(context, AUDIT_ACTIONS[action], alert_id, kind=KIND):
+            person = context.require_right(_RIGHT).name
+            return context.write(lambda tx: self._add_step(tx, action, alert_id, person, given))
+
+    def _add_step(
+        self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, given: tuple[object, ...]
+    ) -> Incident:
+        """Add the step if the incident's state admits it. An act that would change nothing adds no step."""
+        context, now = self._context, self._context.now()
+        incident = self._find(tx.conn, alert_id)
+        step = self._make_step(tx.conn, incident, action, person, given, now)
+        if step is None:
+            return incident
+        stored = incident_steps.add_step(tx.conn, step)
+        facts = {"position": stored.position, "owner": step.new_owner, "until": step.until, "note": step.words}
+        context.record_audit(
+            tx, AUDIT_ACTIONS[action], incident.id, {name: fact for name, fact in facts.items() if fact}, kind=KIND
+        )
+        return self._find(tx.conn, alert_id)
+
+    def _make_step(
+        self,
+        conn: Connection,
+        incident: Incident,
+        action: IncidentAction,
+        person: str,
+        given: tuple[object, ...],
+        now: datetime,
+    ) -> IncidentStep | None:
+        _require_open(incident)
+        step = IncidentStep(incident.id, 0, action, person, now)
+        match action, given:
+            case IncidentAction.TAKE | IncidentAction.RELEASE, ():
+                return _owner_step(incident, step)
+            case IncidentAction.HAND_OVER, (str() as new_owner, str() as words):
+                return _with(step, new_owner=self._require_owner(conn, new_owner), words=_require_words(words))
+            case IncidentAction.SNOOZE, (datetime() as until, str() as words):
+                if not now < until <= now + LONGEST_SNOOZE:
+                    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNTIL, "n": LONGEST_SNOOZE.days})
+                return _with(step, until=until, words=_short(words) or None, extent=incident.extent)
+            case IncidentAction.WAKE, ():
+                return step if incident.state is IncidentState.SNOOZED else None
+            case IncidentAction.RESOLVE, (str() as words,):
+                return _with(step, words=_require_words(words), extent=incident.extent)
+            case IncidentAction.REOPEN, (str() as words,):
+                found = _require_words(words)
+                return _with(step, words=found) if incident.state is IncidentState.RESOLVED else None
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ARGUMENTS})
+
+    def _require_owner(self, conn: Connection, name: str) -> str:
+        """Return the stored name of a person who may own incidents. Raises usage for anybody else."""
+        person = people.find(conn, name.strip(), admit_unlisted=self._context.admits_unlisted_names)
+        if person is None or not has_right(person, _RIGHT):
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OWNER, "name": name})
+        return person.name
+
+    # Reading
+
+    def _find(self, conn: Connection, alert_id: int) -> Incident:
+        alert = alerts.find(conn, alert_id)
+        found = () if alert is None else self._read(conn, (alert,))
+        if not found:
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
+        return found[0]
+
+    def _read(self, conn: Connection, given: Iterable[Alert]) -> tuple[Incident, ...]:
+        """Return the incidents to which the given alerts belong, the oldest first."""
+        wanted = {alert.id: alert for alert in given}
+        causes = find_causes(conn, wanted.values())
+        related = {alert.id: alert for alert in read_alerts_of(conn, set(causes.values()))} | wanted
+        cause_of = find_causes(conn, related.values())
+        by_cause: dict[Cause, list[Alert]] = {}
+        for alert in related.values():
+            by_cause.setdefault(cause_of[alert.id], []).append(alert)
+        runs = [
+            (cause, run)
+            for cause, found in by_cause.items()
+            for run in split_runs(found)
+            if any(alert.id in wanted for alert in run)
+        ]
+        steps = incident_steps.of_incidents(conn, {alert.id for _, run in runs for alert in run})
+        open_alerts = [alert for _, run in runs for alert in run if alert.resolved_at is None]
+        items = self._list_items(conn, open_alerts)
+        made = [self._make_incident(conn, cause, run, steps, items) for cause, run in runs]
+        return tuple(sorted(made, key=lambda one: (one.since, one.id)))
+
+    def _make_incident(
+        self,
+        conn: Connection,
+        cause: Cause,
+        run: tuple[Alert, ...],
+        steps: Mapping[int, tuple[IncidentStep, ...]],
+        items: Mapping[int, AlertItem],
+    ) -> Incident:
+        records: tuple[AffectedRecord, ...] = self._records.read(conn, cause)
+        extent = measure_extent(run, records)
+        own_steps = tuple(step for alert in run for step in steps.get(alert.id, ()))
+        own_steps = tuple(sorted(own_steps, key=lambda step: (step.at, step.position)))
+        has_open_alert = any(alert.resolved_at is None for alert in run)
+        status = find_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
+        item = _choose_item([items[alert.id] for alert in run if alert.id in items])
+        closed = [alert.resolved_at for alert in run if alert.resolved_at is not None]
+        return Incident(
+            id=run[0].id,
+            cause=cause,
+            state=status.state,
+            alerts=run,
+            steps=own_steps,
+            records=records[:MOST_LISTED_RECORDS],
+            extent=extent,
+            number=item.number if item else None,
+            action=item.action if item else None,
+            action_record=(item.kind, item.id) if item and item.action else None,
+            owner=status.owner,
+            owner_since=status.owner_since,
+            snoozed_until=status.snoozed_until,
+            woken_by=status.woken_by,
+            resolution=status.resolution,
+            closed_at=max(closed) if closed and not has_open_alert else None,
+        )
+
+
+def _choose_item(items: Sequence[AlertItem]) -> AlertItem | None:
+    """Return the item whose action leads on: one that does something before one that only opens a record."""
+    return min(items, key=lambda item: (item.action is None, item.action == "open", item.alert.id), default=None)
+
+
+def _owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | None:
+    """Return the step that takes or releases the incident; None if it would change nothing. Raises in_progress if
+    another person owns it.
+    """
+    owner = incident.owner
+    if owner is not None and not is_same_person(owner, step.person):
+        facts: InProgress = {
+            "kind": KIND,
+            "id": incident.id,
+            "reason": InProgressReason.TAKEN,
+            "holder": {"operator": owner},
+            "since": incident.owner_since,
+        }
+        raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
+    changes = (owner is None) == (step.action is IncidentAction.TAKE)
+    return step if changes else None
+
+
+def _require_open(incident: Incident) -> None:
+    """Raise already_decided if the facts have resolved every alert of the incident."""
+    if incident.state is IncidentState.CLOSED:
+        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": incident.state, "at": incident.closed_at})
+
+
+def _with(step: IncidentStep, **values: object) -> IncidentStep:
+    return replace(step, **values)  # type: ignore[arg-type]  # fields of the step
+
+
+def _require_words(words: str) -> str:
+    """Return the words without white space at both ends. Raises usage (problem `note`) if there are none."""
+    text = _short(words)
+    if not text:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_WORDS_CHARACTERS})
+    return text
+
+
+def _short(words: str) -> str:
+    text = words.strip()
+    if len(text) > LONGEST_WORDS_CHARACTERS:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_WORDS_CHARACTERS})
+    return text

@@ -1,0 +1,58 @@
+"""Raise one alert for each queue whose oldest record is older than the queue's limit, and resolve it when no record
+is.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from console.domain.alerts.queue_age import (
+    AGE_LIMITS,
+    ALERT_RULE,
+    KIND,
+    expected_text,
+    observed_text,
+    subject_id_of,
+)
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.operations import journal
+from console.store.queues import queues
+
+
+class QueueAges:
+    """Compares the age of the oldest record of each queue with the queue's limit."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+
+    def update_alerts(self) -> int:
+        """Raise and resolve alerts. Return how many changed."""
+        context = self._context
+        now = context.now()
+        with context.database.read() as conn:
+            lapsed = journal.lapsed_by_kind(conn)
+            oldest = {name: queues.count_queue(conn, name, lapsed)[1] for name in AGE_LIMITS}
+            open_ids = {
+                alert.subject_id: alert.id for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, len(AGE_LIMITS))
+            }
+        old = {
+            name: since
+            for name, since in oldest.items()
+            if since is not None and now - since > context.scale.scaled_delta(AGE_LIMITS[name])
+        }
+        new = {name: since for name, since in old.items() if subject_id_of(name) not in open_ids}
+        ended = [
+            open_ids[number] for name in AGE_LIMITS if name not in old and (number := subject_id_of(name)) in open_ids
+        ]
+        if new or ended:
+            context.write(lambda tx: self._write_alerts(tx, new, ended))
+        return len(new) + len(ended)
+
+    def _write_alerts(self, tx: Transaction, old: Mapping[str, datetime], ended: list[int]) -> None:
+        now = self._context.now()
+        for name, since in old.items():
+            observed, expected = observed_text(name, since), expected_text(AGE_LIMITS[name])
+            alerts.raise_alert(tx.conn, ALERT_RULE, KIND, subject_id_of(name), None, observed, expected, now)
+        for alert_id in ended:
+            alerts.resolve(tx.conn, alert_id, now)

@@ -1,0 +1,90 @@
+"""Table `incident_steps`: what people did about incidents. Rows are only added. The position within the incident is
+unique, so of two people who act at the same time one is told what the other did.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import insert as into
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.alerts.incidents import Extent, IncidentAction, IncidentStep
+from console.store.alerts import alerts
+from console.store.database import compare_and_swap, unreadable_rows
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.worker import incident_steps
+
+_t = incident_steps.c
+_OF_INCIDENTS_QUERY = (
+    select(
+        _t.incident_id, _t.position, _t.action, _t.person, _t.at, _t.new_owner, _t.until, _t.words, _t.extent
+    )
+    .where(_t.incident_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_t.id)
+)  # fmt: skip
+_LAST_POSITION_QUERY = select(func.max(_t.position)).where(_t.incident_id == bindparam("of"))
+_INSERT = into(incident_steps)
+
+
+def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
+    """Insert a step as the last one of its incident, and announce the incident's alert as changed. Return the step
+    with its position. Raises RunAgain if somebody else added a step at the same time.
+    """
+    position = int(conn.scalar(_LAST_POSITION_QUERY, {"of": step.incident_id}) or 0) + 1
+    row = {
+        "incident_id": step.incident_id,
+        "position": position,
+        "action": step.action.value,
+        "person": step.person,
+        "at": to_naive_utc(step.at),
+        "new_owner": step.new_owner,
+        "until": None if step.until is None else to_naive_utc(step.until),
+        "words": step.words,
+        "extent": None if step.extent is None else _extent_text(step.extent),
+    }
+    try:
+        conn.execute(_INSERT, row)
+    except IntegrityError:
+        raise RunAgain from None
+    compare_and_swap.announce_change(conn, alerts.KIND, step.incident_id, step.at)
+    return IncidentStep(
+        step.incident_id, position, step.action, step.person, step.at, step.new_owner, step.until, step.words,
+        step.extent,
+    )  # fmt: skip
+
+
+def of_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[IncidentStep, ...]]:
+    """Return the steps stored under these alert ids, by alert id, in the order in which they were added."""
+    rows = conn.execute(_OF_INCIDENTS_QUERY, {"ids": sorted(ids)}) if ids else ()
+    by_incident: dict[int, tuple[IncidentStep, ...]] = {}
+    for step in unreadable_rows.read_each("incident_steps", rows, lambda row: _to_step(*row)):
+        by_incident[step.incident_id] = (*by_incident.get(step.incident_id, ()), step)
+    return by_incident
+
+
+def _to_step(
+    incident_id: int, position: int, action: str, person: str, at: datetime, new_owner: str | None,
+    until: datetime | None, words: str | None, extent: str | None,
+) -> IncidentStep:  # fmt: skip
+    return IncidentStep(
+        incident_id, position, IncidentAction(action), person, to_aware_utc(at), new_owner, in_utc(until), words,
+        None if extent is None else _parse_extent(extent),
+    )  # fmt: skip
+
+
+def _extent_text(extent: Extent) -> str:
+    return json.dumps(
+        {"newest_alert": extent.newest_alert, "records": extent.records, "sums": dict(extent.sums or {})},
+        sort_keys=True,
+    )
+
+
+def _parse_extent(text: str) -> Extent:
+    """Return the stored extent. Raises ValueError or a similar error for a text that isn't one."""
+    stored = json.loads(text)
+    sums = {str(currency): int(minor) for currency, minor in stored["sums"].items()}
+    return Extent(int(stored["newest_alert"]), int(stored["records"]), sums)

@@ -1,0 +1,37 @@
+"""Reads that compare clocks with the clock of the database server."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, literal_column, select
+
+from console.store.database.instants import SERVER_TIME, to_aware_utc
+from console.store.schema.core import requests
+
+_t = requests.c
+_RECENT_REQUESTS_QUERY = (
+    select(_t.id, _t.who, _t.desk, _t.at)
+    .where(_t.at > SERVER_TIME - literal_column("INTERVAL 10 MINUTE"), _t.confirmed.is_(False))
+    .order_by(_t.at.desc())
+    .limit(bindparam("most"))
+)
+_MOST_REQUESTS = 2_000
+
+
+def server_time(conn: Connection) -> datetime:
+    """Return the present time by the server's clock."""
+    return to_aware_utc(conn.execute(select(SERVER_TIME)).scalar_one())
+
+
+def request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:
+    """Return, by desk and person, for the desk requests of the last ten minutes the seconds from the time in the
+    request's id, which is the desk's clock, to the time at which the server stored it. Requests with a password are
+    left out, because the person types it in between. Only a worker can call this.
+    """
+    delays: dict[tuple[str, str], tuple[float, ...]] = {}
+    for request_id, who, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"most": _MOST_REQUESTS}):
+        made_at = (UUID(request_id).int >> 80) / 1000
+        key = (str(desk), str(who))
+        delays[key] = (*delays.get(key, ()), to_aware_utc(at).timestamp() - made_at)
+    return delays

@@ -1,0 +1,86 @@
+"""Texts of incidents for window and terminal: title, extent, state, playbook, and why one has ended."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from console.domain.alerts.incidents import (
+    Incident,
+    IncidentAction,
+    IncidentState,
+    IncidentStep,
+    playbook_of,
+)
+from console.domain.money import LARGEST_MINOR, Money
+from console.wording import catalogue as wording
+
+Translate: TypeAlias = Callable[..., str]
+"""Function that returns the sentence of a wording key in one language."""
+_MOST_STEPS = 9
+
+
+def title(incident: Incident, translate: Translate) -> str:
+    """Return the short text of the incident's main rule, or the rule's id if there is no text."""
+    rule = incident.main_alert.rule_id
+    key = wording.rule_sentence_key(rule)
+    return translate(key) if key else rule
+
+
+def extent_text(incident: Incident, translate: Translate) -> str:
+    """Return the number of affected records and their sums, one per currency."""
+    extent = incident.extent
+    if not extent.records:
+        return translate("incident.affected.none")
+    return " · ".join((translate("incident.affected", n=extent.records), *sums(incident)))
+
+
+def sums(incident: Incident) -> Sequence[str]:
+    """Return the sums of the affected records, one text per currency."""
+    return [
+        wording.format_amount(min(minor, LARGEST_MINOR), currency)
+        for currency, minor in sorted((incident.extent.sums or {}).items())
+        if minor
+    ]
+
+
+def playbook_keys(incident: Incident) -> Sequence[str]:
+    """Return the wording keys of the steps that people follow, in their order."""
+    name = playbook_of(incident.main_alert.rule_id)
+    keys = (f"playbook.{name}.{number}" for number in range(1, _MOST_STEPS + 1))
+    return [key for key in keys if wording.has_sentence(key)]
+
+
+def because_text(incident: Incident, translate: Translate) -> str | None:
+    """Return why the incident has ended: a person's words, or what the facts were. None while it is open."""
+    if incident.resolution is not None:
+        return incident.resolution.words
+    if incident.state is not IncidentState.CLOSED:
+        return None
+    key = f"incident.because.{playbook_of(incident.main_alert.rule_id)}"
+    return translate(key if wording.has_sentence(key) else "incident.because.case")
+
+
+def state_text(incident: Incident, translate: Translate) -> str:
+    """Return a sentence about the state of the incident; empty if it simply is open."""
+    resolution = incident.resolution
+    if incident.state is IncidentState.SNOOZED:
+        return translate("incident.snoozed_until", until=incident.snoozed_until)
+    if incident.state is IncidentState.RESOLVED and resolution is not None:
+        return translate(
+            "incident.resolved_because", who=resolution.person, at=resolution.at, because=resolution.words
+        )
+    if incident.state is IncidentState.CLOSED:
+        return translate("incident.closed_because", at=incident.closed_at, because=because_text(incident, translate))
+    return translate(f"incident.woken.{incident.woken_by}") if incident.woken_by else ""
+
+
+def step_text(step: IncidentStep, translate: Translate) -> str:
+    """Return what a person did."""
+    name = IncidentAction(step.action).value.replace(" ", "_")
+    return translate(
+        f"incident.step.{name}", who=step.person, owner=step.new_owner, until=step.until, note=step.words
+    )
+
+
+def money_text(amount: Money | None) -> str:
+    """Return an amount as text; empty for none."""
+    return "" if amount is None else wording.format_amount(amount.minor, amount.currency)

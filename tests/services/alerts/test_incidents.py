@@ -1,0 +1,166 @@
+"""One cause is one incident: its alerts, what it affects, who owns it, and how it is put aside and comes back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from console.domain.alerts.incidents import Incident, IncidentState, WakeReason
+from console.domain.payments.records import RefundRequest
+from console.services.alerts.evaluate import AlertRules
+from console.services.process.context import WORKER, act_as
+from console.store.alerts import cases
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene
+from tests.support.refusals import refusal as refused
+
+DAY = timedelta(days=1)
+
+
+def refusal(call: Callable[[], object]) -> str:
+    return str(refused(call).code)
+
+
+def my_name(scene: Scene) -> str:
+    """On a server the account's name, which differs from run to run."""
+    return str(scene.context.operator)
+
+
+def run_rules(scene: Scene, clock: MovedClock, later: timedelta = timedelta(minutes=10)) -> None:
+    clock.offset += scene.context.scale.scaled_delta(later)
+    with act_as(WORKER):
+        AlertRules(scene.context).run()
+
+
+def behind(scene: Scene, number: str = "ORD-1") -> int:
+    """A paid payment whose order asks for more: a case of the payment, and later rule A of the order."""
+    payment = scene.payments.start(scene.order(number, 3300), "paypay").payment.id
+    scene.place.sql(f"UPDATE orders SET total_amount = 4400 WHERE merch_txn_id = '{number}'")
+    scene.money.move_payment("paypay", number, "paid")
+    scene.payments.probe(payment)
+    return payment
+
+
+def the_only(scene: Scene) -> Incident:
+    (incident,) = scene.console.incidents.list_incidents()
+    return incident
+
+
+@pytest.mark.engines("sqlite")
+def test_an_order_and_its_payment_are_one(scene: Scene, clock: MovedClock) -> None:
+    """The payment's case and the order's alert are one card, each amount counts once, and the id stays the first
+    alert's; facts close it and say why; what comes after that is another incident.
+    """
+    payment = behind(scene)
+    first = the_only(scene)
+    run_rules(scene, clock)
+    incident = the_only(scene)
+    assert ([one.rule_id for one in incident.alerts], incident.id) == (["not_moved", "A"], first.id)
+    assert (incident.main_alert.rule_id, incident.cause.kind) == ("A", "order")
+    assert {(one.kind, one.number) for one in incident.records} == {("order", "ORD-1"), ("payment", "ORD-1")}
+    assert dict(incident.extent.sums or {}) == {"JPY": 3300}
+    assert scene.console.incidents.read_incident(incident.alerts[1].id).id == incident.id
+    scene.place.sql("UPDATE orders SET total_amount = 3300 WHERE merch_txn_id = 'ORD-1'")
+    scene.payments.set_order_paid(payment)
+    run_rules(scene, clock)
+    assert scene.console.incidents.list_incidents() == ()
+    (closed,) = scene.console.incidents.list_incidents(include_closed=True)
+    assert (closed.id, closed.state, closed.closed_at is not None) == (incident.id, IncidentState.CLOSED, True)
+    assert refusal(lambda: scene.console.incidents.take(incident.id)) == "already_decided"
+    now = scene.context.now() + timedelta(seconds=1)
+    scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
+    assert the_only(scene).id not in {one.id for one in incident.alerts}
+
+
+def test_owned_by_one(scene: Scene, clock: MovedClock) -> None:
+    """Taking, what a second person is told, giving back, handing over with a note; none of it without the right."""
+    behind(scene)
+    incidents, id = scene.console.incidents, the_only(scene).id
+    assert incidents.take(id, request_id="t-1").owner == my_name(scene)
+    assert len(incidents.take(id, request_id="t-1").steps) == len(incidents.take(id).steps) == 1
+    with scene.place.acting(scene.console, "lead-b") as lead:
+        assert refusal(lambda: lead.incidents.take(id)) == "in_progress"
+        assert refusal(lambda: lead.incidents.release(id)) == "in_progress"
+        assert refusal(lambda: lead.incidents.hand_over(id, "lead-b", " ")) == "usage"
+        name = lead.people.find_acting_person().name
+        taken_over = lead.incidents.hand_over(id, name, "op-a is ill")
+        assert (taken_over.owner, taken_over.steps[-1].words) == (name, "op-a is ill")
+        assert lead.incidents.release(id).owner is None
+    assert refusal(lambda: incidents.take(999_999)) == "not_found"
+    if scene.place.engine != "sqlite":  # without accounts everybody has all roles
+        assert refusal(lambda: incidents.hand_over(id, "nobody-here", "x")) == "usage"
+    said = scene.place.sql("SELECT what, result FROM audit_log WHERE subject_kind = 'incident' ORDER BY id")
+    assert [what for what, result in said if result == "done"] == [
+        "incident.taken", "incident.handed_over", "incident.released",
+    ]  # fmt: skip
+    assert ("incident.taken", "refused") in [tuple(row) for row in said]
+
+
+@pytest.mark.engines("sqlite")
+def test_put_aside_until_a_moment_or_worse(scene: Scene, clock: MovedClock) -> None:
+    """A snooze ends by its time, by a new alert of the same cause, by more money; a resolution by a person ends
+    likewise, and can be taken back with a reason. No alert and no record changes by it.
+    """
+    payment = behind(scene)
+    incidents, id = scene.console.incidents, the_only(scene).id
+    now = scene.context.now()
+    for wrong in (now, now - DAY, now + 15 * DAY):
+        assert refusal(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
+    assert incidents.snooze(id, now + timedelta(minutes=2)).state is IncidentState.SNOOZED
+    clock.offset += timedelta(minutes=1)
+    assert the_only(scene).state is IncidentState.SNOOZED
+    clock.offset += timedelta(minutes=1)
+    assert (the_only(scene).state, the_only(scene).woken_by) == (IncidentState.OPEN, WakeReason.TIME)
+    incidents.snooze(id, scene.context.now() + DAY)
+    run_rules(scene, clock)  # the order's alert comes beside the payment's
+    assert (the_only(scene).state, the_only(scene).woken_by) == (IncidentState.OPEN, WakeReason.WORSE)
+    incidents.snooze(id, scene.context.now() + DAY, "the shop answers tomorrow")
+    assert incidents.wake(id).state is IncidentState.OPEN
+    before = scene.place.sql("SELECT id, resolved_at, acknowledged_by FROM alerts ORDER BY id")
+    assert refusal(lambda: incidents.resolve(id, "")) == "usage"
+    resolved = incidents.resolve(id, "the shop corrects the order tonight")
+    assert (resolved.state, resolved.resolution and resolved.resolution.words) == (
+        IncidentState.RESOLVED,
+        "the shop corrects the order tonight",
+    )
+    assert scene.place.sql("SELECT id, resolved_at, acknowledged_by FROM alerts ORDER BY id") == before
+    assert incidents.reopen(id, "it did not").state is IncidentState.OPEN
+    incidents.resolve(id, "again")
+    scene.console.refunds.request(RefundRequest(payment, "1000", "too much"))
+    assert (the_only(scene).state, the_only(scene).woken_by) == (IncidentState.OPEN, WakeReason.WORSE)
+
+
+@pytest.mark.engines("sqlite")
+def test_acknowledging_is_taken_back(scene: Scene, clock: MovedClock) -> None:
+    """Without a note, by oneself alone, and again; somebody else's stays."""
+    behind(scene)
+    (alert,) = the_only(scene).alerts
+    desk = scene.console.alerts
+    assert (desk.acknowledge(alert.id, "").acknowledged_by, the_only(scene).is_acknowledged) == ("op-a", True)
+    with scene.place.acting(scene.console, "lead-b") as lead:
+        assert refusal(lambda: lead.alerts.undo_acknowledgement(alert.id)) == "already_decided"
+    taken_back = desk.undo_acknowledgement(alert.id)
+    assert (taken_back.acknowledged_by, taken_back.acknowledged_at, taken_back.note) == (None, None, None)
+    assert desk.undo_acknowledgement(alert.id) == taken_back
+    assert desk.acknowledge(alert.id, "seen again").note == "seen again"
+    assert refusal(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
+
+
+@pytest.mark.engines("sqlite")
+def test_an_old_queue_is_one_incident(scene: Scene, clock: MovedClock) -> None:
+    """Raised once when the oldest record is over the limit, with the records over it and their sum; it closes when
+    they have moved on.
+    """
+    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    scene.place.sql("UPDATE payments SET certainty = 'unknown', version = version + 1")
+    run_rules(scene, clock, 23 * timedelta(hours=1))
+    assert [one for one in scene.console.incidents.list_incidents() if one.cause.kind == "queue"] == []
+    run_rules(scene, clock, 2 * timedelta(hours=1))
+    run_rules(scene, clock)
+    (incident,) = [one for one in scene.console.incidents.list_incidents() if one.cause.kind == "queue"]
+    assert (len(incident.alerts), dict(incident.extent.sums or {})) == (1, {"JPY": 3300})
+    assert incident.main_alert.observed.startswith("queue unknown since ")
+    scene.place.sql("UPDATE payments SET certainty = 'known', version = version + 1")
+    run_rules(scene, clock)
+    (closed,) = [one for one in scene.console.incidents.list_incidents(include_closed=True) if one.id == incident.id]
+    assert closed.state is IncidentState.CLOSED
