@@ -161,6 +161,17 @@ class FeedMark:
 
 
 @dataclass(frozen=True, slots=True)
+class DeskNews:
+    """What an open window reads repeatedly: the mark for the next reading, the kind and id of each record that has
+    changed since the previous mark, and whether the desk asks a worker and none is there.
+    """
+
+    mark: FeedMark
+    changes: tuple[tuple[str, int], ...]
+    is_worker_away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRun:
     """Result of one run of a due task: its name, and the number of records that it worked on."""
 

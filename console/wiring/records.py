@@ -13,7 +13,7 @@ from console.domain.evidence.timeline import TimelinePage
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.records import Choice, WaitingProposal
-from console.domain.service_results import FeedMark, QueueCount, TaskRun
+from console.domain.service_results import QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
 from console.domain.views.any_record import AnyView, QueuePage, ResolveResult, UnfinishedWork
 from console.services.annotations.assignments import AssignmentService
@@ -119,12 +119,6 @@ class RecoveryService:
     def list_proposals(self) -> tuple[WaitingProposal, ...]:
         """Return the proposed outcomes that wait for a second person, oldest first. Raises not_allowed."""
         return second_person.list_open_proposals(self._context)
-
-    def read_changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-        """Return the present position in the change feed for the next call, and kind and id of the records that have
-        changed since the position `after`.
-        """
-        return self._queues.read_changes(after)
 
     def run_due(self) -> tuple[TaskRun, ...]:
         """Run every task once, whether it is due or not. If a task fails, the others still run, and its error is

@@ -15,10 +15,6 @@ THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
 POLL_SECONDS = 0.05
 """Pause in seconds between two polls for requests."""
-STANDBY_POLLS_PER_BEAT = 4
-"""Polls between two renewals of the presence lease while this worker executes nothing, no request waits, and another
-worker polls every POLL_SECONDS. The polls are most of what idle workers cost the database.
-"""
 LONGEST_PAUSE_SECONDS = 5.0
 """Longest pause in seconds between two polls while the database can't be read."""
 _IDLE_POLL_SECONDS = 0.02
@@ -91,7 +87,8 @@ class RequestThreads:
             is_idle = not failure_count and not waiting_count and not self._executing
             pause_seconds = POLL_SECONDS
             if is_idle and self._executor.is_standby:
-                pause_seconds = max(POLL_SECONDS, beat_seconds / STANDBY_POLLS_PER_BEAT)
+                # Another worker polls every POLL_SECONDS. The polls are most of what idle workers cost the database.
+                pause_seconds = max(POLL_SECONDS, beat_seconds)
             self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_PAUSE_SECONDS))
         self._wake(THREAD_COUNT)
         self._executor.withdraw_announcement()

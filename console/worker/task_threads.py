@@ -1,7 +1,9 @@
 """Run the due tasks of a worker in a few threads, which ask the scheduler for due tasks every few seconds."""
 
 import logging
-from threading import Event, Thread
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.tasks.scheduler import Scheduler
@@ -24,6 +26,8 @@ class TaskThreads:
     def __init__(self, scheduler: Scheduler, stop_event: Event) -> None:
         self._scheduler, self._stop_event = scheduler, stop_event
         self._scale, self._clock = scheduler.scale, scheduler.clock
+        self._busy_count = 0
+        self._lock = Lock()
         self._threads = [
             Thread(target=self._run_loop, args=(i,), name=f"tasks-{i}", daemon=True) for i in range(THREAD_COUNT)
         ]
@@ -46,8 +50,8 @@ class TaskThreads:
 
     def _run_loop(self, index: int) -> None:
         """Run due tasks repeatedly until `stop_event` is set. The threads begin at different times, so that they
-        don't query the database at the same time. The first one asks every second; the others ask less often, since
-        they have something to run only while a long task occupies the first one.
+        don't query the database at the same time. The first one asks every second; the others ask less often, and only
+        while another thread runs tasks, since a long one may occupy it.
         """
         poll_seconds = max(
             _MIN_POLL_SECONDS, self._scale.scaled_seconds(POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS)
@@ -55,9 +59,10 @@ class TaskThreads:
         failure_count = 0
         self._stop_event.wait(poll_seconds * index / THREAD_COUNT)
         while not self._stop_event.is_set():
-            error_code = self._run_due_tasks()
-            self._log_change(error_code, failure_count)
-            failure_count = failure_count + 1 if error_code else 0
+            if index == 0 or self._busy_count:
+                error_code = self._run_due_tasks()
+                self._log_change(error_code, failure_count)
+                failure_count = failure_count + 1 if error_code else 0
             self._stop_event.wait(
                 min(poll_seconds * 2**failure_count, max(poll_seconds, self._scale.scaled_seconds(MAX_PAUSE_SECONDS)))
             )
@@ -67,13 +72,24 @@ class TaskThreads:
         single task is stored in its row.
         """
         try:
-            self._scheduler.run_due(self._stop_event.is_set)
+            with self._counted_as_busy():
+                self._scheduler.run_due(self._stop_event.is_set)
         except ConsoleError as refusal:
             return refusal.code
         except Exception:
             _log.exception("a pass of due tasks failed")
             return ErrorCode.INTERNAL_ERROR
         return None
+
+    @contextmanager
+    def _counted_as_busy(self) -> Iterator[None]:
+        with self._lock:
+            self._busy_count += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy_count -= 1
 
     def _log_change(self, error_code: str | None, failure_count: int) -> None:
         """Log once when the scheduler begins to fail and once when it works again, so that a day without the database

@@ -6,8 +6,8 @@ import os
 import random
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 from urllib.parse import urlsplit
@@ -18,7 +18,12 @@ from console.domain.records import PurchaseRequest
 from console.domain.service_results import FeedMark
 from console.sandbox.control.client import SandboxControl
 from console.sandbox.server import Sandbox
-from console.views.app.background_refresh import COUNTS_INTERVAL_MS, FEED_INTERVAL_MS, READINGS_PER_PRESENCE
+from console.views.app.background_refresh import (
+    COUNTS_INTERVAL_MS,
+    FEED_INTERVAL_MS,
+    UNATTENDED_COUNTS_INTERVAL_MS,
+    UNATTENDED_FEED_INTERVAL_MS,
+)
 from console.worker.request_threads import POLL_SECONDS
 from tests.bench.figures import Row, centile, median, span, times
 from tests.bench.grounds import provider
@@ -36,9 +41,12 @@ _PURCHASES, _WARM = 150, 5
 _SLOW_PURCHASES, _SLOW_SECONDS = 20, 1.0
 """Where the provider takes so long for each of its three answers, a desk looks less often in the end."""
 _DESKS, _WORKERS = 50, 2
-_FEED_SECONDS, _COUNTS_EVERY = FEED_INTERVAL_MS / 1_000, COUNTS_INTERVAL_MS // FEED_INTERVAL_MS
-"""How often a window reads the feed, and at which reading it also reads its counts."""
-_IDLE_SECONDS = 20.0
+_INTERVALS_MS = {
+    "nobody at them": (UNATTENDED_FEED_INTERVAL_MS, UNATTENDED_COUNTS_INTERVAL_MS),
+    "somebody at each": (FEED_INTERVAL_MS, COUNTS_INTERVAL_MS),
+}
+"""How often a window reads the feed and its counts, by who is there."""
+_IDLE_SECONDS, _FIRST_READINGS_SECONDS = 20.0, 4.0
 _PRESENCE = f"SELECT name FROM leases WHERE name = '{PRESENCE_LEASE}'"
 _SECONDS_OF_REQUEST = (
     "SELECT UNIX_TIMESTAMP(CONVERT_TZ(at, '+00:00', @@session.time_zone)) FROM requests"
@@ -55,7 +63,7 @@ def rows(wanted: frozenset[int]) -> Iterator[Row]:
             if ASKING in wanted:
                 yield from _asking(engine, place, url)
             if IDLE in wanted and len(nodes) == 1:
-                yield _idle(place, url, nodes[0])
+                yield from _idle(place, url, nodes[0])
 
 
 # 25: from the INSERT to the provider, and from its answer to the desk
@@ -177,52 +185,61 @@ def _bare(server: SqlServer) -> list[float]:
 # 26: nobody asks for anything
 
 
-def _idle(place: ServerPlace, url: str, server: SqlServer) -> Row:
+def _idle(place: ServerPlace, url: str, server: SqlServer) -> Iterator[Row]:
     """Desks read the feed and the counts as a window does; workers look for requests and run their tasks."""
     ((file,),) = server.sql("SELECT @@pid_file")
     pid = int(Path(file).read_text())
     nothing = _busy_part(pid)
-    over, lock = Event(), Lock()
     with ExitStack() as opened, Sandbox() as nobody:
         for number in range(_WORKERS):
             desk = 1 + number
             opened.enter_context(worker_process(place, url, desk=desk, person="worker", TIME_SCALE="1"))
         desks = [opened.enter_context(place.opened(nobody, desk=3 + n, TIME_SCALE="1")) for n in range(_DESKS)]
-        threads = [Thread(target=_poll, args=(desk, number, over, lock)) for number, desk in enumerate(desks)]
-        for thread in threads:
-            thread.start()
-        over.wait(5)  # the first readings are others
-        busy = _busy_part(pid)
+        for who, (feed_ms, counts_ms) in _INTERVALS_MS.items():
+            with _reading(desks, feed_ms, counts_ms):
+                busy = _busy_part(pid)
+            yield Row(
+                str(IDLE),
+                f"{_DESKS} desks, {who}, and {_WORKERS} workers that wait, MariaDB",
+                f"{100 * busy:.1f} % of one core",
+                f"the server alone {100 * nothing:.1f} %",
+                "–",
+                "–",
+                "≤ 3 %",
+                busy <= 0.03,
+            )
+
+
+@contextmanager
+def _reading(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator[None]:
+    """All desks read, evenly spread over their intervals. Begins after the first readings, which are others."""
+    over, lock = Event(), Lock()
+    intervals = feed_ms / 1_000, counts_ms // feed_ms
+    threads = [Thread(target=_poll, args=(desk, n, *intervals, over, lock)) for n, desk in enumerate(desks)]
+    for thread in threads:
+        thread.start()
+    over.wait(_FIRST_READINGS_SECONDS + feed_ms / 1_000)
+    try:
+        yield
+    finally:
         over.set()
         for thread in threads:
             thread.join()
-    return Row(
-        str(IDLE),
-        f"{_DESKS} desks and {_WORKERS} workers that wait, MariaDB",
-        f"{100 * busy:.1f} % of one core",
-        f"the server alone {100 * nothing:.1f} %",
-        "–",
-        "–",
-        "≤ 3 %",
-        busy <= 0.03,
-    )
 
 
-def _poll(desk: Console, number: int, over: Event, lock: Lock) -> None:
+def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, over: Event, lock: Lock) -> None:
     mark: FeedMark | None = None
     turn = number
-    while not over.wait(_FEED_SECONDS * (1 if mark else number / _DESKS)):
-        mark, _ = desk.recovery.read_changes(mark)
+    while not over.wait(feed_seconds * (1 if mark else number / _DESKS)):
+        mark = desk.desk_status.read_news(mark).mark
         turn += 1
-        if turn % READINGS_PER_PRESENCE == 0:
-            desk.desk_status.is_worker_away()
-        if turn % _COUNTS_EVERY == 0:
+        if turn % counts_every == 0:
             with lock:
                 _count(desk)
 
 
 def _count(desk: Console) -> None:
-    """The reads of `BackgroundRefresh.read_standing` of an operator."""
+    """The reads of `BackgroundRefresh.read_work_counts` of an operator."""
     desk.recovery.count_queues()
     desk.recovery.list_unfinished()
     desk.alerts.count_lost_operations()

@@ -107,11 +107,11 @@ class _Ours:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._mark, _ = console.recovery.read_changes(None)
+        self._mark = console.desk_status.read_news().mark
 
     def read(self) -> Sequence[int]:
         before: FeedMark = self._mark
-        self._mark, _ = self._console.recovery.read_changes(before)
+        self._mark = self._console.desk_status.read_news(before).mark
         return [*range(before.latest + 1, self._mark.latest + 1), *(self._mark.seen - before.seen)]
 
 

@@ -7,6 +7,12 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from console.app import Console
 from console.sandbox.server import Sandbox
+from console.views.app.background_refresh import (
+    COUNTS_INTERVAL_MS,
+    FEED_INTERVAL_MS,
+    UNATTENDED_COUNTS_INTERVAL_MS,
+    UNATTENDED_FEED_INTERVAL_MS,
+)
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.lookup.page import LookupPage
@@ -137,18 +143,40 @@ def test_ten_minutes_without_a_key_lock(seats: Seats, sit: Sit, clock: MovedCloc
     person = sit()
     lock = lock_of(person)
     clock.offset += timedelta(minutes=9, seconds=50)
-    lock.lock_if_idle()
+    lock.check_input_time()
     assert not lock.is_locked
     person.press("Shift+Tab")
     clock.offset += timedelta(minutes=9, seconds=50)
-    lock.lock_if_idle()
+    lock.check_input_time()
     assert not lock.is_locked
     clock.offset += timedelta(seconds=11)
-    lock.lock_if_idle()
+    lock.check_input_time()
     locked(person)
     unlock(seats, person)
-    lock.lock_if_idle()
+    lock.check_input_time()
     assert not lock.is_locked
+
+
+def test_a_desk_without_a_person_reads_less_often(sit: Sit, clock: MovedClock) -> None:
+    """After a minute without input; any key, and it reads at once and then as often as before."""
+    person = sit()
+    shell, lock = person.opening.controller, lock_of(person)
+    assert shell is not None
+    refresh, context = shell.background_refresh, person.opening.context
+    clock.offset += timedelta(seconds=59)
+    lock.check_input_time()
+    assert refresh._feed_timer.interval() == FEED_INTERVAL_MS
+    clock.offset += timedelta(seconds=2)
+    lock.check_input_time()
+    assert refresh._feed_timer.interval() == UNATTENDED_FEED_INTERVAL_MS
+    assert refresh._counts_timer.interval() == UNATTENDED_COUNTS_INTERVAL_MS
+    person.rest()
+    refresh.stop()
+    counted_at = context.work_counts.read_at
+    person.press("Shift+Tab")
+    person.until(lambda: context.work_counts.read_at != counted_at)
+    assert refresh._feed_timer.interval() == FEED_INTERVAL_MS
+    assert refresh._counts_timer.interval() == COUNTS_INTERVAL_MS
 
 
 def test_a_draft_in_a_field_survives(seats: Seats, sit: Sit) -> None:

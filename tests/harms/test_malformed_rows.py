@@ -67,7 +67,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         "unfinished": desk.recovery.list_unfinished,
         "holders": desk.recovery.list_lease_holders,
         "takes": desk.recovery.list_takes,
-        "changes": desk.recovery.read_changes,
+        "changes": desk.desk_status.read_news,
         "bulk": desk.bulk.list_overview,
         "reconciliations": desk.reconciliation.views.list_runs,
         "metrics": worker.figures.read_figures,

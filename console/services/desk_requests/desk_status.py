@@ -1,13 +1,15 @@
-"""Show a person's desk whether a worker is there, and find and delete the credentials that the desk no longer
-needs.
+"""Show a person's desk what has changed and whether a worker is there, and find and delete the credentials that the
+desk no longer needs.
 """
 
 from console.domain.clock import TimeScale
 from console.domain.desk_requests.records import PRESENCE_SECONDS, AliveWorker, LeftoverCredentials
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.service_results import DeskNews, FeedMark
 from console.services.process.context import ServiceContext
 from console.settings.settings import Settings
+from console.store.database import change_feed
 from console.store.database.engine import Database
 from console.store.desk_requests import presence
 
@@ -30,7 +32,7 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
 
 
 class DeskStatus:
-    """Shows whether a worker acts for this desk's person and whether a worker is there; deletes credentials that the
+    """Shows what has changed, whether a worker acts for this desk's person and whether a worker is there; deletes credentials that the
     desk no longer needs.
     """
 
@@ -42,11 +44,16 @@ class DeskStatus:
         """True if a worker acts for the person of this desk; False if the desk acts itself."""
         return self._context.asks_worker
 
-    def is_worker_away(self) -> bool:
-        """Return True if a worker acts for this desk's person, and no worker is there. Costs one short read of the
-        database; no read at a desk that acts itself.
+    def read_news(self, after: FeedMark | None = None) -> DeskNews:
+        """Return kind and id of the records that have changed since the mark `after`, with the mark for the next
+        call, and whether a worker acts for this desk's person and no worker is there. If `after` is None, no records.
+        Costs one short statement if nothing has changed.
         """
-        return self._context.asks_worker and find_alive_worker(self._context.database, self._context.scale) is None
+        asks_worker = self.asks_worker
+        with self._context.database.read() as conn:
+            if asks_worker:
+                return presence.read_news(conn, after)
+            return DeskNews(*change_feed.changes_since(conn, after))
 
     def unneeded_credentials(self) -> LeftoverCredentials:
         """Return the names of the credentials that this desk has but doesn't need; none at a desk that acts itself.

@@ -10,12 +10,11 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import LeaseHolder, Operation, WorkState
-from console.domain.service_results import FeedMark, NextStep, QueueCount
+from console.domain.service_results import NextStep, QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
 from console.services.process.context import ServiceContext
-from console.store.database import change_feed
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.queues import queues
@@ -29,8 +28,8 @@ _CURSOR_TIME = "%Y%m%dT%H%M%S%f"
 
 
 class Queues:
-    """Reads the queues, by database indexes only, and writes nothing (no audit entries either). Every method except
-    `read_changes` raises not_allowed if the acting person may not read.
+    """Reads the queues, by database indexes only, and writes nothing (no audit entries either). Every method raises
+    not_allowed if the acting person may not read.
     """
 
     def __init__(
@@ -115,13 +114,6 @@ class Queues:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return takes.running_takes(conn, self._context.now())
-
-    def read_changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-        """Return a position for the next call, and kind and id of each record that has changed since the position
-        `after`. If `after` is None, return only the position.
-        """
-        with self._context.database.read() as conn:
-            return change_feed.changes_since(conn, after)
 
 
 def _find_record(conn: Connection, operation: Operation, lapsed: queues.LapsedIds) -> QueuedRecord | None:

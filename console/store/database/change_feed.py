@@ -11,6 +11,7 @@ appeared late.
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select
 
@@ -34,12 +35,12 @@ _LATEST_ID_QUERY = select(func.max(_t.id))
 _LATER_ROWS_QUERY = select(_t.id, _t.kind, _t.subject_id).where(_t.id > bindparam("after")).order_by(_t.id)
 _IS_OPEN = _t.id > bindparam("closed"), _t.id <= bindparam("upto")
 _OPEN_ROWS_QUERY = select(_t.id, _t.kind, _t.subject_id).where(*_IS_OPEN).order_by(_t.id)
-_STATE_QUERY = select(
+STATE_QUERY = select(
     select(func.count()).where(*_IS_OPEN).scalar_subquery().label("open_rows"),
     _LATEST_ID_QUERY.scalar_subquery().label("latest"),
 )
 """Query of the number of rows in the range of open ids, and of the latest id. One round trip shows whether there are
-new rows.
+new rows. A reader with further questions adds columns to this query.
 """
 
 
@@ -55,13 +56,24 @@ def changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, t
     if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
         fresh = _later_rows(conn, after)
         return _next_mark(after, fresh, ()), _changed_subjects(fresh)
-    look = conn.execute(_STATE_QUERY, {"closed": after.closed, "upto": after.latest}).one()
-    if look.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
+    return changes_by_state(conn, after, conn.execute(STATE_QUERY, state_parameters(after)).one())
+
+
+def state_parameters(after: FeedMark) -> dict[str, int]:
+    """Return the parameters of STATE_QUERY."""
+    return {"closed": after.closed, "upto": after.latest}
+
+
+def changes_by_state(
+    conn: Connection, after: FeedMark, state: Row[Any]
+) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
+    """Return what `changes_since` returns, on a server, for a reader that has run STATE_QUERY: `state` is its row."""
+    if state.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
         return _present_mark(conn), ()
     rows: list[FeedRow] = []
-    if look.open_rows > len(after.seen):
+    if state.open_rows > len(after.seen):
         rows += [row for row in _open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
-    if (look.latest or 0) > after.latest:
+    if (state.latest or 0) > after.latest:
         rows += _later_rows(conn, after)
     return _next_mark(after, rows, [row.id for row in rows]), _changed_subjects(rows)
 

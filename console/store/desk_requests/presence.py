@@ -1,20 +1,21 @@
 """Presence leases: leases by which workers show the desks that they are running."""
 
-from sqlalchemy import Connection, MetaData, select
+from sqlalchemy import Connection, MetaData, exists, select
 
 from console.domain.desk_requests.records import PRESENCE_LEASE, AliveWorker
+from console.domain.service_results import DeskNews, FeedMark
 from console.store.access.people_views import WORKERS
+from console.store.database import change_feed
 from console.store.database.lease_clock import is_live, lease_now
 from console.store.schema.core import leases
 
 _t = leases.to_metadata(MetaData(), name=WORKERS).c  # a view: a person who asks a worker sees only these leases
 _REMAINING_MS = (_t.lease_expires - lease_now()).label("remaining_ms")
-_NEWEST_QUERY = (
-    select(_t.operator, _REMAINING_MS)
-    .where(is_live(_t.lease_clock, _t.lease_expires))
-    .order_by(_t.lease_expires.desc())
-    .limit(1)
-)
+_IS_ALIVE = is_live(_t.lease_clock, _t.lease_expires)
+_IS_ANY_ALIVE = exists().where(_IS_ALIVE).label("is_worker_there")
+_NEWS_QUERY = change_feed.STATE_QUERY.add_columns(_IS_ANY_ALIVE)
+_PRESENCE_QUERY = select(_IS_ANY_ALIVE)
+_NEWEST_QUERY = select(_t.operator, _REMAINING_MS).where(_IS_ALIVE).order_by(_t.lease_expires.desc()).limit(1)
 _TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_now()).label("remaining_ms")).where(
     leases.c.name == PRESENCE_LEASE, leases.c.lease_expires > 0
 )
@@ -35,3 +36,15 @@ def newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
     """
     row = conn.execute(_NEWEST_QUERY).first()
     return None if row is None else AliveWorker(str(row.operator), max(0.0, seconds - row.remaining_ms / 1000))
+
+
+def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
+    """Return the records that have changed since the mark `after`, and whether a worker is there. Costs one statement
+    if nothing has changed: idle desks cost the database mainly by the number of their statements.
+    """
+    if after is None:
+        mark, changes = change_feed.changes_since(conn, None)
+        return DeskNews(mark, changes, is_worker_away=not conn.scalar(_PRESENCE_QUERY))
+    state = conn.execute(_NEWS_QUERY, change_feed.state_parameters(after)).one()
+    mark, changes = change_feed.changes_by_state(conn, after, state)
+    return DeskNews(mark, changes, is_worker_away=not state.is_worker_there)

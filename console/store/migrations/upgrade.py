@@ -128,9 +128,11 @@ def _version_table_name(tables: AbstractSet[str]) -> str:
 
 def _stored_version_table(conn: Connection) -> str:
     """Return the name of the version table, as stored in `console_meta`. Without a stored name it is
-    `alembic_version`. Costs one short read.
+    `alembic_version`. Costs one short read for each connection, because an existing schema keeps its version table.
     """
-    return read_meta(conn, _VERSION_TABLE_KEY) or "alembic_version"
+    if _VERSION_TABLE_KEY not in conn.info:
+        conn.info[_VERSION_TABLE_KEY] = read_meta(conn, _VERSION_TABLE_KEY) or "alembic_version"
+    return str(conn.info[_VERSION_TABLE_KEY])
 
 
 def _read_table_names(conn: Connection) -> set[str]:

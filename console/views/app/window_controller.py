@@ -102,6 +102,7 @@ class WindowController(QObject):
         self.last_screen = LastScreen(frame)
         self.idle_lock = IdleLock(frame)
         self.idle_lock.other_requested.connect(self.sign_out_requested)
+        self.idle_lock.attended_changed.connect(self.background_refresh.set_attended)
         self._bind_shortcuts()
         frame.window_cover.cover_shown.connect(self._connect_window_cover)
         frame.window_cover.cover_removed.connect(self._connect_window_cover)

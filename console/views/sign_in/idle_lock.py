@@ -9,6 +9,8 @@ from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.unlock_form import UnlockForm
 
 CHECK_INTERVAL_MS = 5_000
+UNATTENDED_SECONDS = 60.0
+"""Time without input after which nobody is at the desk. It is shorter than the time after which the window locks."""
 _INPUT_EVENTS = {
     QEvent.Type.KeyPress,
     QEvent.Type.MouseButtonPress,
@@ -25,18 +27,21 @@ class IdleLock(QObject):
 
     Signals:
     - other_requested: another person wants to sign in.
+    - attended_changed: False when nobody is at the desk any more, True at the next input.
     """
 
     other_requested = Signal()
+    attended_changed = Signal(bool)
 
     def __init__(self, frame: CoveredWindow) -> None:
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._form: UnlockForm | None = None
         self._locked_since = self._context.now()
+        self._is_attended = True
         self.store_input_time()
         self._timer = QTimer(self, interval=CHECK_INTERVAL_MS)
-        self._timer.timeout.connect(self.lock_if_idle)
+        self._timer.timeout.connect(self.check_input_time)
         self._timer.start()
         self._watched: set[QWindow] = set()
         self._watch_window(frame.window.windowHandle())
@@ -55,6 +60,9 @@ class IdleLock(QObject):
         sleeps and the system clock may be changed.
         """
         self._last_input = self._context.monotonic(), self._context.now()
+        if not self._is_attended:
+            self._is_attended = True
+            self.attended_changed.emit(True)
 
     @Slot("QWindow*")
     def _watch_window(self, window: QWindow | None) -> None:
@@ -73,14 +81,19 @@ class IdleLock(QObject):
         return False
 
     @Slot()
-    def lock_if_idle(self) -> None:
-        """Lock the window if there was no input for the setting `idle_lock_seconds`."""
+    def check_input_time(self) -> None:
+        """Lock the window if there was no input for the setting `idle_lock_seconds`. Emit `attended_changed` if there
+        was none for UNATTENDED_SECONDS.
+        """
         monotonic_seconds, instant = self._last_input
         idle_seconds = max(
             self._context.monotonic() - monotonic_seconds, (self._context.now() - instant).total_seconds()
         )
         if idle_seconds >= self._context.settings.idle_lock_seconds:
             self.lock_window()
+        if self._is_attended and idle_seconds >= UNATTENDED_SECONDS:
+            self._is_attended = False
+            self.attended_changed.emit(False)
 
     # -- locking
 

@@ -25,7 +25,7 @@ WITHOUT = {
         "dry_run", "read_item", "count_results", "list_overview", "list_lines", "export_csv", "count_unfinished",
     },
     "credit_checks": {"make_plan", "read_credit_check"},
-    "desk_status": {"is_worker_away", "unneeded_credentials", "forget_credentials"},  # the keyring is no record
+    "desk_status": {"read_news", "unneeded_credentials", "forget_credentials"},  # the keyring is no record
     "health": {"run_all_checks"},
     "limits": {"list_limits"},
     "lookup": {"find_records", "read_records", "suggest_records", "find_similar_numbers"},
@@ -36,8 +36,7 @@ WITHOUT = {
     "people": {"list_people"},
     "read_only": {"list_switches", "list_scopes"},
     "recovery": {
-        "read_queue", "count_queues", "list_unfinished", "list_lease_holders", "list_takes", "read_changes",
-        "list_proposals",
+        "read_queue", "count_queues", "list_unfinished", "list_lease_holders", "list_takes", "list_proposals",
         "read_record", "read_timeline", "write_evidence_pack", "find_choices",
         "run_scheduled",  # the program's timer, not a person's click
     },

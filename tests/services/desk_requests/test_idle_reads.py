@@ -1,0 +1,67 @@
+"""What an open window of a desk that asks reads again and again: few statements, none of which reads a whole table."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import event
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from tests.support.asking import ask_only, executing, let_act
+from tests.support.places import Place
+
+
+@contextmanager
+def statements_of(desk: Console) -> Iterator[list[str]]:
+    """The statements that the desk's reads send to the server within the block."""
+    sent: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    event.listen(desk.database._reader, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(desk.database._reader, "before_cursor_execute", note)
+
+
+def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox) -> None:
+    """Also what changed is told with it, and the worker that came or went."""
+    ask_only(place, "op-a")
+    with (
+        place.opened(sandbox, person="worker", desk=1) as worker,
+        place.opened(sandbox, person="lead-b", desk=2) as lead,
+        place.opened(sandbox) as desk,
+    ):
+        first = desk.desk_status.read_news()
+        assert first.is_worker_away
+        with executing(worker):
+            with statements_of(desk) as sent:
+                news = desk.desk_status.read_news(first.mark)
+            assert (len(sent), news.changes, news.is_worker_away) == (1, (), False)
+            place.sql("INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES ('A-1', 100, 'JPY')")
+            lead.recovery.add_note("order", 1, "called them")
+            news = desk.desk_status.read_news(news.mark)
+            assert (news.changes, news.is_worker_away) == ((("order", 1),), False)
+        assert desk.desk_status.read_news(news.mark).is_worker_away
+
+
+def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> None:
+    """The server reads the whole view to find its newest entry: the longer the trail, the slower every desk."""
+    ask_only(place, "op-a")
+    with place.opened(sandbox) as desk, statements_of(desk) as sent:
+        assert desk.alerts.count_lost_operations() is None
+    assert sent
+    assert not [statement for statement in sent if "audit_log" in statement]
+
+
+def test_a_person_who_asks_from_now_on_sees_no_rollback(place: Place, sandbox: Sandbox) -> None:
+    """The newest entry that the desk has read while the person acted is hidden afterwards, and is not missing."""
+    let_act(place, "op-a")
+    with place.opened(sandbox, desk=5) as desk, place.opened(sandbox, person="lead-b", desk=2) as lead:
+        lead.sessions.record_sign_in(keep=False)
+        assert desk.alerts.count_lost_operations() is None
+    ask_only(place, "op-a")
+    with place.opened(sandbox, desk=5) as desk:
+        assert desk.alerts.count_lost_operations() is None
