@@ -50,8 +50,8 @@ class TaskThreads:
 
     def _run_loop(self, index: int) -> None:
         """Run due tasks repeatedly until `stop_event` is set. The threads begin at different times, so that they
-        don't query the database at the same time. The first one asks every second; the others ask less often, and only
-        while another thread runs tasks, since a long one may occupy it.
+        don't query the database at the same time. The first one asks every second; the others ask less often, and
+        only while another thread runs tasks, since a long one may occupy it.
         """
         poll_seconds = max(
             _MIN_POLL_SECONDS, self._scale.scaled_seconds(POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS)

@@ -21,6 +21,7 @@ from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import (
     COUNTS_INTERVAL_MS,
     FEED_INTERVAL_MS,
+    READINGS_PER_PRESENCE,
     UNATTENDED_COUNTS_INTERVAL_MS,
     UNATTENDED_FEED_INTERVAL_MS,
 )
@@ -231,8 +232,8 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
     mark: FeedMark | None = None
     turn = number
     while not over.wait(feed_seconds * (1 if mark else number / _DESKS)):
-        mark = desk.desk_status.read_news(mark).mark
         turn += 1
+        mark = desk.desk_status.read_news(mark, with_presence=turn % READINGS_PER_PRESENCE == 0).mark
         if turn % counts_every == 0:
             with lock:
                 _count(desk)
@@ -241,6 +242,7 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
 def _count(desk: Console) -> None:
     """The reads of `BackgroundRefresh.read_work_counts` of an operator."""
     desk.recovery.count_queues()
+    desk.alerts.count_changed_companies()
     desk.recovery.list_unfinished()
     desk.alerts.count_lost_operations()
     desk.alerts.count_unacknowledged()

@@ -260,7 +260,7 @@ def test_a_database_that_is_lost_is_told_and_comes_back(
     """What is shown stays, marked as old; when it answers again the mark goes by itself."""
     person = sit()
 
-    def lost(_after: int | None = None) -> object:
+    def lost(_after: object = None, **_: object) -> object:
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""The threads of a worker that run due tasks: a long task delays no other, and idle threads cost the database little."""
+"""The threads of a worker that run due tasks: a long task delays no other, and idle ones cost the database little."""
 
 from collections import Counter
 from threading import Event, current_thread

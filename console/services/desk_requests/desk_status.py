@@ -32,8 +32,8 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
 
 
 class DeskStatus:
-    """Shows what has changed, whether a worker acts for this desk's person and whether a worker is there; deletes credentials that the
-    desk no longer needs.
+    """Shows what has changed, whether a worker acts for this desk's person and whether a worker is there; deletes
+    credentials that the desk no longer needs.
     """
 
     def __init__(self, context: ServiceContext) -> None:
@@ -44,14 +44,14 @@ class DeskStatus:
         """True if a worker acts for the person of this desk; False if the desk acts itself."""
         return self._context.asks_worker
 
-    def read_news(self, after: FeedMark | None = None) -> DeskNews:
+    def read_news(self, after: FeedMark | None = None, *, with_presence: bool = True) -> DeskNews:
         """Return kind and id of the records that have changed since the mark `after`, with the mark for the next
-        call, and whether a worker acts for this desk's person and no worker is there. If `after` is None, no records.
-        Costs one short statement if nothing has changed.
+        call, and, `with_presence`, whether a worker acts for this desk's person and no worker is there. If `after` is
+        None, no records. Costs one short statement if nothing has changed.
         """
         asks_worker = self.asks_worker
         with self._context.database.read() as conn:
-            if asks_worker:
+            if asks_worker and with_presence:
                 return presence.read_news(conn, after)
             return DeskNews(*change_feed.changes_since(conn, after))
 

@@ -65,7 +65,7 @@ def state_parameters(after: FeedMark) -> dict[str, int]:
 
 
 def changes_by_state(
-    conn: Connection, after: FeedMark, state: Row[Any]
+    conn: Connection, after: FeedMark, state: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return what `changes_since` returns, on a server, for a reader that has run STATE_QUERY: `state` is its row."""
     if state.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup

@@ -1,4 +1,4 @@
-"""What an open window of a desk that asks reads again and again: few statements, none of which reads a whole table."""
+"""What an open window of a desk that asks reads again and again: few statements, none of a whole table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
