@@ -8,25 +8,27 @@ from collections.abc import Iterator
 import pytest
 
 from tests.crash import asked_kills, asked_statements
-from tests.support.places import Place, ServerPlace, shared_nodes
+from tests.support.places import Engine, Place, ServerPlace, shared_nodes
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import quick_folder
 
+pytestmark = pytest.mark.engines("mariadb")
+
 
 @pytest.fixture(scope="module")
-def team_database() -> Iterator[PooledDatabase]:
+def team_database(engine: Engine) -> Iterator[PooledDatabase]:
     """A team of its own, because its rights are changed."""
-    with shared_nodes("mariadb") as nodes:
+    with shared_nodes(engine) as nodes:
         database = PooledDatabase(nodes)
         yield database
         database.drop()
 
 
 @pytest.fixture
-def place(team_database: PooledDatabase) -> Iterator[Place]:
+def place(engine: Engine, team_database: PooledDatabase) -> Iterator[Place]:
     team_database.empty()
     with quick_folder() as folder:
-        yield ServerPlace("mariadb", folder, team_database)
+        yield ServerPlace(engine, folder, team_database)
 
 
 @pytest.mark.expects_log("what lapsed is told")

@@ -9,8 +9,7 @@ from console.store.access import grants
 from tests.harms.scene import UTC, Scene, scene
 from tests.harms.ways import Way
 from tests.store import forbidden, forbidden_worker, money_scene
-from tests.support import server_fixtures
-from tests.support.places import nodes_of
+from tests.support.places import Engine, shared_nodes
 
 GARBAGE = (
     "'x'", "'[]'", "'{}'", "-1", "NULL", "'0000-00-00 00:00:00'", "'9999-12-31 23:59:59'", "9223372036854775806",
@@ -24,11 +23,13 @@ READ_IN_LOOPS = (
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.engines("mariadb")
+
+
 @pytest.fixture(scope="module")
-def rows() -> Iterator[Scene]:
-    """Of each table some rows, written by the owner. What is read is the same on every server."""
-    server_fixtures.need("mariadb")
-    with scene(*nodes_of("mariadb")) as made:
+def rows(engine: Engine) -> Iterator[Scene]:
+    """Of each table some rows, written by the owner."""
+    with shared_nodes(engine) as nodes, scene(*nodes) as made:
         for seeding in (forbidden, money_scene, forbidden_worker):
             seeding.seed(made.people)
         made.whole = True

@@ -1,0 +1,92 @@
+"""A server's database of any version since the one with desk requests gets the schema of a new one, and keeps its
+rows.
+"""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from console.store.migrations import upgrade as migrate
+from console.store.schema.core import SCHEMA_VERSION
+from tests.store.migrations.test_old_chain import empty, schema_of
+from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_ROWS, WRITTEN, instant_of
+from tests.support.places import CHECKS, Engine
+
+UNDONE = {
+    "0015": ("DROP TABLE watched_corporations",),
+    "0014": tuple(f"ALTER TABLE {table} DROP COLUMN state_since" for table in (*EXPECTED, "refunds")),
+    "0013": ("ALTER TABLE requests DROP INDEX uq_requests_claim, DROP COLUMN claimed_id",),
+    "0012": ("ALTER TABLE requests DROP COLUMN confirmed",),
+    "0011": ("DROP TABLE request_files", "DROP TABLE requests", "ALTER TABLE operators DROP COLUMN asks"),
+}
+"""What makes a database of the version after it one of this version, newest first. A new migration adds its entry."""
+REQUESTS = (
+    "INSERT INTO requests (id, who, at, expires_at, action, args, state) VALUES"
+    " ('a', 'op', NOW(), NOW(), 'probe', '[]', 'ended'), ('b', 'op', NOW(), NOW(), 'probe', '[]', 'lapsed')"
+)
+PERSON = "INSERT INTO operators (name, roles) VALUES ('op', 'operator')"
+
+
+def insert_rows(conn: Connection) -> None:
+    """Records with their trail, a person, and desk requests, one of which a worker has taken. They have no history,
+    so the triggers, which the upgrade creates again, would refuse them.
+    """
+    triggers = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+    for name in conn.exec_driver_sql(triggers).scalars().all():
+        conn.exec_driver_sql(f"DROP TRIGGER {name}")
+    for statement in (*OLD_ROWS.format(begun=BEGUN, written=WRITTEN).split(";"), PERSON, REQUESTS):
+        conn.exec_driver_sql(statement)
+    for seq, (kind, subject, what) in enumerate(ENTRIES):
+        values = {"seq": seq, "day": seq + 2, "what": what, "kind": kind, "subject": subject}
+        conn.exec_driver_sql(ENTRY.format(**values))
+
+
+def kept_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
+    """What every version stores alike."""
+    asked = {
+        "requests": "SELECT id, who, state, claimed_id, confirmed FROM requests ORDER BY id",
+        "operators": "SELECT name, roles, asks FROM operators ORDER BY name",
+        "payments": "SELECT id, status, certainty, asked_minor, created_at, changed_at FROM payments ORDER BY id",
+        "orders": "SELECT id, status, total_amount, created_at, updated_at FROM orders ORDER BY id",
+        CHECKS: f"SELECT id, corporation_number, status, operation_id, claim_number FROM {CHECKS} ORDER BY id",
+        "audit_log": "SELECT id, at, what, subject_id FROM audit_log ORDER BY id",
+    }
+    return {name: [tuple(row) for row in conn.exec_driver_sql(sql)] for name, sql in asked.items()}
+
+
+def dates_of(conn: Connection, table: str) -> dict[int, str | None]:
+    rows = conn.exec_driver_sql(f"SELECT id, state_since FROM {table} ORDER BY id").all()
+    instants = {number: instant_of(stored) for number, stored in rows}
+    return {number: str(at.date()) if at else None for number, at in instants.items()}
+
+
+@pytest.mark.engines("mariadb", "galera")
+def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None:
+    """A second upgrade changes nothing."""
+    assert list(UNDONE) == sorted((f"{number:04}" for number in range(11, int(SCHEMA_VERSION))), reverse=True)
+    with empty(engine, tmp_path / "db") as database:
+        migrate.upgrade(database)
+        schema = schema_of(database)
+        with database.write_once() as tx:
+            insert_rows(tx.conn)
+            rows = kept_rows(tx.conn)
+        assert rows["requests"] == [("a", "op", "ended", "a", 0), ("b", "op", "lapsed", None, 0)]
+        undone: list[str] = []
+        for version, statements in UNDONE.items():
+            undone += statements
+            with database.write_once() as tx:
+                for statement in undone:
+                    tx.conn.exec_driver_sql(statement)
+                tx.conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{version}'")
+            assert migrate.upgrade(database) == (version, SCHEMA_VERSION)
+            assert migrate.upgrade(database) == (SCHEMA_VERSION, SCHEMA_VERSION)
+            upgraded = schema_of(database)
+            for part, expected in schema.items():
+                assert upgraded[part] == expected, (version, part)
+            with database.read() as conn:
+                if version == "0011":  # had no requests
+                    rows["requests"] = []
+                assert kept_rows(conn) == rows, version
+                if version < "0015":
+                    assert {table: dates_of(conn, table) for table in EXPECTED} == EXPECTED, version
