@@ -233,7 +233,10 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
     turn = number
     while not over.wait(feed_seconds * (1 if mark else number / _DESKS)):
         turn += 1
-        mark = desk.desk_status.read_news(mark, with_presence=turn % READINGS_PER_PRESENCE == 0).mark
+        reads_presence = turn % READINGS_PER_PRESENCE == 0
+        mark = desk.desk_status.read_news(mark, with_presence=reads_presence).mark
+        if reads_presence:
+            desk.read_only.list_switches()
         if turn % counts_every == 0:
             with lock:
                 _count(desk)
