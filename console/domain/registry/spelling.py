@@ -67,7 +67,7 @@ _SECOND_READING = re.compile(
 def list_readings(text: str) -> tuple[str, ...]:
     """Return the folded text, and a second reading if neighbours of a character permit one."""
     folded = fold_text(text)
-    if not has_second_reading(text):
+    if not has_second_reading(text) or _SECOND_READING.search(text) is None:
         return (folded,)
     second = _read_by_neighbours(text)
     return (folded,) if second == folded else (folded, second)
@@ -81,8 +81,10 @@ def _read_by_neighbours(text: str) -> str:
 
 
 def has_second_reading(text: str) -> bool:
-    """True if the text may have a second reading: it has a character whose reading depends on its neighbours."""
-    return not _MARKS_OF_READINGS.isdisjoint(text) and _SECOND_READING.search(text) is not None
+    """True if the text may have a second reading: it has a character whose reading depends on its neighbours, which
+    may be others in a part of the text.
+    """
+    return not _MARKS_OF_READINGS.isdisjoint(text)
 
 
 def _repeat(found: re.Match[str]) -> str:

@@ -55,7 +55,7 @@ def search(
     candidates = _Candidates(connection, query, prefecture_code)
     best = _rank_ours(candidates, [int(number) for number in ours])
     found: dict[int, Corporation] = {}
-    for row_id in chain(best, _find_others(candidates, limit, frozenset(best))):
+    for row_id in chain(best, _find_others(candidates, limit, found)):
         if len(found) >= limit:
             break
         one = found.get(row_id) or read(row_id)
@@ -259,8 +259,12 @@ def _write_words(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None
 
 
 def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
-    """Return the words by which the index is read. Not by single characters, and not by legal forms alone."""
-    return [word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_form(word.names[0]))]
+    """Return the words by which the index is read. Not by single characters, not by legal forms alone, and not by
+    parts of them if there are others, because most names have them.
+    """
+    indexed = [word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_form(word.names[0]))]
+    rarer = [word for word in indexed if word.post_code or not _PAIRS_OF_FORMS.issuperset(list_pairs(word.names[0]))]
+    return rarer or indexed
 
 
 def _write_word(word: SearchWord, rank: Rank) -> str | None:

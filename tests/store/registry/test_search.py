@@ -179,6 +179,16 @@ def test_of_many_the_open_ones_come_first(registry: RegistryReader) -> None:
     assert all(one.closure is not None for one in everything[-CLOSED_LOOK_ALIKES:])
 
 
+def test_what_is_found_already_takes_no_place_at_a_later_rank(tmp_path: Path) -> None:
+    """Of the beginnings the shortest names come first, though the exact names have the lowest row ids."""
+    names = [*("見本" for _ in range(6)), *(f"見本長い名前{n}" for n in range(4)), *(f"見本{n}" for n in range(4))]
+    names += [f"部分的な見本{n}" for n in range(12)]
+    reader = _make_registry(tmp_path, [row(index, name=name, furigana="") for index, name in enumerate(names)])
+    assert [len(one.name) for one in reader.search("見本", limit=8)] == [2] * 6 + [3] * 2
+    assert [len(one.name) for one in reader.search("見本", limit=8, ours=[number(6)])] == [7] + [2] * 6 + [3]
+    reader.close()
+
+
 def test_matches_of_a_later_rank_are_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The step of the parts of names reads addresses too, and verifies as many rows as a search may."""
     rows = [row(index, street_number=f"中央第{index}タワー", furigana="") for index in range(5)]
