@@ -313,11 +313,11 @@ class RegistryFileProblem(Reason):
 
 
 class RegistryOrderProblem(Reason):
-    """Problems of the error `registry_order` (`detail.problem`): why a file can't be imported after what the registry
-    has. APPLIED: the difference is in it already. FEWER: prefectures of the registry in use would be missing.
-    MISSING: a published day would be left out. NO_WHOLE: there is no registry to which a difference could be applied.
-    OLDER: the registry would go back. OTHER_DAY: the whole files are of different days. TWICE: a given file covers
-    what another one covers.
+    """Problems of the error `registry_order` (`detail.problem`): the reasons for which a file can't be imported into
+    the registry in use. APPLIED: the difference is in it already. FEWER: prefectures of the registry in use would be
+    missing. MISSING: a published day would be left out. NO_WHOLE: there is no registry to which a difference could be
+    applied. OLDER: the registry would go back. OTHER_DAY: the whole files are of different days. TWICE: a given file
+    covers what another one covers.
     """
 
     APPLIED = "applied"

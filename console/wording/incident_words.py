@@ -15,7 +15,7 @@ from console.wording import catalogue as wording
 
 Translate: TypeAlias = Callable[..., str]
 """Function that returns the sentence of a wording key in one language."""
-_MOST_STEPS = 9
+_MAX_STEPS = 9
 
 
 def title(incident: Incident, translate: Translate) -> str:
@@ -45,7 +45,7 @@ def sums(incident: Incident) -> Sequence[str]:
 def playbook_keys(incident: Incident) -> Sequence[str]:
     """Return the wording keys of the steps that people follow, in their order."""
     name = playbook_of(incident.main_alert.rule_id)
-    keys = (f"playbook.{name}.{number}" for number in range(1, _MOST_STEPS + 1))
+    keys = (f"playbook.{name}.{number}" for number in range(1, _MAX_STEPS + 1))
     return [key for key in keys if wording.has_sentence(key)]
 
 

@@ -1,4 +1,4 @@
-"""Rules of Japanese text: where a space stands between Japanese and Latin letters."""
+"""Rules of Japanese text: the places of spaces between Japanese and Latin letters."""
 
 import re
 

@@ -1,9 +1,9 @@
-"""The read-only switch: while it is on, the services refuse everything that costs or moves money, and what people
-change.
+"""The read-only switch: while it is on, the services refuse every action that costs or moves money, and every change
+by people.
 
-The switch of EVERYTHING stops the changes of all people. The switch of one provider stops only what costs or moves
-money at this provider. Reading goes on in both cases, also at the providers: probes, re-fetches, lookups, and the due
-tasks that only read. A call that was under way is finished, and its answer is recorded.
+The switch of EVERYTHING stops the changes of all people. The switch of one provider stops only the actions that cost
+or move money at this provider. Reading stays possible in both cases, also at the providers: probes, re-fetches,
+lookups, and the due tasks that only read. A call that was under way is finished, and its answer is recorded.
 """
 
 from collections.abc import Iterable

@@ -9,7 +9,7 @@ LIMIT_SECONDS = 2.0
 """Difference from the database's clock above which an alert is raised."""
 LONGEST_MEASUREMENT_SECONDS = 1.0
 """A measurement of the server's time that took longer tells nothing about the clock."""
-FEWEST_REQUESTS = 3
+MIN_REQUESTS = 3
 """Number of requests of a desk that must all be late before its clock counts as behind: one may have been slow."""
 ALERT_LIFETIME = timedelta(days=1)
 """Time after which an alert is resolved although its desk was not measured again: it may be switched off."""
@@ -40,4 +40,4 @@ def drift_of_requests(delays: Sequence[float]) -> float | None:
     shortest = min(delays)
     if shortest < 0:
         return -shortest
-    return -shortest if len(delays) >= FEWEST_REQUESTS or shortest <= LIMIT_SECONDS else None
+    return -shortest if len(delays) >= MIN_REQUESTS or shortest <= LIMIT_SECONDS else None

@@ -1,1 +1,1 @@
-"""Names of what the audit trail records."""
+"""Names of the actions that the audit trail records."""

@@ -1,4 +1,4 @@
-"""Badges that belong to an explanation: which verdicts say that the sides disagree, and who does the next step."""
+"""Badges of an explanation: the verdicts which say that the sides disagree, and the actor of the next step."""
 
 from typing import TYPE_CHECKING
 

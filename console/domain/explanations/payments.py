@@ -170,7 +170,7 @@ def _find_certainty(record: Payment, relations: PaymentRelations, verdict: str, 
 
 
 def _find_work(record: Payment, relations: PaymentRelations, explanation: Explanation, now: datetime) -> WorkBadge:
-    """Return the badge of work: who does the explained next step."""
+    """Return the badge of work, which shows the actor of the explained next step."""
     pending_refund = relations.pending_refund
     if pending_refund is not None and explanation.next_step.action == OPEN_REFUND:
         return explain_refund(pending_refund, now).work

@@ -47,7 +47,7 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
 
 
 def _find_work(record: Refund, relations: RefundRelations, explanation: Explanation) -> WorkBadge:
-    """Return the badge of work: who does the explained next step."""
+    """Return the badge of work, which shows the actor of the explained next step."""
     if relations.awaits_second_person or explanation.next_step.action == "approve":
         return WorkBadge.WAITING_FOR_APPROVAL
     is_in_progress = record.state in (_R.REQUESTED, _R.SUBMITTING) and not explanation.may_act

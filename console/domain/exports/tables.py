@@ -34,7 +34,7 @@ class ListName(StrEnum):
 
 
 class CellKind(StrEnum):
-    """Kinds of columns: what a spreadsheet shall make of their cells."""
+    """Kinds of columns; the kind sets the type of the cells in a spreadsheet."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -72,7 +72,7 @@ class ExportRequest:
 @dataclass(frozen=True, slots=True)
 class ExportTable:
     """A list with its words: the title of the list, its columns, and a function that reads its rows page by page.
-    `about` has lines that say what the file holds, who wrote it and when.
+    `about` has lines with the contents of the file, its writer and its time.
     """
 
     title: str

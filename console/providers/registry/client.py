@@ -78,5 +78,5 @@ class RegistryApi:
 
 
 def _no_evidence(_: bytes) -> str:
-    """Keep no text of an answer as evidence: it is public, and nothing is decided by it."""
+    """Keep no text of an answer as evidence: it is public, and no decision depends on it."""
     return ""

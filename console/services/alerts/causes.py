@@ -24,7 +24,7 @@ from console.store.payments import orders, payments
 from console.store.queues import queues
 from console.store.refunds import refunds
 
-MOST_RECORDS = 200
+MAX_RECORDS = 200
 """Largest number of records of a queue that are read for one cause."""
 _CHECKS_PROVIDER = "alarmbox"
 _QUEUES_OF_PROVIDER = ("unknown", "refunds")
@@ -81,7 +81,7 @@ def read_alerts_of(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, 
         by_kind.setdefault(kind, set()).add(id)
     found = [alerts.of_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind]
     if TASKS_CAUSE in causes:
-        found.append(alerts.newest_of_kind(conn, TASKS_CAUSE.kind, MOST_RECORDS))
+        found.append(alerts.newest_of_kind(conn, TASKS_CAUSE.kind, MAX_RECORDS))
     return tuple(alert for group in found for alert in group)
 
 
@@ -141,14 +141,14 @@ class AffectedRecords:
 
     def _of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
         cutoff = self._context.now() - self._context.scale.scaled_delta(AGE_LIMITS[name])
-        page = queues.queue_page(conn, name, None, MOST_RECORDS, lapsed)
+        page = queues.queue_page(conn, name, None, MAX_RECORDS, lapsed)
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
     def _of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
         waiting = [
             record
             for name in _QUEUES_OF_PROVIDER
-            for _, record in queues.queue_page(conn, name, None, MOST_RECORDS, lapsed)
+            for _, record in queues.queue_page(conn, name, None, MAX_RECORDS, lapsed)
         ]
         of_refunds = payments.by_ids(conn, {record.payment_id for record in waiting if isinstance(record, Refund)})
         provider_of = {payment.id: payment.provider for payment in of_refunds}

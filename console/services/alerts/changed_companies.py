@@ -2,14 +2,13 @@
 registry says that the name, the address, the closing or the successor of one has changed, and settle the alert when
 its credit checks were renewed.
 
-A due task. The table `watched_corporations` has the facts of each corporation at its last comparison. When the
-registry in use has become newer, a run compares all rows with it, page by page; then it looks through all live
-records for corporations without a row. While the registry stays the same, a run looks through the newest records
-alone.
+A due task. The table `watched_corporations` has the facts of each corporation at its last comparison. After the
+registry in use was replaced by a newer one, a run compares all rows with it, page by page; then it searches all live
+records for corporations without a row. While the registry stays the same, a run searches only the newest records.
 
-Changed facts and the alert are written in one transaction, which compares the row's version. So two workers, a run
-that was killed, or a registry that is replaced during the run tell each change once. A registry older than the one of
-the last run is left alone: another desk has a newer one.
+Changed facts and the alert are written in one transaction, which compares the row's version. So each change is
+reported once, also with two workers, after a killed run, or if the registry is replaced during the run. A registry
+older than that of the last run is ignored: another desk has a newer one.
 """
 
 import json
@@ -64,7 +63,7 @@ _log = logging.getLogger("console.worker")
 @dataclass(frozen=True, slots=True)
 class WatchPosition:
     """The registry that the last finished run compared (its date and number of rows), and for each kind of record the
-    highest id that it has looked at.
+    highest id that it has read.
     """
 
     registry_date: date = date.min
@@ -78,7 +77,7 @@ class WatchPosition:
 
 
 class _RegistryReplaced(Exception):
-    """Another registry came into use during a run. The next run begins anew."""
+    """Another registry was put in use during a run. The next run begins anew."""
 
 
 class ChangedCompanies:
@@ -106,7 +105,7 @@ class ChangedCompanies:
         return count
 
     def _steps(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
-        """Yield, after each page, how many alerts it changed. The position is stored after the last page, so a run
+        """Yield the number of changed alerts after each page. The position is stored after the last page, so a run
         that was stopped begins at the same position again.
         """
         with self._context.database.read() as conn:
@@ -184,10 +183,10 @@ class ChangedCompanies:
                 watched_corporations.store_facts(tx.conn, row, present, day, now)
             else:
                 name = names.get(present.successor or "", "")
-                count += self._tell(tx, row, present, day, name, open_alerts.get(number))
+                count += self._store_change(tx, row, present, day, name, open_alerts.get(number))
         return count
 
-    def _tell(
+    def _store_change(
         self,
         tx: Transaction,
         row: WatchedCorporation,

@@ -28,7 +28,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.monitoring import clocks
 
-_MOST_ALERTS = 1_000
+_MAX_ALERTS = 1_000
 
 
 class ClockDrift:
@@ -46,7 +46,7 @@ class ClockDrift:
             drifts = self._measure_own(conn)
             if WORKER in context.person().roles:
                 drifts |= _measure_requests(conn)
-            open_alerts = alerts.open_alerts_of_rule(conn, ALERT_RULE, _MOST_ALERTS)
+            open_alerts = alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_ALERTS)
         open_ids = {alert.subject_id for alert in open_alerts}
         new = {
             desk: observed_text(name, seconds)

@@ -32,10 +32,10 @@ from console.store.alerts import alerts, incident_steps
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 
-MOST_OPEN_ALERTS = 1_000
-MOST_LISTED_RECORDS = 50
+MAX_OPEN_ALERTS = 1_000
+MAX_LISTED_RECORDS = 50
 LONGEST_WORDS_CHARACTERS = 2_000
-MOST_CLOSED_ALERTS = 200
+MAX_CLOSED_ALERTS = 200
 """Number of the newest alerts among which closed incidents are looked for."""
 AUDIT_ACTIONS: Mapping[IncidentAction, AuditAction] = {
     IncidentAction.TAKE: AuditAction.INCIDENT_TAKEN,
@@ -67,8 +67,8 @@ class IncidentService:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = alerts.open_alerts(conn, MOST_OPEN_ALERTS)
-            given = [*open_alerts, *(alerts.all_alerts(conn, MOST_CLOSED_ALERTS) if include_closed else ())]
+            open_alerts = alerts.open_alerts(conn, MAX_OPEN_ALERTS)
+            given = [*open_alerts, *(alerts.all_alerts(conn, MAX_CLOSED_ALERTS) if include_closed else ())]
             incidents = self._read(conn, given)
         open_ones = [one for one in incidents if one.state is not IncidentState.CLOSED]
         closed = [one for one in incidents if one.state is IncidentState.CLOSED] if include_closed else []
@@ -239,7 +239,7 @@ class IncidentService:
             state=status.state,
             alerts=run,
             steps=own_steps,
-            records=records[:MOST_LISTED_RECORDS],
+            records=records[:MAX_LISTED_RECORDS],
             extent=extent,
             number=item.number if item else None,
             action=item.action if item else None,

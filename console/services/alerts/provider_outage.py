@@ -21,9 +21,9 @@ LOOK_BACK_PERIOD = timedelta(days=2)
 """Period before now whose calls are read. Attempts for one record are at most a day apart, so the period contains at
 least two of them.
 """
-FAILED_CALLS_IN_A_ROW, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
-"""A provider counts as away after FAILED_CALLS_IN_A_ROW consecutive calls without a usable answer, if the first of
-these calls was at least SHORTEST_OUTAGE ago.
+MIN_CONSECUTIVE_FAILED_CALLS, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
+"""A provider counts as away after that number of consecutive calls without a usable answer, if the first of these
+calls was at least SHORTEST_OUTAGE ago.
 """
 _MAX_ALERTS = 1_000
 _SINCE = " since "
@@ -81,8 +81,9 @@ class ProviderOutages:
         return len(new_names) + len(returned_names)
 
     def _is_outage(self, since: datetime, calls: int) -> bool:
-        return calls >= FAILED_CALLS_IN_A_ROW and self._context.now() - since >= self._context.scale.scaled_delta(
-            SHORTEST_OUTAGE
+        return (
+            calls >= MIN_CONSECUTIVE_FAILED_CALLS
+            and self._context.now() - since >= self._context.scale.scaled_delta(SHORTEST_OUTAGE)
         )
 
     def _write_alerts(self, tx: Transaction, away_since: Mapping[str, datetime], returned_names: list[str]) -> None:

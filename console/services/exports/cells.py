@@ -21,7 +21,7 @@ differently: numbers with a leading zero or of more than eleven digits, `1-2`, `
 
 def clean_text(text: str) -> str:
     """Return text from outside in one line that no spreadsheet reads as a formula. Control characters, marks of the
-    reading direction and characters that UTF-8 can't hold become spaces; what begins like a formula gets an
+    reading direction and characters that UTF-8 can't hold become spaces; a text that begins like a formula gets an
     apostrophe in front, in both formats, because a workbook may be saved as CSV later.
     """
     line = "".join(map(_visible_character, text[:LONGEST_TEXT]))

@@ -1,4 +1,4 @@
-"""The live feed for other programs: which record changed, with its state, certainty and work. It contains no names,
+"""The live feed for other programs: each changed record with its state, certainty and work. It contains no names,
 corporation numbers or amounts.
 """
 

@@ -1,5 +1,5 @@
-"""Read a payment at its provider: when a person probes it, when it is polled while the payer can pay, and to confirm
-a notice.
+"""Read a payment at its provider: for a person's probe, for a poll while the payer can pay, and to confirm a
+notice.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""The password that a person types to confirm a decision: how a program reads it, and the database connection that it
-opens.
+"""The password that a person types to confirm a decision: the function that reads it, and the database connection
+that it opens.
 """
 
 from collections.abc import Callable, Iterator

@@ -60,7 +60,7 @@ OrderWithPayments: TypeAlias = tuple[Order, Sequence[Payment]]
 
 
 class ChangedRow(NamedTuple):
-    """A row of the change feed: which record has changed, and when."""
+    """A row of the change feed: the changed record and the time of the change."""
 
     id: int
     kind: str

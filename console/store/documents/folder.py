@@ -79,7 +79,7 @@ class Folder:
             raise
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content under the path, a name in the root, in place of what is there. Raises storage_full,
+        """Store the content under the path, a name in the root, and replace a present content. Raises storage_full,
         documents_unreachable.
         """
         with self._translate_errors():

@@ -84,7 +84,7 @@ class Bucket:
         )
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content under the path, in place of what is there. Raises documents_unreachable."""
+        """Store the content under the path, and replace a present content. Raises documents_unreachable."""
         self._upload(path, content)
 
     def delete(self, path: str) -> None:

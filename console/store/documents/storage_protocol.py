@@ -26,7 +26,7 @@ class DocumentStorage(Protocol):
         """
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content under the path, atomically, in place of what is there. Raises storage_full."""
+        """Store the content under the path, atomically, and replace a present content. Raises storage_full."""
 
     def delete(self, path: str) -> None:
         """Delete the content under the path, if it is there."""

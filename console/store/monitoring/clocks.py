@@ -16,7 +16,7 @@ _RECENT_REQUESTS_QUERY = (
     .order_by(_t.at.desc())
     .limit(bindparam("most"))
 )
-_MOST_REQUESTS = 2_000
+_MAX_REQUESTS = 2_000
 
 
 def server_time(conn: Connection) -> datetime:
@@ -30,7 +30,7 @@ def request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ..
     left out, because the person types it in between. Only a worker can call this.
     """
     delays: dict[tuple[str, str], tuple[float, ...]] = {}
-    for request_id, who, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"most": _MOST_REQUESTS}):
+    for request_id, who, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"most": _MAX_REQUESTS}):
         made_at = (UUID(request_id).int >> 80) / 1000
         key = (str(desk), str(who))
         delays[key] = (*delays.get(key, ()), to_aware_utc(at).timestamp() - made_at)

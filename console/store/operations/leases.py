@@ -1,4 +1,4 @@
-"""Rows of named leases: who holds each lease, since when, and until when.
+"""Rows of named leases: the holder of each lease, and the beginning and end of the lease.
 
 A lease makes processes work one after another. It alone doesn't prevent a second write; the fencing token of each
 write does. The database's clock writes and compares the expiry (`lease_clock`); the columns `since` and `until` are

@@ -36,7 +36,7 @@ from console.store.registry.registry_file import (
     start_building,
     take_back_unfinished,
 )
-from console.store.registry.schema import FORM
+from console.store.registry.schema import FORMAT_VERSION
 from console.store.registry.source_file import stopped_error
 from console.store.spool.sqlite_file import translate_errors
 
@@ -85,7 +85,7 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
             status = read_status(connection)
         former = _read_manifest(documents)
         files = [source.sha256 for source in status.files]
-        if former is not None and (former.files, former.form) == (files, FORM):
+        if former is not None and (former.files, former.form) == (files, FORMAT_VERSION):
             return
         new = _append(former, status, paths, documents) or _store_base(folder, file, documents)
         documents.replace_manifest(json.dumps(asdict(new)).encode())
@@ -114,7 +114,7 @@ def fetch_registry(
         status = _read_own_status(folder)
         if not _is_ahead(manifest, status):
             return status and None
-        if manifest.form != FORM:
+        if manifest.form != FORMAT_VERSION:
             raise ConsoleError(ErrorCode.BAD_PROFILE, {"file": "registry.json", "problem": SettingProblem.NEWER})
         own = [source.sha256 for source in status.files] if status else []
         if len(own) < len(manifest.base_files) or own != manifest.files[: len(own)]:
@@ -139,7 +139,7 @@ def _append(
     former: Manifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
 ) -> Manifest | None:
     """Return the former manifest with the differences that follow it; None if one of them isn't among the paths."""
-    if former is None or former.form != FORM:
+    if former is None or former.form != FORMAT_VERSION:
         return None
     files, given = [source.sha256 for source in status.files], {_hash_file(path): path for path in paths}
     more = files[len(former.files) :]
@@ -147,7 +147,11 @@ def _append(
         return None
     stored = [_store_file(given[each], each, documents) for each in more]
     return Manifest(
-        FORM, status.registry_date.isoformat(), former.base, former.base_files, [*former.differences, *stored]
+        FORMAT_VERSION,
+        status.registry_date.isoformat(),
+        former.base,
+        former.base_files,
+        [*former.differences, *stored],
     )
 
 
@@ -166,7 +170,7 @@ def _store_base(folder: Path, file: Path, documents: Documents) -> Manifest:
         base = _store_file(copy, _hash_file(copy), documents)
     finally:
         shutil.rmtree(snapshot, ignore_errors=True)
-    return Manifest(FORM, status.registry_date.isoformat(), base, [one.sha256 for one in status.files], [])
+    return Manifest(FORMAT_VERSION, status.registry_date.isoformat(), base, [one.sha256 for one in status.files], [])
 
 
 def _store_file(path: Path, digest: str, documents: Documents) -> StoredFile:

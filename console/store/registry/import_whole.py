@@ -17,7 +17,7 @@ from console.store.registry.file_rows import Columns, read_rows
 from console.store.registry.progress import ImportRun
 from console.store.registry.registry_file import building_file, open_for_reading, start_building
 from console.store.registry.schema import (
-    FORM,
+    FORMAT_VERSION,
     INSERT,
     Places,
     applied_hashes,
@@ -54,7 +54,9 @@ def open_build(
     """Open the build of exactly these files (wholes and differences); begin a new one if there is none. `former` is
     the registry in use. With `adds` the build begins as a copy of it; otherwise only its changes are copied.
     """
-    key = json.dumps([FORM, str(former) if adds else "", *((source.name, source.sha256) for source in sources)])
+    key = json.dumps(
+        [FORMAT_VERSION, str(former) if adds else "", *((source.name, source.sha256) for source in sources)]
+    )
     file = building_file(folder)
     is_new = _read_key(file) != key
     if is_new:

@@ -18,7 +18,7 @@ from console.domain.registry.corporations import CloseCause, Closure, Corporatio
 from console.store.registry.file_rows import EPOCH, Column, Columns, stored_days
 from console.store.registry.source_file import SourceFile
 
-FORM = 2
+FORMAT_VERSION = 2
 """Version of the tables. A registry of another version is built again from the publisher's files."""
 APPLICATION_ID = 0x52454731  # "REG1"
 
@@ -94,7 +94,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
     for statement in TABLES:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version={FORM}")
+    connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
 
 
 def create_indexes(connection: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""The search index of registry.db: which terms a corporation has, and the tables of the terms.
+"""The search index of registry.db: the terms of a corporation, and the tables of the terms.
 
 A term is a pair of neighbouring characters of the folded text (`console.domain.registry.spelling`). Terms of names
 (name, furigana and English name) have no prefix; `^` and `$` mark the pair at the beginning and end of a name without
@@ -8,7 +8,7 @@ code with `#`, of the prefecture with `=`.
 Open and closed corporations have a table each, because a search takes the open ones first, in the order of row ids,
 and stops as soon as it has enough. The tables store no text (`content=''`) and no positions (`detail=none`), so a
 search verifies what the terms find. A row is removed by giving its terms again: if `write_terms` changes, the version
-of the tables (`schema.FORM`) changes too.
+of the tables (`schema.FORMAT_VERSION`) changes too.
 
 Hidden corporations and deleted ones are not in the index.
 """

@@ -1,5 +1,5 @@
-"""Rows of scheduled tasks: when each task is due, the result of its last run, and the position at which a task that
-works in several parts continues.
+"""Rows of scheduled tasks: the due time of each task, the result of its last run, and the position at which a task
+that works in several parts continues.
 
 A lease, and not this row, prevents two workers from running a task at the same time.
 """

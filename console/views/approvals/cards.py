@@ -97,8 +97,8 @@ def proposal_title(proposal: WaitingProposal, context: WindowContext) -> str:
 
 
 def proposal_amount(proposal: WaitingProposal, context: WindowContext) -> str:
-    """Return the amount of the payment or refund. AlarmBox tells no price of a purchase, so a credit check has a word
-    instead: whether it was charged is what the proposal is about.
+    """Return the amount of the payment or refund. AlarmBox states no price of a purchase, so a credit check has a
+    word instead of an amount. (The proposal decides if it was charged.)
     """
     if proposal.kind == "credit-check":
         return context.translate("approvals.charge_unknown")

@@ -156,8 +156,8 @@ class RequestList(RememberedCurrentItem, QListView):
             self.current_changed.emit(card.ref)
 
     def moveCursor(self, action: QListView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
-        """Return the card to which a key moves. Home and End mean the first and the last card: Qt would take the
-        heading, and then not move.
+        """Return the card to which a key moves. Home and End mean the first and the last card. Qt itself would choose
+        a heading, which can't become current, so that the current card would stay.
         """
         rows = [row for row in range(self._cards.rowCount()) if self._cards.card_at(row) is not None]
         ends = {QListView.CursorAction.MoveHome: rows[:1], QListView.CursorAction.MoveEnd: rows[-1:]}

@@ -311,8 +311,8 @@ class Page(QWidget):
             self.refuse_key(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
 
     def refuse_key(self, reason: str) -> None:
-        """Show in a bar, which is announced, why a typed shortcut does nothing: a key that stays silent tells nothing
-        to a person who doesn't see the button.
+        """Show in a bar, which is announced, why a typed shortcut does nothing. Without the bar, a person who doesn't
+        see the disabled button wouldn't learn the reason.
         """
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(partial(self.hide_bar, "act"))

@@ -69,7 +69,9 @@ def state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
 
 
 def answer_text(request: OwnRequest, context: WindowContext) -> str:
-    """Return the stored answer, or for what the request waits. The answer that this desk never got says so."""
+    """Return the text of the stored answer, or of the event for which the request waits. If this desk didn't receive
+    the answer, the text says so.
+    """
     match request.state:
         case OwnRequestState.WAITING:
             return context.translate("request.waits")

@@ -1,5 +1,5 @@
-"""The page of the queue of changed companies: what the corporation registry says anew about companies with live
-records, who succeeds them, and the acknowledgement that ends an entry.
+"""The page of the queue of changed companies: the changed facts of companies with live records in the corporation
+registry, their successors, and the acknowledgement that ends an entry.
 """
 
 from collections.abc import Sequence
@@ -153,7 +153,7 @@ class ChangedCompaniesPage(Page):
 
     @Slot(object)
     def _show_change(self, item: object) -> None:
-        """Show below the list what changed, what a person does about it, and who says so."""
+        """Show below the list the changed facts, the next step for a person, and the source."""
         self.foot.setVisible(isinstance(item, ChangedCompanyItem))
         if not isinstance(item, ChangedCompanyItem):
             return

@@ -185,8 +185,8 @@ class EvidenceForm(QWidget):
         self.changed.emit()
 
     def show_choices(self, choices: Sequence[Choice]) -> None:
-        """Use the service's answer about the possible results: whether the stored facts exclude a result, and the
-        changes that it would make. Before this call, the form excludes no result because of stored facts.
+        """Use the service's answer about the possible results: for each result, whether the stored facts exclude it,
+        and its changes. Before this call, the form excludes no result because of stored facts.
         """
         self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
         self._update_results()

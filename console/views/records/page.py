@@ -250,7 +250,7 @@ class RecordPage(Page, Generic[V]):
         self._set_tab_order()
 
     def _announce_change(self) -> None:
-        """Announce title, badges and verdict if one of them differs from what was shown of the same record before."""
+        """Announce title, badges and verdict if one of them differs from the previous display of the same record."""
         title, badges = self.head.title.short_form, [badge.word for badge in self.head.badges]
         self.rename(title, self.head.notable_word)
         shown_before, self._shown_state = self._shown_state, (title, *badges, self.form.verdict)

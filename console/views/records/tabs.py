@@ -129,7 +129,7 @@ _TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
 
 
 def _with_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
-    """Return the content of a tab; where it can be empty, together with a text that says why."""
+    """Return the content of a tab; if it can be empty, together with a text that gives the reason."""
     if tab.name not in _TABS_WITH_EMPTY_STATE:
         return tab.content
     both = QStackedWidget()

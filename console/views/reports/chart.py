@@ -94,7 +94,7 @@ class Chart(PaintedWidget):
         ]
 
     def _text_height(self) -> float:
-        """Return the height of what surrounds the bars of a strip: title, icons of bands, figures, words."""
+        """Return the height of the parts around the bars of a strip: title, icons of bands, figures, words."""
         look = current_appearance()
         return look.line_height("body") + self._band_height() + 2 * look.line_height("small") + 12
 

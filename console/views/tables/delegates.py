@@ -131,7 +131,7 @@ class AgeDelegate(CellDelegate):
         if not isinstance(cell, AgeCell):
             super().draw_cell(painter, box, cell, _row)
             return
-        appearance, unit_x = current_appearance(), box.right - unit_width()
+        appearance, unit_x = current_appearance(), box.right - age_unit_width()
         painter.setPen(appearance.colour("text"))
         painter.setFont(appearance.font("body"))
         painter.drawText(unit_x, box.baseline, cell.unit)
@@ -141,7 +141,7 @@ class AgeDelegate(CellDelegate):
 
     def width_of(self, cell: Cell) -> float:
         number = cell.number if isinstance(cell, AgeCell) else ""
-        return unit_width() + tokens().px("age_cell", "gap") + runs_width(((number, True),))
+        return age_unit_width() + tokens().px("age_cell", "gap") + runs_width(((number, True),))
 
 
 class StateDelegate(CellDelegate):
@@ -224,7 +224,7 @@ def state_width(cell: StateCell) -> float:
     return current_appearance().icon_px(_SHAPE_PX) + _SHAPE_GAP_PX + runs_width(split_runs(words))
 
 
-def unit_width() -> int:
+def age_unit_width() -> int:
     """Return the fixed width of the column part that shows the unit of an age, in px at the current text scale."""
     return round(tokens().px("age_cell", "unit_width") * current_appearance().scale)
 

@@ -1,4 +1,4 @@
-"""Action buttons on one line; what has no room stands in the menu of a further button."""
+"""Action buttons on one line; the buttons without room are in the menu of a further button."""
 
 from collections.abc import Callable, Sequence
 

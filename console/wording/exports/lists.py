@@ -164,7 +164,7 @@ def set_aside_columns(context: TextContext) -> Columns:
 
 
 def approval_columns(context: TextContext) -> Columns:
-    """Return the columns of what waits for a second person: refund requests and proposed outcomes."""
+    """Return the columns of the list of refund requests and proposed outcomes that wait for a second person."""
 
     def amount(row: ApprovalRow) -> tuple[int | None, str | None]:
         if isinstance(row, Refund):

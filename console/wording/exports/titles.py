@@ -1,4 +1,4 @@
-"""The title of an exported list, and the lines that say what a file holds, who wrote it and when."""
+"""The title of an exported list, and the lines with the contents of a file, its writer and its time."""
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.wording import catalogue as wording
@@ -44,7 +44,9 @@ def about_lines(request: ExportRequest, title: str, person: str, context: TextCo
 
 
 def _part_words(request: ExportRequest, context: TextContext) -> str:
-    """Return the words of the filter; "" for a whole list, and for a lookup, whose title has them."""
+    """Return the text of the filter; "" for an unfiltered list, and for a lookup, whose title has the searched
+    text.
+    """
     match request.name:
         case ListName.DIFFERENCES if request.part:
             return context.translate(f"reconcile.tab.{request.part}")
