@@ -24,6 +24,7 @@ from console.cli.payments import PAYMENT_COMMANDS
 from console.cli.read_only import READ_ONLY_COMMANDS
 from console.cli.reconciliation import RECONCILE_COMMAND
 from console.cli.registry import REGISTRY_COMMANDS, show_advice
+from console.cli.reports import REPORT_COMMANDS
 from console.cli.servers import DemoCommand, SandboxCommand, WorkerCommand
 from console.cli.sign_in import ForgetCredentials, SignInCommand, SignOutCommand, WhoAmICommand
 from console.cli.text_output import results as cli_text
@@ -222,6 +223,7 @@ COMMANDS: Mapping[str, Command] = {
     **INCIDENT_COMMANDS,
     **LIMIT_COMMANDS,
     **READ_ONLY_COMMANDS,
+    **REPORT_COMMANDS,
     "reconcile": RECONCILE_COMMAND,
     "sign-in": SignInCommand(),
     "sign-out": SignOutCommand(),

@@ -330,6 +330,11 @@ def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> 
         switch.add_argument("--reason", required=True, metavar="T")
 
 
+def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "reports", translate)
+    _add_command(actions, "figures", translate, "report_figures")
+
+
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "audit", translate)
     listing = _add_command(actions, "list", translate, "audit.list")
@@ -427,6 +432,7 @@ _COMMAND_BUILDERS = (
     (("read-only",), _add_read_only_commands),
     (("audit",), _add_audit_commands),
     (("export",), _add_export_commands),
+    (("reports",), _add_report_commands),
     (("sign-in", "sign-out", "whoami", "forget-credentials"), _add_sign_in_commands),
     (("db", "worker", "sandbox", "demo", "doctor"), _add_system_commands),
 )

@@ -4,8 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
+from console.domain.reports.figures import Figures
 from console.domain.reports.provider_success import ProviderSuccess
+from console.domain.reports.queue_ages import QueueAgeReport
+from console.domain.reports.refund_funnel import RefundFunnelReport
+from console.domain.reports.settlement import SettlementReport
+from console.domain.reports.time_to_truth import TimeToTruthReport
 from console.services.process.context import ServiceContext
+from console.services.reports import pictures
 from console.services.reports.provider_success import read_provider_success
 from console.store.database.sqlalchemy_names import Connection
 
@@ -23,6 +29,37 @@ class ReportService:
     def read_provider_success(self) -> ProviderSuccess:
         """Return the success of payments per provider and day, with the outages of the providers."""
         return self._read(read_provider_success)
+
+    def read_queue_ages(self) -> QueueAgeReport:
+        """Return the ages of the records of all queues."""
+        return self._read(pictures.read_queue_ages)
+
+    def read_refund_funnel(self) -> RefundFunnelReport:
+        """Return how many requested refunds were approved, sent and refunded, per currency."""
+        return self._read(pictures.read_refund_funnel)
+
+    def read_settlement(self) -> SettlementReport:
+        """Return what each provider took in and gave back, per day and currency."""
+        return self._read(pictures.read_settlement)
+
+    def read_time_to_truth(self) -> TimeToTruthReport:
+        """Return how long outcomes stayed unknown, per kind of record."""
+        return self._read(self._time_to_truth)
+
+    def read_figures(self) -> Figures:
+        """Return all reports, read in one transaction."""
+        return self._read(
+            lambda conn, now: Figures(
+                read_provider_success(conn, now),
+                pictures.read_queue_ages(conn, now),
+                pictures.read_refund_funnel(conn, now),
+                pictures.read_settlement(conn, now),
+                self._time_to_truth(conn, now),
+            )
+        )
+
+    def _time_to_truth(self, conn: Connection, now: datetime) -> TimeToTruthReport:
+        return pictures.read_time_to_truth(conn, now, self._context.scale)
 
     def _read(self, read: Callable[[Connection, datetime], T]) -> T:
         with self._context.database.read() as conn:

@@ -112,24 +112,18 @@ class TableQueries:
         `most`, and reads since when the oldest of the counted rows is as it is. `beside_lapsed`: some rows are lapsed
         now.
         """
-        queries = [self._range_count_query(rows) for rows in self.range_conditions(name, beside_lapsed=beside_lapsed)]
+        return [_count_query(rows) for rows in self.since_queries(name, beside_lapsed=beside_lapsed)]
+
+    def since_queries(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
+        """Return queries of the column `since` (the column `state_since`) of a queue, one per index range, each with
+        at most as many rows as the parameter `most` says. The index contains the column, so the database reads no row
+        of the table. `beside_lapsed`: some rows are lapsed now.
+        """
+        ranges = [*self.range_conditions(name, beside_lapsed=beside_lapsed)]
         if name in QUEUES_JOINED_BY_LAPSE and beside_lapsed and self.may_be_lapsed is not None:
             joined = and_(self._is_lapsed, self.may_be_lapsed)
-            queries.append(
-                self._range_count_query(
-                    and_(joined, self.work_state != "needs_review") if name == "review" else joined
-                )
-            )
-        return queries
-
-    def _range_count_query(self, rows: ColumnElement[bool]) -> Select[Any]:
-        """Return the counting query of one index range; `rows` is its condition. The index contains `state_since`, so
-        the database reads no row of the table.
-        """
-        counted = select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
-        oldest = func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
-        columns: list[ColumnElement[Any]] = [func.count().label("total"), oldest.label("oldest")]
-        return select(*columns).select_from(counted)
+            ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
+        return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
 
     def range_conditions(self, name: str, *, beside_lapsed: bool) -> Sequence[ColumnElement[bool]]:
         """Return the conditions of a queue, one per index range. With `beside_lapsed`, lapsed rows are excluded from
@@ -170,6 +164,14 @@ class TableQueries:
         ]
         first = union_all(*(select(each) for each in ids)).subquery()
         return self.rows.join_from(first, self.id.table, self.id == first.c.id).order_by(*by).limit(_LIMIT_PARAMETER)
+
+
+def _count_query(rows: Select[Any]) -> Select[Any]:
+    """Return the query that counts these rows (see `since_queries`), and reads the oldest known `since`."""
+    counted = rows.subquery()
+    oldest = func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
+    columns: list[ColumnElement[Any]] = [func.count().label("total"), oldest.label("oldest")]
+    return select(*columns).select_from(counted)
 
 
 @dataclass(frozen=True, slots=True)

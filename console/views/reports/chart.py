@@ -198,18 +198,10 @@ def _draw_bands(painter: QPainter, strip: Strip, area: QRectF, place_width: floa
 
 
 def _draw_mark(painter: QPainter, strip: Strip, area: QRectF) -> None:
-    if strip.mark is None or not strip.top:
-        return
-    look = current_appearance()
-    y = area.bottom() - area.height() * min(1.0, strip.mark.value / strip.top)
-    painter.setPen(QPen(look.colour("text"), 1, Qt.PenStyle.DashLine))
-    painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-    runs = elide_runs(split_runs(strip.mark.word), area.width(), "small")
-    small = look.line_height("small")
-    width = runs_width(runs, "small")
-    painter.fillRect(QRectF(area.right() - width - 4, y - small - 1, width + 4, small), look.colour("base"))
-    painter.setPen(look.colour("muted"))
-    draw_runs(painter, area.right() - width, baseline_in(y - small - 1, small, "small"), runs, "small")
+    if strip.mark is not None and strip.top:
+        y = area.bottom() - area.height() * min(1.0, strip.mark / strip.top)
+        painter.setPen(QPen(current_appearance().colour("text"), 1, Qt.PenStyle.DashLine))
+        painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
 
 
 def fill_area(painter: QPainter, area: QRectF, look: Look) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.views.pages.base import Page, PageHead
-from console.views.reports import provider_success
+from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 from console.views.reports.section import PICTURE_KEY, PictureSection, ReportSection
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
@@ -17,7 +17,13 @@ from console.views.widgets.base import Surface, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.tabs import Tabs
 
-SECTIONS: Sequence[Callable[[WindowContext], ReportSection]] = (partial(PictureSection, form=provider_success.FORM),)
+SECTIONS: Sequence[Callable[[WindowContext], ReportSection]] = (
+    partial(PictureSection, form=provider_success.FORM),
+    partial(PictureSection, form=queue_ages.FORM),
+    partial(PictureSection, form=refund_funnel.FORM),
+    partial(PictureSection, form=settlement.FORM),
+    partial(PictureSection, form=time_to_truth.FORM),
+)
 """The sections of the page in the order of their tabs."""
 
 

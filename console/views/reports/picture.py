@@ -47,23 +47,17 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A horizontal line across a strip at this value, with its label."""
-
-    value: float
-    word: str
-
-
-@dataclass(frozen=True, slots=True)
 class Strip:
-    """One row of bars with a title. `top` is the value at full height; `detail` stands after the title."""
+    """One row of bars with a title. `top` is the value at full height; `detail` stands after the title; a dashed line
+    crosses the bars at the value `mark`.
+    """
 
     title: str
     detail: str
     bars: tuple[Bar, ...]
     top: float
     bands: tuple[Band, ...] = ()
-    mark: Mark | None = None
+    mark: float | None = None
     is_grouped: bool = False
 
 

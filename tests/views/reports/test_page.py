@@ -2,6 +2,7 @@
 read.
 """
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
 from types import SimpleNamespace
@@ -13,6 +14,10 @@ from pytestqt.qtbot import QtBot
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reports.periods import period_until
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
+from console.domain.reports.queue_ages import QueueAgeReport, QueueAges
+from console.domain.reports.refund_funnel import CountAndSum, RefundFunnel, RefundFunnelReport
+from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
+from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
 from console.views.reports import picture as pictures
 from console.views.reports.chart import Chart
 from console.views.reports.page import ReportsPage
@@ -37,11 +42,37 @@ SUCCESS = ProviderSuccess(
 EMPTY = ProviderSuccess(_PERIOD, (), (), NOW)
 
 
+_ONE, _HOUR = CountAndSum(3, 9_900), timedelta(hours=1)
+AGES = QueueAgeReport(
+    (QueueAges("unknown", (1, 2, 3, 4, 5), 6, is_complete=False), QueueAges("review", (0,) * 5)), NOW
+)
+FUNNEL = RefundFunnelReport(
+    _PERIOD, (RefundFunnel("INR", *(_ONE,) * 9), RefundFunnel("JPY", *(_ONE,) * 9)), False, NOW
+)
+_MONEY = tuple(SettlementDay(day, 2, 3_300, 1, 4_400) for day in _PERIOD.days)
+SETTLEMENT = SettlementReport(_PERIOD, (SettlementSeries("paypay", "JPY", _MONEY, is_complete=False),), NOW)
+TRUTH = TimeToTruthReport(
+    _PERIOD,
+    (TimeToTruth("refund", 5 * _HOUR, 3, _HOUR, 6 * _HOUR, 9 * _HOUR, 1, 2, 7 * _HOUR, is_complete=False),),
+    NOW,
+)
+OTHERS: dict[str, tuple[object, int, tuple[str, ...]]] = {
+    "queue_ages": (AGES, 2, ("21+", " 5")),
+    "refund_funnel": (FUNNEL, 18, ("INR", "JPY", "¥9,900", "₹99.00")),
+    "settlement": (SETTLEMENT, 14, ("¥3,300", "¥4,400", "−¥1,100", "−¥15,400")),
+    "time_to_truth": (TRUTH, 1, ("1 ", "6 ", "9 ", "5 ", "7 ")),
+}
+"""The other reports: the figures, the rows of the table, and what the picture must tell."""
+
+
 class Reports:
     """The service with these figures; None raises."""
 
     def __init__(self, success: ProviderSuccess | None = SUCCESS) -> None:
         self.success = success
+
+    def __getattr__(self, name: str) -> Callable[[], object]:
+        return lambda: OTHERS[name.removeprefix("read_")][0]
 
     def read_provider_success(self) -> ProviderSuccess:
         if self.success is None:
@@ -84,6 +115,29 @@ def test_a_picture_with_its_table_and_its_words(
     page._switch_view()
     assert section.body.currentWidget() is not section.table
     assert "Atom" in section.note.plain, "it says that older payments are missing"
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_picture_tells_its_figures(qtbot: QtBot, the_look: Appearance, language: Literal["ja", "en"]) -> None:
+    """A section is read when its tab is opened; it tells its figures in words, has the same in its table, and says
+    that not all rows are counted. Looks of one picture differ in their fill.
+    """
+    page = page_of(Reports(), qtbot, language)
+    for name, (_, row_count, figures) in OTHERS.items():
+        section = next(one for one in page.sections if one.name == name)
+        assert isinstance(section, PictureSection)
+        assert not section.chart.picture.strips, "not read before it is opened"
+        page.show_route(ReportsRoute(name))
+        assert page.section is section
+        spoken = section.chart.accessibleDescription()
+        assert all(figure in spoken for figure in figures), (name, spoken)
+        assert len(section.table.all_rows) == row_count
+        fills = [entry.look.fill for entry in section.chart.picture.legend]
+        assert len(set(fills)) == len(fills)
+        assert section.chart.grab().width() > 0
+        cells = [column.text(row) for column in section.table.rows.columns for row in section.table.all_rows]
+        assert not any("reports." in cell for cell in cells)
+        assert section.note.plain
 
 
 def test_no_figures_no_picture(qtbot: QtBot, the_look: Appearance) -> None:

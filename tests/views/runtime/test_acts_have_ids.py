@@ -42,7 +42,9 @@ WITHOUT = {
     },
     "refunds": {"make_plan", "read_refund", "read_inbox", "read_summaries"},
     "registry": {"find", "fetch_published"},  # a copy of public data is fetched by the program's timer
-    "reports": {"read_provider_success"},
+    "reports": {
+        "read_provider_success", "read_queue_ages", "read_refund_funnel", "read_settlement", "read_time_to_truth",
+    },
     "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
 }  # fmt: skip
 """The calls of the window that change no record, by service. A new call is decided here, or it has an id."""

@@ -1,0 +1,114 @@
+"""Build the JSON object of the reports. Other programs depend on the names and types of the fields."""
+
+from datetime import timedelta
+
+from console.cli.json_output.records import JsonObject
+from console.domain.calendar_days import instant_text
+from console.domain.reports.figures import Figures
+from console.domain.reports.periods import Period
+from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSuccess
+from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport
+from console.domain.reports.refund_funnel import OTHER_ENDINGS, STEPS, RefundFunnel, RefundFunnelReport
+from console.domain.reports.settlement import SettlementDay, SettlementReport
+from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
+
+
+def figures_json(figures: Figures) -> JsonObject:
+    """Return the answer of the command `reports figures` as JSON. Durations are seconds, amounts minor units."""
+    return {
+        "read_at": instant_text(figures.success.read_at),
+        "success": _success_json(figures.success),
+        "queue_ages": _queue_ages_json(figures.queue_ages),
+        "refund_funnel": _funnel_json(figures.refund_funnel),
+        "settlement": _settlement_json(figures.settlement),
+        "time_to_truth": _truth_json(figures.time_to_truth),
+    }
+
+
+def _period_json(period: Period) -> JsonObject:
+    return {"from": period.first.isoformat(), "to": period.last.isoformat()}
+
+
+def _success_json(report: ProviderSuccess) -> JsonObject:
+    providers = [
+        {
+            "provider": series.provider,
+            "complete": series.is_complete,
+            "days": [_provider_day_json(day) for day in series.days],
+        }
+        for series in report.providers
+    ]
+    outages = [_outage_json(outage) for outage in report.outages]
+    return {**_period_json(report.period), "providers": providers, "outages": outages}
+
+
+def _provider_day_json(day: ProviderDay) -> JsonObject:
+    counts = {name: getattr(day, name) for name in ("paid", "unpaid", "unknown", "other", "total")}
+    return {"day": day.day.isoformat(), **counts}
+
+
+def _outage_json(outage: Outage) -> JsonObject:
+    until = None if outage.until is None else instant_text(outage.until)
+    return {"provider": outage.provider, "since": instant_text(outage.since), "until": until}
+
+
+def _queue_ages_json(report: QueueAgeReport) -> JsonObject:
+    queues = [
+        {
+            "queue": queue.queue,
+            **dict(zip(AGE_CLASSES, queue.counts, strict=True)),
+            "undated": queue.undated,
+            "complete": queue.is_complete,
+        }
+        for queue in report.queues
+    ]
+    return {"queues": queues}
+
+
+def _funnel_json(report: RefundFunnelReport) -> JsonObject:
+    currencies = [_currency_json(funnel) for funnel in report.funnels]
+    return {**_period_json(report.period), "complete": report.is_complete, "currencies": currencies}
+
+
+def _currency_json(funnel: RefundFunnel) -> JsonObject:
+    values = {name: funnel.step(name) for name in (*STEPS, *OTHER_ENDINGS, "unknown")}
+    steps = {name: {"count": value.count, "minor": value.minor} for name, value in values.items()}
+    return {"currency": funnel.currency, **steps}
+
+
+def _settlement_json(report: SettlementReport) -> JsonObject:
+    series = [
+        {
+            "provider": one.provider,
+            "currency": one.currency,
+            "complete": one.is_complete,
+            "days": [_settlement_day_json(day) for day in one.days],
+        }
+        for one in report.series
+    ]
+    return {**_period_json(report.period), "series": series}
+
+
+def _settlement_day_json(day: SettlementDay) -> JsonObject:
+    names = ("payments", "paid_minor", "refunds", "refunded_minor", "net_minor")
+    return {"day": day.day.isoformat(), **{name: getattr(day, name) for name in names}}
+
+
+def _truth_json(report: TimeToTruthReport) -> JsonObject:
+    return {**_period_json(report.period), "kinds": [_kind_json(kind) for kind in report.kinds]}
+
+
+def _kind_json(kind: TimeToTruth) -> JsonObject:
+    times = ("median", "p90", "longest", "schedule", "oldest_open")
+    return {
+        "kind": kind.kind,
+        "settled": kind.settled,
+        "late": kind.late,
+        "open": kind.open,
+        **{f"{name}_seconds": _seconds(getattr(kind, name)) for name in times},
+        "complete": kind.is_complete,
+    }
+
+
+def _seconds(time: timedelta | None) -> int | None:
+    return None if time is None else int(time.total_seconds())

@@ -1,0 +1,43 @@
+"""The reports as text: each with its title, what is counted, and its figures."""
+
+from collections.abc import Iterable, Iterator
+
+from console.cli.text_output.translator import Translator
+from console.domain.reports.figures import Figures
+from console.wording import reports as report_words
+
+
+def figure_lines(figures: Figures, translator: Translator) -> Iterator[str]:
+    """Yield the answer of the command `reports figures` as text."""
+    language = translator.language
+    parts: tuple[tuple[str, str, Iterable[str]], ...] = (
+        (
+            "success",
+            report_words.success_note(figures.success, language),
+            report_words.success_lines(figures.success, language),
+        ),
+        (
+            "queue_ages",
+            report_words.queue_age_note(figures.queue_ages, language),
+            report_words.queue_age_lines(figures.queue_ages, language),
+        ),
+        (
+            "refund_funnel",
+            report_words.refund_note(figures.refund_funnel, language),
+            report_words.refund_lines(figures.refund_funnel, language),
+        ),
+        (
+            "settlement",
+            report_words.settlement_note(figures.settlement, language),
+            report_words.settlement_lines(figures.settlement, language),
+        ),
+        (
+            "time_to_truth",
+            report_words.truth_note(figures.time_to_truth, language),
+            report_words.truth_lines(figures.time_to_truth, language),
+        ),
+    )
+    for name, note, lines in parts:
+        yield translator(f"reports.{name}.title")
+        yield from (f"  {line}" for line in note.splitlines())
+        yield from (f"  {line}" for line in lines)

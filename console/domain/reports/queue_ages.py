@@ -1,0 +1,32 @@
+"""How long the records of each queue have been waiting, by classes of age."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+AGE_LIMITS = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1), timedelta(days=3))
+"""The upper limits of all classes of age but the last one, which has none."""
+AGE_CLASSES = ("hour", "four_hours", "day", "three_days", "older")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueAges:
+    """The records of one queue by class of age (see AGE_CLASSES). `undated` records have no known age. `is_complete`
+    is False if the queue has more records than are counted.
+    """
+
+    queue: str
+    counts: tuple[int, ...]
+    undated: int = 0
+    is_complete: bool = True
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts) + self.undated
+
+
+@dataclass(frozen=True, slots=True)
+class QueueAgeReport:
+    """The ages of all queues at the instant `read_at`."""
+
+    queues: tuple[QueueAges, ...]
+    read_at: datetime

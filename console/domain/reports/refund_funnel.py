@@ -1,0 +1,52 @@
+"""How many requested refunds were approved, sent and refunded."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.domain.reports.periods import Period
+
+STEPS = ("requested", "approved", "sent", "refunded")
+OTHER_ENDINGS = ("rejected", "withdrawn", "expired", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class CountAndSum:
+    """A number of refunds and their sum in minor units of one currency."""
+
+    count: int = 0
+    minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFunnel:
+    """The refunds of one currency that were requested in the period: how many came as far as each of the STEPS, how
+    many ended in one of the OTHER_ENDINGS, and of how many the outcome is unknown.
+    """
+
+    currency: str
+    requested: CountAndSum
+    approved: CountAndSum
+    sent: CountAndSum
+    refunded: CountAndSum
+    rejected: CountAndSum
+    withdrawn: CountAndSum
+    expired: CountAndSum
+    failed: CountAndSum
+    unknown: CountAndSum
+
+    def step(self, name: str) -> CountAndSum:
+        """Return the field with this name."""
+        value: CountAndSum = getattr(self, name)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFunnelReport:
+    """The report: one funnel per currency. `is_complete` is False if there are more refunds than are counted; then
+    the oldest ones are missing.
+    """
+
+    period: Period
+    funnels: tuple[RefundFunnel, ...]
+    is_complete: bool
+    read_at: datetime

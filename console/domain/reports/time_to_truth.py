@@ -1,0 +1,82 @@
+"""How long outcomes stayed unknown, per kind of record, beside the schedule by which the program asks about them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from console.domain.reports.periods import Period
+from console.domain.tasks.retry_schedules import PAYMENT_PROBES, PURCHASE_PROBES, REFUND_PROBES
+
+SCHEDULES: Mapping[str, Sequence[timedelta]] = {
+    "credit-check": PURCHASE_PROBES,
+    "payment": PAYMENT_PROBES,
+    "refund": REFUND_PROBES,
+}
+"""The waits between the automatic probes of a record whose outcome is unknown, by kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A call whose own process did not learn the outcome: when it began, and when the outcome was written (None: it
+    is still unknown).
+    """
+
+    started_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToTruth:
+    """The unknown outcomes of one kind of record. `median`, `p90` and `longest` are observed times of those that were
+    `settled`; `late` of them took longer than the `schedule`, after which a person must look. `open` ones are still
+    unknown, the oldest for `oldest_open`.
+    """
+
+    kind: str
+    schedule: timedelta
+    settled: int
+    median: timedelta | None
+    p90: timedelta | None
+    longest: timedelta | None
+    late: int
+    open: int
+    oldest_open: timedelta | None
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToTruthReport:
+    """The report about calls that began in the period."""
+
+    period: Period
+    kinds: tuple[TimeToTruth, ...]
+    read_at: datetime
+
+
+def summarize(
+    kind: str, unknowns: Iterable[Unknown], schedule: timedelta, now: datetime, *, is_complete: bool = True
+) -> TimeToTruth:
+    """Return the figures of one kind. `schedule` is the time from the first to the last automatic probe."""
+    cases = list(unknowns)
+    times = sorted(case.settled_at - case.started_at for case in cases if case.settled_at is not None)
+    ages = [now - case.started_at for case in cases if case.settled_at is None]
+    return TimeToTruth(
+        kind,
+        schedule,
+        len(times),
+        percentile(times, 50),
+        percentile(times, 90),
+        times[-1] if times else None,
+        sum(time > schedule for time in times),
+        len(ages),
+        max(ages, default=None),
+        is_complete,
+    )
+
+
+def percentile(times: Sequence[timedelta], percent: int) -> timedelta | None:
+    """Return the smallest of the sorted times that at least `percent` % of them don't exceed; None if there are
+    none.
+    """
+    return times[ceil(len(times) * percent / 100) - 1] if times else None

@@ -1,0 +1,73 @@
+"""Makes the reports about queues, refunds, money per day and unknown outcomes from what the store counts."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from console.domain.clock import TimeScale
+from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, DAYS_OF_REFUNDS_AND_OUTCOMES, period_until
+from console.domain.reports.queue_ages import QueueAgeReport
+from console.domain.reports.refund_funnel import RefundFunnelReport
+from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
+from console.domain.reports.time_to_truth import SCHEDULES, TimeToTruthReport, summarize
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.queues.queues import QUEUE_NAMES
+from console.store.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
+
+
+def read_queue_ages(conn: Connection, now: datetime) -> QueueAgeReport:
+    """Return the present ages of all queues."""
+    lapsed = journal.lapsed_by_kind(conn)
+    return QueueAgeReport(tuple(queue_ages.count_ages(conn, name, lapsed, now) for name in QUEUE_NAMES), now)
+
+
+def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:
+    """Return the report about the refunds that were requested in the last DAYS_OF_REFUNDS_AND_OUTCOMES days."""
+    period = period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
+    funnels, is_complete = refund_funnel.count_steps(conn, period)
+    return RefundFunnelReport(period, funnels, is_complete, now)
+
+
+def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
+    """Return the report about the money of the last DAYS_OF_DAILY_REPORTS days."""
+    period = period_until(now, DAYS_OF_DAILY_REPORTS)
+    refunds = settlement.sum_refunds(conn, period)
+    are_refunds_complete = sum(item.rows for item in refunds) < settlement.MOST_ROWS
+    series: dict[tuple[str, str], dict[object, SettlementDay]] = defaultdict(
+        lambda: {day: SettlementDay(day) for day in period.days}
+    )
+    capped = set()
+    for provider in provider_success.list_providers(conn):
+        sums = settlement.sum_payments(conn, provider, period)
+        if sum(item.rows for item in sums) >= settlement.MOST_ROWS:
+            capped.add(provider)
+        for item in sums:
+            if not item.count:
+                continue
+            days = series[provider, item.currency]
+            days[item.day] = replace(days[item.day], payments=item.count, paid_minor=item.minor)
+    for item in refunds:
+        days = series[item.provider, item.currency]
+        days[item.day] = replace(days[item.day], refunds=item.count, refunded_minor=item.minor)
+    return SettlementReport(
+        period,
+        tuple(
+            SettlementSeries(
+                provider, currency, tuple(days.values()), are_refunds_complete and provider not in capped
+            )
+            for (provider, currency), days in sorted(series.items())
+        ),
+        now,
+    )
+
+
+def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> TimeToTruthReport:
+    """Return the report about the calls of the last DAYS_OF_REFUNDS_AND_OUTCOMES days."""
+    period = period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
+    kinds = []
+    for kind, waits in SCHEDULES.items():
+        unknowns, is_complete = time_to_truth.read_unknowns(conn, kind, period)
+        schedule = scale.scaled_delta(sum(waits, timedelta()))
+        kinds.append(summarize(kind, unknowns, schedule, now, is_complete=is_complete))
+    return TimeToTruthReport(period, tuple(kinds), now)

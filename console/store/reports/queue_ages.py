@@ -1,0 +1,43 @@
+"""Counts the records of a queue by age, through the index ranges of the queue."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from sqlalchemy import ColumnElement, Connection, case, func, select, union_all
+
+from console.domain.reports.queue_ages import AGE_CLASSES, AGE_LIMITS, QueueAges
+from console.store.database.instants import to_naive_utc
+from console.store.queues.definitions import TABLES
+from console.store.queues.queues import LapsedIds
+from console.store.schema.column_types import EPOCH_START
+
+MOST_RECORDS = 10_000
+"""Largest number of records that are counted in one index range of a queue."""
+
+
+def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) -> QueueAges:
+    """Return the records of the queue `name` by age. `lapsed` are the ids of the records whose process crashed or
+    froze during a call.
+    """
+    values: dict[str, object] = {"most": MOST_RECORDS}
+    queries = []
+    for part in TABLES:
+        ids = lapsed.get(part.kind, frozenset())
+        values |= part.parameters(ids)
+        if name in part.queues:
+            queries += part.since_queries(name, beside_lapsed=bool(ids))
+    counts = [select(*_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)]
+    rows = conn.execute(union_all(*counts), values).all()
+    sums = [sum(int(row[place] or 0) for row in rows) for place in range(len(AGE_CLASSES) + 1)]
+    return QueueAges(name, tuple(sums[1:]), sums[0], all(sum(row) < MOST_RECORDS for row in rows))
+
+
+def _columns(since: ColumnElement[datetime], now: datetime) -> Sequence[ColumnElement[int]]:
+    """Return SQL for the number of rows without a known age, and for that of each class of age."""
+    starts = [to_naive_utc(now - limit) for limit in AGE_LIMITS]
+    conditions = [since <= EPOCH_START, since > starts[0]]
+    for later, earlier in pairwise(starts):
+        conditions.append((since <= later) & (since > earlier))
+    conditions.append((since <= starts[-1]) & (since > EPOCH_START))
+    return [func.coalesce(func.sum(case((condition, 1), else_=0)), 0) for condition in conditions]

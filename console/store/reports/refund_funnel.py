@@ -1,0 +1,51 @@
+"""Counts the newest refunds by how far they came, in one statement."""
+
+from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, case, cast, func, or_, select
+
+from console.domain.payments.states import RefundState
+from console.domain.reports.periods import Period
+from console.domain.reports.refund_funnel import OTHER_ENDINGS, CountAndSum, RefundFunnel
+from console.store.database.instants import to_naive_utc
+from console.store.schema.core import approvals
+from console.store.schema.payments import refunds
+
+MOST_REFUNDS = 10_000
+"""Largest number of refunds that are read, the newest ones."""
+_R = RefundState
+_APPROVED_STATES = (_R.APPROVED, _R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED, _R.FAILED)
+
+
+def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
+    """Return a funnel per currency of the refunds that were requested in the period, and False if there may be more
+    of them than MOST_REFUNDS.
+    """
+    newest = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("most", type_=Integer)).subquery()
+    c = newest.c
+    votes = select(func.count()).where(approvals.c.vote_of == cast(c.id, String(40))).scalar_subquery()
+    was_sent = c.first_sent_at.is_not(None)
+    is_approved = or_(c.status.in_([str(state) for state in _APPROVED_STATES]), was_sent, votes >= c.checkers_needed)
+    conditions: dict[str, ColumnElement[bool]] = {
+        "approved": is_approved,
+        "sent": was_sent,
+        "refunded": (c.status == _R.COMPLETED.value) & (c.certainty == "known"),
+        **{ending: (c.status == ending) & (c.certainty == "known") for ending in OTHER_ENDINGS},
+        "unknown": c.certainty == "unknown",
+    }
+    sums = [
+        func.coalesce(func.sum(case((condition, value), else_=0)), 0).label(f"{name}_{what}")
+        for name, condition in conditions.items()
+        for what, value in (("count", 1), ("minor", c.refund_amount))
+    ]
+    in_period = (c.created_at >= to_naive_utc(period.start)) & (c.created_at < to_naive_utc(period.end))
+    total = (func.count().label("requested_count"), func.sum(c.refund_amount).label("requested_minor"))
+    query = select(c.currency, *total, *sums).where(in_period).group_by(c.currency)
+    rows = conn.execute(query, {"most": MOST_REFUNDS}).mappings().all()
+    names = ("requested", *conditions)
+    funnels = tuple(
+        RefundFunnel(
+            row["currency"],
+            **{name: CountAndSum(int(row[f"{name}_count"]), int(row[f"{name}_minor"])) for name in names},
+        )
+        for row in sorted(rows, key=lambda row: str(row["currency"]), reverse=True)
+    )
+    return funnels, sum(funnel.requested.count for funnel in funnels) < MOST_REFUNDS

@@ -1,0 +1,90 @@
+"""Sums what providers took in and gave back per day and currency, through the indexes of the time of payment and of
+the states of refunds.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, func, select
+
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, WorkState
+from console.domain.reports.periods import Period
+from console.store.database.instants import to_naive_utc
+from console.store.reports.day_numbers import day_number
+from console.store.schema.payments import payments, refunds
+
+MOST_ROWS = 20_000
+"""Largest number of payments of one provider, and of refunds, that are summed."""
+_p, _r = payments.c, refunds.c
+
+
+@dataclass(frozen=True, slots=True)
+class DaySum:
+    """Number and sum of the payments or refunds of one provider, day and currency. `rows` is the number of rows that
+    were read for it, with those that were left out.
+    """
+
+    provider: str
+    day: date
+    currency: str
+    count: int
+    minor: int
+    rows: int
+
+
+def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum]:
+    """Return the sums of what the provider has taken in the period, by the day of payment. Reads the newest MOST_ROWS
+    payments. Those whose outcome is unknown, and reversed ones, are left out.
+    """
+    paid = (
+        select(_p.paid_at, _p.currency, _p.captured_minor, _p.status, _p.certainty)
+        .where(
+            _p.provider == provider, _p.paid_at >= to_naive_utc(period.start), _p.paid_at < to_naive_utc(period.end)
+        )
+        .order_by(_p.paid_at.desc())
+        .limit(MOST_ROWS)
+        .subquery()
+    )
+    number = day_number(paid.c.paid_at, period.days).label("number")
+    is_paid = (paid.c.certainty == Certainty.KNOWN.value) & paid.c.status.in_([str(state) for state in PAID_STATES])
+    columns = (
+        func.sum(case((is_paid, 1), else_=0)).label("total"),
+        func.sum(case((is_paid, paid.c.captured_minor), else_=0)).label("minor"),
+        func.count().label("rows_read"),
+    )
+    query = select(number, paid.c.currency, *columns).group_by(number, paid.c.currency)
+    return [_to_sum(provider, row, period) for row in conn.execute(query)]
+
+
+def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
+    """Return the sums of what all providers gave back, by the day on which the refund was completed. Reads at most
+    MOST_ROWS refunds.
+    """
+    done = (
+        select(_r.state_since, _r.currency, _r.refund_amount, _r.payment_id)
+        .where(
+            _r.status == RefundState.COMPLETED.value,
+            _r.certainty == Certainty.KNOWN.value,
+            _r.work_state.in_([state.value for state in WorkState]),
+            _r.state_since >= to_naive_utc(period.start),
+            _r.state_since < to_naive_utc(period.end),
+        )
+        .limit(MOST_ROWS)
+        .subquery()
+    )
+    number = day_number(done.c.state_since, period.days).label("number")
+    keys = (_p.provider, number, done.c.currency)
+    columns = (
+        func.count().label("total"),
+        func.sum(done.c.refund_amount).label("minor"),
+        func.count().label("rows_read"),
+    )
+    query = select(*keys, *columns).join_from(done, payments, _p.id == done.c.payment_id).group_by(*keys)
+    return [_to_sum(row.provider, row, period) for row in conn.execute(query)]
+
+
+def _to_sum(provider: str, row: Row[Any], period: Period) -> DaySum:
+    return DaySum(provider, period.days[row.number], row.currency, int(row.total), int(row.minor), row.rows_read)

@@ -1,0 +1,56 @@
+"""Reads the calls whose outcome was or is unknown, through the journal's index of subjects, the newest records
+first.
+"""
+
+from sqlalchemy import Connection, and_, or_, select
+
+from console.domain.records import OperationState
+from console.domain.reports.periods import Period
+from console.domain.reports.time_to_truth import Unknown
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.operations import journal
+from console.store.schema.core import operations
+
+MOST_OPERATIONS = 10_000
+"""Largest number of operations of one kind that are read: those of the newest records."""
+_o = operations.c
+
+
+def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unknown], bool]:
+    """Return the calls of one kind that began in the period and whose own process did not learn the outcome, and
+    False if there may be more operations than MOST_OPERATIONS.
+
+    A later writer of the outcome raises the fencing token, so a settled row with a token above the first one was
+    unknown.
+    """
+    newest = (
+        select(_o.started_at, _o.ended_at, _o.state, _o.fence, _o.action)
+        .where(_o.subject_kind == kind)
+        .order_by(_o.subject_id.desc())
+        .limit(MOST_OPERATIONS)
+        .subquery()
+    )
+    c = newest.c
+    was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at.is_not(None))
+    rows = conn.execute(
+        select(c.started_at, c.ended_at, c.state).where(
+            c.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
+            c.started_at >= to_naive_utc(period.start),
+            c.started_at < to_naive_utc(period.end),
+            or_(was_settled, c.state == OperationState.UNKNOWN.value),
+        )
+    ).all()
+    unknowns = [
+        Unknown(to_aware_utc(row.started_at), None if row.ended_at is None else to_aware_utc(row.ended_at))
+        for row in rows
+    ]
+    lapsed = [
+        Unknown(operation.started_at, None)
+        for operation in journal.lapsed_operations(conn)
+        if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
+        and period.start <= operation.started_at < period.end
+    ]
+    oldest_row = conn.execute(
+        select(_o.id).where(_o.subject_kind == kind).order_by(_o.subject_id.desc()).offset(MOST_OPERATIONS).limit(1)
+    ).first()
+    return unknowns + lapsed, oldest_row is None

@@ -1,0 +1,106 @@
+"""The report about the ages of queues: one strip per queue, one bar per class of age."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
+from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.section import ReportForm
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column
+from console.wording import catalogue as wording
+from console.wording import reports as report_words
+
+_LOOKS = (
+    Look("dots", "progress"),
+    Look("back_hatch", "progress"),
+    Look("hatch", "care"),
+    Look("cross", "care"),
+    Look("solid", "bad"),
+)
+"""The older the class, the darker its fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table: a queue."""
+
+    queue: QueueAges
+
+
+def make_picture(report: QueueAgeReport, context: WindowContext, queues: Sequence[str] = ()) -> Picture:
+    """Return the picture of these queues; all without names."""
+    shown = [queue for queue in report.queues if not queues or queue.queue in queues]
+    top = float(max((count for queue in shown for count in queue.counts), default=0))
+    strips = tuple(
+        Strip(
+            report_words.queue_name(queue.queue, context.language),
+            report_words.queue_total(queue, context.language),
+            tuple(
+                Bar(
+                    context.translate(f"reports.age.{name}"),
+                    wording.format_count(count),
+                    (BarPart(float(count), look),),
+                )
+                for name, count, look in zip(AGE_CLASSES, queue.counts, _LOOKS, strict=True)
+            ),
+            top,
+        )
+        for queue in shown
+    )
+    legend = tuple(
+        LegendEntry(context.translate(f"reports.age.{name}"), look)
+        for name, look in zip(AGE_CLASSES, _LOOKS, strict=True)
+    )
+    told = QueueAgeReport(tuple(shown), report.read_at)
+    return Picture(strips, legend, "\n".join(report_words.queue_age_lines(told, context.language)), 68)
+
+
+def _columns(context: WindowContext) -> Sequence[Column]:
+    translate = context.translate
+
+    def count(place: int, name: str) -> Column:
+        return Column(
+            name,
+            translate(f"reports.age.{name}"),
+            110,
+            lambda row: wording.format_count(row.queue.counts[place]),
+            "amount",
+        )
+
+    return [
+        Column(
+            "queue",
+            translate("reports.queue_ages.queue"),
+            160,
+            lambda row: report_words.queue_name(row.queue.queue, context.language),
+            is_stretched=True,
+        ),
+        *(count(place, name) for place, name in enumerate(AGE_CLASSES)),
+        Column(
+            "undated",
+            translate("reports.age.undated"),
+            110,
+            lambda row: wording.format_count(row.queue.undated),
+            "amount",
+        ),
+        Column(
+            "total",
+            translate("reports.success.total"),
+            110,
+            lambda row: wording.format_count(row.queue.total, is_capped=not row.queue.is_complete),
+            "amount",
+        ),
+    ]
+
+
+FORM: ReportForm[QueueAgeReport] = ReportForm(
+    "queue_ages",
+    lambda services: services.reports.read_queue_ages(),
+    lambda report, context: report_words.queue_age_note(report, context.language),
+    make_picture,
+    _columns,
+    lambda report: [_Row(queue) for queue in report.queues],
+    lambda row: row.queue.queue if isinstance(row, _Row) else None,
+    lambda report: not any(queue.total for queue in report.queues),
+)

@@ -1,0 +1,95 @@
+"""The report about refunds: how many of the requested ones came how far, one strip per currency."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.domain.reports.refund_funnel import OTHER_ENDINGS, STEPS, CountAndSum, RefundFunnel, RefundFunnelReport
+from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.section import ReportForm
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column
+from console.wording import catalogue as wording
+from console.wording import reports as report_words
+
+_STEP, _OTHER, _UNKNOWN = Look("solid", "progress"), Look("hatch", "muted"), Look("dots", "unknown")
+_ALL_NAMES = (*STEPS, *OTHER_ENDINGS, "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table: a step or an ending of the refunds of one currency."""
+
+    currency: str
+    name: str
+    value: CountAndSum
+    requested: int
+
+
+def _look_of(name: str) -> Look:
+    return _STEP if name in STEPS else _UNKNOWN if name == "unknown" else _OTHER
+
+
+def _make_picture(report: RefundFunnelReport, context: WindowContext) -> Picture:
+    translate = context.translate
+    legend = (
+        LegendEntry(translate("reports.refund_funnel.steps"), _STEP),
+        LegendEntry(translate("reports.refund_funnel.other"), _OTHER),
+        LegendEntry(translate("reports.refund_funnel.unknown"), _UNKNOWN),
+    )
+    strips = tuple(_make_strip(funnel, context) for funnel in report.funnels)
+    return Picture(strips, legend, "\n".join(report_words.refund_lines(report, context.language)), 96)
+
+
+def _make_strip(funnel: RefundFunnel, context: WindowContext) -> Strip:
+    bars = tuple(
+        Bar(
+            context.translate(f"reports.refund_funnel.{name}"),
+            report_words.count_and_sum_text(funnel.step(name), funnel.currency, context.language),
+            (BarPart(float(funnel.step(name).count), _look_of(name)),),
+        )
+        for name in _ALL_NAMES
+    )
+    return Strip(funnel.currency, "", bars, float(funnel.requested.count))
+
+
+def _share_text(row: _Row) -> str:
+    return report_words.percent_text(100 * row.value.count / row.requested if row.requested else None)
+
+
+def _columns(context: WindowContext) -> Sequence[Column]:
+    translate = context.translate
+    return [
+        Column("currency", translate("reports.currency"), 96, lambda row: row.currency, "data"),
+        Column(
+            "step",
+            translate("reports.refund_funnel.step"),
+            200,
+            lambda row: translate(f"reports.refund_funnel.{row.name}"),
+            is_stretched=True,
+        ),
+        Column("count", translate("reports.count"), 96, lambda row: wording.format_count(row.value.count), "amount"),
+        Column("share", translate("reports.share"), 96, _share_text, "amount"),
+        Column(
+            "sum",
+            translate("column.amount"),
+            140,
+            lambda row: wording.format_amount(row.value.minor, row.currency),
+            "amount",
+        ),
+    ]
+
+
+FORM: ReportForm[RefundFunnelReport] = ReportForm(
+    "refund_funnel",
+    lambda services: services.reports.read_refund_funnel(),
+    lambda report, context: report_words.refund_note(report, context.language),
+    _make_picture,
+    _columns,
+    lambda report: [
+        _Row(funnel.currency, name, funnel.step(name), funnel.requested.count)
+        for funnel in report.funnels
+        for name in _ALL_NAMES
+    ],
+    lambda row: (row.currency, row.name) if isinstance(row, _Row) else None,
+    lambda report: not report.funnels,
+)

@@ -1,0 +1,104 @@
+"""The report about money per day: taken in and given back, one strip per provider and currency."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
+from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.section import ReportForm
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column
+from console.wording import catalogue as wording
+from console.wording import reports as report_words
+
+_PAID, _REFUNDED = Look("solid", "good"), Look("hatch", "care")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table: a day of one provider and currency."""
+
+    series: SettlementSeries
+    day: SettlementDay
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return self.series.provider, self.series.currency, self.day.day
+
+
+def _make_picture(report: SettlementReport, context: WindowContext) -> Picture:
+    translate = context.translate
+    legend = (
+        LegendEntry(translate("reports.settlement.paid"), _PAID),
+        LegendEntry(translate("reports.settlement.refunded"), _REFUNDED),
+    )
+    strips = tuple(_make_strip(series, context) for series in report.series)
+    return Picture(strips, legend, "\n".join(report_words.settlement_lines(report, context.language)), 60)
+
+
+def _make_strip(series: SettlementSeries, context: WindowContext) -> Strip:
+    bars = tuple(
+        Bar(
+            f"{day.day:%m-%d}",
+            wording.format_amount(day.net_minor, series.currency) if day.payments or day.refunds else "",
+            (BarPart(float(day.paid_minor), _PAID), BarPart(float(day.refunded_minor), _REFUNDED)),
+        )
+        for day in series.days
+    )
+    return Strip(
+        report_words.series_name(series, context.language),
+        report_words.settlement_summary(series, context.language),
+        bars,
+        float(max(max(day.paid_minor, day.refunded_minor) for day in series.days)),
+        is_grouped=True,
+    )
+
+
+def _columns(context: WindowContext) -> Sequence[Column]:
+    translate = context.translate
+
+    def count(key: str) -> Column:
+        return Column(
+            key,
+            translate(f"reports.settlement.{key}"),
+            96,
+            lambda row: wording.format_count(getattr(row.day, key)),
+            "amount",
+        )
+
+    def money(key: str) -> Column:
+        return Column(
+            key,
+            translate(f"reports.settlement.{key}"),
+            130,
+            lambda row: wording.format_amount(getattr(row.day, f"{key}_minor"), row.series.currency),
+            "amount",
+        )
+
+    return [
+        Column("day", translate("column.day"), 110, lambda row: f"{row.day.day:%Y-%m-%d}", "data"),
+        Column(
+            "provider",
+            translate("column.provider"),
+            150,
+            lambda row: report_words.series_name(row.series, context.language),
+            is_stretched=True,
+        ),
+        count("payments"),
+        money("paid"),
+        count("refunds"),
+        money("refunded"),
+        money("net"),
+    ]
+
+
+FORM: ReportForm[SettlementReport] = ReportForm(
+    "settlement",
+    lambda services: services.reports.read_settlement(),
+    lambda report, context: report_words.settlement_note(report, context.language),
+    _make_picture,
+    _columns,
+    lambda report: [_Row(series, day) for series in report.series for day in reversed(series.days)],
+    lambda row: row.key if isinstance(row, _Row) else None,
+    lambda report: not report.series,
+)

@@ -1,0 +1,113 @@
+"""The report about unknown outcomes: how long they stayed unknown, beside the end of the schedule of probes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from math import log1p
+
+from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
+from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.section import ReportForm
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column
+from console.wording import catalogue as wording
+from console.wording import reports as report_words
+
+_IN_TIME, _LATE, _OPEN = Look("solid", "progress"), Look("hatch", "bad"), Look("dots", "unknown")
+_TIMES = ("median", "p90", "longest", "oldest_open")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table: a kind of record."""
+
+    kind: TimeToTruth
+
+
+def _height(time: timedelta | None) -> float:
+    """Return the height of a time: logarithmic, because a minute and a week must both be visible."""
+    return log1p(max(0.0, time.total_seconds())) if time is not None else 0.0
+
+
+def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
+    translate = context.translate
+    legend = (
+        LegendEntry(translate("reports.time_to_truth.in_time"), _IN_TIME),
+        LegendEntry(translate("reports.time_to_truth.late_word"), _LATE),
+        LegendEntry(translate("reports.time_to_truth.oldest_open"), _OPEN),
+    )
+    times = [getattr(kind, name) for kind in report.kinds for name in (*_TIMES, "schedule")]
+    top = max(_height(time) for time in times) * 1.15
+    strips = tuple(_make_strip(kind, top, context) for kind in report.kinds)
+    return Picture(strips, legend, "\n".join(report_words.truth_lines(report, context.language)), 84)
+
+
+def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
+    def look_of(name: str) -> Look:
+        time: timedelta | None = getattr(kind, name)
+        return _OPEN if name == "oldest_open" else _LATE if time is not None and time > kind.schedule else _IN_TIME
+
+    bars = tuple(
+        Bar(
+            context.translate(f"reports.time_to_truth.{name}"),
+            report_words.duration_text(getattr(kind, name), context.language),
+            (BarPart(_height(getattr(kind, name)), look_of(name)),),
+        )
+        for name in _TIMES
+    )
+    schedule = report_words.duration_text(kind.schedule, context.language)
+    details = (
+        report_words.truth_summary(kind, context.language),
+        context.translate("reports.time_to_truth.mark", schedule=schedule),
+    )
+    name = report_words.kind_name(kind.kind, context.language)
+    return Strip(name, context.translate("list.separator").join(details), bars, top, mark=_height(kind.schedule))
+
+
+def _columns(context: WindowContext) -> Sequence[Column]:
+    translate = context.translate
+
+    def count(key: str) -> Column:
+        return Column(
+            key,
+            translate(f"reports.time_to_truth.{key}"),
+            100,
+            lambda row: wording.format_count(getattr(row.kind, key)),
+            "amount",
+        )
+
+    def time(key: str) -> Column:
+        return Column(
+            key,
+            translate(f"reports.time_to_truth.{key}"),
+            110,
+            lambda row: report_words.duration_text(getattr(row.kind, key), context.language),
+            "amount",
+        )
+
+    return [
+        Column(
+            "kind",
+            translate("reports.time_to_truth.kind"),
+            150,
+            lambda row: report_words.kind_name(row.kind.kind, context.language),
+            is_stretched=True,
+        ),
+        count("settled"),
+        *(time(key) for key in ("median", "p90", "longest", "schedule")),
+        count("late"),
+        count("open"),
+        time("oldest_open"),
+    ]
+
+
+FORM: ReportForm[TimeToTruthReport] = ReportForm(
+    "time_to_truth",
+    lambda services: services.reports.read_time_to_truth(),
+    lambda report, context: report_words.truth_note(report, context.language),
+    _make_picture,
+    _columns,
+    lambda report: [_Row(kind) for kind in report.kinds],
+    lambda row: row.kind.kind if isinstance(row, _Row) else None,
+    lambda report: not any(kind.settled or kind.open for kind in report.kinds),
+)

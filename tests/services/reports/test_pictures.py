@@ -1,0 +1,168 @@
+"""Ages of queues, the refund funnel, money per day and the time to truth, beside what was planted row by row."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.reports.refund_funnel import CountAndSum
+from console.domain.reports.settlement import SettlementDay
+from console.domain.reports.time_to_truth import Unknown, percentile, summarize
+from console.store.reports import queue_ages, refund_funnel, settlement, time_to_truth
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.report_rows import NOW, Rows
+
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+    hand_clock.at = NOW
+    with place.desk(vendor, hand_clock, TIME_SCALE="1") as opened:
+        yield opened
+
+
+def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record on a border belongs to the older class; a record of two queues is in both; one whose age nobody knows
+    is apart. More records than are counted make the queue incomplete.
+    """
+    rows = Rows(place)
+    for age in (timedelta(), HOUR - SECOND, HOUR, 4 * HOUR, DAY - SECOND, DAY, 3 * DAY - SECOND, 3 * DAY, 40 * DAY):
+        rows.payment("paypay", "user_payment", NOW, certainty="unknown", state_since=NOW - age)
+    rows.payment("paypay", "user_payment", NOW, state_since=NOW - 2 * HOUR)
+    rows.payment("paypay", "completed", NOW, work_state="needs_review", state_since=NOW - 2 * DAY)
+    rows.payment("paypay", "completed", NOW, state_since=NOW - 2 * DAY)
+    rows.refund("submitting", NOW, certainty="unknown", work_state="needs_review", state_since=NOW - 5 * HOUR)
+    rows.refund("approved", NOW)
+    ages = {queue.queue: queue for queue in console.reports.read_queue_ages().queues}
+    assert {name: (queue.counts, queue.undated) for name, queue in ages.items()} == {
+        "pending": ((0, 1, 0, 0, 0), 0),
+        "unknown": ((2, 1, 3, 2, 2), 0),
+        "error": ((0, 0, 0, 0, 0), 0),
+        "incomplete": ((0, 0, 0, 0, 0), 0),
+        "review": ((0, 0, 1, 1, 0), 0),
+        "refunds": ((0, 0, 1, 0, 0), 1),
+    }
+    assert all(queue.is_complete for queue in ages.values())
+    monkeypatch.setattr(queue_ages, "MOST_RECORDS", 3)
+    unknown = next(queue for queue in console.reports.read_queue_ages().queues if queue.queue == "unknown")
+    assert (unknown.total, unknown.is_complete) == (4, False), "three payments and a refund"
+
+
+def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each currency on its own. A refund that was withdrawn after its approval was approved; a proposal is no vote;
+    an unknown outcome is neither refunded nor failed; what was requested before the period doesn't count.
+    """
+    rows = Rows(place)
+    planted: list[tuple[str, dict[str, Any]]] = [
+        ("requested", {}),
+        ("approved", {}),
+        ("submitting", {"first_sent_at": NOW, "certainty": "unknown"}),
+        ("completed", {"first_sent_at": NOW, "refund_amount": 2_500}),
+        ("failed", {"first_sent_at": NOW}),
+        ("rejected", {}),
+        ("withdrawn", {}),
+        ("expired", {}),
+        ("completed", {"first_sent_at": NOW, "currency": "INR", "refund_amount": 70_000}),
+    ]
+    rows.refund("completed", NOW - 91 * DAY, first_sent_at=NOW)
+    for status, facts in planted:
+        rows.refund(status, NOW - DAY, **facts)
+    withdrawn = place.sql("SELECT id FROM refunds WHERE status = 'withdrawn'")[0][0]
+    rejected = place.sql("SELECT id FROM refunds WHERE status = 'rejected'")[0][0]
+    vote = {"subject_kind": "refund", "proposed": "", "person": "lead-b", "at": NOW}
+    rows.insert("approvals", {**vote, "subject_id": str(withdrawn), "action": "refund.approve"})
+    rows.insert("approvals", {**vote, "subject_id": str(rejected), "action": "refund.resolve"})
+    report = console.reports.read_refund_funnel()
+    yen, rupees = report.funnels
+    steps = {name: yen.step(name) for name in yen.__slots__ if name != "currency"}
+    assert steps == {
+        "requested": CountAndSum(8, 9_500),
+        "approved": CountAndSum(5, 6_500),
+        "sent": CountAndSum(3, 4_500),
+        "refunded": CountAndSum(1, 2_500),
+        "rejected": CountAndSum(1, 1_000),
+        "withdrawn": CountAndSum(1, 1_000),
+        "expired": CountAndSum(1, 1_000),
+        "failed": CountAndSum(1, 1_000),
+        "unknown": CountAndSum(1, 1_000),
+    }
+    assert (rupees.currency, rupees.refunded) == ("INR", CountAndSum(1, 70_000))
+    assert report.is_complete
+    monkeypatch.setattr(refund_funnel, "MOST_REFUNDS", 3)
+    assert not console.reports.read_refund_funnel().is_complete
+
+
+def test_money_by_the_day(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Payments by the Japanese day on which they were paid, refunds by that of their completion, each currency and
+    provider on its own. Reversed and unknown payments, and refunds that are only accepted, don't count.
+    """
+    rows, midnight = Rows(place), datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
+    paid = {"captured_minor": 3_300, "certainty": "known"}
+    rows.payment("paypay", "completed", NOW, paid_at=midnight, **paid)
+    rows.payment("paypay", "payment_success", NOW, paid_at=midnight - SECOND, **paid)
+    rows.payment("paypay", "reversed", NOW, paid_at=midnight, **paid)
+    rows.payment("paypay", "completed", NOW, paid_at=midnight, **{**paid, "certainty": "unknown"})
+    rows.payment("paypay", "completed", NOW, paid_at=midnight, **{**paid, "currency": "INR", "captured_minor": 99})
+    rows.payment("atom", "completed", NOW, paid_at=NOW - 20 * DAY, **paid)
+    ids = [row[0] for row in place.sql("SELECT id FROM payments ORDER BY id")]
+    done = {"first_sent_at": NOW, "state_since": midnight}
+    rows.refund("completed", NOW, payment_id=ids[0], **done)
+    rows.refund("completed", NOW, payment_id=ids[5], **{**done, "state_since": midnight - SECOND})
+    rows.refund("submitted", NOW, payment_id=ids[1], **done)
+    rows.refund("completed", NOW, payment_id=ids[4], **{**done, "currency": "INR", "work_state": "needs_review"})
+    series = {(one.provider, one.currency): one for one in console.reports.read_settlement().series}
+    counted = {key: [day for day in one.days if day.payments or day.refunds] for key, one in series.items()}
+    assert counted == {
+        ("atom", "JPY"): [SettlementDay(YESTERDAY, 0, 0, 1, 1_000)],
+        ("paypay", "INR"): [SettlementDay(TODAY, 1, 99, 1, 1_000)],
+        ("paypay", "JPY"): [SettlementDay(YESTERDAY, 1, 3_300), SettlementDay(TODAY, 1, 3_300, 1, 1_000)],
+    }
+    assert counted["atom", "JPY"][0].net_minor == -1_000
+    assert all(one.is_complete for one in series.values())
+    monkeypatch.setattr(settlement, "MOST_ROWS", 5)
+    flags = {(one.provider, one.currency): one.is_complete for one in console.reports.read_settlement().series}
+    assert flags == {("atom", "JPY"): True, ("paypay", "INR"): False, ("paypay", "JPY"): False}
+
+
+def test_only_what_its_own_call_did_not_learn(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that learnt its outcome itself never was unknown. Of the others: when the outcome was written, or for
+    how long it is unknown. Calls that only read are none.
+    """
+    rows = Rows(place)
+    action = "refund.submit"
+    rows.operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + SECOND)
+    rows.operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + 5 * SECOND, fence=2)
+    rows.operation("refund", action, "failed", NOW - 20 * DAY, ended_at=NOW - 10 * DAY, fence=3)
+    rows.operation("refund", action, "unknown", NOW - 2 * DAY)
+    rows.operation("refund", "refund.read", "failed", NOW - DAY, ended_at=NOW, fence=2)
+    rows.operation("refund", action, "done", NOW - 91 * DAY, ended_at=NOW, fence=2)
+    rows.operation("payment", "payment.start", "unknown", NOW - HOUR)
+    kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
+    refund = kinds["refund"]
+    assert (refund.settled, refund.median, refund.p90, refund.longest) == (2, 5 * SECOND, 10 * DAY, 10 * DAY)
+    assert (refund.late, refund.open, refund.oldest_open, refund.is_complete) == (1, 1, 2 * DAY, True)
+    assert timedelta(days=5) < refund.schedule < timedelta(days=6)
+    assert (kinds["payment"].settled, kinds["payment"].median, kinds["payment"].oldest_open) == (0, None, HOUR)
+    assert kinds["credit-check"].open == 0
+    monkeypatch.setattr(time_to_truth, "MOST_OPERATIONS", 2)
+    kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
+    assert (kinds["refund"].is_complete, kinds["payment"].is_complete) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("count", "percent", "place"), [(1, 50, 1), (2, 50, 1), (3, 50, 2), (10, 90, 9), (11, 90, 10), (4, 100, 4)]
+)
+def test_a_percentile_is_one_of_the_times(count: int, percent: int, place: int) -> None:
+    """The smallest time that so many percent don't exceed: no time between two others is invented."""
+    assert percentile([number * SECOND for number in range(1, count + 1)], percent) == place * SECOND
+    assert percentile([], percent) is None
+    late = summarize("payment", [Unknown(NOW - HOUR, NOW), Unknown(NOW - 2 * HOUR, NOW)], HOUR, NOW)
+    assert late.late == 1, "a time of exactly the schedule is in time"

@@ -1,0 +1,91 @@
+"""What a report costs: indexes, and no more rows than its limits, whatever the size of the tables."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import Connection
+
+from console.domain.clock import TimeScale
+from console.domain.reports.periods import period_until
+from console.services.reports import pictures
+from console.services.reports.provider_success import read_provider_success
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.queues.queues import QUEUE_NAMES
+from console.store.reports import provider_success, queue_ages, settlement
+from tests.bench import filling, plans
+from tests.bench.plans import Ask
+from tests.support.servers import Server
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+_PERIOD = period_until(NOW, 14)
+BY_INDEX: dict[str, Ask] = {
+    "success": lambda conn: read_provider_success(conn, NOW),
+    "states of a provider": lambda conn: provider_success.count_states(conn, "paypay", _PERIOD),
+    "money": lambda conn: pictures.read_settlement(conn, NOW),
+    "payments of a provider": lambda conn: settlement.sum_payments(conn, "paypay", _PERIOD),
+    **{
+        f"ages of {name}": lambda conn, name=name: queue_ages.count_ages(conn, name, {}, NOW)  # type: ignore[misc]
+        for name in QUEUE_NAMES
+    },
+}
+
+
+def _read_truth(conn: Connection) -> object:
+    return pictures.read_time_to_truth(conn, NOW, TimeScale(1))
+
+
+NEWEST: dict[str, Ask] = {
+    "refunds": lambda conn: pictures.read_refund_funnel(conn, NOW),
+    "unknown outcomes": _read_truth,
+}
+"""The newest rows in the order of an index, up to a limit."""
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    file = tmp_path_factory.mktemp("plans") / "console.db"
+    shutil.copy(empty_database, file)
+    with closing(Database(f"sqlite:///{file}")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
+    with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
+        migrate.upgrade(opened)
+        with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
+            filling.fill_server(cursor, 5_000, 10_000)
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest) -> Database:
+    opened: Database = request.getfixturevalue(f"on_{request.param}")
+    return opened
+
+
+def test_found_through_an_index(database: Database) -> None:
+    """No table and no index is read from one end to the other."""
+    for name, ask in BY_INDEX.items():
+        steps = plans.steps(database, ask)
+        assert not plans.whole_tables(steps), (name, steps)
+
+
+def test_the_newest_rows_alone(database: Database) -> None:
+    """Each statement that reads the newest rows has a limit, and follows an index, so that no table is sorted first.
+    The few lapsed calls are sorted by their begin, and the sums by their currency.
+    """
+    for name, ask in NEWEST.items():
+        for sql, values in plans.heard(database, ask):
+            steps = plans.explained(database, [(sql, values)])
+            whole = plans.whole_tables(steps)
+            assert not whole or "LIMIT" in sql, (name, steps)
+            assert all(step.startswith(("SCAN refunds", "index refunds PRIMARY")) for step in whole), (name, steps)
+            sorted_tables = [step for step in plans.sorts(steps) if not step.startswith("ALL <")]
+            assert not sorted_tables or any("ix_operations_lapse" in step for step in steps), (name, steps)
