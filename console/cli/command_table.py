@@ -21,6 +21,7 @@ from console.cli.json_output.results import ExportResult, PurchaseAnswer
 from console.cli.limits import LIMIT_COMMANDS
 from console.cli.output import AnswerWriter
 from console.cli.payments import PAYMENT_COMMANDS
+from console.cli.queue import QUEUE_COMMAND
 from console.cli.read_only import READ_ONLY_COMMANDS
 from console.cli.reconciliation import RECONCILE_COMMAND
 from console.cli.registry import REGISTRY_COMMANDS, show_advice
@@ -35,8 +36,7 @@ from console.domain.records import AuditEntry, PurchaseRequest
 if TYPE_CHECKING:
     from console.app import Console
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
-    from console.domain.views.any_record import QueuePage, ResolveResult
-    from console.domain.views.changed_companies import ChangedCompanyPage
+    from console.domain.views.any_record import ResolveResult
     from console.services.monitoring.doctor import Health
 
 COMMANDS_WITH_EFFECTS = frozenset(
@@ -71,12 +71,6 @@ def is_long_running(args: Namespace) -> bool:
 
 
 # -- reading
-
-
-def _read_queue(console: "Console", args: Namespace, _: AnswerWriter) -> "QueuePage | ChangedCompanyPage":
-    if args.name == "companies":
-        return console.alerts.read_company_queue(args.limit, args.after)
-    return console.recovery.read_queue(args.name, args.limit, args.after)
 
 
 # -- purchase and repair
@@ -208,7 +202,7 @@ class HealthCommand:
 
 COMMANDS: Mapping[str, Command] = {
     **REGISTRY_COMMANDS,
-    "queue": ServiceCommand(_read_queue, cli_json.queue_page_json, cli_text.queue_page_lines),
+    "queue": QUEUE_COMMAND,
     "show": SHOW_COMMAND,
     "purchase": ServiceCommand(_purchase_check, cli_json.purchase_json, _purchase_lines),
     "refetch": ServiceCommand(_refetch_check, cli_json.refetch_json, cli_text.refetch_lines),

@@ -201,6 +201,8 @@ class UsageProblem(Reason):
     DESK_ACTS = "desk_acts"
     EXPORT_FORMAT = "export_format"
     FILE_EXISTS = "file_exists"
+    FILTER = "filter"
+    FILTER_COMPANIES = "filter_companies"
     MERCHANT_PAYMENT_ID = "merchant_payment_id"
     NO_ACCOUNT_NAME = "no_account_name"
     NO_ACCOUNTS = "no_accounts"
@@ -221,6 +223,7 @@ class UsageProblem(Reason):
     REQUEST_FORM = "request_form"
     REQUEST_ID = "request_id"
     SIGN_IN_GIVEN = "sign_in_given"
+    SORT = "sort"
     SWITCH_REASON = "switch_reason"
     UNTIL = "until"
 

@@ -11,6 +11,9 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import TimelinePage
 from console.domain.payments.records import Order, Payment, Refund
+from console.domain.queues.causes import CausePage
+from console.domain.queues.filters import NO_FILTER, RecordFilter
+from console.domain.queues.order import DEFAULT_ORDER, QueueOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.records import Choice, WaitingProposal
 from console.domain.service_results import QueueCount, TaskRun
@@ -94,11 +97,24 @@ class RecoveryService:
         self._payments, self._refunds, self._scheduler = payments, refunds, scheduler
         self._common = common
 
-    def read_queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
-        """Return one page of the queue `name`; `after` is the cursor of the previous page. Raises usage,
-        not_allowed.
+    def read_queue(
+        self,
+        name: str,
+        limit: int = 50,
+        after: str | None = None,
+        chosen: RecordFilter = NO_FILTER,
+        order: QueueOrder = DEFAULT_ORDER,
+    ) -> QueuePage:
+        """Return one page of the queue `name` with the records that fulfil the filter `chosen`, in this order;
+        `after` is the cursor of the previous page. Raises usage, not_allowed.
         """
-        return self._queues.read_page(name, limit, after)
+        return self._queues.read_page(name, limit, after, chosen, order)
+
+    def read_causes(self, name: str, chosen: RecordFilter = NO_FILTER) -> CausePage:
+        """Return the records of a queue that fulfil a filter, grouped by cause: their number and the sums of their
+        amounts by currency. Raises usage, not_allowed.
+        """
+        return self._queues.read_causes(name, chosen)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
         """Return the number of records in each queue, counted up to a limit. Raises not_allowed."""

@@ -178,6 +178,16 @@ def provider_name(name: str, language: str) -> str:
     return translate(key, language) if has_sentence(key) else name
 
 
+def cause_text(cause: str | None, translate: Callable[[str], str]) -> str:
+    """Return the text of the code of a record's problem: the cause of a failed call or the reason of its work; the
+    code itself if it has no words, "" for no problem.
+    """
+    if not cause:
+        return ""
+    keys = (f"cause.{cause}", f"work.reason.{cause}")
+    return next((translate(key) for key in keys if has_sentence(key)), cause)
+
+
 def badge_word(name: str, language: str) -> str:
     """Return the word on a badge; `name` is the key of the badge in the design tokens, such as
     `certainty.unknown`.

@@ -7,6 +7,7 @@ from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
+from console.domain.queues.filters import cause_of
 from console.domain.records import CreditCheck
 from console.wording import catalogue as wording
 from console.wording import credit_checks as check_words
@@ -160,11 +161,7 @@ def cause_text(record: ShownRecord, context: TextContext) -> str:
     """Return the text of a record's problem for a list: the cause of its last failed call, else the reason of its
     Work; "" if there is no problem.
     """
-    code = None if isinstance(record, Order) else record.error_code
-    for family, name in (("cause.", code), ("work.reason.", record.work.reason)):
-        if name and wording.has_sentence(f"{family}{name}"):
-            return context.translate(f"{family}{name}")
-    return code or ""
+    return wording.cause_text(cause_of(record), context.translate)
 
 
 def began_at(record: ShownRecord) -> datetime | None:

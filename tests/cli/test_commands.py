@@ -194,6 +194,30 @@ def test_queues_page_by_cursor(terminal: Terminal, sandbox: Sandbox) -> None:
     assert (sorted(clients), rest["next_cursor"]) == (["1", "2", "3"], None)
     assert terminal.json("queue", "refunds").data == {"queue": "refunds", "items": [], "next_cursor": None}
     assert terminal.json("queue", "error", "--after", "'; DROP").refused == (2, "usage")
+    _choose_from_the_queue(terminal)
+
+
+def _choose_from_the_queue(terminal: Terminal) -> None:
+    """Filters, orders and causes of the same three records; what isn't understood is refused, never left out."""
+
+    def clients(*words: str) -> list[str]:
+        return [item["client_id"] for item in terminal.json("queue", "error", *words).data["items"]]
+
+    assert clients("--filter", "client:2 provider:alarmbox age:<1h owner:-") == ["2"]
+    assert clients("--filter", "client:2 provider:paypay") == []
+    assert clients("--sort=-client") == ["3", "2", "1"]
+    page = terminal.json("queue", "error", "--sort=-client", "--filter", "status:error", "--limit", "2").data
+    assert (page["filter"], page["sort"], page["items"][0]["taken_by"]) == ("status:error", "-client", None)
+    rest = clients("--sort=-client", "--filter", "status:error", "--after", page["next_cursor"])
+    assert rest == ["1"]
+    causes = terminal.json("queue", "error", "--by-cause").data
+    (group,) = causes["groups"]
+    assert (group["count"], group["sums_minor"], causes["capped"]) == (3, {}, False)
+    assert clients("--filter", group["filter"]) == ["1", "2", "3"]
+    for words in (("--filter", "amount:x"), ("--filter", "さくら"), ("--sort", "colour"), ("--after", "n1.n2.x.3")):
+        assert terminal.json("queue", "error", *words).refused == (2, "usage")
+    assert terminal.json("queue", "companies", "--by-cause").refused == (2, "usage")
+    assert terminal.json("queue", "error", "--sort", "age", "--after", page["next_cursor"]).refused == (2, "usage")
 
 
 @pytest.mark.parametrize("kind", ["credit-check", "payment", "order", "refund", "operation"])

@@ -85,6 +85,7 @@ def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
         **explanation_json(item.explanation, translate),
         "badges": badges_json(item.record, item.explanation, translate),
         "since": instant_json(item.since),
+        "taken_by": item.owner,
     }
 
 
@@ -119,10 +120,14 @@ def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObjec
 
 def queue_page_json(page: "QueuePage | ChangedCompanyPage", translate: Translate) -> JsonObject:
     """Return the answer of the command `queue` as JSON: one page of records, or of changed corporations.
-    `next_cursor` is None on the last page.
+    `next_cursor` is None on the last page. The fields `filter` and `sort` are there if the caller gave them.
     """
+    from console.domain.views.any_record import QueuePage
+
     items = [_any_item_json(item, translate) for item in page.items]
-    return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor}
+    choice = {"filter": page.filter, "sort": page.sort} if isinstance(page, QueuePage) else {}
+    given = {name: text for name, text in choice.items() if text}
+    return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor, **given}
 
 
 def refetch_json(result: "RefetchResult", translate: Translate) -> JsonObject:

@@ -1,5 +1,6 @@
 """Build the answers of commands as text: aligned lines, sentences about the facts, and the next step."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -131,7 +132,15 @@ def queue_page_lines(page: "QueuePage | ChangedCompanyPage", translator: Transla
         yield from _explanation_lines(item, translator)
     yield from _source_lines(page, translator)
     if page.next_cursor:
-        yield translator("cli.queue.more", queue=page.queue, cursor=page.next_cursor)
+        yield translator("cli.queue.more", queue=f"{page.queue}{_choice_options(page)}", cursor=page.next_cursor)
+
+
+def _choice_options(page: "QueuePage | ChangedCompanyPage") -> str:
+    """Return the options with which the next page has the same filter and order."""
+    from console.domain.views.any_record import QueuePage
+
+    choice = {"filter": page.filter, "sort": page.sort} if isinstance(page, QueuePage) else {}
+    return "".join(f" --{name}={shlex.quote(text)}" for name, text in choice.items() if text)
 
 
 def _queue_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator) -> Lines:

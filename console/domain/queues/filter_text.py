@@ -14,7 +14,7 @@ from decimal import Decimal
 from console.domain.money import MINOR_DIGITS
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filters import RECORD_KINDS, AgeRange, AmountRange, RecordFilter
+from console.domain.queues.filters import NO_CAUSE, RECORD_KINDS, AgeRange, AmountRange, RecordFilter
 from console.domain.records import Certainty, CheckState, WorkState
 
 STATES = frozenset(str(state) for states in (CheckState, OrderState, PaymentState, RefundState) for state in states)
@@ -124,7 +124,7 @@ def _with_work_states(chosen: RecordFilter, text: str) -> RecordFilter:
 
 def _with_causes(chosen: RecordFilter, text: str) -> RecordFilter:
     codes = frozenset(text.split(","))  # a provider's code keeps its upper case
-    if any(_CODE_PATTERN.fullmatch(code) is None for code in codes):
+    if any(_CODE_PATTERN.fullmatch(code) is None for code in codes - {NO_CAUSE}):
         raise InvalidFilterValue
     return replace(chosen, causes=codes)
 

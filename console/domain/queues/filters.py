@@ -24,6 +24,8 @@ CREDIT_CHECK_PROVIDER = "alarmbox"
 RECORD_KINDS = ("credit-check", "payment", "order", "refund")
 NOBODY = "-"
 """Value of `RecordFilter.owner`: the record is taken by nobody."""
+NO_CAUSE = "-"
+"""Value in `RecordFilter.causes`: the record has no problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class RecordFilter:
 
     - `providers`: names of providers; a refund has the provider of its payment, an order that of its payments
     - `states`: stored business states, such as `pending`, of any kind of record
-    - `causes`: codes of the cause, as `cause_of` returns them
+    - `causes`: codes of the cause, as `cause_of` returns them; NO_CAUSE for records without one
     - `owner`: the person whose take of the record is running; NOBODY for records without a running take
     - `client`: the client id of a credit check; other kinds of records have no client
     - `kinds`: kinds of records, see RECORD_KINDS
@@ -133,7 +135,7 @@ def matches(record: FilteredRecord, chosen: RecordFilter, now: datetime, owner: 
             _in(chosen.states, lambda one: one.state.value),
             _in(chosen.certainties, certainty_of),
             _in(chosen.work_states, lambda one: one.work.state),
-            _in(chosen.causes, cause_of),
+            _in(chosen.causes, lambda one: cause_of(one) or NO_CAUSE),
             lambda one: not chosen.providers or bool(chosen.providers & providers_of(one)),
             lambda one: chosen.client in (None, one.client_id if isinstance(one, CreditCheck) else ""),
             lambda one: chosen.amount is None or _is_amount_in(one, chosen.amount),

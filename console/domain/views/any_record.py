@@ -54,22 +54,28 @@ class LookupResult:
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """A record in a queue with its explanation; `since` is the time of the record's last change (UTC)."""
+    """A record in a queue with its explanation; `since` is the instant since which its state holds (UTC). `owner` is
+    the person whose take of the record is running; None for no take.
+    """
 
     record: "CreditCheck | Order | Payment | Refund"
     explanation: "Explanation"
     since: datetime | None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
     """One page of a queue; `next_cursor` is an opaque text with which the next page is read, None on the last
-    page.
+    page. `filter` and `sort` are the text forms of the filter and the order of the page; "" for the whole queue in
+    its own order.
     """
 
     queue: str
     items: tuple[QueueItem, ...]
     next_cursor: str | None
+    filter: str = ""
+    sort: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Read the queues of waiting records: pages and counts of the queues, unfinished operations, and leases in force."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from console.domain.desk_requests.records import PRESENCE_LEASE
@@ -9,22 +9,26 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Payment, Refund
-from console.domain.records import LeaseHolder, Operation, WorkState
+from console.domain.queues.causes import CausePage, group_by_cause
+from console.domain.queues.filter_text import format_filter
+from console.domain.queues.filters import NO_FILTER, RecordFilter, kind_of
+from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, format_order
+from console.domain.records import LeaseHolder, Operation
 from console.domain.service_results import NextStep, QueueCount
 from console.domain.tasks.intervals import TASK_LEASE_PREFIX
 from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
 from console.services.process.context import ServiceContext
+from console.services.recovery import queue_cursors
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
-from console.store.queues import queues
-from console.store.queues.queues import QueuePosition
+from console.store.queues import chosen_records, queues
+from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.table_queries import QueuedRecord
 from console.store.records import any_record
 from console.store.records import assignments as takes
 
 MAX_ROWS_PER_PAGE = 1_000
-_CURSOR_TIME = "%Y%m%dT%H%M%S%f"
 
 
 class Queues:
@@ -41,27 +45,94 @@ class Queues:
         self._context = context
         self._complete_records = complete_records
 
-    def read_page(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
-        """Return one page of the queue `name`; the records that need a person come first, and then the oldest.
-        `limit` is at most
+    def read_page(
+        self,
+        name: str,
+        limit: int = 50,
+        after: str | None = None,
+        chosen: RecordFilter = NO_FILTER,
+        order: QueueOrder = DEFAULT_ORDER,
+    ) -> QueuePage:
+        """Return one page of the queue `name` with the records that fulfil the filter `chosen`. In the order of a
+        queue that nobody sorted, the records that need a person come first, and then the oldest. `limit` is at most
         MAX_ROWS_PER_PAGE; `after` is the cursor that the previous page contains, None for the first page. Raises
         usage for an unknown queue or cursor.
         """
-        if name not in queues.QUEUE_NAMES:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": list(queues.QUEUE_NAMES)})
+        require_queue(name)
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            positioned_records = queues.queue_page(
-                conn, name, _read_cursor(after), limit, journal.lapsed_by_kind(conn)
-            )
-            records = self._complete_records(conn, [record for _, record in positioned_records])
-        items = tuple(self._make_queue_item(record) for record in records)
-        has_more = len(positioned_records) == limit
-        return QueuePage(name, items, _format_cursor(positioned_records[-1][0]) if has_more else None)
+            choice = self._make_choice(conn, chosen, order)
+            read = self._read_in_own_order if order == DEFAULT_ORDER else self._read_sorted
+            records, cursor = read(conn, name, limit, after, choice)
+            records = self._complete_records(conn, records)
+            owners = self._read_owners(conn, records)
+        items = tuple(self._make_queue_item(record, owner) for record, owner in zip(records, owners, strict=True))
+        return QueuePage(
+            name,
+            items,
+            cursor if len(items) == limit else None,
+            format_filter(chosen),
+            format_order(order) if order != DEFAULT_ORDER else "",
+        )
 
-    def _make_queue_item(self, record: QueuedRecord) -> QueueItem:
-        return QueueItem(record, explain_record(record, self._context.now()), record.state_since)
+    def _make_choice(self, conn: Connection, chosen: RecordFilter, order: QueueOrder) -> QueueChoice:
+        choice = QueueChoice(chosen, order, self._context.now())
+        if not choice.needs_owners:
+            return choice
+        owners: dict[str, dict[int, str]] = {}
+        for take in takes.running_takes(conn, self._context.now()):
+            owners.setdefault(take.kind, {})[take.subject_id] = take.person
+        return replace(choice, owners=owners)
+
+    def _read_in_own_order(
+        self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
+    ) -> tuple[Sequence[QueuedRecord], str | None]:
+        """Return a page in the queue's own order, and the cursor after it."""
+        rows = queues.queue_page(
+            conn, name, queue_cursors.read_cursor(after), limit, journal.lapsed_by_kind(conn), choice
+        )
+        return [record for _, record in rows], queue_cursors.format_cursor(rows[-1][0]) if rows else None
+
+    def _read_sorted(
+        self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
+    ) -> tuple[Sequence[QueuedRecord], str | None]:
+        """Return a page in the order of `choice`, and the cursor after it."""
+        position = queue_cursors.read_sort_cursor(after, choice.order.column)
+        rows = chosen_records.sorted_page(conn, name, position, limit, journal.lapsed_by_kind(conn), choice)
+        return [record for _, record in rows], queue_cursors.format_sort_cursor(rows[-1][0]) if rows else None
+
+    def _read_owners(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[str | None]:
+        """Return for each record the person whose take of it is running; None for no take."""
+        ids: dict[str, list[int]] = {}
+        for record in records:
+            ids.setdefault(kind_of(record), []).append(record.id)
+        now = self._context.now()
+        running = {kind: takes.takes_of(conn, kind, of_kind, now) for kind, of_kind in ids.items()}
+        found = (running[kind_of(record)].get(record.id) for record in records)
+        return [take.person if take is not None else None for take in found]
+
+    def read_causes(self, name: str, chosen: RecordFilter = NO_FILTER) -> CausePage:
+        """Return the records of a queue that fulfil a filter, grouped by cause, the largest group first."""
+        require_queue(name)
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            choice = self._make_choice(conn, chosen, DEFAULT_ORDER)
+            totals, is_capped = chosen_records.total_causes(conn, name, journal.lapsed_by_kind(conn), choice)
+        return CausePage(name, group_by_cause(totals), is_capped)
+
+    def count_chosen(self, name: str, chosen: RecordFilter) -> QueueCount:
+        """Return the number of records of a queue that fulfil a filter (at most COUNT_CAP)."""
+        require_queue(name)
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            choice = self._make_choice(conn, chosen, DEFAULT_ORDER)
+            count, oldest = chosen_records.count_chosen(conn, name, journal.lapsed_by_kind(conn), choice)
+        cap = queues.COUNT_CAP
+        return QueueCount(name, min(count, cap), count > cap, oldest)
+
+    def _make_queue_item(self, record: QueuedRecord, owner: str | None) -> QueueItem:
+        return QueueItem(record, explain_record(record, self._context.now()), record.state_since, owner)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most COUNT_CAP) and the time since which its oldest
@@ -136,17 +207,7 @@ def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
     return explain_record(record, now).next_step if record else NextStep("next.resolve_operation")
 
 
-def _format_cursor(place: QueuePosition) -> str:
-    return f"{place.work_state}.{place.since:{_CURSOR_TIME}}.{place.kind}.{place.id}"
-
-
-def _read_cursor(text: str | None) -> QueuePosition | None:
-    if text is None:
-        return None
-    work, at, kind, number = (*text.split("."), "", "", "")[:4]
-    with suppress(ValueError):
-        since = datetime.strptime(at, _CURSOR_TIME)  # noqa: DTZ007  # without a zone, as the column stores it
-        is_number = number.isascii() and number.isdecimal() and len(number) <= 18
-        if text.count(".") == 3 and work in list(WorkState) and kind in queues.KINDS and is_number:
-            return queues.position_of(work, since, kind, int(number))
-    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR})
+def require_queue(name: str) -> None:
+    """Raise usage if there is no queue with this name."""
+    if name not in queues.QUEUE_NAMES:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": list(queues.QUEUE_NAMES)})

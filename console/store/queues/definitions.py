@@ -2,21 +2,23 @@
 are one range of an index.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Column, and_, exists, or_
+from sqlalchemy import Column, and_, case, exists, func, literal, null, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty
+from console.domain.queues.filters import CREDIT_CHECK_PROVIDER
+from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.credit_checks import credit_checks
 from console.store.credit_checks.row_mapping import to_record
 from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
+from console.store.queues.record_columns import RecordColumns, is_one_of
 from console.store.queues.table_queries import TableQueries
 from console.store.refunds import refunds
 from console.store.schema.core import credit_checks as check_table
@@ -59,6 +61,72 @@ def _was_refunded_since_sql() -> ColumnElement[bool]:
     )
 
 
+def _of_refunded_payment(column: Column[Any]) -> ColumnElement[Any]:
+    """Return SQL of a column of a refund's payment."""
+    return select(column).where(_p.id == _r.payment_id).scalar_subquery()
+
+
+def _has_payment_of(providers: Collection[str]) -> ColumnElement[bool]:
+    """Return SQL that is true if an order has a payment of one of these providers."""
+    return exists().where(_p.order_id == _o.id, is_one_of(_p.provider, providers))
+
+
+REFUND_COLUMNS = RecordColumns(
+    status=_r.status,
+    certainty=_r.certainty,
+    work_state=_r.work_state,
+    work_at=_r.work_at,
+    work_reason=_r.work_reason,
+    error_code=_r.error_code,
+    name=null(),
+    number=_of_refunded_payment(_p.corporation_number),
+    provider=_of_refunded_payment(_p.provider),
+    has_provider=lambda names: is_one_of(_of_refunded_payment(_p.provider), names),
+    minor=_r.refund_amount,
+    currency=_r.currency,
+    maker=_r.maker,
+)
+PAYMENT_COLUMNS = RecordColumns(
+    status=_p.status,
+    certainty=_p.certainty,
+    work_state=_p.work_state,
+    work_at=_p.work_at,
+    work_reason=_p.work_reason,
+    error_code=_p.error_code,
+    name=_p.merchant_payment_id,
+    number=_p.corporation_number,
+    provider=_p.provider,
+    has_provider=lambda names: is_one_of(_p.provider, names),
+    minor=case((_p.captured_minor != 0, _p.captured_minor), else_=_p.asked_minor),
+    currency=_p.currency,
+)
+_HAS_KNOWN_STATE = is_one_of(_o.status, [state.value for state in OrderState])
+ORDER_COLUMNS = RecordColumns(
+    status=case((_HAS_KNOWN_STATE, _o.status), else_=OrderState.PENDING.value),
+    work_state=case((_HAS_KNOWN_STATE, _o.work_state), else_=WorkState.NEEDS_REVIEW.value),
+    work_at=_o.work_at,
+    work_reason=case((_HAS_KNOWN_STATE, _o.work_reason), else_=orders.UNREADABLE_STATE_REASON.value),
+    name=_o.merch_txn_id,
+    number=_o.number_key,
+    provider=select(func.min(_p.provider)).where(_p.order_id == _o.id).scalar_subquery(),
+    has_provider=_has_payment_of,
+    minor=_o.total_amount,
+    currency=_o.currency,
+)
+_IS_UNADOPTED = and_(_c.work_state.is_(None), _c.seen_work == "needs_review")
+CREDIT_CHECK_COLUMNS = RecordColumns(
+    status=_c.seen_status,
+    certainty=_c.certainty,
+    work_state=_c.seen_work,
+    work_at=_c.work_at,
+    work_reason=case((_IS_UNADOPTED, literal(WorkReason.WRITTEN_BY_OTHER.value)), else_=_c.work_reason),
+    error_code=_c.error_code,
+    name=null(),
+    number=_c.number_key,
+    provider=literal(CREDIT_CHECK_PROVIDER),
+    has_provider=lambda names: is_one_of(literal(CREDIT_CHECK_PROVIDER), names),
+    client=_c.client_id,
+)
 REFUND_QUERIES = TableQueries(
     kind=refunds.KIND,
     id=_r.id,
@@ -66,6 +134,7 @@ REFUND_QUERIES = TableQueries(
     state_since=_r.state_since,
     rows=refunds.all_records(),
     read=refunds.read_refunds,
+    columns=REFUND_COLUMNS,
     queues={
         "unknown": [_r.certainty == "unknown"],
         "error": [and_(_r.status == _R.FAILED.value, _r.certainty == "known", ~_was_refunded_since_sql())],
@@ -83,6 +152,7 @@ PAYMENT_QUERIES = TableQueries(
     state_since=_p.state_since,
     rows=payments.all_records(),
     read=lambda _, rows, lapsed: [payment_rows.to_record(row, lapsed) for row in rows],
+    columns=PAYMENT_COLUMNS,
     queues={
         "pending": _state_conditions(_p.status, _p.certainty, _WAITING_PAYMENT_STATES, Certainty.KNOWN),
         "unknown": [_p.certainty == "unknown"],
@@ -98,6 +168,7 @@ ORDER_QUERIES = TableQueries(
     state_since=_o.state_since,
     rows=orders.all_records(),
     read=lambda conn, rows, _: orders.read_orders(conn, rows),
+    columns=ORDER_COLUMNS,
     queues={
         "pending": [_o.status == OrderState.PENDING.value],
         "review": [_o.work_state == "needs_review"],
@@ -110,6 +181,7 @@ CREDIT_CHECK_QUERIES = TableQueries(
     state_since=_c.state_since,
     rows=credit_checks.all_records(),
     read=lambda _, rows, lapsed: [to_record(row, lapsed) for row in rows],
+    columns=CREDIT_CHECK_COLUMNS,
     queues={
         "pending": [PENDING_CHECK],
         "unknown": [_c.certainty == "unknown"],

@@ -12,6 +12,7 @@ from console.domain.records import CreditCheck, WorkReason
 from console.store.credit_checks import credit_checks
 from console.store.database.instants import to_aware_utc
 from console.store.queues.definitions import PENDING_CHECK, TABLES
+from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
 from console.store.queues.table_queries import QueuedRecord, QueueKey, TableQueries
 from console.store.schema.core import credit_checks as table
 
@@ -47,16 +48,21 @@ def position_of(work_state: str, since: datetime, kind: str, record_id: int) -> 
 
 
 def queue_page(
-    conn: Connection, name: str, after: QueuePosition | None, limit: int, lapsed: LapsedIds
+    conn: Connection,
+    name: str,
+    after: QueuePosition | None,
+    limit: int,
+    lapsed: LapsedIds,
+    choice: QueueChoice = PLAIN_CHOICE,
 ) -> tuple[tuple[QueuePosition, QueuedRecord], ...]:
     """Return at most `limit` records of the queue `name` with their positions, sorted by work state (needs_review
     first), then by age over all kinds, the oldest first. `after` is the last position of the previous page; None for
-    the first page.
+    the first page. `choice` has the filter; its order is the queue's own one.
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, part in enumerate(TABLES):
         if name in part.queues:
-            rows = part.page(conn, name, _key_after(after, rank), limit, _lapsed_of_table(part, lapsed))
+            rows = part.page(conn, name, _key_after(after, rank), limit, lapsed_of_table(part, lapsed), choice)
             entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
     entries.sort(key=_position_of_entry)
     return tuple(_read_entries(conn, entries[:limit], lapsed))
@@ -77,11 +83,12 @@ def _read_entries(
         places = [place for place, _ in entries if place.kind_index == rank]
         rows = [row for place, row in entries if place.kind_index == rank]
         if rows:
-            records |= zip(places, part.read(conn, rows, _lapsed_of_table(part, lapsed)), strict=True)
+            records |= zip(places, part.read(conn, rows, lapsed_of_table(part, lapsed)), strict=True)
     return ((place, records[place]) for place, _ in entries)
 
 
-def _lapsed_of_table(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
+def lapsed_of_table(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
+    """Return the ids of the lapsed rows of one table."""
     return lapsed.get(part.kind, frozenset())
 
 
@@ -101,7 +108,7 @@ def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, da
     """
     values: dict[str, object] = {"most": COUNT_CAP + 1}
     for part in TABLES:
-        values |= part.parameters(_lapsed_of_table(part, lapsed))
+        values |= part.parameters(lapsed_of_table(part, lapsed))
     query = _count_query(name, frozenset(kind for kind, ids in lapsed.items() if ids))
     rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)

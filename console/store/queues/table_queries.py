@@ -28,7 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.payments.records import Order, Payment, Refund
-from console.domain.records import CreditCheck
+from console.domain.records import CreditCheck, WorkState
+from console.store.queues import filter_sql
+from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
+from console.store.queues.record_columns import RecordColumns, SeenColumns
 from console.store.schema.column_types import EPOCH_START, Instant
 
 QueuedRecord = CreditCheck | Order | Payment | Refund
@@ -57,6 +60,7 @@ class TableQueries:
     - `work_state`, `state_since`: the columns of the work state and of the instant since which the state holds
     - `rows`: the query of all columns that `read` converts into records
     - `queues`: for each queue its conditions, one per range of an index
+    - `columns`: the expressions by which rows are filtered, sorted and grouped
     - `may_be_lapsed`: the condition of rows that wait for a call, whose process may have crashed or frozen
     """
 
@@ -67,27 +71,105 @@ class TableQueries:
     rows: Select[Any]
     read: RowReader
     queues: Mapping[str, Sequence[ColumnElement[bool]]]
+    columns: RecordColumns
     may_be_lapsed: ColumnElement[bool] | None = None
 
     def page(
-        self, conn: Connection, name: str, after: QueueKey | None, limit: int, lapsed: AbstractSet[int]
+        self,
+        conn: Connection,
+        name: str,
+        after: QueueKey | None,
+        limit: int,
+        lapsed: AbstractSet[int],
+        choice: QueueChoice = PLAIN_CHOICE,
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return at most `limit` rows with keys above `after` (None: from the first), with their keys, sorted by key.
-        `lapsed`: ids of the lapsed rows.
+        `lapsed`: ids of the lapsed rows. `choice` has the filter; its order is the queue's own one.
         """
-        rows = self._rows_after(conn, name, after or _START_KEYS.get(name), limit, lapsed)
+        conditions = self.filter_conditions(choice, lapsed)
+        if conditions is None:
+            return []
+        if _reads_each_state(choice) and not lapsed:
+            return self._rows_of_states(conn, name, conditions, after, limit, choice)
+        statements = (
+            _make_page_queries(self, self._ranges(name, conditions, beside_lapsed=bool(lapsed)))
+            if conditions
+            else _plain_page_queries(self, name, beside_lapsed=bool(lapsed))
+        )
+        rows = self._rows_after(conn, statements, after or _START_KEYS.get(name), limit, lapsed)
         if name in QUEUES_JOINED_BY_LAPSE and lapsed and self.may_be_lapsed is not None:
-            joined = dict([*rows, *self._read_rows(conn, self._lapsed_rows, lapsed)])
+            joined = dict([*rows, *self._read_rows(conn, self._lapsed_rows.where(*conditions), lapsed)])
             rows = [(key, joined[key]) for key in sorted(joined) if after is None or key > after][:limit]
         return rows
 
+    def _rows_of_states(
+        self,
+        conn: Connection,
+        name: str,
+        conditions: Sequence[ColumnElement[bool]],
+        after: QueueKey | None,
+        limit: int,
+        choice: QueueChoice,
+    ) -> list[tuple[QueueKey, Row[Any]]]:
+        """Return a page by one read for each work state of the filter, so that a condition on the age is a range of
+        the index.
+        """
+        rows: list[tuple[QueueKey, Row[Any]]] = []
+        for state in _states_of(choice):
+            if len(rows) < limit and (after is None or state >= after[0]):
+                ranges = self._ranges(name, [self.work_state == state, *conditions], beside_lapsed=False)
+                start = after if after is not None and state == after[0] else None
+                statements = _make_page_queries(self, ranges, in_one_state=True)
+                rows += self._rows_after(conn, statements, start, limit - len(rows), frozenset())
+        return rows
+
+    def filter_conditions(self, choice: QueueChoice, lapsed: AbstractSet[int]) -> list[ColumnElement[bool]] | None:
+        """Return the conditions of the filter on rows of this table; None if no row fulfils them."""
+        if not choice.chosen:
+            return []
+        return filter_sql.conditions(self.kind, self.id, self.state_since, self.seen_columns(lapsed), choice)
+
+    def seen_columns(self, lapsed: AbstractSet[int]) -> SeenColumns:
+        """Return the expressions of the columns while these rows are lapsed."""
+        if not lapsed or self.may_be_lapsed is None:
+            return SeenColumns(self.columns)
+        return SeenColumns(self.columns, and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed))
+
+    def chosen_ranges(
+        self, name: str, choice: QueueChoice, lapsed: AbstractSet[int], *, by_state: bool = False
+    ) -> list[ColumnElement[bool]]:
+        """Return conditions that together are fulfilled by each record of the queue and the filter exactly once; most
+        are a range of an index. With `by_state` each range has one work state.
+        """
+        conditions = self.filter_conditions(choice, lapsed)
+        if conditions is None:
+            return []
+        ranges = self._ranges(name, conditions, beside_lapsed=bool(lapsed))
+        if by_state or (_reads_each_state(choice) and not lapsed):
+            states = _states_of(choice) if not lapsed else sorted(WorkState)
+            ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
+        if name in QUEUES_JOINED_BY_LAPSE and lapsed and self.may_be_lapsed is not None:
+            joined = and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed, *conditions)
+            ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
+        return ranges
+
+    def _ranges(
+        self, name: str, conditions: Sequence[ColumnElement[bool]], *, beside_lapsed: bool
+    ) -> list[ColumnElement[bool]]:
+        """Return the conditions of a queue with further ones, one per range of an index."""
+        return [and_(rows, *conditions) for rows in self.range_conditions(name, beside_lapsed=beside_lapsed)]
+
     def _rows_after(
-        self, conn: Connection, name: str, after: QueueKey | None, limit: int, lapsed: AbstractSet[int]
+        self,
+        conn: Connection,
+        statements: "_PageQueries",
+        after: QueueKey | None,
+        limit: int,
+        lapsed: AbstractSet[int],
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return at most `limit` rows with keys above `after`: first those with the same work state and instant, then
         those with the same work state and later instants, then those with later work states.
         """
-        statements = _page_queries(self, name, beside_lapsed=bool(lapsed))
         if after is None:
             return self._read_rows(conn, statements.first_rows, lapsed, most=limit)
         work, since, last = after
@@ -97,7 +179,7 @@ class TableQueries:
             (statements.later_instant_rows, {"work": work, "since": since}),
             (statements.later_state_rows, {"work": work}),
         ):
-            if len(rows) < limit:
+            if query is not None and len(rows) < limit:
                 rows += self._read_rows(conn, query, lapsed, most=limit - len(rows), **values)
         return rows
 
@@ -181,29 +263,45 @@ class _PageQueries:
     - `first_rows`: the first rows of the queue
     - `same_instant_rows`: the rows after an id that have the same work state and the same instant `state_since`
     - `later_instant_rows`: the rows with the same work state and later instants
-    - `later_state_rows`: the rows with later work states
+    - `later_state_rows`: the rows with later work states; None if all rows have one work state
     """
 
     first_rows: Select[Any]
     same_instant_rows: Select[Any]
     later_instant_rows: Select[Any]
-    later_state_rows: Select[Any]
+    later_state_rows: Select[Any] | None
 
 
 @cache
-def _page_queries(part: TableQueries, name: str, *, beside_lapsed: bool) -> _PageQueries:
-    """Return the page queries of a queue; they are built only once. The rows with the same work state, or the same
-    instant, and those with later ones have separate queries: with one comparison for all, SQLite reads the index from
-    its start and MariaDB reads the table.
+def _plain_page_queries(part: TableQueries, name: str, *, beside_lapsed: bool) -> _PageQueries:
+    """Return the page queries of a whole queue; they are built only once."""
+    return _make_page_queries(part, part.range_conditions(name, beside_lapsed=beside_lapsed))
+
+
+def _make_page_queries(
+    part: TableQueries, ranges: Sequence[ColumnElement[bool]], *, in_one_state: bool = False
+) -> _PageQueries:
+    """Return the page queries of these index ranges. The rows with the same work state, or the same instant, and
+    those with later ones have separate queries: with one comparison for all, SQLite reads the index from its start
+    and MariaDB reads the table. `in_one_state`: all rows of the ranges have the same work state.
     """
-    ranges = part.range_conditions(name, beside_lapsed=beside_lapsed)
     place = (part.work_state, part.state_since, part.id)
     same_state, since = part.work_state == bindparam("work"), _SINCE_PARAMETER
     return _PageQueries(
-        part.first_rows_query(ranges, by=place),
+        part.first_rows_query(ranges, by=place[1:] if in_one_state else place),
         part.first_rows_query(
             ranges, same_state, part.state_since == since, part.id > bindparam("last"), by=(part.id,)
         ),
         part.first_rows_query(ranges, same_state, part.state_since > since, by=place[1:]),
-        part.first_rows_query(ranges, part.work_state > bindparam("work"), by=place),
+        None if in_one_state else part.first_rows_query(ranges, part.work_state > bindparam("work"), by=place),
     )
+
+
+def _reads_each_state(choice: QueueChoice) -> bool:
+    """True if the filter restricts the work state or the age, so that each work state is a range of its own."""
+    return bool(choice.chosen.work_states) or choice.chosen.age is not None
+
+
+def _states_of(choice: QueueChoice) -> list[str]:
+    """Return the work states that fulfil the filter, in the order of the queue."""
+    return sorted(state.value for state in choice.chosen.work_states or WorkState)

@@ -1,0 +1,106 @@
+"""The command `queue`: the records of a queue, filtered and sorted, or their causes."""
+
+import shlex
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from console.cli.command import ServiceCommand
+from console.cli.json_output import results as cli_json
+from console.cli.json_output.records import JsonObject, Translate, instant_json
+from console.cli.output import AnswerWriter
+from console.cli.text_output import results as cli_text
+from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.queues.causes import CauseGroup, CausePage
+from console.domain.queues.filter_text import OPERATORS, parse_filter
+from console.domain.queues.filters import NO_CAUSE, RecordFilter
+from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn, parse_order
+from console.wording import catalogue as wording
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.views.any_record import QueuePage
+    from console.domain.views.changed_companies import ChangedCompanyPage
+
+    AnyPage = QueuePage | ChangedCompanyPage | CausePage
+
+
+def _read_queue(console: "Console", args: Namespace, _: AnswerWriter) -> "AnyPage":
+    if args.name == "companies":
+        if args.filter or args.sort or args.by_cause:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILTER_COMPANIES})
+        return console.alerts.read_company_queue(args.limit, args.after)
+    chosen, order = _read_filter(args.filter), _read_order(args.sort)
+    if args.by_cause:
+        return console.recovery.read_causes(args.name, chosen)
+    return console.recovery.read_queue(args.name, args.limit, args.after, chosen, order)
+
+
+def _read_filter(text: str) -> RecordFilter:
+    """Return the typed filter. Raises usage for a word that is no operator, or whose value can't be understood."""
+    parsed = parse_filter(text)
+    names = [*parsed.words.split(), *parsed.problems]
+    if names:
+        raise ConsoleError(
+            ErrorCode.USAGE,
+            {"problem": UsageProblem.FILTER, "names": names, "allowed": [f"{name}:" for name in OPERATORS]},
+        )
+    return parsed.chosen
+
+
+def _read_order(text: str) -> QueueOrder:
+    """Return the typed order; the queue's own one for "". Raises usage for an unknown column."""
+    order = parse_order(text) if text else DEFAULT_ORDER
+    if order is None:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SORT, "allowed": list(SortColumn)})
+    return order
+
+
+def _page_json(page: "AnyPage", translate: Translate) -> JsonObject:
+    if not isinstance(page, CausePage):
+        return cli_json.queue_page_json(page, translate)
+    return {
+        "queue": page.queue,
+        "groups": [_group_json(group, translate) for group in page.groups],
+        "capped": page.is_capped,
+    }
+
+
+def _group_json(group: CauseGroup, translate: Translate) -> JsonObject:
+    return {
+        "cause": group.cause,
+        "text": wording.cause_text(group.cause, translate),
+        "count": group.count,
+        "sums_minor": dict(group.sums_minor),
+        "since": instant_json(group.oldest),
+        "filter": f"cause:{group.cause or NO_CAUSE}",
+    }
+
+
+def _page_lines(page: "AnyPage", translator: Translator) -> Lines:
+    if not isinstance(page, CausePage):
+        return cli_text.queue_page_lines(page, translator)
+    return _cause_lines(page, translator)
+
+
+def _cause_lines(page: CausePage, translator: Translator) -> Iterator[str]:
+    """Yield a line for each cause: how many records, their sums by currency, and the filter that lists them."""
+    if not page.groups:
+        yield translator(f"queue.{page.queue}.empty")
+    yield from aligned_lines(
+        (
+            wording.format_count(group.count),
+            wording.cause_text(group.cause, translator) or wording.NO_VALUE,
+            "  ".join(wording.format_amount(minor, currency) for currency, minor in sorted(group.sums_minor.items())),
+            f"--filter {shlex.quote(f'cause:{group.cause or NO_CAUSE}')}",
+        )
+        for group in page.groups
+    )
+    if page.is_capped:
+        yield translator("cli.queue.causes_capped")
+
+
+QUEUE_COMMAND = ServiceCommand(_read_queue, _page_json, _page_lines)

@@ -1,0 +1,55 @@
+"""The records of a queue, grouped by their cause."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CauseTotal:
+    """A part of a group: the records of one table with the same cause and currency. `sum_minor` is the sum of their
+    amounts in minor units, `oldest` the instant since which the oldest is as it is (None if nobody knows it).
+    `cause` is None for no problem; `currency` is None for records without an amount.
+    """
+
+    cause: str | None
+    currency: str | None
+    count: int
+    sum_minor: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseGroup:
+    """The records with one cause: their number, the sums of their amounts in minor units by currency, and since when
+    the oldest is as it is (None if nobody knows it). `cause` is None for records without a problem.
+    """
+
+    cause: str | None
+    count: int
+    sums_minor: Mapping[str, int] = field(default_factory=dict)
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CausePage:
+    """The groups of a queue, the largest first. `is_capped`: a part of the queue was too long to be counted whole, so
+    that there may be more records and groups.
+    """
+
+    queue: str
+    groups: tuple[CauseGroup, ...]
+    is_capped: bool = False
+
+
+def group_by_cause(totals: Iterable[CauseTotal]) -> tuple[CauseGroup, ...]:
+    """Add totals of the same cause up, each currency for itself. The largest group comes first."""
+    groups: dict[str | None, CauseGroup] = {}
+    for total in totals:
+        group = groups.get(total.cause, CauseGroup(total.cause, 0))
+        sums = dict(group.sums_minor)
+        if total.currency is not None:
+            sums[total.currency] = sums.get(total.currency, 0) + total.sum_minor
+        instants = [at for at in (group.oldest, total.oldest) if at is not None]
+        groups[total.cause] = CauseGroup(total.cause, group.count + total.count, sums, min(instants, default=None))
+    return tuple(sorted(groups.values(), key=lambda group: (-group.count, group.cause or "")))

@@ -1,0 +1,53 @@
+"""The order of a queue's rows: a column and a direction, and their text form, such as `amount` or `-amount`."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SortColumn(StrEnum):
+    """A column by which a queue can be sorted.
+
+    WORK is the order of a queue that nobody sorted: records that need a person first, and then the oldest. Records
+    without a value in another column come last in the ascending order.
+    """
+
+    WORK = "work"
+    AGE = "age"  # by the instant since which the state holds; the oldest first
+    NUMBER = "number"
+    RECORD = "record"
+    KIND = "kind"
+    CLIENT = "client"
+    PROVIDER = "provider"
+    AMOUNT = "amount"  # by currency, then by amount: currencies are never compared with each other
+    STATE = "state"
+    CERTAINTY = "certainty"
+    CAUSE = "cause"
+    NEXT = "next"
+    OWNER = "owner"
+    MAKER = "maker"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOrder:
+    """The column by which a queue is sorted. `is_descending` reverses the whole order."""
+
+    column: SortColumn = SortColumn.WORK
+    is_descending: bool = False
+
+
+DEFAULT_ORDER = QueueOrder()
+
+
+def parse_order(text: str) -> QueueOrder | None:
+    """Parse the text form of an order: the name of a column, with `-` before it for the descending order. None if
+    there is no such column.
+    """
+    with suppress(ValueError):
+        return QueueOrder(SortColumn(text.removeprefix("-")), text.startswith("-"))
+    return None
+
+
+def format_order(order: QueueOrder) -> str:
+    """Return the text form of an order."""
+    return f"{'-' if order.is_descending else ''}{order.column}"

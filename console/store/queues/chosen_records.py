@@ -1,0 +1,205 @@
+"""Reads of the chosen records of a queue: pages in another order than the queue's own, counts, and groups by cause.
+
+A page by age follows the indexes of the queue. Every other order sorts the keys of the chosen records in memory, and
+reads only the rows of the page.
+"""
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Integer,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from console.domain.queues.causes import CauseTotal
+from console.domain.queues.order import SortColumn
+from console.store.database.instants import to_aware_utc
+from console.store.queues import filter_sql
+from console.store.queues.definitions import TABLES
+from console.store.queues.filter_sql import QueueChoice
+from console.store.queues.queues import COUNT_CAP, LapsedIds, lapsed_of_table
+from console.store.queues.table_queries import QueuedRecord, TableQueries
+from console.store.schema.column_types import EPOCH_START
+
+GROUP_CAP = 10_000
+"""The number of records of each range of a queue that are counted into groups."""
+_LARGEST_ID = 2**63 - 1
+_LIMIT: BindParameter[int] = bindparam("most", type_=Integer)
+SortValue = int | str | datetime
+
+
+class SortPosition(NamedTuple):
+    """Position of a record in a sorted queue: its sort keys, the index of its kind in `KINDS`, and its id."""
+
+    first: SortValue
+    second: SortValue
+    kind_index: int
+    id: int
+
+
+def sorted_page(
+    conn: Connection, name: str, after: SortPosition | None, limit: int, lapsed: LapsedIds, choice: QueueChoice
+) -> tuple[tuple[SortPosition, QueuedRecord], ...]:
+    """Return at most `limit` chosen records of a queue with their positions, in the order of `choice`. `after` is the
+    last position of the previous page; None for the first page.
+    """
+    positions: list[SortPosition] = []
+    for kind_index, part in enumerate(TABLES):
+        if name in part.queues:
+            keys = _sorted_keys(part, name, after, kind_index, lapsed_of_table(part, lapsed), choice)
+            if keys is not None:
+                rows = conn.execute(keys, part.parameters(lapsed_of_table(part, lapsed)) | {"most": limit})
+                positions += [SortPosition(*_two_keys(row[1:]), kind_index, row[0]) for row in rows]
+    positions.sort(reverse=choice.order.is_descending)
+    return tuple(_read_records(conn, positions[:limit], lapsed))
+
+
+def _two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]:
+    return values[0], values[1] if len(values) > 1 else 0
+
+
+def _sorted_keys(
+    part: TableQueries,
+    name: str,
+    after: SortPosition | None,
+    kind_index: int,
+    lapsed: AbstractSet[int],
+    choice: QueueChoice,
+) -> Select[Any] | None:
+    """Return the query of ids and sort keys of one table, in order; None if no row of the table is chosen."""
+    is_descending = choice.order.is_descending
+    keys = filter_sql.sort_keys(part.kind, part.id, part.state_since, part.seen_columns(lapsed), choice)
+    by_age = choice.order.column is SortColumn.AGE
+    ranges = part.chosen_ranges(name, choice, lapsed, by_state=by_age)
+    rest = [] if after is None else [_comes_after(part.id, keys, after, kind_index, is_descending=is_descending)]
+    if not ranges:
+        return None
+    labelled = [part.id.label("id"), *(key.label(f"key_{place}") for place, key in enumerate(keys))]
+    # By label: a server takes a plain number in ORDER BY for the place of a column.
+    order = [column.desc() if is_descending else column for column in (*labelled[1:], labelled[0])]
+    of_ranges = (select(*labelled).where(rows, *rest).order_by(*order).limit(_LIMIT) for rows in ranges)
+    merged = union_all(*(select(each.subquery()) for each in of_ranges)).subquery()
+    columns = [merged.c[f"key_{place}"] for place in range(len(keys))]
+    by = [column.desc() if is_descending else column for column in (*columns, merged.c.id)]
+    return select(merged.c.id, *columns).order_by(*by).limit(_LIMIT)
+
+
+def _comes_after(
+    id_column: ColumnElement[Any],
+    keys: Sequence[ColumnElement[Any]],
+    after: SortPosition,
+    kind_index: int,
+    *,
+    is_descending: bool,
+) -> ColumnElement[bool]:
+    """Return the condition that a row comes after a position. Among rows with the same keys, the kinds follow each
+    other in their order, then the ids.
+    """
+    last = after.id
+    if kind_index != after.kind_index:
+        last = _LARGEST_ID if kind_index < after.kind_index else 0
+    place = list(zip((*keys, id_column), [*(after.first, after.second)[: len(keys)], last], strict=True))
+    alternatives = []
+    for number, (key, value) in enumerate(place):
+        same = [one == earlier for one, earlier in place[:number]]
+        further = key < value if is_descending else key > value
+        alternatives.append(and_(*same, further))
+    return or_(*alternatives)
+
+
+def _read_records(
+    conn: Connection, positions: Sequence[SortPosition], lapsed: LapsedIds
+) -> Iterator[tuple[SortPosition, QueuedRecord]]:
+    """Read the records at these positions, those of one kind together, and yield them in the given order. A record
+    that somebody deleted meanwhile is left out.
+    """
+    records: dict[tuple[int, int], QueuedRecord] = {}
+    for kind_index, part in enumerate(TABLES):
+        ids = sorted(position.id for position in positions if position.kind_index == kind_index)
+        if ids:
+            rows = conn.execute(part.rows.where(part.id.in_(ids))).all()
+            read = part.read(conn, rows, lapsed_of_table(part, lapsed))
+            records |= {(kind_index, record.id): record for record in read}
+    for position in positions:
+        record = records.get((position.kind_index, position.id))
+        if record is not None:
+            yield position, record
+
+
+def count_chosen(conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice) -> tuple[int, datetime | None]:
+    """Return the number of chosen records of the queue, at most COUNT_CAP + 1, and since when the oldest of the
+    counted records is as it is; None if nobody knows it.
+    """
+    counts = [
+        _count_range(part, rows)
+        for part in TABLES
+        if name in part.queues
+        for rows in part.chosen_ranges(name, choice, lapsed_of_table(part, lapsed))
+    ]
+    values: dict[str, object] = {"most": COUNT_CAP + 1}
+    for part in TABLES:
+        values |= part.parameters(lapsed_of_table(part, lapsed))
+    rows = conn.execute(union_all(*counts), values).all() if counts else ()
+    oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
+    return min(sum(row.total for row in rows), COUNT_CAP + 1), to_aware_utc(oldest) if oldest else None
+
+
+def _count_range(part: TableQueries, rows: ColumnElement[bool]) -> Select[Any]:
+    counted = select(part.state_since.label("since")).where(rows).limit(_LIMIT).subquery()
+    return select(func.count().label("total"), _oldest(counted).label("oldest")).select_from(counted)
+
+
+def _oldest(counted: Subquery) -> ColumnElement[Any]:
+    return func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
+
+
+def total_causes(
+    conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
+) -> tuple[tuple[CauseTotal, ...], bool]:
+    """Return the chosen records of the queue counted by cause and currency, for each kind of record. The second value
+    is True if a range of the queue has more than GROUP_CAP records, so that not all of them are counted.
+    """
+    totals: list[CauseTotal] = []
+    is_capped = False
+    for part in TABLES:
+        ids = lapsed_of_table(part, lapsed)
+        for rows in part.chosen_ranges(name, choice, ids) if name in part.queues else ():
+            found = conn.execute(_total_range(part, rows, ids), part.parameters(ids) | {"most": GROUP_CAP + 1})
+            of_range = [_to_total(*row) for row in found]
+            is_capped = is_capped or sum(total.count for total in of_range) > GROUP_CAP
+            totals += of_range
+    return tuple(totals), is_capped
+
+
+def _total_range(part: TableQueries, rows: ColumnElement[bool], lapsed: AbstractSet[int]) -> Select[Any]:
+    seen = part.seen_columns(lapsed)
+    columns = (
+        seen.cause.label("cause"),
+        seen.columns.currency.label("currency"),
+        func.coalesce(seen.columns.minor, 0).label("minor"),
+        part.state_since.label("since"),
+    )
+    counted = select(*columns).where(rows).limit(_LIMIT).subquery()
+    sums = func.count(), func.sum(counted.c.minor), _oldest(counted)
+    return select(counted.c.cause, counted.c.currency, *sums).group_by(counted.c.cause, counted.c.currency)
+
+
+def _to_total(
+    cause: str | None, currency: str | None, count: int, sum_minor: Decimal | int, oldest: datetime | None
+) -> CauseTotal:
+    return CauseTotal(cause or None, currency, count, int(sum_minor), to_aware_utc(oldest) if oldest else None)

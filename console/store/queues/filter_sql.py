@@ -1,0 +1,206 @@
+"""The SQL of a filter and of an order: conditions and sort keys over one table."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, and_, case, func, literal, or_
+from sqlalchemy.sql.elements import ColumnElement
+
+from console.domain.money import MINOR_DIGITS
+from console.domain.payments import provider_registry
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.queues.filters import (
+    CREDIT_CHECK_PROVIDER,
+    NO_CAUSE,
+    NO_FILTER,
+    NOBODY,
+    AmountRange,
+    RecordFilter,
+    is_owner,
+)
+from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
+from console.domain.records import Certainty, CheckState, WorkState
+from console.store.database.instants import to_naive_utc
+from console.store.queues.record_columns import Expression, SeenColumns, hex_text, is_one_of, rank
+from console.store.schema.column_types import EPOCH_START, Instant
+
+Owners = Mapping[str, Mapping[int, str]]
+"""For each kind, the person whose take of a record is running, by record id."""
+_STATES = tuple(
+    dict.fromkeys(str(state) for states in (CheckState, OrderState, PaymentState, RefundState) for state in states)
+)
+_AFTER_HEX = "G"
+"""A text that comes after every hexadecimal digit: the sort key of a record without a value."""
+_NO_NUMBER = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChoice:
+    """Which records of a queue are read, in which order. `now` is the instant at which ages are counted; `owners` has
+    the running takes, if the filter or the order needs them.
+    """
+
+    chosen: RecordFilter = NO_FILTER
+    order: QueueOrder = DEFAULT_ORDER
+    now: datetime | None = None
+    owners: Owners | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """True if the whole queue is read in its own order."""
+        return not self.chosen and self.order == DEFAULT_ORDER
+
+    @property
+    def needs_owners(self) -> bool:
+        """True if the running takes must be read first."""
+        return self.chosen.owner is not None or self.order.column is SortColumn.OWNER
+
+
+PLAIN_CHOICE = QueueChoice()
+
+
+def conditions(
+    kind: str, id_column: Expression, since: Expression, seen: SeenColumns, choice: QueueChoice
+) -> list[ColumnElement[bool]] | None:
+    """Return the conditions of the filter on the rows of one table; None if no row of this table fulfils it."""
+    chosen = choice.chosen
+    if (chosen.kinds and kind not in chosen.kinds) or (chosen.client is not None and seen.columns.client is None):
+        return None
+    return list(_conditions(kind, id_column, since, seen, choice))
+
+
+def _conditions(
+    kind: str, id_column: Expression, since: Expression, seen: SeenColumns, choice: QueueChoice
+) -> Iterator[ColumnElement[bool]]:
+    chosen, columns = choice.chosen, seen.columns
+    if chosen.states:
+        yield is_one_of(columns.status, chosen.states)
+    if chosen.certainties:
+        yield is_one_of(seen.certainty, chosen.certainties)
+    if chosen.work_states:
+        yield is_one_of(seen.work_state, chosen.work_states)
+    if chosen.causes:
+        has_cause = is_one_of(seen.cause, chosen.causes - {NO_CAUSE})
+        yield or_(has_cause, hex_text(seen.cause) == "") if NO_CAUSE in chosen.causes else has_cause
+    if chosen.providers:
+        yield columns.has_provider(chosen.providers)
+    if chosen.client is not None:
+        yield func.coalesce(columns.client, 0) == int(chosen.client)
+    if chosen.amount is not None:
+        yield _amount_condition(seen, chosen.amount)
+    if chosen.owner is not None:
+        yield _owner_condition(kind, id_column, chosen.owner, choice.owners or {})
+    yield from age_conditions(since, choice)
+
+
+def age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of the filter on the column `state_since`: a range of each index of a queue."""
+    if choice.chosen.age is None or choice.now is None:
+        return
+    earliest, latest = choice.chosen.age.instants(choice.now)
+    if earliest is not None:
+        yield since >= literal(to_naive_utc(earliest), Instant)
+    else:
+        yield since > literal(EPOCH_START, Instant)
+    if latest is not None:
+        yield since <= literal(to_naive_utc(latest), Instant)
+
+
+def _amount_condition(seen: SeenColumns, amount: AmountRange) -> ColumnElement[bool]:
+    ranges = []
+    for currency in MINOR_DIGITS:
+        bounds = amount.minor_bounds(currency)
+        if bounds is not None:
+            minor = seen.columns.minor
+            ranges.append(and_(is_one_of(seen.columns.currency, {currency}), minor >= bounds[0], minor <= bounds[1]))
+    return or_(*ranges) if ranges else literal(1) == literal(0)
+
+
+def _owner_condition(kind: str, id_column: Expression, wanted: str, owners: Owners) -> ColumnElement[bool]:
+    taken = owners.get(kind, {})
+    if wanted == NOBODY:
+        return id_column.not_in(sorted(taken))
+    return id_column.in_(sorted(record for record, owner in taken.items() if is_owner(wanted, owner)))
+
+
+# -- order
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _SortedTable:
+    """A table whose rows are sorted, with the running takes."""
+
+    kind: str
+    id_column: Expression
+    since: Expression
+    seen: SeenColumns
+    owners: Owners
+
+
+def sort_keys(
+    kind: str, id_column: Expression, since: Expression, seen: SeenColumns, choice: QueueChoice
+) -> Sequence[Expression]:
+    """Return the one or two expressions by which the rows of one table are sorted. They are never NULL, and every
+    database compares them alike.
+    """
+    return _SORT_KEYS[choice.order.column](_SortedTable(kind, id_column, since, seen, choice.owners or {}))
+
+
+def _text_key(value: Expression) -> Sequence[Expression]:
+    text = hex_text(value)
+    return [case((text == "", _AFTER_HEX), else_=text)]
+
+
+def _client_key(table: _SortedTable) -> Sequence[Expression]:
+    client = table.seen.columns.client
+    return [literal(_NO_NUMBER, BigInteger) if client is None else client]
+
+
+def _provider_key(table: _SortedTable) -> Sequence[Expression]:
+    return [rank(table.seen.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names()))]
+
+
+def _amount_key(table: _SortedTable) -> Sequence[Expression]:
+    columns = table.seen.columns
+    return rank(columns.currency, tuple(MINOR_DIGITS)), func.coalesce(columns.minor, _NO_NUMBER)
+
+
+def _next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
+    """Return keys by which scheduled records come first, the next attempt first; the others follow by age. Both
+    instants are columns: with a parameter a server would return the instant as text.
+    """
+    is_scheduled = is_one_of(table.seen.work_state, {WorkState.SCHEDULED})
+    due = func.coalesce(table.seen.columns.work_at, table.since, type_=Instant)
+    return case((is_scheduled, 0), else_=1), due
+
+
+def _owner_key(table: _SortedTable) -> Sequence[Expression]:
+    """Return the place of the record's owner among all owners, sorted by name; the last place for no owner."""
+    names = sorted({name for taken in table.owners.values() for name in taken.values()})
+    taken = table.owners.get(table.kind, {})
+    places = [
+        (table.id_column.in_(sorted(record for record, owner in taken.items() if owner == name)), place)
+        for place, name in enumerate(names)
+    ]
+    return [case(*places, else_=len(names)) if places else literal(0, BigInteger)]
+
+
+_SORT_KEYS: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {
+    SortColumn.WORK: lambda table: (rank(table.seen.work_state, sorted(WorkState)), table.since),
+    SortColumn.AGE: lambda table: [table.since],
+    SortColumn.NUMBER: lambda table: _text_key(table.seen.columns.number),
+    SortColumn.RECORD: lambda table: _text_key(table.seen.columns.name),
+    SortColumn.KIND: lambda _: [literal(0, BigInteger)],  # the kinds follow each other among equal keys
+    SortColumn.CLIENT: _client_key,
+    SortColumn.PROVIDER: _provider_key,
+    SortColumn.AMOUNT: _amount_key,
+    SortColumn.STATE: lambda table: [rank(table.seen.columns.status, _STATES)],
+    SortColumn.CERTAINTY: lambda table: [rank(table.seen.certainty, tuple(Certainty))],
+    SortColumn.CAUSE: lambda table: _text_key(table.seen.cause),
+    SortColumn.NEXT: _next_attempt_key,
+    SortColumn.OWNER: _owner_key,
+    SortColumn.MAKER: lambda table: _text_key(table.seen.columns.maker),
+}
+"""The function that returns the sort keys of a table, by the column of the order."""

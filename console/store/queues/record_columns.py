@@ -1,0 +1,94 @@
+"""The SQL expressions by which queues are filtered, sorted and grouped: for each table, the same values that a read
+record has.
+
+Conditions and keys use the expressions inside functions such as coalesce(), so that a database can't choose an index
+of that column in place of the queue's index, which has the rows in the order of the page.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import BigInteger, String, case, func, literal, null
+from sqlalchemy.sql.elements import ColumnElement
+
+from console.domain.records import Certainty, WorkReason, WorkState
+
+Expression = ColumnElement[Any]
+NO_TEXT: Expression = null()
+
+
+@dataclass(frozen=True, eq=False)
+class RecordColumns:
+    """The expressions of one table. An expression is NULL where records of the table have no such value.
+
+    - `work_reason`: as a read record has it, also of rows that another application wrote
+    - `provider`: the one provider by which rows are sorted
+    - `has_provider`: the condition that the record has one of these providers, which are a parameter
+    - `minor`, `currency`: the amount that lists show
+    """
+
+    status: Expression
+    work_state: Expression
+    work_at: Expression
+    work_reason: Expression
+    name: Expression
+    number: Expression
+    provider: Expression
+    has_provider: Callable[[Collection[str]], ColumnElement[bool]]
+    certainty: Expression = field(default_factory=lambda: literal(Certainty.KNOWN.value))
+    error_code: Expression = NO_TEXT
+    minor: Expression = field(default_factory=lambda: literal(None, BigInteger))
+    currency: Expression = NO_TEXT
+    client: Expression | None = None
+    maker: Expression = NO_TEXT
+
+
+@dataclass(frozen=True, eq=False)
+class SeenColumns:
+    """The expressions of one table while some of its rows are lapsed: a record whose process crashed or froze during
+    a call is read with an unknown outcome, needs a person, and has the reason LAPSED. `is_lapsed` is the condition of
+    these rows; None if no row is lapsed.
+    """
+
+    columns: RecordColumns
+    is_lapsed: ColumnElement[bool] | None = None
+
+    def _as_seen(self, stored: Expression, of_lapsed_row: str | None) -> Expression:
+        if self.is_lapsed is None:
+            return stored
+        return case((self.is_lapsed, literal(of_lapsed_row, String)), else_=stored)
+
+    @property
+    def certainty(self) -> Expression:
+        """The certainty of the record as it is read."""
+        return self._as_seen(self.columns.certainty, Certainty.UNKNOWN.value)
+
+    @property
+    def work_state(self) -> Expression:
+        """The work state of the record as it is read."""
+        return self._as_seen(self.columns.work_state, WorkState.NEEDS_REVIEW.value)
+
+    @property
+    def cause(self) -> Expression:
+        """The code of the record's problem, as `cause_of` of the domain returns it; NULL for none."""
+        reason = self._as_seen(self.columns.work_reason, WorkReason.LAPSED.value)
+        return func.coalesce(func.nullif(self.columns.error_code, ""), reason)
+
+
+def is_one_of(value: Expression, codes: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that a text is one of these codes. It compares bytes, whatever the collation of the
+    column.
+    """
+    return hex_text(value).in_([code.encode().hex().upper() for code in sorted(codes)])
+
+
+def hex_text(value: Expression) -> Expression:
+    """Return the hexadecimal digits of a text's bytes ("" for NULL), which every database compares alike."""
+    return func.hex(func.coalesce(value, ""))
+
+
+def rank(value: Expression, values: Sequence[str]) -> Expression:
+    """Return the place of a value among `values`; the number of `values` for any other."""
+    places = [(hex_text(value) == one.encode().hex().upper(), place) for place, one in enumerate(values)]
+    return case(*places, else_=len(values))

@@ -1,0 +1,196 @@
+"""Filtered and sorted queues in pages: SQL chooses the records that the domain's filter chooses, each once."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, update
+
+from console.domain.payments.records import Order, OrderRelations, Refund, RefundRelations
+from console.domain.queues.causes import group_by_cause
+from console.domain.queues.filter_text import parse_filter
+from console.domain.queues.filters import RecordFilter, amount_of, cause_of, matches
+from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
+from console.store.database.engine import Database
+from console.store.payments import payments
+from console.store.queues import chosen_records, queues
+from console.store.queues.filter_sql import QueueChoice
+from console.store.queues.table_queries import QueuedRecord
+from console.store.schema import core as core_schema
+from console.store.schema import payments as payment_schema
+from tests.store.queues import test_queues as plain
+from tests.store.queues.test_queues import EACH, EITHER, NOW
+from tests.support.places import Engine, fresh_anywhere
+
+LATER = NOW + timedelta(days=2)
+OWNERS = {
+    "payment": {1: "op-a", 3: "op-b", 30: "op-a"},
+    "refund": {7: "op-b"},
+    "credit-check": {8: "op-a", 30: "op-c"},
+}
+FILTERS = (
+    "", "provider:atom", "provider:paypay,alarmbox", "status:pending,failed,submitting", "certainty:unknown",
+    "work:needs_review", "work:none,scheduled", "cause:timeout", "cause:-", "cause:lapsed,TIMEOUT,poll",
+    "amount:>3300", "amount:<=3300", "amount:1000..5000INR", "amount:=0.5JPY", "age:>24h", "age:<40h", "age:20h..45h",
+    "owner:op-a", "owner:-", "client:2", "client:1 certainty:unknown", "kind:refund,order", "kind:payment age:>20h",
+    "provider:paypay work:scheduled,needs_review age:<2d amount:>100 owner:- cause:timeout,-",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def database(engine: Engine) -> Iterator[Database]:
+    """The records of the plain queues, with causes, providers, currencies and clients of all sorts."""
+    with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
+        for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):
+            place.unguard(guarded)
+        plain._fill(opened)
+        _vary(opened)
+        yield opened
+
+
+def _vary(opened: Database) -> None:
+    checks, p, r, o = (
+        core_schema.credit_checks,
+        *(getattr(payment_schema, n) for n in ("payments", "refunds", "orders")),
+    )
+    with opened.write_once() as tx:
+        for table in (checks, p, r):
+            tx.conn.execute(update(table).where(table.c.id % 3 == 0).values(error_code="timeout"))
+            tx.conn.execute(update(table).where(table.c.id % 5 == 0).values(work_reason="poll"))
+        tx.conn.execute(update(p).where(p.c.id % 4 == 0).values(provider="atom", currency="INR", order_id=p.c.id))
+        tx.conn.execute(update(p).where(p.c.id % 7 == 0).values(captured_minor=3_301 * p.c.id))
+        tx.conn.execute(update(r).where(r.c.id % 4 == 0).values(currency="INR", payment_id=r.c.id))
+        tx.conn.execute(update(o).where(o.c.id % 4 == 0).values(currency="INR", total_amount=500_000))
+        tx.conn.execute(update(checks).where(checks.c.id % 2 == 0).values(client_id=2))
+
+
+def _with_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:
+    if isinstance(record, Refund):
+        return replace(record, relations=RefundRelations(payments.find(conn, record.payment_id)))
+    if isinstance(record, Order):
+        return replace(record, relations=OrderRelations(payments.of_order(conn, record.id)))
+    return record
+
+
+def _choice(chosen: RecordFilter, order: QueueOrder = DEFAULT_ORDER) -> QueueChoice:
+    return QueueChoice(chosen, order, LATER, OWNERS)
+
+
+def _walk(
+    conn: Connection, name: str, lapsed: queues.LapsedIds, choice: QueueChoice, limit: int = 11
+) -> list[QueuedRecord]:
+    """Page after page, until one isn't full."""
+    found, after = list[QueuedRecord](), None
+    read: Any = queues.queue_page if choice.order == DEFAULT_ORDER else chosen_records.sorted_page
+    while True:
+        page = read(conn, name, after, limit, lapsed, choice)
+        found += [record for _, record in page]
+        assert len(found) < 1_000, choice  # a cursor that leads nowhere
+        if len(page) < limit:
+            return found
+        after = page[-1][0]
+
+
+def _refs(records: Sequence[QueuedRecord]) -> list[tuple[str, int]]:
+    return [(plain.kind_of(record), record.id) for record in records]
+
+
+@EITHER
+@EACH
+def test_a_filtered_queue_has_what_the_filter_chooses(
+    database: Database, name: str, lapsed: queues.LapsedIds
+) -> None:
+    """In the order of the queue, each record once; the count says how many."""
+    with database.read() as conn:
+        whole = [_with_relations(conn, record) for _, record in plain.walk(conn, name, 500, lapsed)]
+        for text in FILTERS:
+            chosen = parse_filter(text).chosen
+            right = [
+                one for one in whole if matches(one, chosen, LATER, OWNERS.get(plain.kind_of(one), {}).get(one.id))
+            ]
+            found = _walk(conn, name, lapsed, _choice(chosen))
+            assert _refs(found) == _refs(right), text
+            count, oldest = chosen_records.count_chosen(conn, name, lapsed, _choice(chosen))
+            assert count == len(right), text
+            assert oldest == min((one.state_since for one in right if one.state_since), default=None), text
+
+
+def _key_of(record: QueuedRecord, column: SortColumn) -> object:
+    """What a person sees in the column, where that is easily said."""
+    match column:
+        case SortColumn.AGE:
+            return record.state_since or NOW - timedelta(days=10_000)
+        case SortColumn.AMOUNT:
+            minor, currency = amount_of(record) or (0, "")
+            return ["JPY", "INR", ""].index(currency), minor
+        case SortColumn.CAUSE:
+            return (cause_of(record) or "~").encode()
+        case SortColumn.CERTAINTY:
+            return getattr(record, "certainty", "known") == "unknown"
+        case SortColumn.WORK:
+            return record.work.state.value, record.state_since or NOW - timedelta(days=10_000)
+        case SortColumn.OWNER:
+            return OWNERS.get(plain.kind_of(record), {}).get(record.id, "~")
+        case SortColumn.KIND:
+            return queues.KINDS.index(plain.kind_of(record))
+    return 0
+
+
+@EITHER
+@pytest.mark.parametrize("name", ["unknown", "review", "refunds"])
+def test_a_sorted_queue_has_each_record_once_and_in_order(
+    database: Database, name: str, lapsed: queues.LapsedIds
+) -> None:
+    """In both directions, in pages of several sizes; the descending order is the other one reversed."""
+    with database.read() as conn:
+        whole = _refs([record for _, record in plain.walk(conn, name, 500, lapsed)])
+        for column in SortColumn:
+            up, down = (_choice(RecordFilter(), QueueOrder(column, is_down)) for is_down in (False, True))
+            if column is not SortColumn.WORK:  # its ascending order is the queue's own one
+                records = _walk(conn, name, lapsed, up, 500)
+                assert sorted(_refs(records)) == sorted(whole), column
+                assert [_key_of(one, column) for one in records] == sorted(
+                    (_key_of(one, column) for one in records),
+                    key=lambda key: key,  # type: ignore[arg-type,return-value]  # of one type
+                ), column
+                assert _refs(_walk(conn, name, lapsed, up)) == _refs(records), column
+            falling = _walk(conn, name, lapsed, down, 500)
+            keys = [_key_of(one, column) for one in falling]
+            assert keys == sorted(keys, reverse=True), column  # type: ignore[type-var]  # likewise
+            assert sorted(_refs(falling)) == sorted(whole), column
+            assert _refs(_walk(conn, name, lapsed, down, 7)) == _refs(falling), column
+
+
+def test_a_sorted_queue_is_filtered_too(database: Database) -> None:
+    """Both together, page by page."""
+    chosen = parse_filter("amount:>1000 age:>20h").chosen
+    with database.read() as conn:
+        for name, column in product(("review", "unknown"), (SortColumn.AMOUNT, SortColumn.AGE)):
+            right = _refs(_walk(conn, name, {}, _choice(chosen)))
+            assert right
+            assert sorted(_refs(_walk(conn, name, {}, _choice(chosen, QueueOrder(column)), 5))) == sorted(right)
+
+
+@EITHER
+@EACH
+def test_causes_are_counted_and_summed_by_currency(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
+    """The groups together are the queue, and each group opens into as many rows as it tells."""
+    with database.read() as conn:
+        whole = [record for _, record in plain.walk(conn, name, 500, lapsed)]
+        totals, is_capped = chosen_records.total_causes(conn, name, lapsed, _choice(RecordFilter()))
+        groups = group_by_cause(totals)
+        assert not is_capped
+        assert {group.cause: group.count for group in groups} == Counter(map(cause_of, whole))
+        for group in groups:
+            chosen = RecordFilter(causes=frozenset({group.cause or "-"}))
+            rows = _walk(conn, name, lapsed, _choice(chosen))
+            assert len(rows) == group.count
+            sums = Counter[str]()
+            for minor, currency in filter(None, map(amount_of, rows)):
+                sums[currency] += minor
+            assert group.sums_minor == sums
