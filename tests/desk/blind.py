@@ -28,6 +28,8 @@ _VARIABLE = (
     (re.compile(r"\d{4}-\d\d-\d\d"), "‹day›"),
     (re.compile(r"\b\d\d-\d\d(?= \d\d:\d\d)"), "‹day›"),
     (re.compile(r"\d\d:\d\d(:\d\d)?"), "‹time›"),
+    (re.compile(r"\d+(?= entries verified| 件の連続性)"), "‹n›"),
+    (re.compile(r"(Entry|, 番号) \d+"), r"\1 ‹n›"),
     (re.compile(r"\b[0-9a-f]{4}…[0-9a-f]{4}\b"), "‹id›"),
     (re.compile(r"\d+(\.\d)? (?=(seconds?|秒|minutes?|min|分|KB|MB|kB))"), "‹n› "),
 )
@@ -76,6 +78,11 @@ class Blind:
     person: Person
     heard: list[Heard]
     transcript: list[str] = field(default_factory=list)
+    delays: list[tuple[str, float]] = field(default_factory=list)
+    """For each sentence that the person waited for: how long the event loop had worked since the last key or press
+    until it was said, in seconds. Other threads and other processes of a busy machine don't count.
+    """
+    _acted: float = 0.0
     _told: int = 0
     _since: int = 0
 
@@ -93,11 +100,13 @@ class Blind:
     def press(self, keys: str, times: int = 1) -> None:
         self.write_heard()
         self.transcript.append(f"- keys: {keys}" + (f" ×{times}" if times > 1 else ""))
+        self._acted = time.thread_time()
         self.person.press(keys, times)
 
     def types(self, text: str) -> None:
         self.write_heard()
         self.transcript.append(f"- types: {text}")
+        self._acted = time.thread_time()
         self.person.type_in(text)
 
     def activate(self, role: QAccessible.Role, name: str) -> None:
@@ -107,9 +116,23 @@ class Blind:
         self.transcript.append(f"- presses: {role.name} “{_steady(name)}”")
         actions = self.find(role, name).actionInterface()
         assert actions is not None
+        self._acted = time.thread_time()
         toggles = role in (Role.RadioButton, Role.CheckBox)
         kind = QAccessibleActionInterface
         actions.doAction(kind.toggleAction() if toggles else kind.pressAction())
+
+    def chooses(self, name: str) -> None:
+        """Choose an entry of the open menu by the arrow keys and Enter."""
+        self.find(Role.MenuItem, name)
+        self.transcript.append(f"- chooses: {_steady(name)}")
+        self._acted = time.thread_time()
+        for _ in range(_MAX_TABS):
+            if any(node.state().focused and node.text(QAccessible.Text.Name) == name for node in self.nodes()):
+                self.person.press("Return")
+                self.person.until(lambda: QApplication.activePopupWidget() is None)
+                return
+            self.person.press("Down")
+        raise AssertionError(f"no way by the arrows to {name!r}")
 
     def goes_to(self, role: QAccessible.Role, name: str) -> None:
         """Press Tab until the node of this role and name has the focus."""
@@ -143,8 +166,22 @@ class Blind:
         return node
 
     def nodes(self) -> Iterator[QAccessibleInterface]:
-        """The nodes of the window that is in front, parents first; without hidden ones."""
-        yield from _visible(QAccessible.queryAccessibleInterface(self.person.active()))
+        """The nodes of the menu, dialog or window that is in front, parents first; without hidden ones."""
+        front = QApplication.activePopupWidget() or self.person.active()
+        yield from _visible(QAccessible.queryAccessibleInterface(front))
+
+    def is_at(self, role: QAccessible.Role, beginning: str) -> None:
+        """The focus is on the node of this role and name, once it is there: a screen reader reads it."""
+
+        def focused() -> list[str]:
+            nodes = (node for node in self.nodes() if node.role() == role and node.state().focused)
+            names = (node.text(QAccessible.Text.Name) for node in nodes)
+            return [name for name in names if name.startswith(beginning)]
+
+        self.person.until(lambda: focused() != [])
+        self.person.rest()
+        self.write_heard()
+        self.transcript.append(f"- is at: {role.name} “{_steady(focused()[0])}”")
 
     def hears(self, beginning: str) -> str:
         """The sentence of this act that begins so, once it is said."""
@@ -159,6 +196,8 @@ class Blind:
             raise AssertionError(f"never heard {beginning!r}, but {rest}") from error
         one = said()
         assert one is not None
+        if one.busy > self._acted:
+            self.delays.append((one.sentence, one.busy - self._acted))
         self.write_heard()
         return one.sentence
 

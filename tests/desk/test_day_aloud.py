@@ -21,6 +21,8 @@ from tests.support.money_desks import paid
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 ORDER = "ORD-20261120-000123"
+MAX_DELAY_SECONDS = 0.3
+"""How long the event loop may work between an act and what is waited for."""
 
 
 @pytest.fixture
@@ -212,6 +214,7 @@ def test_a_days_work_is_heard(
     largest_delay = max(abs(shown_at - heard_at) for _, shown_at, heard_at in nearest)
     print(f"largest delay of {len(nearest)} bars and toasts in {language}: {1000 * largest_delay:.1f} ms")
     assert [sentence for sentence, *times in nearest if not show_times.is_same_turn(*times)] == []
+    assert [one for one in blind.delays if one[1] > MAX_DELAY_SECONDS] == []
     compare(TRANSCRIPTS / f"day.{language}.md", blind.transcript)
 
 

@@ -11,13 +11,14 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessible
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One announcement: its sentence, True if it interrupts what is being said, and when it was sent (monotonic
-    seconds).
+    """One announcement: its sentence, True if it interrupts what is being said, and when it was sent: `at` in
+    monotonic seconds, `busy` in seconds that the thread of the event loop had worked until then.
     """
 
     sentence: str
     is_urgent: bool
     at: float = field(default=0.0, compare=False)
+    busy: float = field(default=0.0, compare=False)
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def listening(note: Callable[[], object] = lambda: None) -> Iterator[list[Heard]
     def listen(event: QAccessibleEvent) -> None:
         if isinstance(event, QAccessibleAnnouncementEvent):
             urgent = QAccessible.AnnouncementPoliteness.Assertive
-            heard.append(Heard(event.message(), event.politeness() == urgent, time.monotonic()))
+            heard.append(Heard(event.message(), event.politeness() == urgent, time.monotonic(), time.thread_time()))
             note()
         send(event)
 

@@ -111,7 +111,8 @@ class _VisibleWidget(QAccessibleWidget):
 
     def role(self) -> QAccessible.Role:
         is_plain = self._own_role == QAccessible.Role.Client
-        return QAccessible.Role.Grouping if is_plain and self.widget().accessibleName() else self._own_role
+        # The name may be that of a label whose buddy the widget is, as in a list of facts.
+        return QAccessible.Role.Grouping if is_plain and self.text(QAccessible.Text.Name) else self._own_role
 
     def state(self) -> QAccessible.State:
         """Return the state. A widget that passes its focus on to another one never has it itself."""
