@@ -5,7 +5,8 @@ The rules are the same for the terminal (`find`, `lookup`) and the window's sear
 - 13 digits with the right check digit, alone or beside words, are a corporation number; spaces and hyphens between
   the digits and the T of an invoice registration number don't matter. 12 digits are a company registry number
   (会社法人等番号), to which the check digit is added.
-- 100-0001, 〒1000001 and 〒100 are post codes; so are 7 digits, which may begin a number as well.
+- 100-0001, a beginning of it such as 100-00, 〒1000001 and 〒100 are post codes; so are 7 digits, which may begin a
+  number as well, and 3 digits beside other words.
 - Other digits are the beginning of a corporation number or of a company registry number, from 4 digits on; and they
   may stand in a name.
 - Everything else is words. A corporation matches if each word is in its name, furigana, English name, address or post
@@ -17,7 +18,7 @@ registry, so inside the package its imports would be a circle.
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, check_digit, parse_number
@@ -29,9 +30,9 @@ LONGEST_QUERY = 500
 _MIN_CHARACTERS = 2
 _MIN_DIGITS = 4
 _NUMBER_AMONG_WORDS = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
-_POST_CODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{4})")
+_POST_CODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{1,4})")
 _HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
-_KANA = re.compile(r"([ぁ-ゖァ-ヺー]{2,})")
+_KANA = re.compile(r"([ぁ-ゖー]{2,}|[ァ-ヺー]{2,})")
 _UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 
 
@@ -83,7 +84,7 @@ def parse_query(text: str) -> RegistryQuery:
     """Return what a typed text asks for. Any text is accepted; characters after the first 500 are ignored."""
     typed = _clean(text[: LONGEST_QUERY * 2])[:LONGEST_QUERY]
     number = find_number(typed)
-    words = tuple(map(_read_word, typed.split()))
+    words = tuple(map(_read_word_among_others, typed.split()))
     whole = _read_word(typed)
     digits = "".join(typed.translate(_HYPHENS).replace("-", "").split())
     is_digits = digits.isascii() and digits.isdecimal()
@@ -122,8 +123,8 @@ def find_number(text: str) -> str | None:
 
 
 def _divide(typed: str) -> list[str]:
-    """Return the words, divided before and behind two or more kana. Return none if no word is divided, or if a piece
-    would be too short to search for.
+    """Return the words, divided before and behind two or more kana of a kind. Return none if no word is divided, or
+    if a piece would be too short to search for.
     """
     pieces = [piece for word in typed.split() for piece in _KANA.split(word) if piece]
     longest = [piece for piece in pieces if len(piece) >= _MIN_CHARACTERS]
@@ -159,6 +160,13 @@ def _clean(text: str) -> str:
 def _read_word(word: str) -> SearchWord:
     names = list_readings(word)
     return SearchWord(names, tuple(map(remove_form, names)), fold_address(word), _read_post_code(word))
+
+
+def _read_word_among_others(word: str) -> SearchWord:
+    """Return a word; one of 3 digits may be the first half of a post code."""
+    read = _read_word(word)
+    half = unicodedata.normalize("NFKC", word)
+    return replace(read, post_code=half) if re.fullmatch("[0-9]{3}", half) else read
 
 
 def _read_post_code(word: str) -> str:

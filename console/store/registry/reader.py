@@ -5,6 +5,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +16,9 @@ from console.domain.registry.corporations import (
     RegistryStatus,
     find_changed_facts,
 )
+from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import find_prefecture_code
-from console.domain.registry_queries import parse_query
+from console.domain.registry_queries import LONGEST_QUERY, parse_query
 from console.store.registry.file_rows import EPOCH
 from console.store.registry.import_order import Coverage
 from console.store.registry.registry_file import (
@@ -117,12 +119,12 @@ class RegistryReader:
     def search(
         self, text: str, *, prefecture: str | None = None, limit: int = 50, ours: Collection[str] = ()
     ) -> tuple[Corporation, ...]:
-        """Return at most `limit` corporations that match a typed text, the best first (module `search`).
+        """Return at most `limit` corporations that match a typed text, the best first (module `search`). If there are
+        none, try other spellings of it.
 
         `prefecture` (code or name) admits only corporations there; an unknown one admits none. Corporations of `ours`
         (numbers) that match come before all others; each of them costs as much as a row that the search verifies.
         """
-        query = parse_query(text)
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
             return ()
@@ -133,7 +135,10 @@ class RegistryReader:
                 row = connection.execute(_FIND_BY_ID, (row_id,)).fetchone()
                 return None if row is None else generation.read(connection, row)
 
-            return search(connection, read, query, prefecture_code, limit, numbers)
+            for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY])):
+                if found := search(connection, read, parse_query(spelling), prefecture_code, limit, numbers):
+                    return found
+            return ()
 
         return self.ask(find_matches)
 

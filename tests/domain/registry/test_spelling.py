@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from console.domain.registry import kanji_forms
 from console.domain.registry.legal_forms import remove_form, write_out_forms
+from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import PREFECTURES, find_prefecture_code
 from console.domain.registry.spelling import (
     _read_by_neighbours,
@@ -185,3 +186,24 @@ def test_a_prefecture_by_its_spellings(typed: str) -> None:
 def test_every_prefecture_has_a_code() -> None:
     assert [find_prefecture_code(name) for name in PREFECTURES.values()] == [f"{code:02}" for code in range(1, 48)]
     assert find_prefecture_code("京") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("トーキョー", ["トウキョウ", "トウキョー", "トーキョウ"]),
+        ("けーえむてぃー", ["ケイエムティイ", "ケイエムティー", "ケーエムティイ"]),
+        ("ｶﾝｺ-", ["カンコウ"]),
+        ("竹ノ内2", ["竹乃内2", "竹之内2", "竹ノ内二"]),
+        ("山田製作所", []),
+        ("3-1-2 A-B", ["三-一-二 A-B"]),
+        ("", []),
+    ],
+)
+def test_other_spellings_of_what_is_heard(text: str, others: list[str]) -> None:
+    assert list(list_other_spellings(text)) == others
+
+
+def test_other_spellings_are_few() -> None:
+    """Each costs a search."""
+    assert len(list(list_other_spellings("ー竹ノ内1カー" * 70))) < 10

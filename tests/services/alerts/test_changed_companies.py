@@ -355,7 +355,7 @@ def test_the_words() -> None:
         "Renamed from 甲 to 乙",
         "Moved from 東京都 to 大阪府",
     ]
-    assert english[1] == "Dissolved on 2026-10-31 (liquidation)"
+    assert english[1] == "Closed on 2026-10-31 (end of liquidation)"
     for text in (*english, *(wording.finding_text(text, "ja") for text in observed)):
         assert "company" not in text
         assert "|" not in text

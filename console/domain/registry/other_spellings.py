@@ -1,0 +1,55 @@
+"""Other spellings of a typed text, which a search tries one after the other if the text itself finds nothing.
+
+People write a name as they hear it: a long vowel as ー where the reading has ウ or イ (トーキョー for トウキョウ),
+ノ for 乃 or 之, digits for the kanji of numbers. The index has each name in one form only, so the text is changed.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import islice, product
+
+from console.domain.registry.spelling import fold_text
+
+_LONG_VOWELS = {
+    vowel: frozenset(row)
+    for vowel, row in {
+        "ア": "アカサタナハマヤラワガザダバパァャヮ",
+        "イ": "イキシチニヒミリギジヂビピィエケセテネヘメレゲゼデベペェ",
+        "ウ": "ウクスツヌフムユルグズヅブプゥュヴオコソトノホモヨロヲゴゾドボポォョ",
+    }.items()
+}
+"""How readings write a long vowel, by the kana before it: ケイ for ケー, トウ for トー."""
+_VOWEL_OF = {kana: vowel for vowel, row in _LONG_VOWELS.items() for kana in row}
+_LONG_MARK = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
+_MOST_READINGS = 4
+"""Each other spelling costs a search."""
+_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_POSSESSIVE = re.compile(r"(?<=[一-鿿])[乃之ノの](?=[一-鿿])")
+_KANJI_OF_DIGITS = str.maketrans("123456789", "一二三四五六七八九")
+
+
+def list_other_spellings(text: str) -> Iterator[str]:
+    """Yield the other spellings of a text, the most probable first; none if it has only one."""
+    plain = unicodedata.normalize("NFKC", text)
+    others = (*_list_readings_of_marks(plain), *_list_possessives(plain), plain.translate(_KANJI_OF_DIGITS))
+    known = {fold_text(plain)}
+    for other in others:
+        form = fold_text(other)
+        if form not in known:
+            known.add(form)
+            yield other
+
+
+def _list_readings_of_marks(plain: str) -> Iterator[str]:
+    """Yield the text with its long vowel marks written as vowels: all of them, then fewer and fewer."""
+    kana = plain.translate(_TO_KATAKANA)
+    first, *others = _LONG_MARK.split(kana)
+    vowels = [_VOWEL_OF.get(part[-1:], "") for part in (first, *others)[:-1]]
+    for choice in islice(product((True, False), repeat=len(others)), _MOST_READINGS):
+        written = (vowel if is_vowel else "ー" for vowel, is_vowel in zip(vowels, choice, strict=True))
+        yield first + "".join(f"{vowel}{part}" for vowel, part in zip(written, others, strict=True))
+
+
+def _list_possessives(plain: str) -> Iterator[str]:
+    return (_POSSESSIVE.sub(sign, plain) for sign in "乃之ノ")
