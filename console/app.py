@@ -23,6 +23,7 @@ from console.wiring import providers as alert_wiring
 from console.wiring import providers as payment_wiring
 
 if TYPE_CHECKING:
+    from console.domain.exports.tables import ExportRequest, ExportTable
     from console.domain.payments.provider_messages import RefundReport
     from console.providers.credit_provider import CreditCheckProvider
     from console.providers.payment_provider import PaymentProvider
@@ -187,10 +188,13 @@ class Console:
         from console.wording.text_context import Texts
 
         context = self._context
-        return ExportService(
-            context,
-            lambda request, language, person: make_table(self, request, person, Texts(language, context.now)),
-        )
+
+        def make(request: "ExportRequest", language: str, person: str) -> "ExportTable":
+            registry = context.open_registry()
+            registry_date = None if registry is None else registry.registry_date
+            return make_table(self, request, person, Texts(language, context.now), registry_date)
+
+        return ExportService(context, make)
 
     @cached_property
     def people(self) -> "People":

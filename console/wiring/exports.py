@@ -1,6 +1,7 @@
 """The lists that can be exported: for each of them its columns, and the service that reads its pages."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from console.domain.bulk.records import NOT_DONE_FILTER
@@ -8,6 +9,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART
+from console.domain.views.any_record import QueueItem
 from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import record_columns
@@ -67,13 +69,22 @@ class _List(NamedTuple):
     read_pages: Callable[[], Pages]
 
 
-def make_table(services: ReadServices, request: ExportRequest, person: str, context: TextContext) -> ExportTable:
+def make_table(
+    services: ReadServices,
+    request: ExportRequest,
+    person: str,
+    context: TextContext,
+    registry_date: date | None = None,
+) -> ExportTable:
     """Return the table of a list. Its pages are read by the services that the screens use, so that a person gets the
-    rows that the screen shows. Raises usage for a subject that no list has, and not_found.
+    rows that the screen shows. `registry_date` is that of the desk's corporation registry, None without one. Raises
+    usage for a subject that no list has, and not_found.
     """
     listed = _LISTS[request.name](services, request, context)
     title = list_title(request, context)
-    return ExportTable(title, listed.columns, listed.read_pages, about_lines(request, title, person, context))
+    return ExportTable(
+        title, listed.columns, listed.read_pages, about_lines(request, title, person, context, registry_date)
+    )
 
 
 def _queue(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
@@ -84,14 +95,18 @@ def _queue(services: ReadServices, request: ExportRequest, context: TextContext)
         allowed = [*QUEUE_NAMES, _COMPANY_QUEUE]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": allowed})
     columns = record_columns(context, lambda item: item.record)
-    return _List(columns, lambda: _read_queue_pages(services, name, request.chosen))
+    return _List(columns, lambda: _read_queue_pages(services, request))
 
 
-def _read_queue_pages(services: ReadServices, name: str, chosen: frozenset[tuple[str, int]] | None) -> Pages:
+def _read_queue_pages(services: ReadServices, request: ExportRequest) -> Pages:
+    def is_wanted(item: QueueItem) -> bool:
+        is_chosen = request.chosen is None or (kind_of(item.record), item.record.id) in request.chosen
+        return is_chosen and (request.matches is None or request.matches(item))
+
     after: str | None = None
     while True:
-        page = services.recovery.read_queue(name, _PAGE_SIZE, after)
-        yield [item for item in page.items if chosen is None or (kind_of(item.record), item.record.id) in chosen]
+        page = services.recovery.read_queue(request.subject, _PAGE_SIZE, after)
+        yield list(filter(is_wanted, page.items))
         after = page.next_cursor
         if after is None:
             return

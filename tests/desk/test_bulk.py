@@ -360,8 +360,12 @@ def test_results_are_narrowed_and_taken_along(
     (row,) = outcome.table.rows.loaded_rows()
     assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.spoken_text(row)
     file = tmp_path / "results.csv"
-    outcome.export_to(str(file))
+    outcome.export.export_to(str(file))
     person.until(file.exists)
     person.rest()
-    _title, _columns, *rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
-    assert [one[2:5] for one in rows] == [[str(lacking[0].id), "skipped", "taken:lead-b"]]
+    (written,) = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())
+    assert (written["Record"], written["Result"], written["Reason"]) == (
+        f"Credit check {lacking[0].id}",
+        "skipped",
+        "Taken by lead-b",
+    )

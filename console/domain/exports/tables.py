@@ -60,13 +60,15 @@ class ExportColumn:
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
     """The list that is to be exported. `subject` names it further (see ListName); `part` is a tab or filter of the
-    list, "" for the whole list. `chosen` has kind and id of the selected records, None for all rows.
+    list, "" for the whole list. `chosen` has kind and id of the selected records, None for all rows; `matches` tells
+    of a row whether the filter `part` keeps it, None for a list whose service filters.
     """
 
     name: ListName
     subject: str = ""
     part: str = ""
     chosen: frozenset[tuple[str, int]] | None = None
+    matches: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ _ACTIONS_OF_DESKS = frozenset(
         AuditAction.AUDIT_EXPORTED,
         AuditAction.AUDIT_LISTED,
         AuditAction.BULK_EXPORTED,
+        AuditAction.LIST_EXPORTED,
         AuditAction.CREDIT_CHECK_OPENED,
         AuditAction.CREDIT_CHECK_PDF_READ,
         AuditAction.EVIDENCE_PACK_EXPORTED,

@@ -9,8 +9,11 @@ from itertools import groupby
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.tasks.records import AlertItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
@@ -41,6 +44,7 @@ class AlertsPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("A",), "key.acknowledge"),
+        list_export.HINT,
         (("Esc",), "key.back"),
     )
 
@@ -50,6 +54,7 @@ class AlertsPage(Page):
         reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.alerts"), translate("alerts_screen.sentence"), reread)
+        self.export = ListExport(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[str, int] = {}
         spare = ("expected",)
         self.table = StaticTable(

@@ -11,6 +11,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
 
 from console.domain.access.permissions import is_same_person
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.service_results import ApprovalInbox, RefundView, RequestSummary
 from console.domain.payments.states import RefundState
 from console.domain.recovery.records import WaitingProposal
@@ -18,6 +19,8 @@ from console.views.approvals.cards import PROPOSAL
 from console.views.approvals.detail import ApprovalView, approval_badges, approval_title
 from console.views.approvals.list import ApprovalList
 from console.views.approvals.proposal import ProposalView, proposal_route
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
@@ -65,6 +68,7 @@ class ApprovalsPage(Page):
         (("Space",), "key.read_on"),
         (("Enter",), "key.into_request"),
         *_DECISION_HINTS,
+        list_export.HINT,
     )
     hints_of_proposal: tuple[KeyHint, ...] = (
         (("↓", "↑"), "key.other_request"),
@@ -81,6 +85,7 @@ class ApprovalsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.acts = RecordActionHandlers(context, self, in_bar=True)
+        self.export = ListExport(context, self, lambda: ExportRequest(ListName.APPROVALS))
         self.inbox = ApprovalInbox((), ())
         self.proposals: tuple[WaitingProposal, ...] = ()
         self.refund_id = 0

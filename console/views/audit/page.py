@@ -1,20 +1,22 @@
 """The page of the audit trail: entries newest first, verification and export."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.records import AuditEntry
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, PageHead
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import width_of_text
-from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import Page as Rows
 from console.views.runtime.routes import route_to
 from console.views.runtime.tasks import Failure
@@ -24,7 +26,6 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
-from console.views.widgets.save_file import ask_for_path
 from console.wording import audit_words
 from console.wording import catalogue as wording
 
@@ -45,7 +46,7 @@ class AuditPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("V",), "key.verify"),
-        (("Ctrl+E",), "key.export"),
+        list_export.HINT,
         (("F5",), "key.reread"),
     )
 
@@ -56,9 +57,8 @@ class AuditPage(Page):
         reread.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.audit"), translate("audit_screen.sentence"), button=reread)
         self.verify = KeyButton(translate("action.verify"), "V", icon="shield", binds=False)
-        self.export = KeyButton(translate("action.export"), "Ctrl+E", binds=False)
         self.verify.clicked.connect(self._verify_trail)
-        self.export.clicked.connect(self._choose_file)
+        self.export = ListExport(context, self, lambda: ExportRequest(ListName.AUDIT))
         self.rows = PagedModel(_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
         self.table = FittedTable(self.rows, translate("screen.audit"), hideable_columns=("chain",))
         ColumnPreferences(context, self.table, "audit")
@@ -68,13 +68,12 @@ class AuditPage(Page):
         margin = tokens().px("spacing", "page_margin")
         tools = Surface(edge="bottom")
         whose = TextLabel(translate("audit_screen.whose"), "small", "muted", wrap=True)
-        tools.setLayout(make_row(self.verify, self.export, 8, whose, margins=(margin, 8, margin, 8)))
+        tools.setLayout(make_row(self.verify, self.export.button, 8, whose, margins=(margin, 8, margin, 8)))
         self.add_part(self.head)
         self.add_part(tools)
         self.add_part(self.table, 1)
         self.add_hints()
         self.add_button_shortcut(self.verify)
-        self.add_button_shortcut(self.export)
 
     def show_route(self, route: object) -> None:
         if self.rows.rowCount() == 0:
@@ -132,32 +131,6 @@ class AuditPage(Page):
             "audit_screen.broken_lead" if failure.code == ErrorCode.AUDIT_BROKEN else "screen.not_read"
         )
         self.show_bar("verify", Bar(lead, self.context.failure_message(failure), tone="bad", shape="warning"))
-
-    # -- export
-
-    @Slot()
-    def _choose_file(self) -> None:
-        ask_for_path(self, self.context.translate("action.export"), "csv", self.export_to)
-
-    @Slot(str)
-    def export_to(self, path: str) -> None:
-        """Write the audit entries that the acting person may see to a new CSV file at `path`."""
-        context, file = self.context, Path(path)
-
-        def describe(rows: int) -> Toast:
-            return Toast(
-                context.translate("audit_screen.exported", rows=rows, file=file.name), str(file), path=str(file)
-            )
-
-        context.run_acting_call(
-            lambda services, _: services.audit.export_csv(file),
-            lambda rows: context.toast_requested.emit(describe(rows)),
-            self.show_reading_failure,
-            owner=self,
-            label=context.translate("action.export"),
-            describe=describe,
-            attempt=("audit export", file),
-        )
 
 
 def _read_newest(services: "Console", cursor: object, limit: int) -> Rows:

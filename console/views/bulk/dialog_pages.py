@@ -2,21 +2,21 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.bulk.records import NOT_DONE_FILTER, BulkItem, BulkLine, BulkPlan, BulkProgress, RowForecast
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
+from console.views.exports.list_export import ListExport
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_worker
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters.columns import width_of_text
-from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import Page
-from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import current_appearance
@@ -25,7 +25,6 @@ from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import Choice
 from console.views.widgets.notification_bars import Bar
-from console.views.widgets.save_file import ask_for_path
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -115,8 +114,7 @@ class OutcomeView(QWidget):
         for only in _RESULT_FILTERS:
             self.filter.addItem(translate(f"bulk.filter.{only or 'all'}"), only)
         self.filter.currentIndexChanged.connect(self._filter_rows)
-        self.export = KeyButton(translate("bulk.export"))
-        self.export.clicked.connect(self._choose_file)
+        self.export = ListExport(context, self, self._make_export_request)
         self.discard = bind_worker(context, KeyButton(translate("bulk.discard")))
         self.discard.clicked.connect(self.discard_requested)
         self.discard.hide()
@@ -130,7 +128,9 @@ class OutcomeView(QWidget):
         self._box = make_column(self.bar, gap=0)
         label = TextLabel(translate("bulk.filter"), "body", "muted")
         label.setBuddy(self.filter)
-        line = make_flow_widget(label, self.filter, self.export, self.discard, ReasonLabel(self.discard), gap=8)
+        line = make_flow_widget(
+            label, self.filter, self.export.button, self.discard, ReasonLabel(self.discard), gap=8
+        )
         self.setLayout(make_column(self._box, self.progress, self.tally, line, self.table, gap=8))
         self._filter_rows()
 
@@ -160,35 +160,8 @@ class OutcomeView(QWidget):
         read = partial(_read_lines, run_id=self._run.id, only=self.result_filter)
         self.table.rows.read_query(self._context.page_fetch(read))
 
-    # -- export
-
-    @Slot()
-    def _choose_file(self) -> None:
-        ask_for_path(self, self._context.translate("bulk.export"), "csv", self.export_to)
-
-    @Slot(str)
-    def export_to(self, path: str) -> None:
-        """Write the rows of the run whose result matches the filter to a new CSV file at `path`."""
-        context, file, run_id, only = self._context, Path(path), self._run.id, self.result_filter
-
-        def describe(rows: int) -> Toast:
-            return Toast(context.translate("bulk.exported", rows=rows, file=file.name), str(file), path=str(file))
-
-        def show_refusal(failure: Failure) -> None:
-            context.show_toast(
-                context.translate("act.refused"), context.failure_message(failure), "square_bang", "bad"
-            )
-
-        context.run_acting_call(
-            lambda services, _: services.bulk.export_csv(run_id, file, only),
-            lambda rows: context.toast_requested.emit(describe(rows)),
-            show_refusal,
-            owner=self,
-            label=context.translate("bulk.export"),
-            describe=describe,
-            attempt=("bulk export", run_id, file),
-            provider="",
-        )
+    def _make_export_request(self) -> ExportRequest:
+        return ExportRequest(ListName.BULK, str(self._run.id), self.result_filter or "")
 
 
 def _read_lines(services: "Console", cursor: object, limit: int, *, run_id: int, only: str | None) -> Page:

@@ -206,6 +206,11 @@ class CompanyView(QWidget):
         self._show_position()
 
     @property
+    def visible_list_name(self) -> str:
+        """The name of the visible list: payments, refunds, orders or checks."""
+        return str(self.tabs.tabData(self.tabs.currentIndex()))
+
+    @property
     def shows_checks(self) -> bool:
         return self.lists.currentWidget() is self.checks
 

@@ -7,8 +7,11 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.error_reasons import NumberReason
 from console.domain.errors import ErrorCode
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.corporations import RegistryMatches
 from console.domain.views.any_record import LookupResult
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.lookup.company_page import CompanyView
 from console.views.pages.base import Page, PageHead
 from console.views.pages.corporation_number_field import NumberField
@@ -43,6 +46,7 @@ class LookupPage(Page):
         (("R",), "key.refund"),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+F",), "key.number"),
+        list_export.HINT,
         (("F1",), "key.help"),
     )
 
@@ -50,6 +54,7 @@ class LookupPage(Page):
         super().__init__(context)
         self.acts = RecordActionHandlers(context, self)
         self.head = PageHead(context.translate("screen.lookup"), context.translate("lookup.sentence"))
+        self.export = ListExport(context, self, self._make_export_request, self.head)
         self.number = NumberField(context)
         self.company = CompanyView(context, self.acts)
         self.content = QStackedWidget()
@@ -118,6 +123,13 @@ class LookupPage(Page):
         """Looking up is the primary action until a corporation is shown; then it is that corporation's."""
         is_company = self.content.currentWidget() is self.company
         self.number.button.set_kind("default" if is_company else "primary")
+
+    def _make_export_request(self) -> ExportRequest | None:
+        """Return the request for the visible tab of a company, or for the companies that a search has found."""
+        shown = self.content.currentWidget()
+        if shown is self.company and self.company.number:
+            return ExportRequest(ListName.LOOKUP, self.company.number, self.company.visible_list_name)
+        return ExportRequest(ListName.COMPANIES, self._number) if isinstance(shown, CompanyList) else None
 
     # -- lookup
 

@@ -8,8 +8,11 @@ from functools import partial
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.records import SetAsideState
 from console.domain.payments.service_results import SetAsideItem
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
@@ -44,6 +47,7 @@ class SetAsidesPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("R",), "key.refund"),
+        list_export.HINT,
         (("Esc",), "key.back"),
     )
 
@@ -54,6 +58,7 @@ class SetAsidesPage(Page):
         reread_button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread_button.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.set_asides"), translate("set_asides.sentence"), reread_button)
+        self.export = ListExport(context, self, lambda: ExportRequest(ListName.SET_ASIDES), self.head)
         self.table = StaticTable(
             context,
             _set_aside_columns(context),

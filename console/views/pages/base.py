@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QGridLayout, QLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QLayout, QVBoxLayout, QWidget
 
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Route
@@ -149,6 +149,13 @@ class PageHead(Surface):
         self.sentence.setVisible(not is_short)
         self.read_at.setVisible(not is_short)
         self._grid.setContentsMargins(self._margin, 4 if is_short else 12, self._margin, 4 if is_short else 12)
+
+    def add_button(self, button: KeyButton) -> None:
+        """Put a further button at the right, before the others."""
+        row = self._right_side.layout()
+        assert isinstance(row, QBoxLayout)  # noqa: S101  # made by make_row
+        row.insertWidget(1, button)
+        self.stops = (button, *self.stops)
 
     def put_beside_title(self, widget: QWidget) -> None:
         """Put a widget of the page beside the title, in place of the sentence."""

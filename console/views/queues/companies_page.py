@@ -9,12 +9,15 @@ from PySide6.QtCore import Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.registry.watched_facts import QUEUE_NAME as COMPANY_QUEUE
 from console.domain.tasks.records import AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
@@ -58,6 +61,7 @@ class ChangedCompaniesPage(Page):
         (("S",), "key.successor"),
         (("A",), "key.acknowledge"),
         (("Ctrl+C",), "key.copy"),
+        list_export.HINT,
         (("Esc",), "key.back"),
     )
 
@@ -67,6 +71,7 @@ class ChangedCompaniesPage(Page):
         reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.queues"), translate("queue.companies.hint"), reread)
+        self.export = ListExport(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))

@@ -8,7 +8,10 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.views.any_record import QueueItem
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.filter_bar import FilterLine
@@ -54,6 +57,7 @@ class QueuesPage(Page):
         (("Shift+↓", "Shift+↑"), "key.extend"),
         (("Ctrl+A",), "key.choose_all"),
         (("Ctrl+D",), "key.choose_none"),
+        list_export.HINT,
         (("Ctrl+/",), "key.list"),
     )
 
@@ -89,6 +93,7 @@ class QueuesPage(Page):
         button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         button.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.queues"), button=button)
+        self.export = ListExport(self.context, self, self._make_export_request, self.head)
         self.tabs = QueueTabs(self.context, self.queue)
         self.filter = FilterLine(self.context)
         tabs = self._tab_line = Surface(edge="bottom")
@@ -143,6 +148,13 @@ class QueuesPage(Page):
             self._show_queue(str(queue))
         elif has_filter:
             self._read_list()
+
+    def _make_export_request(self) -> ExportRequest:
+        """Return the request for the selected records; for all that match the filter if none or all are selected."""
+        text, chosen = self.filter.text.strip(), self.selection.selected_refs
+        is_all = not chosen or self.selection.has_all_selected
+        matches = queue_rows.make_filter(text)
+        return ExportRequest(ListName.QUEUE, self.queue, text, None if is_all else chosen, matches)
 
     @property
     def table(self) -> FittedTable:

@@ -151,6 +151,12 @@ def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
     return record.provider_refund_key or "", record.provider_refund_id or "", f"r-{record.id}"
 
 
+def make_filter(text: str) -> Callable[[QueueItem], bool] | None:
+    """Return a function that tells whether an item matches the filter text; None for an empty text."""
+    needle = _fold_text(text)
+    return (lambda item: _is_match(item, needle)) if needle else None
+
+
 def _fold_text(text: str) -> str:
     """Return the text with full-width and half-width characters and upper and lower case made equal, for
     comparisons.

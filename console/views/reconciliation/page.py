@@ -6,8 +6,11 @@ from functools import partial
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART, DifferenceItem, RunState, RunView
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
@@ -54,6 +57,7 @@ class ReconcilePage(Page):
         (("[", "]"), "key.other_run"),
         (("L",), "key.runs"),
         (("S",), "key.reconcile"),
+        list_export.HINT,
         (("Esc",), "key.back"),
     )
 
@@ -68,6 +72,7 @@ class ReconcilePage(Page):
         reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.reconcile"), translate("reconcile.sentence"), reread)
+        self.export = ListExport(context, self, self._make_export_request, self.head)
         self._build_tools()
         self.run_head = RunHead(context)
         self.tabs = Tabs(translate("reconcile.parts"))
@@ -234,6 +239,11 @@ class ReconcilePage(Page):
         )
 
     # -- rows of the run
+
+    def _make_export_request(self) -> ExportRequest | None:
+        if self.view is None:
+            return None
+        return ExportRequest(ListName.DIFFERENCES, str(self.view.item.id), self.current_part)
 
     @property
     def current_part(self) -> str:

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.reconciliation.service_results import RunItem
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, PageHead, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import FittedTable
@@ -33,6 +36,7 @@ class ReconcileRunsPage(Page):
         (("Enter",), "key.open"),
         (("S",), "key.reconcile"),
         (("Ctrl+F",), "key.filter"),
+        list_export.HINT,
         (("Esc",), "key.back"),
     )
 
@@ -43,6 +47,7 @@ class ReconcileRunsPage(Page):
         reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
         self.head = PageHead(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"), reread)
+        self.export = ListExport(context, self, self._make_export_request, self.head)
         self.provider = FilterChip(translate("column.provider"))
         self.provider.addItem(translate("reconcile.every_provider"))
         self._provider_names: tuple[str, ...] = ()
@@ -111,6 +116,9 @@ class ReconcileRunsPage(Page):
             self._provider_names = names
             for name in names:
                 self.provider.addItem(provider_word(name, self.context))
+
+    def _make_export_request(self) -> ExportRequest:
+        return ExportRequest(ListName.RUNS, self.chosen_provider or "")
 
     @property
     def chosen_provider(self) -> str | None:

@@ -1,22 +1,28 @@
 """Ask the person for the path of a file to write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 
-def ask_for_path(parent: QWidget, title: str, suffix: str, on_chosen: Callable[[str], Any], name: str = "") -> None:
+def ask_for_path(
+    parent: QWidget, title: str, suffixes: str | Sequence[str], on_chosen: Callable[[str], Any], name: str = ""
+) -> None:
     """Open the system's dialog for saving a file, and call `on_chosen` with the chosen path. `on_chosen` must be a
-    slot of an object that exists as long as `parent`; `name` is the proposed file name.
+    slot of an object that exists as long as `parent`; `name` is the proposed file name. A path without a suffix gets
+    the one of `suffixes` that the person chose; the first is proposed.
     """
+    offered = [suffixes] if isinstance(suffixes, str) else list(suffixes)
     dialog = QFileDialog(parent, title)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     # The dialog doesn't ask about overwriting, because the code that writes the file refuses an existing one.
     dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
-    dialog.setDefaultSuffix(suffix)
-    dialog.setNameFilter(f"{suffix.upper()} (*.{suffix})")
+    dialog.setDefaultSuffix(offered[0])
+    suffix_of_filter = {f"{suffix.upper()} (*.{suffix})": suffix for suffix in offered}
+    dialog.setNameFilters(list(suffix_of_filter))
+    dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(suffix_of_filter.get(chosen, offered[0])))
     if name:
         dialog.selectFile(name)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -1,8 +1,11 @@
 """The title of an exported list, and the lines with the contents of a file, its writer and its time."""
 
+from datetime import date
+
 from console.domain.exports.tables import ExportRequest, ListName
 from console.wording import catalogue as wording
 from console.wording.records import provider_word
+from console.wording.registry import source_line
 from console.wording.text_context import TextContext
 
 _LOOKUP_KEYS = {
@@ -34,13 +37,18 @@ def list_title(request: ExportRequest, context: TextContext) -> str:
     return context.translate(f"export.list.{request.name}")
 
 
-def about_lines(request: ExportRequest, title: str, person: str, context: TextContext) -> tuple[str, ...]:
-    """Return the lines about a file: the list, its filter, the selection, the person and the time of writing."""
+def about_lines(
+    request: ExportRequest, title: str, person: str, context: TextContext, registry_date: date | None = None
+) -> tuple[str, ...]:
+    """Return the lines about a file: the list, its filter, the selection, the person and the time of writing, and the
+    source of the names of the corporation registry, if the desk has one.
+    """
+    source = [] if registry_date is None else [source_line(registry_date, context.translate)]
     part = _part_words(request, context)
     filter_words = [context.translate("export.about.part", part=part)] if part else []
     if request.chosen is not None:
         filter_words.append(context.translate("export.about.chosen", n=len(request.chosen)))
-    return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()))
+    return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()), *source)
 
 
 def _part_words(request: ExportRequest, context: TextContext) -> str:

@@ -1,0 +1,1 @@
+"""The export of a list to a file, from any page."""
