@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.payments.limits import LARGEST_LIMIT
+from console.domain.payments.refund_reasons import RefundReason
 from console.domain.reason import ForeignText
 from console.domain.records import CREDIT_CHECK_PROVIDER
 
@@ -252,7 +253,10 @@ def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> Non
     request = _add_changing_command(actions, "request", translate, "refund.request")
     request.add_argument("payment", metavar="PAYMENT")
     request.add_argument("--amount", required=True, metavar="N", help=translate("cli.help.amount"))
-    request.add_argument("--reason", required=True, metavar="T")
+    request.add_argument("--reason", default="", metavar="T")
+    codes = tuple(code.value for code in RefundReason)
+    code_help = f"{translate('cli.help.reason_code')}: {', '.join(codes)}"
+    request.add_argument("--reason-code", choices=codes, metavar="CODE", help=code_help)
     request.add_argument("--intended-repeat", action="store_true", help=translate("cli.help.intended_repeat"))
     request.add_argument("--ticket", metavar="T", help=translate("cli.help.ticket"))
     _add_expected_version_option(request, translate)

@@ -12,6 +12,7 @@ from console.cli.parser import usage_error
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.records import Order, Payment, PaymentImport, Refund, RefundRequest
+from console.domain.payments.refund_reasons import RefundReason
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -50,6 +51,7 @@ def _request_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Ref
         payment_id=parse_row_id("payment", args.payment),
         amount=args.amount,
         reason=args.reason,
+        reason_code=None if args.reason_code is None else RefundReason(args.reason_code),
         intended_repeat=args.intended_repeat,
         ticket=args.ticket,
         saw=args.saw,

@@ -7,6 +7,7 @@ from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
+from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queues.filters import cause_of
 from console.domain.records import CreditCheck
 from console.wording import catalogue as wording
@@ -171,3 +172,16 @@ def began_at(record: ShownRecord) -> datetime | None:
     if isinstance(record, CreditCheck):
         return record.created_at or record.purchased_at
     return record.created_at
+
+
+def refund_reason(refund: Refund, context: TextContext) -> str:
+    """Return the reason of a refund for people; see `reason_line`."""
+    return reason_line(refund.reason_code, refund.reason, context)
+
+
+def reason_line(code: RefundReason | None, own_text: str, context: TextContext) -> str:
+    """Return a reason for people: the word of its code and the requester's own text, if there are both."""
+    if code is None:
+        return own_text
+    word = context.translate(f"refund_reason.{code}")
+    return context.translate("refund_reason.line", reason=word, words=own_text) if own_text else word

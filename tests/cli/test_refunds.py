@@ -47,6 +47,24 @@ def test_amounts(desk: PayingTerminal, amount: str, refused: tuple[int, str]) ->
     assert desk.json("show", "payment", str(payment)).data["reserved_minor"] == 0
 
 
+def test_a_reason_is_a_code_or_words(desk: PayingTerminal) -> None:
+    """A code alone is enough, apart from `other`; people read its word in their own language, and their own words
+    beside it.
+    """
+    payment = str(desk.paid())
+    for words in ((), ("--reason-code", "other"), ("--reason", "  ")):
+        assert desk.json("refund", "request", payment, "--amount=1", *words, OPERATOR=MAKER).refused == (2, "usage")
+    unknown = desk.json("refund", "request", payment, "--amount=1", "--reason-code", "bored", OPERATOR=MAKER)
+    assert unknown.refused == (2, "usage")
+    coded = ("--reason-code", "returned")
+    asked = desk.json("refund", "request", payment, "--amount=7", *coded, OPERATOR=MAKER).data
+    assert (asked["reason"], asked["reason_code"]) == ("", "returned")
+    desk.decide("withdraw", asked["id"], by=MAKER)
+    both = desk.json("refund", "request", payment, "--amount=9", *coded, "--reason", "傷あり", OPERATOR=MAKER).data
+    assert (both["reason"], both["reason_code"]) == ("傷あり", "returned")
+    assert desk.ask(desk.paid("ORD-2")).data["reason_code"] is None
+
+
 def test_who_may_decide(desk: PayingTerminal) -> None:
     """Nobody about their own, however it is spelled; what is decided stays so; only the maker withdraws."""
     payment = desk.paid()

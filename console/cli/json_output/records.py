@@ -45,7 +45,7 @@ _FIELD_NAMES_BY_TYPE: Mapping[type, str] = {
         operation_id created_at changed_at state_since registry_name""",
     Refund: """
         id payment_id amount_minor currency state certainty work maker checkers provider_refund_key
-        provider_refund_id version order_id reason ticket intended_repeat checkers_needed declined_because
+        provider_refund_id version order_id reason reason_code ticket intended_repeat checkers_needed declined_because
         sends_after decide_by first_sent_at last_sent_at sent_count provider_state told_at error_code operation_id
         created_at changed_at state_since registry_name""",
     Operation: """

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
 
@@ -152,6 +153,7 @@ class Refund:
     provider_refund_id: str | None
     version: int
     reason: str = ""
+    reason_code: RefundReason | None = None
     ticket: str | None = None
     intended_repeat: bool = False
     set_aside_id: int | None = None
@@ -297,8 +299,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """A maker's request for a refund. `amount` is decimal text in the payment's currency. `saw` is the version of the
-    payment on the maker's screen. `answers` are the maker's comments on risk signals, as pairs of rule and text.
+    """A maker's request for a refund. `amount` is decimal text in the payment's currency. The reason is a code, or
+    the maker's own text `reason`, or both; without a code, and with the code OTHER, the text is needed. `saw` is the
+    version of the payment on the maker's screen. `answers` are the maker's comments on risk signals, as pairs of rule
+    and text.
     """
 
     payment_id: int
@@ -309,6 +313,7 @@ class RefundRequest:
     set_aside_id: int | None = None
     saw: int | None = None
     answers: tuple[tuple[str, str], ...] = ()
+    reason_code: RefundReason | None = None
 
 
 @dataclass(frozen=True, slots=True)

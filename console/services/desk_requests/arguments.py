@@ -6,6 +6,7 @@ import json
 import types
 from collections.abc import Sequence
 from dataclasses import is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -53,6 +54,8 @@ def _has_type(value: object, required: Any) -> bool:
     if is_dataclass(required):
         hints = get_type_hints(required)
         return type(value) is required and all(_has_type(getattr(value, name), hint) for name, hint in hints.items())
+    if isinstance(value, Enum):
+        return type(value) is required
     if isinstance(value, str):
         return required is str and _is_storable(value)
     if isinstance(value, int):

@@ -44,7 +44,7 @@ class RefundWithPayment:
             provider_payment_id=payment.provider_payment_id,
             amount=Money(refund.amount_minor, refund.currency),
             requested_at=refund.created_at,
-            reason=refund.reason,
+            reason=refund.reason or str(refund.reason_code or ""),
         )
 
 

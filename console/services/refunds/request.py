@@ -25,7 +25,15 @@ from console.domain.error_reasons import (
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
 from console.domain.payments.consistency import PAID_STATES, money_parts
-from console.domain.payments.records import Limits, Payment, Refund, RefundRequest, SetAside, SetAsideState
+from console.domain.payments.records import (
+    Limits,
+    Payment,
+    Refund,
+    RefundRequest,
+    SetAside,
+    SetAsideState,
+)
+from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.domain.records import Certainty
 from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
@@ -49,7 +57,6 @@ from console.store.refunds.refunds import NewRefund
 ACTION = AuditAction.REFUND_REQUEST
 KIND = refunds.KIND
 LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS = 255, 64, 500
-PROPOSAL_REASON = "上限を超えた分の返金 / beyond the account's limit"
 """The reason text, in Japanese and English, of the refund requests that the program itself makes."""
 _REASON_OF_RULE: Mapping[RefundRule, str] = {
     ExceedsReason.PAID: "refund_not_paid",
@@ -235,7 +242,10 @@ class RefundRequests:
         """
         maker = self._context.require_right("refund_propose").name
         amount = decimal_text(Money(item.amount_minor, item.currency))
-        valid = self._validate(RefundRequest(item.payment_id, amount, PROPOSAL_REASON, set_aside_id=item.id), maker)
+        valid = self._validate(
+            RefundRequest(item.payment_id, amount, "", set_aside_id=item.id, reason_code=RefundReason.SET_ASIDE),
+            maker,
+        )
         return self._write_request(replace(valid, by_program=True))
 
     def _validate(self, request: RefundRequest, maker: str) -> _ValidRequest:
@@ -243,7 +253,8 @@ class RefundRequests:
             payment = refund_records.require_payment(conn, request.payment_id)
         minor = parse_amount(request.amount, payment)
         reason, ticket = request.reason.strip(), (request.ticket or "").strip() or None
-        if not reason or len(reason) > LONGEST_REASON_CHARACTERS:
+        needs_text = request.reason_code in (None, RefundReason.OTHER)
+        if (needs_text and not reason) or len(reason) > LONGEST_REASON_CHARACTERS:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.REFUND_REASON, "longest": LONGEST_REASON_CHARACTERS}
             )
@@ -352,6 +363,7 @@ class RefundRequests:
             currency=payment.currency,
             maker=valid.maker,
             reason=request.reason,
+            reason_code=request.reason_code,
             payment_at_request=json.dumps(make_facts_at_request(refund_facts), ensure_ascii=False, sort_keys=True),
             risk_signals=json.dumps([_make_hit_facts(hit) for hit in hits], ensure_ascii=False, default=str),
             checkers_needed=2 if valid.by_program or minor > refund_facts.limits.second_checker_above else 1,

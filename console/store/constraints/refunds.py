@@ -202,8 +202,9 @@ INSERT_RULES = (
 
 _SAME_REQUEST_RULE = Rule(
     unchanged_sql(
-        "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "ticket", "intended_repeat",
-        "set_aside_id", "saw", "radar", "checkers_needed", "sends_after", "decide_by", "created_at",
+        "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "reason_code", "ticket",
+        "intended_repeat", "set_aside_id", "saw", "radar", "checkers_needed", "sends_after", "decide_by",
+        "created_at",
     ),
     "what was asked for never changes: ask anew",
 )  # fmt: skip

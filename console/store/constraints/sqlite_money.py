@@ -82,7 +82,8 @@ _REFUND_UPDATE_RULES: Rules = (
     VERSION_RULE,
     Rule(
         unchanged_sql(
-            "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "ticket",
+            "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "reason_code",
+            "ticket",
             "intended_repeat", "set_aside_id", "saw", "radar", "checkers_needed", "decide_by", "created_at",
         ),
         "what was asked for never changes, ask anew",

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Integer, Row, Select, bindparam, column, func
 from sqlalchemy import insert as into
 
 from console.domain.payments.records import Refund
+from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
 from console.domain.records import Work, WorkState
 from console.domain.transitions import tables as states
@@ -75,8 +76,8 @@ _STUCK_QUERY = (
 _INSERT = into(refunds)
 _INSERT_DATED = _INSERT.values(created_at=SERVER_TIME)
 _FIXED_COLUMNS = frozenset(
-    {"id", "version", "payment_id", "order_id", "refund_amount", "currency", "maker", "reason", "ticket", "saw",
-     "radar", "intended_repeat", "set_aside_id", "checkers_needed", "decide_by", "created_at"}
+    {"id", "version", "payment_id", "order_id", "refund_amount", "currency", "maker", "reason", "reason_code",
+     "ticket", "saw", "radar", "intended_repeat", "set_aside_id", "checkers_needed", "decide_by", "created_at"}
 )  # fmt: skip
 
 
@@ -114,6 +115,7 @@ class NewRefund:
     decide_by: datetime
     sends_after: datetime | None = None
     ticket: str | None = None
+    reason_code: RefundReason | None = None
     intended_repeat: bool = False
     set_aside_id: int | None = None
     work: Work = field(default_factory=Work)
@@ -256,6 +258,7 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         **work_values(new.work),
         "maker": new.maker,
         "reason": new.reason,
+        "reason_code": new.reason_code,
         "ticket": new.ticket,
         "intended_repeat": new.intended_repeat,
         "set_aside_id": new.set_aside_id,

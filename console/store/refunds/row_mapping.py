@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from console.domain.payments.records import Refund
+from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.store.database.instants import known_instant
@@ -17,8 +18,9 @@ COLUMNS = (
     _t.id, _t.payment_id, _t.order_id, _t.refund_amount, _t.currency, _t.status, _t.certainty, _t.work_state,
     _t.work_at, _t.work_reason, _t.work_attempts, _t.maker, _t.provider_refund_key, _t.refund_txn_id, _t.version,
     _t.reason, _t.ticket, _t.intended_repeat, _t.set_aside_id, _t.checkers_needed, _t.sends_after, _t.decide_by,
-    _t.declined_because, _t.first_sent_at, _t.last_sent_at, _t.sent_count, _t.not_found, _t.first_not_found_at,
-    _t.provider_state, _t.told_at, _t.error_code, _t.operation_id, _t.created_at, _t.changed_at, _t.state_since,
+    _t.declined_because, _t.reason_code, _t.first_sent_at, _t.last_sent_at, _t.sent_count, _t.not_found,
+    _t.first_not_found_at, _t.provider_state, _t.told_at, _t.error_code, _t.operation_id, _t.created_at,
+    _t.changed_at, _t.state_since,
 )  # fmt: skip
 
 
@@ -29,8 +31,8 @@ def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstract
     (
         refund_id, payment_id, order_id, amount, currency, status, certainty, work_state, work_at, work_reason,
         attempts, maker, key, provider_id, version, reason, ticket, repeat, set_aside_id, needed, sends_after,
-        decide_by, declined, first_sent, last_sent, sent_count, not_found, first_not_found, word, told_at, error,
-        operation, created, changed, since,
+        decide_by, declined, reason_code, first_sent, last_sent, sent_count, not_found, first_not_found, word,
+        told_at, error, operation, created, changed, since,
     ) = row  # fmt: skip
     record = Refund(
         id=refund_id,
@@ -47,6 +49,7 @@ def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstract
         provider_refund_id=provider_id,
         version=version,
         reason=reason,
+        reason_code=None if reason_code is None else RefundReason(reason_code),
         ticket=ticket,
         intended_repeat=bool(repeat),
         set_aside_id=set_aside_id,

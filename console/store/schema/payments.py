@@ -145,6 +145,7 @@ refunds = Table(
     Column("work_attempts", Integer, nullable=False, server_default="0"),
     Column("maker", String(64), nullable=False),
     Column("reason", String(500), nullable=False),
+    Column("reason_code", String(32)),
     Column("ticket", String(64)),
     Column("intended_repeat", Boolean, nullable=False, server_default=text("0")),
     Column("set_aside_id", BigInteger),

@@ -13,6 +13,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
 from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
+from console.wording import records as record_texts
 
 PROPOSAL = "proposal"
 MAX_ANSWER_AGE_SECONDS = 900.0
@@ -153,4 +154,5 @@ def _remark(
         return context.translate("approvals.half", checkers=refund.checkers), "person", "muted"
     if refund.sends_after is not None and refund.sends_after > now:
         return context.translate("approvals.cooling_off", at=refund.sends_after), "hourglass", "muted"
-    return (context.translate("approvals.reason", reason=refund.reason) if refund.reason else ""), "", "muted"
+    reason = record_texts.refund_reason(refund, context)
+    return (context.translate("approvals.reason", reason=reason) if reason else ""), "", "muted"

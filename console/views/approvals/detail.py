@@ -27,6 +27,7 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.money_strip import MoneyPanel, MoneyPart
 from console.views.widgets.record_parts import SideStrip, make_titled_panel
 from console.wording import catalogue as wording
+from console.wording import records as record_texts
 
 _MIN_VISIBLE_LINES = 10
 _MARGIN_PX = 24  # beside the content
@@ -297,7 +298,7 @@ class ApprovalView(QScrollArea):
     def _request_panel(self, view: RefundView) -> QWidget:
         record, translate = view.record, self._context.translate
         request = fact_list(
-            (translate("field.reason"), record.reason),
+            (translate("field.reason"), record_texts.refund_reason(record, self._context)),
             (translate("field.ticket"), record.ticket),
             (translate("field.payer"), case_words.masked_payer(view.payment.payer)),
             (translate("field.maker"), translate("approvals.asked_by", maker=record.maker, at=record.created_at)),
@@ -420,7 +421,7 @@ class ApprovalView(QScrollArea):
                 amount=case_words.amount_text(refund),
                 state=badge.word,
                 maker=refund.maker,
-                reason=refund.reason,
+                reason=record_texts.refund_reason(refund, context),
             )
             line = QWidget()
             line.setLayout(make_row(ShapeIcon(badge.shape, badge.tone, 14), TextLabel(words, wrap=True), gap=6))

@@ -15,6 +15,7 @@ from console.views.presenters import records as case_words
 from console.views.records.page import record_hints
 from console.views.runtime.routes import ApprovalsRoute, PaymentRoute
 from console.wording import catalogue as wording
+from console.wording import records as record_texts
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -62,7 +63,7 @@ class RefundPage(MoneyPage[RefundView]):
     def _show_aside(self, view: RefundView) -> None:
         record, translate = view.record, self.context.translate
         facts = fact_list(
-            (translate("field.reason"), record.reason),
+            (translate("field.reason"), record_texts.refund_reason(record, self.context)),
             (translate("field.ticket"), record.ticket),
             (translate("field.maker"), record.maker),
             (

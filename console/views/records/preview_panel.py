@@ -21,6 +21,7 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
+from console.wording import records as record_texts
 
 _PADDING_PX = 16
 
@@ -178,7 +179,7 @@ class RecordPreview(Surface):
         elif isinstance(record, Refund):
             lines += [
                 (translate("field.maker"), record.maker),
-                (translate("field.reason"), record.reason),
+                (translate("field.reason"), record_texts.refund_reason(record, context)),
                 (translate("field.refund_key"), record.provider_refund_key),
             ]
         for label, value in lines:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 from console.domain.error_reasons import ExceedsReason, LimitReason, WindowReason
 from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
 from console.domain.payments.records import RefundRequest, SetAside
+from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.views.purchase.form import with_label
 from console.views.refunds import texts as refund_words
@@ -20,16 +21,8 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, ToneBox, m
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import CheckBox, Choice, Edit, Field, RadioButton
 from console.wording import catalogue as wording
+from console.wording import records as record_texts
 
-REASON_CODES = (
-    "ordered_twice",
-    "returned",
-    "not_delivered",
-    "wrong_amount",
-    "paid_after_cancel",  # house: the reason that a maker gives
-    "set_aside",
-    "other",
-)
 LOOK_ALIKE_RULE = "exact_lookalike"
 _ALWAYS_SHOWN_RULES = frozenset({LimitReason.PER_REFUND, LimitReason.PER_PERSON_DAY, WindowReason.WINDOW})
 """Rules of refunds that the form shows even if they are fulfilled. Every other rule is shown only if it is broken."""
@@ -86,9 +79,9 @@ class RefundForm(QWidget):
         self.full_amount_box.setChecked(True)
         self.after = TextLabel("", "small", "muted")
         self.reason = Choice(translate("field.reason"), empty=translate("dialog.refund.choose_reason"))
-        for code in REASON_CODES:
+        for code in RefundReason:
             self.reason.addItem(translate(f"refund_reason.{code}"), code)
-        self.reason.setCurrentIndex(REASON_CODES.index("set_aside") if self._set_aside else -1)
+        self.reason.setCurrentIndex(list(RefundReason).index(RefundReason.SET_ASIDE) if self._set_aside else -1)
         self.words = Field(translate("dialog.refund.words"))
         self.ticket = Field(translate("field.ticket"), role="data")
         self.amount_edit, self.words_edit, self.ticket_edit = (
@@ -251,13 +244,13 @@ class RefundForm(QWidget):
         return money if money.minor > 0 else None
 
     @property
-    def reason_code(self) -> str:
-        return str(self.reason.currentData()) if self.reason.currentIndex() >= 0 else ""
+    def reason_code(self) -> RefundReason | None:
+        """The chosen code; None while none is chosen."""
+        return RefundReason(self.reason.currentData()) if self.reason.currentIndex() >= 0 else None
 
     def reason_words(self) -> str:
-        """The reason in the form in which it is stored: the text of the chosen code, and the person's own text."""
-        own_text, word = self.words_edit.text().strip(), self.reason.currentText()
-        return self._context.translate("dialog.refund.reason_line", reason=word, words=own_text) if own_text else word
+        """The reason as people read it: the text of the chosen code, and the person's own text."""
+        return record_texts.reason_line(self.reason_code, self.words_edit.text().strip(), self._context)
 
     def answers(self) -> tuple[tuple[str, str], ...]:
         """The maker's answers to the risk signals, each as (rule, text)."""
@@ -269,7 +262,8 @@ class RefundForm(QWidget):
         return RefundRequest(
             self.plan.payment.id,
             decimal_text(money) if money is not None else "",
-            self.reason_words(),
+            self.words_edit.text().strip(),
+            reason_code=self.reason_code,
             intended_repeat=LOOK_ALIKE_RULE in self._answers and self.intended_repeat_box.isChecked(),
             ticket=self.ticket_edit.text().strip() or None,
             set_aside_id=self._set_aside.id if self._set_aside else None,

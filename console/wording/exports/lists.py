@@ -184,9 +184,13 @@ def approval_columns(context: TextContext) -> Columns:
         text_column(
             context, "column.checkers", lambda row: " ".join(row.checkers) if isinstance(row, Refund) else None
         ),
-        text_column(context, "column.reason", lambda row: row.reason if isinstance(row, Refund) else None),
+        text_column(context, "column.reason", lambda row: _refund_reason(row, context)),
         instant_column(context, "column.since", lambda row: row.created_at if isinstance(row, Refund) else row.since),
     )
+
+
+def _refund_reason(row: ApprovalRow, context: TextContext) -> str | None:
+    return record_words.refund_reason(row, context) if isinstance(row, Refund) else None
 
 
 def _approval_kind(row: ApprovalRow, context: TextContext) -> str:

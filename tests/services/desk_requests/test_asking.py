@@ -7,6 +7,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
+from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
 from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
@@ -52,7 +53,8 @@ def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: Moved
         paid = scene.of_number("paypay", "ORD-1")
         assert paid is not None
         scene.console.payments.probe(paid.id)
-        asked = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
+        wish = RefundRequest(paid.id, "1000", "too much", reason_code=RefundReason.WRONG_AMOUNT)
+        asked = scene.console.refunds.request(wish)
         with pytest.raises(ConsoleError) as own, typing(place, "op-a"):
             scene.console.refunds.approve(asked.id)
         assert own.value.code == "not_allowed"

@@ -14,7 +14,8 @@ from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_RO
 from tests.support.places import CHECKS, Engine
 
 UNDONE = {
-    "0017": ("DROP TABLE mentions", "DROP TABLE incident_steps"),
+    "0018": ("ALTER TABLE refunds DROP COLUMN reason_code",),
+    "0017": ("DROP TABLE incident_steps", "DROP TABLE mentions"),
     "0016": ("DROP TABLE read_only_switches",),
     "0015": ("DROP TABLE watched_corporations",),
     "0014": tuple(f"ALTER TABLE {table} DROP COLUMN state_since" for table in (*EXPECTED, "refunds")),

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.error_reasons import ExceedsReason, LimitReason
 from console.domain.payments.records import Payment, Refund, RefundRequest
+from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.refunds.request_form import LOOK_ALIKE_RULE, RefundForm
@@ -67,7 +68,7 @@ def test_all_that_is_left_is_prefilled(the_look: object) -> None:
     assert made.find_disabled_reason() == "Select a reason first."
     made.reason.setCurrentIndex(0)
     assert made.find_disabled_reason() == ""
-    assert made.request() == RefundRequest(5, "12000", "Ordered twice", saw=7)
+    assert made.request() == RefundRequest(5, "12000", "", saw=7, reason_code=RefundReason.ORDERED_TWICE)
 
 
 def test_a_part_says_what_stays_refundable(the_look: object) -> None:

@@ -1,0 +1,17 @@
+"""The codes of the reasons for refunds. The terminal offers them without reading any record."""
+
+from enum import StrEnum
+
+
+class RefundReason(StrEnum):
+    """Codes of the reason for which a maker requests a refund. The catalogue of wordings has a text
+    `refund_reason.<code>` for each.
+    """
+
+    ORDERED_TWICE = "ordered_twice"
+    RETURNED = "returned"
+    NOT_DELIVERED = "not_delivered"
+    WRONG_AMOUNT = "wrong_amount"
+    PAID_AFTER_CANCEL = "paid_after_cancel"  # house: the reason that a maker gives
+    SET_ASIDE = "set_aside"
+    OTHER = "other"
