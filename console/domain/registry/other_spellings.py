@@ -22,7 +22,7 @@ _LONG_VOWELS = {
 """How readings write a long vowel, by the kana before it: ケイ for ケー, トウ for トー."""
 _VOWEL_OF = {kana: vowel for vowel, row in _LONG_VOWELS.items() for kana in row}
 _LONG_MARK = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
-_MOST_READINGS = 4
+_MAX_READINGS = 4
 """Each other spelling costs a search."""
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _POSSESSIVE = re.compile(r"(?<=[一-鿿])[乃之ノの](?=[一-鿿])")
@@ -46,7 +46,7 @@ def _list_readings_of_marks(plain: str) -> Iterator[str]:
     kana = plain.translate(_TO_KATAKANA)
     first, *others = _LONG_MARK.split(kana)
     vowels = [_VOWEL_OF.get(part[-1:], "") for part in (first, *others)[:-1]]
-    for choice in islice(product((True, False), repeat=len(others)), _MOST_READINGS):
+    for choice in islice(product((True, False), repeat=len(others)), _MAX_READINGS):
         written = (vowel if is_vowel else "ー" for vowel, is_vowel in zip(vowels, choice, strict=True))
         yield first + "".join(f"{vowel}{part}" for vowel, part in zip(written, others, strict=True))
 

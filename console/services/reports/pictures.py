@@ -33,14 +33,14 @@ def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
     """Return the report about the money of the last DAYS_OF_DAILY_REPORTS days."""
     period = period_until(now, DAYS_OF_DAILY_REPORTS)
     refunds = settlement.sum_refunds(conn, period)
-    are_refunds_complete = sum(item.rows for item in refunds) < settlement.MOST_ROWS
+    are_refunds_complete = sum(item.rows for item in refunds) < settlement.MAX_ROWS
     series: dict[tuple[str, str], dict[object, SettlementDay]] = defaultdict(
         lambda: {day: SettlementDay(day) for day in period.days}
     )
     capped = set()
     for provider in provider_success.list_providers(conn):
         sums = settlement.sum_payments(conn, provider, period)
-        if sum(item.rows for item in sums) >= settlement.MOST_ROWS:
+        if sum(item.rows for item in sums) >= settlement.MAX_ROWS:
             capped.add(provider)
         for item in sums:
             if not item.count:

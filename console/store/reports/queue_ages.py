@@ -12,7 +12,7 @@ from console.store.queues.definitions import TABLES
 from console.store.queues.queues import LapsedIds
 from console.store.schema.column_types import EPOCH_START
 
-MOST_RECORDS = 10_000
+MAX_RECORDS = 10_000
 """Largest number of records that are counted in one index range of a queue."""
 
 
@@ -20,7 +20,7 @@ def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) ->
     """Return the records of the queue `name` by age. `lapsed` are the ids of the records whose process crashed or
     froze during a call.
     """
-    values: dict[str, object] = {"most": MOST_RECORDS}
+    values: dict[str, object] = {"most": MAX_RECORDS}
     queries = []
     for part in TABLES:
         ids = lapsed.get(part.kind, frozenset())
@@ -30,7 +30,7 @@ def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) ->
     counts = [select(*_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)]
     rows = conn.execute(union_all(*counts), values).all()
     sums = [sum(int(row[place] or 0) for row in rows) for place in range(len(AGE_CLASSES) + 1)]
-    return QueueAges(name, tuple(sums[1:]), sums[0], all(sum(row) < MOST_RECORDS for row in rows))
+    return QueueAges(name, tuple(sums[1:]), sums[0], all(sum(row) < MAX_RECORDS for row in rows))
 
 
 def _columns(since: ColumnElement[datetime], now: datetime) -> Sequence[ColumnElement[int]]:

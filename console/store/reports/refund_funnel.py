@@ -9,7 +9,7 @@ from console.store.database.instants import to_naive_utc
 from console.store.schema.core import approvals
 from console.store.schema.payments import refunds
 
-MOST_REFUNDS = 10_000
+MAX_REFUNDS = 10_000
 """Largest number of refunds that are read, the newest ones."""
 _R = RefundState
 _APPROVED_STATES = (_R.APPROVED, _R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED, _R.FAILED)
@@ -17,7 +17,7 @@ _APPROVED_STATES = (_R.APPROVED, _R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED, _R.F
 
 def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
     """Return a funnel per currency of the refunds that were requested in the period, and False if there may be more
-    of them than MOST_REFUNDS.
+    of them than MAX_REFUNDS.
     """
     newest = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("most", type_=Integer)).subquery()
     c = newest.c
@@ -39,7 +39,7 @@ def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, .
     in_period = (c.created_at >= to_naive_utc(period.start)) & (c.created_at < to_naive_utc(period.end))
     total = (func.count().label("requested_count"), func.sum(c.refund_amount).label("requested_minor"))
     query = select(c.currency, *total, *sums).where(in_period).group_by(c.currency)
-    rows = conn.execute(query, {"most": MOST_REFUNDS}).mappings().all()
+    rows = conn.execute(query, {"most": MAX_REFUNDS}).mappings().all()
     names = ("requested", *conditions)
     funnels = tuple(
         RefundFunnel(
@@ -48,4 +48,4 @@ def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, .
         )
         for row in sorted(rows, key=lambda row: str(row["currency"]), reverse=True)
     )
-    return funnels, sum(funnel.requested.count for funnel in funnels) < MOST_REFUNDS
+    return funnels, sum(funnel.requested.count for funnel in funnels) < MAX_REFUNDS

@@ -16,7 +16,7 @@ from console.store.database.instants import to_naive_utc
 from console.store.reports.day_numbers import day_number
 from console.store.schema.payments import payments, refunds
 
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 """Largest number of payments of one provider, and of refunds, that are summed."""
 _p, _r = payments.c, refunds.c
 
@@ -36,7 +36,7 @@ class DaySum:
 
 
 def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum]:
-    """Return the sums of what the provider has taken in the period, by the day of payment. Reads the newest MOST_ROWS
+    """Return the sums of what the provider has taken in the period, by the day of payment. Reads the newest MAX_ROWS
     payments. Those whose outcome is unknown, and reversed ones, are left out.
     """
     paid = (
@@ -45,7 +45,7 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
             _p.provider == provider, _p.paid_at >= to_naive_utc(period.start), _p.paid_at < to_naive_utc(period.end)
         )
         .order_by(_p.paid_at.desc())
-        .limit(MOST_ROWS)
+        .limit(MAX_ROWS)
         .subquery()
     )
     number = day_number(paid.c.paid_at, period.days).label("number")
@@ -61,7 +61,7 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
 
 def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
     """Return the sums of what all providers gave back, by the day on which the refund was completed. Reads at most
-    MOST_ROWS refunds.
+    MAX_ROWS refunds.
     """
     done = (
         select(_r.state_since, _r.currency, _r.refund_amount, _r.payment_id)
@@ -72,7 +72,7 @@ def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
             _r.state_since >= to_naive_utc(period.start),
             _r.state_since < to_naive_utc(period.end),
         )
-        .limit(MOST_ROWS)
+        .limit(MAX_ROWS)
         .subquery()
     )
     number = day_number(done.c.state_since, period.days).label("number")

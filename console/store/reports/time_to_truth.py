@@ -11,14 +11,14 @@ from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.operations import journal
 from console.store.schema.core import operations
 
-MOST_OPERATIONS = 10_000
+MAX_OPERATIONS = 10_000
 """Largest number of operations of one kind that are read: those of the newest records."""
 _o = operations.c
 
 
 def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unknown], bool]:
     """Return the calls of one kind that began in the period and whose own process did not learn the outcome, and
-    False if there may be more operations than MOST_OPERATIONS.
+    False if there may be more operations than MAX_OPERATIONS.
 
     A later writer of the outcome raises the fencing token, so a settled row with a token above the first one was
     unknown.
@@ -27,7 +27,7 @@ def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unk
         select(_o.started_at, _o.ended_at, _o.state, _o.fence, _o.action)
         .where(_o.subject_kind == kind)
         .order_by(_o.subject_id.desc())
-        .limit(MOST_OPERATIONS)
+        .limit(MAX_OPERATIONS)
         .subquery()
     )
     c = newest.c
@@ -51,6 +51,6 @@ def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unk
         and period.start <= operation.started_at < period.end
     ]
     oldest_row = conn.execute(
-        select(_o.id).where(_o.subject_kind == kind).order_by(_o.subject_id.desc()).offset(MOST_OPERATIONS).limit(1)
+        select(_o.id).where(_o.subject_kind == kind).order_by(_o.subject_id.desc()).offset(MAX_OPERATIONS).limit(1)
     ).first()
     return unknowns + lapsed, oldest_row is None

@@ -13,7 +13,7 @@ from console.domain.payments.limits import Limit
 from console.domain.records import Person
 from console.views.admin.limit_dialog import LimitDialog, limit_name, limit_value_text
 from console.views.admin.switch_dialog import SwitchDialog, scope_name
-from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable
@@ -69,9 +69,7 @@ class AdminPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        reread.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.admin"), translate("admin.sentence"), reread)
+        self.head = self.make_head(translate("screen.admin"), translate("admin.sentence"))
         self.tabs = Tabs(translate("screen.admin"))
         for name in _TAB_NAMES:
             self.tabs.add(translate(f"admin.tab.{name}"))

@@ -14,7 +14,7 @@ from console.domain.tasks.records import AlertItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
-from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -51,9 +51,7 @@ class AlertsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        reread.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.alerts"), translate("alerts_screen.sentence"), reread)
+        self.head = self.make_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[str, int] = {}
         spare = ("expected",)

@@ -11,7 +11,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.records import AuditEntry
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
-from console.views.pages.base import Page, PageHead
+from console.views.pages.base import Page
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters import credit_checks as words
@@ -53,9 +53,7 @@ class AuditPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        reread.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.audit"), translate("audit_screen.sentence"), button=reread)
+        self.head = self.make_head(translate("screen.audit"), translate("audit_screen.sentence"))
         self.verify = KeyButton(translate("action.verify"), "V", icon="shield", binds=False)
         self.verify.clicked.connect(self._verify_trail)
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.AUDIT))

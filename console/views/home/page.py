@@ -15,7 +15,7 @@ from console.views.app.status_bar import gateway_cell, provider_cell, service_ce
 from console.views.home.count_panels import CountLine, CountPanel
 from console.views.home.draft_bars import DraftBars
 from console.views.home.recent_records import RecentPanel
-from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.presenters import records as case_words
@@ -69,9 +69,7 @@ class HomePage(Page):
         self._shown_work: UnfinishedWork | None = None
         self._shown_words = ""
         translate = context.translate
-        button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        button.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.home"), button=button)
+        self.head = self.make_head(translate("screen.home"))
         self.my_panel = CountPanel(translate("home.my_work"))
         self.team_panel = CountPanel(translate("home.team"))
         self.provider_panel = CountPanel(translate("home.providers"))

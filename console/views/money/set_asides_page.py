@@ -13,7 +13,7 @@ from console.domain.payments.records import SetAsideState
 from console.domain.payments.service_results import SetAsideItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
-from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -55,9 +55,7 @@ class SetAsidesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.acts = RecordActionHandlers(context, self)
-        reread_button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        reread_button.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.set_asides"), translate("set_asides.sentence"), reread_button)
+        self.head = self.make_head(translate("screen.set_asides"), translate("set_asides.sentence"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.SET_ASIDES), self.head)
         self.table = StaticTable(
             context,

@@ -292,6 +292,12 @@ class Page(QWidget):
         """
         return self._lower_parts
 
+    def make_head(self, title: str, sentence: str = "") -> PageHead:
+        """Return the header of this page with the button that reads the page again (F5)."""
+        button = KeyButton(self.context.translate("action.reread"), "F5", icon="reload", binds=False)
+        button.clicked.connect(self.read_again)
+        return PageHead(title, sentence, button)
+
     def bind_key(self, keys: str, act: Callable[[], object]) -> None:
         """Run `act` when this shortcut is pressed while a widget of the page has the focus. A focused text field
         receives typed letters itself, so a single letter doesn't run `act` there.

@@ -18,7 +18,7 @@ from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCo
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
-from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -68,9 +68,7 @@ class ChangedCompaniesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        reread.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.queues"), translate("queue.companies.hint"), reread)
+        self.head = self.make_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")

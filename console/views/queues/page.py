@@ -12,7 +12,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
-from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.filter_bar import FilterLine
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
@@ -29,7 +29,6 @@ from console.views.runtime.routes import QueuesRoute
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column, make_row
-from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 
@@ -90,9 +89,7 @@ class QueuesPage(Page):
 
     def _build_head(self) -> None:
         translate = self.context.translate
-        button = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        button.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.queues"), button=button)
+        self.head = self.make_head(translate("screen.queues"))
         self.export = ListExport(self.context, self, self._make_export_request, self.head)
         self.tabs = QueueTabs(self.context, self.queue)
         self.filter = FilterLine(self.context)

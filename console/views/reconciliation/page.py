@@ -11,7 +11,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART, DifferenceItem, RunState, RunView
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
-from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
@@ -69,9 +69,7 @@ class ReconcilePage(Page):
         self.route = ReconcileRoute()
         self._shown_part: tuple[int, str] | None = None
         self._must_focus_rows = False
-        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        reread.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.reconcile"), translate("reconcile.sentence"), reread)
+        self.head = self.make_head(translate("screen.reconcile"), translate("reconcile.sentence"))
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self._build_tools()
         self.run_head = RunHead(context)

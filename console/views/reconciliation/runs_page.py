@@ -9,7 +9,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.reconciliation.service_results import RunItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
-from console.views.pages.base import Page, PageHead, set_tab_order
+from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_right
@@ -44,9 +44,7 @@ class ReconcileRunsPage(Page):
         super().__init__(context)
         translate = context.translate
         self.acts = ReconciliationActions(context, self)
-        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        reread.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"), reread)
+        self.head = self.make_head(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"))
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self.provider = FilterChip(translate("column.provider"))
         self.provider.addItem(translate("reconcile.every_provider"))

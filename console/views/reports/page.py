@@ -8,13 +8,12 @@ from typing import Any
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.views.pages.base import Page, PageHead
+from console.views.pages.base import Page
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 from console.views.reports.section import PICTURE_KEY, PictureSection, ReportSection
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
 from console.views.widgets.base import Surface, make_row
-from console.views.widgets.buttons import KeyButton
 from console.views.widgets.tabs import Tabs
 
 SECTIONS: Sequence[Callable[[WindowContext], ReportSection]] = (
@@ -43,9 +42,7 @@ class ReportsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        reread = KeyButton(translate("action.reread"), "F5", icon="reload", binds=False)
-        reread.clicked.connect(self.read_again)
-        self.head = PageHead(translate("screen.reports"), translate("reports.sentence"), button=reread)
+        self.head = self.make_head(translate("screen.reports"), translate("reports.sentence"))
         self.tabs = Tabs(translate("reports.tabs"))
         self.stack = QStackedWidget()
         self.sections = [make(context) for make in SECTIONS]

@@ -49,7 +49,7 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
         "refunds": ((0, 0, 1, 0, 0), 1),
     }
     assert all(queue.is_complete for queue in ages.values())
-    monkeypatch.setattr(queue_ages, "MOST_RECORDS", 3)
+    monkeypatch.setattr(queue_ages, "MAX_RECORDS", 3)
     unknown = next(queue for queue in console.reports.read_queue_ages().queues if queue.queue == "unknown")
     assert (unknown.total, unknown.is_complete) == (4, False), "three payments and a refund"
 
@@ -94,7 +94,7 @@ def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytes
     }
     assert (rupees.currency, rupees.refunded) == ("INR", CountAndSum(1, 70_000))
     assert report.is_complete
-    monkeypatch.setattr(refund_funnel, "MOST_REFUNDS", 3)
+    monkeypatch.setattr(refund_funnel, "MAX_REFUNDS", 3)
     assert not console.reports.read_refund_funnel().is_complete
 
 
@@ -125,7 +125,7 @@ def test_money_by_the_day(console: Console, place: Place, monkeypatch: pytest.Mo
     }
     assert counted["atom", "JPY"][0].net_minor == -1_000
     assert all(one.is_complete for one in series.values())
-    monkeypatch.setattr(settlement, "MOST_ROWS", 5)
+    monkeypatch.setattr(settlement, "MAX_ROWS", 5)
     flags = {(one.provider, one.currency): one.is_complete for one in console.reports.read_settlement().series}
     assert flags == {("atom", "JPY"): True, ("paypay", "INR"): False, ("paypay", "JPY"): False}
 
@@ -152,7 +152,7 @@ def test_only_what_its_own_call_did_not_learn(
     assert timedelta(days=5) < refund.schedule < timedelta(days=6)
     assert (kinds["payment"].settled, kinds["payment"].median, kinds["payment"].oldest_open) == (0, None, HOUR)
     assert kinds["credit-check"].open == 0
-    monkeypatch.setattr(time_to_truth, "MOST_OPERATIONS", 2)
+    monkeypatch.setattr(time_to_truth, "MAX_OPERATIONS", 2)
     kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
     assert (kinds["refund"].is_complete, kinds["payment"].is_complete) == (False, True)
 
