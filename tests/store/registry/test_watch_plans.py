@@ -1,0 +1,78 @@
+"""How a server answers the watch of changed companies, with 100,000 of them: each question by an index."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import urlsplit
+
+import pytest
+
+from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND, subject_id_of
+from console.services.alerts.changed_companies import IDS_PER_PAGE, ROWS_PER_PAGE
+from console.store.alerts import alerts
+from console.store.database.engine import Database
+from console.store.migrations import upgrade as migrate
+from console.store.registry import live_records, our_records, watched_corporations
+from tests.bench import filling, plans
+from tests.bench.plans import Ask
+from tests.support.servers import Server
+
+WATCHED, PAYMENTS, CHANGED = 100_000, 10_000, 6_000
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+NUMBERS = [filling.number_of(row) for row in range(1, ROWS_PER_PAGE + 1)]
+PLACED = [subject_id_of(number) for number in NUMBERS]
+ASKED: dict[str, Ask] = {
+    "first page": lambda conn: watched_corporations.page(conn, "", ROWS_PER_PAGE),
+    "later page": lambda conn: watched_corporations.page(conn, NUMBERS[-1], ROWS_PER_PAGE),
+    "rows of numbers": lambda conn: watched_corporations.by_numbers(conn, NUMBERS),
+    "live records of numbers": lambda conn: live_records.find_beginnings(conn, NUMBERS, NOW),
+    "renewed checks of numbers": lambda conn: live_records.find_renewed(conn, dict.fromkeys(NUMBERS, NOW), NOW),
+    "open alerts of numbers": lambda conn: alerts.open_of_subjects(conn, CORPORATION_KIND, PLACED),
+    "open changes": lambda conn: alerts.open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE),
+    "open changes, later page": lambda conn: alerts.open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, 3_000),
+    "count of open changes": lambda conn: alerts.count_open_of_rule(conn, CHANGE_RULE, 1_001),
+    "records of numbers": lambda conn: our_records.find_ours(conn, NUMBERS),
+    "open records": our_records.list_open,
+    **{f"newest {kind}": partial(live_records.newest_id, kind=kind) for kind in live_records.KINDS},
+    **{
+        f"{place} new {kind}s": partial(
+            live_records.numbers_in_range, kind=kind, after=after, upto=after + IDS_PER_PAGE, now=NOW
+        )
+        for kind in live_records.KINDS
+        for place, after in {"first": 0, "last": WATCHED - IDS_PER_PAGE}.items()
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def many(mariadb_server: Server) -> Iterator[Database]:
+    with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
+        migrate.upgrade(opened)
+        with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
+            filling.fill_server(cursor, WATCHED, PAYMENTS)
+            cursor.execute(
+                "INSERT IGNORE INTO watched_corporations (corporation_number, facts, registry_date, changed_at)"
+                f" SELECT corporation_number, '{{}}', '2026-11-18', NOW() FROM {filling.TABLE}"
+            )
+            cursor.execute(
+                "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"
+                f" SELECT '{CHANGE_RULE}', '{CORPORATION_KIND}', corporation_number, '', '', NOW()"
+                f" FROM watched_corporations LIMIT {CHANGED}"
+            )
+            cursor.execute("ANALYZE TABLE watched_corporations, alerts")
+        yield opened
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_watch_asks_by_an_index(many: Database, name: str) -> None:
+    steps = plans.steps(many, ASKED[name])
+    assert not plans.whole_tables(steps), steps
+    assert not plans.sorts(steps), steps
+
+
+def test_there_are_as_many(many: Database) -> None:
+    """A plan of few rows would say nothing."""
+    with many.read() as conn:
+        counted = conn.exec_driver_sql("SELECT COUNT(*) FROM watched_corporations").scalar_one()
+    assert counted > 0.8 * WATCHED
