@@ -121,12 +121,15 @@ def provider_word(name: str, context: TextContext) -> str:
 
 
 def provider_name(record: ShownRecord, context: TextContext) -> str:
-    """Return the name of the record's provider for the screen; "" for an order or a refund."""
+    """Return the name of the record's provider for the screen: of a refund that of its payment; "" for an order."""
     match record:
         case CreditCheck():
             return context.translate("provider.alarmbox")
         case Payment():
             return provider_word(record.provider, context)
+        case Refund():
+            payment = record.relations.payment if record.relations is not None else None
+            return provider_word(payment.provider, context) if payment is not None else ""
     return ""
 
 

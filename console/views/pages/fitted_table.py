@@ -145,7 +145,7 @@ class FittedTable(RecordTable):
         self.fit_columns()
 
     def _title_width(self, place: int) -> int:
-        title = self.rows.columns[place].title
+        title = self.title_of(self.rows.columns[place])
         width = current_appearance().font_metrics("small").horizontalAdvance(title)
         return ceil(width) + sum(self.delegates[place].paddings(place)) + 1
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from console.domain.views.any_record import QueueItem
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.records import make_record_ref
-from console.views.queues.rows import QueueRow
+from console.views.queues.rows import ListQuery, QueueRow
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
@@ -48,13 +48,13 @@ class QueueArrivals(QObject):
         self._new_refs.clear()
         self.button.hide()
 
-    def compare_with_table(self, queue: str, table: FittedTable) -> None:
-        """Read the first MAX_COMPARED_ITEMS items of the queue, update the table's rows, and show on the button how
+    def compare_with_table(self, query: ListQuery, table: FittedTable) -> None:
+        """Read the first MAX_COMPARED_ITEMS items of the list, update the table's rows, and show on the button how
         many of the items the table doesn't contain.
         """
 
         def read(services: "Console") -> tuple[QueueItem, ...]:
-            return services.recovery.read_queue(queue, MAX_COMPARED_ITEMS).items
+            return query.read_page(services, MAX_COMPARED_ITEMS).items
 
         self._context.run_read(
             read, lambda items: self._show_changes(items, table), _ignore_failure, owner=self, key=self

@@ -9,18 +9,19 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, format_order, parse_order
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.filter_bar import FilterLine
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
 from console.views.queues.actions import QueuePageActions
+from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.new_arrivals import QueueArrivals
-from console.views.queues.rows import QUEUE_NAMES, QueueRow
+from console.views.queues.rows import QUEUE_NAMES, ListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
 from console.views.queues.tabs import QueueTabs
 from console.views.records.preview_panel import RecordPreview
@@ -92,7 +93,7 @@ class QueuesPage(Page):
         self.head = self.make_head(translate("screen.queues"))
         self.export = ListExport(self.context, self, self._make_export_request, self.head)
         self.tabs = QueueTabs(self.context, self.queue)
-        self.filter = FilterLine(self.context)
+        self.filter = FilterSentence(self.context)
         tabs = self._tab_line = Surface(edge="bottom")
         tabs.setLayout(make_row(self.tabs, None))
         self.add_part(self.head)
@@ -102,7 +103,7 @@ class QueuesPage(Page):
     def _connect_signals(self) -> None:
         self.tabs.queue_chosen.connect(self._show_queue)
         self.context.work_counts_changed.connect(self._show_counts)
-        self.filter.changed.connect(self._read_list)
+        self.filter.changed.connect(self._show_list)
         self.filter.focus_released.connect(self.take_focus)
         self.new_arrivals.reload_requested.connect(self.show_new_records)
         self.new_arrivals.renewed.connect(self._show_renewed)
@@ -132,32 +133,43 @@ class QueuesPage(Page):
     def screen_state(self) -> Mapping[str, Any]:
         row = self.current_row
         ref = list(case_words.make_record_ref(row.record)) if row is not None else None
-        return {"queue": self.queue, "filter": self.filter.text, "row": ref}
+        sort = format_order(self.filter.order)
+        return {"queue": self.queue, "filter": self.filter.text, "sort": sort, "row": ref}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
-        has_filter = isinstance(text, str) and bool(text)
+        order = parse_order(str(state.get("sort") or "")) or DEFAULT_ORDER
+        has_filter = (isinstance(text, str) and bool(text)) or order != DEFAULT_ORDER
         if has_filter:
-            self.filter.edit.setText(str(text))
+            self.filter.show_filter(str(text or ""), "" if order == DEFAULT_ORDER else format_order(order))
         self._row_to_find = tuple(ref) if isinstance(ref, list) else None
         if queue in QUEUE_NAMES and queue != self.queue:
             self.tabs.show_queue(str(queue))
             self._show_queue(str(queue))
         elif has_filter:
-            self._read_list()
+            self._show_list()
 
     def _make_export_request(self) -> ExportRequest:
         """Return the request for the selected records; for all that match the filter if none or all are selected."""
         text, chosen = self.filter.text.strip(), self.selection.selected_refs
         is_all = not chosen or self.selection.has_all_selected
-        matches = queue_rows.make_filter(text)
+        matches = queue_rows.make_filter(self.query, self.context.now())
         return ExportRequest(ListName.QUEUE, self.queue, text, None if is_all else chosen, matches)
 
     @property
     def table(self) -> FittedTable:
-        if self.queue not in self._lists:
-            self._lists[self.queue] = self._make_table(self.queue)
-        return self._lists[self.queue]
+        name = self.queue
+        is_grouped = name in queue_rows.GROUPED_QUEUES and self.filter.order == DEFAULT_ORDER
+        key = name if is_grouped or name not in queue_rows.GROUPED_QUEUES else f"{name}.sorted"
+        if key not in self._lists:
+            self._lists[key] = self._make_table(name, is_grouped=is_grouped)
+        return self._lists[key]
+
+    @property
+    def query(self) -> ListQuery:
+        """What the list shows now."""
+        parsed = self.filter.parsed
+        return ListQuery(self.queue, parsed.words, parsed.chosen, self.filter.order)
 
     @property
     def row_model(self) -> PagedModel:
@@ -172,16 +184,18 @@ class QueuesPage(Page):
         """Return the keys of the columns that are hidden because the preview shows the same facts."""
         return frozenset({"next"} if self._has_preview() else ())
 
-    def _make_table(self, queue: str) -> FittedTable:
+    def _make_table(self, queue: str, *, is_grouped: bool) -> FittedTable:
         context = self.context
-        group = queue_rows.make_heading_function(context) if queue in queue_rows.GROUPED_QUEUES else None
-        columns = queue_rows.queue_columns(context, queue)
+        group = queue_rows.make_heading_function(context) if is_grouped else None
+        columns = queue_rows.queue_columns(context, queue, is_grouped=is_grouped)
         model = PagedModel(columns, queue_rows.key_of, context.runner, group_of=group, parent=self)
         table = FittedTable(
             model, context.translate(f"queue.{queue}.title"), hideable_columns=queue_rows.HIDEABLE_COLUMN_NAMES
         )
         table.hidden_keys = self._hidden_columns()
         ColumnPreferences(context, table, f"queues.{queue}")
+        table.enable_sorting()
+        table.sort_requested.connect(self._sort_by)
         table.opened.connect(self.open_current_record)
         table.current_changed.connect(self._show_current)
         model.page_applied.connect(self._show_rows)
@@ -189,9 +203,8 @@ class QueuesPage(Page):
         model.chosen_changed.connect(partial(self.selection.update_selection, model))
         model.failed.connect(self.show_reading_failure)
         self.list.addWidget(table)
-        set_tab_order(
-            *self.head.stops, self.tabs, self.filter.edit, table, *self.selection.bar.stops, self.new_arrivals.button
-        )
+        before = *self.head.stops, self.tabs, *self.filter.stops
+        set_tab_order(*before, table, *self.selection.bar.stops, self.new_arrivals.button)
         return table
 
     @Slot(str)
@@ -211,15 +224,35 @@ class QueuesPage(Page):
         """Read the list of the chosen queue and the typed filter text from its beginning."""
         self.screen_state_changed.emit()
         if self.context.is_ready:
-            self.selection.show_list(self.queue, self.filter.text, self.row_model)
-            self.row_model.read_query(self.context.page_fetch(queue_rows.read_rows(self.queue, self.filter.text)))
+            query = self.query
+            self.selection.show_list(query, self.row_model)
+            self._show_sort_mark()
+            self.row_model.read_query(self.context.page_fetch(queue_rows.read_rows(query)))
+
+    def _show_sort_mark(self) -> None:
+        """Mark the title of the column by which the list is sorted."""
+        order = self.filter.order
+        keys = [key for key, column in queue_rows.SORT_OF_COLUMN.items() if column is order.column]
+        shown = next((one.key for one in self.row_model.columns if one.key in keys), None)
+        is_marked = shown is not None and order != DEFAULT_ORDER
+        self.table.show_sort_mark((str(shown), order.is_descending) if is_marked else None)
+
+    @Slot(str)
+    def _sort_by(self, key: str) -> None:
+        """Sort the list by a column; if it is sorted by this one, reverse the order."""
+        column = queue_rows.SORT_OF_COLUMN.get(key)
+        if column is not None:
+            order = self.filter.order
+            is_reversed = order.column is column and not order.is_descending
+            self.filter.show_order(QueueOrder(column, is_reversed))
 
     # -- reading
 
     def read_data(self, reason: str) -> None:
         if reason == "changed":
-            if not self.filter.text:
-                self.new_arrivals.compare_with_table(self.queue, self.table)
+            query = self.query
+            if not query.words:
+                self.new_arrivals.compare_with_table(query, self.table)
         elif reason in ("arrived", "person") or self.row_model.rowCount() == 0:
             self._show_list()
         else:
@@ -254,14 +287,17 @@ class QueuesPage(Page):
             self.table.go_to_first()
 
     def _match_words(self) -> str:
-        if not self.filter.text:
+        problems = self.filter.parsed.problems
+        if problems:
+            return self.context.translate("queue.filter_problem", names=problems)
+        if self.query.is_whole:
             return ""
         key = "queue.filtered" if self.row_model.is_complete else "queue.filtered_so_far"
         return self.context.translate(key, n=self.row_model.row_count)
 
     def _show_empty(self) -> None:
         translate = self.context.translate
-        if self.filter.text:
+        if not self.query.is_whole:
             empty = EmptyState(translate("queue.filter_empty"), translate("queue.filter_empty_hint"), shape="search")
         else:
             last_check_text = translate("queue.last_checked", at=self.context.now())
@@ -296,7 +332,7 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_position(self) -> None:
-        queue_count = self.context.work_counts.find_count(self.queue)
+        queue_count = self.context.work_counts.find_count(self.queue) if self.query.is_whole else None
         row_count = (
             self.row_model.row_count
             if self.row_model.is_complete

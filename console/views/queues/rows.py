@@ -3,13 +3,16 @@ text.
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.domain.payments.records import Order, Payment
+from console.domain.queues.filters import NO_FILTER, RecordFilter, matches
+from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
 from console.domain.records import CreditCheck
-from console.domain.views.any_record import QueueItem
+from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.records.columns import ALL_KINDS, check_columns, record_columns
@@ -47,28 +50,53 @@ def record_of(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
-HIDEABLE_COLUMN_NAMES = ("number", "provider", "kind", "next", "people", "company", "work")
+HIDEABLE_COLUMN_NAMES = ("number", "kind", "owner", "provider", "next", "people", "company", "work")
 """Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always visible;
 the work state gives way at the largest text only, because the cause says more.
 """
 
 
-def queue_columns(context: WindowContext, queue: str) -> list[Column]:
-    """Return the columns of a queue's table. A queue whose rows are grouped by work state has no column for that
-    state.
+SORT_OF_COLUMN: Mapping[str, SortColumn] = {
+    "age": SortColumn.AGE,
+    "corporation": SortColumn.NUMBER,
+    "company": SortColumn.NUMBER,
+    "number": SortColumn.NUMBER,
+    "name": SortColumn.RECORD,
+    "kind": SortColumn.KIND,
+    "client": SortColumn.CLIENT,
+    "provider": SortColumn.PROVIDER,
+    "amount": SortColumn.AMOUNT,
+    "state": SortColumn.STATE,
+    "certainty": SortColumn.CERTAINTY,
+    "work": SortColumn.WORK,
+    "cause": SortColumn.CAUSE,
+    "next": SortColumn.NEXT,
+    "owner": SortColumn.OWNER,
+    "people": SortColumn.MAKER,
+}
+"""The order that a click on a column's title chooses, by the key of the column. Names of companies aren't in the
+database, so their column is sorted by the corporation number.
+"""
+
+
+def queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
+    """Return the columns of a queue's table. A table whose rows are grouped by work state has no column for that
+    state. `is_grouped`: None for the queue's own way.
     """
-    return [check_column(), *_columns_of(context, queue)]
+    grouped = queue in GROUPED_QUEUES if is_grouped is None else is_grouped
+    owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
+    return [check_column(), *_columns_of(context, queue, is_grouped=grouped), owner]
 
 
-def _columns_of(context: WindowContext, queue: str) -> list[Column]:
+def _columns_of(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
     if queue == "incomplete":  # contains credit checks only
         names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
         return check_columns(context, names, _check_of, lambda row: row.item.since)
     if queue == "refunds":
-        names = ["age", "name", "people", "amount", "state", "certainty", "work", "cause", "next"]
+        names = ["age", "name", "people", "provider", "amount", "state", "certainty", "work", "cause", "next"]
         return record_columns(context, names, record_of, lambda row: row.item.since, ("refund",))
     names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
-    if queue not in GROUPED_QUEUES:
+    if not is_grouped:
         names.append("work")
     names += ["cause", "next"]
     has_waiting = queue in (
@@ -96,31 +124,54 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], Group]
     return group
 
 
-def read_rows(queue: str, text: str) -> Callable[["Console", object, int], Rows]:
-    """Return a function that reads a page of the queue's items that match the filter text, for a PagedModel."""
-    filter_text = _fold_text(text)
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What the list of a queue shows: the records that fulfil the filter and whose texts contain the words, in an
+    order. Equal queries show the same records.
+    """
+
+    queue: str
+    words: str = ""
+    chosen: RecordFilter = NO_FILTER
+    order: QueueOrder = DEFAULT_ORDER
+
+    @property
+    def is_whole(self) -> bool:
+        """True if every record of the queue is in the list."""
+        return not self.chosen and not self.words.strip()
+
+    def read_page(self, services: "Console", limit: int, after: str | None = None) -> QueuePage:
+        """Return a page of the records that fulfil the filter; the words aren't compared."""
+        if self.chosen or self.order != DEFAULT_ORDER:
+            return services.recovery.read_queue(self.queue, limit, after, self.chosen, self.order)
+        return services.recovery.read_queue(self.queue, limit, after)
+
+
+def read_rows(query: ListQuery) -> Callable[["Console", object, int], Rows]:
+    """Return a function that reads a page of the list, for a PagedModel."""
+    filter_text = _fold_text(query.words)
 
     def read(services: "Console", cursor: object, limit: int) -> Rows:
         after = str(cursor) if cursor else None
         if not filter_text:
-            page = services.recovery.read_queue(queue, limit, after)
+            page = query.read_page(services, limit, after)
             return Rows(
                 _rows_with_group_sizes(page.items, complete=after is None and page.next_cursor is None),
                 page.next_cursor,
             )
-        return _read_matches(services, queue, filter_text, after, limit)
+        return _read_matches(services, query, filter_text, after, limit)
 
     return read
 
 
-def _read_matches(services: "Console", queue: str, filter_text: str, after: str | None, limit: int) -> Rows:
-    """Read items of the queue until `limit` of them match `filter_text`, but at most 5,000 items, and return the
+def _read_matches(services: "Console", query: ListQuery, filter_text: str, after: str | None, limit: int) -> Rows:
+    """Read items of the list until `limit` of them match `filter_text`, but at most 5,000 items, and return the
     matches. The returned cursor continues this search when the person scrolls.
     """
     matches: list[QueueItem] = []
     is_first_page = after is None
     for _ in range(_MAX_PAGES_READ):
-        page = services.recovery.read_queue(queue, _READ_PAGE_SIZE, after)
+        page = query.read_page(services, _READ_PAGE_SIZE, after)
         matches += [item for item in page.items if _is_match(item, filter_text)]
         after = page.next_cursor
         if after is None or len(matches) >= limit:
@@ -151,10 +202,17 @@ def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
     return record.provider_refund_key or "", record.provider_refund_id or "", f"r-{record.id}"
 
 
-def make_filter(text: str) -> Callable[[QueueItem], bool] | None:
-    """Return a function that tells whether an item matches the filter text; None for an empty text."""
-    needle = _fold_text(text)
-    return (lambda item: _is_match(item, needle)) if needle else None
+def make_filter(query: ListQuery, now: datetime) -> Callable[[QueueItem], bool] | None:
+    """Return a function that tells whether an item is in the list, with its filter as at `now`; None for a list of
+    the whole queue.
+    """
+    filter_text = _fold_text(query.words)
+
+    def is_listed(item: QueueItem) -> bool:
+        has_words = not filter_text or _is_match(item, filter_text)
+        return has_words and matches(item.record, query.chosen, now, item.owner)
+
+    return None if query.is_whole else is_listed
 
 
 def _fold_text(text: str) -> str:

@@ -16,7 +16,7 @@ from console.views.bulk.request import BulkRequest
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
-from console.views.queues.rows import QueueRow
+from console.views.queues.rows import ListQuery, QueueRow
 from console.views.records.collaboration_actions import GIVE_BACK_KEY
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
@@ -97,7 +97,7 @@ class QueueSelection(QObject):
         self.bar = SelectionBar(context)
         self.has_all_selected = False
         self._rows: PagedModel | None = None
-        self._queue, self._text = "", ""
+        self._query = ListQuery("")
         self._selected: dict[Ref, ChosenRecord] = {}
         self.bar.action_requested.connect(self.action_requested)
         self.bar.all_requested.connect(self.choose_all)
@@ -110,9 +110,9 @@ class QueueSelection(QObject):
         ):
             signal.connect(self.update_bar)
 
-    def show_list(self, queue: str, text: str, rows: PagedModel) -> None:
-        """Store the shown list (queue, filter text and rows), and clear the selection."""
-        self._queue, self._text, self._rows = queue, text.strip(), rows
+    def show_list(self, query: ListQuery, rows: PagedModel) -> None:
+        """Store which list is shown now, and clear the selection."""
+        self._query, self._rows = query, rows
         self.clear_selection()
 
     def __bool__(self) -> bool:
@@ -155,7 +155,7 @@ class QueueSelection(QObject):
     def request_for(self, action: BulkAction) -> BulkRequest:
         """Return the request for a bulk run of this action on the selection."""
         if self.has_all_selected:
-            return BulkRequest(action, _MatchingRecords(self._queue, self._text), self._matching_count()[0])
+            return BulkRequest(action, _MatchingRecords(self._query), self._matching_count()[0])
         chosen = self._selected_in_order()
         return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))
 
@@ -191,8 +191,8 @@ class QueueSelection(QObject):
         rows = self._rows
         if rows is None:
             return 0, "0"
-        queue_count = self._context.work_counts.find_count(self._queue)
-        if rows.is_complete or queue_count is None or self._text:
+        queue_count = self._context.work_counts.find_count(self._query.queue)
+        if rows.is_complete or queue_count is None or not self._query.is_whole:
             return rows.row_count, wording.format_count(rows.row_count, is_capped=not rows.is_complete)
         return queue_count.count, wording.format_count(queue_count.count, is_capped=queue_count.capped)
 
@@ -247,17 +247,14 @@ class _SelectedRecords:
 
 @dataclass(frozen=True, slots=True)
 class _MatchingRecords:
-    """The source of a bulk run for all records of a queue. If `text` isn't "", only the records that match this
-    filter text at the time of the call are taken.
-    """
+    """The source of a bulk run for all records of a list: those that match its filter at the time of the call."""
 
-    queue: str
-    text: str
+    query: ListQuery
 
     def __call__(self, services: "Console") -> Sequence[ChosenRecord] | str:
-        if not self.text:
-            return self.queue
-        read = queue_rows.read_rows(self.queue, self.text)
+        if self.query.is_whole:
+            return self.query.queue
+        read = queue_rows.read_rows(self.query)
         page = read(services, None, _PAGE_SIZE)
         chosen = [_chosen_version(row) for row in page.rows]
         while page.next is not None and len(chosen) < _MAX_RECORDS:

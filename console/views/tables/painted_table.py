@@ -2,6 +2,7 @@
 
 from PySide6.QtWidgets import QTableView
 
+from console.views.tables.columns import Column
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import Tone
 
@@ -22,6 +23,14 @@ class PaintedTable(QTableView):
     ring_row: int
     pinned_columns: int
     first_column: int
+    sort_mark: tuple[str, bool] | None = None
+    """The key of the column by which the rows are sorted, and True for the descending order; None for no mark."""
+
+    def title_of(self, column: Column) -> str:
+        """Return the title of a column for the header, with an arrow if the rows are sorted by it."""
+        if self.sort_mark is None or self.sort_mark[0] != column.key:
+            return column.title
+        return f"{column.title} {'↓' if self.sort_mark[1] else '↑'}"
 
     @property
     def pinned_right(self) -> int:

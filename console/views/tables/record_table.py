@@ -35,11 +35,13 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     - opened(object): the person opens this row; it is a value as the service returned it.
     - current_changed(object): this row is now the current one; None if no row is.
     - widths_changed: the person has changed `preferred_widths`.
+    - sort_requested(str): the person has clicked the title of the column with this key, after `enable_sorting`.
     """
 
     opened = Signal(object)
     current_changed = Signal(object)
     widths_changed = Signal()
+    sort_requested = Signal(str)
 
     def __init__(
         self, rows: PagedModel, name: str, *, margin: int | None = None, parent: QWidget | None = None
@@ -118,6 +120,20 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self.widths_changed.emit()
 
     # -- called by the page
+
+    def enable_sorting(self) -> None:
+        """Let a click on a column's title request its order."""
+        self._header.setSectionsClickable(True)
+        self._header.sectionClicked.connect(self._request_sort)
+
+    def show_sort_mark(self, mark: tuple[str, bool] | None) -> None:
+        """Show by which column the rows are sorted, see `sort_mark`."""
+        self.sort_mark = mark
+        self._header.viewport().update()
+
+    @Slot(int)
+    def _request_sort(self, number: int) -> None:
+        self.sort_requested.emit(self.rows.columns[number].key)
 
     def use_widths(self, widths: Mapping[str, float]) -> None:
         """Use these preferred widths, by the column's key, in px at text size 1."""

@@ -152,5 +152,7 @@ class TableHeader(QHeaderView):
         painter.setPen(colour("muted"))
         side = Qt.AlignmentFlag.AlignRight if column.is_right_aligned else Qt.AlignmentFlag.AlignLeft
         painter.drawText(
-            rect.adjusted(left_padding, 0, -CELL_PADDING_PX, -1), side | Qt.AlignmentFlag.AlignVCenter, column.title
+            rect.adjusted(left_padding, 0, -CELL_PADDING_PX, -1),
+            side | Qt.AlignmentFlag.AlignVCenter,
+            self._table.title_of(column),
         )

@@ -3,7 +3,7 @@
 import pytest
 
 from console.domain.records import Work, WorkState
-from console.views.queues.rows import make_heading_function, queue_columns, read_rows
+from console.views.queues.rows import ListQuery, make_heading_function, queue_columns, read_rows
 from tests.views.invented_checks import QueueServices, check, window_context
 
 PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
@@ -12,14 +12,14 @@ PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
 def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     """The heading says how many; while there is more to read it says nothing."""
     services = QueueServices([check(1, work=PERSON), check(2, work=PERSON), check(3, work=ITSELF)])
-    page = read_rows("unknown", "")(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
+    page = read_rows(ListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     group = make_heading_function(window_context())
     assert [(group(row).word, group(row).count) for row in page.rows] == [
         ("Needs a person", "2"),
         ("Needs a person", "2"),
         ("Auto-checking", "1"),
     ]
-    part = read_rows("unknown", "")(services, None, 2)  # type: ignore[arg-type]  # likewise
+    part = read_rows(ListQuery("unknown"))(services, None, 2)  # type: ignore[arg-type]  # likewise
     assert [group(row).count for row in part.rows] == ["", ""]
     assert part.next == "2"
 
@@ -30,14 +30,14 @@ def test_a_text_finds_names_numbers_and_records(text: str) -> None:
     services = QueueServices(
         [check(17), check(18, company_name="仮想さくら建設", corporation_number="7000012050002")]
     )
-    page = read_rows("review", text)(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
+    page = read_rows(ListQuery("review", text))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     assert [row.item.record.id for row in page.rows] == [17]
 
 
 def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
     """Some thousand records at a time; the cursor leads on from there."""
     services = QueueServices([check(id, company_name="架空商事") for id in range(1, 7_001)] + [check(9_000)])
-    read = read_rows("review", "みなと")
+    read = read_rows(ListQuery("review", "みなと"))
     first = read(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     assert (len(first.rows), services.reads, first.next) == (0, 5, "5000")
     rest = read(services, first.next, 200)  # type: ignore[arg-type]  # likewise

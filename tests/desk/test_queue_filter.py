@@ -1,0 +1,60 @@
+"""A queue narrowed and sorted by the keyboard, as a person works through it."""
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.queues.page import QueuesPage
+from console.views.queues.rows import QueueRow
+from console.views.runtime.routes import QueuesRoute
+from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.hands import Person
+
+NUMBERS = ("1180301018771", "1010001112577", "4010401050341")
+
+
+def listed(page: QueuesPage) -> list[int]:
+    """The ids in the list, once it is read to its end."""
+    rows = page.row_model.loaded_rows() if page.row_model.is_complete else ()
+    return [row.item.record.id for row in rows if isinstance(row, QueueRow)]
+
+
+def wait_for(person: Person, page: QueuesPage, ids: list[int]) -> None:
+    person.until(lambda: page.row_model.is_complete and listed(page) == ids)
+
+
+def test_a_queue_is_narrowed_and_sorted_by_keys(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Typed operators, the lists of the sentence and a column's title are one filter and one order; Esc ends the
+    filter, and what can't be read is told.
+    """
+    for number in NUMBERS:
+        buy_unknown(console, sandbox, number)
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
+    ids = listed(page)
+    assert ids == sorted(ids)
+    person.press("Ctrl+F")
+    person.type_in("client:999")
+    wait_for(person, page, [])
+    person.press("Esc")
+    wait_for(person, page, ids)
+    person.press("Ctrl+F")
+    person.type_in("amount:lots")
+    person.until(lambda: "amount:lots" in page.filter.match_count.text())
+    person.press("Esc")
+    person.press("Ctrl+F")
+    person.press("Tab")
+    person.press("Down")  # the first provider
+    wait_for(person, page, ids)
+    assert page.filter.text == "provider:alarmbox"
+    person.press("Down")
+    wait_for(person, page, [])
+    person.press("Up")
+    person.press("Tab", 4)
+    person.press("Down", 2)
+    wait_for(person, page, ids[::-1])
+    assert page.table.sort_mark == ("age", True)
+    page.table.sort_requested.emit("number")
+    by_number = [number for number, _ in sorted(zip(NUMBERS, ids, strict=True))]
+    person.until(lambda: page.table.sort_mark == ("company", False))
+    wait_for(person, page, [ids[NUMBERS.index(number)] for number in by_number])

@@ -1,0 +1,59 @@
+"""The filter of a queue as a sentence: what is chosen, typed and restored is one filter, shown as it counts."""
+
+import pytest
+
+from console.domain.queues.filter_text import format_filter
+from console.domain.queues.order import QueueOrder, SortColumn
+from console.views.queues.filter_sentence import FilterSentence
+from console.views.queues.rows import SORT_OF_COLUMN, queue_columns
+from tests.views.invented_checks import window_context
+
+
+@pytest.fixture
+def sentence(the_look: object) -> FilterSentence:
+    return FilterSentence(window_context())
+
+
+def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: FilterSentence) -> None:
+    """Lists and typed operators count together; other words are searched; what isn't understood is told."""
+    for name, operator in (("provider", "provider:paypay"), ("age", "age:>1d"), ("owner", "owner:me")):
+        sentence.chips[name].setCurrentIndex(sentence.chips[name].findData(operator))
+    sentence.edit.setText("さくら certainty:unknown amount:lots")
+    parsed = sentence.parsed
+    assert format_filter(parsed.chosen) == "provider:paypay certainty:unknown age:>1d owner:op-a"
+    assert (parsed.words, parsed.problems) == ("さくら", ("amount:lots",))
+
+
+def test_every_offered_condition_is_one(sentence: FilterSentence) -> None:
+    """No list offers a condition that nobody understands, and every one has words."""
+    for name, chip in sentence.chips.items():
+        for place in range(chip.count()):
+            chip.setCurrentIndex(place)
+            assert chip.currentText()
+            assert "." not in chip.currentText()
+            sentence.order  # noqa: B018  # an order that can't be read is the queue's own one
+            assert not sentence.parsed.problems
+            assert not sentence.parsed.words
+            assert bool(sentence.parsed.chosen) is (place > 0 and name != "sort")
+        chip.setCurrentIndex(0)
+
+
+def test_a_filter_comes_back_as_it_was(sentence: FilterSentence) -> None:
+    """Also a condition that no list offers; Esc removes all of it, and the order stays."""
+    text = "provider:atom age:>2d amount:>7JPY owner:op-b certainty:unknown"
+    sentence.show_filter(text, "-client")
+    assert sorted(sentence.text.split()) == sorted(text.split())
+    assert sentence.chips["age"].currentText() == "age:>2d"
+    assert sentence.edit.text() == "certainty:unknown"
+    assert sentence.order == QueueOrder(SortColumn.CLIENT, is_descending=True)
+    sentence.clear()
+    assert not sentence.text
+    assert sentence.order.column is SortColumn.CLIENT
+    assert sentence.chips["age"].count() == sentence.chips["age"].findData("age:<1d") + 1
+
+
+@pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
+def test_every_column_sorts(queue: str, the_look: object) -> None:
+    """But the check box."""
+    keys = {column.key for column in queue_columns(window_context(), queue)}
+    assert keys - set(SORT_OF_COLUMN) == {"check"}
