@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from console.domain.queues.filter_text import parse_filter
+from console.domain.queues.order import QueueOrder, SortColumn
 from console.domain.service_results import FeedMark
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database import change_feed
@@ -16,8 +18,9 @@ from console.store.operations import idempotency, journal, leases
 from console.store.payments import account_limits as accounts
 from console.store.payments import events as payment_events
 from console.store.payments import orders, payments, set_asides
+from console.store.queues import chosen_records, future_dated_work, queues
 from console.store.queues import definitions as queue_tables
-from console.store.queues import future_dated_work, queues
+from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.table_queries import QueueKey, TableQueries
 from console.store.records import money_by_corporation
 from console.store.records import prefix_search as beginnings
@@ -59,6 +62,38 @@ _ASKED = {
 PAGES: dict[str, Ask] = {name: ask for name, (part, queue, ask) in _ASKED.items() if len(part.queues[queue]) == 1}
 MERGED: dict[str, Ask] = {name: ask for name, (_, _, ask) in _ASKED.items() if name not in PAGES}
 """Pages of several states: the first few of each are put in order afterwards."""
+FILTERS = {
+    "residual": "provider:paypay amount:>100 cause:timeout owner:- status:pending,submitting,payment_failed",
+    "by age": "age:>2d provider:paypay",
+    "by work": "work:scheduled,needs_review certainty:unknown",
+}
+_NOTHING_LAPSED: queues.LapsedIds = {}
+
+
+def _filtered_page_of(part: TableQueries, name: str, after: QueueKey | None, text: str) -> Ask:
+    choice = QueueChoice(parse_filter(text).chosen, now=_NOW, owners={part.kind: {3: "op-a"}})
+    return lambda conn: part.page(conn, name, after, 50, _NONE, choice)
+
+
+def _page_by_age(name: str, *, is_descending: bool) -> Ask:
+    order = QueueOrder(SortColumn.AGE, is_descending)
+    choice = QueueChoice(parse_filter("provider:paypay").chosen, order, _NOW)
+    return lambda conn: chosen_records.sorted_page(conn, name, None, 50, _NOTHING_LAPSED, choice)
+
+
+FILTERED: dict[str, Ask] = {
+    f"{queue} {place} filtered {how}": _filtered_page_of(part, name, after, text)
+    for queue, (part, name) in PARTS.items()
+    for place, after in PLACES.items()
+    for how, text in FILTERS.items()
+} | {
+    f"{name} filtered, {'newest' if is_descending else 'oldest'} first": _page_by_age(
+        name, is_descending=is_descending
+    )
+    for name in queues.QUEUE_NAMES
+    for is_descending in (False, True)
+}
+"""Filtered pages: the index of the queue is read in its order; rows that don't fulfil the filter are passed over."""
 COUNTS: dict[str, Ask] = {
     f"count of {name}{' beside lapsed calls' if lapsed else ''}": _count_of(name, lapsed)
     for name in queues.QUEUE_NAMES
@@ -130,7 +165,7 @@ BEGINNINGS: dict[str, Ask] = {
     "numbers that begin so": lambda conn: credit_checks.find_by_prefix(conn, "7", "", 20, _NONE),
     "names that begin so": lambda conn: credit_checks.find_by_prefix(conn, "", "架空商事9", 20, _NONE),
 }
-ALL: dict[str, Ask] = {**PAGES, **MERGED, **COUNTS, **BY_KEY, **SORTED_IN_MEMORY, **BEGINNINGS}
+ALL: dict[str, Ask] = {**PAGES, **MERGED, **FILTERED, **COUNTS, **BY_KEY, **SORTED_IN_MEMORY, **BEGINNINGS}
 
 
 Asked = list[tuple[str, Any]]

@@ -16,7 +16,18 @@ from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.queues.queues import QUEUE_NAMES
 from tests.bench import filling, plans
-from tests.bench.plans import BEGINNINGS, BY_KEY, COUNTS, MERGED, PAGES, PARTS, SORTED_IN_MEMORY, Ask
+from tests.bench.plans import (
+    BEGINNINGS,
+    BY_KEY,
+    COUNTS,
+    FILTERED,
+    FILTERS,
+    MERGED,
+    PAGES,
+    PARTS,
+    SORTED_IN_MEMORY,
+    Ask,
+)
 from tests.support.servers import Server
 
 _ROWS, _PAYMENTS = 5_000, 10_000
@@ -82,6 +93,22 @@ def test_several_states_are_merged_from_the_first_of_each(database: Database, as
     read = [step for step in steps if step.startswith(("SEARCH", "range ", "ref "))]
     assert not [step for step in plans.sorts(steps) if step in read], steps
     assert len(plans.sorts(steps)) <= len(read), steps
+
+
+@pytest.mark.parametrize("how", [*FILTERS, "first"])
+def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how: str) -> None:
+    """No condition makes a database read a table, take another index than one of the queue, or sort what it reads: it
+    goes along the queue and stops when the page is full.
+    """
+    asks = {name: ask for name, ask in FILTERED.items() if name.endswith(how)}
+    assert asks
+    for name, ask in asks.items():
+        found = plans.steps(database, ask)
+        assert not plans.whole_tables(found), (name, found)
+        read = [step for step in found if step.startswith(("SEARCH", "range ", "ref "))]
+        sorted_steps = [step for step in plans.sorts(found) if not step.startswith("ALL <")]  # a page that was read
+        assert not [step for step in sorted_steps if step in read], (name, found)
+        assert len(sorted_steps) <= len(read), (name, found)
 
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
