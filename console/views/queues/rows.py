@@ -168,15 +168,15 @@ def _read_matches(services: "Console", query: ListQuery, filter_text: str, after
     """Read items of the list until `limit` of them match `filter_text`, but at most 5,000 items, and return the
     matches. The returned cursor continues this search when the person scrolls.
     """
-    matches: list[QueueItem] = []
+    found: list[QueueItem] = []
     is_first_page = after is None
     for _ in range(_MAX_PAGES_READ):
         page = query.read_page(services, _READ_PAGE_SIZE, after)
-        matches += [item for item in page.items if _is_match(item, filter_text)]
+        found += [item for item in page.items if _is_match(item, filter_text)]
         after = page.next_cursor
-        if after is None or len(matches) >= limit:
+        if after is None or len(found) >= limit:
             break
-    return Rows(_rows_with_group_sizes(matches, complete=is_first_page and after is None), after)
+    return Rows(_rows_with_group_sizes(found, complete=is_first_page and after is None), after)
 
 
 def _is_match(item: QueueItem, filter_text: str) -> bool:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from console.domain.queues.filter_text import parse_filter
 from console.domain.records import Work, WorkState
-from console.views.queues.rows import ListQuery, make_heading_function, queue_columns, read_rows
-from tests.views.invented_checks import QueueServices, check, window_context
+from console.views.queues.rows import ListQuery, make_filter, make_heading_function, queue_columns, read_rows
+from tests.views.invented_checks import NOW, QueueServices, check, window_context
 
 PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
 
@@ -51,3 +52,13 @@ def test_a_list_grouped_by_an_axis_drops_that_column(queue: str, grouped: bool, 
     keys = [column.key for column in queue_columns(window_context(), queue)]
     assert ("work" not in keys) is grouped
     assert {"state", "certainty"} <= set(keys)
+
+
+def test_an_export_has_what_the_list_has() -> None:
+    """The conditions and the words of the filter; the whole queue has no filter."""
+    items = QueueServices([check(17), check(18, client_id="7")]).read_queue("review").items
+    found = parse_filter("client:7 みなと")
+    is_listed = make_filter(ListQuery("review", found.words, found.chosen), NOW)
+    assert is_listed is not None
+    assert [item.record.id for item in items if is_listed(item)] == [18]
+    assert make_filter(ListQuery("review"), NOW) is None
