@@ -19,6 +19,7 @@ from tests.mutants.mutant import (
     Mutant,
 )
 from tests.mutants.on_edges import ON_EDGES
+from tests.mutants.on_exports import ON_EXPORTS
 from tests.mutants.on_harms import ON_HARMS
 from tests.mutants.on_refunds import ON_REFUNDS
 from tests.mutants.on_registry import ON_REGISTRY
@@ -33,6 +34,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *ON_REFUNDS,
     *ON_EDGES,
     *ON_REGISTRY,
+    *ON_EXPORTS,
     *ON_TELLING,
     *ON_HARMS,
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),

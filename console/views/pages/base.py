@@ -116,6 +116,7 @@ class PageHead(Surface):
         self.sentence = TextLabel(sentence, "body", "muted", wrap=True)
         self.read_at = TextLabel("", "small", "muted")
         margin = self._margin = tokens().px("spacing", "page_margin")
+        self._further_buttons: list[KeyButton] = []
         self.stops: tuple[QWidget, ...] = (button,) if button else ()
         stops = self.stops
         self._right_side = QWidget()
@@ -145,16 +146,23 @@ class PageHead(Surface):
         self.fit_sentence()
 
     def set_short(self, *, is_short: bool) -> None:
-        """Leave out the sentence and the time of the last reading, in a window that has no room for them."""
+        """Leave out the sentence, the time of the last reading and the further buttons, in a window that has no room
+        for them.
+        """
+        for button in self._further_buttons:
+            button.setVisible(not is_short)
         self.sentence.setVisible(not is_short)
         self.read_at.setVisible(not is_short)
         self._grid.setContentsMargins(self._margin, 4 if is_short else 12, self._margin, 4 if is_short else 12)
 
     def add_button(self, button: KeyButton) -> None:
-        """Put a further button at the right, before the others."""
+        """Put a further button at the right, before the others. A window that has no room for it hides it, so its
+        page must bind its key.
+        """
         row = self._right_side.layout()
         assert isinstance(row, QBoxLayout)  # noqa: S101  # made by make_row
         row.insertWidget(1, button)
+        self._further_buttons.append(button)
         self.stops = (button, *self.stops)
 
     def put_beside_title(self, widget: QWidget) -> None:
