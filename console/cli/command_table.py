@@ -19,6 +19,7 @@ from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import AnyRecord
 from console.cli.json_output.results import ExportResult, PurchaseAnswer
 from console.cli.limits import LIMIT_COMMANDS
+from console.cli.links import LINK_COMMANDS
 from console.cli.output import AnswerWriter
 from console.cli.payments import PAYMENT_COMMANDS
 from console.cli.queue import QUEUE_COMMAND
@@ -48,7 +49,7 @@ COMMANDS_WITH_EFFECTS = frozenset(
 """Names of the commands that send or write something. After a first signal, such a command still runs to its end and
 reports its result.
 """
-_LONG_RUNNING_COMMANDS = frozenset({"sandbox", "demo"})
+_LONG_RUNNING_COMMANDS = frozenset({"sandbox", "demo", "open"})
 # File suffixes of evidence. An argument with such a suffix must name an existing file; it is no written statement.
 _EVIDENCE_SUFFIXES = frozenset(
     (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".eml", ".msg", ".txt", ".csv")
@@ -215,6 +216,7 @@ COMMANDS: Mapping[str, Command] = {
     **PAYMENT_COMMANDS,
     **ALERT_COMMANDS,
     **INCIDENT_COMMANDS,
+    **LINK_COMMANDS,
     **LIMIT_COMMANDS,
     **READ_ONLY_COMMANDS,
     **REPORT_COMMANDS,

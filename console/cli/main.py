@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _has_window(words: Sequence[str]) -> bool:
-    return not words or "demo" in words
+    return not words or "demo" in words or words[0] == "open"
 
 
 def _run_pdf_child(words: Sequence[str]) -> int:

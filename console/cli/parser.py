@@ -278,6 +278,10 @@ def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None
     _add_changing_command(actions, "unack", translate, "alerts.unack").add_argument("id", metavar="ID")
 
 
+def _add_open_command(commands: SubcommandGroup, translate: Translate) -> None:
+    _add_command(commands, "open", translate, "open").add_argument("link", metavar="LINK")
+
+
 def _add_incident_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "incidents", translate)
     listing = _add_command(actions, "list", translate, "incidents.list")
@@ -433,6 +437,7 @@ _COMMAND_BUILDERS = (
     (("refund",), _add_refund_commands),
     (("alerts",), _add_alert_commands),
     (("incidents",), _add_incident_commands),
+    (("open",), _add_open_command),
     (("registry",), _add_registry_commands),
     (("find",), _add_find_command),
     (("limits",), _add_limit_commands),

@@ -12,6 +12,7 @@ from console.cli.output import AnswerWriter
 
 if TYPE_CHECKING:
     from console.app import Console
+    from console.domain.links.link import Link
 
 NO_DISPLAY_STATUS = 6
 """Exit status if there is no display for the window. Nothing was done then."""
@@ -23,9 +24,9 @@ def has_display() -> bool:
     return sys.platform != "linux" or any(map(os.environ.get, named))
 
 
-def open_window(writer: AnswerWriter) -> None:
+def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:
     """Show the window until it is closed. The services are opened after the first frame of the window was painted.
-    The exit status is stored in `writer`.
+    The exit status is stored in `writer`. `link` names what the window shows first.
     """
     if not has_display():
         writer.write_to_stderr(writer.translator("cli.no_display"))
@@ -43,7 +44,7 @@ def open_window(writer: AnswerWriter) -> None:
                 opened_console.close()
                 return opened_console.enter_context(open_console(settings, program="window"))
 
-            writer.status = run_window(settings, open_services, stop_requested)
+            writer.status = run_window(settings, open_services, stop_requested, link)
 
 
 def show_window(console: "Console") -> int:

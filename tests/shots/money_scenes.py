@@ -14,6 +14,7 @@ from console.services.process.context import WORKER, act_as
 from console.store.database.engine import Transaction
 from console.store.tasks import sagas
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.incident_dialogs import SnoozeDialog
 from console.views.alerts.page import AlertsPage
 from console.views.approvals.cards import PROPOSAL
 from console.views.approvals.page import ApprovalsPage
@@ -205,7 +206,11 @@ def alerts(stage: Stage) -> None:
     stage.go(AlertsRoute())
     stage.shoot("alerts")
     page = stage.find(AlertsPage)
-    page.acknowledge_current()
+    page.snooze_current()
+    snooze = stage.find(SnoozeDialog)
+    stage.shoot("dialog-snooze")
+    snooze.reject()
+    page.acknowledge_with_note()
     dialog = stage.find(AcknowledgeDialog)
     dialog.reason_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
     stage.shoot("dialog-acknowledge")

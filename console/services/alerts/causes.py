@@ -30,6 +30,8 @@ _CHECKS_PROVIDER = "alarmbox"
 _QUEUES_OF_PROVIDER = ("unknown", "refunds")
 """Queues with records that wait for an answer of a provider."""
 
+_CHAIN_KINDS = frozenset({orders.KIND, payments.KIND})
+
 Record = CreditCheck | Payment | Refund | Order
 
 
@@ -93,35 +95,28 @@ class AffectedRecords:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
-    def read(self, conn: Connection, cause: Cause) -> tuple[AffectedRecord, ...]:
-        """Return the affected records of one cause."""
+    def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, tuple[AffectedRecord, ...]]:
+        """Return the affected records of each cause. Orders and payments are read together in a few queries."""
         lapsed = journal.lapsed_by_kind(conn)
-        records: Sequence[Record]
-        match cause.kind:
-            case orders.KIND:
-                records = self._of_order(conn, cause.id, lapsed.get(refunds.KIND, frozenset()))
-            case payments.KIND:
-                records = _with_open_refunds(
-                    conn, payments.by_ids(conn, (cause.id,)), lapsed.get(refunds.KIND, frozenset())
-                )
-            case "refund":
-                records = _existing(refunds.find(conn, cause.id))
-            case "credit-check":
-                records = _existing(credit_checks.find(conn, cause.id))
-            case _ if cause.kind == CORPORATION_KIND:
-                records = self._of_corporation(conn, number_of_subject(cause.id))
-            case _ if cause.kind == QUEUE_KIND and cause.id in QUEUES_BY_NUMBER:
-                records = self._of_queue(conn, QUEUES_BY_NUMBER[cause.id], lapsed)
-            case _ if cause.kind == PROVIDER_KIND:
-                records = self._of_provider(conn, cause.id, lapsed)
-            case _:
-                records = ()
-        return _to_affected(records)
+        records = _read_chains(conn, causes, lapsed.get(refunds.KIND, frozenset()))
+        for cause in causes:
+            if cause.kind not in _CHAIN_KINDS:
+                records[cause] = self._of_cause(conn, cause, lapsed)
+        return {cause: _to_affected(records.get(cause, ())) for cause in causes}
 
-    def _of_order(self, conn: Connection, order_id: int, lapsed: AbstractSet[int]) -> Sequence[Record]:
-        order = orders.find(conn, order_id)
-        related = _with_open_refunds(conn, payments.of_order(conn, order_id), lapsed)
-        return (*_existing(order), *related)
+    def _of_cause(self, conn: Connection, cause: Cause, lapsed: queues.LapsedIds) -> Sequence[Record]:
+        match cause.kind:
+            case refunds.KIND:
+                return _existing(refunds.find(conn, cause.id))
+            case credit_checks.KIND:
+                return _existing(credit_checks.find(conn, cause.id))
+            case _ if cause.kind == CORPORATION_KIND:
+                return self._of_corporation(conn, number_of_subject(cause.id))
+            case _ if cause.kind == QUEUE_KIND and cause.id in QUEUES_BY_NUMBER:
+                return self._of_queue(conn, QUEUES_BY_NUMBER[cause.id], lapsed)
+            case _ if cause.kind == PROVIDER_KIND:
+                return self._of_provider(conn, cause.id, lapsed)
+        return ()
 
     def _of_corporation(self, conn: Connection, number: str) -> Sequence[Record]:
         now = self._context.now()
@@ -178,10 +173,26 @@ def _existing(record: Record | None) -> Sequence[Record]:
     return () if record is None else (record,)
 
 
-def _with_open_refunds(conn: Connection, paid: Sequence[Payment], lapsed: AbstractSet[int]) -> Sequence[Record]:
-    """Return the payments, and those of their refunds that have not ended."""
-    found = refunds.of_payments(conn, [payment.id for payment in paid], lapsed) if paid else ()
-    return (*paid, *(refund for refund in found if refund.state not in ENDED_REFUND_STATES))
+def _read_chains(
+    conn: Connection, causes: Collection[Cause], lapsed: AbstractSet[int]
+) -> dict[Cause, Sequence[Record]]:
+    """Return, for each order and payment among the causes, the order, its payments and their unfinished refunds."""
+    order_ids = {cause.id for cause in causes if cause.kind == orders.KIND}
+    payment_ids = {cause.id for cause in causes if cause.kind == payments.KIND}
+    found_orders = {order.id: order for order in orders.by_ids(conn, order_ids)} if order_ids else {}
+    paid = payments.of_orders(conn, order_ids)
+    alone = payments.by_ids(conn, payment_ids) if payment_ids else ()
+    of_payment: dict[int, list[Refund]] = {}
+    for refund in refunds.of_payments(conn, {payment.id for payment in (*paid, *alone)}, lapsed):
+        if refund.state not in ENDED_REFUND_STATES:
+            of_payment.setdefault(refund.payment_id, []).append(refund)
+    chains: dict[Cause, list[Record]] = {Cause(orders.KIND, id): [order] for id, order in found_orders.items()}
+    for payment in paid:
+        chain = chains.setdefault(Cause(orders.KIND, payment.order_id or 0), [])
+        chain += [payment, *of_payment.get(payment.id, ())]
+    for payment in alone:
+        chains[Cause(payments.KIND, payment.id)] = [payment, *of_payment.get(payment.id, ())]
+    return dict(chains)
 
 
 def _to_affected(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:

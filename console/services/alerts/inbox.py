@@ -2,7 +2,7 @@
 can end each of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from console.domain.alerts.rules import RULES, find_broken_rule
@@ -169,6 +169,18 @@ class AlertService:
             "alerts ack", request_id, arguments, lambda: self._acknowledge_audited(id, note)
         )
 
+    def acknowledge_each(
+        self, ids: Collection[int], note: str, *, request_id: str | None = None
+    ) -> tuple[Alert, ...]:
+        """Acknowledge the alerts of one incident with the same note. Each has a request id of its own, which follows
+        from `request_id`; so a call that ended in the middle goes on when it is repeated. Raises as `acknowledge`.
+        """
+        return tuple(self.acknowledge(id, note, request_id=_id_of_part(request_id, id, ids)) for id in ids)
+
+    def undo_each(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
+        """Take back the acting person's acknowledgements of the alerts of one incident."""
+        return tuple(self.undo_acknowledgement(id, request_id=_id_of_part(request_id, id, ids)) for id in ids)
+
     def undo_acknowledgement(self, id: int, *, request_id: str | None = None) -> Alert:
         """Take back the acting person's own acknowledgement of an open alert. If there is none, nothing changes.
 
@@ -225,6 +237,10 @@ class AlertService:
         resolved = replace(alert, resolved_at=now)
         outbox.add_alert_event(tx.conn, "AlertResolved", resolved, self._context.database_id, now)
         return resolved
+
+
+def _id_of_part(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:
+    return request_id if request_id is None or len(ids) == 1 else f"{request_id[:40]}.{alert_id}"
 
 
 def _parse_cursor(text: str | None) -> int:

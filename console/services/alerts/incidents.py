@@ -80,6 +80,27 @@ class IncidentService:
             self._context.find_reading_person(conn)
             return self._find(conn, id)
 
+    def count_waiting(self) -> int:
+        """Return how many incidents are open and have an alert that nobody has acknowledged. Raises not_allowed.
+
+        What an incident affects is read only where somebody has put it aside, because only then it matters.
+        """
+        now = self._context.now()
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            runs = _read_runs(conn, alerts.open_alerts(conn, MAX_OPEN_ALERTS))
+            waiting = [(cause, run) for cause, run in runs if any(map(_is_unacknowledged, run))]
+            steps = incident_steps.of_incidents(conn, {alert.id for _, run in waiting for alert in run})
+            aside = {cause for cause, run in waiting if any(alert.id in steps for alert in run)}
+            records = self._records.read(conn, aside)
+        return sum(
+            find_status(
+                _steps_of(run, steps), measure_extent(run, records.get(cause, ())), now, has_open_alert=True
+            ).state
+            is IncidentState.OPEN
+            for cause, run in waiting
+        )
+
     def list_possible_owners(self) -> tuple[str, ...]:
         """Return the names of the people to whom an incident can be handed over. Raises not_allowed."""
         with self._context.database.read() as conn:
@@ -198,37 +219,23 @@ class IncidentService:
 
     def _read(self, conn: Connection, given: Iterable[Alert]) -> tuple[Incident, ...]:
         """Return the incidents to which the given alerts belong, the oldest first."""
-        wanted = {alert.id: alert for alert in given}
-        causes = find_causes(conn, wanted.values())
-        related = {alert.id: alert for alert in read_alerts_of(conn, set(causes.values()))} | wanted
-        cause_of = find_causes(conn, related.values())
-        by_cause: dict[Cause, list[Alert]] = {}
-        for alert in related.values():
-            by_cause.setdefault(cause_of[alert.id], []).append(alert)
-        runs = [
-            (cause, run)
-            for cause, found in by_cause.items()
-            for run in split_runs(found)
-            if any(alert.id in wanted for alert in run)
-        ]
+        runs = _read_runs(conn, given)
         steps = incident_steps.of_incidents(conn, {alert.id for _, run in runs for alert in run})
-        open_alerts = [alert for _, run in runs for alert in run if alert.resolved_at is None]
-        items = self._list_items(conn, open_alerts)
-        made = [self._make_incident(conn, cause, run, steps, items) for cause, run in runs]
+        items = self._list_items(conn, [alert for _, run in runs for alert in run if alert.resolved_at is None])
+        records = self._records.read(conn, {cause for cause, _ in runs})
+        made = [self._make_incident(cause, run, steps, items, records[cause]) for cause, run in runs]
         return tuple(sorted(made, key=lambda one: (one.since, one.id)))
 
     def _make_incident(
         self,
-        conn: Connection,
         cause: Cause,
         run: tuple[Alert, ...],
         steps: Mapping[int, tuple[IncidentStep, ...]],
         items: Mapping[int, AlertItem],
+        records: tuple[AffectedRecord, ...],
     ) -> Incident:
-        records: tuple[AffectedRecord, ...] = self._records.read(conn, cause)
         extent = measure_extent(run, records)
-        own_steps = tuple(step for alert in run for step in steps.get(alert.id, ()))
-        own_steps = tuple(sorted(own_steps, key=lambda step: (step.at, step.position)))
+        own_steps = _steps_of(run, steps)
         has_open_alert = any(alert.resolved_at is None for alert in run)
         status = find_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
         item = _choose_item([items[alert.id] for alert in run if alert.id in items])
@@ -251,6 +258,32 @@ class IncidentService:
             resolution=status.resolution,
             closed_at=max(closed) if closed and not has_open_alert else None,
         )
+
+
+def _read_runs(conn: Connection, given: Iterable[Alert]) -> list[tuple[Cause, tuple[Alert, ...]]]:
+    """Return cause and alerts of each incident to which one of the given alerts belongs."""
+    wanted = {alert.id: alert for alert in given}
+    causes = find_causes(conn, wanted.values())
+    related = {alert.id: alert for alert in read_alerts_of(conn, set(causes.values()))} | wanted
+    cause_of = find_causes(conn, related.values())
+    by_cause: dict[Cause, list[Alert]] = {}
+    for alert in related.values():
+        by_cause.setdefault(cause_of[alert.id], []).append(alert)
+    return [
+        (cause, run)
+        for cause, found in by_cause.items()
+        for run in split_runs(found)
+        if any(alert.id in wanted for alert in run)
+    ]
+
+
+def _steps_of(run: tuple[Alert, ...], steps: Mapping[int, tuple[IncidentStep, ...]]) -> tuple[IncidentStep, ...]:
+    own_steps = (step for alert in run for step in steps.get(alert.id, ()))
+    return tuple(sorted(own_steps, key=lambda step: (step.at, step.position)))
+
+
+def _is_unacknowledged(alert: Alert) -> bool:
+    return alert.resolved_at is None and alert.acknowledged_by is None
 
 
 def _choose_item(items: Sequence[AlertItem]) -> AlertItem | None:

@@ -1,5 +1,7 @@
 """The dialog in which a person acknowledges an alert, with a note."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
@@ -22,7 +24,10 @@ class AcknowledgeDialog(DialogFrame):
     acknowledged alert stays open until facts resolve it. The dialog says which.
     """
 
-    def __init__(self, context: WindowContext, item: AlertItem, parent: QWidget) -> None:
+    def __init__(
+        self, context: WindowContext, item: AlertItem, parent: QWidget, others: Sequence[Alert] = ()
+    ) -> None:
+        """`others` are further alerts of the same incident, which are acknowledged with the same note."""
         translate, alert = context.translate, item.alert
         self._subject = f"{alert_words.rule_text(alert, context)} · {alert_words.record_text(item, context)}"
         super().__init__(
@@ -36,6 +41,7 @@ class AcknowledgeDialog(DialogFrame):
         )
         bind_worker(context, self.act_button)
         self._context, self._alert = context, alert
+        self._ids = [alert.id, *(other.id for other in others if other.id != alert.id)]
         self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
         self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()
@@ -58,23 +64,23 @@ class AcknowledgeDialog(DialogFrame):
 
     @Slot()
     def _acknowledge_alert(self) -> None:
-        words, context, id = self.reason_field.text().strip(), self._context, self._alert.id
+        words, context, ids = self.reason_field.text().strip(), self._context, self._ids
         if self.is_busy:
             return
         self.set_busy(context.translate("dialog.busy"))
         context.run_acting_call(
-            lambda services, request_id: services.alerts.acknowledge(id, words, request_id=request_id),
+            lambda services, request_id: services.alerts.acknowledge_each(ids, words, request_id=request_id),
             self._show_done,
             self._show_failure,
             owner=self,
-            label=context.translate("act.acknowledge", id=id),
+            label=context.translate("act.acknowledge", id=ids[0]),
             describe=lambda _: Toast(context.translate("dialog.acknowledge.done")),
-            attempt=("alert acknowledge", id, words),
-            key=("alert", id),
+            attempt=("alert acknowledge", *ids, words),
+            key=("alert", ids[0]),
             provider="",
         )
 
-    def _show_done(self, _alert: Alert) -> None:
+    def _show_done(self, _alerts: tuple[Alert, ...]) -> None:
         self.accept()
         self._context.show_toast(self._context.translate("dialog.acknowledge.done"), self._subject)
 

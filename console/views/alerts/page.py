@@ -1,41 +1,54 @@
-"""The page of open alerts, grouped by rule. It shows each alert's age and acknowledgement, and a link to the record
-on which a person must act.
+"""The page of incidents: the alerts of one cause are one row, and the card below shows everything about the current
+one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
-from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QPoint, Slot
+from PySide6.QtWidgets import QMenu, QWidget
 
+from console.domain.access.permissions import is_same_person
+from console.domain.alerts.incidents import Incident, IncidentState
+from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
-from console.domain.tasks.records import AlertItem
+from console.domain.registry.watched_facts import CHANGE_RULE
+from console.domain.tasks.records import Alert
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.incident_card import IncidentCard
+from console.views.alerts.incident_dialogs import DIALOGS, HandOverIncidentDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
-from console.views.presenters import alerts as alert_words
-from console.views.presenters import credit_checks as words
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import incidents as words
 from console.views.presenters.columns import width_of_text
-from console.views.runtime.context import WindowContext
-from console.views.tables.columns import Column, Group, StateCell
-from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_column, make_row
+from console.views.runtime.context import ActingCall, Toast, WindowContext
+from console.views.runtime.routes import AlertsRoute
+from console.views.runtime.tasks import Failure
+from console.views.tables.columns import Column, Group
+from console.views.widgets.base import ElidedLabel, Surface, make_column
 from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.notification_bars import Bar
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
+from console.wording import incident_words
 
-_MAX_ALERTS = 1_000
 _MIN_VISIBLE_ROWS = 4
-"""The minimum number of visible rows of the list, also if the texts below the list are long."""
+"""The number of rows for which the list always has room, however long the card below the list is."""
+_RULES_WITH_DIALOG = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE})
+"""Rules of alerts that an acknowledgement closes: the person confirms it, because it can't be taken back."""
 
 
 class AlertsPage(Page):
-    """The page with the list of open alerts. The Enter key opens the record whose action resolves the current alert;
-    the A key opens the dialog that acknowledges the alert.
+    """The page with the incidents. Enter opens the record whose action removes the cause; A acknowledges the alerts
+    or takes this back, T takes the incident, H hands it over, S snoozes it, E says why nothing more has to be done.
     """
 
     sidebar_key = "alerts"
@@ -44,6 +57,10 @@ class AlertsPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("A",), "key.acknowledge"),
+        (("T",), "key.take"),
+        (("H",), "key.hand_over"),
+        (("S",), "key.snooze"),
+        (("E",), "key.resolve_incident"),
         list_export.HINT,
         (("Esc",), "key.back"),
     )
@@ -51,79 +68,113 @@ class AlertsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
+        self._shows_closed = False
+        self._wanted_id = 0
+        self._is_there = False
+        self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds=False)
+        self.closed_button.clicked.connect(self._toggle_closed)
         self.head = self.make_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
-        self._counts: dict[str, int] = {}
-        spare = ("expected",)
+        self._counts: dict[IncidentState, int] = {}
         self.table = StaticTable(
-            context,
-            _alert_columns(context),
-            _alert_id,
-            translate("screen.alerts"),
-            hideable_columns=spare,
-            group_of=self._group_of,
+            context, _columns(context), _incident_id, translate("screen.alerts"), group_of=self._group_of
         )
-        self.table.hidden_keys = frozenset({"cause"})
-        ColumnPreferences(context, self.table, "alerts")
+        ColumnPreferences(context, self.table, "incidents")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
+        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_ROWS))
+        self.card = IncidentCard(context)
+        self._make_buttons()
+        self.add_part(self.head)
+        self.add_part(self.list, 2)
+        self.add_part(self.card, 3)
+        self.add_part(self.foot)
+        self.add_hints()
+        self.table.opened.connect(self._open_record)
+        self.table.current_changed.connect(self._show_incident)
+        self.table.rows.page_applied.connect(self._go_to_first)
+        self.bind_key("C", partial(self._press, self.closed_button))
+        set_tab_order(*self.head.stops, self.table, *self._buttons)
+
+    def _make_buttons(self) -> None:
         self.action_button = KeyButton("", "Enter", "primary", binds=False)
         self.action_button.clicked.connect(self._open_current)
-        self.acknowledge_button = bind_right(
-            context, KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False), "note"
+        self.acknowledge_button = self._make_button("A", self.acknowledge_current)
+        self.take_button = self._make_button("T", self.take_current)
+        self.give_back_button = self._make_button("Shift+T", self.give_back_current, "incident.action.release")
+        self.hand_over_button = self._make_button("H", self.hand_over_current, "incident.action.hand_over")
+        self.snooze_button = self._make_button("S", self.snooze_current)
+        self.resolve_button = self._make_button("E", self.resolve_current)
+        self.note_button = self._make_button(
+            "Shift+A", self.acknowledge_with_note, "incident.action.acknowledge_note"
         )
-        self.acknowledge_button.clicked.connect(self.acknowledge_current)
-        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_ROWS))
-        self._build_foot()
-        self.table.opened.connect(self._open_record)
-        self.table.current_changed.connect(self._show_alert)
-        self.table.rows.page_applied.connect(self._go_to_first)
-        self.bind_key("A", self._acknowledge_by_key)
-        set_tab_order(*self.head.stops, self.table, self.action_button, self.acknowledge_button)
-
-    def _build_foot(self) -> None:
-        self.why_words = TextLabel("", "body", wrap=True, selectable=True)
-        self.action_words = TextLabel("", "body", wrap=True)
-        self.acknowledgement_words = TextLabel("", "small", "muted", wrap=True)
+        self._buttons = (
+            self.action_button, self.take_button, self.give_back_button, self.hand_over_button, self.snooze_button,
+            self.acknowledge_button, self.note_button, self.resolve_button, self.closed_button,
+        )  # fmt: skip
+        self.more_button = KeyButton(self.context.translate("action.more"))
+        self.more_button.mark_as_menu()
+        self.more_button.clicked.connect(self._open_menu)
+        self.more_button.hide()
         self.one_line_words = ElidedLabel("", "body")
         self.one_line_words.hide()
-        foot = Surface(raised=True, edge="top")
-        buttons = make_row(
-            self.action_button,
-            self.acknowledge_button,
-            ReasonLabel(self.acknowledge_button),
-            self.one_line_words,
-            None,
-            gap=8,
-        )
-        buttons.setStretchFactor(self.one_line_words, 100)  # it takes what the stretch after it would take
-        foot.setLayout(
+        self._offered: tuple[KeyButton, ...] = ()
+        self.foot = Surface(raised=True, edge="top")
+        reason = ReasonLabel(self.acknowledge_button)
+        self.foot.setLayout(
             make_column(
-                self.why_words,
-                self.action_words,
-                self.acknowledgement_words,
-                buttons,
-                gap=6,
-                margins=(24, 10, 24, 10),
+                self.one_line_words,
+                make_flow_widget(*self._buttons, self.more_button, gap=8),
+                reason,
+                gap=4,
+                margins=(24, 8, 24, 8),
             )
         )
-        self.foot = foot
-        self.add_part(self.head)
-        self.add_part(self.list, 1)
-        self.add_part(foot)
-        self.add_hints()
 
-    def show_route(self, route: object) -> None:
-        self.refresh("entered")
+    def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:
+        text = self.context.translate(words_key) if words_key else ""
+        button = bind_right(self.context, KeyButton(text, key, binds=False), "note")
+        button.clicked.connect(act)
+        self.bind_key(key, partial(self._press, button))
+        return button
+
+    def _press(self, button: KeyButton) -> None:
+        """Press a button by its key, also one that stands in the menu of a low window."""
+        if self.is_short and button in self._offered and button.isEnabled():
+            button.click()
+        else:
+            self.press_button(button, "" if self.current else self.context.translate("act.none_selected"))
+
+    @Slot()
+    def _open_menu(self) -> None:
+        self.build_menu().popup(self.more_button.mapToGlobal(QPoint(0, 0)))
+
+    def build_menu(self) -> QMenu:
+        """Build and return the menu with the buttons that a low window doesn't show."""
+        menu = QMenu(self)
+        menu.setAccessibleName(self.more_button.text())
+        menu.aboutToHide.connect(menu.deleteLater)
+        for button in self._offered:
+            if button.isHidden():
+                entry = menu.addAction(f"{button.text()}\t{button.key}")
+                entry.setEnabled(button.isEnabled())
+                entry.triggered.connect(button.click)
+        return menu
 
     def show_short(self, *, is_short: bool) -> None:
-        """Also leave out the headings of the rules, which become a column, and the lines below the list, which become
-        one beside the buttons, so that eight alerts stay visible at the largest text.
+        """Also leave out the headings of the states, make the card one line, and move all but two buttons
+        into a menu, so that eight incidents stay visible at the largest text.
         """
         super().show_short(is_short=is_short)
         self.table.set_group_of(None if is_short else self._group_of)
-        self.table.hidden_keys = frozenset() if is_short else frozenset({"cause"})
         self.table.fit_columns()
-        self._show_alert(self.table.current_item)
+        self._place_parts()
+
+    # -- reading
+
+    def show_route(self, route: object) -> None:
+        if isinstance(route, AlertsRoute) and route.id:
+            self._wanted_id = route.id
+        self.refresh("entered")
 
     def focus_targets(self) -> Sequence[QWidget | None]:
         return (self.table,)
@@ -132,137 +183,308 @@ class AlertsPage(Page):
         return any(kind == "alert" for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
+        include_closed = self._shows_closed
         self.context.run_read(
-            lambda services: services.alerts.list_open_items(_MAX_ALERTS),
-            partial(self._show_alerts, is_automatic=reason == "changed"),
+            lambda services: services.incidents.list_incidents(include_closed=include_closed),
+            partial(self._show_incidents, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
             key="alerts",
         )
 
-    def _show_alerts(self, items: tuple[AlertItem, ...], *, is_automatic: bool = False) -> None:
-        self.hide_reading_failure()
-        sorted_items = sorted(items, key=_sort_key)
-        self._counts = {rule: len(list(group)) for rule, group in groupby(sorted_items, key=_rule_id)}
-        self.list.show_rows(sorted_items, is_automatic=is_automatic)
-        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
-        self._show_alert(self.table.current_item)
-
-    def _group_of(self, item: AlertItem) -> Group:
-        count = wording.format_count(self._counts.get(item.alert.rule_id, 0))
-        return Group(
-            item.alert.rule_id, alert_words.rule_text(item.alert, self.context), "square_bang", "care", count
+    @Slot()
+    def _toggle_closed(self) -> None:
+        self._shows_closed = not self._shows_closed
+        self.closed_button.show_text(
+            self.context.translate("incident.hide_closed" if self._shows_closed else "incident.show_closed")
         )
+        words = "incident.closed_shown" if self._shows_closed else "incident.closed_hidden"
+        self.context.show_toast(self.context.translate(words))
+        self.refresh("asked")
+
+    def _show_incidents(self, incidents: tuple[Incident, ...], *, is_automatic: bool = False) -> None:
+        self.hide_reading_failure()
+        rows = sorted(incidents, key=_sort_key)
+        self._counts = {state: len(list(group)) for state, group in groupby(rows, key=_state)}
+        self.list.show_rows(rows, is_automatic=is_automatic)
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self._show_incident(self.table.current_item)
+
+    def _group_of(self, incident: Incident) -> Group:
+        word, shape, tone = words.state_group(incident, self.context)
+        count = wording.format_count(self._counts.get(incident.state, 0))
+        return Group(incident.state, word, shape, tone, count)
 
     @Slot()
     def _go_to_first(self) -> None:
-        if self.table.current_item is None:
+        rows = self.table.all_rows
+        wanted = next((place for place, row in enumerate(rows) if self._is_wanted(row)), None)
+        if wanted is not None:
+            self._wanted_id = 0
+            self.table.go_to(wanted)
+        elif self.table.current_item is None:
             self.table.go_to_first()
-        self._show_alert(self.table.current_item)
+        self._show_incident(self.table.current_item)
+
+    def _is_wanted(self, incident: Incident) -> bool:
+        """True if a link names this incident, by the id of any of its alerts."""
+        return any(alert.id == self._wanted_id for alert in incident.alerts)
 
     @property
-    def current_alert(self) -> AlertItem | None:
+    def current(self) -> Incident | None:
+        """The current incident; None if the list is empty."""
         row = self.table.current_item
-        return row if isinstance(row, AlertItem) else None
+        return row if isinstance(row, Incident) else None
 
     @Slot(object)
-    def _show_alert(self, item: object) -> None:
-        """Show below the list how a person resolves the current alert, and the name of the person who has
-        acknowledged it.
-        """
-        self.foot.setVisible(isinstance(item, AlertItem))
-        if not isinstance(item, AlertItem):
+    def _show_incident(self, incident: object) -> None:
+        self._is_there = isinstance(incident, Incident)
+        if not isinstance(incident, Incident):
+            self._offer(())
             return
-        translate, alert = self.context.translate, item.alert
-        action, why_text = item.action or "none", alert_words.why_text(item, self.context)
-        self.why_words.show_text(why_text)
-        self.action_words.show_text(translate(f"alerts_screen.to_do.{action}"))
-        self.action_button.show_text(translate(f"alerts_screen.action.{action}"))
-        self.action_button.setVisible(item.action is not None)
-        self.acknowledge_button.setVisible(alert.acknowledged_by is None)
-        acknowledgement = alert.acknowledged_by and translate(
-            "alerts_screen.seen_note", who=alert.acknowledged_by, at=alert.acknowledged_at, note=alert.note or ""
+        self.one_line_words.show_text(words.summary_text(incident, self.context))
+        self.card.show_incident(incident)
+        translate, is_own = self.context.translate, words.is_own(incident, self.context)
+        is_closed = incident.state is IncidentState.CLOSED
+        self.action_button.show_text(translate(f"alerts_screen.action.{incident.action or 'none'}"))
+        key = "undo" if self._own_acknowledged(incident) else "acknowledge"
+        self.acknowledge_button.show_text(translate(f"incident.action.{key}"))
+        self.take_button.show_text(translate("action.take"))
+        self.snooze_button.show_text(
+            translate("incident.action.wake" if incident.state is IncidentState.SNOOZED else "incident.action.snooze")
         )
-        self.acknowledgement_words.show_text(acknowledgement or translate("alerts_screen.seen_by_nobody"))
-        self._show_texts_in_one_line()
+        is_resolved = incident.state is IncidentState.RESOLVED
+        self.resolve_button.show_text(
+            translate("incident.action.reopen" if is_resolved else "incident.action.resolve")
+        )
+        is_acknowledgeable = bool(self._open_alerts(incident)) and not self._is_acknowledged_by_other(incident)
+        shown = (
+            (self.take_button, incident.owner is None),
+            (self.give_back_button, is_own),
+            (self.hand_over_button, True),
+            (self.snooze_button, not is_resolved),
+            (self.acknowledge_button, is_acknowledgeable),
+            (self.note_button, bool(self._unacknowledged(incident))),
+            (self.resolve_button, True),
+        )
+        leads_on = words.action_route(incident) is not None
+        self._offer(
+            (
+                *((self.action_button,) if leads_on else ()),
+                *(button for button, is_shown in shown if is_shown and not is_closed),
+            )
+        )
 
-    def _show_texts_in_one_line(self) -> None:
-        """In a window that is low for the text size, show the texts below the list in one line, which a tooltip and a
-        screen reader tell as a whole.
+    def _offer(self, offered: tuple[KeyButton, ...]) -> None:
+        """Show these buttons; in a low window two of them, and a menu with the others."""
+        self._offered = (*offered, self.closed_button)
+        self._place_parts()
+
+    def _place_parts(self) -> None:
+        """Show the card or its one line, and the buttons. Also called while the text size changes, when no widget may
+        be deleted.
         """
-        labels = (self.why_words, self.action_words, self.acknowledgement_words)
-        self.one_line_words.show_text(" ".join(label.plain for label in labels if label.plain))
-        self.one_line_words.setVisible(self.is_short)
-        for label in labels:
-            label.setVisible(bool(label.plain) and not self.is_short)
+        self.card.setVisible(self._is_there and not self.is_short)
+        self.one_line_words.setVisible(self._is_there and self.is_short)
+        first = (self.action_button, self.acknowledge_button)
+        for button in self._buttons:
+            button.setVisible(button in self._offered and (not self.is_short or button in first))
+        self.more_button.setVisible(self.is_short)
 
-    @Slot()
-    def _open_current(self) -> None:
-        if self.current_alert is not None:
-            self._open_record(self.current_alert)
+    # -- acknowledgement
 
-    @Slot(object)
-    def _open_record(self, item: AlertItem) -> None:
-        route = alert_words.record_route(item)
-        if route is not None:
-            self.context.navigate(route)
+    @staticmethod
+    def _open_alerts(incident: Incident) -> list[Alert]:
+        return [alert for alert in incident.alerts if alert.resolved_at is None]
 
-    def _acknowledge_by_key(self) -> None:
-        item = self.current_alert
-        key = "act.none_selected" if item is None else "alerts_screen.already_seen"
-        self.press_button(
-            self.acknowledge_button, self.context.translate(key, who=item and item.alert.acknowledged_by)
-        )
+    def _unacknowledged(self, incident: Incident) -> list[Alert]:
+        return [alert for alert in self._open_alerts(incident) if alert.acknowledged_by is None]
+
+    def _own_acknowledged(self, incident: Incident) -> list[Alert]:
+        """Return the alerts whose acknowledgement the person can take back; none while one is unacknowledged."""
+        if self._unacknowledged(incident):
+            return []
+        own_name = self.context.operator or ""
+        return [
+            alert for alert in self._open_alerts(incident) if is_same_person(alert.acknowledged_by or "", own_name)
+        ]
+
+    def _is_acknowledged_by_other(self, incident: Incident) -> bool:
+        return not self._unacknowledged(incident) and not self._own_acknowledged(incident)
 
     @Slot()
     def acknowledge_current(self) -> None:
-        item = self.current_alert
-        if item is not None and self.acknowledge_button.isEnabled() and item.alert.acknowledged_by is None:
-            AcknowledgeDialog(self.context, item, self.window()).open()
+        """Acknowledge all open alerts of the current incident, or take that back."""
+        incident = self.current
+        if incident is None:
+            return
+        own = self._own_acknowledged(incident)
+        if own:
+            self._act(incident, "undo", _undo_each(own))
+        elif any(alert.rule_id in _RULES_WITH_DIALOG for alert in self._unacknowledged(incident)):
+            self.acknowledge_with_note()
+        else:
+            self._act(incident, "acknowledge", _acknowledge_each(self._unacknowledged(incident)))
+
+    @Slot()
+    def acknowledge_with_note(self) -> None:
+        incident = self.current
+        alerts = [] if incident is None else self._unacknowledged(incident)
+        if incident is not None and alerts:
+            main = next((alert for alert in alerts if alert.rule_id in _RULES_WITH_DIALOG), alerts[0])
+            item = replace(words.item_of(incident), alert=main)
+            AcknowledgeDialog(self.context, item, self.window(), alerts).open()
+
+    # -- steps
+
+    @Slot()
+    def take_current(self) -> None:
+        if self.current is not None:
+            id = self.current.id
+            self._act(
+                self.current, "take", lambda services, request_id: services.incidents.take(id, request_id=request_id)
+            )
+
+    @Slot()
+    def give_back_current(self) -> None:
+        if self.current is not None:
+            id = self.current.id
+            self._act(
+                self.current,
+                "release",
+                lambda services, request_id: services.incidents.release(id, request_id=request_id),
+            )
+
+    @Slot()
+    def hand_over_current(self) -> None:
+        """Read who may own incidents, then open the dialog."""
+        incident = self.current
+        if incident is not None:
+            self.context.run_read(
+                lambda services: services.incidents.list_possible_owners(),
+                partial(self._open_hand_over, incident),
+                self._show_refusal,
+                owner=self,
+                key="incident owners",
+            )
+
+    def _open_hand_over(self, incident: Incident, owners: tuple[str, ...]) -> None:
+        names = owners or tuple(person.name for person in self.context.people)
+        dialog = HandOverIncidentDialog(self.context, incident, names, self.window())
+        dialog.acted.connect(self._show_acted)
+        dialog.open()
+
+    @Slot()
+    def snooze_current(self) -> None:
+        incident = self.current
+        if incident is None:
+            return
+        if incident.state is IncidentState.SNOOZED:
+            id = incident.id
+            self._act(
+                incident, "wake", lambda services, request_id: services.incidents.wake(id, request_id=request_id)
+            )
+        else:
+            self._open_dialog(incident, "snooze")
+
+    @Slot()
+    def resolve_current(self) -> None:
+        if self.current is not None:
+            is_resolved = self.current.state is IncidentState.RESOLVED
+            self._open_dialog(self.current, "reopen" if is_resolved else "resolve")
+
+    def _open_dialog(self, incident: Incident, name: str) -> None:
+        dialog = DIALOGS[name](self.context, incident, self.window())
+        dialog.acted.connect(self._show_acted)
+        dialog.open()
+
+    def _act(self, incident: Incident, name: str, call: ActingCall[object]) -> None:
+        context = self.context
+        toast = Toast(context.translate(f"incident.done.{name}"), incident_words.title(incident, context.translate))
+        context.run_acting_call(
+            call,
+            partial(self._show_done, toast),
+            self._show_refusal,
+            owner=self,
+            label=context.translate(f"incident.done.{name}"),
+            describe=lambda _: toast,
+            attempt=(f"incident {name}", incident.id, len(incident.steps)),
+            key=("incident", incident.id),
+            provider="",
+        )
+
+    def _show_done(self, toast: Toast, _answer: object) -> None:
+        self.context.toast_requested.emit(toast)
+        self.hide_bar("act")
+        self.refresh("acted")
+
+    @Slot(object)
+    def _show_acted(self, _incident: object) -> None:
+        self.refresh("acted")
+
+    def _show_refusal(self, failure: Failure) -> None:
+        close = KeyButton(self.context.translate("action.close"), kind="inline")
+        close.clicked.connect(partial(self.hide_bar, "act"))
+        message = self.context.failure_message(failure)
+        lead = self.context.translate("act.refused")
+        self.show_bar("act", Bar(lead, message, tone="bad", shape="square_bang", button=close))
+
+    # -- opening
+
+    @Slot()
+    def _open_current(self) -> None:
+        if self.current is not None:
+            self._open_record(self.current)
+
+    @Slot(object)
+    def _open_record(self, incident: Incident) -> None:
+        route = words.action_route(incident)
+        if route is not None:
+            self.context.navigate(route)
 
 
-def _alert_id(item: AlertItem) -> int:
-    return item.alert.id
+def _acknowledge_each(alerts: Sequence[Alert]) -> ActingCall[object]:
+    """Return the call that acknowledges each alert."""
+    ids = [alert.id for alert in alerts]
+    return lambda services, request_id: services.alerts.acknowledge_each(ids, "", request_id=request_id)
 
 
-def _rule_id(item: AlertItem) -> str:
-    return item.alert.rule_id
+def _undo_each(alerts: Sequence[Alert]) -> ActingCall[object]:
+    """Return the call that takes the person's acknowledgement of each alert back."""
+    ids = [alert.id for alert in alerts]
+    return lambda services, request_id: services.alerts.undo_each(ids, request_id=request_id)
 
 
-def _sort_key(item: AlertItem) -> tuple[bool, str, int]:
-    """Return the key by which the list of alerts is sorted: alerts about orders come first, then alerts are sorted by
-    rule, and within a rule from the oldest to the newest.
+def _incident_id(incident: Incident) -> int:
+    return incident.id
+
+
+def _state(incident: Incident) -> IncidentState:
+    return incident.state
+
+
+_STATE_ORDER = tuple(IncidentState)
+
+
+def _sort_key(incident: Incident) -> tuple[int, bool, int]:
+    """Return the key of the list: open, snoozed, resolved, closed ones; within a state those about orders first, then
+    the oldest.
     """
-    return item.alert.order_no is None, item.alert.rule_id, item.alert.id
+    return _STATE_ORDER.index(incident.state), incident.cause.kind != "order", incident.id
 
 
-def _alert_columns(context: WindowContext) -> list[Column]:
+def _columns(context: WindowContext) -> list[Column]:
     translate = context.translate
-    longest_px = width_of_text(translate("alerts_screen.refund_or_compensation"), 24)
-
-    def observed(item: AlertItem) -> str:
-        return alert_words.finding_words(item.alert.observed, context, item.alert.expected)
-
-    def expected(item: AlertItem) -> str:
-        return alert_words.finding_words(item.alert.expected, context, item.alert.observed)
-
-    def acknowledgement(item: AlertItem) -> StateCell:
-        acknowledged_by = item.alert.acknowledged_by
-        if acknowledged_by is None:
-            return StateCell(translate("alerts_screen.open"), "ring", "care")
-        return StateCell(translate("alerts_screen.seen"), "person", "text", acknowledged_by)
-
     return [
         Column(
-            "age", translate("column.age"), 84, lambda item: words.age_cell(item.alert.detected_at, context), "age",
-            spoken=lambda item: words.age_spoken(item.alert.detected_at, context),
+            "age", translate("column.age"), 84, lambda one: record_words.age_cell(one.since, context), "age",
+            spoken=lambda one: record_words.age_spoken(one.since, context),
         ),
-        Column("about", translate("alerts_screen.column.about"), width_of_text("ORD-2026-000001", 24),
-               lambda item: alert_words.record_text(item, context), "data"),
-        Column("cause", translate("column.cause"), width_of_text("M" * 16, 24),
-               lambda item: alert_words.rule_text(item.alert, context)),
-        Column("observed", translate("alerts_screen.column.observed"), 280, observed,
+        Column("cause", translate("incident.column.what"), 280, lambda one: words.rule_count_text(one, context),
                is_stretched=True),
-        Column("expected", translate("alerts_screen.column.expected"), longest_px, expected),
-        Column("seen", translate("alerts_screen.column.seen"), 180, acknowledgement, "state"),
+        Column("about", translate("alerts_screen.column.about"), width_of_text("ORD-2026-000001", 24),
+               lambda one: words.about_text(one, context), "data"),
+        Column("extent", translate("incident.column.extent"), 230,
+               lambda one: incident_words.extent_text(one, translate)),
+        Column("owner", translate("incident.column.owner"), 150, lambda one: words.owner_cell(one, context), "state"),
     ]  # fmt: skip

@@ -181,7 +181,7 @@ class BackgroundRefresh(QObject):
                 unfinished,
                 now,
                 (*refunds, *(proposal for proposal in proposals if not proposal.refusal)),
-                services.alerts.count_unacknowledged(),
+                services.incidents.count_waiting(),
                 services.bulk.count_unfinished(),
                 lost_count,
                 person,

@@ -23,6 +23,7 @@ from console.views.app.window_geometry import WindowGeometry, restore_geometry
 if TYPE_CHECKING:
     from console.app import Console
     from console.domain.clock import Clock
+    from console.domain.links.link import Link
     from console.settings.settings import Settings
     from console.views.app.window_controller import WindowController
     from console.views.runtime.tasks import Failure
@@ -36,15 +37,18 @@ RETRY_INTERVAL_MS = 5_000
 
 
 def run_window(
-    settings: "Settings", open_services: "Callable[[], Console]", is_end_requested: Callable[[], bool] = lambda: False
+    settings: "Settings",
+    open_services: "Callable[[], Console]",
+    is_end_requested: Callable[[], bool] = lambda: False,
+    link: "Link | None" = None,
 ) -> int:
     """Show the window until it is closed or `is_end_requested` returns True (after a signal). Return the exit status.
 
-    `open_services` runs in a worker thread. The caller closes the services.
+    `open_services` runs in a worker thread. The caller closes the services. `link` names what is shown first.
     """
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
-    window_opening = WindowOpening(settings, open_services)
+    window_opening = WindowOpening(settings, open_services, link=link)
     end_timer, collector = EndRequestTimer(app, is_end_requested), GarbageCollectionTimer(app)
     window_opening.window.show()
     status = app.exec()
@@ -60,9 +64,15 @@ class WindowOpening(QObject):
     """
 
     def __init__(
-        self, settings: "Settings", open_services: "Callable[[], Console]", clock: "Clock | None" = None
+        self,
+        settings: "Settings",
+        open_services: "Callable[[], Console]",
+        clock: "Clock | None" = None,
+        *,
+        link: "Link | None" = None,
     ) -> None:
         super().__init__()
+        self._link = link
         self.settings = settings
         self.controller: WindowController | None = None
         self._open_services, self._clock = open_services, clock
@@ -192,6 +202,8 @@ class WindowOpening(QObject):
         if self.controller is None:
             self.controller = WindowController(self.frame)
             self.controller.sign_out_requested.connect(self.sign_out)
+            self.controller.links.show_first(self._link)
+            self._link = None
         account = self.settings.sign_in.user_if_readable() if self.settings.sign_in.is_server else None
         if account is not None:
             self.context.change_operator(account)

@@ -17,6 +17,7 @@ _GLOBAL_HINTS: Sequence[KeyHint] = (
     (("F5",), "key.reread"),
     (("Ctrl+Shift+N",), "key.notices"),
     (("Ctrl+L",), "key.lock"),
+    (("Ctrl+Shift+L",), "key.copy_link"),
     (("F1",), "key.help"),
     (("Ctrl+/",), "key.list"),
     (("Esc",), "key.back"),

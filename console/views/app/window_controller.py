@@ -16,6 +16,7 @@ from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.last_screen import LastScreen
 from console.views.app.main_window import Frame
+from console.views.app.window_links import WindowLinks
 from console.views.pages.base import Page
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
@@ -103,6 +104,7 @@ class WindowController(QObject):
         self.idle_lock = IdleLock(frame)
         self.idle_lock.other_requested.connect(self.sign_out_requested)
         self.idle_lock.attended_changed.connect(self.background_refresh.set_attended)
+        self.links = WindowLinks(frame, self)
         self._bind_shortcuts()
         frame.window_cover.cover_shown.connect(self._connect_window_cover)
         frame.window_cover.cover_removed.connect(self._connect_window_cover)
@@ -148,6 +150,7 @@ class WindowController(QObject):
         if self._person_menu is None:
             self._person_menu = PersonMenu(self.frame)
             self._person_menu.lock_requested.connect(self.idle_lock.lock_window)
+            self._person_menu.link_requested.connect(self.links.copy_link)
             self._person_menu.sign_out_requested.connect(self.sign_out_requested)
         return self._person_menu
 
@@ -163,6 +166,7 @@ class WindowController(QObject):
             "Ctrl+/": self._open_shortcuts,
             "Ctrl+Shift+N": self._open_notices,
             "Ctrl+L": self.idle_lock.lock_window,
+            "Ctrl+Shift+L": self.links.copy_link,
             "Ctrl+Tab": partial(self._show_neighbour_tab, 1),
             "Ctrl+Shift+Tab": partial(self._show_neighbour_tab, -1),
             "Ctrl+Q": self.frame.window.close,
@@ -183,6 +187,7 @@ class WindowController(QObject):
     @Slot()
     def _open_first_page(self) -> None:
         self.frame.show_route(self.frame.current_route or HomeRoute())
+        self.links.open_waiting()
 
     def _ask_password(self, request: PasswordRequest) -> None:
         from console.views.sign_in.password_dialog import open_password_dialog

@@ -109,7 +109,9 @@ class SetAsidesRoute:
 
 @dataclass(frozen=True, slots=True)
 class AlertsRoute:
-    """The page of the open alerts."""
+    """The page of incidents, with the incident of this id as the current one; 0 means the first one."""
+
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

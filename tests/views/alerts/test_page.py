@@ -1,17 +1,31 @@
 """The alerts' page: grouped by cause, words for codes, one way on for each."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from console.domain.alerts.incidents import (
+    AffectedRecord,
+    Cause,
+    Extent,
+    Incident,
+    IncidentAction,
+    IncidentState,
+    IncidentStep,
+)
+from console.domain.alerts.snooze import find_snooze_ends
+from console.domain.money import Money
 from console.domain.tasks.records import Alert, AlertItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.incident_dialogs import HandOverIncidentDialog, ResolveIncidentDialog, SnoozeDialog
 from console.views.alerts.page import AlertsPage
 from console.views.presenters import alerts as alert_words
 from console.views.runtime.routes import LookupRoute, OrderRoute, PaymentRoute
 from console.views.widgets.base import TextLabel
+from console.views.widgets.buttons import KeyButton
 from tests.views.invented_checks import NOW, window_context
 
 LATE = AlertItem(
@@ -40,10 +54,25 @@ MERGED = AlertItem(
 )  # fmt: skip
 
 
-def page_of(*items: AlertItem) -> AlertsPage:
+def incident_of(item: AlertItem, *more: Alert, **facts: Any) -> Incident:
+    """An invented incident with the alert of this item and others."""
+    alerts = (item.alert, *more)
+    record = (item.kind, item.id) if item.action else None
+    given: dict[str, Any] = {"state": IncidentState.OPEN, "steps": (), "records": (), "extent": Extent(item.alert.id)}
+    return Incident(
+        id=item.alert.id, cause=Cause(item.alert.subject_kind, item.alert.subject_id), alerts=alerts,
+        number=item.number, action=item.action, action_record=record, **(given | facts),
+    )  # fmt: skip
+
+
+def page_of(*incidents: Incident) -> AlertsPage:
     page = AlertsPage(window_context())
-    page._show_alerts(items)
+    page._show_incidents(incidents)
     return page
+
+
+def texts_of(page: AlertsPage) -> list[str]:
+    return [label.plain for label in page.card.findChildren(TextLabel) if not label.isHidden()]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +85,9 @@ def page_of(*items: AlertItem) -> AlertsPage:
         ("refund|compensation", "refund or other compensation"),
         ("FAILED 5500 JPY", "failed or cancelled (FAILED) ¥5,500"),
         ("2 payments", "payments: 2"),
+        ("queue unknown since 2026-11-20T03:20:01Z", "Unknown: oldest since 11-20 12:20"),
+        ("within 86400 s", "within 24 h"),
+        ("clock of host-1: 4.2 s ahead", "clock of host-1 is 4.2 s ahead"),
     ],
 )
 def test_codes_become_words(the_look: object, text: str, words: str) -> None:
@@ -74,42 +106,109 @@ def test_each_leads_to_the_one_place(the_look: object) -> None:
     assert alert_words.rule_text(TASK.alert, window_context()) == "Scheduled task is late"
 
 
-def test_grouped_by_cause(the_look: object) -> None:
-    """The rules between orders and payments first, with how many there are."""
-    page = page_of(TASK, CASE, LATE, BEHIND, replace(LATE, alert=replace(LATE.alert, id=9)))
-    assert [item.alert.id for item in page.table.all_rows] == [7, 3, 9, 1, 2]
-    groups = list(
-        dict.fromkeys((page._group_of(item).word, page._group_of(item).count) for item in page.table.all_rows)
+def test_grouped_by_state(the_look: object) -> None:
+    """Open ones first, those about orders before others; then what was put aside, with how many there are."""
+    snoozed = incident_of(
+        replace(CASE, alert=replace(CASE.alert, id=30)), state=IncidentState.SNOOZED, snoozed_until=NOW
     )
-    behind, late = "Paid, but the order is still unpaid", "Paid after expiry, failure or cancellation"
-    assert groups[:2] == [(behind, "1"), (late, "2")]
+    page = page_of(incident_of(TASK), snoozed, incident_of(CASE), incident_of(LATE), incident_of(BEHIND))
+    assert [incident.id for incident in page.table.all_rows] == [3, 7, 1, 2, 30]
+    groups = list(dict.fromkeys((page._group_of(one).word, page._group_of(one).count) for one in page.table.all_rows))
+    assert groups == [("Open", "4"), ("Snoozed", "1")]
 
 
-def test_what_to_do_with_the_current_one(the_look: object) -> None:
-    """One action; who has seen it, with the note; nothing to press where nothing can be done."""
-    page = page_of(LATE)
-    page._show_alert(LATE)
+def test_the_card_of_a_cause(the_look: object) -> None:
+    """Both alerts, the records with their sums per currency, what to do and what people did, on one card."""
+    follow_up = replace(CASE.alert, id=8, rule_id="not_moved")
+    records = (
+        AffectedRecord("order", 8, "ORD-2", None),
+        AffectedRecord("payment", 4, "PAY-4", Money(1200, "JPY")),
+        AffectedRecord("payment", 5, "PAY-5", Money(249900, "INR")),
+    )
+    steps = (IncidentStep(7, 1, IncidentAction.HAND_OVER, "op-a", NOW, "lead-b", words="please call the shop"),)
+    incident = incident_of(
+        BEHIND, follow_up, records=records, extent=Extent(8, 3, {"JPY": 1200, "INR": 249900}), steps=steps,
+        owner="lead-b", owner_since=NOW,
+    )  # fmt: skip
+    texts = texts_of(page_of(incident))
+    assert "Paid, but the order is still unpaid" in texts
+    assert "2 alerts" in texts
+    assert "3 records · ₹2,499.00 · ¥1,200" in texts
+    assert any("Open the payment and check its state" in text for text in texts)
+    assert any(text.endswith("op-a handed it over to lead-b: please call the shop") for text in texts)
+    assert any(text.startswith("Owned by lead-b since") for text in texts)
+    buttons = [button.text() for button in page_of(incident).card.findChildren(KeyButton)]
+    assert [text for text in buttons if "PAY-4" in text] == ["Payment PAY-4 ¥1,200"]
+
+
+def test_what_can_be_done_with_the_current_one(the_look: object) -> None:
+    """The action of its cause; taking what nobody owns; nothing but reading of a closed one, with its reason."""
+    page = page_of(incident_of(LATE))
     assert page.action_button.text().startswith("Request refund")
-    assert page.acknowledgement_words.plain == "Not acknowledged."
-    assert not page.acknowledge_button.isHidden()
-    acknowledged = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
-    page._show_alert(replace(LATE, alert=acknowledged))
+    assert (page.take_button.isHidden(), page.give_back_button.isHidden()) == (False, True)
+    assert page.acknowledge_button.text() == "Acknowledge"
+    page._show_incident(incident_of(LATE, owner="op-b", owner_since=NOW))
+    assert (page.take_button.isHidden(), page.hand_over_button.isHidden()) == (True, False)
+    page._show_incident(incident_of(LATE, state=IncidentState.SNOOZED, snoozed_until=NOW))
+    assert page.snooze_button.text() == "End snooze"
+    mine = replace(LATE.alert, acknowledged_by=page.context.operator, acknowledged_at=NOW)
+    page._show_incident(incident_of(replace(LATE, alert=mine)))
+    assert (page.acknowledge_button.text(), page.note_button.isHidden()) == ("Undo acknowledgement", True)
+    other = replace(LATE.alert, acknowledged_by="lead-b", acknowledged_at=NOW, note="asked the shop")
+    page._show_incident(incident_of(replace(LATE, alert=other)))
     assert page.acknowledge_button.isHidden()
-    assert page.acknowledgement_words.plain.endswith("asked the shop")
-    page._show_alert(TASK)
+    assert any(text.endswith("asked the shop") for text in texts_of(page))
+    page._show_incident(incident_of(TASK))
     assert page.action_button.isHidden()
+    closed = incident_of(LATE, state=IncidentState.CLOSED, closed_at=NOW)
+    page._show_incident(closed)
+    assert all(button.isHidden() for button in (page.take_button, page.resolve_button, page.snooze_button))
+    assert any("The money was refunded or made good." in text for text in texts_of(page))
 
 
 def test_no_alerts_say_so(the_look: object) -> None:
     """Empty is never blank, and offers nothing."""
     page = page_of()
     assert page.list.currentWidget() is page.list.empty_state
-    assert page.foot.isHidden()
+    assert page.card.isHidden()
+
+
+def test_a_snooze_is_offered_until_moments_in_japan() -> None:
+    """Hours from now, and the next mornings at nine, each once."""
+    friday_evening = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    assert [(name, at.isoformat()) for name, at in find_snooze_ends(friday_evening)] == [
+        ("one_hour", "2026-11-20T13:00:00+00:00"), ("four_hours", "2026-11-20T16:00:00+00:00"),
+        ("tomorrow", "2026-11-21T00:00:00+00:00"), ("monday", "2026-11-23T00:00:00+00:00"),
+    ]  # fmt: skip
+    on_sunday = [name for name, _ in find_snooze_ends(friday_evening + timedelta(days=2))]
+    assert on_sunday == ["one_hour", "four_hours", "tomorrow"]
+
+
+def test_dialogs_of_incidents(the_look: object, qtbot: QtBot) -> None:
+    """A reason is needed where it is said, a person where one is named; a snooze needs neither."""
+    page = page_of(incident_of(LATE, owner="op-a", owner_since=NOW))
+    qtbot.addWidget(page)
+    page.show()
+    incident = page.current
+    assert incident is not None
+    hand_over = HandOverIncidentDialog(page.context, incident, ("op-a", "lead-b"), page)
+    assert hand_over.choice is not None
+    assert hand_over.choice.count() == 1  # not the present owner
+    assert hand_over._disabled_reason == "Select the new owner."
+    hand_over.choice.setCurrentIndex(0)
+    assert hand_over._disabled_reason == "Write a note first."
+    hand_over.words_field.edit.setPlainText("on leave")  # type: ignore[union-attr]  # an area
+    assert hand_over._disabled_reason == ""
+    hand_over.reject()
+    for dialog_class, reason in ((SnoozeDialog, ""), (ResolveIncidentDialog, "Write a note first.")):
+        dialog = dialog_class(page.context, incident, page)
+        assert dialog._disabled_reason == reason
+        dialog.reject()
 
 
 def test_the_dialog_says_what_an_acknowledgement_does(the_look: object, qtbot: QtBot) -> None:
     """It closes the alert about a company; any other stays open."""
-    page = page_of(LATE, MERGED)
+    page = page_of(incident_of(LATE), incident_of(MERGED))
     qtbot.addWidget(page)
     for item, effect in ((LATE, "stays open"), (MERGED, "closes with your acknowledgement")):
         dialog = AcknowledgeDialog(page.context, item, page)
@@ -119,7 +218,7 @@ def test_the_dialog_says_what_an_acknowledgement_does(the_look: object, qtbot: Q
 
 def test_an_acknowledgement_needs_no_words(the_look: object, qtbot: QtBot) -> None:
     """Except of the alert which it resolves, that the database went back: off until there are words, and says why."""
-    page = page_of(LATE)
+    page = page_of(incident_of(LATE))
     qtbot.addWidget(page)
     page.show()
     dialog = AcknowledgeDialog(page.context, LATE, page)
@@ -138,18 +237,14 @@ def test_an_acknowledgement_needs_no_words(the_look: object, qtbot: QtBot) -> No
 
 def test_why_an_alert_of_an_order_is_there(the_look: object) -> None:
     """Found, expected and since when, in words of its rule; a case has its record for that."""
-    page = page_of(LATE)
-    page._show_alert(LATE)
-    assert page.why_words.plain == (
+    context = window_context()
+    assert alert_words.why_text(LATE, context) == (
         "The money arrived after the payment had expired or failed, or after the order was cancelled. "
         "It has not been returned. Detected 2 h ago. "
         "Actual: order Cancelled, payment Completed ¥3,300, after Expired. Expected: refund or other compensation."
     )
-    page._show_alert(BEHIND)
-    assert page.why_words.plain.startswith(
+    assert alert_words.why_text(BEHIND, context).startswith(
         "The gateway confirmed the payment, but the order is still unpaid after 5 min."
     )
-    page._show_alert(MERGED)
-    assert page.why_words.plain.endswith("Renamed from 甲 to 乙")
-    page._show_alert(CASE)
-    assert page.why_words.isHidden()
+    assert alert_words.why_text(MERGED, context).endswith("Renamed from 甲 to 乙")
+    assert alert_words.why_text(CASE, context) == ""

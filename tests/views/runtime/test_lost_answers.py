@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtWidgets import QWidget
 
 from console.app import Console
+from console.domain.alerts.incidents import Incident
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund
@@ -22,6 +23,14 @@ from console.services.process.failpoints import Failpoints
 from console.store.alerts import alerts
 from console.views.admin.switch_dialog import SwitchDialog
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.incident_dialogs import (
+    HandOverIncidentDialog,
+    IncidentDialog,
+    ReopenIncidentDialog,
+    ResolveIncidentDialog,
+    SnoozeDialog,
+)
+from console.views.alerts.page import AlertsPage
 from console.views.bulk import background_run
 from console.views.bulk.dialog import BulkDialog
 from console.views.bulk.request import BulkRequest
@@ -277,6 +286,57 @@ def reject(at: Seat) -> Click:
     return click
 
 
+def incident_of(at: Seat) -> Incident:
+    payment, now = at.paid(), at.desk._context.now()
+    raised = at.stage.maker.database.write(
+        lambda tx: alerts.raise_alert(tx.conn, "A", "payment", payment.id, None, "paid", "pending", now)
+    )
+    assert raised is not None
+    return at.desk.incidents.read_incident(raised.id)
+
+
+def on_incident(act: str, *before: str) -> Callable[[Seat], Click]:
+    """An act of the page of incidents, after others through the service."""
+
+    def prepare(at: Seat) -> Click:
+        incident = incident_of(at)
+        for name in before:
+            if name == "acknowledge":
+                at.desk.alerts.acknowledge_each([alert.id for alert in incident.alerts], "")
+            elif name == "snooze":
+                at.desk.incidents.snooze(incident.id, at.desk._context.now() + timedelta(hours=1))
+            else:
+                getattr(at.desk.incidents, name)(incident.id)
+        at.context.operator = at.desk._context.operator
+        page = AlertsPage(at.context)
+        page.setParent(at.parent)
+        page._show_incidents((at.desk.incidents.read_incident(incident.id),))
+        return lambda: getattr(page, act)()
+
+    return prepare
+
+
+def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Seat], Click]:
+    """An act of a dialog of incidents."""
+
+    def prepare(at: Seat) -> Click:
+        incident = incident_of(at)
+        if "resolve" in before:
+            incident = at.desk.incidents.resolve(incident.id, "done")
+        args = (("op-a", "lead-b", str(at.desk._context.operator)),) if make is HandOverIncidentDialog else ()
+
+        def click() -> None:
+            dialog = make(at.context, incident, *args, at.parent)
+            dialog.words_field.edit.setPlainText("words")  # type: ignore[union-attr]  # an area
+            if dialog.choice is not None:
+                dialog.choice.setCurrentIndex(dialog.choice.count() - 1)
+            dialog._act()
+
+        return click
+
+    return prepare
+
+
 def withdraw(at: Seat) -> Click:
     view = at.desk.refunds.read_refund(at.request_refund().id)
     return lambda: WithdrawDialog(at.context, view, at.parent)._send_decision()
@@ -389,7 +449,18 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "approve": (approve, ("refunds", "approve")),
     "reject": (reject, ("refunds", "reject")),
     "withdraw": (withdraw, ("refunds", "withdraw")),
-    "acknowledge": (acknowledge, ("alerts", "acknowledge")),
+    "acknowledge": (acknowledge, ("alerts", "acknowledge_each")),
+    "undo an acknowledgement": (
+        on_incident("acknowledge_current", "acknowledge"),
+        ("alerts", "undo_each"),
+    ),
+    "take an incident": (on_incident("take_current"), ("incidents", "take")),
+    "give an incident back": (on_incident("give_back_current", "take"), ("incidents", "release")),
+    "wake an incident": (on_incident("snooze_current", "snooze"), ("incidents", "wake")),
+    "hand an incident over": (in_dialog(HandOverIncidentDialog), ("incidents", "hand_over")),
+    "snooze an incident": (in_dialog(SnoozeDialog), ("incidents", "snooze")),
+    "resolve an incident": (in_dialog(ResolveIncidentDialog), ("incidents", "resolve")),
+    "reopen an incident": (in_dialog(ReopenIncidentDialog, "resolve"), ("incidents", "reopen")),
     "freeze": (freeze, ("bulk", "freeze")),
     "run": (run, ("bulk", "run")),
     "stop": (stop, ("bulk", "stop")),

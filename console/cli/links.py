@@ -1,0 +1,34 @@
+"""The command `open LINK`: show what a link names in the running window of this person, or in a new one."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+
+from console.cli.command import Command
+from console.cli.output import AnswerWriter
+from console.cli.parser import usage_error
+from console.domain.links.link import parse_link
+from console.settings.window_socket import send_link
+
+
+class OpenLink:
+    """The command `open`. The link is read before anything else happens; a text that isn't one is refused."""
+
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        link = parse_link(args.link)
+        if link is None:
+            raise usage_error(writer.translator("cli.open.no_link"))
+        settings = writer.read_settings()
+        is_shown = send_link(settings.home, args.link)
+        from console.cli.window import has_display, open_window
+
+        if not is_shown and not has_display():
+            raise usage_error(writer.translator("cli.no_display"))
+        shown_by = "running" if is_shown else "new"
+        writer.write_answer(
+            lambda: {"link": args.link, "shown_by": shown_by}, lambda: [writer.translator(f"cli.open.{shown_by}")]
+        )
+        if not is_shown:
+            open_window(writer, link)
+
+
+LINK_COMMANDS: Mapping[str, Command] = {"open": OpenLink()}

@@ -1,0 +1,1 @@
+"""Links that open a screen or record of the console."""

@@ -1,0 +1,136 @@
+"""The card of one incident: why it is there, its alerts, what it affects, what to do, and what people did."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtWidgets import QScrollArea, QWidget
+
+from console.domain.alerts.incidents import AffectedRecord, Incident
+from console.domain.tasks.records import Alert
+from console.views.presenters import alerts as alert_words
+from console.views.presenters import credit_checks as record_words
+from console.views.presenters import incidents as words
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import route_to
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.flow_layout import make_flow_widget
+from console.wording import catalogue as wording
+from console.wording import incident_words
+
+_MOST_RECORDS = 6
+_MARGINS_PX = (24, 10, 24, 10)
+
+
+class IncidentCard(Surface):
+    """Shows one incident in two columns: at the left what has happened and whom it affects, at the right the playbook
+    and the history. The content scrolls if the window has too little room.
+    """
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(raised=True, edge="top")
+        self._context = context
+        self._area: QScrollArea = make_scroll_area()
+        self.setLayout(make_column(self._area, gap=0))
+
+    def show_incident(self, incident: Incident) -> None:
+        """Replace the content by that of `incident`."""
+        content = Surface(raised=True)
+        left = make_column(
+            *self._state_part(incident), *self._alert_part(incident), *self._record_part(incident), gap=6
+        )
+        right = make_column(*self._playbook_part(incident), *self._history_part(incident), gap=6)
+        for column in (left, right):
+            column.addStretch(1)
+        columns = make_row(gap=32, margins=_MARGINS_PX)
+        columns.addLayout(left, 3)
+        columns.addLayout(right, 2)
+        content.setLayout(columns)
+        old = self._area.takeWidget()
+        self._area.setWidget(content)
+        if old is not None:  # not deleted at once: Qt may be visiting it
+            old.hide()
+            old.deleteLater()
+
+    def _heading(self, key: str) -> TextLabel:
+        return TextLabel(self._context.translate(key), "panel_title", heading=2)
+
+    def _state_part(self, incident: Incident) -> Sequence[QWidget]:
+        context = self._context
+        title = TitleLabel(incident_words.title(incident, context.translate), "dialog_title", wrap=True, heading=2)
+        about = TextLabel(words.about_text(incident, context), "body", selectable=True, wrap=True)
+        state = TextLabel(incident_words.state_text(incident, context.translate), "body", "care", wrap=True)
+        state.setVisible(bool(state.plain))
+        owner = TextLabel(words.owner_sentence(incident, context), "body", wrap=True)
+        why = TextLabel(alert_words.why_text(words.item_of(incident), context), "body", wrap=True, selectable=True)
+        why.setVisible(bool(why.plain))
+        return title, about, owner, state, why
+
+    def _alert_part(self, incident: Incident) -> Sequence[QWidget]:
+        lines = [TextLabel(self._alert_text(alert), "small", wrap=True, selectable=True) for alert in incident.alerts]
+        heading = TextLabel(
+            self._context.translate("incident.alerts", n=len(incident.alerts)), "panel_title", heading=2
+        )
+        return heading, *lines
+
+    def _alert_text(self, alert: Alert) -> str:
+        context = self._context
+        facts = {
+            "rule": alert_words.rule_text(alert, context),
+            "observed": alert_words.finding_words(alert.observed, context, alert.expected),
+            "expected": alert_words.finding_words(alert.expected, context, alert.observed),
+            "at": alert.detected_at,
+            "resolved": alert.resolved_at,
+            "who": record_words.actor_name(alert.acknowledged_by, context) if alert.acknowledged_by else None,
+            "seen": alert.acknowledged_at,
+            "note": alert.note,
+        }
+        parts = [context.translate("incident.alert_line", **facts)]
+        if alert.acknowledged_by:
+            key = "seen_note" if alert.note else "seen_at"
+            parts.append(
+                context.translate(f"alerts_screen.{key}", who=facts["who"], at=facts["seen"], note=facts["note"])
+            )
+        if alert.resolved_at:
+            parts.append(context.translate("alerts_screen.resolved_at", at=alert.resolved_at))
+        return " · ".join(parts)
+
+    def _record_part(self, incident: Incident) -> Sequence[QWidget]:
+        heading = TextLabel(incident_words.extent_text(incident, self._context.translate), "panel_title", heading=2)
+        if not incident.records:
+            return (heading,)
+        buttons = [self._record_button(record) for record in incident.records[:_MOST_RECORDS]]
+        hidden = incident.extent.records - len(buttons)
+        rest = (
+            [TextLabel(self._context.translate("incident.more_records", n=hidden), "small", "muted")]
+            if hidden
+            else []
+        )
+        return heading, make_flow_widget(*buttons, *rest, gap=8)
+
+    def _record_button(self, record: AffectedRecord) -> KeyButton:
+        button = KeyButton(words.record_text(record, self._context), kind="inline")
+        button.clicked.connect(partial(self._context.navigate, route_to(record.kind, record.id, (), "alerts")))
+        return button
+
+    def _playbook_part(self, incident: Incident) -> Sequence[QWidget]:
+        steps = [
+            TextLabel(f"{number}. {self._context.translate(key)}", "body", wrap=True)
+            for number, key in enumerate(incident_words.playbook_keys(incident), 1)
+        ]
+        return self._heading("incident.playbook"), *steps
+
+    def _history_part(self, incident: Incident) -> Sequence[QWidget]:
+        if not incident.steps:
+            return ()
+        lines = [
+            TextLabel(
+                f"{wording.format_instant(step.at)}  {incident_words.step_text(step, self._context.translate)}",
+                "small",
+                "muted",
+                wrap=True,
+                selectable=True,
+            )
+            for step in reversed(incident.steps)
+        ]
+        return self._heading("incident.history"), *lines

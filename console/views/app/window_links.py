@@ -1,0 +1,64 @@
+"""Links at one window: copying that of the shown page, and showing what a received link names."""
+
+from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtWidgets import QApplication
+
+from console.domain.links.link import Link, link_text
+from console.views.app.main_window import Frame
+from console.views.links.listener import LinkListener
+from console.views.links.routes import link_of_route, route_of_link
+
+
+class WindowLinks(QObject):
+    """Copies the link of the shown page, and shows what links name. A link never acts: it only changes the page.
+
+    A link that arrives while the window is covered (locked, or without a person) is shown when the cover is removed;
+    while a dialog is open, when the next link arrives after the dialog: what a person types is not taken away.
+    """
+
+    def __init__(self, frame: Frame, parent: QObject) -> None:
+        super().__init__(parent)
+        self._frame, self._context = frame, frame.context
+        self._waiting: Link | None = None
+        self.listener = LinkListener(self._context.settings.home, self)
+        self.listener.link_received.connect(self.show_link)
+        frame.window_cover.cover_removed.connect(self.open_waiting)
+
+    def show_first(self, link: Link | None) -> None:
+        """Show this link as soon as the services are open; None: no link."""
+        if link is not None:
+            self._waiting = link
+
+    @Slot(object)
+    def show_link(self, link: Link) -> None:
+        """Raise the window and show what the link names, now or when the window's cover is removed."""
+        self._waiting = link
+        window = self._frame.window
+        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+        window.show()
+        window.raise_()
+        window.activateWindow()
+        self.open_waiting()
+
+    @Slot()
+    def open_waiting(self) -> None:
+        """Show the link that waits, if there is one and nothing stands before it."""
+        link = self._waiting
+        if link is None or not self._context.is_ready or self._frame.window_cover.is_covered:
+            return
+        if QApplication.activeModalWidget() is not None:
+            words = self._context.translate("link.dialog_open", link=link_text(link))
+            self._context.show_toast(words, shape="square_bang", tone="care")
+            return
+        self._waiting = None
+        self._context.navigate(route_of_link(link))
+
+    @Slot()
+    def copy_link(self) -> None:
+        """Copy the link of the shown page, and say so."""
+        link = link_of_route(self._frame.current_route)
+        if link is None:
+            self._context.show_toast(self._context.translate("link.none"), shape="square_bang", tone="care")
+            return
+        QApplication.clipboard().setText(link_text(link))
+        self._context.show_toast(self._context.translate("link.copied"), link_text(link))

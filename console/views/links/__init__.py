@@ -1,0 +1,1 @@
+"""Links in the window: receiving them, and the routes that they open."""

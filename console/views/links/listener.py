@@ -1,0 +1,91 @@
+"""Receive links from other processes of the same user, and show them in this window."""
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+
+from console.domain.links.link import Link, parse_link
+from console.settings.window_socket import (
+    ANSWER_REFUSED,
+    ANSWER_SHOWN,
+    MAX_MESSAGE_BYTES,
+    TIMEOUT_SECONDS,
+    socket_name,
+)
+
+_MAX_WAITING = 4
+_log = logging.getLogger("console.window")
+
+
+class LinkListener(QObject):
+    """Listens for links of other processes of this user. If another window of the same home listens already, this one
+    doesn't: links reach the first window.
+
+    Signals:
+    - link_received(object): a well-formed Link. Any other message is refused, and nothing happens.
+    """
+
+    link_received = Signal(object)
+
+    def __init__(self, home: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._server = QLocalServer(self)
+        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+        self._server.setMaxPendingConnections(_MAX_WAITING)
+        self._server.newConnection.connect(self._accept)
+        try:
+            self._listen(socket_name(home))
+        except OSError as trouble:
+            _log.info("links can't be received: %s", trouble)
+
+    @property
+    def is_listening(self) -> bool:
+        return self._server.isListening()
+
+    def _listen(self, name: str) -> None:
+        probe = QLocalSocket()
+        probe.connectToServer(name)
+        if probe.waitForConnected(200):
+            probe.abort()
+            return
+        QLocalServer.removeServer(name)  # what a process left that was killed
+        if not self._server.listen(name):
+            _log.info("links can't be received: %s", self._server.errorString())
+
+    @Slot()
+    def _accept(self) -> None:
+        while (client := self._server.nextPendingConnection()) is not None:
+            client.setParent(self)
+            client.setReadBufferSize(MAX_MESSAGE_BYTES)
+            client.readyRead.connect(self._read)
+            client.disconnected.connect(client.deleteLater)
+            QTimer.singleShot(int(TIMEOUT_SECONDS * 1000), client, client.abort)
+            if client.bytesAvailable():
+                self._read_from(client)
+
+    @Slot()
+    def _read(self) -> None:
+        client = self.sender()
+        if isinstance(client, QLocalSocket):
+            self._read_from(client)
+
+    def _read_from(self, client: QLocalSocket) -> None:
+        """Read one line of the client, answer and disconnect."""
+        if not client.canReadLine() and client.bytesAvailable() < MAX_MESSAGE_BYTES:
+            return
+        link = _parse(bytes(client.readLine(MAX_MESSAGE_BYTES).data()))
+        client.write(ANSWER_REFUSED if link is None else ANSWER_SHOWN)
+        client.flush()
+        client.disconnectFromServer()
+        if link is not None:
+            self.link_received.emit(link)
+
+
+def _parse(line: bytes) -> Link | None:
+    try:
+        text = line.decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    return parse_link(text[:-1]) if text.endswith("\n") else None

@@ -1,0 +1,55 @@
+"""`open LINK`: to the running window, and nothing but a link."""
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from console.settings.window_socket import ANSWER_SHOWN, MAX_MESSAGE_BYTES, socket_name
+from tests.cli.conftest import Terminal
+
+LINK = "support-console:record/payment/5"
+
+
+@pytest.fixture
+def desk(unopened: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    with tempfile.TemporaryDirectory() as short:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        yield unopened
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "support-console:refund/approve/5", f"{LINK}\n", f"{LINK}?x", "file:///etc"]
+)
+def test_a_text_that_is_no_link_is_refused(desk: Terminal, text: str) -> None:
+    assert desk.json("open", text).refused == (2, "usage")
+
+
+def test_without_a_window_and_without_a_display(desk: Terminal) -> None:
+    """Nothing is opened, and why is said in one object."""
+    assert desk.json("open", LINK).refused == (2, "usage")
+
+
+def test_the_running_window_shows_it(desk: Terminal) -> None:
+    """The window gets the link to the letter; no other window is opened."""
+    got: list[bytes] = []
+    with socket.socket(socket.AF_UNIX) as window:
+        window.bind(socket_name(Path(desk.env["CONSOLE_HOME"])))
+        window.listen()
+
+        def answer() -> None:
+            client, _ = window.accept()
+            with client:
+                got.append(client.recv(MAX_MESSAGE_BYTES))
+                client.sendall(ANSWER_SHOWN)
+
+        thread = Thread(target=answer)
+        thread.start()
+        assert desk.json("open", LINK).data == {"link": LINK, "shown_by": "running"}
+        thread.join()
+    assert got == [f"{LINK}\n".encode()]

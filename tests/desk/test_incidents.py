@@ -1,0 +1,129 @@
+"""An incident by keyboard: owned, handed over, put aside, resolved and reopened; links to it and to records."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from PySide6.QtGui import QGuiApplication
+
+from console.app import Console
+from console.domain.alerts.incidents import IncidentState
+from console.domain.payments.records import Payment
+from console.settings.window_socket import send_link
+from console.store.alerts import alerts
+from console.views.alerts.incident_dialogs import (
+    HandOverIncidentDialog,
+    ReopenIncidentDialog,
+    ResolveIncidentDialog,
+    SnoozeDialog,
+)
+from console.views.alerts.page import AlertsPage
+from console.views.runtime.routes import AlertsRoute, PaymentRoute, QueuesRoute
+from tests.desk.conftest import Sit
+from tests.desk.seats import Seats
+from tests.desk.test_refunds import at_payment, payment
+
+__all__ = ["payment"]
+
+
+def raise_two(seats: Seats, payment: Payment) -> int:
+    """Two alerts of one cause, as the worker raises them. Return the id of the incident."""
+    context = seats.acting_desk._context
+
+    def write(tx: object) -> None:
+        conn, now = tx.conn, context.now()  # type: ignore[attr-defined]  # a transaction
+        for rule in ("not_moved", "contradicted"):
+            alerts.raise_alert(conn, rule, "payment", payment.id, None, "order=pending", "order=paid", now)
+
+    context.write(write)
+    (incident,) = seats.acting_desk.incidents.list_incidents()
+    return incident.id
+
+
+def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
+    """Each key does what it says, the card follows, and the steps are in the names of those who did them."""
+    with seats.acting("lead-b") as lead:
+        lead_name = lead.people.find_acting_person().name
+    id = raise_two(seats, payment)
+    person = sit()
+    person.press("Alt+6")
+    page = person.page(AlertsPage)
+    person.until(lambda: page.current is not None)
+    assert page.current is not None
+    assert len(page.current.alerts) == 2
+
+    def is_state(state: IncidentState) -> bool:
+        return page.current is not None and page.current.state is state
+
+    person.press("A")
+    person.until(lambda: page.current is not None and page.current.is_acknowledged)
+    person.press("A")
+    person.until(lambda: page.current is not None and not page.current.is_acknowledged)
+    person.press("T")
+    person.until(lambda: page.current is not None and page.current.owner is not None)
+    person.press("S")
+    snooze = person.dialog(SnoozeDialog)
+    person.until(snooze.act_button.isEnabled)
+    snooze.act_button.click()
+    person.no_dialog()
+    person.until(lambda: is_state(IncidentState.SNOOZED))
+    person.press("S")
+    person.until(lambda: is_state(IncidentState.OPEN))
+    person.press("E")
+    resolve = person.dialog(ResolveIncidentDialog)
+    person.type_in("the shop has corrected the order")
+    person.until(resolve.act_button.isEnabled)
+    resolve.act_button.click()
+    person.no_dialog()
+    person.until(lambda: is_state(IncidentState.RESOLVED))
+    person.press("E")
+    reopen = person.dialog(ReopenIncidentDialog)
+    person.type_in("it has not")
+    person.until(reopen.act_button.isEnabled)
+    reopen.act_button.click()
+    person.no_dialog()
+    person.until(lambda: is_state(IncidentState.OPEN))
+    person.press("H")
+    hand_over = person.dialog(HandOverIncidentDialog)
+    assert hand_over.choice is not None
+    hand_over.choice.setCurrentText(lead_name)
+    hand_over.words_field.edit.setFocus()
+    person.type_in("please call the shop")
+    person.until(hand_over.act_button.isEnabled)
+    hand_over.act_button.click()
+    person.no_dialog()
+    person.until(lambda: page.current is not None and page.current.owner == lead_name)
+    steps = console.incidents.read_incident(id).steps
+    assert [step.action.value for step in steps] == ["take", "snooze", "wake", "resolve", "reopen", "hand over"]
+    assert len({step.person for step in steps}) == 1
+
+
+def test_links_of_a_desk(seats: Seats, sit: Sit, payment: Payment) -> None:
+    """Ctrl+Shift+L copies what is shown; a link from another process shows it at this desk, wherever it is, and
+    does nothing else; while the window is locked it waits.
+    """
+    id = raise_two(seats, payment)
+    person = sit()
+
+    def at(route: type) -> bool:
+        return isinstance(person.frame.current_route, route)
+
+    at_payment(person, payment)
+    person.press("Ctrl+Shift+L")
+    copied = QGuiApplication.clipboard().text()
+    assert copied == f"support-console:record/payment/{payment.id}"
+    person.frame.show_route(QueuesRoute("review"))
+    home = person.frame.context.settings.home
+    with ThreadPoolExecutor(1) as pool:
+        for link, route in ((copied, PaymentRoute), (f"support-console:incident/{id}", AlertsRoute)):
+            sent = pool.submit(send_link, home, link)
+            person.until(sent.done)
+            assert sent.result()
+            person.until(partial(at, route))
+        refused = pool.submit(send_link, home, f"support-console:refund/approve/{payment.id}")
+        person.until(refused.done)
+        assert not refused.result()
+        person.press("Ctrl+L")
+        person.until(lambda: person.frame.window_cover.is_covered)
+        waiting = pool.submit(send_link, home, copied)
+        person.until(waiting.done)
+    assert isinstance(person.frame.current_route, AlertsRoute)

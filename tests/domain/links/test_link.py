@@ -1,0 +1,40 @@
+"""A link is read to the letter or not at all, and what is written is read again."""
+
+import pytest
+
+from console.domain.links.link import QUEUE_NAMES, RECORD_KINDS, SCREENS, Link, link_text, parse_link
+
+GOOD = (
+    *(Link("record", "17", kind) for kind in RECORD_KINDS),
+    Link("operation", "0197a0b2-1c3d-7e4f-8a9b-0c1d2e3f4a5b"),
+    Link("corporation", "1180301018771"),
+    *(Link("queue", name) for name in QUEUE_NAMES),
+    Link("incident", "999999999999999999"),
+    *(Link("screen", name) for name in SCREENS),
+)
+HOSTILE = (
+    "", "support-console:", "support-console:record", "support-console:record/payment", "record/payment/5",
+    "support-console:record/payment/0", "support-console:record/payment/05", "support-console:record/payment/-5",
+    "support-console:record/payment/5/", "support-console:record/payment/5?act=refund",
+    "support-console:record/payment/5#x", "support-console:record/payment/5 ", " support-console:record/payment/5",
+    "support-console:record/payment/5\n", "support-console:record/payment/5\0", "support-console:record/payment/%35",
+    "support-console://record/payment/5", "SUPPORT-CONSOLE:record/payment/5", "support-console:Record/payment/5",
+    "support-console:record/payment/５", "support-console:record/payment/" + "9" * 19,
+    "support-console:record/../payment/5", "support-console:record/person/5", "support-console:record//5",
+    "support-console:corporation/118030101877", "support-console:corporation/0180301018771",
+    "support-console:queue/all", "support-console:queue/", "support-console:screen/admin;rm -rf",
+    "support-console:refund/approve/5", "support-console:purchase/1180301018771", "support-console:screen/lookup/x",
+    "support-console:operation/0197a0b2-1c3d-7e4f-8a9b-0c1d2e3f4a5B", "https://example.com/support-console:screen/home",
+    "file:///etc/passwd", "javascript:alert(1)", "support-console:screen/home" + "x" * 200,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("link", GOOD, ids=link_text)
+def test_written_and_read(link: Link) -> None:
+    assert parse_link(link_text(link)) == link
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_anything_else_is_no_link(text: str) -> None:
+    """Nothing is decoded, trimmed, completed or taken apart; no place of it does anything but show."""
+    assert parse_link(text) is None

@@ -1,0 +1,75 @@
+"""Links reach the window that runs, from processes of the same person alone, and nothing else does."""
+
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from console.domain.links.link import Link
+from console.settings import window_socket
+from console.settings.window_socket import ANSWER_REFUSED, send_link, socket_name
+from console.views.links.listener import LinkListener
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the sockets of Unix")
+LINK = "support-console:record/payment/5"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as short:  # pytest's own path is longer than that of a socket may be
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        yield tmp_path / "home"
+
+
+def raw(home: Path, message: bytes) -> bytes:
+    """Send these bytes and return the answer; empty if the window hangs up."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(socket_name(home))
+        client.sendall(message)
+        return client.recv(64)
+
+
+def test_a_link_arrives_and_hostile_ones_do_not(home: Path, qtbot: QtBot) -> None:
+    """Each message is answered; the window is told of the well-formed one only."""
+    listener = LinkListener(home)
+    received: list[Link] = []
+    listener.link_received.connect(received.append)
+    assert listener.is_listening
+    with ThreadPoolExecutor(1) as pool:
+        for message in (b"support-console:refund/approve/5\n", b"x" * 5_000, "記録\n".encode(), b"\0\n"):
+            answered = pool.submit(raw, home, message)
+            qtbot.waitUntil(answered.done, timeout=20_000)
+            assert answered.result() == ANSWER_REFUSED
+        assert received == []
+        sent = pool.submit(send_link, home, LINK)
+        qtbot.waitUntil(sent.done, timeout=20_000)
+    assert sent.result() is True
+    assert received == [Link("record", "5", "payment")]
+    mode = stat.S_IMODE(Path(socket_name(home)).stat().st_mode)
+    assert mode & 0o077 == 0
+    assert stat.S_IMODE(Path(socket_name(home)).parent.stat().st_mode) == 0o700
+    second = LinkListener(home)
+    assert not second.is_listening  # links go to the first window
+    listener.deleteLater()
+
+
+def test_without_a_window_and_after_a_killed_one(home: Path, qtbot: QtBot) -> None:
+    """Nobody listens: say so. A socket that a killed process left is replaced. An open folder is not used."""
+    assert send_link(home, LINK) is False
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(socket_name(home))
+    assert send_link(home, LINK) is False
+    assert LinkListener(home).is_listening
+    folder = Path(socket_name(home)).parent
+    folder.chmod(0o755)
+    with pytest.raises(PermissionError):
+        socket_name(home)
+    assert send_link(home, LINK) is False
+    assert len(LINK) < window_socket.MAX_MESSAGE_BYTES

@@ -1,0 +1,35 @@
+"""Each page that has a link is what its link opens; no link opens a dialog."""
+
+import pytest
+
+from console.domain.links.link import QUEUE_NAMES, SCREENS, Link
+from console.views.links.routes import link_of_route, route_of_link
+from console.views.runtime.routes import LookupRoute, PdfRoute, Route, route_to
+
+LINKS = (
+    Link("record", "7", "payment"), Link("record", "7", "credit-check"), Link("record", "7", "order"),
+    Link("record", "7", "refund"), Link("operation", "0197a0b2-1c3d-7e4f-8a9b-0c1d2e3f4a5b"),
+    Link("corporation", "1180301018771"), Link("incident", "7"),
+    *(Link("queue", name) for name in QUEUE_NAMES), *(Link("screen", name) for name in SCREENS),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("link", LINKS, ids=str)
+def test_there_and_back(link: Link) -> None:
+    route = route_of_link(link)
+    assert link_of_route(route) == link
+    assert not getattr(route, "buy", False)
+
+
+@pytest.mark.parametrize(
+    ("route", "link"),
+    [
+        (PdfRoute(7), Link("record", "7", "credit-check")),
+        (LookupRoute("さくら商事"), Link("screen", "lookup")),
+        (LookupRoute("1180301018771", buy=True), Link("corporation", "1180301018771")),
+        (route_to("payment", 7, (("payment", 8),), "alerts"), Link("record", "7", "payment")),
+    ],
+)
+def test_what_a_link_leaves_out(route: Route, link: Link) -> None:
+    """The list that it was opened from, a typed name, the wish to buy."""
+    assert link_of_route(route) == link
