@@ -162,8 +162,8 @@ class FeedMark:
 
 @dataclass(frozen=True, slots=True)
 class DeskNews:
-    """What an open window reads repeatedly: the mark for the next reading, the kind and id of each record that has
-    changed since the previous mark, and whether the desk asks a worker and none is there.
+    """Values that an open window reads repeatedly: the mark for the next reading, the kind and id of each record that
+    has changed since the previous mark, and whether the desk asks a worker and none is there.
     """
 
     mark: FeedMark

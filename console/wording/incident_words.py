@@ -74,7 +74,7 @@ def state_text(incident: Incident, translate: Translate) -> str:
 
 
 def step_text(step: IncidentStep, translate: Translate) -> str:
-    """Return what a person did."""
+    """Return the text of a person's step."""
     name = IncidentAction(step.action).value.replace(" ", "_")
     return translate(
         f"incident.step.{name}", who=step.person, owner=step.new_owner, until=step.until, note=step.words

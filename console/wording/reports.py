@@ -75,7 +75,7 @@ def success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
 
 
 def queue_age_note(report: QueueAgeReport, language: str) -> str:
-    """Return what is counted, and which queues have more records than are counted."""
+    """Return the sentence that names the counted records, and the queues with more records than are counted."""
     sentences = [translate("reports.queue_ages.note", language)]
     sentences += [
         translate("reports.queue_ages.capped", language, queue=queue_name(queue.queue, language))
@@ -112,7 +112,7 @@ def queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:
 
 
 def refund_note(report: RefundFunnelReport, language: str) -> str:
-    """Return which refunds are counted."""
+    """Return the sentence that names the counted refunds."""
     key = "reports.refund_funnel.note" if report.is_complete else "reports.refund_funnel.capped"
     return translate(key, language, since=report.period.first)
 
@@ -136,7 +136,7 @@ def refund_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
 
 
 def settlement_note(report: SettlementReport, language: str) -> str:
-    """Return what is summed, and for which providers only a part was read."""
+    """Return the sentence that names the summed amounts, and the providers of which only a part was read."""
     sentences = [translate("reports.settlement.note", language)]
     sentences += [
         translate("reports.settlement.capped", language, name=series_name(series, language))
@@ -176,7 +176,7 @@ def _money_words(key: str, paid: int, refunded: int, currency: str, language: st
 
 
 def truth_note(report: TimeToTruthReport, language: str) -> str:
-    """Return which calls are counted, and for which kinds only a part was read."""
+    """Return the sentence that names the counted calls, and the kinds of which only a part was read."""
     sentences = [translate("reports.time_to_truth.note", language, since=report.period.first)]
     sentences += [
         translate("reports.time_to_truth.capped", language, kind=kind_name(kind.kind, language))
@@ -197,7 +197,7 @@ def duration_text(duration: timedelta | None, language: str) -> str:
 
 
 def truth_summary(kind: TimeToTruth, language: str) -> str:
-    """Return how many outcomes were settled, how many of them late, and how many are still unknown."""
+    """Return the text with the numbers of settled, late settled and still unknown outcomes."""
     key = "reports.time_to_truth.summary_open" if kind.open else "reports.time_to_truth.summary"
     facts = {"settled": kind.settled, "late": kind.late, "open": kind.open, "oldest": kind.oldest_open}
     return translate(key, language, **facts)

@@ -91,8 +91,8 @@ class ReceiverOptions:
 
 
 def parse_address(text: str | None) -> IPv4Address | IPv6Address | None:
-    """Return the IP address in the text; None if the text is none. An IPv4 address mapped into IPv6 is returned as
-    IPv4. A zone (after `%`) is removed, because it may be any text.
+    """Return the IP address in the text; None if the text isn't an IP address. An IPv4 address mapped into IPv6 is
+    returned as IPv4. A zone (after `%`) is removed, because it may be any text.
     """
     try:
         ip = ip_address((text or "").strip().partition("%")[0])

@@ -21,12 +21,12 @@ def subject_id_of(desk: str) -> int:
 
 
 def observed_text(name: str, seconds: float) -> str:
-    """Return what the alert has observed, such as `clock of host-1: 4.2 s ahead`; positive seconds are ahead."""
+    """Return the text `observed` of the alert, such as `clock of host-1: 4.2 s ahead`; positive seconds are ahead."""
     return f"clock of {name.replace(';', ' ')[:60]}: {abs(seconds):.1f} s {'ahead' if seconds > 0 else 'behind'}"
 
 
 def expected_text() -> str:
-    """Return what the alert expects."""
+    """Return the text `expected` of the alert."""
     return f"within {LIMIT_SECONDS:.0f} s"
 
 

@@ -20,7 +20,7 @@ LONGEST_SNOOZE = timedelta(days=14)
 
 
 class IncidentAction(StrEnum):
-    """What a person can do about an incident. The values are stored."""
+    """Actions of people on an incident. The values are stored."""
 
     TAKE = "take"
     RELEASE = "release"
@@ -43,7 +43,7 @@ class IncidentState(StrEnum):
 
 
 class WakeReason(StrEnum):
-    """Why an incident that a person had snoozed or resolved is open again."""
+    """Reasons for which an incident that a person had snoozed or resolved is open again."""
 
     TIME = "time"
     WORSE = "worse"
@@ -78,8 +78,8 @@ class AffectedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What an incident affects at one moment: the id of its newest alert, the number of affected records, and their
-    sums in minor units by currency. A step stores it, so that a later extent can be compared with it.
+    """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and their sums
+    in minor units by currency. A step stores it, so that a later extent can be compared with it.
     """
 
     newest_alert: int
@@ -163,7 +163,7 @@ _ORDER_RULES = frozenset(rule.value for rule in Rule)
 
 @dataclass(frozen=True, slots=True)
 class IncidentStatus:
-    """What follows from the steps of an incident; the fields are those of `Incident`."""
+    """State of an incident that follows from its steps; the fields are those of `Incident`."""
 
     state: IncidentState
     owner: str | None = None
@@ -236,7 +236,7 @@ def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | N
 
 
 def measure_extent(alerts: Sequence[Alert], records: Sequence[AffectedRecord]) -> Extent:
-    """Return what these alerts and records amount to. Sums of different currencies are never added."""
+    """Return the extent of these alerts and records. Sums of different currencies are never added."""
     sums: dict[str, int] = {}
     for record in records:
         if record.amount is not None:

@@ -27,10 +27,10 @@ def subject_id_of(queue: str) -> int:
 
 
 def observed_text(queue: str, oldest: datetime) -> str:
-    """Return what the alert has observed, such as `queue unknown since 2026-11-20T03:20:01Z`."""
+    """Return the text `observed` of the alert, such as `queue unknown since 2026-11-20T03:20:01Z`."""
     return f"queue {queue} since {instant_text(oldest)}"
 
 
 def expected_text(limit: timedelta) -> str:
-    """Return what the alert expects, such as `within 86400 s`."""
+    """Return the text `expected` of the alert, such as `within 86400 s`."""
     return f"within {limit.total_seconds():.0f} s"

@@ -19,7 +19,7 @@ _LONG_VOWELS = {
         "ウ": "ウクスツヌフムユルグズヅブプゥュヴオコソトノホモヨロヲゴゾドボポォョ",
     }.items()
 }
-"""How readings write a long vowel, by the kana before it: ケイ for ケー, トウ for トー."""
+"""Spelling of a long vowel in readings, by the kana before it: ケイ for ケー, トウ for トー."""
 _VOWEL_OF = {kana: vowel for vowel, row in _LONG_VOWELS.items() for kana in row}
 _LONG_MARK = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
 _MAX_READINGS = 4

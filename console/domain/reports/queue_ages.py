@@ -1,4 +1,4 @@
-"""How long the records of each queue have been waiting, by classes of age."""
+"""Waiting times of the records of each queue, by classes of age."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

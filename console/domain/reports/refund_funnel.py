@@ -1,4 +1,4 @@
-"""How many requested refunds were approved, sent and refunded."""
+"""Numbers of the requested, approved, sent and completed refunds."""
 
 from dataclasses import dataclass
 from datetime import datetime

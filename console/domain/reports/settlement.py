@@ -18,7 +18,7 @@ class SettlementDay:
 
     @property
     def net_minor(self) -> int:
-        """What the provider owes for the day; negative if it gave back more than it took in."""
+        """Amount that the provider owes for the day: payments less refunds; negative if the refunds are larger."""
         return self.paid_minor - self.refunded_minor
 
 

@@ -1,4 +1,4 @@
-"""How long outcomes stayed unknown, per kind of record, beside the schedule by which the program asks about them."""
+"""Times for which outcomes stayed unknown, per kind of record, and the schedule of the program's probes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -38,7 +38,9 @@ class ClockDrift:
         self._context, self._machine_time = context, machine_time or SystemClock().now
 
     def update_alerts(self) -> int:
-        """Raise and resolve alerts. Return how many changed. Does nothing on a database without a clock."""
+        """Raise and resolve alerts. Return the number of changed alerts. Does nothing on a database without a
+        clock.
+        """
         context = self._context
         if not context.database.is_server:
             return 0

@@ -27,7 +27,7 @@ class QueueAges:
         self._context = context
 
     def update_alerts(self) -> int:
-        """Raise and resolve alerts. Return how many changed."""
+        """Raise and resolve alerts. Return the number of changed alerts."""
         context = self._context
         now = context.now()
         with context.database.read() as conn:

@@ -32,7 +32,7 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
 
 
 class DeskStatus:
-    """Shows what has changed, whether a worker acts for this desk's person and whether a worker is there; deletes
+    """Reads the records that have changed, and whether a worker acts for this desk's person and is present; deletes
     credentials that the desk no longer needs.
     """
 

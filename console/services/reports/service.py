@@ -35,15 +35,15 @@ class ReportService:
         return self._read(pictures.read_queue_ages)
 
     def read_refund_funnel(self) -> RefundFunnelReport:
-        """Return how many requested refunds were approved, sent and refunded, per currency."""
+        """Return the numbers of requested, approved, sent and completed refunds, per currency."""
         return self._read(pictures.read_refund_funnel)
 
     def read_settlement(self) -> SettlementReport:
-        """Return what each provider took in and gave back, per day and currency."""
+        """Return the sums of payments and refunds of each provider, per day and currency."""
         return self._read(pictures.read_settlement)
 
     def read_time_to_truth(self) -> TimeToTruthReport:
-        """Return how long outcomes stayed unknown, per kind of record."""
+        """Return the times for which outcomes stayed unknown, per kind of record."""
         return self._read(self._time_to_truth)
 
     def read_figures(self) -> Figures:

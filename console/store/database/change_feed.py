@@ -67,7 +67,9 @@ def state_parameters(after: FeedMark) -> dict[str, int]:
 def changes_by_state(
     conn: Connection, after: FeedMark, state: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-    """Return what `changes_since` returns, on a server, for a reader that has run STATE_QUERY: `state` is its row."""
+    """Return the same changes as `changes_since`, on a server, for a caller that has already run STATE_QUERY; `state`
+    is the row of its result.
+    """
     if state.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
         return _present_mark(conn), ()
     rows: list[FeedRow] = []

@@ -38,8 +38,8 @@ _NO_NUMBER = 2**62
 
 @dataclass(frozen=True, slots=True)
 class QueueChoice:
-    """Which records of a queue are read, in which order. `now` is the instant at which ages are counted; `owners` has
-    the running takes, if the filter or the order needs them.
+    """Choice of a queue's records, and their order. `now` is the instant at which ages are counted; `owners` has the
+    running takes, if the filter or the order needs them.
     """
 
     chosen: RecordFilter = NO_FILTER

@@ -44,7 +44,7 @@ class _Scope:
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """What the page shows. `limits` is None if the person may not see them."""
+    """Contents of the page. `limits` is None if the person may not see them."""
 
     scopes: tuple[_Scope, ...]
     limits: tuple[Limit, ...] | None

@@ -40,7 +40,7 @@ start.
 _WORKER = "worker"
 
 _FeedReading = tuple[DeskNews, float, tuple[ReadOnlySwitch, ...] | None]
-"""What one reading returns: the changes and the presence of workers, the seconds that they took, and the read-only
+"""Result of one reading: the changes and the presence of workers, the seconds that they took, and the read-only
 switches; None if this reading doesn't read them.
 """
 
