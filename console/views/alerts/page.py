@@ -8,6 +8,7 @@ from functools import partial
 from itertools import groupby
 
 from PySide6.QtCore import QPoint, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
 from console.domain.access.permissions import is_same_person
@@ -42,6 +43,8 @@ from console.wording import incident_words
 
 _MIN_VISIBLE_ROWS = 4
 """The number of rows for which the list always has room, however long the card below the list is."""
+_CARD_PART = 0.42
+"""Height of the card, as a part of the page's height."""
 _RULES_WITH_DIALOG = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE})
 """Rules of alerts that an acknowledgement closes: the person confirms it, because it can't be taken back."""
 
@@ -85,8 +88,8 @@ class AlertsPage(Page):
         self.card = IncidentCard(context)
         self._make_buttons()
         self.add_part(self.head)
-        self.add_part(self.list, 2)
-        self.add_part(self.card, 3)
+        self.add_part(self.list, 1)
+        self.add_part(self.card)
         self.add_part(self.foot)
         self.add_hints()
         self.table.opened.connect(self._open_record)
@@ -159,6 +162,13 @@ class AlertsPage(Page):
                 entry.setEnabled(button.isEnabled())
                 entry.triggered.connect(button.click)
         return menu
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the card a fixed part of the height: a bar that appears takes its room from the list alone, so that
+        nothing moves under the pointer.
+        """
+        super().resizeEvent(event)
+        self.card.setFixedHeight(round(self.height() * _CARD_PART))
 
     def show_short(self, *, is_short: bool) -> None:
         """Also leave out the headings of the states, make the card one line, and move all but two buttons
