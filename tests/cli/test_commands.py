@@ -17,7 +17,7 @@ def test_lookup_prints_four_lists(terminal: Terminal) -> None:
     """A number that we have nothing of is exit 0 with empty lists."""
     found = terminal.json("lookup", "T１１８０３０１０１８７７１").data
     nothing: dict[str, list[object]] = {"credit_checks": [], "orders": [], "payments": [], "refunds": []}
-    assert found == {"corporation_number": NUMBER, **nothing, "corporation": None}
+    assert found == {"corporation_number": NUMBER, **nothing, "corporation": None, "totals": []}
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,11 @@ def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
         "payments": [record_json(item, translate) for item in result.payments],
         "refunds": [record_json(item, translate) for item in result.refunds],
         "corporation": corporation_json(result.corporation),
+        "totals": [attributes_json(totals, _TOTAL_FIELDS, translate) for totals in result.totals],
     }
+
+
+_TOTAL_FIELDS = ("currency", "paid_minor", "refunded_minor", "sending_minor", "unknown_minor")
 
 
 def corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:

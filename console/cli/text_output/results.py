@@ -99,10 +99,22 @@ def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str
             if needs_gap and records:
                 yield ""
             yield from table_of_one_kind(records, translator)
+        yield from _totals_lines(result, translator)
     else:
         is_registered = result.corporation is not None and result.corporation.corporation is not None
         yield translator("corporation.no_records" if is_registered else "lookup.none")
     yield from corporation_section(result.corporation, result.credit_checks, translator)
+
+
+def _totals_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
+    """Yield the money of twelve months, one line per currency. A lookup without payments doesn't import the
+    module.
+    """
+    if result.totals:
+        from console.wording.company import totals_text
+
+        yield ""
+        yield from (totals_text(totals, translator.language) for totals in result.totals)
 
 
 def corporation_section(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't 
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import AllowedAction, Explanation, NextStep, OperationView
     from console.domain.tasks.records import Note, Take
+    from console.domain.views.company import CompanyTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ AnyView: TypeAlias = "CreditCheckView | OperationView | OrderView | PaymentView 
 class LookupResult:
     """All records of one corporation number, newest first. `stripped_prefix` is True if the number was typed with a T
     (invoice registration number). `corporation` is what the registry says about the number; None without a registry.
+    `totals` has the money of twelve months per currency.
     """
 
     corporation_number: str
@@ -50,6 +52,7 @@ class LookupResult:
     payments: "tuple[Payment, ...]" = ()
     refunds: "tuple[Refund, ...]" = ()
     corporation: "CorporationFacts | None" = None
+    totals: "tuple[CompanyTotals, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

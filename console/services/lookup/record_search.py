@@ -22,6 +22,8 @@ from console.store.operations import journal
 if TYPE_CHECKING:
     from console.domain.payments.records import Order, Payment, Refund
     from console.domain.registry.facts import CorporationFacts
+    from console.domain.tasks.records import Note
+    from console.domain.views.company import CompanyDocument, CompanyEvent, CompanyTotals
     from console.store.queues.table_queries import QueuedRecord
 
     RecordsCompleter = Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]]
@@ -64,6 +66,7 @@ class Lookup:
                 money = _find_money_records(conn, number.value) if reading.has_orders_or_payments else ((), (), ())
                 checks, *completed_money = self._complete_groups(conn, reading.credit_checks, *money)
                 facts = self._read_facts(conn, number.value)
+                totals = self._sum_money(conn, number.value) if reading.has_orders_or_payments else ()
         except ConsoleError as refusal:
             # The database refused the read; `require_right` raises a more precise error.
             if refusal.detail.get("reason") == NotAllowedReason.NO_GRANT:
@@ -73,8 +76,39 @@ class Lookup:
             require_reader(name, reading.person)
         orders, payments, refunds = (_with_entry(group, facts) for group in completed_money)
         return LookupResult(
-            number.value, _with_entry(checks, facts), number.stripped_prefix, orders, payments, refunds, facts
+            number.value, _with_entry(checks, facts), number.stripped_prefix, orders, payments, refunds, facts, totals
         )
+
+    def _sum_money(self, conn: Connection, number: str) -> "tuple[CompanyTotals, ...]":
+        """Return the totals of the number. The modules are imported only if there are payments."""
+        from console.domain.views.company import TOTALS_PERIOD
+        from console.store.records import company
+
+        return company.sum_money(conn, number, self._context.now() - TOTALS_PERIOD)
+
+    def read_notes(self, refs: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
+        """Return the newest notes of these records, newest first. Raises not_allowed."""
+        from console.store.records import company
+
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return company.read_notes(conn, refs)
+
+    def read_documents(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
+        """Return the newest documents of these records, newest first. Raises not_allowed."""
+        from console.store.records import company
+
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return company.read_documents(conn, refs)
+
+    def read_history(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
+        """Return the newest events of these records together, newest first. Raises not_allowed."""
+        from console.store.records import company
+
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return company.read_history(conn, refs)
 
     def _read_facts(self, conn: Connection, number: str) -> "CorporationFacts | None":
         """Return the registry's facts about the number. Its modules are imported only if this desk has one."""

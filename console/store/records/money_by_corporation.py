@@ -64,7 +64,7 @@ def _id_query(hit: Column[Any]) -> Select[Any]:
 
 _orders_with_payments = order_table.join(payment_table, _p.order_id == _o.id)
 _is_refund_of_payment = _r.payment_id == _p.id
-_matching_ids = union(
+MATCHING_IDS = union(
     _id_query(_o.id).where(_o.number_key == _NUMBER_PARAMETER),
     _id_query(_p.id).where(_p.corporation_number == _NUMBER_PARAMETER),
     _id_query(_p.id).select_from(_orders_with_payments).where(_o.number_key == _NUMBER_PARAMETER),
@@ -85,9 +85,9 @@ _RECORDS_QUERY = (
         _a.person,
     )
     .select_from(
-        _matching_ids.outerjoin(order_table, _o.id == _matching_ids.c.order_id)
-        .outerjoin(payment_table, _p.id == _matching_ids.c.payment_id)
-        .outerjoin(refund_table, _r.id == _matching_ids.c.refund_id)
+        MATCHING_IDS.outerjoin(order_table, _o.id == MATCHING_IDS.c.order_id)
+        .outerjoin(payment_table, _p.id == MATCHING_IDS.c.payment_id)
+        .outerjoin(refund_table, _r.id == MATCHING_IDS.c.refund_id)
         .outerjoin(approvals, _a.vote_of == cast(_r.id, String(40)))
     )
     .order_by(_a.id)

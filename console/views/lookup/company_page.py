@@ -7,13 +7,15 @@ from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import refusal_reason_of_refetch
 from console.domain.views.any_record import LookupResult
+from console.views.lookup.company_tabs import TAB_NAMES, CompanyTab
+from console.views.lookup.company_totals import CompanyTotalsView
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
 from console.views.pages.base import find_focus, set_tab_order
@@ -38,6 +40,7 @@ from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
 from console.wording import registry as registry_words
+from console.wording.company import summary_text
 
 _MIN_WIDTH_WITH_PANEL = 900  # px at text size 1
 _RECORD_KINDS = ("credit-check", "payment", "order", "refund")
@@ -62,6 +65,7 @@ class CompanyView(QWidget):
         self._context, self._acts = context, acts
         self.number = ""
         self._has_room = True
+        self.result: LookupResult | None = None
         self.records: tuple[CreditCheck, ...] = ()
         self.all_records: tuple[ShownRecord, ...] = ()
         self.open_items = OpenItemList(context)
@@ -95,6 +99,9 @@ class CompanyView(QWidget):
         self.furigana = TextLabel("", "small", "muted")
         self.registry_facts = CorporationFactsView(self._context)
         self.registry_facts.number_requested.connect(self.number_requested)
+        self.totals = CompanyTotalsView(self._context)
+        self.copy_button = KeyButton(translate("company_page.copy_summary"), "Ctrl+Shift+C", icon="copy", binds=False)
+        self.copy_button.clicked.connect(self.copy_summary)
         self.facts = TextLabel("", "body", "muted")
         self.read_at = TextLabel("", "small", "muted")
         buy = KeyButton(translate("action.purchase"), "B", "primary", binds=False)
@@ -107,8 +114,9 @@ class CompanyView(QWidget):
         names = make_flow_widget(self.name, self.furigana, gap=12)
         line.addLayout(make_column(names, numbers, gap=2), 1)
         line.addWidget(ReasonLabel(self.buy_button), 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.copy_button, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.buy_button, 0, Qt.AlignmentFlag.AlignTop)
-        head.setLayout(make_column(line, self.registry_facts, gap=2, margins=(24, 12, 24, 14)))
+        head.setLayout(make_column(line, self.registry_facts, self.totals, gap=2, margins=(24, 12, 24, 14)))
         return head
 
     def _make_lists(self) -> QWidget:
@@ -124,6 +132,12 @@ class CompanyView(QWidget):
         self.checks.addWidget(self.table)
         self.checks.addWidget(self.no_records)
         self.lists.addWidget(self.checks)
+        self.company_tabs = [CompanyTab(self._context, name) for name in TAB_NAMES]
+        for tab in self.company_tabs:
+            tab.place = self.tabs.add(translate(f"company_page.tab.{tab.name}"), data=tab.name)
+            tab.counted.connect(self._count_rows)
+            tab.opened.connect(self._open_ref)
+            self.lists.addWidget(tab)
         self.tabs.currentChanged.connect(self._show_list)
         head = Surface(edge="bottom")
         head.setLayout(make_row(self.tabs, None))
@@ -155,9 +169,16 @@ class CompanyView(QWidget):
         without a request of the person; then no row may move under the mouse pointer.
         """
         context, is_other_number = self._context, result.corporation_number != self.number
+        self.result = result
         self.number, self.records = result.corporation_number, result.credit_checks
         self.all_records = (*result.payments, *result.refunds, *result.orders, *result.credit_checks)
         self._show_names(result)
+        self.totals.show_totals(result.totals)
+        refs = tuple(case_words.make_record_ref(record) for record in self.all_records)
+        for tab in self.company_tabs:
+            tab.forget(refs, is_other_company=is_other_number)
+            if is_other_number:
+                self.tabs.set_count(tab.place, "")
         self.copyable.show_id(wording.format_number(self.number), self.number)
         clients = sorted({record.client_id for record in self.records}, key=int)
         self.facts.show_text(
@@ -177,8 +198,9 @@ class CompanyView(QWidget):
         self._show_list(self.tabs.currentIndex())
         self._show_current(self.table.current_item)
         tables = [table_or_nothing.table for table_or_nothing in self.money.values()]
-        head_stops = (self.copyable, *self.registry_facts.stops, self.buy_button)
-        stops = (*head_stops, *self.open_items.stops, self.tabs, *tables, self.table)
+        head_stops = (self.copyable, *self.registry_facts.stops, self.copy_button, self.buy_button)
+        late_tables = [tab.table for tab in self.company_tabs]
+        stops = (*head_stops, *self.open_items.stops, self.tabs, *tables, self.table, *late_tables)
         set_tab_order(*stops, *self.panel.stops)
 
     def _show_names(self, result: LookupResult) -> None:
@@ -202,6 +224,9 @@ class CompanyView(QWidget):
         the list of credit checks.
         """
         self.lists.setCurrentIndex(place)
+        shown = self.lists.currentWidget()
+        if isinstance(shown, CompanyTab):
+            shown.read_rows()
         self.panel.setVisible(self._has_room and bool(self.records) and self.shows_checks)
         self._show_position()
 
@@ -216,6 +241,8 @@ class CompanyView(QWidget):
 
     def _current_table(self) -> StaticTable:
         visible_list = self.lists.currentWidget()
+        if isinstance(visible_list, CompanyTab):
+            return visible_list.table
         return visible_list.table if isinstance(visible_list, TableOrEmptyState) else self.table
 
     @Slot()
@@ -271,11 +298,29 @@ class CompanyView(QWidget):
         newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
         return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in _RECORD_KINDS)
 
+    @Slot()
+    def _count_rows(self) -> None:
+        """Show the number of rows beside the names of the tabs that were read."""
+        for tab in self.company_tabs:
+            if tab.table.all_rows:
+                self.tabs.set_count(tab.place, wording.format_count(len(tab.table.all_rows)))
+        self._show_position()
+
+    @Slot(object)
+    def _open_ref(self, ref: Ref) -> None:
+        """Open the record of a document, note or event."""
+        record = next((one for one in self.all_records if case_words.make_record_ref(one) == ref), None)
+        if record is not None:
+            self.opened.emit(record)
+
     def trail(self) -> tuple[Ref, ...]:
         """Return kind and id of the records of the visible list. A route stores them, so that the record's page can
         step to the previous and the next record.
         """
-        return tuple(case_words.make_record_ref(record) for record in self._current_table().all_rows)
+        rows = self._current_table().all_rows
+        if isinstance(self.lists.currentWidget(), CompanyTab):
+            return ()
+        return tuple(case_words.make_record_ref(record) for record in rows)
 
     # -- actions
 
@@ -343,6 +388,17 @@ class CompanyView(QWidget):
         """Copy the corporation number to the clipboard."""
         if self.number:
             self._acts.copy_text(self.number)
+
+    @Slot()
+    def copy_summary(self) -> None:
+        """Copy a summary of the company for a ticket to the clipboard, without personal data."""
+        if self.result is None:
+            return
+        context = self._context
+        open_records = [record for record in self.all_records if case_words.is_open(record)]
+        text = summary_text(self.result, self.name.plain, open_records, context.now(), context.language)
+        QGuiApplication.clipboard().setText(text)
+        context.show_toast(context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy")
 
     @Slot(object)
     def _open_row(self, record: CreditCheck) -> None:

@@ -45,6 +45,7 @@ class LookupPage(Page):
         (("P",), "key.probe"),
         (("R",), "key.refund"),
         (("Ctrl+C",), "key.copy"),
+        (("Ctrl+Shift+C",), "company_page.copy_summary"),
         (("Ctrl+F",), "key.number"),
         list_export.HINT,
         (("F1",), "key.help"),
@@ -84,6 +85,7 @@ class LookupPage(Page):
         for key, act in acts.items():
             self.bind_key(key, act)
         self.bind_key("Ctrl+C", self.company.copy_current)
+        self.add_button_shortcut(self.company.copy_button)
         self.bind_key("Ctrl+F", self._go_to_field)
 
     def show_route(self, route: object) -> None:

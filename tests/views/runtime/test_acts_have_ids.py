@@ -30,7 +30,10 @@ WITHOUT = {
     "health": {"run_all_checks"},
     "limits": {"list_limits"},
     "incidents": {"count_waiting", "list_incidents", "list_possible_owners"},
-    "lookup": {"find_records", "read_records", "suggest_records", "find_similar_numbers"},
+    "lookup": {
+        "read_documents", "read_history", "read_notes", "find_records",
+        "read_records", "suggest_records", "find_similar_numbers",
+    },
     "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "list_set_asides"},
     "pdfs": {"open_pages"},

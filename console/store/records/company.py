@@ -1,0 +1,112 @@
+"""Reads totals, notes, documents and history of a company's records, through the indexes of number and record."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, case, func, select
+
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, Document, TimelineEntry
+from console.domain.tasks.records import Note
+from console.domain.views.company import MOST_COMPANY_ROWS, CompanyDocument, CompanyEvent, CompanyTotals, Ref
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.unreadable_rows import parse_detail
+from console.store.records.history import is_not_only_reading_sql
+from console.store.records.money_by_corporation import MATCHING_IDS
+from console.store.schema.core import audit_log, documents
+from console.store.schema.payments import payments, refunds
+from console.store.schema.worker import notes
+
+_p, _r, _n, _d, _a = payments.c, refunds.c, notes.c, documents.c, audit_log.c
+_KNOWN, _R = Certainty.KNOWN.value, RefundState
+
+
+def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTotals, ...]:
+    """Return the totals of a corporation number per currency, JPY first. Payments and refunds of the period begin at
+    the instant `since`. Reversed payments, and those whose outcome is unknown, are left out.
+    """
+    start = to_naive_utc(since)
+    is_paid = (_p.certainty == _KNOWN) & _p.status.in_([str(state) for state in PAID_STATES]) & (_p.paid_at >= start)
+    is_known = _r.certainty == _KNOWN
+    paid = (
+        select(_p.currency, func.sum(case((is_paid, _p.captured_minor), else_=0)))
+        .join_from(MATCHING_IDS, payments, _p.id == MATCHING_IDS.c.payment_id)
+        .group_by(_p.currency)
+    )
+    parts = (
+        (_r.status == _R.COMPLETED.value) & is_known & (_r.state_since >= start),
+        (_r.status == _R.SUBMITTED.value) & is_known,
+        _r.certainty == Certainty.UNKNOWN.value,
+    )
+    refunded = (
+        select(_r.currency, *(func.sum(case((part, _r.refund_amount), else_=0)) for part in parts))
+        .join_from(MATCHING_IDS, refunds, _r.id == MATCHING_IDS.c.refund_id)
+        .group_by(_r.currency)
+    )
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for currency, minor in conn.execute(paid, {"number": number}):
+        sums[currency][0] = int(minor)
+    for currency, *minors in conn.execute(refunded, {"number": number}):
+        sums[currency][1:] = map(int, minors)
+    return tuple(CompanyTotals(currency, *sums[currency]) for currency in sorted(sums, reverse=True))
+
+
+def read_notes(conn: Connection, refs: Collection[Ref]) -> tuple[Note, ...]:
+    """Return the newest notes of these records, newest first, at most MOST_COMPANY_ROWS of each kind."""
+    rows: list[Any] = []
+    for kind, ids in _by_kind(refs):
+        query = select(_n.id, _n.kind, _n.subject_id, _n.person, _n.words, _n.at)
+        rows += _newest(conn, query.where(_n.kind == kind, _n.subject_id.in_(ids)), _n.id)
+    read = (Note(row.id, row.kind, row.subject_id, row.person, row.words, to_aware_utc(row.at)) for row in rows)
+    return tuple(sorted(read, key=lambda note: note.id, reverse=True))
+
+
+def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocument, ...]:
+    """Return the newest documents of these records, newest first. The newest document of a record is its current
+    one.
+    """
+    rows: list[Any] = []
+    for kind, ids in _by_kind(refs):
+        rows += _newest(conn, select(documents).where(_d.subject_kind == kind, _d.subject_id.in_(ids)), _d.id)
+    rows.sort(key=lambda row: (row.fetched_at, row.id), reverse=True)
+    current: set[Ref] = set()
+    read = []
+    for row in rows:
+        ref = (row.subject_kind, row.subject_id)
+        document = Document(row.path, row.sha256, row.bytes, to_aware_utc(row.fetched_at), ref not in current)
+        current.add(ref)
+        read.append(CompanyDocument(ref, document))
+    return tuple(read)
+
+
+def read_history(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyEvent, ...]:
+    """Return the newest audit entries about these records, newest first, at most MOST_COMPANY_ROWS. Entries which
+    only report that a person has read something are left out.
+    """
+    rows: list[Any] = []
+    columns = (_a.id, _a.at, _a.who, _a.what, _a.result, _a.reason, _a.detail, _a.subject_kind, _a.subject_id)
+    for kind, ids in _by_kind(refs):
+        is_own = (_a.subject_kind == kind) & _a.subject_id.in_([str(id) for id in ids])
+        rows += _newest(conn, select(*columns).where(is_own, is_not_only_reading_sql()), _a.id)
+    rows.sort(key=lambda row: row.id, reverse=True)
+    return tuple(_to_event(row) for row in rows[:MOST_COMPANY_ROWS])
+
+
+def _to_event(row: Any) -> CompanyEvent:
+    facts = {**parse_detail(row.detail), "reason": row.reason}
+    entry = TimelineEntry(to_aware_utc(row.at), row.who, row.what, facts, row.result)
+    return CompanyEvent(row.id, (row.subject_kind, int(row.subject_id)), entry)
+
+
+def _by_kind(refs: Collection[Ref]) -> Iterable[tuple[str, list[int]]]:
+    ids: dict[str, list[int]] = {}
+    for kind, id in sorted(refs, reverse=True):
+        ids.setdefault(kind, []).append(id)
+    return ((kind, of_kind[:MOST_COMPANY_ROWS]) for kind, of_kind in ids.items())
+
+
+def _newest(conn: Connection, query: Select[Any], id: Any) -> list[Any]:
+    return list(conn.execute(query.order_by(id.desc()).limit(MOST_COMPANY_ROWS)))

@@ -1,0 +1,199 @@
+"""The tabs of a company that are read when they are opened: documents, notes and the history of all its records."""
+
+from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.views.company import CompanyDocument, CompanyEvent
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
+from console.views.presenters import credit_checks as words
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import Ref
+from console.views.runtime.tasks import Failure
+from console.views.tables.columns import AgeCell, Column
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+TAB_NAMES = ("documents", "notes", "history")
+_READERS: dict[str, "Callable[[Console, tuple[Ref, ...]], tuple[Any, ...]]"] = {
+    "documents": lambda services, refs: services.lookup.read_documents(refs),
+    "notes": lambda services, refs: services.lookup.read_notes(refs),
+    "history": lambda services, refs: services.lookup.read_history(refs),
+}
+
+
+class CompanyTab(QWidget):
+    """One of these tabs. It is read when it is shown and the company has changed since. If it can't be read, its rows
+    stay, greyed, with the time at which they were read.
+
+    Signals:
+    - opened(object): the person opens the record with this kind and id.
+    - counted: the number of rows is known.
+    """
+
+    opened = Signal(object)
+    counted = Signal()
+
+    def __init__(self, context: WindowContext, name: str) -> None:
+        super().__init__()
+        self._context, self.name = context, name
+        self.place = -1
+        """The number of this tab in the bar of tabs."""
+        self._refs: tuple[Ref, ...] | None = None
+        self._is_read = False
+        self._read_at: datetime | None = None
+        self.failure = TextLabel("", "small", "care", wrap=True)
+        self.failure.hide()
+        self.table = StaticTable(
+            context, _COLUMNS[name](context), _row_key, context.translate(f"company_page.tab.{name}")
+        )
+        self.table.opened.connect(self._open_row)
+        empty_state = EmptyState(context.translate(f"company_page.{name}.empty"), shape="dash")
+        self.rows = TableOrEmptyState(self.table, empty_state)
+        margin = tokens().px("spacing", "page_margin")
+        layout = make_column(gap=0)
+        failure_line = make_column(self.failure, margins=(margin, 0, margin, 0))
+        layout.addLayout(failure_line)
+        layout.addWidget(self.rows, 1)
+        self.setLayout(layout)
+
+    def forget(self, refs: tuple[Ref, ...], *, is_other_company: bool) -> None:
+        """Read the tab again when it is next shown, for these records. Rows of another company are removed."""
+        self._refs, self._is_read = refs, False
+        if is_other_company:
+            self._read_at = None
+            self.failure.hide()
+            self.rows.show_rows(())
+        if self.isVisible():
+            self.read_rows()
+
+    @Slot()
+    def read_rows(self) -> None:
+        """Read the rows, unless they are up to date."""
+        refs, reader = self._refs, _READERS[self.name]
+        if refs is None or self._is_read or not self._context.is_ready:
+            return
+        self._is_read = True
+
+        def show(rows: tuple[Any, ...]) -> None:
+            if refs == self._refs:
+                self._show_rows(rows)
+
+        self._context.run_read(
+            lambda services: reader(services, refs), show, self._show_failure, owner=self, key=("company", self.name)
+        )
+
+    def _show_rows(self, rows: tuple[Any, ...]) -> None:
+        self._read_at = self._context.now()
+        self.failure.hide()
+        self.table.setEnabled(True)
+        self.rows.show_rows(rows)
+        self.counted.emit()
+
+    def _show_failure(self, failure: Failure) -> None:
+        """Grey the rows, and say when they were read and why they can't be read now."""
+        translate = self._context.translate
+        words_ = (
+            translate("company_page.stale", at=self._read_at) if self._read_at else translate("company_page.not_read")
+        )
+        self.failure.show_text(f"{words_}\n{self._context.failure_message(failure)}")
+        self.failure.show()
+        self.table.setEnabled(False)
+        self._is_read = False
+
+    @Slot(object)
+    def _open_row(self, row: object) -> None:
+        self.opened.emit(_record_of(row))
+
+
+def _record_of(row: Any) -> Ref:
+    return row.record if isinstance(row, CompanyDocument | CompanyEvent) else (row.kind, row.subject_id)
+
+
+def _row_key(row: Any) -> Hashable:
+    return (row.record, row.document.sha256) if isinstance(row, CompanyDocument) else row.id
+
+
+def _record_column(context: WindowContext) -> Column:
+    def name(row: Any) -> str:
+        kind, id = _record_of(row)
+        return f"{context.translate(f'kind.{kind}')} {id}"
+
+    return Column("record", context.translate("column.record"), 150, name)
+
+
+def _time_column(context: WindowContext, instant: Callable[[Any], datetime]) -> Column:
+    return Column(
+        "when", context.translate("column.when"), 190, lambda row: wording.format_instant(instant(row))[:-4], "data"
+    )
+
+
+def _document_columns(context: WindowContext) -> Sequence[Column]:
+    translate = context.translate
+
+    def version(row: CompanyDocument) -> str:
+        return translate("company_page.document.current" if row.document.current else "company_page.document.old")
+
+    def age(row: CompanyDocument) -> AgeCell:
+        number, _, unit = context.age_text(row.document.fetched_at).partition(" ")
+        return AgeCell(number, unit, wording.format_instant(row.document.fetched_at))
+
+    return [
+        _time_column(context, lambda row: row.document.fetched_at),
+        _record_column(context),
+        Column("version", translate("company_page.column.version"), 80, version),
+        Column(
+            "size",
+            translate("company_page.column.size"),
+            90,
+            lambda row: wording.format_bytes(row.document.bytes),
+            "amount",
+        ),
+        Column("sha256", translate("company_page.column.sha256"), 480, lambda row: row.document.sha256, "data", True),
+        Column("age", translate("column.age"), 80, age, "age"),
+    ]
+
+
+def _note_columns(context: WindowContext) -> Sequence[Column]:
+    translate = context.translate
+    return [
+        _time_column(context, lambda row: row.at),
+        _record_column(context),
+        Column("who", translate("column.who"), 110, lambda row: words.actor_name(row.person, context)),
+        Column(
+            "note",
+            translate("company_page.column.note"),
+            320,
+            lambda row: " ".join(row.words.split()),
+            is_stretched=True,
+        ),
+    ]
+
+
+def _history_columns(context: WindowContext) -> Sequence[Column]:
+    translate = context.translate
+
+    def event(row: CompanyEvent) -> str:
+        return wording.timeline_line(row.entry, context.language)
+
+    return [
+        _time_column(context, lambda row: row.entry.at),
+        _record_column(context),
+        Column("who", translate("column.who"), 110, lambda row: words.actor_name(row.entry.actor, context)),
+        Column("event", translate("company_page.column.event"), 400, event, is_stretched=True),
+    ]
+
+
+_COLUMNS: dict[str, Callable[[WindowContext], Sequence[Column]]] = {
+    "documents": _document_columns,
+    "notes": _note_columns,
+    "history": _history_columns,
+}

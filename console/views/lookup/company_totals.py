@@ -1,0 +1,57 @@
+"""The money of a company in the head of its page: one line per currency, never added."""
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from console.domain.views.company import CompanyTotals
+from console.views.runtime.context import WindowContext
+from console.views.theme.design_tokens import Tone
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.flow_layout import make_flow_widget
+from console.wording import catalogue as wording
+from console.wording.company import totals_text
+
+
+class CompanyTotalsView(QWidget):
+    """Shows the totals of a company. It takes no room if there are none."""
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        self._context = context
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 4, 0, 0)
+        self._layout.setSpacing(4)
+        self._shown: tuple[CompanyTotals, ...] = ()
+        self.hide()
+
+    def show_totals(self, totals: Sequence[CompanyTotals]) -> None:
+        if tuple(totals) == self._shown:
+            return
+        self._shown = tuple(totals)
+        while item := self._layout.takeAt(0):
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+        for one in self._shown:
+            self._layout.addWidget(self._make_line(one))
+        self.setVisible(bool(self._shown))
+
+    def _make_line(self, totals: CompanyTotals) -> QWidget:
+        sums: list[tuple[str, int, Tone]] = [
+            ("paid", totals.paid_minor, "text"),
+            ("refunded", -totals.refunded_minor, "text"),
+            ("sending", -totals.sending_minor, "text" if totals.sending_minor else "muted"),
+            ("unknown", -totals.unknown_minor, "unknown" if totals.unknown_minor else "muted"),
+        ]
+        parts = [self._make_part(key, minor, totals.currency, tone) for key, minor, tone in sums]
+        line = make_flow_widget(TextLabel(totals.currency, "small", "muted"), *parts, gap=24)
+        line.setAccessibleName(totals_text(totals, self._context.language))
+        return line
+
+    def _make_part(self, key: str, minor: int, currency: str, tone: Tone) -> QWidget:
+        part = QWidget()
+        amount = wording.format_amount(minor, currency)
+        word = TextLabel(self._context.translate(f"company_page.{key}"), "small", "muted")
+        part.setLayout(make_column(word, TextLabel(amount, "body", tone), gap=0))
+        return part

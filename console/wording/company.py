@@ -1,0 +1,59 @@
+"""A company in words: its totals, and the summary for a ticket."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from console.domain.money import Money
+from console.domain.payments.records import Order, Payment, Refund
+from console.domain.records import CreditCheck
+from console.domain.views.any_record import LookupResult
+from console.domain.views.company import CompanyTotals
+from console.wording.catalogue import state_word, translate
+from console.wording.formats import format_number
+
+_KINDS: dict[type, str] = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
+
+
+def totals_text(totals: CompanyTotals, language: str) -> str:
+    """Return the money of a company in one currency, as one sentence."""
+    amounts = {
+        name: Money(getattr(totals, f"{name}_minor"), totals.currency)
+        for name in ("paid", "refunded", "sending", "unknown")
+    }
+    return translate("company_page.totals", language, currency=totals.currency, **amounts)
+
+
+def summary_text(
+    result: LookupResult,
+    name: str,
+    open_records: Sequence[CreditCheck | Order | Payment | Refund],
+    now: datetime,
+    language: str,
+) -> str:
+    """Return a summary of a company for a ticket. It has no personal data: no payer, no person's name, no note."""
+    return "\n".join(_summary_lines(result, name, open_records, now, language))
+
+
+def _summary_lines(
+    result: LookupResult,
+    name: str,
+    open_records: Sequence[CreditCheck | Order | Payment | Refund],
+    now: datetime,
+    language: str,
+) -> Iterator[str]:
+    yield f"{name} {format_number(result.corporation_number)}".strip()
+    counts = {
+        "payments": len(result.payments),
+        "refunds": len(result.refunds),
+        "orders": len(result.orders),
+        "checks": len(result.credit_checks),
+    }
+    yield translate("company_page.summary.records", language, open=len(open_records), **counts)
+    yield from (totals_text(totals, language) for totals in result.totals)
+    for record in open_records:
+        kind = _KINDS[type(record)]
+        state = state_word(kind, record.state.value, language)
+        yield translate(
+            "company_page.summary.open", language, kind=translate(f"kind.{kind}", language), id=record.id, state=state
+        )
+    yield translate("company_page.summary.at", language, at=now)

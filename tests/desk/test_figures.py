@@ -1,0 +1,42 @@
+"""From a caller's company to a ticket, and to the pictures behind the day, by keyboard alone."""
+
+from PySide6.QtGui import QGuiApplication
+
+from console.app import Console
+from console.views.lookup.page import LookupPage
+from console.views.reports.page import ReportsPage
+from console.views.reports.section import PictureSection
+from console.views.runtime.routes import LookupRoute
+from tests.desk.conftest import Sit, buy
+from tests.support.invented import numbers
+
+(NUMBER,) = numbers(1, 72)
+
+
+def test_a_company_for_a_ticket_and_the_pictures(sit: Sit, console: Console) -> None:
+    """The history and the document of a purchase are read when their tabs are opened; the summary is copied; each
+    picture has its table on a key.
+    """
+    record = buy(console, NUMBER)
+    person = sit()
+    person.frame.show_route(LookupRoute(NUMBER))
+    page = person.page(LookupPage)
+    company = page.company
+    person.until(lambda: company.number == NUMBER and bool(company.table.all_rows))
+    documents, _, history = company.company_tabs
+    person.press("Ctrl+Tab")
+    person.until(lambda: bool(documents.table.all_rows))
+    assert documents.table.all_rows[0].record == ("credit-check", record.id)
+    person.press("Ctrl+Tab", 2)
+    person.until(lambda: bool(history.table.all_rows))
+    person.press("Ctrl+Shift+C")
+    person.until(lambda: NUMBER[-4:] in QGuiApplication.clipboard().text())
+    assert "op-a" not in QGuiApplication.clipboard().text()
+    person.press("Alt+8")
+    reports = person.page(ReportsPage)
+    person.press("Ctrl+Tab")
+    section = reports.section
+    assert isinstance(section, PictureSection)
+    assert section.name == "queue_ages"
+    person.rest()
+    assert section.chart.accessibleDescription()

@@ -1,0 +1,94 @@
+"""A company as a whole: its money per currency, and what all its records have of notes, documents and history."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from console.app import Console
+from console.domain.views.company import CompanyTotals
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.report_rows import NOW, Rows
+
+NUMBER, OTHER = "1180301018771", "5010001192707"
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+    hand_clock.at = NOW
+    with place.desk(vendor, hand_clock) as opened:
+        yield opened
+
+
+def test_money_of_twelve_months(console: Console, place: Place) -> None:
+    """Per currency, also of payments that only their order connects with the company. Reversed and unknown payments,
+    those of longer ago and of other companies don't count; accepted and unknown refunds stand apart.
+    """
+    rows = Rows(place)
+    paid = {"captured_minor": 3_300, "paid_at": NOW - DAY, "corporation_number": NUMBER}
+    order = {"merch_txn_id": "ORD-1", "total_amount": 500, "corporation_number": NUMBER}
+    rows.insert("orders", {"id": 71, "currency": "JPY", "status": "paid", **order})
+    rows.payment("paypay", "completed", NOW, **paid)
+    rows.payment("atom", "completed", NOW, **{**paid, "captured_minor": 99, "currency": "INR"})
+    rows.payment("paypay", "completed", NOW, captured_minor=500, paid_at=NOW, order_id=71)
+    rows.payment("paypay", "completed", NOW, **{**paid, "paid_at": NOW - 366 * DAY})
+    rows.payment("paypay", "completed", NOW, **{**paid, "certainty": "unknown"})
+    rows.payment("paypay", "reversed", NOW, **paid)
+    rows.payment("paypay", "completed", NOW, **{**paid, "corporation_number": OTHER})
+    ids = [row[0] for row in place.sql("SELECT id FROM payments ORDER BY id")]
+    rows.refund("completed", NOW, payment_id=ids[0], state_since=NOW - DAY)
+    rows.refund("completed", NOW, payment_id=ids[0], state_since=NOW - 366 * DAY, refund_amount=7)
+    rows.refund("submitted", NOW, payment_id=ids[2], refund_amount=200, state_since=NOW)
+    rows.refund("submitting", NOW, payment_id=ids[3], refund_amount=30, certainty="unknown", state_since=NOW)
+    rows.refund("completed", NOW, payment_id=ids[6], state_since=NOW)
+    result = console.lookup.find_records(NUMBER)
+    assert result.totals == (CompanyTotals("JPY", 3_800, 1_000, 200, 30), CompanyTotals("INR", 99))
+    assert console.lookup.find_records(OTHER).totals == (CompanyTotals("JPY", 3_300, 1_000),)
+
+
+def test_notes_documents_and_history_of_all_records(console: Console, place: Place) -> None:
+    """Newest first over all kinds, those of other records left out; the newest document of a record is its current
+    one; that a person has only read something is no event.
+    """
+    rows = Rows(place)
+    for table in ("notes", "documents", "audit_log"):
+        place.unguard(table)
+    note = {"person": "op-a", "words": "called back", "at": NOW}
+    for kind, id in (("payment", 1), ("refund", 2), ("payment", 9)):
+        rows.insert("notes", {**note, "kind": kind, "subject_id": id})
+    document = {"subject_kind": "credit-check", "bytes": 10}
+    for number, (id, days) in enumerate(((3, 2), (3, 0), (4, 1), (8, 0))):
+        facts = {
+            "subject_id": id,
+            "path": f"{number}.pdf",
+            "sha256": str(number) * 64,
+            "fetched_at": NOW - days * DAY,
+        }
+        rows.insert("documents", {**document, **facts})
+    entry = {"session": "s", "at": NOW, "who": "op-a", "desk": "", "result": "done", "detail": "{}"}
+    hashes = {"prev_hash": "", "hash": ""}
+    for number, (kind, id, what) in enumerate(
+        (("payment", 1, "payment.start"), ("refund", 2, "refund.request"), ("refund", 2, "refund.opened"),
+         ("payment", 9, "payment.start"))
+    ):  # fmt: skip
+        rows.insert(
+            "audit_log",
+            {**entry, **hashes, "seq": 900 + number, "what": what, "subject_kind": kind, "subject_id": str(id)},
+        )
+    refs = (("payment", 1), ("refund", 2), ("credit-check", 3), ("credit-check", 4))
+    assert [(one.kind, one.subject_id) for one in console.lookup.read_notes(refs)] == [("refund", 2), ("payment", 1)]
+    documents = console.lookup.read_documents(refs)
+    assert [(one.record[1], one.document.path, one.document.current) for one in documents] == [
+        (3, "1.pdf", True),
+        (4, "2.pdf", True),
+        (3, "0.pdf", False),
+    ]
+    events = console.lookup.read_history(refs)
+    assert [(one.record, one.entry.what) for one in events] == [
+        (("refund", 2), "refund.request"),
+        (("payment", 1), "payment.start"),
+    ]
+    assert console.lookup.read_notes(()) == ()

@@ -1,0 +1,115 @@
+"""The tabs of a company that are read when they are opened, its totals, and the summary for a ticket."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import pytest
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.records import Document, TimelineEntry
+from console.domain.tasks.records import Note
+from console.domain.views.any_record import LookupResult
+from console.domain.views.company import CompanyDocument, CompanyEvent, CompanyTotals
+from console.views.lookup.company_page import CompanyView
+from console.views.pages.base import Page
+from console.views.records.actions import RecordActionHandlers
+from console.views.widgets.base import TextLabel
+from tests.views.invented_checks import NOW, check, window_context
+
+CHECK = check(incomplete=("pdf",), pdf_file_path=None)
+REF = ("credit-check", CHECK.id)
+TOTALS = (CompanyTotals("JPY", 248_500, 41_000, 0, 500), CompanyTotals("INR", 12_345))
+ROWS: dict[str, tuple[Any, ...]] = {
+    "documents": (CompanyDocument(REF, Document("ab/c.pdf", "ab" * 32, 182_000, NOW, current=True)),),
+    "notes": (Note(1, *REF, "op-c", "the payer is Hanako", NOW),),
+    "history": (CompanyEvent(1, REF, TimelineEntry(NOW, "op-a", "credit-check.purchase")),),
+}
+
+
+class LookupService:
+    """The service `lookup`; it notes what is read, and fails if told so."""
+
+    def __init__(self) -> None:
+        self.reads: list[str] = []
+        self.fails = False
+
+    def __getattr__(self, name: str) -> Any:
+        def read(refs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
+            assert refs == (REF,)
+            self.reads.append(name)
+            if self.fails:
+                raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {})
+            return ROWS[name.removeprefix("read_")]
+
+        return read
+
+
+def view_of(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] = "en") -> CompanyView:
+    context = window_context()
+    context.language = language
+    context.use_services(SimpleNamespace(lookup=lookup, acting_as=nullcontext))  # type: ignore[arg-type]  # enough
+    view = CompanyView(context, RecordActionHandlers(context, Page(context)))
+    qtbot.addWidget(view)
+    view.resize(1080, 700)
+    view.show()
+    view.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=TOTALS))
+    return view
+
+
+def test_tabs_are_read_when_opened(qtbot: QtBot, the_look: object) -> None:
+    """Once, and again after the company has changed; Enter opens the record to which a row belongs."""
+    lookup = LookupService()
+    view = view_of(qtbot, lookup)
+    assert lookup.reads == []
+    opened: list[object] = []
+    view.opened.connect(opened.append)
+    for tab in view.company_tabs:
+        view.tabs.setCurrentIndex(tab.place)
+        assert lookup.reads[-1] == f"read_{tab.name}"
+        assert tab.table.all_rows == ROWS[tab.name]
+        cells = [column.text(row) for row in tab.table.all_rows for column in tab.table.rows.columns]
+        assert all(cell and "company_page." not in cell for cell in cells), cells
+        tab.table.opened.emit(tab.table.all_rows[0])
+    assert opened == [CHECK] * 3
+    view.tabs.setCurrentIndex(view.company_tabs[0].place)
+    assert len(lookup.reads) == 3
+    view.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=TOTALS), is_automatic=True)
+    assert lookup.reads[3:] == ["read_documents"], "only the visible one is read again at once"
+
+
+def test_a_tab_that_fails_keeps_its_rows(qtbot: QtBot, the_look: object) -> None:
+    """Its rows are greyed and it says when they were read; the other tabs stay as they are."""
+    lookup = LookupService()
+    view = view_of(qtbot, lookup)
+    tab = view.company_tabs[1]
+    view.tabs.setCurrentIndex(tab.place)
+    lookup.fails = True
+    view.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=TOTALS))
+    view.tabs.setCurrentIndex(tab.place)
+    assert tab.table.all_rows
+    assert not tab.table.isEnabled()
+    assert "15:04:05" in tab.failure.plain
+    assert view.table.isEnabled()
+    lookup.fails = False
+    view.show_result(LookupResult(CHECK.corporation_number, (CHECK,), totals=TOTALS))
+    view.tabs.setCurrentIndex(tab.place)
+    assert tab.table.isEnabled()
+    assert not tab.failure.isVisibleTo(view)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_totals_and_summary(qtbot: QtBot, the_look: object, language: Literal["ja", "en"]) -> None:
+    """Each currency on its own line; the summary has the figures and open records, and no person's name or note."""
+    view = view_of(qtbot, LookupService(), language)
+    shown = [label.plain for label in view.totals.findChildren(TextLabel)]
+    assert {"¥248,500", "−¥41,000", "−¥500", "₹123.45"} <= set(shown)
+    view.tabs.setCurrentIndex(view.company_tabs[1].place)
+    view.copy_summary()
+    text = QGuiApplication.clipboard().text()
+    for fact in ("2 0104 0190 7731", "¥248,500", "₹123.45", "2026-11-20 15:04:05 JST", str(CHECK.id)):
+        assert fact in text, (fact, text)
+    for secret in ("Hanako", "op-a", "op-c", "company_page."):
+        assert secret not in text
