@@ -1,4 +1,8 @@
-"""How many keys the daily tasks take, with the keys that a person presses; typed text isn't counted."""
+"""How many keys the daily tasks take, with the keys that a person presses; typed text isn't counted.
+
+The tasks by person: operator (was it paid, a record of a queue, a re-fetch, a refund), lead (an approval, resolving),
+finance (a difference), auditor (an evidence pack), administrator (a limit), newcomer (the first answer).
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +11,16 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from console.demo import reconciliation as demo_reconciliation
+from console.domain.access.permissions import ADMIN
 from console.domain.clock import SystemClock
+from console.domain.payments.limits import Limit
 from console.domain.payments.records import Payment
+from console.domain.records import Person as Operator
 from console.services.alerts.evaluate import AlertRules
 from console.services.process.context import WORKER, act_as
+from console.views.admin.limit_dialog import LimitDialog
+from console.views.admin.page import AdminPage
 from console.views.alerts.page import AlertsPage
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.approvals.page import ApprovalsPage
@@ -18,7 +28,9 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.payment_page import PaymentPage
 from console.views.pages.base import Page
 from console.views.purchase.refetch_dialog import RefetchDialog
+from console.views.queues.companies_page import ChangedCompaniesPage
 from console.views.queues.page import QueuesPage
+from console.views.reconciliation.page import ReconcilePage
 from console.views.records import evidence_actions
 from console.views.records.note_dialog import NoteDialog
 from console.views.records.page import RecordPage
@@ -27,13 +39,18 @@ from console.views.refunds.decision_dialog import ApproveDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import HomeRoute, PaymentRoute, QueuesRoute, RecordRoute
 from console.views.widgets.badge import KeyCap
+from console.views.widgets.base import TextLabel
 from tests.desk.hands import Person
 from tests.support.furnished import Furnished, furnished
+
+ADMINISTRATORS = ("adm-f", "adm-g")
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
     with furnished(tmp_path_factory.mktemp("keystrokes") / "desk", LANGUAGE="en") as made:
+        for name in ADMINISTRATORS:
+            made.console.people.add_person(Operator(name, frozenset({ADMIN}), may_buy=False))
         yield made
 
 
@@ -216,6 +233,91 @@ def test_a_note(person: CountingPerson, desk: Furnished) -> None:
     assert person.keys <= 2
 
 
+def test_a_difference(person: CountingPerson, desk: Furnished) -> None:
+    """Alt+5, then for each row two: Down, and N for a note or M for a match, which says how the difference ends."""
+    now = desk.console._context.now()
+    demo_reconciliation.prepare_reconciliation_days(desk.console, desk.sandbox, 1, now, "op-a")
+    person.press("Alt+5")
+    page = person.page(ReconcilePage)
+    person.until(lambda: page.current_difference is not None and page.table.hasFocus())
+    first = page.current_difference
+    person.press("Down")
+    person.until(lambda: page.current_difference not in (None, first))
+    person.press("N")
+    dialog = person.dialog(NoteDialog)
+    assert person.keys <= 3
+    person.type_in("asked the gateway")
+    person.until(dialog.act_button.isEnabled)
+    person.press("Ctrl+Return")
+    person.no_dialog()
+    person.active()
+    person.until(page.table.hasFocus)  # the next row is one key away
+    before = person.keys
+    person.press("Up")
+    person.press("M")
+    person.rest()
+    assert page.bar_names() != (), "nothing is silent"
+    assert person.keys - before == 2
+
+
+def test_a_limit(person: CountingPerson, desk: Furnished) -> None:
+    """Four actions: Alt+9, the limit (its tab, C), the value, the act (Tab, Enter). Another administrator does the
+    same, without typing the value, and it is set.
+    """
+    first, second = ADMINISTRATORS
+    assert say_limit(person, desk, first, "700").proposed == 70_000
+    said = say_limit(person, desk, second, "")
+    assert (said.proposed, said.value) == (None, 70_000)
+
+
+def say_limit(person: CountingPerson, desk: Furnished, name: str, value: str) -> Limit:
+    """An administrator gives the first limit this value; with "" the one that is proposed. Return the limit then."""
+    person.opening.context.change_operator(name)
+    person.rest()
+    person.keys = 0
+    person.press("Alt+9")
+    page = person.page(AdminPage)
+    person.rest()
+    if page.stack.currentWidget() is not page.limit_table:  # the page keeps its tab
+        person.press("Ctrl+Tab")
+    person.until(lambda: page.limit_table.current_item is not None)
+    limit = page.limit_table.current_item
+    assert isinstance(limit, Limit)
+    person.press("C")
+    dialog = person.dialog(LimitDialog)
+    assert QApplication.focusWidget() is dialog.value_field.edit
+    person.type_in(value)
+    person.until(dialog.act_button.isEnabled)
+    person.press("Tab")
+    assert QApplication.focusWidget() is dialog.act_button
+    person.press("Enter")
+    person.no_dialog()
+    assert person.keys <= 5
+    with desk.console.acting_as(name):
+        limits = {(one.name, one.currency): one for one in desk.console.limits.list_limits()}
+    return limits[limit.name, limit.currency]
+
+
+def test_a_newcomers_first_answer(person: CountingPerson, desk: Furnished) -> None:
+    """The first screen says the key of the search; then the pasted number and Enter: two, and the record answers."""
+    payment = desk.paid("complete")[-1]
+    number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
+    search = person.frame.top.search
+    assert (search.isVisible(), search.key) == (True, "Ctrl+K")
+    person.press("Ctrl+K")
+    person.type_in(number)
+    assert person.opening.controller is not None
+    finder = person.opening.controller.command_palette
+    person.until(lambda: any(isinstance(match, Payment) for match in finder._matches))
+    person.rest()
+    person.press("Enter")
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    verdict = person.opening.context.translate(page.view.explanation.verdict, **page.view.explanation.facts)  # type: ignore[union-attr]  # just waited for
+    assert any(label.isVisible() and label.plain == verdict for label in page.findChildren(TextLabel))
+    assert person.keys <= 2
+
+
 def test_an_evidence_pack(
     person: CountingPerson, desk: Furnished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,7 +353,8 @@ def test_the_next_tab(person: CountingPerson) -> None:
     person.press("Ctrl+Tab")
     assert page.tabs.currentIndex() == 1
     person.press("Ctrl+Shift+Tab", 2)
-    assert page.tabs.currentIndex() == page.tabs.count() - 1
+    last = person.page(ChangedCompaniesPage)  # the last queue is a page of its own
+    assert last.tabs.currentIndex() == last.tabs.count() - 1
     dialog = open_shortcuts_dialog(person.frame, None)
     assert {"Ctrl+Tab", "Ctrl+Shift+Tab"} <= {cap.accessibleName() for cap in dialog.findChildren(KeyCap)}
     dialog.reject()
