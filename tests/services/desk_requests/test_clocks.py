@@ -1,0 +1,45 @@
+"""A worker tells from the requests of a desk that the desk's clock is ahead."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from console.app import Console
+from console.domain.desk_requests import records as request_records
+from console.sandbox.server import Sandbox
+from console.services.alerts.clock_drift import ClockDrift
+from console.store.monitoring import clocks
+from tests.support.asking import ask_only, executing
+from tests.support.places import Place
+
+
+@pytest.fixture
+def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
+    ask_only(place, "op-a")
+    with place.opened(sandbox, person="worker", desk=1) as console:
+        yield console
+
+
+def test_a_desk_that_is_ahead(
+    place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time in the request's id is the desk's; the server's stands in the row."""
+    made = request_records.new_request_id
+
+    def ahead() -> str:
+        return str(UUID(int=UUID(made()).int + (5_000 << 80)))
+
+    monkeypatch.setattr("console.services.desk_requests.asking.new_request_id", ahead)
+    with place.opened(sandbox, person="op-a", desk=2) as desk, executing(worker):
+        desk.recovery.give_up("credit-check", 1)
+        desk_id = desk._context.spool.desk_id
+    with worker._context.database.read() as conn:
+        ((desk_found, _), delays), *_ = clocks.request_delays(conn).items()
+    assert desk_found == desk_id
+    assert -5.1 < min(delays) < -2.0
+    ClockDrift(worker._context, lambda: datetime.now(UTC)).update_alerts()
+    ((observed,),) = place.sql("SELECT observed FROM alerts WHERE rule_id = 'clock_drift'")
+    assert str(observed).startswith(f"clock of {place.named('op-a')}: ")
+    assert str(observed).endswith("ahead")
