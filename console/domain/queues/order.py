@@ -19,7 +19,7 @@ class SortColumn(StrEnum):
     KIND = "kind"
     CLIENT = "client"
     PROVIDER = "provider"
-    AMOUNT = "amount"  # by currency, then by amount: currencies are never compared with each other
+    AMOUNT = "amount"  # by currency, then by amount; the currencies keep their sequence, and no amount comes last
     STATE = "state"
     CERTAINTY = "certainty"
     CAUSE = "cause"

@@ -137,6 +137,7 @@ class _SortedTable:
     since: Expression
     seen: SeenColumns
     owners: Owners
+    is_descending: bool
 
 
 def sort_keys(
@@ -145,7 +146,8 @@ def sort_keys(
     """Return the one or two expressions by which the rows of one table are sorted. They are never NULL, and every
     database compares them alike.
     """
-    return _SORT_KEYS[choice.order.column](_SortedTable(kind, id_column, since, seen, choice.owners or {}))
+    table = _SortedTable(kind, id_column, since, seen, choice.owners or {}, choice.order.is_descending)
+    return _SORT_KEYS[choice.order.column](table)
 
 
 def _text_key(value: Expression) -> Sequence[Expression]:
@@ -163,8 +165,13 @@ def _provider_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _amount_key(table: _SortedTable) -> Sequence[Expression]:
+    """Return keys by which the currencies follow each other in the same sequence in both directions, and records
+    without an amount come last.
+    """
     columns = table.seen.columns
-    return rank(columns.currency, tuple(MINOR_DIGITS)), func.coalesce(columns.minor, _NO_NUMBER)
+    currencies = tuple(MINOR_DIGITS)
+    place = rank(columns.currency, currencies)
+    return len(currencies) - place if table.is_descending else place, func.coalesce(columns.minor, _NO_NUMBER)
 
 
 def _next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
