@@ -15,7 +15,6 @@ from console.domain.calendar_days import JST
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.wording import catalogue as wording
-from console.wording import incident_words
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -84,6 +83,8 @@ def incident_json(incident: "Incident", translate: Translate) -> JsonObject:
     """Return an incident as a JSON object. `sums` has minor units by currency. `because` says why a closed or
     resolved incident ended; None for another one.
     """
+    from console.wording import incident_words  # imported here: other commands need no incident
+
     return {
         **attributes_json(incident, _FIELDS, translate),
         "cause": {"kind": incident.cause.kind, "id": incident.cause.id},
@@ -105,6 +106,8 @@ def incident_list_json(incidents: "Sequence[Incident]", translate: Translate) ->
 
 def incident_list_lines(incidents: "Sequence[Incident]", translator: Translator) -> Iterator[str]:
     """Yield the answer of `incidents list` as text, one line per incident."""
+    from console.wording import incident_words  # imported here: other commands need no incident
+
     if not incidents:
         yield translator("incident.none")
     yield from aligned_lines(
@@ -121,6 +124,8 @@ def incident_list_lines(incidents: "Sequence[Incident]", translator: Translator)
 
 def incident_lines(incident: "Incident", translator: Translator) -> Iterator[str]:
     """Yield one incident as text: its line, why it is as it is, its alerts, the playbook and what people did."""
+    from console.wording import incident_words  # imported here: other commands need no incident
+
     yield from incident_list_lines((incident,), translator)
     state = incident_words.state_text(incident, translator)
     if state:

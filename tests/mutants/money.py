@@ -194,8 +194,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a lapsed refund counts twice",
         "console/store/queues/table_queries.py",
-        'if name == "review" else joined',
-        "if not name else joined",
+        'if name == "review" else joined)\n        return [select',
+        "if not name else joined)\n        return [select",
         _QUEUES,
     ),
     _mutant(

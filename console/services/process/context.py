@@ -25,7 +25,6 @@ from console.services.process.audit_chain_lock import ChainLock
 from console.services.process.counters import ProcessCounters
 from console.services.process.failpoints import Failpoints
 from console.services.process.heartbeat import Heartbeat
-from console.services.process.read_only import refuse_if_read_only
 from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.store.database.engine import Database, Transaction
@@ -367,6 +366,8 @@ class ServiceContext:
             detail: NotAllowed = {"operator": person.name, "reason": reason, "needs": sorted(ROLES_BY_RIGHT[action])}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
         if action in STOPPED_RIGHTS:
+            from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
+
             with self.database.read() as conn:
                 refuse_if_read_only(conn)
         return person
