@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.payments.limits import LARGEST_LIMIT
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.reason import ForeignText
-from console.domain.records import CREDIT_CHECK_PROVIDER
 
 if TYPE_CHECKING:
     from console.domain.error_details import Usage

@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
     from console.domain.registry.facts import RegistryEntry
 
-CREDIT_CHECK_PROVIDER = "alarmbox"
-"""Name of the provider of credit checks."""
-
 
 class CheckState(StrEnum):
     """Business state of a credit check as stored."""

@@ -20,6 +20,8 @@ PROVIDER_MODULES: tuple[str, ...] = (
     "console.providers.atom.plugin",
 )
 """Names of the modules of all payment providers, in the order in which screens list the providers."""
+CREDIT_CHECK_PROVIDER = "alarmbox"
+"""Name of the provider of every credit check. It is no payment provider, so it has no traits here."""
 
 
 class HistoryKind(StrEnum):

@@ -14,13 +14,12 @@ from typing import TypeAlias
 
 from console.domain.access.permissions import is_same_person
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, WorkState
 
 FilteredRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
-CREDIT_CHECK_PROVIDER = "alarmbox"
-"""The provider of every credit check."""
 RECORD_KINDS = ("credit-check", "payment", "order", "refund")
 NOBODY = "-"
 """Value of `RecordFilter.owner`: the record is taken by nobody."""

@@ -9,8 +9,7 @@ from console.domain.access.read_only import (
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.provider_registry import provider_names
-from console.domain.records import CREDIT_CHECK_PROVIDER
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, provider_names
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext

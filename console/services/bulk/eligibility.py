@@ -8,7 +8,8 @@ from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import ForecastKind, RowForecast
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.records import CREDIT_CHECK_PROVIDER, Certainty, CreditCheck, Person
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+from console.domain.records import Certainty, CreditCheck, Person
 from console.domain.recovery.decision_table import find_choice
 from console.domain.recovery.records import ChoiceFacts
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun

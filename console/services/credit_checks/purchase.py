@@ -14,8 +14,9 @@ from console.domain.corporation_number import InvalidCorporationNumber, parse_nu
 from console.domain.error_details import AlreadyPurchased, ProviderAnswerFacts
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CREDIT_CHECK_PROVIDER, CheckReport, CreditCheck, PurchaseRequest
+from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.domain.recovery.decidable import has_expired
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_provider import CreditCheckReader

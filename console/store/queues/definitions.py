@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Column, and_, case, exists, func, literal, null, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filters import CREDIT_CHECK_PROVIDER
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.credit_checks import credit_checks

@@ -9,10 +9,10 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.money import MINOR_DIGITS
 from console.domain.payments import provider_registry
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filters import (
-    CREDIT_CHECK_PROVIDER,
     NO_CAUSE,
     NO_FILTER,
     NOBODY,

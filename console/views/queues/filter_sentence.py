@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.money import MINOR_DIGITS
 from console.domain.payments import provider_registry
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.queues.filter_text import ParsedFilter, parse_filter
-from console.domain.queues.filters import CREDIT_CHECK_PROVIDER, NOBODY
+from console.domain.queues.filters import NOBODY
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn, format_order, parse_order
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext

@@ -13,9 +13,10 @@ from console.domain.access.read_only import STOPPED_RIGHTS, find_switch_on
 from console.domain.clock import Clock, age_of
 from console.domain.error_reasons import NotAllowedReason, UnknownReason
 from console.domain.errors import ErrorCode, rebuild_error
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.process import correlation as tracing
-from console.domain.records import CREDIT_CHECK_PROVIDER, CreditCheck, Person
+from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, reporting_to
 from console.services.process.passwords import passwords_from
 from console.views.runtime.page_fetch import FetchPage, Page
