@@ -51,21 +51,21 @@ class ServiceCommand(Generic[T]):
         """
         with watch_repetition(args, writer) as repeated_answer, open_console_with_passwords(writer) as console:
             interrupts.raise_if_pending()
-            value = self._call_service(console, args, writer)
-            data, lines = self.json_of, self.lines_of
-            writer.write_answer(
-                lambda: repeated_answer.mark_json(data(value, writer.translator)),
-                lambda: repeated_answer.add_note(lines(value, writer.translator)),
-            )
-
-    def _call_service(self, console: "Console", args: Namespace, writer: AnswerWriter) -> T:
-        """Make the call. The record of the returned value, or of the raised error, has its relations."""
-        try:
-            value: T = complete_answer(console, self.call_service(console, args, writer))
-        except ConsoleError as refusal:
-            complete_refusal(console, refusal)
-            raise
-        return value
+            try:
+                value = self.call_service(console, args, writer)
+            except ConsoleError as refusal:
+                # The act has ended: no further signal cuts off the reading of the relations, or the answer.
+                with interrupts.defer_while_printing():
+                    complete_refusal(console, refusal)
+                    writer.write_error(refusal)
+                return
+            with interrupts.defer_while_printing():
+                completed: T = complete_answer(console, value)
+                data, lines = self.json_of, self.lines_of
+                writer.write_answer(
+                    lambda: repeated_answer.mark_json(data(completed, writer.translator)),
+                    lambda: repeated_answer.add_note(lines(completed, writer.translator)),
+                )
 
 
 @dataclass(frozen=True, slots=True)
