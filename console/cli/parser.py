@@ -75,11 +75,19 @@ def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Name
     if args.command is None:
         raise usage_error("a command is needed", parser.format_usage())
     _refuse_unreadable(args)
+    if (args.command, getattr(args, "action", "")) == ("refund", "request"):
+        _require_refund_reason(args)
     return args
 
 
 def _empty_text(_: str) -> str:
     return ""
+
+
+def _require_refund_reason(args: argparse.Namespace) -> None:
+    """Refuse a refund request without `--reason` and without `--reason-code`."""
+    if args.reason is None and args.reason_code is None:
+        raise usage_error("one of these arguments is required: --reason, --reason-code")
 
 
 def _separate_reasons(words: Sequence[str]) -> list[str]:
@@ -253,7 +261,7 @@ def _add_refund_commands(commands: SubcommandGroup, translate: Translate) -> Non
     request = _add_changing_command(actions, "request", translate, "refund.request")
     request.add_argument("payment", metavar="PAYMENT")
     request.add_argument("--amount", required=True, metavar="N", help=translate("cli.help.amount"))
-    request.add_argument("--reason", default="", metavar="T")
+    request.add_argument("--reason", metavar="T")
     codes = tuple(code.value for code in RefundReason)
     code_help = f"{translate('cli.help.reason_code')}: {', '.join(codes)}"
     request.add_argument("--reason-code", choices=codes, metavar="CODE", help=code_help)

@@ -50,7 +50,7 @@ def _request_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Ref
     request = RefundRequest(
         payment_id=parse_row_id("payment", args.payment),
         amount=args.amount,
-        reason=args.reason,
+        reason=args.reason or "",
         reason_code=None if args.reason_code is None else RefundReason(args.reason_code),
         intended_repeat=args.intended_repeat,
         ticket=args.ticket,
