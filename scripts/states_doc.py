@@ -14,8 +14,8 @@ from console.domain.transitions import tables as states
 PAGE = Path(__file__).parents[1] / "docs" / "states.md"
 _HEAD = """# States
 
-Made by `python -m scripts.states_doc` from `transitions/tables.py` and `tasks/retry_schedules.py` in
-`console/domain`; a test keeps it in step.
+Made by `python -m scripts.states_doc` from `domain/transitions/tables.py` and `domain/tasks/retry_schedules.py` in
+`console`; a test keeps it in step.
 
 Three axes, never one: the business state (what is it?), certainty (`known`, `unknown`: do we know?) and work
 (`none`, `scheduled`, `needs_review`: who does what next?). *Incomplete* is a bought check with something missing:

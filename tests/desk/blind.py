@@ -31,7 +31,9 @@ _VARIABLE = (
     (re.compile(r"\d+(?= entries verified| 件の連続性)"), "‹n›"),
     (re.compile(r"(Entry|, 番号) \d+"), r"\1 ‹n›"),
     (re.compile(r"\b[0-9a-f]{4}…[0-9a-f]{4}\b"), "‹id›"),
-    (re.compile(r"\d+(\.\d)? (?=(seconds?|秒|minutes?|min|分|KB|MB|kB))"), "‹n› "),
+    (re.compile(r"\d+(\.\d)? (seconds|minutes|second|minute)\b"), r"‹n› \2"),
+    (re.compile(r"‹n› (second|minute)\b"), r"‹n› \1s"),
+    (re.compile(r"\d+(\.\d)? (?=(秒|min|分|KB|MB|kB))"), "‹n› "),
 )
 
 

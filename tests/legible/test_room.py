@@ -50,6 +50,8 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         assert not stage.frame.side.isVisible()
         menu = stage.frame.side.build_menu()
         assert [action.text().rpartition("\t")[2] for action in menu.actions()] == [f"Alt+{n}" for n in range(1, 10)]
+        stage.window.activateWindow()
+        stage.until(stage.window.isActiveWindow)  # its shortcuts work only then
         QTest.keyClick(stage.window, Qt.Key.Key_6, Qt.KeyboardModifier.AltModifier)
         assert stage.frame.current_route == AlertsRoute()
         stage.settle()

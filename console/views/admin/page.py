@@ -125,7 +125,8 @@ class AdminPage(Page):
         self.refresh("entered")
 
     def focus_targets(self) -> Sequence[QWidget | None]:
-        return self.stack.currentWidget(), self.tabs
+        shown = self.stack.currentWidget()
+        return (shown if isinstance(shown, StaticTable) else None), self.tabs
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False
@@ -161,6 +162,7 @@ class AdminPage(Page):
         table = {"switches": self.switch_table, "limits": self.limit_table, "people": self.people_table}[name]
         self.stack.setCurrentWidget(self.no_limits if lacks_limits else table)
         self._show_buttons()
+        self.improve_focus()
 
     @Slot()
     def _show_buttons(self) -> None:

@@ -41,9 +41,10 @@ def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox
                 news = desk.desk_status.read_news(first.mark)
             assert (len(sent), news.changes, news.is_worker_away) == (1, (), False)
             place.sql("INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES ('A-1', 100, 'JPY')")
-            lead.recovery.add_note("order", 1, "called them")
+            order = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'A-1'")[0][0])
+            lead.recovery.add_note("order", order, "called them")
             news = desk.desk_status.read_news(news.mark)
-            assert (news.changes, news.is_worker_away) == ((("order", 1),), False)
+            assert (news.changes, news.is_worker_away) == ((("order", order),), False)
         assert desk.desk_status.read_news(news.mark).is_worker_away
 
 
