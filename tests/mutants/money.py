@@ -14,6 +14,11 @@ def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) ->
     return Mutant(name, (Change(file, old, new),), tests, "sqlite")
 
 
+def _unbound_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
+    """A seeded bug whose tests have no parameter for the engine."""
+    return Mutant(name, (Change(file, old, new),), tests, "")
+
+
 MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "more than is left is reserved",
@@ -190,6 +195,27 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "_IS_OPEN_PROPOSAL = (_t.action == RESOLVE_ACTION, ",
         "_IS_OPEN_PROPOSAL = (_t.action != '', ",
         ("tests/store/refunds/test_approvals.py",),
+    ),
+    _unbound_mutant(
+        "a provider's read-only switch doesn't stop its refunds",
+        "console/services/refunds/submit.py",
+        "        refuse_if_read_only(conn, pair.payment.provider)\n",
+        "",
+        ("tests/services/access/test_read_only.py",),
+    ),
+    _unbound_mutant(
+        "read-only doesn't stop a purchase",
+        "console/services/credit_checks/purchase.py",
+        "        refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)\n",
+        "",
+        ("tests/cli/test_read_only.py",),
+    ),
+    _unbound_mutant(
+        "read-only doesn't stop what people change",
+        "console/services/process/context.py",
+        "        if action in STOPPED_RIGHTS:\n",
+        "        if action in ():\n",
+        ("tests/cli/test_read_only.py",),
     ),
     _mutant(
         "a lapsed refund counts twice",

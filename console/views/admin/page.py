@@ -1,9 +1,9 @@
 """The page of the administration: read-only switches, limits of refunds, and people with their roles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -96,8 +96,8 @@ class AdminPage(Page):
         )
         self._show_tab()
 
-    def _make_table(self, name: str, columns: Sequence[Column], key_of: object) -> StaticTable:
-        table = StaticTable(self.context, columns, key_of, self.context.translate(f"admin.tab.{name}"))  # type: ignore[arg-type]
+    def _make_table(self, name: str, columns: Sequence[Column], key_of: Callable[[Any], Hashable]) -> StaticTable:
+        table = StaticTable(self.context, columns, key_of, self.context.translate(f"admin.tab.{name}"))
         ColumnPreferences(self.context, table, f"admin.{name}")
         table.rows.page_applied.connect(partial(_select_first, table))
         table.current_changed.connect(self._show_buttons)

@@ -92,7 +92,7 @@ class IncidentDialog(DialogFrame):
 
     def make_call(self, id: int, note: str) -> ActingCall[Incident]:
         """Return the call that does what the dialog says."""
-        raise NotImplementedError
+        raise NotImplementedError  # each dialog overrides it
 
     def attempt(self) -> tuple[Any, ...]:
         """Return what distinguishes this attempt from another one."""
