@@ -5,13 +5,18 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from console import __version__
 from console.cli.output import AnswerWriter, wants_json
 from console.cli.stderr_log import BUG_MARK, log_on_stderr
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.domain.process import interrupts
+
+if TYPE_CHECKING:
+    from console.cli.json_output.results import JsonObject
 
 log = logging.getLogger("console.cli")
 
@@ -73,7 +78,7 @@ def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseExcept
     else:
         # A bug: the message contains a support code by which the traceback can be found in the log.
         support_code = os.urandom(4).hex().upper()
-        log.error("Internal error, support code %s", support_code, exc_info=error, extra=BUG_MARK)
+        log.error("Internal error in version %s, support code %s", __version__, support_code, exc_info=error, extra=BUG_MARK)
         writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, {"support_code": support_code}))
 
 
@@ -88,13 +93,16 @@ def _run_command_or_window(words: Sequence[str], writer: AnswerWriter) -> None:
 
 
 def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
-    from console.cli.parser import HelpRequest, parse_arguments
+    from console.cli.parser import PROGRAM_NAME, HelpRequest, VersionRequest, parse_arguments
 
     try:
         args = parse_arguments(words, writer.translator)
     except HelpRequest as help_page:
         page = help_page.text
         writer.write_answer(lambda: {"help": page}, lambda: [page])
+        return
+    except VersionRequest:
+        writer.write_answer(_read_versions, lambda: [f"{PROGRAM_NAME} {__version__}"])
         return
     from console.cli.command_table import COMMANDS_WITH_EFFECTS, find_command, is_long_running
 
@@ -104,6 +112,12 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
         return
     with interrupts.handle_signals(defers_first=args.command in COMMANDS_WITH_EFFECTS):
         command.run(args, writer)
+
+
+def _read_versions() -> "JsonObject":
+    from console.services.monitoring.versions import read_versions
+
+    return {**read_versions()}
 
 
 def _interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> ConsoleError:

@@ -37,6 +37,17 @@ class HelpRequest(Exception):
         self.text = text
 
 
+class VersionRequest(Exception):
+    """Raised if the command line requests the version of the program."""
+
+
+class _VersionAction(argparse.Action):
+    """The option `--version`. It raises VersionRequest, because the Writer writes every answer."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise VersionRequest
+
+
 class _Parser(argparse.ArgumentParser):
     """An argparse parser that raises exceptions instead of printing or exiting, because the Writer writes every
     answer.
@@ -67,7 +78,7 @@ def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Name
     command.
 
     `translate` returns the sentence of a wording key; it is called only for a help page. Raises ConsoleError `usage`,
-    or HelpRequest.
+    HelpRequest or VersionRequest.
     """
     wants_help = any(word in ("-h", "--help") for word in words)
     parser = _build_parser(translate if wants_help else _empty_text, words)
@@ -150,6 +161,9 @@ def _build_parser(translate: Translate, words: Sequence[str]) -> _Parser:
     """
     parser = _Parser(prog=PROGRAM_NAME, description=translate("cli.help"), allow_abbrev=False)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
+    parser.add_argument(
+        "--version", action=_VersionAction, nargs=0, dest=argparse.SUPPRESS, help=translate("cli.help.version")
+    )
     parser.set_defaults(json=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     command_name = next((word for word in words if not word.startswith("-")), "")

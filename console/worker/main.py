@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Event
 from types import FrameType
 
+from console import __version__
 from console.app import Console
 from console.domain.process import interrupts
 from console.worker.lock_thread import LockThread
@@ -51,7 +52,9 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
     def start_tasks(url: str, port: int) -> None:
         for group in threads:
             group.start()
-        _log.info("ready: %d tasks, receiver on port %d", len(scheduler.names), port)
+        _log.info(
+            "ready: version %s, %d tasks, receiver on port %d", __version__, len(scheduler.names), port
+        )
         on_ready(ReadyWorker(url, port, scheduler.names))
 
     with _handle_signals(stop_event, abort_event):

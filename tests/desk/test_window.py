@@ -18,6 +18,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.sandbox.server import Sandbox
 from console.store.alerts import alerts
+from console.views.app.about_dialog import open_about_dialog
 from console.views.app.help_dialog import open_help_dialog
 from console.views.app.main import WindowOpening
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
@@ -99,6 +100,7 @@ def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sa
         open_unfinished(person.frame),
         open_shortcuts_dialog(person.frame, person.frame.current_page),
         open_help_dialog(person.frame, person.frame.current_page),
+        open_about_dialog(person.frame),
         RefetchDialog(context, lacking, window),
         ResolveDialog(context, unknown, None, window),
         PurchaseDialog(context, console.credit_checks.make_plan(NUMBERS[2]), None, window),

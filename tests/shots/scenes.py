@@ -14,6 +14,7 @@ from console.domain.records import Person
 from console.services.process.context import act_as
 from console.views.admin.page import AdminPage
 from console.views.admin.switch_dialog import SwitchDialog
+from console.views.app.about_dialog import open_about_dialog
 from console.views.app.help_dialog import open_help_dialog
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
@@ -178,6 +179,7 @@ def dialogs(stage: Stage) -> None:
     _show(stage, open_unfinished(stage.frame), "dialog-unfinished")
     _show(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")
     _show(stage, open_help_dialog(stage.frame, stage.frame.current_page), "dialog-help")
+    _show(stage, open_about_dialog(stage.frame), "dialog-about")
 
 
 def lock(stage: Stage) -> None:

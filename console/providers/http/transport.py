@@ -7,6 +7,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from console import __version__
 from console.domain.clock import Clock, TimeScale
 from console.domain.network.url_policy import Network, check_base_url, parse_base_url
 from console.domain.process import interrupts
@@ -120,7 +121,7 @@ class HttpTransport:
         from requests import Request
 
         url = f"{self._base}{path}"
-        default_headers = {"User-Agent": "support-console", "Accept-Encoding": "identity", "Connection": "close"}
+        default_headers = {"User-Agent": f"support-console/{__version__}", "Accept-Encoding": "identity", "Connection": "close"}
         request = Request(method, url, headers={**default_headers, **headers}, data=body).prepare()
         if not _PATH_PATTERN.fullmatch(path) or request.url != url:
             raise ValueError("a path of ours never needs rewriting")

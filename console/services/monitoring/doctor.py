@@ -15,6 +15,7 @@ from console.domain.setting_problems import SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
 from console.services.desk_requests.desk_status import find_alive_worker, find_unneeded_credentials
 from console.services.guarded import database_rollback
+from console.services.monitoring.versions import read_versions
 from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
 from console.settings.urls import mask_password
@@ -55,6 +56,7 @@ class Health:
     def run_all_checks(self) -> tuple[HealthCheck, ...]:
         """Return the results of all checks of this desk."""
         checks = (
+            ("version", self._check_version),
             ("home", self._check_home),
             ("privacy", self._check_privacy),
             ("room", self._check_free_space),
@@ -139,6 +141,10 @@ class Health:
         if error.code in _DATABASE_CODES and name != "database":
             return "unseen", "unseen"
         return name, name
+
+    def _check_version(self) -> dict[str, object]:
+        """Report the versions of the program, its schema, Python and Qt; nothing is compared."""
+        return {**read_versions()}
 
     def _check_home(self) -> dict[str, object]:
         home = self._settings.home

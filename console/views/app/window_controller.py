@@ -151,6 +151,7 @@ class WindowController(QObject):
             self._person_menu = PersonMenu(self.frame)
             self._person_menu.lock_requested.connect(self.idle_lock.lock_window)
             self._person_menu.link_requested.connect(self.links.copy_link)
+            self._person_menu.about_requested.connect(self._open_about)
             self._person_menu.sign_out_requested.connect(self.sign_out_requested)
         return self._person_menu
 
@@ -222,6 +223,12 @@ class WindowController(QObject):
         from console.views.app.help_dialog import open_help_dialog
 
         open_help_dialog(self.frame, self.frame.current_page)
+
+    @Slot()
+    def _open_about(self) -> None:
+        from console.views.app.about_dialog import open_about_dialog
+
+        open_about_dialog(self.frame)
 
     @Slot()
     def _open_notices(self) -> None:

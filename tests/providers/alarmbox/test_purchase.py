@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import console
 from console.domain.provider_outcome import OutcomeClass, Sent
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox import client as module
@@ -30,6 +31,7 @@ def test_what_is_sent() -> None:
         assert server.header(0, "content-type") == "application/json"
         assert server.header(0, "authorization") == "Bearer at-1"
         assert server.header(0, "accept-encoding") == "identity"
+        assert server.header(0, "user-agent") == f"support-console/{console.__version__}"
 
 
 def test_what_was_not_given_is_not_sent() -> None:

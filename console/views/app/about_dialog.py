@@ -1,0 +1,33 @@
+"""The dialog About: which version of the program this is, and of what it depends on."""
+
+from PySide6.QtCore import QLibraryInfo
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from console.services.monitoring.versions import read_versions
+from console.views.app.main_window import Frame
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.dialog import DialogFrame
+
+
+def open_about_dialog(frame: Frame) -> DialogFrame:
+    """Open the dialog over the window and return it. Its values can be selected and copied."""
+    translate = frame.context.translate
+    dialog = DialogFrame(
+        translate("about.title"),
+        cancel_text=translate("action.close"),
+        close_name=translate("action.close"),
+        parent=frame.window,
+    )
+    versions = {**read_versions(), "qt": QLibraryInfo.version().toString()}
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(12)
+    grid.setVerticalSpacing(6)
+    grid.setColumnStretch(1, 1)
+    for line, (name, version) in enumerate(versions.items()):
+        grid.addWidget(TextLabel(translate(f"about.{name}"), tone="muted"), line, 0)
+        grid.addWidget(TextLabel(str(version), selectable=True), line, 1)
+    content = QWidget()
+    content.setLayout(make_column(grid, TextLabel(translate("about.licences"), wrap=True), gap=12))
+    dialog.show_content(content)
+    dialog.open()
+    return dialog

@@ -1,0 +1,129 @@
+"""The wheel, installed where there is no clone: the terminal in both languages, the window, a PDF, the versions."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import console
+from console.store.schema.core import SCHEMA_VERSION
+from tests.store import pdf_bombs
+from tests.support.vnc_eye import colours
+
+PROJECT = Path(__file__).resolve().parents[2]
+BUILT_FROM = ("console", "resources", "setup.py", "MANIFEST.in", "pyproject.toml", "README.md")
+NUMBER, WRONG = "1180301018771", "1180301018772"
+_RENDER = """
+import sys
+from pathlib import Path
+from console.store.documents.pdf_renderer import PdfDocument
+with PdfDocument(Path(sys.argv[1]).read_bytes()) as document:
+    image = document.page_image(0, 800)
+    print(image.width, min(image.pixels), document.search("見本") != ())
+"""
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from a copy of the sources, as a fresh clone has them."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in BUILT_FROM:
+        if (PROJECT / name).is_dir():
+            shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(PROJECT / name, source / name)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(target), "."]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = target.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of a virtual environment that has the wheel, and of ours only the packages it depends on."""
+    folder = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
+    # A .pth names the folder alone: the .pth files inside it, our editable install among them, are not read.
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    python = folder / "bin" / "python"
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
+    done = subprocess.run([*command, str(wheel)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "bin" / "support-console"
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """No locale, no display, nothing of the clone."""
+    return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
+
+
+def run(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+    """Run it as a person would from another folder."""
+    command, env = [str(program), *words], environment(home, CONSOLE_LANGUAGE=language)
+    return subprocess.run(command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=120)
+
+
+def test_it_has_console_alone_at_its_top_and_all_resources(wheel: Path) -> None:
+    """No tests, no scripts; every file of `resources/`, byte for byte."""
+    with zipfile.ZipFile(wheel) as built:
+        tops = {name.split("/")[0] for name in built.namelist()}
+        for file in (one for one in (PROJECT / "resources").rglob("*") if one.is_file()):
+            place = file.relative_to(PROJECT).as_posix()
+            assert built.read(f"console/{place}") == file.read_bytes()
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"console"}
+
+
+@pytest.mark.parametrize(("language", "word"), [("ja", "法人番号"), ("en", "number")])
+def test_a_lookup_answers_in_both_languages(program: Path, tmp_path: Path, language: str, word: str) -> None:
+    """The first command makes the database, so migrations are in it; sentences come from the installed catalogues."""
+    done = run(program, tmp_path, "lookup", NUMBER, language=language)
+    assert (done.returncode, word in done.stdout.lower()) == (0, True), done.stderr
+    refused = run(program, tmp_path, "lookup", WRONG, language=language)
+    assert refused.returncode == 2
+    assert word in refused.stderr
+
+
+def test_one_version_everywhere(program: Path, wheel: Path, tmp_path: Path) -> None:
+    """`--version`, `doctor` and the wheel's name."""
+    assert run(program, tmp_path, "--version").stdout == f"support-console {console.__version__}\n"
+    versions = json.loads(run(program, tmp_path, "--json", "--version").stdout)["data"]
+    assert versions["version"] == console.__version__ == wheel.name.split("-")[1]
+    assert versions["schema"] == SCHEMA_VERSION
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", versions[name]) for name in ("python", "qt"))
+    checks = json.loads(run(program, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
+    assert checks[0]["facts"]["version"] == console.__version__
+
+
+def test_the_window_opens_and_ends_when_told(program: Path, tmp_path: Path) -> None:
+    """Painted, as seen over VNC from outside; SIGTERM ends it in good order."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    env = environment(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
+    with subprocess.Popen([str(program)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL) as window:
+        try:
+            assert colours(port) > 50
+        finally:
+            window.terminate()
+            status = window.wait(timeout=120)
+    assert status in (0, 143)
+
+
+def test_a_pdf_is_rendered(program: Path, tmp_path: Path) -> None:
+    """By the child process, with the fonts that the wheel brings."""
+    report = tmp_path / "report.pdf"
+    report.write_bytes(pdf_bombs.report("株式会社見本"))
+    command = [str(program.with_name("python")), "-c", _RENDER, str(report)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "800 0 True\n"), done.stderr
