@@ -78,7 +78,8 @@ def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseExcept
     else:
         # A bug: the message contains a support code by which the traceback can be found in the log.
         support_code = os.urandom(4).hex().upper()
-        log.error("Internal error in version %s, support code %s", __version__, support_code, exc_info=error, extra=BUG_MARK)
+        message = "Internal error in version %s, support code %s"
+        log.error(message, __version__, support_code, exc_info=error, extra=BUG_MARK)
         writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, {"support_code": support_code}))
 
 

@@ -52,9 +52,7 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
     def start_tasks(url: str, port: int) -> None:
         for group in threads:
             group.start()
-        _log.info(
-            "ready: version %s, %d tasks, receiver on port %d", __version__, len(scheduler.names), port
-        )
+        _log.info("ready: version %s, %d tasks, receiver on port %d", __version__, len(scheduler.names), port)
         on_ready(ReadyWorker(url, port, scheduler.names))
 
     with _handle_signals(stop_event, abort_event):

@@ -42,7 +42,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(PROJECT / name, source / name)
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(target), "."]
+    pip_options = ["-q", "--no-deps", "--no-build-isolation", "-w", str(target)]
+    command = [sys.executable, "-m", "pip", "wheel", *pip_options, "."]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = target.glob("*.whl")
@@ -124,6 +125,6 @@ def test_a_pdf_is_rendered(program: Path, tmp_path: Path) -> None:
     """By the child process, with the fonts that the wheel brings."""
     report = tmp_path / "report.pdf"
     report.write_bytes(pdf_bombs.report("株式会社見本"))
-    command = [str(program.with_name("python")), "-c", _RENDER, str(report)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False)
+    command, env = [str(program.with_name("python")), "-c", _RENDER, str(report)], environment(tmp_path)
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "800 0 True\n"), done.stderr

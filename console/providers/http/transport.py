@@ -121,7 +121,11 @@ class HttpTransport:
         from requests import Request
 
         url = f"{self._base}{path}"
-        default_headers = {"User-Agent": f"support-console/{__version__}", "Accept-Encoding": "identity", "Connection": "close"}
+        default_headers = {
+            "User-Agent": f"support-console/{__version__}",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
         request = Request(method, url, headers={**default_headers, **headers}, data=body).prepare()
         if not _PATH_PATTERN.fullmatch(path) or request.url != url:
             raise ValueError("a path of ours never needs rewriting")
