@@ -25,8 +25,8 @@ from console.wiring import providers as payment_wiring
 if TYPE_CHECKING:
     from console.domain.exports.tables import ExportRequest, ExportTable
     from console.domain.payments.provider_messages import RefundReport
-    from console.providers.credit_provider import CreditCheckProvider
-    from console.providers.payment_provider import PaymentProvider
+    from console.providers.credit_checks.provider import CreditCheckProvider
+    from console.providers.payments.provider import PaymentProvider
     from console.services.access.accounts import Accounts
     from console.services.access.lock_watch import LockWatch
     from console.services.access.operators import People

@@ -13,7 +13,7 @@ from console.settings.settings import Settings
 if TYPE_CHECKING:
     from console.domain.alerts.events import Publisher
     from console.domain.error_details import BadProfile
-    from console.providers.payment_provider import PaymentProvider
+    from console.providers.payments.provider import PaymentProvider
     from console.providers.registry.client import RegistryApi
     from console.services.process.context import ServiceContext
 
@@ -32,7 +32,7 @@ def open_vendor(context: "ServiceContext", name: str) -> "PaymentProvider":
 
     Raises not_found for an unknown name, and bad_profile for a missing or invalid setting.
     """
-    from console.providers import payment_plugin
+    from console.providers.payments import plugin as payment_plugin
     from console.services.payments.providers import make_adapter_arguments
 
     plugin, settings = payment_plugin.find_plugin(name), context.settings

@@ -8,8 +8,8 @@ from console.domain.alerts.events import Publisher
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.domain.views.any_record import CreditCheckView
-from console.providers.credit_provider import CreditCheckProvider
-from console.providers.payment_provider import PaymentProvider
+from console.providers.credit_checks.provider import CreditCheckProvider
+from console.providers.payments.provider import PaymentProvider
 from console.services.alerts.changed_companies import ChangedCompanies
 from console.services.alerts.evaluate import AlertRules
 from console.services.alerts.outbox_sender import OutboxSender

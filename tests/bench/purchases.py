@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from console.app import Console, open_console
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, Person, PurchaseRequest
-from console.providers.credit_provider import Capabilities, CreditCheckReader, PdfAnswer
+from console.providers.credit_checks.provider import Capabilities, CreditCheckReader, PdfAnswer
 from console.services.guarded.idempotency import Idempotency
 from console.settings.settings import Settings
 from console.store.access.operators import insert_person

@@ -12,7 +12,7 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.providers.credit_provider import TokenPair
+from console.providers.credit_checks.tokens import TokenPair
 from console.services.credit_checks.provider_tokens import StoredTokens
 from tests.faults.scene import NAMED, Scene, buy, check_ending
 from tests.support.each_place import at_each_place

@@ -124,7 +124,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "console/providers/paypay/responses.py",
                 "    except Unreadable:\n",
                 "    except Unreadable:\n        if answer.status >= 500:\n"
-                "            from console.providers.payment_result_codes import make_refused_verdict\n\n"
+                "            from console.providers.payments.result_codes import make_refused_verdict\n\n"
                 '            return None, make_refused_verdict("http_5xx")\n',
             ),
         ),

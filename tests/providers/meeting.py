@@ -11,7 +11,7 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.provider_outcome import Outcome
 from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, make_atom_adapter
 from console.providers.atom.read_retries import NO_RETRIES
-from console.providers.credit_provider import RateLimiter
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.paypay.client import PayPay, PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey
 from console.sandbox import SandboxControl

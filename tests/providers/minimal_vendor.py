@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from console.domain.provider_outcome import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
-from console.providers.credit_provider import Capabilities, PdfAnswer, RateLimiter
+from console.providers.credit_checks.provider import Capabilities, PdfAnswer
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import (
     PURCHASE_STATUSES,
     READ_STATUSES,

@@ -6,7 +6,8 @@ from threading import Lock
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox.client import AlarmBox, AlarmBoxConfig, make_alarmbox_adapter
-from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenExchange, TokenPair
+from console.providers.credit_checks.tokens import CredentialsRefused, TokenExchange, TokenPair
+from console.providers.http.rate_limiter import RateLimiter
 
 NUMBER = "7123456789012"
 REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="新規取引開始前の調査")

@@ -21,7 +21,7 @@ from console.domain.payments.provider_messages import (
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.providers.credit_provider import RateLimiter
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import (
     PURCHASE_STATUSES,
     READ_STATUSES,
@@ -32,10 +32,10 @@ from console.providers.http.response_classes import (
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.strict_json import Unreadable, parse_object
 from console.providers.http.transport import HttpAnswer, HttpTransport
-from console.providers.payment_notices import Callback
-from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
-from console.providers.payment_provider import NotFoundRule, PaymentCapabilities
-from console.providers.payment_result_codes import (
+from console.providers.payments.notices import Callback
+from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
+from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
+from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     ANSWERED_VERDICT,
     PaymentCodeMeaning,

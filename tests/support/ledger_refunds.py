@@ -11,7 +11,7 @@ from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport, RefundOrder, RefundReport
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.providers.payment_provider import NotFoundRule, PaymentCapabilities
+from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
 from tests.support.ledger_vendor import OpenTransactions, demand
 
 Behaviour = Literal[

@@ -15,7 +15,7 @@ import pytest
 from console.domain.calendar_days import JST
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, PurchaseRequest
-from console.providers.credit_provider import Capabilities, PdfAnswer
+from console.providers.credit_checks.provider import Capabilities, PdfAnswer
 from console.store.database.engine import Database
 
 Behaviour = Literal[

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from console.app import Console, open_console
 from console.domain.clock import SystemClock
-from console.providers.credit_provider import CreditCheckProvider
+from console.providers.credit_checks.provider import CreditCheckProvider
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import servers

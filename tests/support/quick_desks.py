@@ -11,7 +11,7 @@ import pytest
 
 from console.app import Console, open_console
 from console.domain.calendar_days import JST
-from console.providers.credit_provider import CreditCheckProvider
+from console.providers.credit_checks.provider import CreditCheckProvider
 from console.settings.settings import Settings
 from tests.support.desks import NOWHERE, environment, have_database
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions

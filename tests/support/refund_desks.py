@@ -17,7 +17,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import OrderState, Payment, Refund, RefundRequest
 from console.domain.payments.states import PaymentState
 from console.domain.records import Person
-from console.providers.payment_provider import PaymentProvider
+from console.providers.payments.provider import PaymentProvider
 from console.sandbox import SandboxControl
 from console.services.audit.read_log import ReadLog
 from console.services.guarded.pipeline import GuardedPipeline

@@ -11,7 +11,8 @@ from console.domain.clock import Clock
 from console.domain.process import correlation as tracing
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
-from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenPair, TokenStore, TokenUnavailable
+from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair, TokenStore, TokenUnavailable
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import AnswerConverter
 from console.providers.http.single_request import SingleRequest, error_reason, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport

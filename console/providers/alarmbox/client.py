@@ -16,7 +16,9 @@ from console.providers.alarmbox.responses import (
     make_pdf_converter,
     make_purchase_converter,
 )
-from console.providers.credit_provider import Capabilities, PdfAnswer, RateLimiter, TokenStore
+from console.providers.credit_checks.provider import Capabilities, PdfAnswer
+from console.providers.credit_checks.tokens import TokenStore
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome
 from console.providers.http.transport import MEBIBYTE, HttpTransport
 

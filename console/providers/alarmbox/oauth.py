@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from console.domain.clock import Clock
 from console.domain.provider_outcome import Sent
-from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenPair, TokenUnavailable
+from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair, TokenUnavailable
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.strict_json import Unreadable, parse_object
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 

@@ -5,7 +5,7 @@ from datetime import date
 
 from console.domain.records import CheckReport
 from console.providers.alarmbox.pdf_extraction import decode_pdf, split_pdf
-from console.providers.credit_provider import PdfAnswer
+from console.providers.credit_checks.provider import PdfAnswer
 from console.providers.http.response_classes import (
     LIST_STATUSES,
     PURCHASE_STATUSES,

@@ -23,7 +23,7 @@ from console.providers.atom.signing import are_signatures_equal, compute_signatu
 from console.providers.atom.status_codes import PAYMENT_CODES, AtomCall, find_verdict
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import Unreadable
-from console.providers.payment_notices import Callback
+from console.providers.payments.notices import Callback
 
 LARGEST_CALLBACK_BYTES = 64 << 10
 

@@ -33,10 +33,10 @@ from console.providers.atom.request_bodies import (
 from console.providers.atom.responses import read_payment, read_refund, read_refund_status, read_token
 from console.providers.atom.signing import find_ist_day
 from console.providers.atom.status_codes import AtomCall
-from console.providers.credit_provider import RateLimiter
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import make_unsent_outcome
-from console.providers.payment_notices import Callback
-from console.providers.payment_provider import PaymentCapabilities
+from console.providers.payments.notices import Callback
+from console.providers.payments.provider import PaymentCapabilities
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from console.providers.atom.aes import derive_key, encrypt_text
 from console.providers.atom.request_bodies import AtomMerchant, Verification
 from console.providers.atom.responses import AnswerReader, make_atom_converter
 from console.providers.atom.status_codes import AtomCall
-from console.providers.credit_provider import RateLimiter
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
 

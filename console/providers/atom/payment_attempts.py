@@ -13,7 +13,7 @@ from console.providers.atom.signing import parse_ist
 from console.providers.atom.status_codes import PAYMENT_CODES, AtomCall, find_verdict
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import Unreadable
-from console.providers.payment_result_codes import Verdict, make_unknown_verdict
+from console.providers.payments.result_codes import Verdict, make_unknown_verdict
 
 Attempt: TypeAlias = tuple[Verdict, PaymentReport | None]
 

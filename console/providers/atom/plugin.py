@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from console.domain.calendar_days import IST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
-from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
+from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
@@ -23,7 +23,7 @@ from console.settings.value_parsers import choice_parser
 
 if TYPE_CHECKING:
     from console.providers.atom.client import AtomMerchant, AtomUrls
-    from console.providers.payment_provider import PaymentProvider
+    from console.providers.payments.provider import PaymentProvider
 
 SPACING_SECONDS = 1.0
 CALLS = ("auth", "verification", "refund", "refund_status")

@@ -46,7 +46,7 @@ from console.providers.http.response_classes import (
 )
 from console.providers.http.strict_json import Unreadable
 from console.providers.http.transport import HttpAnswer
-from console.providers.payment_result_codes import (
+from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     ANSWERED_VERDICT,
     Verdict,

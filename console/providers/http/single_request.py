@@ -12,7 +12,8 @@ from console.domain.process import correlation as tracing
 from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.providers.credit_provider import CredentialsRefused, RateLimiter, TokenUnavailable
+from console.providers.credit_checks.tokens import CredentialsRefused, TokenUnavailable
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import AnswerConverter
 from console.providers.http.transport import MEBIBYTE, HttpTransport, TransportFailure
 

@@ -21,11 +21,11 @@ from console.domain.payments.provider_messages import (
     StartedPayment,
 )
 from console.domain.provider_outcome import Outcome
-from console.providers.credit_provider import RateLimiter
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import AnswerConverter
 from console.providers.http.single_request import SingleRequest, error_reason, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
-from console.providers.payment_provider import NotFoundRule, PaymentCapabilities
+from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
 from console.providers.paypay.responses import (
     is_id,
     is_valid_amount,

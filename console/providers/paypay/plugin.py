@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from console.domain.calendar_days import JST
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
 from console.domain.payments.states import PaymentState, RefundState
-from console.providers.payment_plugin import AdapterArguments, DailyFiles, HintReader, ProviderPlugin, RowIndex
+from console.providers.payments.plugin import AdapterArguments, DailyFiles, HintReader, ProviderPlugin, RowIndex
 from console.settings.provider_access import (
     ProviderAccess,
     SettingSource,
@@ -22,8 +22,8 @@ from console.settings.value_parsers import RawSetting, choice_parser
 if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome
     from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-    from console.providers.payment_notices import Hint
-    from console.providers.payment_provider import PaymentProvider
+    from console.providers.payments.notices import Hint
+    from console.providers.payments.provider import PaymentProvider
 
 SPACING_SECONDS = 0.34
 _LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")

@@ -21,10 +21,10 @@ from console.domain.money import Money
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-from console.providers.credit_provider import RateLimiter
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.transport import MEBIBYTE, HttpAnswer, HttpTransport
-from console.providers.payment_plugin import RowIndex
+from console.providers.payments.plugin import RowIndex
 
 LARGEST_FILE_BYTES = 32 * MEBIBYTE
 LONGEST_LINE_BYTES = 8 << 10

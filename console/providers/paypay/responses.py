@@ -26,7 +26,7 @@ from console.providers.http.response_classes import (
 )
 from console.providers.http.strict_json import Unreadable, parse_object
 from console.providers.http.transport import HttpAnswer
-from console.providers.payment_result_codes import (
+from console.providers.payments.result_codes import (
     ANSWERED_VERDICT,
     Verdict,
     make_rate_limited_verdict,

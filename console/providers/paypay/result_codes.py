@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
-from console.providers.payment_result_codes import (
+from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     ANSWERED_VERDICT,
     NOT_FOUND_VERDICT,

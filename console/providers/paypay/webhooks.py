@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from console.domain.money import InvalidAmountText, Money, money_from_text
 from console.providers.http.strict_json import Unreadable, parse_object, require_storable
-from console.providers.payment_notices import Hint, OtherHint, ReconFileHint, TransactionHint
+from console.providers.payments.notices import Hint, OtherHint, ReconFileHint, TransactionHint
 
 LARGEST_NOTICE_BYTES = 64 << 10
 STATES = frozenset({"AUTHORIZED", "COMPLETED", "CANCELED", "EXPIRED", "FAILED"})

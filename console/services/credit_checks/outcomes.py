@@ -23,7 +23,7 @@ from console.domain.records import (
     WorkState,
 )
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES, next_attempt_at
-from console.providers.credit_provider import Capabilities
+from console.providers.credit_checks.provider import Capabilities
 from console.services.guarded.action import record_reading_lapse
 from console.services.guarded.operation import find_ended_state
 from console.services.process.context import ServiceContext

@@ -21,7 +21,7 @@ from console.domain.records import (
     WorkState,
 )
 from console.domain.tasks.retry_schedules import PURCHASE_PROBES, next_attempt_at
-from console.providers.credit_provider import CreditCheckReader
+from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.providers.credit_provider import Capabilities, CreditCheckProvider, CreditCheckReader
+from console.providers.credit_checks.provider import Capabilities, CreditCheckProvider, CreditCheckReader
 
 _NO_CAPABILITIES = Capabilities(by_number=False, verdict=False, pdf=False, finds_purchases=False)
 

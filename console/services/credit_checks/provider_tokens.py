@@ -12,7 +12,7 @@ from console.domain.error_details import BadProfile
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
 from console.domain.setting_problems import SettingProblem
-from console.providers.credit_provider import CredentialsRefused, TokenExchange, TokenPair, TokenUnavailable
+from console.providers.credit_checks.tokens import CredentialsRefused, TokenExchange, TokenPair, TokenUnavailable
 from console.services.guarded.leases import acquire, keep_renewed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction

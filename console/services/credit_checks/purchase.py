@@ -19,7 +19,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.domain.recovery.decidable import has_expired
 from console.domain.service_results import PurchasePlan, RefetchResult
-from console.providers.credit_provider import CreditCheckReader
+from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.provider import CreditVendorSource

@@ -8,7 +8,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, next_attempt_at
-from console.providers.credit_provider import CreditCheckReader, PdfAnswer
+from console.providers.credit_checks.provider import CreditCheckReader, PdfAnswer
 from console.services.credit_checks import outcomes
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.process.context import ServiceContext

@@ -12,7 +12,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState, WorkReason
 from console.domain.views.any_record import ResolveResult
-from console.providers.credit_provider import CreditCheckReader
+from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records

@@ -11,7 +11,7 @@ from datetime import timedelta
 from console.domain.payments.records import NoticePost
 from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, Sent
-from console.providers.payment_notices import Callback, CallbackReader
+from console.providers.payments.notices import Callback, CallbackReader
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
 from console.services.payments.apply_report import ReportWithSource, apply_report

@@ -20,7 +20,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.setting_problems import SettingProblem
-from console.providers.payment_plugin import DailyFiles, ProviderPlugin
+from console.providers.payments.plugin import DailyFiles, ProviderPlugin
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.payment_intake.common import NOTICE_KIND
 from console.services.payments.providers import make_adapter_arguments

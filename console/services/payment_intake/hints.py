@@ -15,8 +15,8 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import NoticePost, Payment
 from console.domain.payments.states import PaymentState
 from console.providers.http.strict_json import Unreadable
-from console.providers.payment_notices import ReconFileHint, TransactionHint
-from console.providers.payment_plugin import HintReader, ProviderPlugin
+from console.providers.payments.notices import ReconFileHint, TransactionHint
+from console.providers.payments.plugin import HintReader, ProviderPlugin
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
 from console.services.payment_intake.daily_files import encrypt_download_address, find_merchant_id

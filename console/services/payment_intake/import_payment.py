@@ -18,7 +18,7 @@ from console.domain.payments.records import Payment, PaymentImport
 from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty
-from console.providers.payment_provider import PaymentReader
+from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.payment_intake.signed_notices import find_corporation_number

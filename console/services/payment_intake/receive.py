@@ -14,7 +14,7 @@ from console.domain.payments.service_results import NoticeResult
 from console.domain.process import correlation as tracing
 from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
-from console.providers.payment_plugin import ProviderPlugin
+from console.providers.payments.plugin import ProviderPlugin
 from console.services.payment_intake import common
 from console.services.payment_intake.callbacks import CallbackHandler
 from console.services.payment_intake.checked_notice import CheckedNotice

@@ -5,9 +5,9 @@ from threading import Lock
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.states import PaymentState, RefundState
-from console.providers import payment_plugin
-from console.providers.payment_plugin import AdapterArguments, ProviderPlugin
-from console.providers.payment_provider import PaymentProvider, PaymentReader
+from console.providers.payments import plugin as payment_plugin
+from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
+from console.providers.payments.provider import PaymentProvider, PaymentReader
 from console.services.credit_checks.provider_tokens import RefusedCalls, SpacedCalls
 from console.services.process.context import ServiceContext
 from console.settings.provider_access import S

@@ -23,7 +23,7 @@ from console.domain.process import log_events
 from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState
-from console.providers.payment_provider import PaymentProvider
+from console.providers.payments.provider import PaymentProvider
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.idempotency import find_stored_result, make_payment_key

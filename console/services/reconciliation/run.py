@@ -23,7 +23,7 @@ from console.domain.payments.provider_registry import (
 from console.domain.process import interrupts
 from console.domain.reconciliation import row_comparison
 from console.domain.tasks.records import ReconcileReport, Verdict
-from console.providers.payment_plugin import ProviderPlugin
+from console.providers.payments.plugin import ProviderPlugin
 from console.services.audit import refusals
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.request_ids import RequestIds

@@ -12,7 +12,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-from console.providers.payment_plugin import DailyFiles
+from console.providers.payments.plugin import DailyFiles
 from console.services.payment_intake.common import NoticeRefused
 from console.services.payment_intake.signed_notices import SignedNoticeHandler, make_payment_id
 from console.services.payments.providers import STATE_BY_NOTICE_TYPE

@@ -14,7 +14,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, Operation, OperationState
 from console.domain.service_results import Explanation, NextStep, OperationView
 from console.domain.views.any_record import ResolveResult
-from console.providers.credit_provider import CreditCheckReader
+from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks.probe import CreditCheckProbes

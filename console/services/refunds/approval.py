@@ -16,7 +16,7 @@ from console.domain.payments.states import RefundState
 from console.domain.process import interrupts
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal
-from console.providers.payment_provider import PaymentReader
+from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.operation import Progress

@@ -25,7 +25,7 @@ from console.domain.tasks.retry_schedules import (
     next_attempt_at_endless,
 )
 from console.domain.transitions.tables import ORDER_TRANSITIONS
-from console.providers.payment_provider import PaymentCapabilities
+from console.providers.payments.provider import PaymentCapabilities
 from console.services.guarded.operation import EFFECT_CLASSES
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status

@@ -12,7 +12,7 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import WorkReason
-from console.providers.payment_provider import PaymentReader
+from console.providers.payments.provider import PaymentReader
 from console.services.guarded.operation import EFFECT_CLASSES
 from console.services.payments import next_work as payment_work
 from console.services.process.context import ServiceContext

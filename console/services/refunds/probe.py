@@ -23,7 +23,7 @@ from console.domain.tasks.retry_schedules import (
     next_attempt_at_endless,
 )
 from console.domain.transitions.tables import ENDED_REFUND_STATES
-from console.providers.payment_provider import PaymentCapabilities
+from console.providers.payments.provider import PaymentCapabilities
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
 from console.services.guarded.operation import EFFECT_CLASSES

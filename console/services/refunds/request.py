@@ -37,7 +37,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.domain.records import Certainty
 from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
-from console.providers.payment_provider import PaymentReader
+from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext

@@ -23,7 +23,7 @@ from console.domain.payments.service_results import RuleCheck
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.domain.recovery.decidable import CONTRADICTED_REASONS
-from console.providers.payment_provider import PaymentCapabilities, PaymentReader
+from console.providers.payments.provider import PaymentCapabilities, PaymentReader
 from console.services.process.context import WORKER, ServiceContext
 from console.services.refunds.records import RefundWithPayment
 from console.store.access import operators as people

@@ -16,7 +16,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, Work
-from console.providers.payment_provider import PaymentProvider
+from console.providers.payments.provider import PaymentProvider
 from console.services.guarded import database_fitness, idempotency, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import (

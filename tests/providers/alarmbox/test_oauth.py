@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from console.providers.alarmbox.oauth import AlarmBoxConfig
-from console.providers.credit_provider import CredentialsRefused, TokenPair, TokenUnavailable
+from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair, TokenUnavailable
 from tests.providers.parts import CLOCK, PAIR_ANSWER, alarmbox, pair
 from tests.providers.raw_server import says, serving
 

@@ -12,7 +12,7 @@ import pytest
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.providers.alarmbox.pdf_extraction import LARGEST_PDF_BYTES
 from console.providers.alarmbox.responses import make_detail_converter, make_pdf_converter
-from console.providers.credit_provider import PdfAnswer
+from console.providers.credit_checks.provider import PdfAnswer
 from console.providers.http.transport import HttpAnswer
 from tests.providers.parts import CHECK, alarmbox
 from tests.providers.raw_server import floods, says, serving

@@ -11,7 +11,7 @@ from console.domain.provider_outcome import OutcomeClass, Sent
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox import client as module
 from console.providers.alarmbox.client import AlarmBox
-from console.providers.credit_provider import Capabilities, CreditCheckProvider, CreditCheckReader
+from console.providers.credit_checks.provider import Capabilities, CreditCheckProvider, CreditCheckReader
 from console.providers.http.transport import HttpTransport
 from tests.providers.parts import BOUGHT, NUMBER, REQUEST, Turns, alarmbox
 from tests.providers.raw_server import says, serving

@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import OutcomeClass, Sent
-from console.providers.credit_provider import TokenExchange, TokenPair
+from console.providers.credit_checks.tokens import TokenExchange, TokenPair
 from tests.providers.parts import BOUGHT, CLOCK, PAIR_ANSWER, REQUEST, MemoryTokens, Turns, alarmbox, pair
 from tests.providers.raw_server import Script, hangs, resets, says, sends, serving
 

@@ -20,7 +20,7 @@ from console.providers.atom.signing import (
     format_ist,
     parse_ist,
 )
-from tests.providers.payment_parts import VECTORS, response_key
+from tests.providers.payments.parts import VECTORS, response_key
 
 SEALED, BROKEN, SIGNED = (VECTORS[name] for name in ("ndps_aes", "ndps_aes_bad", "ndps_signature"))
 KEY = bytes(range(32))

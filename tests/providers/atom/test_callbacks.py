@@ -14,8 +14,8 @@ from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.aes import derive_key, encrypt_text
 from console.providers.atom.callbacks import LARGEST_CALLBACK_BYTES, parse_callback
 from console.providers.atom.signing import compute_signature
-from console.providers.payment_notices import Callback
-from tests.providers.payment_parts import MERCHANT, REQUEST_KEY, VECTORS, atom, response_key
+from console.providers.payments.notices import Callback
+from tests.providers.payments.parts import MERCHANT, REQUEST_KEY, VECTORS, atom, response_key
 
 CALLBACKS = VECTORS["ndps_callback"]
 TEXT: str = CALLBACKS[0]["plaintext"]

@@ -21,7 +21,7 @@ from console.providers.atom.request_bodies import (
 )
 from console.providers.atom.signing import AmountFormat
 from tests.providers.parts import CLOCK, Turns
-from tests.providers.payment_parts import (
+from tests.providers.payments.parts import (
     ATOM_ORDER,
     ATOM_QUESTION,
     ATOM_REQUEST,

@@ -28,7 +28,7 @@ from console.providers.atom.status_codes import (
     find_failure_cause,
 )
 from console.wording.catalogue import sentences_by_key
-from tests.providers.payment_parts import (
+from tests.providers.payments.parts import (
     ATOM_ORDER,
     ATOM_QUESTION,
     ATOM_REQUEST,

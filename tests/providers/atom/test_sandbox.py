@@ -13,10 +13,10 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.request_bodies import Verification
 from console.providers.atom.signing import AmountFormat
-from console.providers.payment_notices import Callback
+from console.providers.payments.notices import Callback
 from console.sandbox import SandboxControl
 from tests.providers.meeting import ATOM_ORDER, RUPEES, Meeting, atom, in_india
-from tests.providers.payment_parts import got, kind
+from tests.providers.payments.parts import got, kind
 
 ATOM_NUMBER = "ORD7"
 

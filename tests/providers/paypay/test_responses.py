@@ -29,7 +29,7 @@ from console.providers.paypay.result_codes import (
     PayPayCall,
 )
 from console.wording.catalogue import sentences_by_key
-from tests.providers.payment_parts import (
+from tests.providers.payments.parts import (
     PAYPAY_ORDER,
     PAYPAY_QUESTION,
     PAYPAY_REQUEST,

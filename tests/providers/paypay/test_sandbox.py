@@ -16,7 +16,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.providers.http.strict_json import Unreadable
-from console.providers.payment_notices import OtherHint, ReconFileHint, TransactionHint
+from console.providers.payments.notices import OtherHint, ReconFileHint, TransactionHint
 from console.providers.paypay.reconciliation_file import ReconReader, fetch_recon
 from console.providers.paypay.webhooks import read_notice
 from console.sandbox import SandboxControl
@@ -24,7 +24,7 @@ from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 from console.store.reconciliation.row_index import HistoryIndex
 from tests.providers.meeting import ORDER, PART, YEN, Meeting, paypay
 from tests.providers.parts import HandClock, Turns
-from tests.providers.payment_parts import got, kind
+from tests.providers.payments.parts import got, kind
 
 NUMBER = "ORD-7"
 

@@ -10,7 +10,7 @@ from console.domain.clock import TimeScale
 from console.providers.paypay.client import PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey, compute_body_hash, make_authorization, make_string_to_sign
 from tests.providers.parts import CLOCK, Turns
-from tests.providers.payment_parts import (
+from tests.providers.payments.parts import (
     PAYPAY_ORDER,
     PAYPAY_QUESTION,
     PAYPAY_REQUEST,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from console.domain.money import Money
 from console.providers.http.strict_json import Unreadable
-from console.providers.payment_notices import OtherHint, ReconFileHint, TransactionHint
+from console.providers.payments.notices import OtherHint, ReconFileHint, TransactionHint
 from console.providers.paypay.webhooks import read_notice
-from tests.providers.payment_parts import VECTORS
+from tests.providers.payments.parts import VECTORS
 
 NOTICES = VECTORS["paypay_webhook"]
 TOLD: dict[str, Any] = NOTICES[0]["payload"]

@@ -21,7 +21,7 @@ from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
 from console.services.refunds.idempotency_key import find_key
 from tests.providers.http.test_failure_classes import chain
-from tests.providers.payment_parts import VECTORS
+from tests.providers.payments.parts import VECTORS
 from tests.support.desks import NUMBERS, opened
 from tests.support.refund_desks import RefundDesk, code_of
 

@@ -11,7 +11,7 @@ from console.app import Console
 from console.domain.payments.records import RefundRequest
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from console.providers.payment_provider import NotFoundRule
+from console.providers.payments.provider import NotFoundRule
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
 from tests.support.ledger_refunds import Behaviour
 

@@ -13,7 +13,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.providers.atom.aes import derive_key, encrypt_text
 from console.providers.atom.client import Atom, AtomConfig, AtomMerchant, AtomUrls, make_atom_adapter
 from console.providers.atom.read_retries import NO_RETRIES, RetryLimits
-from console.providers.credit_provider import RateLimiter
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.transport import HttpAnswer
 from console.providers.paypay.client import PayPay, PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey
@@ -22,7 +22,7 @@ from tests.providers.raw_server import Script, says
 
 T = TypeVar("T")
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors/provider_vectors.json").read_text("utf-8"))
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
 AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 CLOCK = HandClock(AT)
 

@@ -9,7 +9,8 @@ from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import OutcomeClass, Sent
 from console.domain.records import PurchaseRequest
-from console.providers.credit_provider import CreditCheckProvider, CreditCheckReader, RateLimiter
+from console.providers.credit_checks.provider import CreditCheckProvider, CreditCheckReader
+from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.transport import HttpTransport
 from tests.providers.minimal_vendor import ArticleCount
 from tests.providers.parts import BOUGHT, REQUEST, Turns, alarmbox

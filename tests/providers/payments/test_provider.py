@@ -15,11 +15,11 @@ from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.providers.atom.read_retries import NO_RETRIES, RetryLimits, ask_with_retries, is_temporary_failure
-from console.providers.credit_provider import RateLimiter
-from console.providers.payment_provider import PaymentProvider, PaymentReader
+from console.providers.http.rate_limiter import RateLimiter
+from console.providers.payments.provider import PaymentProvider, PaymentReader
 from tests.providers.atom.test_responses import attempt, details
 from tests.providers.parts import HandClock, Turns
-from tests.providers.payment_parts import (
+from tests.providers.payments.parts import (
     ATOM_ORDER,
     ATOM_QUESTION,
     ATOM_REQUEST,

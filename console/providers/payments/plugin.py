@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # types alone: every start imports this module
     from console.domain.payments.states import PaymentState, RefundState
     from console.domain.provider_outcome import Outcome
     from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-    from console.providers.credit_provider import RateLimiter
-    from console.providers.payment_notices import Hint
-    from console.providers.payment_provider import PaymentProvider
+    from console.providers.http.rate_limiter import RateLimiter
+    from console.providers.payments.notices import Hint
+    from console.providers.payments.provider import PaymentProvider
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Protocols through which the services call the providers of credit checks."""

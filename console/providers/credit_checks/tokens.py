@@ -1,0 +1,72 @@
+"""Access and refresh token of a provider of credit checks, and the protocol of the store that shares them among all
+desks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """An access token, and the refresh token with which the next token pair is requested. The TokenStore increments
+    `version` with each stored pair.
+
+    `expires_at` (UTC) is None if the provider didn't state the time; then an answer with status 401 shows that the
+    access token has expired.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime | None
+    version: int = 0
+
+
+class CredentialsRefused(Exception):
+    """The provider refuses the credentials of this console. `reason` is `authorise_again` (a person must authorise
+    this console again) or `client_refused`.
+    """
+
+    def __init__(self, reason: str = "authorise_again") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TokenUnavailable(Exception):
+    """The provider gives no new token now, for a temporary reason; `reason` is a stable code, for example
+    `rate_limited`.
+    """
+
+    def __init__(self, reason: str = "token_unavailable") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+TokenExchange = Callable[[str], TokenPair | None]
+"""Function that exchanges a refresh token for a new token pair. It returns None if the provider refuses the refresh
+token (`invalid_grant`); this is no error if another process has used the token meanwhile. It raises
+CredentialsRefused if no refresh token can help, and TokenUnavailable if no usable answer arrives, also after one
+retry with the same refresh token.
+"""
+
+
+class TokenStore(Protocol):
+    """Stores the token pair for all desks. It lets only one desk at a time refresh the pair, because two parallel
+    refreshes would lose the new pair.
+    """
+
+    def current(self) -> TokenPair | None:
+        """Return the stored token pair; None if no pair was ever stored."""
+        ...
+
+    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
+        """Return a token pair newer than `stale` (None: any stored pair is newer). Only one desk at a time asks the
+        provider.
+
+        The desk that holds the lease reads the stored pair again and returns it if it is newer than `stale`.
+        Otherwise the desk calls `exchange` and stores the new pair before it returns it. If `exchange` returns None,
+        the desk returns the stored pair if this pair has become newer meanwhile, or raises CredentialsRefused. A
+        TokenUnavailable of `exchange` is raised to the caller.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Protocols, plugins, notices and code tables of the payment providers."""
