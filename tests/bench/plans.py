@@ -11,6 +11,8 @@ from sqlalchemy import Connection, event
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.order import QueueOrder, SortColumn
 from console.domain.service_results import FeedMark
+from console.store.access import operators
+from console.store.alerts import cases
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database import change_feed
 from console.store.database.engine import Database
@@ -137,7 +139,6 @@ BY_KEY: dict[str, Ask] = {
     "refund by its key": lambda conn: refunds.by_key(conn, "RFD-7"),
     "refunds of a payment": lambda conn: refunds.of_payment(conn, 70),
     "look-alike of a refund": lambda conn: refunds.find_lookalike(conn, 70, 1_000, _NOW),
-    "refunds of a maker": lambda conn: refunds.sum_of_maker_since(conn, "op-7", "JPY", _NOW),
     "account": lambda conn: accounts.find_by_corporation(conn, NUMBER, "JPY"),
     "set aside of a payment": lambda conn: set_asides.of_payment(conn, 7),
     "numbers of open records": our_records.list_open,
@@ -152,7 +153,16 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     "money of a number": lambda conn: money_by_corporation.records_of_number(conn, NUMBER_WITH_MONEY),
     "beginning of a name": lambda conn: beginnings.find_by_prefix(conn, "ORD-7", 20, {}),
     "refunds of an order": lambda conn: refunds.of_order(conn, 70),
-    "refunds of a payer": lambda conn: refunds.by_payer_since(conn, 70, "架空7", _NOW),
+    "refunds of makers": lambda conn: refunds.sums_of_makers_since(conn, ["op-7", "op-8"], _NOW),
+    "refunds of payers": lambda conn: refunds.by_payers_since(conn, {70: "架空7", 71: "架空8"}, _NOW),
+    "refunds of orders": lambda conn: refunds.of_orders(conn, [70, 71]),
+    "refunds by their ids": lambda conn: refunds.by_ids(conn, [70, 71]),
+    "facts of requests": lambda conn: refunds.request_facts(conn, [70, 71]),
+    "payments like others of corporations": lambda conn: payments.of_corporations(
+        conn, [NUMBER, NUMBER_WITH_MONEY], [3_300, 500]
+    ),
+    "cases of payments": lambda conn: cases.rules_of_open_cases_by_id(conn, payments.KIND, [70, 71]),
+    "enabled names": lambda conn: operators.find_enabled_names(conn, ["op-a", "op-b"], admit_unlisted=False),
     "refunds that wait for a decision": lambda conn: refunds.waiting_for_decision(conn, 10),
     "payments due": lambda conn: payments.due_payments(conn, ["unknown"], _NOW, 10),
     "refunds due": lambda conn: refunds.due_refunds(conn, ["poll", "unknown"], _NOW, 10),

@@ -128,7 +128,7 @@ class RefundDecisions:
         _refuse_decision(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)
-        if not refund_rules.is_active(self._context, conn, refund.maker):
+        if not refund_rules.find_active(self._context, conn, [refund.maker]):
             facts: NotAllowed = {"record": refund, "reason": NotAllowedReason.MAKER_ACTIVE, "maker": refund.maker}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 

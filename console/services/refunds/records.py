@@ -4,6 +4,7 @@ A refund whose submission has lapsed (its process ended without recording an ans
 unknown.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from console.domain.error_details import Holder
@@ -72,6 +73,19 @@ def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
     """Return the refund with its payment, read in the caller's transaction. Raises not_found."""
     refund = require_refund(conn, refund_id)
     return RefundWithPayment(refund, require_payment(conn, refund.payment_id))
+
+
+def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
+    """Return these refunds with their payments, in any order, read in the caller's transaction. Raises not_found."""
+    found = refunds.by_ids(conn, refund_ids, journal.lapsed_subjects(conn, KIND))
+    for missing in set(refund_ids) - {refund.id for refund in found}:
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(missing)})
+    payment_ids = {refund.payment_id for refund in found}
+    payment_of = {
+        payment.id: payment
+        for payment in payments.by_ids(conn, payment_ids, journal.lapsed_subjects(conn, payments.KIND))
+    }
+    return tuple(RefundWithPayment(refund, payment_of[refund.payment_id]) for refund in found)
 
 
 def require_payment(conn: Connection, payment_id: int) -> Payment:

@@ -112,7 +112,7 @@ class RefundRequests:
             payment = refund_records.require_payment(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
             minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
-            hits = radar.find_signals(conn, refund_facts, minor) if minor else ()
+            hits = radar.read_signals(conn, refund_facts, minor) if minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
             checks, reason, facts = self._check_all(conn, refund_facts, minor)
         return RefundPlan(
@@ -172,7 +172,7 @@ class RefundRequests:
             limits=limited,
             maker=refund.maker,
             today_minor=0,
-            is_maker_active=refund_rules.is_active(self._context, conn, refund.maker),
+            is_maker_active=bool(refund_rules.find_active(self._context, conn, [refund.maker])),
             contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
             now=self._context.now(),
         )
@@ -349,7 +349,7 @@ class RefundRequests:
         refund_rules.raise_broken_rule(checks, refund_facts, payment)
         answers = dict(valid.request.answers)
         return tuple(
-            replace(hit, answer=answers.get(hit.rule)) for hit in radar.find_signals(conn, refund_facts, minor)
+            replace(hit, answer=answers.get(hit.rule)) for hit in radar.read_signals(conn, refund_facts, minor)
         )
 
     def _make_new_refund(

@@ -2,8 +2,10 @@
 refuses a refund.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from console.domain.payments import provider_registry
 from console.domain.payments.consistency import PAID_STATES
@@ -15,6 +17,8 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.store.refunds import refunds
 
+_R = TypeVar("_R", Payment, Refund)
+
 LOOK_BACK_PERIOD = timedelta(days=30)
 FREQUENT_REFUND_COUNT = 3
 SIMILAR_PERCENT = 1
@@ -22,18 +26,68 @@ DOUBLE_CHARGE_PERIOD = timedelta(hours=1)
 LOOKALIKE_PERIOD = timedelta(hours=24)
 
 
-def find_signals(
-    conn: Connection, refund_facts: RefundFacts, minor: int, *, own: int | None = None
-) -> tuple[RiskSignal, ...]:
+@dataclass(frozen=True, slots=True)
+class SignalFacts:
+    """All facts that the risk signals of a refund need, read in one transaction.
+
+    `similar_payments`: payments of the same order, and those of the same corporation that captured the same amount.
+    `order_refunds`: refunds of the payment's order. `payer_refunds`: refunds to the same payer within
+    LOOK_BACK_PERIOD. All are newest first.
+    """
+
+    of_rules: RefundFacts
+    similar_payments: tuple[Payment, ...]
+    open_cases: tuple[str, ...]
+    order_refunds: tuple[Refund, ...]
+    payer_refunds: tuple[Refund, ...]
+
+
+def read_signals(conn: Connection, refund_facts: RefundFacts, minor: int) -> tuple[RiskSignal, ...]:
+    """Return the risk signals of a refund of this amount (`minor`, in minor units) that is not requested yet."""
+    return find_signals(read_signal_facts(conn, [refund_facts])[0], minor)
+
+
+def read_signal_facts(conn: Connection, of_rules: Sequence[RefundFacts]) -> tuple[SignalFacts, ...]:
+    """Read the facts for the risk signals of refunds, in the given sequence. The number of statements doesn't depend
+    on the number of refunds.
+    """
+    if not of_rules:
+        return ()
+    some = [facts.payment for facts in of_rules]
+    order_ids = {payment.order_id for payment in some if payment.order_id is not None}
+    of_orders = _group_by(payments.of_orders(conn, order_ids), lambda payment: payment.order_id)
+    numbers = {payment.corporation_number for payment in some if payment.corporation_number}
+    amounts = {payment.captured_minor for payment in some}
+    of_corporations = _group_by(
+        payments.of_corporations(conn, numbers, amounts), lambda payment: payment.corporation_number
+    )
+    open_cases = cases.rules_of_open_cases_by_id(conn, payments.KIND, {payment.id for payment in some})
+    order_refunds = _group_by(refunds.of_orders(conn, order_ids), lambda refund: refund.order_id)
+    payers = {payment.id: payment.payer for payment in some if payment.payer}
+    payer_refunds = refunds.by_payers_since(conn, payers, of_rules[0].now - LOOK_BACK_PERIOD)
+    return tuple(
+        SignalFacts(
+            facts,
+            (*of_orders.get(payment.order_id, ()), *of_corporations.get(payment.corporation_number, ())),
+            open_cases.get(payment.id, ()),
+            tuple(order_refunds.get(payment.order_id, ())),
+            payer_refunds.get(payment.id, ()),
+        )
+        for facts, payment in zip(of_rules, some, strict=True)
+    )
+
+
+def find_signals(facts: SignalFacts, minor: int, *, own: int | None = None) -> tuple[RiskSignal, ...]:
     """Return the risk signals of a refund of this amount (`minor`, in minor units), the most serious first. `own` is
     the id of the refund itself, None if it is not requested yet.
     """
+    refund_facts = facts.of_rules
     signals = (
-        *_find_lookalike_signals(conn, refund_facts, minor, own),
-        *_find_double_charge_signals(conn, refund_facts.payment),
-        *_find_open_case_signals(conn, refund_facts.payment),
-        *_find_order_signals(conn, refund_facts, minor, own),
-        *_find_payer_signals(conn, refund_facts, minor, own),
+        *_find_lookalike_signals(refund_facts, minor, own),
+        *_find_double_charge_signals(refund_facts.payment, facts.similar_payments),
+        *_find_open_case_signals(refund_facts.payment, facts.open_cases),
+        *_find_order_signals(facts, minor, own),
+        *_find_payer_signals(facts, minor, own),
         *_find_other_maker_signals(refund_facts, own),
         *_find_reversible_signals(refund_facts),
     )
@@ -47,22 +101,32 @@ def find_lookalike(conn: Connection, payment_id: int, minor: int, now: datetime)
     return refunds.find_lookalike(conn, payment_id, minor, now - LOOKALIKE_PERIOD)
 
 
-def _find_lookalike_signals(
-    conn: Connection, refund_facts: RefundFacts, minor: int, own: int | None
-) -> Iterator[RiskSignal]:
-    earlier = find_lookalike(conn, refund_facts.payment.id, minor, refund_facts.now)
+def _find_lookalike_signals(refund_facts: RefundFacts, minor: int, own: int | None) -> Iterator[RiskSignal]:
+    """Yield a signal if the newest refund that `find_lookalike` could return is another one."""
+    since = refund_facts.now - LOOKALIKE_PERIOD
+    earlier = next(
+        (
+            refund
+            for refund in refund_facts.refunds
+            if refund.amount_minor == minor
+            and _is_requested_since(refund, since)
+            and refund.state not in refunds.STATES_WITHOUT_MONEY
+        ),
+        None,
+    )
     if earlier is not None and earlier.id != own:
         yield _make_refund_signal("exact_lookalike", earlier)
 
 
-def _find_double_charge_signals(conn: Connection, payment: Payment) -> Iterator[RiskSignal]:
+def _is_requested_since(refund: Refund, since: datetime) -> bool:
+    return refund.created_at is not None and refund.created_at >= since
+
+
+def _find_double_charge_signals(payment: Payment, candidates: Iterable[Payment]) -> Iterator[RiskSignal]:
     """Yield a signal for each other paid payment of the same amount that may be a double charge: it is for the same
     order, or it is of the same corporation and was paid within DOUBLE_CHARGE_PERIOD of this payment.
     """
-    candidates = payments.of_order(conn, payment.order_id) if payment.order_id is not None else ()
-    if payment.corporation_number:
-        candidates += payments.of_corporation(conn, payment.corporation_number)
-    for other in {payment.id: payment for payment in candidates}.values():
+    for other in {candidate.id: candidate for candidate in candidates}.values():
         is_same_amount = other.captured_minor == payment.captured_minor and other.currency == payment.currency
         if (
             other.id != payment.id
@@ -84,36 +148,28 @@ def _are_double_charge(payment: Payment, other: Payment) -> bool:
     )
 
 
-def _find_open_case_signals(conn: Connection, payment: Payment) -> Iterator[RiskSignal]:
-    for rule in cases.rules_of_open_cases(conn, payments.KIND, payment.id):
+def _find_open_case_signals(payment: Payment, open_cases: Iterable[str]) -> Iterator[RiskSignal]:
+    for rule in open_cases:
         yield RiskSignal("open_case", {"case": rule}, payments.KIND, payment.id)
 
 
-def _find_order_signals(
-    conn: Connection, refund_facts: RefundFacts, minor: int, own: int | None
-) -> Iterator[RiskSignal]:
+def _find_order_signals(facts: SignalFacts, minor: int, own: int | None) -> Iterator[RiskSignal]:
     """Yield a signal for each other refund of this payment or of its order that was requested within
     LOOK_BACK_PERIOD, except those that ended without effect.
     """
-    order_id, since = refund_facts.payment.order_id, refund_facts.now - LOOK_BACK_PERIOD
-    of_order = refunds.of_order(conn, order_id) if order_id is not None else ()
-    for refund in {refund.id: refund for refund in (*refund_facts.refunds, *of_order)}.values():
-        is_recent = refund.created_at is not None and refund.created_at >= since
+    since = facts.of_rules.now - LOOK_BACK_PERIOD
+    for refund in {refund.id: refund for refund in (*facts.of_rules.refunds, *facts.order_refunds)}.values():
+        is_recent = _is_requested_since(refund, since)
         if refund.id != own and is_recent and refund.state not in refunds.STATES_WITHOUT_MONEY:
             yield _make_refund_signal("similar_amount" if _is_similar_amount(refund, minor) else "same_order", refund)
 
 
-def _find_payer_signals(
-    conn: Connection, refund_facts: RefundFacts, minor: int, own: int | None
-) -> Iterator[RiskSignal]:
+def _find_payer_signals(facts: SignalFacts, minor: int, own: int | None) -> Iterator[RiskSignal]:
     """Yield a signal for each refund of a similar amount to the same payer within LOOK_BACK_PERIOD, and one more
     signal if the payer got FREQUENT_REFUND_COUNT or more refunds in this time.
     """
-    payment = refund_facts.payment
-    if not payment.payer:
-        return
-    payer_refunds = refunds.by_payer_since(conn, payment.id, payment.payer, refund_facts.now - LOOK_BACK_PERIOD)
-    earlier_refunds = [refund for refund in payer_refunds if refund.id != own]
+    payment = facts.of_rules.payment
+    earlier_refunds = [refund for refund in facts.payer_refunds if refund.id != own]
     if len(earlier_refunds) >= FREQUENT_REFUND_COUNT:
         yield RiskSignal(
             "payer_often",
@@ -123,8 +179,8 @@ def _find_payer_signals(
         )
     for refund in earlier_refunds:
         if (
-            refund.payment_id != refund_facts.payment.id
-            and refund.currency == refund_facts.payment.currency
+            refund.payment_id != payment.id
+            and refund.currency == payment.currency
             and _is_similar_amount(refund, minor)
         ):
             yield _make_refund_signal("payer_similar_amount", refund)
@@ -157,3 +213,11 @@ def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:
         "state": refund.state.value,
     }
     return RiskSignal(rule, facts, refunds.KIND, refund.id)
+
+
+def _group_by(records: Iterable[_R], key: Callable[[_R], object]) -> Mapping[object, list[_R]]:
+    """Return the records in lists by their key, in the given sequence."""
+    groups: dict[object, list[_R]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return groups

@@ -2,7 +2,7 @@
 the first broken rule refuses the refund.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -84,19 +84,39 @@ _OPEN_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundSta
 
 def read_facts(context: ServiceContext, conn: Connection, payment: Payment, maker: str) -> RefundFacts:
     """Read the facts about a payment and the maker of its refund for the rules."""
+    return read_facts_of_many(context, conn, [(payment, maker)])[0]
+
+
+def read_facts_of_many(
+    context: ServiceContext, conn: Connection, requests: Sequence[tuple[Payment, str]]
+) -> tuple[RefundFacts, ...]:
+    """Read the facts about each payment and the maker of its refund, in the given sequence. The number of statements
+    doesn't depend on the number of payments.
+    """
     now = context.now()
     midnight = start_of_day(now.astimezone(JST).date())
-    payment_refunds = refunds.of_payment(conn, payment.id, journal.lapsed_subjects(conn, KIND))
-    return RefundFacts(
-        payment=payment,
-        order=orders.find(conn, payment.order_id) if payment.order_id is not None else None,
-        refunds=payment_refunds,
-        limits=limits.limits_of(conn, payment.currency),
-        maker=maker,
-        today_minor=refunds.sum_of_maker_since(conn, maker, payment.currency, midnight),
-        is_maker_active=is_active(context, conn, maker),
-        contradicted_refund=find_contradicted_refund(payment_refunds),
-        now=now,
+    some, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
+    refunds_of: dict[int, tuple[Refund, ...]] = {}
+    for refund in refunds.of_payments(conn, {payment.id for payment in some}, journal.lapsed_subjects(conn, KIND)):
+        refunds_of[refund.payment_id] = (*refunds_of.get(refund.payment_id, ()), refund)
+    order_ids = {payment.order_id for payment in some if payment.order_id is not None}
+    order_of = {order.id: order for order in orders.by_ids(conn, order_ids)}
+    limits_of = limits.limits_by_currency(conn, {payment.currency for payment in some})
+    sums = refunds.sums_of_makers_since(conn, makers, midnight)
+    active_makers = find_active(context, conn, makers)
+    return tuple(
+        RefundFacts(
+            payment=payment,
+            order=order_of.get(payment.order_id) if payment.order_id is not None else None,
+            refunds=refunds_of.get(payment.id, ()),
+            limits=limits_of[payment.currency],
+            maker=maker,
+            today_minor=sums.get((maker, payment.currency), 0),
+            is_maker_active=maker in active_makers,
+            contradicted_refund=find_contradicted_refund(refunds_of.get(payment.id, ())),
+            now=now,
+        )
+        for payment, maker in requests
     )
 
 
@@ -112,13 +132,13 @@ def find_contradicted_refund(payment_refunds: Sequence[Refund]) -> Refund | None
     )
 
 
-def is_active(context: ServiceContext, conn: Connection, name: str) -> bool:
-    """True if the operator `name` exists and is active. On a database without accounts, the worker is always
-    active.
+def find_active(context: ServiceContext, conn: Connection, names: Collection[str]) -> frozenset[str]:
+    """Return those of these names that belong to an active operator. On a database without accounts, the worker is
+    always active.
     """
-    if name == WORKER and not context.database.is_server:
-        return True
-    return people.find(conn, name, admit_unlisted=context.admits_unlisted_names) is not None
+    always = frozenset(() if context.database.is_server else {WORKER}) & set(names)
+    asked = set(names) - always
+    return always | people.find_enabled_names(conn, asked, admit_unlisted=context.admits_unlisted_names)
 
 
 def check_rules(

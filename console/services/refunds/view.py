@@ -28,7 +28,9 @@ from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as refund_risks
 from console.services.refunds import rules as refund_rules
 from console.services.refunds.lease import lease_name
+from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.request import make_facts_at_request
+from console.services.refunds.risk_signals import SignalFacts
 from console.services.refunds.rules import RefundFacts
 from console.services.registry.facts import complete_with_corporations, read_facts_of_record
 from console.store.database.instants import current_time
@@ -101,14 +103,23 @@ class RefundViews:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return {id: self._summarize(conn, id) for id in refund_ids[:MAX_SUMMARIES]}
+            ids = refund_ids[:MAX_SUMMARIES]
+            pairs = refund_records.require_all_with_payment(conn, ids)
+            requests = [(pair.payment, pair.refund.maker) for pair in pairs]
+            facts_of_rules = refund_rules.read_facts_of_many(self._context, conn, requests)
+            facts_of_signals = refund_risks.read_signal_facts(conn, facts_of_rules)
+            stored_texts = refunds.request_facts(conn, ids)
+        return {
+            pair.refund.id: self._summarize(pair, facts, stored_texts.get(pair.refund.id))
+            for pair, facts in zip(pairs, facts_of_signals, strict=True)
+        }
 
-    def _summarize(self, conn: Connection, refund_id: int) -> RequestSummary:
-        pair = refund_records.require_with_payment(conn, refund_id)
-        refund_facts = refund_rules.read_facts(self._context, conn, pair.payment, pair.refund.maker)
-        _, stored_hits = _read_facts_at_request(conn, refund_id)
-        signals = _find_current_signals(conn, refund_facts, pair.refund, stored_hits)
-        broken = [check for check in self._make_checks(refund_facts, pair.refund) if not check.holds]
+    def _summarize(
+        self, pair: RefundWithPayment, facts: SignalFacts, stored_texts: tuple[str, str] | None
+    ) -> RequestSummary:
+        _, stored_hits = _parse_facts_at_request(pair.refund.id, stored_texts)
+        signals = _find_current_signals(facts, pair.refund, stored_hits)
+        broken = [check for check in self._make_checks(facts.of_rules, pair.refund) if not check.holds]
         return RequestSummary(pair.payment, len(signals) + len(broken))
 
     def _make_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
@@ -118,7 +129,9 @@ class RefundViews:
         payment = complete_record(self._complete_records, conn, pair.payment)
         relations = refund.relations or RefundRelations()
         refund_facts = refund_rules.read_facts(context, conn, payment, refund.maker)
-        facts_at_request, stored_hits = _read_facts_at_request(conn, refund_id)
+        (signal_facts,) = refund_risks.read_signal_facts(conn, [refund_facts])
+        stored_texts = refunds.request_facts(conn, [refund_id]).get(refund_id)
+        facts_at_request, stored_hits = _parse_facts_at_request(refund_id, stored_texts)
         holder = leases.holder_of(conn, lease_name(payment.id))
         server_now = current_time(conn, now)
         return RefundView(
@@ -137,7 +150,7 @@ class RefundViews:
                 payment, refund_facts.order, find_state(payment.provider, payment.provider_state), now
             ),
             money=money_parts(payment, refund_facts.refunds),
-            against=_find_current_signals(conn, refund_facts, refund, stored_hits),
+            against=_find_current_signals(signal_facts, refund, stored_hits),
             checks=self._make_checks(refund_facts, refund),
             version_at_request=facts_at_request.get("version"),
             changed=_changed_fields(facts_at_request, make_facts_at_request(refund_facts), refund),
@@ -214,15 +227,16 @@ def _may_decide(refund: Refund, person: Person, now: datetime) -> bool:
     return find_decision_refusal(refund, person.name, now, is_approval=True) is None
 
 
-def _read_facts_at_request(conn: Connection, refund_id: int) -> tuple[Mapping[str, Any], tuple[RiskSignal, ...]]:
+def _parse_facts_at_request(
+    refund_id: int, stored_texts: tuple[str, str] | None
+) -> tuple[Mapping[str, Any], tuple[RiskSignal, ...]]:
     """Return the facts about the payment and the risk signals (with the maker's comments) that were stored with the
-    request. If the stored text can't be read, return no facts and no signals.
+    request. If the stored texts can't be read, return no facts and no signals.
     """
-    stored = refunds.request_facts(conn, refund_id)
-    if stored is None:
+    if stored_texts is None:
         return {}, ()
     try:
-        facts_at_request, stored_hits = (json.loads(text) for text in stored)
+        facts_at_request, stored_hits = (json.loads(text) for text in stored_texts)
         hits = tuple(
             RiskSignal(hit["rule"], hit["facts"], hit["kind"], hit["id"], hit["answer"]) for hit in stored_hits
         )
@@ -233,7 +247,7 @@ def _read_facts_at_request(conn: Connection, refund_id: int) -> tuple[Mapping[st
 
 
 def _find_current_signals(
-    conn: Connection, refund_facts: RefundFacts, refund: Refund, stored_hits: tuple[RiskSignal, ...]
+    facts: SignalFacts, refund: Refund, stored_hits: tuple[RiskSignal, ...]
 ) -> tuple[RiskSignal, ...]:
     """Return the present risk signals, with the maker's comments, followed by the signals that existed only when the
     refund was requested.
@@ -241,7 +255,7 @@ def _find_current_signals(
     answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in stored_hits}
     now = tuple(
         RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
-        for hit in refund_risks.find_signals(conn, refund_facts, refund.amount_minor, own=refund.id)
+        for hit in refund_risks.find_signals(facts, refund.amount_minor, own=refund.id)
     )
     present = {(hit.rule, hit.kind, hit.id) for hit in now}
     return (

@@ -2,7 +2,7 @@
 `sessions`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ PERSON_COLUMNS = (_t.name, _t.roles, _t.may_buy)
 IS_ENABLED_PERSON = and_(_t.name == bindparam("who"), _t.disabled_at.is_(None))
 _ENABLED_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(IS_ENABLED_PERSON)
 _ASKS_WORKER_QUERY = select(_t.asks).where(IS_ENABLED_PERSON)
+_ENABLED_NAMES_QUERY = select(_t.name).where(_t.name.in_(bindparam("some", expanding=True)), _t.disabled_at.is_(None))
 _ANY_NAME_QUERY = select(_t.name).limit(1)
 
 
@@ -43,6 +44,17 @@ def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person 
     return to_person(conn.execute(_ENABLED_BY_NAME_QUERY, {"who": name}).first()) or (
         person_without_operators(conn, name) if admit_unlisted else None
     )
+
+
+def find_enabled_names(conn: Connection, names: Collection[str], *, admit_unlisted: bool = True) -> frozenset[str]:
+    """Return those of these names for which `find` returns a person."""
+    if not names:
+        return frozenset()
+    # The server decides which spellings of a name are equal; it returns the stored one.
+    stored = {name.casefold() for name in conn.scalars(_ENABLED_NAMES_QUERY, {"some": sorted(names)})}
+    if not stored and admit_unlisted and conn.execute(_ANY_NAME_QUERY).first() is None:
+        return frozenset(names)
+    return frozenset(name for name in names if name.casefold() in stored)
 
 
 def asks_worker(conn: Connection, name: str) -> bool:

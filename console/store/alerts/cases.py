@@ -4,6 +4,7 @@ Alerts about an order that contradicts its payments are in the same table but ar
 when the order and its payments agree again, and no person does.
 """
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
@@ -47,5 +48,17 @@ def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: dat
 
 def rules_of_open_cases(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
     """Return the rules of a record's open cases, oldest first."""
-    same = (_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None), _IS_CASE)
-    return tuple(conn.scalars(select(_t.rule_id).where(*same).order_by(_t.id)))
+    return rules_of_open_cases_by_id(conn, kind, [subject_id]).get(subject_id, ())
+
+
+def rules_of_open_cases_by_id(conn: Connection, kind: str, ids: Collection[int]) -> Mapping[int, tuple[str, ...]]:
+    """Return the rules of the open cases of each of these records, oldest first, by the record's id; a record without
+    any is missing.
+    """
+    same = (_t.subject_kind == kind, _t.subject_id.in_(sorted(ids)), _t.resolved_at.is_(None), _IS_CASE)
+    found: dict[int, tuple[str, ...]] = {}
+    for subject_id, rule in (
+        conn.execute(select(_t.subject_id, _t.rule_id).where(*same).order_by(_t.id)) if ids else ()
+    ):
+        found[subject_id] = (*found.get(subject_id, ()), rule)
+    return found

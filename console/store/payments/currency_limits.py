@@ -1,12 +1,16 @@
 """Limits of refunds per currency, from the table `limits`."""
 
+from collections.abc import Collection, Mapping
+
 from sqlalchemy import Connection, bindparam, select
 
 from console.domain.payments.records import Limits
 from console.store.schema.payments import limits
 
 _t = limits.c
-_BY_CURRENCY_QUERY = select(_t.name, _t.value).where(_t.currency == bindparam("of"))
+_BY_CURRENCIES_QUERY = select(_t.currency, _t.name, _t.value).where(
+    _t.currency.in_(bindparam("some", expanding=True))
+)
 _STRICTEST_LIMITS = {
     "per_refund": 0,
     "per_person_day": 0,
@@ -21,9 +25,13 @@ one would need a second checker and a cooling-off time.
 
 def limits_of(conn: Connection, currency: str) -> Limits:
     """Return the limits of a currency in its minor units. A limit without a row has its strictest value."""
-    stored = {
-        name: int(value)
-        for name, value in conn.execute(_BY_CURRENCY_QUERY, {"of": currency})
-        if name in _STRICTEST_LIMITS
-    }
-    return Limits(currency, **{**_STRICTEST_LIMITS, **stored})
+    return limits_by_currency(conn, [currency])[currency]
+
+
+def limits_by_currency(conn: Connection, currencies: Collection[str]) -> Mapping[str, Limits]:
+    """Return the limits of each of these currencies, as `limits_of` does."""
+    values = {currency: dict(_STRICTEST_LIMITS) for currency in currencies}
+    for currency, name, value in conn.execute(_BY_CURRENCIES_QUERY, {"some": sorted(values)}) if values else ():
+        if name in _STRICTEST_LIMITS and currency in values:
+            values[currency][name] = int(value)
+    return {currency: Limits(currency, **of_currency) for currency, of_currency in values.items()}

@@ -42,6 +42,10 @@ _BY_PROVIDER_ID_QUERY = _OF_PROVIDER_QUERY.where(_t.provider_payment_id == bindp
 _OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
 _OF_ORDERS_QUERY = _ALL_QUERY.where(_t.order_id.in_(bindparam("some", expanding=True))).order_by(_t.id.desc())
 _OF_CORPORATION_QUERY = _ALL_QUERY.where(_t.corporation_number == bindparam("of")).order_by(_t.id.desc())
+_OF_CORPORATIONS_QUERY = _ALL_QUERY.where(
+    _t.corporation_number.in_(bindparam("some", expanding=True)),
+    _t.captured_minor.in_(bindparam("amounts", expanding=True)),
+).order_by(_t.id.desc())
 _DUE_QUERY = compare_and_swap.due_query(payments, _ALL_QUERY)
 _INSERT = into(payments)
 _FIXED_COLUMNS = MONEY_COLUMNS | {
@@ -118,6 +122,18 @@ def of_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = fro
     isn't read.
     """
     return select_records(conn, _OF_CORPORATION_QUERY, {"of": number}, lapsed)
+
+
+def of_corporations(
+    conn: Connection, numbers: Collection[str], captured_amounts: Collection[int]
+) -> tuple[Payment, ...]:
+    """Return the payments with one of these corporation numbers in their own row that captured one of these amounts
+    (minor units), newest first.
+    """
+    if not numbers or not captured_amounts:
+        return ()
+    values = {"some": sorted(numbers), "amounts": sorted(captured_amounts)}
+    return select_records(conn, _OF_CORPORATIONS_QUERY, values)
 
 
 def due_payments(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Payment, ...]:

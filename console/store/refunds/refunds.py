@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, bindparam, column, func, select, table, union_all
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, column, func, literal, select, table, union_all
 from sqlalchemy import insert as into
 
 from console.domain.payments.records import Refund
@@ -34,9 +34,11 @@ amount isn't treated as a possible repetition of one of them.
 _t = refunds.c
 _ALL_QUERY = select(*COLUMNS)
 _BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_BY_IDS_QUERY = _ALL_QUERY.where(_t.id.in_(bindparam("some", expanding=True)))
 _OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.payment_id == bindparam("of")).order_by(_t.id.desc())
 _OF_PAYMENTS_QUERY = _ALL_QUERY.where(_t.payment_id.in_(bindparam("some", expanding=True))).order_by(_t.id.desc())
 _OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
+_OF_ORDERS_QUERY = _ALL_QUERY.where(_t.order_id.in_(bindparam("some", expanding=True))).order_by(_t.id.desc())
 _PAYMENT_NUMBERS_QUERY = (
     select(_t.id, payments.c.merchant_payment_id)
     .join_from(refunds, payments, payments.c.id == _t.payment_id)
@@ -44,24 +46,16 @@ _PAYMENT_NUMBERS_QUERY = (
 )
 _OPEN_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.open_payment == bindparam("of"))
 _BY_KEY_QUERY = _ALL_QUERY.where(_t.provider_refund_key == bindparam("of"))
-_REQUEST_FACTS_QUERY = select(_t.saw, _t.radar).where(_t.id == bindparam("of"))
+_REQUEST_FACTS_QUERY = select(_t.id, _t.saw, _t.radar).where(_t.id.in_(bindparam("some", expanding=True)))
 _HAS_EFFECT = _t.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
 _IS_SINCE = _t.created_at >= bindparam("since")
 _LOOKALIKE_QUERY = _OF_PAYMENT_QUERY.where(_t.refund_amount == bindparam("minor"), _IS_SINCE, _HAS_EFFECT).limit(1)
-_SUM_OF_MAKER_QUERY = select(func.sum(_t.refund_amount)).where(
-    _t.maker == bindparam("of"), _IS_SINCE, _t.currency == bindparam("in_currency"), _HAS_EFFECT
-)
-_BY_PAYER_QUERY = (
-    _ALL_QUERY.join_from(payments, refunds, payments.c.id == _t.payment_id)
-    .where(payments.c.payer_ref == bindparam("of"), _IS_SINCE, _HAS_EFFECT)
-    .order_by(_t.id.desc())
+_SUMS_OF_MAKERS_QUERY = (
+    select(_t.maker, _t.currency, func.sum(_t.refund_amount))
+    .where(_t.maker.in_(bindparam("some", expanding=True)), _IS_SINCE, _HAS_EFFECT)
+    .group_by(_t.maker, _t.currency)
 )
 _same_payer = table(people_views.SAME_PAYER, column("payment_id"), column("other_id"))
-_BY_SAME_PAYER_QUERY = (
-    _ALL_QUERY.join_from(_same_payer, refunds, _same_payer.c.other_id == _t.payment_id)
-    .where(_same_payer.c.payment_id == bindparam("of"), _IS_SINCE, _HAS_EFFECT)
-    .order_by(_t.id.desc())
-)
 _DUE_QUERY = compare_and_swap.due_query(refunds, _ALL_QUERY)
 _STUCK_QUERY = (
     _ALL_QUERY.where(
@@ -88,6 +82,21 @@ def _first_requested_query(work: WorkState) -> Select[Any]:
     requested = (_t.status == RefundState.REQUESTED.value, _t.certainty == "known", _t.work_state == work.value)
     ids = select(_t.id).where(*requested, _t.id > bindparam("after")).order_by(_t.id)
     return select(ids.limit(bindparam("most", type_=Integer)).subquery())
+
+
+def _ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> Select[Any]:
+    """Return a query of the ids of the newest refunds to the payer of one payment. Without `payer` the view
+    SAME_PAYER finds the payer's payments.
+    """
+    ids = select(literal(payment_id).label("for_payment"), _t.id)
+    if payer is not None:
+        ids = ids.join_from(payments, refunds, payments.c.id == _t.payment_id).where(payments.c.payer_ref == payer)
+    else:
+        ids = ids.join_from(_same_payer, refunds, _same_payer.c.other_id == _t.payment_id).where(
+            _same_payer.c.payment_id == payment_id
+        )
+    newest = ids.where(_IS_SINCE, _HAS_EFFECT).order_by(_t.id.desc()).limit(limit)
+    return select(newest.subquery())
 
 
 _requested_ids = union_all(*map(_first_requested_query, WorkState)).subquery()
@@ -151,9 +160,19 @@ def of_payments(
     return select_records(conn, _OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed) if payment_ids else ()
 
 
+def by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
+    """Return the refunds with these ids, in any order."""
+    return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
+
+
 def of_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
     """Return all refunds of an order, newest first."""
     return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
+
+
+def of_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund, ...]:
+    """Return all refunds of these orders, newest first."""
+    return select_records(conn, _OF_ORDERS_QUERY, {"some": sorted(order_ids)}) if order_ids else ()
 
 
 def waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
@@ -187,31 +206,48 @@ def find_lookalike(conn: Connection, payment_id: int, minor: int, since: datetim
     return _first_refund(conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": minor, "since": to_naive_utc(since)})
 
 
-def sum_of_maker_since(conn: Connection, maker: str, currency: str, since: datetime) -> int:
-    """Return the sum (minor units) of the refunds in a currency that a maker has requested at `since` or later.
-    Refunds in a state of `STATES_WITHOUT_MONEY` are left out.
+def sums_of_makers_since(conn: Connection, makers: Collection[str], since: datetime) -> Mapping[tuple[str, str], int]:
+    """Return the sum (minor units) of the refunds that each maker has requested at `since` or later, by maker and
+    currency; without refunds there is no sum. Refunds in a state of `STATES_WITHOUT_MONEY` are left out.
     """
-    values = {"of": maker, "in_currency": currency, "since": to_naive_utc(since)}
-    return int(conn.scalar(_SUM_OF_MAKER_QUERY, values) or 0)
+    if not makers:
+        return {}
+    rows = conn.execute(_SUMS_OF_MAKERS_QUERY, {"some": sorted(makers), "since": to_naive_utc(since)})
+    return {(maker, currency): int(total) for maker, currency, total in rows}
 
 
-def by_payer_since(
-    conn: Connection, payment_id: int, payer: str, since: datetime, limit: int = 100
-) -> tuple[Refund, ...]:
-    """Return at most `limit` refunds to the payer of this payment that were requested at `since` or later, newest
-    first. Refunds in a state of `STATES_WITHOUT_MONEY` are left out.
+def by_payers_since(
+    conn: Connection, payer_of_payment: Mapping[int, str], since: datetime, limit: int = 100
+) -> Mapping[int, tuple[Refund, ...]]:
+    """Return, for each of these payments, at most `limit` refunds to its payer that were requested at `since` or
+    later, newest first. Refunds in a state of `STATES_WITHOUT_MONEY` are left out.
+
+    `payer_of_payment`: the payer of each payment by the payment's id.
     """
+    if not payer_of_payment:
+        return {}
     # Through views a person sees payers only masked, so a view compares the payers.
-    query, of = (_BY_SAME_PAYER_QUERY, payment_id) if reads_views(conn) else (_BY_PAYER_QUERY, payer)
-    return select_records(conn, query.limit(limit), {"of": of, "since": to_naive_utc(since)})
+    is_masked = reads_views(conn)
+    parts = (
+        _ids_by_payer_query(payment_id, None if is_masked else payer, limit)
+        for payment_id, payer in payer_of_payment.items()
+    )
+    found = conn.execute(union_all(*parts), {"since": to_naive_utc(since)}).all()
+    refund_of = {refund.id: refund for refund in by_ids(conn, {row.id for row in found})}
+    ids_of = {
+        payment_id: [row.id for row in found if row.for_payment == payment_id] for payment_id in payer_of_payment
+    }
+    return {
+        payment_id: tuple(refund_of[id] for id in sorted(ids, reverse=True)) for payment_id, ids in ids_of.items()
+    }
 
 
-def request_facts(conn: Connection, refund_id: int) -> tuple[str, str] | None:
-    """Return two JSON texts of a refund request: the payment as the maker saw it, and the risk signals with the
-    maker's answers. Return None if there is no such refund.
+def request_facts(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[str, str]]:
+    """Return two JSON texts of each of these refund requests, by the refund's id: the payment as the maker saw it,
+    and the risk signals with the maker's answers.
     """
-    row = conn.execute(_REQUEST_FACTS_QUERY, {"of": refund_id}).first()
-    return (row.saw, row.radar) if row else None
+    rows = conn.execute(_REQUEST_FACTS_QUERY, {"some": sorted(ids)}) if ids else ()
+    return {row.id: (row.saw, row.radar) for row in rows}
 
 
 def all_records() -> Select[Any]:

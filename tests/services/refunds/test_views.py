@@ -1,8 +1,11 @@
 """The approval view: what speaks against a refund, what changed since it was asked for, and who may do what."""
 
+from dataclasses import replace
+
 from console.domain.payments.states import RefundState
 from console.domain.service_results import AllowedAction
 from tests.support.refund_desks import RefundDesk, code_of
+from tests.support.sent_statements import counted
 
 _R = RefundState
 
@@ -69,6 +72,38 @@ def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
     assert [one.id for one in inbox.others] == [mine.id, half.id]
     with desk.console.acting_as("op-a"):
         assert desk.refunds.read_inbox().to_decide == ()
+
+
+def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
+    """The summary of each request is that of its own view, whatever speaks against it; the statements are as many
+    for one request as for all of them.
+    """
+    desk.approve(desk.ask(desk.paid("ORD-1", payer="payer-1"), "1000"))
+    payments = [
+        desk.paid("ORD-2", payer="payer-1"),
+        desk.paid("ORD-3", payer="payer-1", corporation_number="7123456789012"),
+        desk.paid("ORD-4", payer="payer-2", corporation_number="7123456789012"),
+        desk.paid("ATOM-5", 500_000, "atom"),
+        desk.paid("ORD-6", order=False),
+    ]
+    for payment in payments[:2]:
+        desk.sql(f"UPDATE payments SET captured_minor = 1100000, version = version + 1 WHERE id = {payment.id}")
+    waiting = [desk.ask(payment) for payment in payments]
+    desk.sql(f"UPDATE limits SET value = 999 WHERE name = 'per_refund' AND currency = '{waiting[0].currency}'")
+    ids = [refund.id for refund in waiting]
+    with counted(desk.console) as sent_for_one:
+        desk.refunds.read_summaries(ids[1:2])
+    with counted(desk.console) as sent_for_all:
+        summaries = desk.refunds.read_summaries(ids)
+    assert len(sent_for_all) == len(sent_for_one), "\n".join(sent_for_all)
+    for refund in waiting:
+        view = desk.refunds.read_refund(refund.id)
+        broken = [check for check in view.checks if not check.holds]
+        assert summaries[refund.id].payment == replace(view.payment, relations=None)
+        assert summaries[refund.id].reasons_against == len(view.against) + len(broken), refund
+    assert {1, 3} <= {summary.reasons_against for summary in summaries.values()}
+    assert desk.refunds.read_summaries([]) == {}
+    assert code_of(lambda: desk.refunds.read_summaries([*ids, 99])) == "not_found"
 
 
 def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:

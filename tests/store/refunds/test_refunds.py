@@ -30,8 +30,7 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
     assert (refund.sends_after, refund.decide_by) == (until, NOW + timedelta(hours=72))
     assert refunds.find_open_of_payment(rows, payment.id) == refund
     assert refunds.of_payment(rows, payment.id) == refunds.of_order(rows, 71) == (refund,)
-    assert refunds.request_facts(rows, refund.id) == ('{"version": 3}', "[]")
-    assert refunds.request_facts(rows, refund.id + 1) is None
+    assert refunds.request_facts(rows, [refund.id, refund.id + 1]) == {refund.id: ('{"version": 3}', "[]")}
 
 
 @pytest.mark.parametrize("state", list(_R))
@@ -145,11 +144,12 @@ def test_an_exact_lookalike(rows: Connection) -> None:
 @pytest.mark.parametrize("state", [_R.APPROVED, _R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED, *ENDED_FOR_NOTHING])
 def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> None:
     """Refunds that moved money or may yet: for the maker's day, the payer's history and the look-alike."""
-    payment = paid(rows, payer="payer-7")
+    payment, other = paid(rows, payer="payer-7"), paid(rows, "ORD-2", payer="payer-8")
     refund = moved(rows, asked(rows, payment), state)
     counts = state not in ENDED_FOR_NOTHING
-    assert refunds.sum_of_maker_since(rows, "op-a", "JPY", DAY_AGO) == (1_000 if counts else 0)
-    assert refunds.by_payer_since(rows, payment.id, "payer-7", DAY_AGO) == ((refund,) if counts else ())
+    assert refunds.sums_of_makers_since(rows, ["op-a"], DAY_AGO) == ({("op-a", "JPY"): 1_000} if counts else {})
+    found = refunds.by_payers_since(rows, {payment.id: "payer-7", other.id: "payer-8"}, DAY_AGO)
+    assert found == {payment.id: (refund,) if counts else (), other.id: ()}
     assert refunds.find_lookalike(rows, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
 
 
@@ -159,6 +159,16 @@ def test_sums_of_a_maker(rows: Connection) -> None:
     asked(rows, paid(rows, "ORD-2"), 2_000)
     asked(rows, paid(rows, "ORD-3"), 4_000, maker="op-b")
     asked(rows, paid(rows, "ORD-4", currency="INR"), 8_000)
-    assert refunds.sum_of_maker_since(rows, "op-a", "JPY", NOW) == 3_000
-    assert refunds.sum_of_maker_since(rows, "op-a", "JPY", NOW + timedelta(seconds=1)) == 0
-    assert refunds.sum_of_maker_since(rows, "nobody", "JPY", NOW) == 0
+    of_op_a = {("op-a", "JPY"): 3_000, ("op-a", "INR"): 8_000}
+    assert refunds.sums_of_makers_since(rows, ["op-a", "nobody"], NOW) == of_op_a
+    assert refunds.sums_of_makers_since(rows, ["op-a", "op-b"], NOW) == {**of_op_a, ("op-b", "JPY"): 4_000}
+    assert refunds.sums_of_makers_since(rows, ["op-a"], NOW + timedelta(seconds=1)) == {}
+
+
+def test_the_newest_refunds_of_each_payer(rows: Connection) -> None:
+    """A payer with many refunds takes no place of another one."""
+    many = [asked(rows, paid(rows, f"ORD-{n}", payer="payer-7")) for n in range(3)]
+    one = asked(rows, paid(rows, "ORD-9", payer="payer-8"))
+    payers = {many[0].payment_id: "payer-7", one.payment_id: "payer-8"}
+    found = refunds.by_payers_since(rows, payers, DAY_AGO, limit=2)
+    assert found == {many[0].payment_id: (many[2], many[1]), one.payment_id: (one,)}
