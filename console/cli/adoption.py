@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from console.cli.output import AnswerWriter
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import rebuild_error
 from console.domain.records import CheckState
@@ -25,7 +25,7 @@ class AdoptDatabase:
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import act_once_by_request_id, open_adoption
-        from console.cli.command import watch_repetition
+        from console.cli.process.command import watch_repetition
         from console.services.adoption.run import AdoptionResult
 
         with (

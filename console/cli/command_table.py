@@ -8,29 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.accounts import ApplyAccounts
+from console.cli.access.accounts import ApplyAccounts
+from console.cli.access.read_only import READ_ONLY_COMMANDS
+from console.cli.access.sign_in import ForgetCredentials, SignInCommand, SignOutCommand, WhoAmICommand
 from console.cli.adoption import AdoptDatabase
-from console.cli.alerts import ALERT_COMMANDS
-from console.cli.command import Command, ServiceCommand, parse_provider_id, parse_row_id, watch_repetition
+from console.cli.alerts.alerts import ALERT_COMMANDS
+from console.cli.alerts.incidents import INCIDENT_COMMANDS
 from console.cli.evidence import SHOW_COMMAND, VerifyAudit
 from console.cli.exports import EXPORT_COMMANDS
-from console.cli.incidents import INCIDENT_COMMANDS
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import AnyRecord
 from console.cli.json_output.results import ExportResult, PurchaseAnswer
-from console.cli.limits import LIMIT_COMMANDS
-from console.cli.links import LINK_COMMANDS
-from console.cli.output import AnswerWriter
 from console.cli.payments import PAYMENT_COMMANDS
-from console.cli.queue import QUEUE_COMMAND
-from console.cli.read_only import READ_ONLY_COMMANDS
+from console.cli.process.command import Command, ServiceCommand, parse_provider_id, parse_row_id, watch_repetition
+from console.cli.process.output import AnswerWriter
 from console.cli.reconciliation import RECONCILE_COMMAND
+from console.cli.recovery.queues import QUEUE_COMMAND
+from console.cli.refunds.limits import LIMIT_COMMANDS
 from console.cli.registry import REGISTRY_COMMANDS, show_advice
-from console.cli.reports import REPORT_COMMANDS
-from console.cli.servers import DemoCommand, SandboxCommand, WorkerCommand
-from console.cli.sign_in import ForgetCredentials, SignInCommand, SignOutCommand, WhoAmICommand
+from console.cli.reports.commands import REPORT_COMMANDS
+from console.cli.servers.commands import DemoCommand, SandboxCommand, WorkerCommand
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
+from console.cli.window.links import LINK_COMMANDS
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry, PurchaseRequest
 

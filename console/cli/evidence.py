@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.command import ServiceCommand
 from console.cli.json_output import results as cli_json
-from console.cli.output import AnswerWriter
+from console.cli.process.command import ServiceCommand
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode

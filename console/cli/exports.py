@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.command import Command, ServiceCommand
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.output import AnswerWriter
+from console.cli.process.command import Command, ServiceCommand
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.exports.tables import ExportRequest, ExportWritten, ListName
 from console.domain.process import interrupts

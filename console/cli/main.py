@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from console import __version__
-from console.cli.output import AnswerWriter, wants_json
-from console.cli.stderr_log import BUG_MARK, log_on_stderr
+from console.cli.process.output import AnswerWriter, wants_json
+from console.cli.process.stderr_log import BUG_MARK, log_on_stderr
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
@@ -88,7 +88,7 @@ def _run_command_or_window(words: Sequence[str], writer: AnswerWriter) -> None:
         _run_command(words, writer)
     else:
         # Only the imports that the window needs: each one delays its first frame.
-        from console.cli.window import open_window
+        from console.cli.window.open_window import open_window
 
         open_window(writer)
 

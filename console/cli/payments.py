@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
-from console.cli.command import Command, ServiceCommand, parse_row_id
 from console.cli.json_output import results as cli_json
-from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
+from console.cli.process.command import Command, ServiceCommand, parse_row_id
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.records import Order, Payment, PaymentImport, Refund, RefundRequest

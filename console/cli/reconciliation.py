@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from console.cli.alerts import alert_json
-from console.cli.command import ServiceCommand
+from console.cli.alerts.alerts import alert_json
 from console.cli.json_output.records import instant_json
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
 from console.cli.payments import parse_day
+from console.cli.process.command import ServiceCommand
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError
 

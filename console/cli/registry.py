@@ -8,11 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.command import Command, ServiceCommand
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
+from console.cli.process.command import Command, ServiceCommand
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from console.cli.command import parse_provider_id, parse_row_id
 from console.cli.json_output import results as cli_json
+from console.cli.process.command import parse_provider_id, parse_row_id
 from console.cli.text_output import views as cli_text_views
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import WindowReason

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from console.cli.window import pause_garbage_collection
+from console.cli.window.open_window import pause_garbage_collection
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
-from console.cli.demo import DEMO_PEOPLE, render_pdf
 from console.cli.json_output import results as cli_json
+from console.cli.servers.demo import DEMO_PEOPLE, render_pdf
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.demo.samples import CheckSample, generate_checks, write_samples

@@ -208,14 +208,14 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "console/services/credit_checks/purchase.py",
         "        refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)\n",
         "",
-        ("tests/cli/test_read_only.py",),
+        ("tests/cli/access/test_read_only.py",),
     ),
     _unbound_mutant(
         "read-only doesn't stop what people change",
         "console/services/process/context.py",
         "        if action in STOPPED_RIGHTS:\n",
         "        if action in ():\n",
-        ("tests/cli/test_read_only.py",),
+        ("tests/cli/access/test_read_only.py",),
     ),
     _mutant(
         "a lapsed refund counts twice",

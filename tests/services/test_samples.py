@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
-from console.cli.demo import render_pdf
+from console.cli.servers.demo import render_pdf
 from console.demo.samples import CheckSample, generate_checks, write_samples
 from console.domain.corporation_number import is_well_formed
 from console.domain.records import Person

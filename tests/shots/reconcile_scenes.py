@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from console.cli.demo import SAMPLE_SEED
+from console.cli.servers.demo import SAMPLE_SEED
 from console.demo import reconciliation as demo_reconcile
 from console.domain.calendar_days import JST
 from console.store.database.engine import Transaction

@@ -14,9 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
-from console.cli.explained import complete_answer, complete_refusal
 from console.cli.json_output import views as json_views
 from console.cli.json_output.records import record_json
+from console.cli.process.explained import complete_answer, complete_refusal
 from console.cli.text_output.records import explained_record, table_of_one_kind
 from console.cli.text_output.translator import Translator
 from console.cli.text_output.views import view_lines

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from console.app import Console, open_console
-from console.cli.demo import SAMPLE_SEED, render_pdf, sandbox_check
+from console.cli.servers.demo import SAMPLE_SEED, render_pdf, sandbox_check
 from console.demo import payments as demo_payments
 from console.demo.samples import (
     CLIENT_IDS,

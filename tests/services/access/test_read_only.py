@@ -1,5 +1,5 @@
 """The read-only switch in the services: payments are not started and refunds not sent while it is on. Purchases, and
-what people see, are in `tests/cli/test_read_only.py`.
+what people see, are in `tests/cli/access/test_read_only.py`.
 """
 
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
-from console.cli.demo import SAMPLE_SEED, render_pdf
+from console.cli.servers.demo import SAMPLE_SEED, render_pdf
 from console.demo.samples import generate_checks, generate_payments, write_samples
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import masked_payer

@@ -4,9 +4,9 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from console.cli.command import Command, ServiceCommand
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.output import AnswerWriter
+from console.cli.process.command import Command, ServiceCommand
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ def _read_figures(console: "Console", _: Namespace, __: AnswerWriter) -> "Figure
 
 
 def _figures_json(figures: "Figures", _: Translate) -> JsonObject:
-    from console.cli.json_output.reports import figures_json
+    from console.cli.reports.json_output import figures_json
 
     return figures_json(figures)
 
 
 def _figure_lines(figures: "Figures", translator: Translator) -> Iterator[str]:
-    from console.cli.text_output.reports import figure_lines
+    from console.cli.reports.text_output import figure_lines
 
     return figure_lines(figures, translator)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from console.cli.output import AnswerWriter
+from console.cli.process.output import AnswerWriter
 
 if TYPE_CHECKING:
     from console.app import Console

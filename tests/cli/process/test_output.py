@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from console.cli.output import AnswerWriter
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.cli.output import AnswerWriter
-from console.cli.stop_signals import wait_for_stop
+from console.cli.process.output import AnswerWriter
+from console.cli.process.stop_signals import wait_for_stop
 from console.cli.text_output.translator import Translator
-from console.cli.window import has_display, show_window
+from console.cli.window.open_window import has_display, show_window
 from console.demo import payments as demo_payments
 from console.demo import reconciliation as demo_reconcile
 from console.demo import registry as demo_registry
@@ -86,7 +86,7 @@ def run_demo(writer: AnswerWriter, run_command: RunCommand, *, has_fast_clock: b
         start_sandbox() as sandbox,
         _replaced_environment(_demo_variables(Path(folder), sandbox, has_fast_clock)),
     ):
-        from console.cli.command import open_console_with_passwords
+        from console.cli.process.command import open_console_with_passwords
 
         with open_console_with_passwords(writer) as console:
             samples, payments = _write_samples(console, sandbox)

@@ -222,9 +222,9 @@ def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring:
 def test_a_password_is_typed_without_an_echo() -> None:
     """At a real terminal the question appears and the answer doesn't."""
     code = (
-        "from console.cli.output import AnswerWriter\n"
+        "from console.cli.process.output import AnswerWriter\n"
         "from console.cli.text_output.translator import Translator\n"
-        "from console.cli.sign_in import _read_password\n"
+        "from console.cli.access.sign_in import _read_password\n"
         "got = _read_password(AnswerWriter(None, Translator(), as_json=False), 'op-a')\n"
         "print('length', len(got), flush=True)\n"
     )

@@ -3,9 +3,9 @@
 from argparse import Namespace
 from collections.abc import Mapping
 
-from console.cli.command import Command
-from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
+from console.cli.process.command import Command
+from console.cli.process.output import AnswerWriter
 from console.domain.links.link import parse_link
 from console.settings.window_socket import send_link
 
@@ -19,7 +19,7 @@ class OpenLink:
             raise usage_error(writer.translator("cli.open.no_link"))
         settings = writer.read_settings()
         is_shown = send_link(settings.home, args.link)
-        from console.cli.window import has_display, open_window
+        from console.cli.window.open_window import has_display, open_window
 
         if not is_shown and not has_display():
             raise usage_error(writer.translator("cli.no_display"))

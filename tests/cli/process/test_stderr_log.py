@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from console.cli.stderr_log import BUG_MARK, log_on_stderr
+from console.cli.process.stderr_log import BUG_MARK, log_on_stderr
 
 LOG = logging.getLogger("console.test")
 MEANT = pytest.mark.expects_log("the log itself is what is tested")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from console.cli.alerts import alert_json, alert_list_lines
-from console.cli.command import Command, ServiceCommand, parse_row_id
+from console.cli.alerts.alerts import alert_json, alert_list_lines
 from console.cli.json_output.results import JsonObject, Translate, attributes_json
-from console.cli.output import AnswerWriter
+from console.cli.process.command import Command, ServiceCommand, parse_row_id
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.calendar_days import JST

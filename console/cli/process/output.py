@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from console.cli.password import keep_descriptor_private
-from console.cli.stderr_log import BUG_MARK
+from console.cli.process.password import keep_descriptor_private
+from console.cli.process.stderr_log import BUG_MARK
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError
 from console.domain.process import interrupts

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.output import AnswerWriter
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -30,7 +30,7 @@ class ApplyAccounts:
         Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
         connected account may not create accounts, and the errors of `open_console`.
         """
-        from console.cli.command import open_console_with_passwords, watch_repetition
+        from console.cli.process.command import open_console_with_passwords, watch_repetition
 
         content = _read_file(Path(args.file))
         with watch_repetition(args, writer) as repeated, open_console_with_passwords(writer) as console:

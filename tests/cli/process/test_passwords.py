@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.password import keep_descriptor_private, read_password
+from console.cli.process.password import keep_descriptor_private, read_password
 from console.cli.text_output.translator import Translator
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
@@ -69,7 +69,7 @@ def test_a_wrong_number_is_told(terminal: Terminal) -> None:
 
 ASK = """
 import sys
-from console.cli.password import read_password
+from console.cli.process.password import read_password
 from console.cli.text_output.translator import Translator
 from console.domain.process import interrupts
 from console.settings.settings import Settings

@@ -5,10 +5,10 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from console.cli.command import ServiceCommand
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import JsonObject, Translate, instant_json
-from console.cli.output import AnswerWriter
+from console.cli.process.command import ServiceCommand
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.records import aligned_lines
 from console.cli.text_output.translator import Lines, Translator

@@ -4,11 +4,11 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from console.cli.command import Command
 from console.cli.json_output.results import JsonObject
-from console.cli.output import AnswerWriter
 from console.cli.parser import usage_error
-from console.cli.stop_signals import sigterm_as_interrupt, wait_for_stop
+from console.cli.process.command import Command
+from console.cli.process.output import AnswerWriter
+from console.cli.process.stop_signals import sigterm_as_interrupt, wait_for_stop
 
 
 class SandboxCommand:
@@ -73,7 +73,7 @@ class DemoCommand:
     run_command: Callable[[Sequence[str]], int]
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        from console.cli.demo import run_demo
+        from console.cli.servers.demo import run_demo
 
         with sigterm_as_interrupt():
             run_demo(writer, self.run_command, has_fast_clock=args.fast_clock)

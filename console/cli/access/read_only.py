@@ -4,9 +4,9 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.command import Command, ServiceCommand
 from console.cli.json_output.results import JsonObject, Translate, attributes_json
-from console.cli.output import AnswerWriter
+from console.cli.process.command import Command, ServiceCommand
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.access.read_only import EVERYTHING

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from console.cli.explained import complete_answer, complete_refusal
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.output import AnswerWriter
 from console.cli.parser import MAX_ID_DIGITS, usage_error
-from console.cli.password import read_password
+from console.cli.process.explained import complete_answer, complete_refusal
+from console.cli.process.output import AnswerWriter
+from console.cli.process.password import read_password
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts

@@ -6,8 +6,8 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from console.cli.output import AnswerWriter
-from console.cli.password import ask_at_terminal, is_terminal
+from console.cli.process.output import AnswerWriter
+from console.cli.process.password import ask_at_terminal, is_terminal
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -75,7 +75,7 @@ class WhoAmICommand:
     """The command `whoami`. It shows name, roles and database of the acting person."""
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        from console.cli.command import open_console_with_passwords
+        from console.cli.process.command import open_console_with_passwords
 
         with open_console_with_passwords(writer) as console:
             identity = console.sessions.whoami()
@@ -94,7 +94,7 @@ class ForgetCredentials:
         Raises ConsoleError `usage` on a desk for which no worker acts, and while answers for the database wait in
         this desk's spool.
         """
-        from console.cli.command import open_console_with_passwords
+        from console.cli.process.command import open_console_with_passwords
 
         with open_console_with_passwords(writer) as console:
             done = console.desk_status.forget_credentials()

@@ -6,9 +6,9 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from console.cli.command import Command, ServiceCommand, parse_row_id
 from console.cli.json_output.results import JsonObject, Translate, attributes_json
-from console.cli.output import AnswerWriter
+from console.cli.process.command import Command, ServiceCommand, parse_row_id
+from console.cli.process.output import AnswerWriter
 from console.cli.text_output.records import COLUMN_GAP, TableRow, aligned_lines
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem

@@ -1,0 +1,1 @@
+"""Commands for accounts, signing in, and the read-only switches."""

@@ -1,0 +1,1 @@
+"""Commands for records whose outcome must be found out: queues, probe and resolve."""

@@ -1,0 +1,1 @@
+"""Commands for refunds and their limits."""

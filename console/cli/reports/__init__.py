@@ -1,0 +1,1 @@
+"""The command `reports figures`, with its JSON and its text."""
