@@ -1,6 +1,4 @@
-"""The commands `show` (with `--pack`, it also writes the record's evidence pack) and `audit verify` (with `--pack`,
-it verifies an evidence pack).
-"""
+"""The command `show`: one record; with `--pack` it also writes the record's evidence pack."""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -13,14 +11,11 @@ from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
-from console.domain.errors import ConsoleError, ErrorCode
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.error_details import AuditBroken
     from console.domain.views.any_record import AnyView
     from console.services.evidence.pack import PackWritten
-    from console.services.evidence.pack_verification import PackVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,50 +49,3 @@ def _view_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]
 
 
 SHOW_COMMAND = ServiceCommand(_show_record, _view_json, _view_lines)
-
-
-class VerifyAudit:
-    """The command `audit verify`. It verifies the audit trail of the database; with `--pack` it verifies an evidence
-    pack, which needs no database.
-    """
-
-    def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Verify the audit trail or the evidence pack, and write the answer.
-
-        Raises ConsoleError `audit_broken`, which names the first wrong row or problem.
-        """
-        if args.pack is None:
-            ServiceCommand(
-                lambda console, _, __: console.audit.verify_chains(),
-                cli_json.verification_json,
-                cli_text.verification_lines,
-            ).run(args, writer)
-            return
-        from console.services.evidence.pack_verification import verify_pack
-
-        writer.read_settings()
-        verdict = verify_pack(Path(args.pack))
-        if not verdict.is_intact:
-            raise _audit_broken_error(verdict, args.pack)
-        facts = {"rows": verdict.rows, "first_bad": None, "files": verdict.files}
-        line = writer.translator("pack.whole", rows=verdict.rows, n=verdict.files)
-        writer.write_answer(lambda: facts, lambda: [line])
-
-
-def _audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
-    """Return the error `audit_broken` about an evidence pack. Its text is the first problem of the pack; its facts
-    contain all problems.
-    """
-    first = verdict.problems[0]
-    problems: list[dict[str, object]] = [
-        {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems
-    ]
-    bad = next((problem.row for problem in verdict.problems if problem.row is not None), None)
-    detail: AuditBroken = {
-        "problem": "pack",
-        "file": file,
-        "part": first.file,
-        "why": first.code,
-        "rows": verdict.rows,
-    }
-    return ConsoleError(ErrorCode.AUDIT_BROKEN, {**detail, "first_bad": bad, "problems": problems})

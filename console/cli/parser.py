@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -71,6 +72,21 @@ def usage_error(problem: str, synopsis: str = "") -> ConsoleError:
         synopsis_text = " ".join(synopsis.split()).removeprefix("usage: ")
         detail["usage"] = synopsis_text  # house: a key of the detail
     return ConsoleError(ErrorCode.USAGE, detail)
+
+
+def parse_day(text: str | None, option: str) -> date | None:
+    """Return the day of a text such as `2026-11-20`; None if `text` is None.
+
+    Raises ConsoleError `usage`, which names `option`, if the text has another form.
+    """
+    try:
+        if text is not None and len(text) == len("2026-11-20"):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    if text is None:
+        return None
+    raise usage_error(f"{option}: a day is needed, like 2026-11-20")
 
 
 def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Namespace:

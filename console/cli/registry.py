@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.parser import usage_error
+from console.cli.parser import parse_day, usage_error
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
@@ -153,8 +153,6 @@ class _ChangesSince:
 
 
 def _read_changes(console: "Console", args: Namespace, _: AnswerWriter) -> _ChangesSince:
-    from console.cli.payments import parse_day
-
     since = parse_day(args.since, "--since")
     if since is None:
         raise usage_error("--since: a day is needed, like 2026-11-20")

@@ -3,12 +3,19 @@
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import JsonObject
 from console.cli.parser import usage_error
-from console.cli.process.command import Command
+from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.process.stop_signals import sigterm_as_interrupt, wait_for_stop
+from console.cli.text_output import results as cli_text
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.service_results import TaskRun
 
 
 class SandboxCommand:
@@ -34,20 +41,17 @@ class SandboxCommand:
                 wait_for_stop()
 
 
-@dataclass(frozen=True, slots=True)
 class WorkerCommand:
     """The command `worker`. It runs the due tasks and receives notices until it is stopped. With `--once` it runs
-    `once_command` instead, which runs every due task once.
+    every due task once, and ends.
     """
-
-    once_command: Command
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Run the worker until it is stopped, or run every due task once. For the errors see
         `console.worker.main.run_worker`.
         """
         if args.once:
-            self.once_command.run(args, writer)
+            ServiceCommand(_run_due_tasks, cli_json.task_runs_json, cli_text.task_run_lines).run(args, writer)
             return
         from console.app import open_console
         from console.worker import main as process
@@ -62,6 +66,11 @@ class WorkerCommand:
         settings = writer.read_settings()
         with log_json_lines(), open_console(settings, program="worker") as console:
             process.run_worker(console, ready)
+
+
+def _run_due_tasks(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[TaskRun, ...]":
+    with console.acting_as("worker"):
+        return console.recovery.run_due()
 
 
 @dataclass(frozen=True, slots=True)

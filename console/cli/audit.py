@@ -1,0 +1,82 @@
+"""The commands `audit list`, `audit export` and `audit verify`, which with `--pack` verifies an evidence pack."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli.json_output import results as cli_json
+from console.cli.json_output.results import ExportResult
+from console.cli.process.command import Command, ServiceCommand
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output import results as cli_text
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.records import AuditEntry
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.error_details import AuditBroken
+    from console.services.evidence.pack_verification import PackVerdict
+
+
+def _list_audit_entries(console: "Console", args: Namespace, _: AnswerWriter) -> tuple[AuditEntry, ...]:
+    return console.audit.list_entries(args.limit, args.before)
+
+
+def _export_audit_trail(console: "Console", args: Namespace, _: AnswerWriter) -> ExportResult:
+    file = Path(args.file).absolute()
+    return ExportResult(str(file), console.audit.export_csv(file, request_id=args.request_id))
+
+
+class VerifyAudit:
+    """The command `audit verify`. It verifies the audit trail of the database; with `--pack` it verifies an evidence
+    pack, which needs no database.
+    """
+
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        """Verify the audit trail or the evidence pack, and write the answer.
+
+        Raises ConsoleError `audit_broken`, which names the first wrong row or problem.
+        """
+        if args.pack is None:
+            ServiceCommand(
+                lambda console, _, __: console.audit.verify_chains(),
+                cli_json.verification_json,
+                cli_text.verification_lines,
+            ).run(args, writer)
+            return
+        from console.services.evidence.pack_verification import verify_pack
+
+        writer.read_settings()
+        verdict = verify_pack(Path(args.pack))
+        if not verdict.is_intact:
+            raise _audit_broken_error(verdict, args.pack)
+        facts = {"rows": verdict.rows, "first_bad": None, "files": verdict.files}
+        line = writer.translator("pack.whole", rows=verdict.rows, n=verdict.files)
+        writer.write_answer(lambda: facts, lambda: [line])
+
+
+def _audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
+    """Return the error `audit_broken` about an evidence pack. Its text is the first problem of the pack; its facts
+    contain all problems.
+    """
+    first = verdict.problems[0]
+    problems: list[dict[str, object]] = [
+        {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems
+    ]
+    bad = next((problem.row for problem in verdict.problems if problem.row is not None), None)
+    detail: AuditBroken = {
+        "problem": "pack",
+        "file": file,
+        "part": first.file,
+        "why": first.code,
+        "rows": verdict.rows,
+    }
+    return ConsoleError(ErrorCode.AUDIT_BROKEN, {**detail, "first_bad": bad, "problems": problems})
+
+
+AUDIT_COMMANDS: Mapping[str, Command] = {
+    "audit list": ServiceCommand(_list_audit_entries, cli_json.audit_page_json, cli_text.audit_page_lines),
+    "audit verify": VerifyAudit(),
+    "audit export": ServiceCommand(_export_audit_trail, cli_json.export_json, cli_text.export_lines),
+}

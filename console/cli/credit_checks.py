@@ -1,0 +1,55 @@
+"""The commands `purchase` and `refetch`, for credit checks."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from console.cli.json_output import results as cli_json
+from console.cli.json_output.results import PurchaseAnswer
+from console.cli.process.command import Command, ServiceCommand, parse_row_id
+from console.cli.process.output import AnswerWriter
+from console.cli.registry import show_advice
+from console.cli.text_output import results as cli_text
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.records import PurchaseRequest
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.service_results import RefetchResult
+
+
+def _purchase_check(console: "Console", args: Namespace, writer: AnswerWriter) -> PurchaseAnswer:
+    facts = show_advice(console, args.number, writer)
+    request = PurchaseRequest(
+        corporation_number=args.number,
+        client_id=args.client,
+        deal=args.deal,
+        reasons=tuple(args.reason),
+        comment=args.comment,
+        renew=args.renew,
+    )
+    record = console.credit_checks.purchase(request, writer.show_progress, request_id=args.request_id)
+    return PurchaseAnswer(record, facts)
+
+
+def _purchase_lines(answer: PurchaseAnswer, translator: Translator) -> Lines:
+    return cli_text.purchase_lines(answer.record, translator)
+
+
+def _refetch_check(console: "Console", args: Namespace, writer: AnswerWriter) -> "RefetchResult":
+    has_all_parts = args.detail == args.pdf
+    detail, pdf = has_all_parts or args.detail, has_all_parts or args.pdf
+    return console.credit_checks.refetch(
+        parse_row_id("credit-check", args.id),
+        detail=detail,
+        pdf=pdf,
+        expected_version=args.saw,
+        progress=writer.show_progress,
+        request_id=args.request_id,
+    )
+
+
+CREDIT_CHECK_COMMANDS: Mapping[str, Command] = {
+    "purchase": ServiceCommand(_purchase_check, cli_json.purchase_json, _purchase_lines),
+    "refetch": ServiceCommand(_refetch_check, cli_json.refetch_json, cli_text.refetch_lines),
+}

@@ -1,0 +1,67 @@
+"""The commands `db upgrade`, `db check` and `doctor`: the schema, and the health of the installation."""
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.cli.json_output import results as cli_json
+from console.cli.process.command import Command, watch_repetition
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output import results as cli_text
+from console.domain.errors import ConsoleError
+
+if TYPE_CHECKING:
+    from console.domain.service_results import HealthCheck
+    from console.services.monitoring.doctor import Health
+
+
+class UpgradeDatabase:
+    """The command `db upgrade`. It upgrades the schema of the database without opening the services, because they
+    refuse an old schema.
+    """
+
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        from console.app import act_once_by_request_id, open_health
+
+        with watch_repetition(args, writer) as repeated:
+            settings = writer.read_settings()
+            health = open_health(settings)
+            request = (settings, "db upgrade", args.request_id, (args.new,))
+            revisions = act_once_by_request_id(*request, lambda: health.upgrade(accepts_new_database=args.new))
+            lines = cli_text.upgrade_lines
+            writer.write_answer(
+                lambda: repeated.mark_json(dict(revisions)),
+                lambda: repeated.add_note(lines(revisions, writer.translator)),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCommand:
+    """The commands `db check` (checks of the database) and `doctor` (checks of the whole installation). Each problem
+    is part of the answer, even a profile file that can't be read.
+    """
+
+    run_checks: "Callable[[Health], tuple[HealthCheck, ...]]"
+
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        from console.app import open_health
+
+        try:
+            checks = self.run_checks(open_health(writer.read_settings()))
+        except ConsoleError as error:
+            from console.domain.service_results import HealthCheck
+
+            facts = {"code": error.code, **error.detail}
+            checks = (HealthCheck("profile", False, "doctor.profile.bad", "doctor.profile.next", facts),)
+        translator = writer.translator
+        writer.write_answer(
+            lambda: cli_json.health_json(checks, translator), lambda: cli_text.health_lines(checks, translator)
+        )
+
+
+HEALTH_COMMANDS: Mapping[str, Command] = {
+    "db upgrade": UpgradeDatabase(),
+    "db check": HealthCommand(lambda health: health.check_database()),
+    "doctor": HealthCommand(lambda health: health.run_all_checks()),
+}

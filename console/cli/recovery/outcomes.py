@@ -1,0 +1,57 @@
+"""The commands `probe` and `resolve`, for records whose outcome is unknown."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli.json_output import results as cli_json
+from console.cli.json_output.records import AnyRecord
+from console.cli.process.command import Command, ServiceCommand, parse_provider_id
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output import results as cli_text
+from console.domain.errors import ConsoleError, ErrorCode
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.views.any_record import ResolveResult
+
+# File suffixes of evidence. An argument with such a suffix must name an existing file; it is no written statement.
+_EVIDENCE_SUFFIXES = frozenset(
+    (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".eml", ".msg", ".txt", ".csv")
+)
+
+
+def _probe_record(console: "Console", args: Namespace, _: AnswerWriter) -> AnyRecord:
+    return console.recovery.probe(args.kind, args.id, request_id=args.request_id)
+
+
+def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "ResolveResult":
+    proof, provider_record_id = _parse_proof(args.evidence), parse_provider_id(args.kind, args.provider_id)
+    arguments = (args.kind, args.id, args.as_state, proof, provider_record_id, args.saw)
+    return console.recovery.resolve(*arguments, request_id=args.request_id)
+
+
+def _parse_proof(argument: str) -> str | Path:
+    """Return the argument as a path if it names a file; otherwise return it as text, which is a written statement.
+
+    Raises ConsoleError `no_evidence` for a directory, and for a missing file whose name ends like a file of evidence.
+    """
+    path = Path(argument)
+    try:
+        if path.is_file():
+            return path
+        is_missing = path.is_dir() or (
+            path.suffix.lower() in _EVIDENCE_SUFFIXES and not any(map(str.isspace, argument))
+        )
+    except (OSError, ValueError):  # too long for a path, or with a character that is not allowed in a path
+        return argument
+    if argument and is_missing:
+        raise ConsoleError(ErrorCode.NO_EVIDENCE, {"reason": "no_such_file", "file": argument})
+    return argument
+
+
+OUTCOME_COMMANDS: Mapping[str, Command] = {
+    "probe": ServiceCommand(_probe_record, cli_json.record_json, cli_text.probe_lines),
+    "resolve": ServiceCommand(_resolve_record, cli_json.resolution_json, cli_text.resolution_lines),
+}

@@ -1,0 +1,77 @@
+"""The commands `refund …`: request, approve, reject or withdraw a refund."""
+
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from console.cli.json_output import results as cli_json
+from console.cli.process.command import Command, ServiceCommand, parse_row_id
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output import results as cli_text
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.payments.records import Refund, RefundRequest
+from console.domain.payments.refund_reasons import RefundReason
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+RefundAction = Callable[["Console", Namespace, AnswerWriter], Refund]
+
+
+def _request_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Refund:
+    request = RefundRequest(
+        payment_id=parse_row_id("payment", args.payment),
+        amount=args.amount,
+        reason=args.reason or "",
+        reason_code=None if args.reason_code is None else RefundReason(args.reason_code),
+        intended_repeat=args.intended_repeat,
+        ticket=args.ticket,
+        saw=args.saw,
+    )
+    return console.refunds.request(request, request_id=args.request_id)
+
+
+def _approve_refund(console: "Console", args: Namespace, writer: AnswerWriter) -> Refund:
+    """Approve a refund. If it has no cooling-off period, it is also sent, and the steps of the sending are shown as
+    progress.
+    """
+
+    def show_progress(step: str) -> None:
+        writer.show_progress("sending" if step == "asking" else step)
+
+    id = parse_row_id("refund", args.id)
+    return console.refunds.approve(id, expected_version=args.saw, progress=show_progress, request_id=args.request_id)
+
+
+def _reject_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Refund:
+    id = parse_row_id("refund", args.id)
+    return console.refunds.reject(id, args.reason, expected_version=args.saw, request_id=args.request_id)
+
+
+def _withdraw_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Refund:
+    return console.refunds.withdraw(parse_row_id("refund", args.id), request_id=args.request_id)
+
+
+def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
+    """Yield the refund after a decision, and a sentence about the person who must act next."""
+    yield translator(f"cli.refund.{record.state.value}", id=record.id)
+    missing_checkers = record.checkers_needed - len(record.checkers)
+    if record.state.value == "requested":
+        yield translator("cli.refund.checkers", n=missing_checkers, by=record.decide_by)
+    if record.state.value == "approved" and record.sends_after is not None:
+        yield translator("cli.refund.sends_after", at=record.sends_after)
+    yield from cli_text.explained_record(record, translator)
+
+
+def _refund_command(act: RefundAction) -> Command:
+    data: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.record_json
+    lines: Callable[[Refund, Translator], Lines] = _decision_lines
+    return ServiceCommand(act, data, lines)
+
+
+REFUND_COMMANDS: Mapping[str, Command] = {
+    "refund request": _refund_command(_request_refund),
+    "refund approve": _refund_command(_approve_refund),
+    "refund reject": _refund_command(_reject_refund),
+    "refund withdraw": _refund_command(_withdraw_refund),
+}
