@@ -7,13 +7,8 @@ number with the right check digit is well-formed, but possibly no corporation ha
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from console.domain.error_reasons import NumberReason
-from console.domain.errors import ConsoleError, ErrorCode
-
-if TYPE_CHECKING:
-    from console.domain.error_details import InvalidNumber
 
 DIGIT_COUNT = 13
 TEST_NUMBERS = frozenset({"0000000000001", "0000000000002", "0000000000003"})
@@ -38,23 +33,18 @@ class CorporationNumber:
     stripped_prefix: bool = False
 
 
-class InvalidCorporationNumber(ConsoleError):
-    """The typed text isn't a corporation number. `reason` is EMPTY, CHARACTER, LENGTH or CHECK_DIGIT. `normalized`
-    has the digits of the text if the reason is LENGTH or CHECK_DIGIT, otherwise None.
+@dataclass(frozen=True, slots=True)
+class RejectedNumber:
+    """A text that isn't a corporation number. `reason` is the first broken rule: EMPTY, CHARACTER, LENGTH or
+    CHECK_DIGIT. `normalized` has the digits of the text if the reason is LENGTH or CHECK_DIGIT, otherwise None.
     """
 
-    def __init__(self, reason: NumberReason, normalized: str | None = None) -> None:
-        detail: InvalidNumber = {"reason": reason, "normalized": normalized}
-        if reason is NumberReason.LENGTH and normalized is not None and len(normalized) == DIGIT_COUNT - 1:
-            detail["hint"] = "check_digit_missing"
-        super().__init__(ErrorCode.INVALID_CORPORATION_NUMBER, detail)
-        self.reason = reason
-        self.normalized = normalized
+    reason: NumberReason
+    normalized: str | None = None
 
 
-def parse_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber:
-    """Normalise and check a corporation number that a person typed. Raises InvalidCorporationNumber with the first
-    broken rule.
+def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber | RejectedNumber:
+    """Normalise and check a corporation number that a person typed.
 
     `allow_dummies`: accept the provider's TEST_NUMBERS too. The normalisation only replaces full-width digits and
     removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts
@@ -62,13 +52,13 @@ def parse_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber
     """
     bare, stripped = _strip_prefix(text[:_LONGEST_INPUT_CHARACTERS].translate(_NORMAL_CHARACTERS))
     if not bare:
-        raise InvalidCorporationNumber(NumberReason.EMPTY)
+        return RejectedNumber(NumberReason.EMPTY)
     if not _DIGITS.issuperset(bare):
-        raise InvalidCorporationNumber(NumberReason.CHARACTER)
+        return RejectedNumber(NumberReason.CHARACTER)
     if len(bare) != DIGIT_COUNT or len(text) > _LONGEST_INPUT_CHARACTERS:
-        raise InvalidCorporationNumber(NumberReason.LENGTH, bare)
+        return RejectedNumber(NumberReason.LENGTH, bare)
     if not is_well_formed(bare) and not (allow_dummies and bare in TEST_NUMBERS):
-        raise InvalidCorporationNumber(NumberReason.CHECK_DIGIT, bare)
+        return RejectedNumber(NumberReason.CHECK_DIGIT, bare)
     return CorporationNumber(bare, stripped)
 
 

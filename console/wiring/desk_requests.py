@@ -10,8 +10,8 @@ from console.domain.access.read_only import SWITCH_KIND
 from console.domain.alerts.incidents import KIND as INCIDENT_KIND
 from console.domain.alerts.incidents import IncidentAction
 from console.domain.bulk.records import ChosenRecord
-from console.domain.corporation_number import InvalidCorporationNumber, parse_number
 from console.domain.errors import ConsoleError
+from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.limits import LIMIT_KIND, limit_subject
 from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.records import PurchaseRequest

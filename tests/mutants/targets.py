@@ -23,6 +23,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "console/domain/clock.py": (f"{_DOMAIN}/test_clock.py",),
     "console/domain/reconciliation/row_comparison.py": (f"{_DOMAIN}/reconciliation/test_row_comparison.py",),
     "console/domain/corporation_number.py": (f"{_DOMAIN}/test_corporation_number.py",),
+    "console/domain/number_input.py": (f"{_DOMAIN}/test_corporation_number.py",),
     "console/domain/calendar_days.py": (f"{_DOMAIN}/test_calendar_days.py",),
     "console/domain/recovery/decidable.py": (f"{_DOMAIN}/recovery/test_decidable.py",),
     "console/domain/errors.py": (f"{_DOMAIN}/test_errors.py",),

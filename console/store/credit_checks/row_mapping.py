@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from console.domain.calendar_days import to_utc
-from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
+from console.domain.corporation_number import DIGIT_COUNT
+from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.store.database.instants import known_instant, to_aware_utc
 from console.store.schema.core import credit_checks

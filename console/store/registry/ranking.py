@@ -12,8 +12,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from console.domain.registry.legal_forms import remove_english_form, remove_form
+from console.domain.registry.queries import RegistryQuery, SearchWord
 from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_readings
-from console.domain.registry_queries import RegistryQuery, SearchWord
 
 _BREAK = "\n"
 """Stands before, between and behind folded names, which never contain it. So one search for a text finds it in any

@@ -5,7 +5,7 @@ from datetime import date
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from console.domain.corporation_number import InvalidCorporationNumber, parse_number
+from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
 from console.domain.registry.corporations import RegistryMatches

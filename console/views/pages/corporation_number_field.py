@@ -5,7 +5,8 @@ that differ from the typed one by a single typing error.
 from PySide6.QtCore import QEvent, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, parse_number
+from console.domain.corporation_number import DIGIT_COUNT
+from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row

@@ -11,6 +11,7 @@ from console.domain.registry import kanji_forms
 from console.domain.registry.legal_forms import remove_form, write_out_forms
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import PREFECTURES, find_prefecture_code
+from console.domain.registry.queries import QueryKind, is_registry_query, parse_query
 from console.domain.registry.spelling import (
     _read_by_neighbours,
     fold_address,
@@ -18,7 +19,6 @@ from console.domain.registry.spelling import (
     has_second_reading,
     list_readings,
 )
-from console.domain.registry_queries import QueryKind, is_registry_query, parse_query
 
 SAME_NAME = """
 髙島屋 高島屋 | 山﨑 山崎 山嵜 | 渡邊 渡邉 渡辺 | 大澤 大沢 | 齋藤 齊藤 斎藤 斉藤 | 廣瀨 広瀬 | 國分 国分

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from console.domain.registry.queries import parse_query
 from console.domain.registry.spelling import fold_address, fold_text
-from console.domain.registry_queries import parse_query
 from console.store.registry.ranking import Rank, Ranking, Texts
 
 CHARACTERS = "町丁目番号の二十1４－ケ々髙"

@@ -1,4 +1,5 @@
-"""What a typed text asks the corporation registry for: a number, the beginning of one, a post code, or words.
+"""Read a text that a person typed as a query to the corporation registry: a number, the beginning of a number, a post
+code, or words.
 
 The rules are the same for the terminal (`find`, `lookup`) and the window's search box:
 
@@ -11,9 +12,6 @@ The rules are the same for the terminal (`find`, `lookup`) and the window's sear
   may stand in a name.
 - Everything else is words. A corporation matches if each word is in its name, furigana, English name, address or post
   code; a name may also be typed with spaces that it doesn't have.
-
-The module stands beside the package `registry`: the numbers' errors know the payments, and their records know the
-registry, so inside the package its imports would be a circle.
 """
 
 import re
@@ -21,7 +19,7 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from console.domain.corporation_number import DIGIT_COUNT, InvalidCorporationNumber, check_digit, parse_number
+from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, check_digit, read_number
 from console.domain.registry.legal_forms import remove_form, write_out_forms
 from console.domain.registry.spelling import fold_address, list_readings
 
@@ -37,7 +35,7 @@ _UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 
 
 class QueryKind(Enum):
-    """What the text is in the first place."""
+    """Kinds of queries. A corporation number in the text has priority over every other kind."""
 
     EMPTY = "empty"
     """Nothing to search for: spaces, punctuation or symbols only."""
@@ -109,16 +107,15 @@ def is_registry_query(text: str) -> bool:
 
 def find_number(text: str) -> str | None:
     """Return the corporation number in a typed text; None if there is none."""
-    try:
-        return parse_number(text).value
-    except InvalidCorporationNumber as invalid:
-        if invalid.normalized is not None and len(invalid.normalized) == DIGIT_COUNT - 1:
-            return check_digit(invalid.normalized) + invalid.normalized
+    number = read_number(text)
+    if isinstance(number, CorporationNumber):
+        return number.value
+    if number.normalized is not None and len(number.normalized) == DIGIT_COUNT - 1:
+        return check_digit(number.normalized) + number.normalized
     for found in _NUMBER_AMONG_WORDS.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHENS)):
-        try:
-            return parse_number(found[1]).value
-        except InvalidCorporationNumber:
-            continue
+        part = read_number(found[1])
+        if isinstance(part, CorporationNumber):
+            return part.value
     return None
 
 

@@ -1,0 +1,34 @@
+"""Corporation numbers that people type: a text that isn't one is an error."""
+
+from typing import TYPE_CHECKING
+
+from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, RejectedNumber, read_number
+from console.domain.error_reasons import NumberReason
+from console.domain.errors import ConsoleError, ErrorCode
+
+if TYPE_CHECKING:
+    from console.domain.error_details import InvalidNumber
+
+
+class InvalidCorporationNumber(ConsoleError):
+    """The typed text isn't a corporation number. `reason` is EMPTY, CHARACTER, LENGTH or CHECK_DIGIT. `normalized`
+    has the digits of the text if the reason is LENGTH or CHECK_DIGIT, otherwise None.
+    """
+
+    def __init__(self, reason: NumberReason, normalized: str | None = None) -> None:
+        detail: InvalidNumber = {"reason": reason, "normalized": normalized}
+        if reason is NumberReason.LENGTH and normalized is not None and len(normalized) == DIGIT_COUNT - 1:
+            detail["hint"] = "check_digit_missing"
+        super().__init__(ErrorCode.INVALID_CORPORATION_NUMBER, detail)
+        self.reason = reason
+        self.normalized = normalized
+
+
+def parse_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber:
+    """Return the corporation number that a person typed, normalised and checked as by `read_number`. Raises
+    InvalidCorporationNumber with the first broken rule.
+    """
+    number = read_number(text, allow_dummies=allow_dummies)
+    if isinstance(number, RejectedNumber):
+        raise InvalidCorporationNumber(number.reason, number.normalized)
+    return number
