@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
-from console.cli.servers.commands import demo
+from console.cli.servers import demo
 from console.demo import payments as demo_payments
 from console.demo.samples import PaymentSample, generate_payments, write_samples
 from console.domain.payments.records import RefundRequest
