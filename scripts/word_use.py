@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -26,30 +26,34 @@ class Asked:
     where: str
 
     def covers(self, key: str) -> bool:
+        if "*" not in self.text:
+            return self.text == key
         return bool(re.fullmatch(re.escape(self.text).replace(r"\*", ".+"), key))
 
 
-def keys(root: Path, families: Collection[str]) -> list[Asked]:
+@cache
+def keys(root: Path, families: frozenset[str]) -> tuple[Asked, ...]:
     """Every literal and f-string under `root` that begins with one of the families and a dot."""
-    return [
+    return tuple(
         Asked(text, where)
         for tree, file in _modules(root)
         for text, where in _texts(tree, file)
         if text.split(".")[0] in families and _KEY.fullmatch(text.replace("*", "x"))
-    ]
+    )
 
 
-def audit_actions(root: Path) -> list[Asked]:
+@cache
+def audit_actions(root: Path) -> tuple[Asked, ...]:
     """Return every action of the audit trail that the modules name: as a member of AuditAction, or by a text that is
     made into one.
     """
-    return [
+    return tuple(
         Asked(text, f"{file}:{node.lineno}")
         for tree, file in _modules(root)
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute | ast.Call)
         for text in _actions(node)
-    ]
+    )
 
 
 def _actions(node: ast.Attribute | ast.Call) -> Iterator[str]:

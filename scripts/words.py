@@ -37,7 +37,7 @@ def write(language: str, words: Mapping[str, str]) -> None:
 
 def unused(words: Mapping[str, str]) -> list[str]:
     """Keys that neither the source nor a sentence's `@family` can lead to."""
-    asked = word_use.keys(resources_dir().parent / "console", {key.split(".")[0] for key in words})
+    asked = word_use.keys(resources_dir().parent / "console", frozenset(key.split(".")[0] for key in words))
     named = re.findall(r"[@|]([a-z_]+)", "".join(words.values()))
     return [
         key

@@ -32,6 +32,7 @@ class FittedTable(RecordTable):
     ) -> None:
         self._hideable_keys = tuple(hideable_columns)
         self.hidden_keys: frozenset[str] = frozenset()
+        self._measured_px: dict[int, int] = {}  # of this fitting: each width is asked for several times
         super().__init__(rows, name, margin=margin)
         rows.changed.connect(self.fit_columns)
         rows.modelReset.connect(self.fit_columns)
@@ -60,6 +61,7 @@ class FittedTable(RecordTable):
         narrow, except those whose width the person has chosen; then the table scrolls sideways, and the columns up
         to the first that names the record stay where they are.
         """
+        self._measured_px.clear()
         room, hidden = self.viewport().width(), set(self.hidden_keys)
         preferred = {column.key: self._preferred_width(place) for place, column in enumerate(self.rows.columns)}
         compact = {column.key: self._compact_width(place) for place, column in enumerate(self.rows.columns)}
@@ -151,10 +153,13 @@ class FittedTable(RecordTable):
 
     def _contents_width(self, place: int) -> int:
         """Return the width that the title and the cells of the loaded rows need, in px."""
-        column, delegate = self.rows.columns[place], self.delegates[place]
-        rows = islice(self.rows.loaded_rows(), _MEASURED_ROWS)
-        width = max((delegate.width_of(column.cell(row)) for row in rows), default=0)
-        return max(self._title_width(place), ceil(width) + sum(delegate.paddings(place)) + 1)
+        if place not in self._measured_px:
+            column, delegate = self.rows.columns[place], self.delegates[place]
+            rows = islice(self.rows.loaded_rows(), _MEASURED_ROWS)
+            width = max((delegate.width_of(column.cell(row)) for row in rows), default=0)
+            needed = ceil(width) + sum(delegate.paddings(place)) + 1
+            self._measured_px[place] = max(self._title_width(place), needed)
+        return self._measured_px[place]
 
     def _least_width(self, place: int) -> int:
         """Return the smallest width of a column, in px: a sentence may be elided, anything else needs its width."""

@@ -57,6 +57,7 @@ class Appearance(QObject):
         self._theme: ThemeName = "light"
         self.scale = 1.0
         self.density: Density = "comfortable"
+        self._applied: tuple[str, float, Density] | None = None
         self._colours: dict[str, QColor] = {}
         self._fonts: dict[tuple[TypeRoleName, bool, bool | None], QFont] = {}
         self._metrics: dict[tuple[TypeRoleName, bool, bool | None], QFontMetricsF] = {}
@@ -162,9 +163,12 @@ class Appearance(QObject):
             return
         self._theme = self._chosen_theme or system_theme(app)
         self._colours.clear()
-        app.setPalette(self.palette())
-        app.setFont(self.font("body"))
-        app.setStyleSheet(style_sheet(self._theme, self.scale))
+        sheet = style_sheet(self._theme, self.scale)
+        applied, self._applied = self._applied, (sheet, self.scale, self.density)
+        if self._applied != applied:  # Qt polishes every widget again, even if nothing differs
+            app.setPalette(self.palette())
+            app.setFont(self.font("body"))
+            app.setStyleSheet(sheet)
         self.changed.emit()
 
     def palette(self) -> QPalette:

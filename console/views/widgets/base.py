@@ -94,9 +94,13 @@ class TextLabel(QLabel):
             self.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
-        self.setFont(current_appearance().font(role, bold=bold))
-        self.setMinimumHeight(current_appearance().line_height(role))
+        self._use_text_size()
         self.show_text(text, tone)
+
+    def _use_text_size(self) -> None:
+        self._scale = current_appearance().scale
+        self.setFont(current_appearance().font(self._role, bold=self._bold))
+        self.setMinimumHeight(current_appearance().line_height(self._role))
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
         """Show another text and, if `tone` is given, use the colour of that tone."""
@@ -126,9 +130,9 @@ class TextLabel(QLabel):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange:
-            self.setFont(current_appearance().font(self._role, bold=self._bold))
-            self.setMinimumHeight(current_appearance().line_height(self._role))
+        # Qt also sends this for each new parent and each new tone; fonts and markup depend on the text scale alone.
+        if event.type() == QEvent.Type.StyleChange and self._scale != current_appearance().scale:
+            self._use_text_size()
             self.show_text(self.plain)
 
 
