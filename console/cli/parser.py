@@ -20,6 +20,7 @@ QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds",
 LOOKUP_PARTS = ("payments", "refunds", "orders", "checks")
 BULK_PARTS = ("not_done",)
 RECONCILIATION_PARTS = ("all", "differ", "only_ours", "only_theirs", "refused")
+REPORTS = ("success", "queue_ages", "refund_funnel", "settlement", "time_to_truth")
 RECORD_KINDS = ("credit-check", "payment", "order", "refund", "operation")
 MAX_LIMIT = 10_000
 _MAX_ID = 10**18 - 1
@@ -405,6 +406,7 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
     for name in ("approvals", "alerts", "audit", "set-asides"):
         add(name)
     add("queue").add_argument("subject", choices=QUEUE_NAMES, metavar="NAME", help=", ".join(QUEUE_NAMES))
+    add("report").add_argument("subject", choices=REPORTS, metavar="NAME", help=", ".join(REPORTS))
     lookup = add("lookup")
     lookup.add_argument("subject", metavar="NUMBER")
     lookup.add_argument("--part", choices=LOOKUP_PARTS, metavar="PART", help=", ".join(LOOKUP_PARTS))

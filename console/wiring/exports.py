@@ -13,6 +13,7 @@ from console.domain.views.any_record import QueueItem
 from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import record_columns
+from console.wording.exports.reports import REPORT_TABLES
 from console.wording.exports.titles import about_lines, list_title
 from console.wording.records import kind_of
 from console.wording.text_context import TextContext
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from console.services.lookup.record_search import Lookup
     from console.services.reconciliation.run import ReconciliationService
     from console.services.registry.service import RegistryService
+    from console.services.reports.service import ReportService
     from console.wiring.payments import PaymentService
     from console.wiring.records import RecoveryService
     from console.wiring.refunds import RefundService
@@ -60,13 +62,18 @@ class ReadServices(Protocol):
     def reconciliation(self) -> "ReconciliationService": ...
     @property
     def registry(self) -> "RegistryService": ...
+    @property
+    def reports(self) -> "ReportService": ...
 
 
 class _List(NamedTuple):
-    """A list of one request: its columns, and a function that reads its rows page by page."""
+    """A list of one request: its columns, a function that reads its rows page by page, and sentences about what is
+    counted, "" for a list whose title says it all.
+    """
 
     columns: Sequence[ExportColumn]
     read_pages: Callable[[], Pages]
+    note: str = ""
 
 
 def make_table(
@@ -82,9 +89,8 @@ def make_table(
     """
     listed = _LISTS[request.name](services, request, context)
     title = list_title(request, context)
-    return ExportTable(
-        title, listed.columns, listed.read_pages, about_lines(request, title, person, context, registry_date)
-    )
+    about = (*about_lines(request, title, person, context, registry_date), *listed.note.splitlines())
+    return ExportTable(title, listed.columns, listed.read_pages, about)
 
 
 def _queue(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
@@ -234,6 +240,25 @@ def _set_asides(services: ReadServices, request: ExportRequest, context: TextCon
     return _List(lists.set_aside_columns(context), pages)
 
 
+def _report(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+    """Return the table behind a picture. The report is read at once, because its note says which part is missing."""
+    if request.subject not in REPORT_TABLES:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": request.subject[:40]})
+    table, report = REPORT_TABLES[request.subject], _READ_REPORT[request.subject](services.reports)
+
+    def pages() -> Pages:
+        yield table.rows_of(report)
+
+    return _List(table.columns(context), pages, table.note(report, context.language))
+
+
+_READ_REPORT: Mapping[str, Callable[["ReportService"], object]] = {
+    "success": lambda reports: reports.read_provider_success(),
+    "queue_ages": lambda reports: reports.read_queue_ages(),
+    "refund_funnel": lambda reports: reports.read_refund_funnel(),
+    "settlement": lambda reports: reports.read_settlement(),
+    "time_to_truth": lambda reports: reports.read_time_to_truth(),
+}
 _LISTS: Mapping[ListName, Callable[[ReadServices, ExportRequest, TextContext], _List]] = {
     ListName.QUEUE: _queue,
     ListName.LOOKUP: _lookup,
@@ -246,6 +271,7 @@ _LISTS: Mapping[ListName, Callable[[ReadServices, ExportRequest, TextContext], _
     ListName.RUNS: _runs,
     ListName.DIFFERENCES: _differences,
     ListName.SET_ASIDES: _set_asides,
+    ListName.REPORT: _report,
 }
 
 

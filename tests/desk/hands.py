@@ -1,11 +1,12 @@
 """A person at the window: keys that go where the focus is, or controls found by name as a screen reader does."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.app import Console
@@ -178,3 +179,18 @@ def walk(interface: QAccessibleInterface | None) -> Iterator[QAccessibleInterfac
         return
     for place in range(interface.childCount()):
         yield from walk(interface.child(place))
+
+
+def save_as(person: Person, path: Path, keys: str = "Ctrl+E") -> None:
+    """Press the key of the export, or another one that asks for a file, and choose a file."""
+    person.press(keys)
+
+    def asking() -> list[QFileDialog]:
+        return [one for one in person.window.findChildren(QFileDialog) if one.isVisible()]
+
+    person.until(lambda: bool(asking()))
+    (dialog,) = asking()
+    name = dialog.findChild(QLineEdit)
+    assert name is not None
+    name.setText(str(path))
+    dialog.accept()

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from PySide6.QtWidgets import QFileDialog, QLineEdit
 
 from console.app import Console
 from console.domain.records import CreditCheck
@@ -13,7 +12,7 @@ from console.sandbox.server import Sandbox
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import QueuesRoute
 from tests.desk.conftest import Sit, buy_without_pdf
-from tests.desk.hands import Person
+from tests.desk.hands import save_as
 from tests.support.desks import NUMBERS
 
 pytestmark = pytest.mark.both_ways
@@ -23,21 +22,6 @@ pytestmark = pytest.mark.both_ways
 def lacking(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
     """Three whose PDF is missing until it is fetched again."""
     return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
-
-
-def save_as(person: Person, path: Path) -> None:
-    """Press the key of the export and choose a file."""
-    person.press("Ctrl+E")
-
-    def asking() -> list[QFileDialog]:
-        return [one for one in person.window.findChildren(QFileDialog) if one.isVisible()]
-
-    person.until(lambda: bool(asking()))
-    (dialog,) = asking()
-    name = dialog.findChild(QLineEdit)
-    assert name is not None
-    name.setText(str(path))
-    dialog.accept()
 
 
 def test_a_queue_is_taken_along(sit: Sit, lacking: list[CreditCheck], tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """From a caller's company to a ticket, and to the pictures behind the day, by keyboard alone."""
 
+from pathlib import Path
+
 from PySide6.QtGui import QGuiApplication
 
 from console.app import Console
@@ -8,14 +10,15 @@ from console.views.reports.page import ReportsPage
 from console.views.reports.section import PictureSection
 from console.views.runtime.routes import LookupRoute
 from tests.desk.conftest import Sit, buy
+from tests.desk.hands import save_as
 from tests.support.invented import numbers
 
 (NUMBER,) = numbers(1, 72)
 
 
-def test_a_company_for_a_ticket_and_the_pictures(sit: Sit, console: Console) -> None:
+def test_a_company_for_a_ticket_and_the_pictures(sit: Sit, console: Console, tmp_path: Path) -> None:
     """The history and the document of a purchase are read when their tabs are opened; the summary is copied; each
-    picture has its table on a key.
+    picture has its table on a key, and the table goes to a file.
     """
     record = buy(console, NUMBER)
     person = sit()
@@ -40,3 +43,6 @@ def test_a_company_for_a_ticket_and_the_pictures(sit: Sit, console: Console) -> 
     assert section.name == "queue_ages"
     person.rest()
     assert section.chart.accessibleDescription()
+    save_as(person, tmp_path / "ages.csv")
+    person.until(lambda: (tmp_path / "ages.csv").exists() and not reports.export.is_running)
+    assert len((tmp_path / "ages.csv").read_text("utf-8-sig").splitlines()) == 1 + len(section.table.all_rows)

@@ -31,6 +31,7 @@ class ListName(StrEnum):
     RUNS = "runs"  # a provider's name, or "" for all providers: its reconciliation runs
     DIFFERENCES = "reconciliation"  # the id of a reconciliation run
     SET_ASIDES = "set-asides"
+    REPORT = "report"  # the name of a report: the table behind its picture
 
 
 class CellKind(StrEnum):

@@ -8,6 +8,9 @@ from typing import Any
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from console.domain.exports.tables import ExportRequest, ListName
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 from console.views.reports.section import PICTURE_KEY, PictureSection, ReportSection
@@ -34,6 +37,7 @@ class ReportsPage(Page):
     hints = (
         (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
         ((PICTURE_KEY,), "key.picture_or_table"),
+        list_export.HINT,
         (("↓", "↑"), "key.move"),
         (("F5",), "key.reread"),
         (("F1",), "key.help"),
@@ -43,6 +47,7 @@ class ReportsPage(Page):
         super().__init__(context)
         translate = context.translate
         self.head = self.make_head(translate("screen.reports"), translate("reports.sentence"))
+        self.export = ListExport(context, self, self._make_export_request, self.head)
         self.tabs = Tabs(translate("reports.tabs"))
         self.stack = QStackedWidget()
         self.sections = [make(context) for make in SECTIONS]
@@ -91,6 +96,9 @@ class ReportsPage(Page):
         self.stack.setCurrentIndex(place)
         self.refresh("entered")
         self.screen_state_changed.emit()
+
+    def _make_export_request(self) -> ExportRequest:
+        return ExportRequest(ListName.REPORT, self.section.name)
 
     def _show_read_time(self, section: ReportSection, at: datetime) -> None:
         if section is self.section:

@@ -28,6 +28,8 @@ def list_title(request: ExportRequest, context: TextContext) -> str:
             return f"{context.translate(_LOOKUP_KEYS[request.part])} {wording.format_number(subject)}"
         case ListName.BULK:
             return context.translate("bulk.label", name=f"BS-{subject}")
+        case ListName.REPORT:
+            return context.translate(f"reports.{subject}.title")
         case ListName.RUNS if subject:
             return f"{context.translate('export.list.runs')} {provider_word(subject, context)}"
         case ListName.DIFFERENCES:

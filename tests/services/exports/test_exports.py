@@ -14,12 +14,15 @@ import openpyxl
 import pytest
 
 from console.domain.calendar_days import JST
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import CellKind, ExportColumn, ExportRequest, ExportTable, ListName
 from console.services.exports import cells
 from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook
 from console.services.process.context import act_as
 from console.wiring.exports import make_table
+from console.wording import reports as report_words
+from console.wording.exports.reports import REPORT_TABLES
 from console.wording.text_context import Texts
 from tests.support.furnished import Furnished, furnished
 from tests.support.refusals import code_of
@@ -57,6 +60,7 @@ def requests(desk: Furnished) -> list[ExportRequest]:
         ExportRequest(ListName.BULK, "1", "not_done"),
         ExportRequest(ListName.RUNS),
         ExportRequest(ListName.SET_ASIDES),
+        *(ExportRequest(ListName.REPORT, name) for name in REPORT_TABLES),
     ]
 
 
@@ -128,6 +132,47 @@ def test_the_words_are_those_of_the_screens(desk: Furnished, tmp_path: Path) -> 
     began = datetime.strptime(of_unknown["登録日時（JST）"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=JST)
     records = [item.record for item in desk.console.recovery.read_queue("refunds").items]
     assert began in [at.replace(microsecond=0) for record in records if (at := record.created_at)]
+
+
+def test_a_report_is_its_table(desk: Furnished, tmp_path: Path) -> None:
+    """Figures of the screen Reports as numbers that a spreadsheet adds up: shares and durations without a unit in the
+    cell, amounts beside their currency. The last sheet says what is counted.
+    """
+    shown = desk.console.reports.read_figures()
+    days = {(series.provider, day.day): day for series in shown.success.providers for day in series.days}
+    money = {(series.provider, series.currency): series for series in shown.settlement.series}
+    success = read_report(desk, tmp_path, "success")
+    assert len(success) == len(days)
+    for row in success:
+        day = days[row["Provider"].lower(), row["Day"].date()]
+        assert [row[title] for title in ("Paid", "Failed or expired", "Unknown", "All")] == [
+            day.paid, day.unpaid, day.unknown, day.total,
+        ]  # fmt: skip
+        assert row["Success (%)"] == (None if day.percent is None else int(day.percent))
+    settled = read_report(desk, tmp_path, "settlement")
+    for (provider, currency), series in money.items():
+        rows = [row for row in settled if (row["Provider"].lower(), row["Currency"]) == (provider, currency)]
+        scale = 1 if currency == "JPY" else 100
+        assert sum(round(row["Paid in"] * scale) for row in rows) == sum(day.paid_minor for day in series.days) > 0
+        assert sum(round(row["Net"] * scale) for row in rows) == sum(day.net_minor for day in series.days)
+    truth = {row["Kind"]: row for row in read_report(desk, tmp_path, "time_to_truth")}
+    for kind in shown.time_to_truth.kinds:
+        row = truth[report_words.kind_name(kind.kind, "en")]
+        assert (row["Known"], row["Unknown"]) == (kind.settled, kind.open)
+        assert row["Schedule (seconds)"] == int(kind.schedule.total_seconds())
+    about = str(list(openpyxl.load_workbook(tmp_path / "settlement.xlsx").worksheets[1].values))
+    assert "Reversed and unknown payments are left out" in about
+    nothing = tmp_path / "nothing.csv"
+    with pytest.raises(ConsoleError) as refused:
+        desk.console.exports.write(ExportRequest(ListName.REPORT, "nonsense"), nothing, "en")
+    assert (refused.value.code, nothing.exists()) == (ErrorCode.USAGE, False)
+
+
+def read_report(desk: Furnished, folder: Path, name: str) -> list[dict[str, Any]]:
+    file = folder / f"{name}.xlsx"
+    desk.console.exports.write(ExportRequest(ListName.REPORT, name), file, "en")
+    titles, *rows = openpyxl.load_workbook(file).worksheets[0].values
+    return [dict(zip(map(str, titles), row, strict=True)) for row in rows]
 
 
 def test_a_selection_is_exported_alone(desk: Furnished, tmp_path: Path) -> None:

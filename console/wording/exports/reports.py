@@ -1,0 +1,212 @@
+"""The tables behind the pictures of the reports, as exported lists: columns, rows, and what is counted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from console.domain.exports.tables import CellKind, ExportColumn
+from console.domain.reports.provider_success import ProviderSuccess
+from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport
+from console.domain.reports.refund_funnel import OTHER_ENDINGS, STEPS, RefundFunnelReport
+from console.domain.reports.settlement import SettlementReport
+from console.domain.reports.time_to_truth import TimeToTruthReport
+from console.wording import catalogue as wording
+from console.wording import reports as report_words
+from console.wording.exports.columns import amount_column, currency_column, number_column, text_column
+from console.wording.text_context import TextContext
+
+Columns = tuple[ExportColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """How a report becomes a list.
+
+    - `columns`: returns the columns in the language of the context
+    - `rows_of`: returns the rows of a report that the service has read
+    - `note`: returns what is counted, and which part is missing because only a limited number of rows is read
+    """
+
+    columns: Callable[[TextContext], Columns]
+    rows_of: Callable[[Any], Sequence[Any]]
+    note: Callable[[Any, str], str]
+
+
+def _day_column(context: TextContext, value: Callable[[Any], date]) -> ExportColumn:
+    return ExportColumn(context.translate("column.day"), CellKind.DAY, value)
+
+
+def _provider_column(context: TextContext, provider: Callable[[Any], str]) -> ExportColumn:
+    return text_column(context, "column.provider", lambda row: wording.provider_name(provider(row), context.language))
+
+
+def _percent_column(context: TextContext, key: str, percent: Callable[[Any], float | None]) -> ExportColumn:
+    """Return a column of shares as whole numbers, rounded down as on screen."""
+
+    def rounded(row: object) -> int | None:
+        value = percent(row)
+        return None if value is None else int(value)
+
+    return ExportColumn(
+        context.translate("export.in_percent", title=context.translate(key)), CellKind.NUMBER, rounded
+    )
+
+
+def _duration_column(context: TextContext, key: str, duration: Callable[[Any], timedelta | None]) -> ExportColumn:
+    """Return a column of durations in seconds, which a spreadsheet can sort and add up."""
+
+    def seconds(row: object) -> int | None:
+        value = duration(row)
+        return None if value is None else int(value.total_seconds())
+
+    return ExportColumn(
+        context.translate("export.in_seconds", title=context.translate(key)), CellKind.NUMBER, seconds
+    )
+
+
+# -- success: a row is (series, day, outages of the day)
+
+
+def _success_columns(context: TextContext) -> Columns:
+    def count(name: str) -> ExportColumn:
+        return number_column(context, f"reports.success.{name}", lambda row: getattr(row[1], name))
+
+    def outages(row: Any) -> str:
+        listed = (report_words.outage_text(outage, context.language) for outage in row[2])
+        return context.translate("list.separator").join(listed)
+
+    return (
+        _day_column(context, lambda row: row[1].day),
+        _provider_column(context, lambda row: row[0].provider),
+        _percent_column(context, "reports.success.percent", lambda row: row[1].percent),
+        *map(count, ("paid", "unpaid", "unknown", "other", "total")),
+        text_column(context, "reports.success.outage", outages),
+    )
+
+
+def _success_rows(report: ProviderSuccess) -> Sequence[Any]:
+    outages = {
+        series.provider: [outage for outage in report.outages if outage.provider == series.provider]
+        for series in report.providers
+    }
+    return [
+        (series, day, report_words.outages_on(day.day, outages[series.provider]))
+        for series in report.providers
+        for day in reversed(series.days)
+    ]
+
+
+# -- ages of queues: a row is a queue
+
+
+def _queue_age_columns(context: TextContext) -> Columns:
+    def count(place: int, name: str) -> ExportColumn:
+        return number_column(context, f"reports.age.{name}", lambda queue: queue.counts[place])
+
+    return (
+        text_column(
+            context,
+            "reports.queue_ages.queue",
+            lambda queue: report_words.queue_name(queue.queue, context.language),
+        ),
+        *(count(place, name) for place, name in enumerate(AGE_CLASSES)),
+        number_column(context, "reports.age.undated", lambda queue: queue.undated),
+        number_column(context, "reports.success.total", lambda queue: queue.total),
+    )
+
+
+def _queue_age_rows(report: QueueAgeReport) -> Sequence[Any]:
+    return report.queues
+
+
+# -- refunds: a row is (funnel, name of the step or ending)
+
+
+def _refund_columns(context: TextContext) -> Columns:
+    def share(row: Any) -> float | None:
+        funnel, name = row
+        requested = funnel.requested.count
+        return 100 * funnel.step(name).count / requested if requested else None
+
+    return (
+        text_column(
+            context, "reports.refund_funnel.step", lambda row: context.translate(f"reports.refund_funnel.{row[1]}")
+        ),
+        number_column(context, "reports.count", lambda row: row[0].step(row[1]).count),
+        _percent_column(context, "reports.share", share),
+        amount_column(context, "column.amount", lambda row: (row[0].step(row[1]).minor, row[0].currency)),
+        currency_column(context, lambda row: str(row[0].currency)),
+    )
+
+
+def _refund_rows(report: RefundFunnelReport) -> Sequence[Any]:
+    return [(funnel, name) for funnel in report.funnels for name in (*STEPS, *OTHER_ENDINGS, "unknown")]
+
+
+# -- money per day: a row is (series, day)
+
+
+def _settlement_columns(context: TextContext) -> Columns:
+    def count(name: str) -> ExportColumn:
+        return number_column(context, f"reports.settlement.{name}", lambda row: getattr(row[1], name))
+
+    def money(name: str) -> ExportColumn:
+        return amount_column(
+            context,
+            f"reports.settlement.{name}",
+            lambda row: (getattr(row[1], f"{name}_minor"), row[0].currency),
+        )
+
+    return (
+        _day_column(context, lambda row: row[1].day),
+        _provider_column(context, lambda row: row[0].provider),
+        count("payments"),
+        money("paid"),
+        count("refunds"),
+        money("refunded"),
+        money("net"),
+        currency_column(context, lambda row: str(row[0].currency)),
+    )
+
+
+def _settlement_rows(report: SettlementReport) -> Sequence[Any]:
+    return [(series, day) for series in report.series for day in reversed(series.days)]
+
+
+# -- time to truth: a row is a kind of record
+
+
+def _truth_columns(context: TextContext) -> Columns:
+    def count(name: str) -> ExportColumn:
+        return number_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
+
+    def time(name: str) -> ExportColumn:
+        return _duration_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
+
+    return (
+        text_column(
+            context,
+            "reports.time_to_truth.kind",
+            lambda kind: report_words.kind_name(kind.kind, context.language),
+        ),
+        count("settled"),
+        *map(time, ("median", "p90", "longest", "schedule")),
+        count("late"),
+        count("open"),
+        time("oldest_open"),
+    )
+
+
+def _truth_rows(report: TimeToTruthReport) -> Sequence[Any]:
+    return report.kinds
+
+
+REPORT_TABLES: Mapping[str, ReportTable] = {
+    "success": ReportTable(_success_columns, _success_rows, report_words.success_note),
+    "queue_ages": ReportTable(_queue_age_columns, _queue_age_rows, report_words.queue_age_note),
+    "refund_funnel": ReportTable(_refund_columns, _refund_rows, report_words.refund_note),
+    "settlement": ReportTable(_settlement_columns, _settlement_rows, report_words.settlement_note),
+    "time_to_truth": ReportTable(_truth_columns, _truth_rows, report_words.truth_note),
+}
+"""The reports by the names of their tabs on the screen Reports."""
