@@ -7,6 +7,7 @@ import pytest
 
 from console.app import Console
 from console.domain.views.company import CompanyTotals
+from console.wording.timelines import event_sentence
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -86,9 +87,18 @@ def test_notes_documents_and_history_of_all_records(console: Console, place: Pla
         (4, "2.pdf", True),
         (3, "0.pdf", False),
     ]
+    notice = {"source": "paypay", "kind": "Transaction", "done": "done", "body": "", "amount_minor": 3_300,
+              "currency": "JPY"}  # fmt: skip
+    for number, (payment, at) in enumerate(((1, NOW), (1, NOW - DAY), (9, NOW))):
+        place.unguard("payment_events")
+        rows.insert("payment_events", {**notice, "event_id": f"n-{number}", "payment_id": payment, "received_at": at})
     events = console.lookup.read_history(refs)
-    assert [(one.record, one.entry.what) for one in events] == [
+    assert [(one.record, one.event.what) for one in events] == [
         (("refund", 2), "refund.request"),
         (("payment", 1), "payment.start"),
-    ]
+        (("payment", 1), "Transaction"),
+        (("payment", 1), "Transaction"),
+    ], "the notice that moved the payment stands below its audit entry; a notice about another company is left out"
+    assert [one.event.at for one in events] == [NOW, NOW, NOW, NOW - DAY]
+    assert event_sentence(events[-1].event, "en") == "Received a notice from PayPay (Transaction, ¥3,300)."
     assert console.lookup.read_notes(()) == ()

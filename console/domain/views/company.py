@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from console.domain.records import Document, TimelineEntry
+from console.domain.evidence.timeline import Event
+from console.domain.records import Document
 
 TOTALS_PERIOD = timedelta(days=365)
 MOST_COMPANY_ROWS = 500
@@ -35,8 +36,7 @@ class CompanyDocument:
 
 @dataclass(frozen=True, slots=True)
 class CompanyEvent:
-    """An entry of the history of one of the company's records. `id` is that of the audit entry."""
+    """An event of one of the company's records: an audit entry, or a notice of a provider."""
 
-    id: int
     record: Ref
-    entry: TimelineEntry
+    event: Event

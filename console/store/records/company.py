@@ -1,26 +1,33 @@
 """Reads totals, notes, documents and history of a company's records, through the indexes of number and record."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
+from console.domain.evidence.timeline import Step
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty, Document, TimelineEntry
+from console.domain.records import Certainty, Document
 from console.domain.tasks.records import Note
 from console.domain.views.company import MOST_COMPANY_ROWS, CompanyDocument, CompanyEvent, CompanyTotals, Ref
 from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.database.unreadable_rows import parse_detail
-from console.store.records.history import is_not_only_reading_sql
+from console.store.records.history import (
+    NOTICE_QUERY,
+    PAYMENT,
+    audit_event,
+    is_not_only_reading_sql,
+    notice_event,
+)
 from console.store.records.money_by_corporation import MATCHING_IDS
 from console.store.schema.core import audit_log, documents
-from console.store.schema.payments import payments, refunds
+from console.store.schema.payments import payment_events, payments, refunds
 from console.store.schema.worker import notes
 
-_p, _r, _n, _d, _a = payments.c, refunds.c, notes.c, documents.c, audit_log.c
+_p, _r, _n, _d = payments.c, refunds.c, notes.c, documents.c
+_a, _e = audit_log.c, payment_events.c
 _KNOWN, _R = Certainty.KNOWN.value, RefundState
 
 
@@ -83,22 +90,32 @@ def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocu
 
 
 def read_history(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyEvent, ...]:
-    """Return the newest audit entries about these records, newest first, at most MOST_COMPANY_ROWS. Entries which
-    only report that a person has read something are left out.
+    """Return the newest events of these records, newest first, at most MOST_COMPANY_ROWS: audit entries, and notices
+    that providers sent about payments. Entries which only report that a person has read something are left out.
     """
-    rows: list[Any] = []
-    columns = (_a.id, _a.at, _a.who, _a.what, _a.result, _a.reason, _a.detail, _a.subject_kind, _a.subject_id)
+    events: list[CompanyEvent] = []
     for kind, ids in _by_kind(refs):
-        is_own = (_a.subject_kind == kind) & _a.subject_id.in_([str(id) for id in ids])
-        rows += _newest(conn, select(*columns).where(is_own, is_not_only_reading_sql()), _a.id)
-    rows.sort(key=lambda row: row.id, reverse=True)
-    return tuple(_to_event(row) for row in rows[:MOST_COMPANY_ROWS])
+        events += _audit_events(conn, kind, ids)
+        if kind == PAYMENT:
+            events += _notice_events(conn, ids)
+    return tuple(sorted(events, key=_place_in_history, reverse=True)[:MOST_COMPANY_ROWS])
 
 
-def _to_event(row: Any) -> CompanyEvent:
-    facts = {**parse_detail(row.detail), "reason": row.reason}
-    entry = TimelineEntry(to_aware_utc(row.at), row.who, row.what, facts, row.result)
-    return CompanyEvent(row.id, (row.subject_kind, int(row.subject_id)), entry)
+def _audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
+    columns = (_a.id, _a.at, _a.who, _a.what, _a.result, _a.reason, _a.detail, _a.session, _a.subject_id)
+    is_own = (_a.subject_kind == kind) & _a.subject_id.in_([str(id) for id in ids])
+    for row in _newest(conn, select(*columns).where(is_own, is_not_only_reading_sql()), _a.id):
+        yield CompanyEvent((kind, int(row.subject_id)), audit_event(row, kind, row.subject_id))
+
+
+def _notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEvent]:
+    for row in _newest(conn, NOTICE_QUERY.add_columns(_e.payment_id).where(_e.payment_id.in_(ids)), _e.id):
+        yield CompanyEvent((PAYMENT, row.payment_id), notice_event(row, PAYMENT, str(row.payment_id)))
+
+
+def _place_in_history(event: CompanyEvent) -> tuple[datetime, bool, int]:
+    """Return the sort key of an event. An audit entry of the same instant follows its notice."""
+    return event.event.at, event.event.step is not Step.NOTICE, int(event.event.row)
 
 
 def _by_kind(refs: Collection[Ref]) -> Iterable[tuple[str, list[int]]]:

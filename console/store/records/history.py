@@ -143,7 +143,8 @@ def _evidence_event(row: Row[Any], kind: str, id: str) -> Event:
     )  # fmt: skip
 
 
-def _notice_event(row: Row[Any], kind: str, id: str) -> Event:
+def notice_event(row: Row[Any], kind: str, id: str) -> Event:
+    """Return the event of a row of NOTICE_QUERY, a notice about the payment with this id."""
     facts = {
         "from": row.source,
         "event": row.event_id,
@@ -167,7 +168,8 @@ def _vote_event(row: Row[Any], kind: str, id: str) -> Event:
     )  # fmt: skip
 
 
-def _audit_event(row: Row[Any], kind: str, id: str) -> Event:
+def audit_event(row: Row[Any], kind: str, id: str) -> Event:
+    """Return the event of an audit entry about the record with this kind and id."""
     detail = parse_detail(row.detail)
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
     return Event(
@@ -260,10 +262,11 @@ _ALERT_QUERY = select(
     _l.resolved_at,
 )  # fmt: skip
 _SAGA_QUERY = select(_s.id, _s.kind, _s.state, _s.step, _s.reason, _s.attempts, _s.begun_at, _s.ended_at)
-_NOTICE_QUERY = select(
+NOTICE_QUERY = select(
     _n.id, _n.source, _n.event_id, _n.kind, _n.order_no, _n.amount_minor, _n.currency, _n.occurred_at, _n.received_at,
     _n.done,
 )  # fmt: skip
+"""Query of the notices that providers sent about payments."""
 _COMPARISON_QUERY = select(
     _r.id, _r.run_id, _r.verdict, _r.ours, _r.theirs, _run.provider, _run.from_day, _run.to_day, _run.asked_by,
     _run.begun_at, _run.evidence_id,
@@ -272,7 +275,7 @@ _APPROVAL_QUERY = select(_p.id, _p.action, _p.proposed, _p.person, _p.evidence_i
 
 _COMMON_SOURCES = (
     HistorySource("approvals", _APPROVAL_QUERY, _has_text_subject(_p), _p.id, _vote_event),
-    HistorySource("audit_log", _AUDIT_QUERY, _has_text_subject(_a), _a.id, _audit_event),
+    HistorySource("audit_log", _AUDIT_QUERY, _has_text_subject(_a), _a.id, audit_event),
 )
 _RECORD_SOURCES = (
     HistorySource("operations", _OPERATION_QUERY, _has_numeric_subject(_o), _o.id, _begun_event, _o.started_at),
@@ -309,7 +312,7 @@ _RECORD_SOURCES = (
     ),
 )
 _PAYMENT_SOURCES = (
-    HistorySource("payment_events", _NOTICE_QUERY, lambda _, id: _n.payment_id == int(id), _n.id, _notice_event),
+    HistorySource("payment_events", NOTICE_QUERY, lambda _, id: _n.payment_id == int(id), _n.id, notice_event),
     HistorySource(
         "reconciliation_rows", _COMPARISON_QUERY, lambda _, id: _r.payment_id == int(id), _r.id, _comparison_event
     ),

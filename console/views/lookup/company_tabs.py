@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.evidence.timeline import Step
 from console.domain.views.company import CompanyDocument, CompanyEvent
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
@@ -18,6 +19,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
+from console.wording.timelines import event_sentence
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -119,6 +121,8 @@ def _record_of(row: Any) -> Ref:
 
 
 def _row_key(row: Any) -> Hashable:
+    if isinstance(row, CompanyEvent):
+        return row.event.source, row.event.row
     return (row.record, row.document.sha256) if isinstance(row, CompanyDocument) else row.id
 
 
@@ -181,13 +185,20 @@ def _note_columns(context: WindowContext) -> Sequence[Column]:
 def _history_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
+    def actor(row: CompanyEvent) -> str:
+        """Return the person; of a notice, the provider that sent it."""
+        who = row.event.who
+        if row.event.step is Step.NOTICE:
+            return wording.provider_name(who, context.language)
+        return words.actor_name(who, context)
+
     def event(row: CompanyEvent) -> str:
-        return wording.timeline_line(row.entry, context.language)
+        return event_sentence(row.event, context.language)
 
     return [
-        _time_column(context, lambda row: row.entry.at),
+        _time_column(context, lambda row: row.event.at),
         _record_column(context),
-        Column("who", translate("column.who"), 110, lambda row: words.actor_name(row.entry.actor, context)),
+        Column("who", translate("column.who"), 110, actor),
         Column("event", translate("company_page.column.event"), 400, event, is_stretched=True),
     ]
 

@@ -9,7 +9,8 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.records import Document, TimelineEntry
+from console.domain.evidence.timeline import Event, Step
+from console.domain.records import Document
 from console.domain.tasks.records import Note
 from console.domain.views.any_record import LookupResult
 from console.domain.views.company import CompanyDocument, CompanyEvent, CompanyTotals
@@ -22,10 +23,20 @@ from tests.views.invented_checks import NOW, check, window_context
 CHECK = check(incomplete=("pdf",), pdf_file_path=None)
 REF = ("credit-check", CHECK.id)
 TOTALS = (CompanyTotals("JPY", 248_500, 41_000, 0, 500), CompanyTotals("INR", 12_345))
+
+
+def event(source: str, who: str, what: str, step: Step = Step.CHANGE) -> Event:
+    facts = {"from": who, "told": what}
+    return Event(NOW, step, who, what, REF[0], str(REF[1]), source, "1", facts=facts)
+
+
 ROWS: dict[str, tuple[Any, ...]] = {
     "documents": (CompanyDocument(REF, Document("ab/c.pdf", "ab" * 32, 182_000, NOW, current=True)),),
     "notes": (Note(1, *REF, "op-c", "the payer is Hanako", NOW),),
-    "history": (CompanyEvent(1, REF, TimelineEntry(NOW, "op-a", "credit-check.purchase")),),
+    "history": (
+        CompanyEvent(REF, event("audit_log", "op-a", "credit-check.purchase")),
+        CompanyEvent(REF, event("payment_events", "paypay", "Transaction", step=Step.NOTICE)),
+    ),
 }
 
 
