@@ -15,6 +15,7 @@ from console.cli.audit import AUDIT_COMMANDS
 from console.cli.credit_checks import CREDIT_CHECK_COMMANDS
 from console.cli.evidence import SHOW_COMMAND
 from console.cli.exports import EXPORT_COMMANDS
+from console.cli.lookup import LOOKUP_COMMANDS
 from console.cli.monitoring import HEALTH_COMMANDS
 from console.cli.payments import PAYMENT_COMMANDS
 from console.cli.process.command import Command
@@ -56,6 +57,7 @@ def is_long_running(args: Namespace) -> bool:
 
 
 COMMANDS: Mapping[str, Command] = {
+    **LOOKUP_COMMANDS,
     **REGISTRY_COMMANDS,
     "queue": QUEUE_COMMAND,
     "show": SHOW_COMMAND,

@@ -352,7 +352,7 @@ def _add_registry_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_find_command(commands: SubcommandGroup, translate: Translate) -> None:
-    _add_find_options(_add_command(commands, "find", translate, "registry.find"), translate)
+    _add_find_options(_add_command(commands, "find", translate), translate)
 
 
 def _add_find_options(parser: _Parser, translate: Translate) -> None:

@@ -1,4 +1,4 @@
-"""The commands `registry …` and `find`, and `lookup` with a name: corporations of the registry."""
+"""The commands `registry …`: corporations of the registry."""
 
 import time
 from argparse import Namespace
@@ -8,14 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import JsonObject, Translate
 from console.cli.parser import parse_day, usage_error
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Lines, Translator
-from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors import ConsoleError
 from console.domain.process import interrupts
 
 if TYPE_CHECKING:
@@ -27,13 +25,11 @@ if TYPE_CHECKING:
         RegistryStatus,
     )
     from console.domain.registry.facts import CorporationFacts
-    from console.domain.views.any_record import LookupResult
 
 _SECONDS_BETWEEN_PROGRESS = 1.0
-_NAME_HINT = "name"  # house: the hint of an error
 
 
-# -- find and lookup
+# -- find
 
 
 def _find_corporations(console: "Console", args: Namespace, _: AnswerWriter) -> "RegistryMatches":
@@ -50,57 +46,6 @@ def _matches_lines(matches: "RegistryMatches", translator: Translator) -> Lines:
     from console.cli.text_output.registry import matches_lines
 
     return matches_lines(matches, translator)
-
-
-def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches":
-    """Return the records of a corporation number. A text that is no number is searched in the registry: if it finds
-    one corporation, return the records of that one, otherwise the matches.
-
-    Raises ConsoleError `invalid_corporation_number` for a wrong number, and for any other text without a registry.
-    """
-    try:
-        return console.lookup.find_records(args.number)
-    except ConsoleError as invalid:
-        if invalid.code != ErrorCode.INVALID_CORPORATION_NUMBER or not _may_be_searched(args.number, invalid):
-            raise
-        matches = console.registry.find(args.number)
-        if matches.registry_date is None:
-            invalid.detail["hint"] = _NAME_HINT
-            raise
-    if len(matches.items) == 1:
-        return console.lookup.find_records(matches.items[0].corporation.number)
-    return matches
-
-
-def _may_be_searched(text: str, invalid: ConsoleError) -> bool:
-    """True if the registry may be searched for a text that is no corporation number: if it is a postcode, or has more
-    than digits. A wrong or incomplete number is refused, as without a registry.
-    """
-    from console.domain.error_reasons import NumberReason
-    from console.domain.registry.queries import QueryKind, parse_query
-
-    kind = parse_query(text).kind
-    is_number = invalid.detail.get("reason") != NumberReason.CHARACTER
-    return kind is QueryKind.POST_CODE or (kind is not QueryKind.EMPTY and not is_number)
-
-
-def _lookup_json(found: "LookupResult | RegistryMatches", translate: Translate) -> JsonObject:
-    from console.domain.views.any_record import LookupResult
-
-    if isinstance(found, LookupResult):
-        return cli_json.lookup_json(found, translate)
-    nothing = cli_json.lookup_json(LookupResult("", ()), translate)
-    return {**nothing, "corporation_number": None, **_matches_json(found, translate)}
-
-
-def _lookup_lines(found: "LookupResult | RegistryMatches", translator: Translator) -> Lines:
-    from console.domain.views.any_record import LookupResult
-
-    return (
-        cli_text.lookup_lines(found, translator)
-        if isinstance(found, LookupResult)
-        else _matches_lines(found, translator)
-    )
 
 
 # -- before a purchase
@@ -216,8 +161,6 @@ class _ProgressLines:
 
 
 REGISTRY_COMMANDS: dict[str, Command] = {
-    "lookup": ServiceCommand(_look_up, _lookup_json, _lookup_lines),
-    "find": ServiceCommand(_find_corporations, _matches_json, _matches_lines),
     "registry find": ServiceCommand(_find_corporations, _matches_json, _matches_lines),
     "registry import": ServiceCommand(_import_files, _status_json, _status_lines),
     "registry status": ServiceCommand(_read_status, _status_json, _status_lines),

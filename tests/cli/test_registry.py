@@ -277,3 +277,31 @@ def test_finding_needs_the_right_to_look_up(desk: Desk) -> None:
     for words in (("find", "架空"), ("registry", "status"), ("registry", "changes", "--since", "2026-01-01")):
         assert terminal.json(*words, OPERATOR="adm-f").refused == (3, "not_allowed"), words
         assert terminal.json(*words, OPERATOR="op-a").status == 0, words
+
+
+def test_find_and_lookup_take_conditions(desk: Desk) -> None:
+    """Records beside corporations; what isn't understood is told in both languages and is no condition; the answers
+    to a name are as before.
+    """
+    terminal = desk.terminal
+    bought = terminal.json("purchase", SUCCESSOR, "--client", "3").data
+    answer = terminal.json("find", "provider:alarmbox", "client:3", "foo:bar", "status:zzz").data
+    assert [one["id"] for one in answer["credit_checks"]] == [bought["id"]]
+    assert (answer["items"], answer["payments"], answer["exact"], answer["filter"]) == (
+        [],
+        [],
+        None,
+        "provider:alarmbox client:3",
+    )
+    assert [one["code"] for one in answer["problems"]] == ["unknown_operator", "unknown_value"]
+    of_company = terminal.json("find", "承継合同会社", "kind:credit-check").data
+    assert bought["id"] in [one["id"] for one in of_company["credit_checks"]]
+    assert [one["corporation_number"] for one in of_company["items"]] == [SUCCESSOR]
+    by_condition = terminal.json("lookup", "client:3").data
+    assert (by_condition["corporation_number"], len(by_condition["credit_checks"])) == (None, 1)
+    by_operation = terminal.json("lookup", bought["operation_id"]).data
+    assert by_operation["exact"] == {"kind": "operation", "id": bought["operation_id"]}
+    text = terminal("find", "client:3", "foo:bar").out.decode()
+    assert "foo:bar" in text
+    assert f"#{bought['id']}" in text
+    assert terminal.json("find", "x" * 5_000).data["problems"] == [{"code": "too_long", "word": ""}]

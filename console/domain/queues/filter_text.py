@@ -12,6 +12,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from console.domain.money import MINOR_DIGITS
+from console.domain.payments import provider_registry
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filters import NO_CAUSE, RECORD_KINDS, AgeRange, AmountRange, RecordFilter
@@ -29,6 +31,8 @@ _NUMBER = r"[0-9]{1,13}(?:\.[0-9]{1,4})?"
 _AMOUNT_PATTERN = re.compile(
     rf"(>=|<=|>|<|=)?([¥₹]|[A-Z]{{3}})?(?:({_NUMBER})|({_NUMBER})\.\.({_NUMBER}))([A-Z]{{3}})?"
 )
+_GROUPED_NUMBER = re.compile(r"(?<![0-9,])(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(?![0-9,])")
+_SIGNS = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "円": "JPY"})
 _AGE_PATTERN = re.compile(r"(?:(>=|<=|>|<)?([0-9]{1,4})([mhdw])|([0-9]{1,4})([mhdw])\.\.([0-9]{1,4})([mhdw]))")
 _CURRENCY_OF_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
 _UNITS: Mapping[str, timedelta] = {
@@ -60,16 +64,25 @@ def parse_filter(text: str) -> ParsedFilter:
     """
     chosen, words, problems = RecordFilter(), list[str](), list[str]()
     for word in unicodedata.normalize("NFKC", text[:LONGEST_FILTER_CHARACTERS]).split():
-        match = _OPERATOR_PATTERN.fullmatch(word)
-        parse = _PARSERS.get(match[1].lower()) if match else None
-        if match is None or parse is None:
-            words.append(word)
-            continue
         try:
-            chosen = parse(chosen, match[2])
+            with_condition = add_operator(chosen, word)
         except InvalidFilterValue:
             problems.append(word)
+        else:
+            if with_condition is None:
+                words.append(word)
+            else:
+                chosen = with_condition
     return ParsedFilter(chosen, " ".join(words), tuple(problems))
+
+
+def add_operator(chosen: RecordFilter, word: str) -> RecordFilter | None:
+    """Return the filter with the condition of an operator (in NFKC form); None if the word is no operator. Raises
+    InvalidFilterValue if the operator's value can't be understood.
+    """
+    match = _OPERATOR_PATTERN.fullmatch(word)
+    parse = _PARSERS.get(match[1].lower()) if match else None
+    return parse(chosen, match[2]) if match and parse else None
 
 
 def format_filter(chosen: RecordFilter) -> str:
@@ -100,7 +113,12 @@ def _parse_codes(text: str, allowed: frozenset[str] | None = None) -> frozenset[
 
 
 def _with_providers(chosen: RecordFilter, text: str) -> RecordFilter:
-    return replace(chosen, providers=_parse_codes(text))
+    return replace(chosen, providers=_parse_codes(text, frozenset(known_providers())))
+
+
+def known_providers() -> tuple[str, ...]:
+    """Return the names of the providers of records: that of credit checks, then the payment providers."""
+    return (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names())
 
 
 def _with_states(chosen: RecordFilter, text: str) -> RecordFilter:
@@ -146,7 +164,15 @@ def _with_client(chosen: RecordFilter, text: str) -> RecordFilter:
 
 
 def _with_amount(chosen: RecordFilter, text: str) -> RecordFilter:
-    match = _AMOUNT_PATTERN.fullmatch(text.replace(",", "").upper())
+    return replace(chosen, amount=parse_amount(text))
+
+
+def parse_amount(text: str) -> AmountRange:
+    """Return the range of amounts that a text in NFKC form means: `50000`, `>50,000`, `¥50,000`, `50000円`,
+    `10000..50000JPY`. Commas must group digits as in Japan or in India. Raises InvalidFilterValue.
+    """
+    plain = _GROUPED_NUMBER.sub(lambda grouped: grouped[0].replace(",", ""), text.translate(_SIGNS)).upper()
+    match = _AMOUNT_PATTERN.fullmatch(plain)
     if match is None:
         raise InvalidFilterValue
     comparison, sign, bound, lowest, highest, suffix = match.groups()
@@ -157,17 +183,14 @@ def _with_amount(chosen: RecordFilter, text: str) -> RecordFilter:
         low, high = Decimal(lowest), Decimal(highest)
         if low > high or comparison:
             raise InvalidFilterValue
-        return replace(chosen, amount=AmountRange(low, high, currency))
+        return AmountRange(low, high, currency)
     value = Decimal(bound)
-    return replace(
-        chosen,
-        amount=AmountRange(
-            value if comparison in (">", ">=", "=", None) else None,
-            value if comparison in ("<", "<=", "=", None) else None,
-            currency,
-            is_above_strict=comparison == ">",
-            is_below_strict=comparison == "<",
-        ),
+    return AmountRange(
+        value if comparison in (">", ">=", "=", None) else None,
+        value if comparison in ("<", "<=", "=", None) else None,
+        currency,
+        is_above_strict=comparison == ">",
+        is_below_strict=comparison == "<",
     )
 
 

@@ -17,6 +17,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 
 if TYPE_CHECKING:
+    from console.domain.lookup.results import SearchResult
     from console.domain.payments.records import Order, Payment, Refund
     from console.domain.registry.facts import CorporationFacts
     from console.domain.tasks.records import Note
@@ -224,6 +225,15 @@ class Lookup:
                 ]
             )
             return self._complete_groups(conn, tuple(matches)[:limit])[0]
+
+    def search(self, text: str, limit: int = 50, prefecture: str | None = None) -> "SearchResult":
+        """Return everything that `text` finds: companies, at most `limit` records of each kind, operations and the
+        open alerts about them. The text may have operators, amounts and days, see `domain.lookup.query`. Raises
+        not_allowed if a named person may not read.
+        """
+        from console.services.lookup.search import EverythingSearch
+
+        return EverythingSearch(self._context, self._complete_groups, _find_checks).search(text, limit, prefecture)
 
 
 def _needs_relations(record: "QueuedRecord") -> bool:

@@ -12,21 +12,20 @@ from console.domain.registry.corporations import (
     Corporation,
     CorporationChange,
     ImportProgress,
-    RegistryMatch,
     RegistryMatches,
     RegistryStatus,
 )
 from console.domain.registry.facts import CorporationFacts
 from console.services.audit import refusals
 from console.services.process.context import WORKER, ServiceContext, act_as
-from console.services.registry.facts import make_matches, read_facts
+from console.services.registry.facts import read_facts
+from console.services.registry.matches import CANDIDATES as CANDIDATES
+from console.services.registry.matches import find_matches
 from console.store.registry import our_records
 from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.import_files import import_registry_files
 
 MAX_MATCHES = 1_000
-_CANDIDATES = 200
-"""Number of corporations among which those with ended records of ours are looked for, so that they can come first."""
 KIND = "registry"
 _log = logging.getLogger("console.registry")
 ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], RegistryStatus]], RegistryStatus]
@@ -49,19 +48,12 @@ class RegistryService:
     def find(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
         """Return the corporations that match `text`: a name or a part of it, its reading, an address or a postcode.
         Those with open records of ours come first, however many match; then those with other records of ours, as far
-        as they are among the best `_CANDIDATES`; then the best. At most `limit` (up to 1,000). Raises not_allowed.
+        as they are among the best `CANDIDATES`; then the best. At most `limit` (up to 1,000). Raises not_allowed.
         """
         limit = max(1, min(limit, MAX_MATCHES))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            reader = self._context.open_registry()
-            if reader is None:
-                return RegistryMatches((), None)
-            open_numbers = our_records.list_open(conn)
-            found = reader.search(text, prefecture=prefecture, limit=max(limit, _CANDIDATES), ours=open_numbers)
-            ours = our_records.find_ours(conn, [corporation.number for corporation in found])
-        matches = sorted(make_matches(found, ours), key=_place_by_records)
-        return RegistryMatches(tuple(matches[:limit]), reader.registry_date)
+            return find_matches(self._context, conn, text, prefecture, limit)
 
     def corporation(self, number: str) -> Corporation | None:
         """Return the corporation with this number; None without a registry, and for a number that isn't assigned. A
@@ -185,11 +177,6 @@ def _compare_companies(watch_companies: Callable[[], object]) -> None:
             watch_companies()
     except ConsoleError as error:
         _log.warning("the watched corporations weren't compared with the registry: %s", error.code)
-
-
-def _place_by_records(match: RegistryMatch) -> tuple[bool, bool]:
-    """Key that sorts corporations with open records of ours first, then those with other records of ours."""
-    return not match.has_open_records, not match.is_ours
 
 
 def _ignore_progress(_: ImportProgress) -> None:

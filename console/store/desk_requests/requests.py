@@ -177,6 +177,12 @@ _OWN_QUERY = (
     .order_by(_o.id.desc())
     .limit(bindparam("most"))
 )
+_OWN_SUBJECT_QUERY = (
+    select(_o.subject_kind, _o.subject_id)
+    .where(_o.id >= bindparam("first"), or_(_o.id == bindparam("of"), _o.request_id == bindparam("of")))
+    .order_by(_o.id.desc())
+    .limit(1)
+)
 _OWN_WITHDRAWN_QUERY = select(_o.subject_id).where(_o.id >= bindparam("first"), _o.action == WITHDRAW_ACTION)
 _IS_STORED_QUERY = locking_read(select(_o.id).where(_o.id == bindparam("of")))
 _PARTS_QUERY = (
@@ -240,6 +246,14 @@ def list_own(conn: Connection, first: str, most: int) -> tuple[StoredRequest, ..
         )
         for row in conn.execute(_OWN_QUERY, {"first": first, "most": most})
     )  # fmt: skip
+
+
+def find_own_subject(conn: Connection, first: str, request: str) -> tuple[str, str] | None:
+    """Return the kind and id of the record of the connected account's newest request with this id or request id, from
+    the id `first` on; None if there is none.
+    """
+    row = conn.execute(_OWN_SUBJECT_QUERY, {"first": first, "of": request}).first()
+    return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 
 
 def _own_state(state: str, *, is_over: bool, is_withdrawn: bool) -> OwnRequestState:

@@ -34,6 +34,7 @@ _USE_QUERY = select(
     _t.host, _t.process, _t.since, _t.fence, is_live(_t.lease_clock, _t.lease_expires).label("live"),
     _AGE_MS.label("age_ms"),
 ).where(_IS_ROW)  # fmt: skip
+_RESULT_IDS_QUERY = select(_t.subject_kind, _t.subject_id, _t.operation_id).where(_IS_ROW)
 _COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token")
 _BEGIN_VALUES = {
     **{column: bindparam(f"{column}_") for column in _COLUMNS},
@@ -133,6 +134,18 @@ def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
     )
     age = timedelta(milliseconds=int(age))
     return RequestIdUse(command, fingerprint, state, kind, subject, operation, answer, holder, fence, bool(live), age)
+
+
+def find_subject(conn: Connection, person: str, request_id: str) -> tuple[str, str] | None:
+    """Return the kind and id of the first record that the action of a person's request id wrote; None for no row."""
+    row = conn.execute(_RESULT_IDS_QUERY, {"who": person, "of": request_id}).first()
+    return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
+
+
+def find_operation_id(conn: Connection, person: str, request_id: str) -> str | None:
+    """Return the id of the last operation that the action of a person's request id began; None if there is none."""
+    row = conn.execute(_RESULT_IDS_QUERY, {"who": person, "of": request_id}).first()
+    return None if row is None else row.operation_id
 
 
 def take_request_id(

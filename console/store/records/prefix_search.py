@@ -66,11 +66,7 @@ def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str,
     In numbers, full-width characters of `text` are searched as ASCII; in payers they are searched unchanged. On a
     connection that reads views, which show payers only masked, payers aren't searched.
     """
-    ids: dict[str, set[int]] = {orders.KIND: set(), payments.KIND: set(), refunds.KIND: set()}
-    typed = _range_parameters("id", normalize(text)) | _range_parameters("payer", text)
-    query = _BY_NUMBER_QUERY if reads_views(conn) else _PREFIX_QUERY
-    for kind, record_id in conn.execute(query, {**typed, "most": limit}):
-        ids[kind].add(record_id)
+    ids = find_ids_by_prefix(conn, text, limit)
     ordered, paid, refunded = ({"ids": sorted(ids[kind])} for kind in (orders.KIND, payments.KIND, refunds.KIND))
     lapsed_ids = {kind: lapsed.get(kind, frozenset()) for kind in ids}
     return FoundRecords(
@@ -78,6 +74,16 @@ def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str,
         payments.select_records(conn, _PAYMENTS_QUERY, paid, lapsed_ids[payments.KIND]) if paid["ids"] else (),
         refunds.select_records(conn, _REFUNDS_QUERY, refunded, lapsed_ids[refunds.KIND]) if refunded["ids"] else (),
     )
+
+
+def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set[int]]:
+    """Return the ids of the records that `find_by_prefix` returns, by kind."""
+    ids: dict[str, set[int]] = {orders.KIND: set(), payments.KIND: set(), refunds.KIND: set()}
+    typed = _range_parameters("id", normalize(text)) | _range_parameters("payer", text)
+    query = _BY_NUMBER_QUERY if reads_views(conn) else _PREFIX_QUERY
+    for kind, record_id in conn.execute(query, {**typed, "most": limit}):
+        ids[kind].add(record_id)
+    return ids
 
 
 def _range_parameters(name: str, text: str) -> dict[str, object]:

@@ -1,0 +1,42 @@
+"""Build the JSON object of a search: what the registry has found, as `registry find` answers it, and our records."""
+
+from console.cli.alerts.alerts import alert_json
+from console.cli.json_output.records import JsonObject, Translate, record_json
+from console.cli.json_output.registry import matches_json
+from console.domain.lookup.query import SearchQuery
+from console.domain.lookup.results import SearchResult
+from console.domain.queues.filter_text import format_filter
+
+_LIST_NAMES = {"payment": "payments", "refund": "refunds", "credit-check": "credit_checks", "order": "orders"}
+
+
+def search_json(found: SearchResult, translate: Translate) -> JsonObject:
+    """Return a search as JSON. `more` has the lists with more matches than the answer, `partial` those for which only
+    the newest records were searched. `exact` is the record whose identifier was searched for.
+    """
+    records = {
+        _LIST_NAMES[kind]: [record_json(record, translate) for record in group.records]
+        for kind, group in found.groups.items()
+    }
+    exact = None if found.exact is None else {"kind": found.exact[0], "id": found.exact[1]}
+    return {
+        **matches_json(found.companies, translate),
+        **records,
+        "operations": [record_json(operation, translate) for operation in found.operations],
+        "alerts": [alert_json(alert, translate) for alert in found.alerts],
+        "exact": exact,
+        "more": [_LIST_NAMES[kind] for kind, group in found.groups.items() if group.has_more],
+        "partial": [_LIST_NAMES[kind] for kind, group in found.groups.items() if group.is_partial],
+        **_query_json(found.query),
+    }
+
+
+def _query_json(query: SearchQuery) -> JsonObject:
+    """Return how the text was read: its conditions, its words, and what could not be understood."""
+    days = None if query.days is None else {"from": query.days.first.isoformat(), "to": query.days.last.isoformat()}
+    return {
+        "filter": format_filter(query.chosen),
+        "days": days,
+        "words": query.words,
+        "problems": [{"code": problem.kind.value, "word": problem.word} for problem in query.problems],
+    }

@@ -1,0 +1,114 @@
+"""The commands `lookup` and `find`: a corporation number, or everything that a text finds."""
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from console.cli.json_output import results as cli_json
+from console.cli.json_output.results import JsonObject, Translate
+from console.cli.process.command import Command, ServiceCommand
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output import results as cli_text
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.errors import ConsoleError, ErrorCode
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.lookup.results import SearchResult
+    from console.domain.registry.corporations import RegistryMatches
+    from console.domain.views.any_record import LookupResult
+
+_NAME_HINT = "name"  # house: the hint of an error
+_MOST_FOUND = 50
+
+
+def _find(console: "Console", args: Namespace, _: AnswerWriter) -> "SearchResult":
+    return console.lookup.search(" ".join(args.text), args.limit, args.prefecture)
+
+
+def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches | SearchResult":
+    """Return the records of a corporation number. A text with conditions, or the identifier of a record, is searched
+    like `find`. Any other text is searched in the registry: if it finds one corporation, return the records of that
+    one, otherwise the matches.
+
+    Raises ConsoleError `invalid_corporation_number` for a wrong number. Also raises it for a text without conditions
+    that is no identifier of a record, if there is no registry.
+    """
+    try:
+        return console.lookup.find_records(args.number)
+    except ConsoleError as invalid:
+        if invalid.code != ErrorCode.INVALID_CORPORATION_NUMBER or not args.number.strip():
+            raise
+        found = console.lookup.search(args.number, _MOST_FOUND)
+        if found.exact is not None or found.query.has_conditions:
+            return found
+        if not _may_be_searched(args.number, invalid):
+            raise
+        if found.companies.registry_date is None:
+            invalid.detail["hint"] = _NAME_HINT
+            raise
+    companies = found.companies
+    if len(companies.items) == 1:
+        return console.lookup.find_records(companies.items[0].corporation.number)
+    return companies
+
+
+def _may_be_searched(text: str, invalid: ConsoleError) -> bool:
+    """True if the registry may be searched for a text that is no corporation number: if it is a postcode, or has more
+    than digits. A wrong or incomplete number is refused, as without a registry.
+    """
+    from console.domain.error_reasons import NumberReason
+    from console.domain.registry.queries import QueryKind, parse_query
+
+    kind = parse_query(text).kind
+    is_number = invalid.detail.get("reason") != NumberReason.CHARACTER
+    return kind is QueryKind.POST_CODE or (kind is not QueryKind.EMPTY and not is_number)
+
+
+def _search_json(found: "SearchResult", translate: Translate) -> JsonObject:
+    from console.cli.json_output.search import search_json
+
+    return search_json(found, translate)
+
+
+def _search_lines(found: "SearchResult", translator: Translator) -> Lines:
+    from console.cli.text_output.search import search_lines
+
+    return search_lines(found, translator)
+
+
+def _lookup_json(found: "LookupResult | RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+    from console.domain.views.any_record import LookupResult
+
+    if isinstance(found, LookupResult):
+        return cli_json.lookup_json(found, translate)
+    nothing = cli_json.lookup_json(LookupResult("", ()), translate)
+    return {**nothing, "corporation_number": None, **_found_json(found, translate)}
+
+
+def _found_json(found: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+    from console.domain.registry.corporations import RegistryMatches
+
+    if isinstance(found, RegistryMatches):
+        from console.cli.json_output.registry import matches_json
+
+        return matches_json(found, translate)
+    return _search_json(found, translate)
+
+
+def _lookup_lines(found: "LookupResult | RegistryMatches | SearchResult", translator: Translator) -> Lines:
+    from console.domain.registry.corporations import RegistryMatches
+    from console.domain.views.any_record import LookupResult
+
+    if isinstance(found, LookupResult):
+        return cli_text.lookup_lines(found, translator)
+    if isinstance(found, RegistryMatches):
+        from console.cli.text_output.registry import matches_lines
+
+        return matches_lines(found, translator)
+    return _search_lines(found, translator)
+
+
+LOOKUP_COMMANDS: dict[str, Command] = {
+    "lookup": ServiceCommand(_look_up, _lookup_json, _lookup_lines),
+    "find": ServiceCommand(_find, _search_json, _search_lines),
+}

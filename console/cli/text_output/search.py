@@ -1,0 +1,33 @@
+"""The answer of `find` as text: what could not be understood, companies, and a table for each kind of record."""
+
+from collections.abc import Iterator
+
+from console.cli.alerts.alerts import alert_list_lines
+from console.cli.text_output.records import list_of_any_kind, section_lines, table_of_one_kind
+from console.cli.text_output.registry import matches_lines
+from console.cli.text_output.translator import Translator
+from console.domain.lookup.results import FoundRecords, SearchResult
+from console.wording.search import group_note, problem_text
+
+
+def search_lines(found: SearchResult, translator: Translator) -> Iterator[str]:
+    """Yield the answer of the command `find`, and of `lookup` with a text that is no corporation number."""
+    for problem in found.query.problems:
+        yield problem_text(problem, translator)
+    has_records = any(True for _ in found.records) or bool(found.operations)
+    if found.query.words or not found.query.has_conditions:
+        yield from matches_lines(found.companies, translator)
+    elif not has_records:
+        yield translator("search.no_records")
+    for kind, group in found.groups.items():
+        yield from section_lines(f"search.group.{kind}", tuple(_group_lines(group, translator)), translator)
+    yield from section_lines("search.group.operation", list_of_any_kind(found.operations, translator), translator)
+    if found.alerts:
+        yield from section_lines("search.group.alert", tuple(alert_list_lines(found.alerts, translator)), translator)
+
+
+def _group_lines(group: FoundRecords, translator: Translator) -> Iterator[str]:
+    yield from table_of_one_kind(group.records, translator)
+    note = group_note(group, translator)
+    if note:
+        yield note

@@ -1,0 +1,289 @@
+"""The typed text of a search, read by one rule for the search box, the lookup page and the terminal.
+
+- Operators such as `provider:paypay` are those of a filter (`domain/queues/filter_text.py`); `day:`
+  belongs to the search alone.
+- An amount with a sign of its currency (¥50,000, 50000円), with grouped digits (50,000) or after a comparison sign
+  (>50000) is a condition on the amount.
+- Beside an operator or an amount, a date is a condition on the day. A date alone may be part of a number: it is
+  searched as text, and the person is told how to search for the day. A date without a year is the latest such day
+  that isn't in the future.
+- Everything else is words: a corporation number, a name, the number of a record.
+
+What looks like a condition and can't be understood is a problem that people are told, and no condition.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from console.domain.calendar_days import end_of_day, start_of_day
+from console.domain.money import MINOR_DIGITS
+from console.domain.queues.filter_text import InvalidFilterValue, add_operator, parse_amount
+from console.domain.queues.filters import NO_FILTER, AmountRange, RecordFilter
+
+LONGEST_SEARCH_CHARACTERS = 1_000
+MOST_PROBLEMS = 5
+"""Problems that people are told at most."""
+DAY_OPERATOR = "day"
+_DAY_OPERATORS = (DAY_OPERATOR, "date")
+
+_UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+_OPERATOR_PATTERN = re.compile(r"([^\W\d_]{1,32}):(\S*)")
+_AMOUNT_LIKE = re.compile(
+    r"[-+]?(?:(?:[¥₹]|JPY|INR)[-+]?[0-9][0-9,.]*[千万億]*(?:円|JPY|INR)?|[0-9][0-9,.]*[千万億]*(?:円|JPY|INR))"
+    r"|[0-9]{1,3}(?:,[0-9]{2,3})+(?:\.[0-9]+)?",
+    re.IGNORECASE,
+)
+_COMPARED = re.compile(r"(?:>=|<=|>|<|[≧≥≦≤])(?=[0-9¥₹]).*")
+_APART_SIGN = re.compile(r"([¥₹￥])\s+(?=[0-9０-９])|(?<=[0-9０-９])\s+(?=円)")
+_HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
+_DAY = (
+    r"(?:(?P<year{0}>[0-9]{{4}})(?P<mark{0}>[-/.])(?P<month{0}>[0-9]{{1,2}})(?P=mark{0})(?P<day{0}>[0-9]{{1,2}})"
+    r"|(?:(?P<kanji_year{0}>[0-9]{{4}})年)?(?P<kanji_month{0}>[0-9]{{1,2}})月(?P<kanji_day{0}>[0-9]{{1,2}})日"
+    r"|(?P<short_month{0}>[0-9]{{1,2}})[-/](?P<short_day{0}>[0-9]{{1,2}}))"
+)
+_ONE_DAY = re.compile(_DAY.format(1))
+_DAY_VALUE = re.compile(rf"(?P<comparison>>=|<=|>|<|=)?{_DAY.format(1)}(?:\.\.{_DAY.format(2)})?")
+_YEARS_BETWEEN_LEAP_DAYS = 8
+
+
+class ProblemKind(StrEnum):
+    """Why a part of a search isn't a condition, or is not searched as people may expect."""
+
+    UNKNOWN_OPERATOR = "unknown_operator"
+    UNKNOWN_VALUE = "unknown_value"
+    UNCLEAR_AMOUNT = "unclear_amount"
+    SECOND_AMOUNT = "second_amount"
+    UNCLEAR_DAY = "unclear_day"
+    SECOND_DAY = "second_day"
+    DAY_ALONE = "day_alone"
+    """A date without any condition beside it: it was searched as text."""
+    TOO_LONG = "too_long"
+    """The text was cut after LONGEST_SEARCH_CHARACTERS."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchProblem:
+    """A part of a search that can't be understood, as typed."""
+
+    kind: ProblemKind
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """A condition on the Japanese day of a record: from `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+    def instants(self) -> tuple[datetime, datetime]:
+        """Return the first instant of the range and the first instant after it (UTC)."""
+        return start_of_day(max(self.first, _FIRST_DAY)), end_of_day(min(self.last, _LAST_DAY))
+
+
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """A typed search. `text` is the whole text without characters that nobody sees; `words` is the part that is no
+    condition. `chosen` and `days` are the conditions.
+    """
+
+    text: str = ""
+    words: str = ""
+    chosen: RecordFilter = NO_FILTER
+    days: DayRange | None = None
+    problems: tuple[SearchProblem, ...] = ()
+
+    @property
+    def has_conditions(self) -> bool:
+        """True if the text has a condition on records."""
+        return bool(self.chosen) or self.days is not None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is read of a text, word by word."""
+
+    today: date
+    person: str
+    chosen: RecordFilter = NO_FILTER
+    days: DayRange | None = None
+    words: list[str] = field(default_factory=list)
+    problems: list[SearchProblem] = field(default_factory=list)
+    bare_days: list[tuple[int, str]] = field(default_factory=list)
+    """The dates without an operator: their places among `words`, and the dates in NFKC form."""
+
+    def report(self, kind: ProblemKind, word: str) -> None:
+        problem = SearchProblem(kind, word[:60])
+        if problem not in self.problems and len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(problem)
+
+
+def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
+    """Return what a typed text searches for. `today` is the present day in Japan; `person` acts, and is meant by
+    `owner:me`. Any text is accepted; characters after the first LONGEST_SEARCH_CHARACTERS are cut off.
+    """
+    seen = clean_text(text[:LONGEST_SEARCH_CHARACTERS])
+    reading = _Reading(today, person)
+    if len(text) > LONGEST_SEARCH_CHARACTERS:
+        reading.report(ProblemKind.TOO_LONG, "")
+    typed_words = _APART_SIGN.sub(r"\1", seen).split()
+    for word in typed_words:
+        _read_word(reading, word, is_alone=len(typed_words) == 1)
+    _read_bare_days(reading)
+    return SearchQuery(seen, " ".join(reading.words), reading.chosen, reading.days, tuple(reading.problems))
+
+
+def clean_text(text: str) -> str:
+    """Return the text without control characters, marks of direction and surrogates, each white space as a space."""
+    shown = (
+        " " if one.isspace() else one
+        for one in text
+        if one.isspace() or unicodedata.category(one) not in _UNSEEN_CATEGORIES
+    )
+    return "".join(shown).strip()
+
+
+def _read_word(reading: _Reading, typed: str, *, is_alone: bool) -> None:
+    """Read one word. An unknown operator that is the whole text, or is written in capitals, may be a name or a number
+    (RE:BORN): it is searched as text, too.
+    """
+    word = unicodedata.normalize("NFKC", typed).translate(_HYPHENS)
+    operator = _OPERATOR_PATTERN.fullmatch(word)
+    if operator is not None:
+        is_known = _read_operator(reading, operator[1].lower(), operator[2], typed)
+        if not is_known and (is_alone or operator[1].isupper()):
+            reading.words.append(typed)
+    elif _AMOUNT_LIKE.fullmatch(word):
+        _read_amount(reading, word, typed)
+    elif _COMPARED.fullmatch(word):
+        if _parse_days(word, reading.today) is not None:
+            _read_operator(reading, DAY_OPERATOR, word, typed)
+        else:
+            _read_amount(reading, word, typed)
+    else:
+        if _ONE_DAY.fullmatch(word):
+            reading.bare_days.append((len(reading.words), word))
+        reading.words.append(typed)
+
+
+def _read_operator(reading: _Reading, name: str, value: str, typed: str) -> bool:
+    """Read an operator; return False if its name is unknown."""
+    if name in _DAY_OPERATORS:
+        days = _parse_days(value, reading.today)
+        if days is None:
+            reading.report(ProblemKind.UNCLEAR_DAY, typed)
+        else:
+            reading.days = days
+        return True
+    if (name, value.lower()) in (("owner", "me"), ("taken", "me")) and reading.person:
+        value = reading.person
+    try:
+        chosen = add_operator(reading.chosen, f"{name}:{value or ':'}")
+    except InvalidFilterValue:
+        reading.report(ProblemKind.UNKNOWN_VALUE, typed)
+        return True
+    if chosen is None:
+        reading.report(ProblemKind.UNKNOWN_OPERATOR, typed)
+        return False
+    reading.chosen = chosen
+    return True
+
+
+def _read_amount(reading: _Reading, word: str, typed: str) -> None:
+    try:
+        amount = parse_amount(word)
+    except InvalidFilterValue:
+        reading.report(ProblemKind.UNCLEAR_AMOUNT, typed)
+        return
+    if reading.chosen.amount not in (None, amount):
+        reading.report(ProblemKind.SECOND_AMOUNT, typed)
+    elif _is_too_fine(amount):
+        reading.report(ProblemKind.UNCLEAR_AMOUNT, typed)
+    else:
+        reading.chosen = replace(reading.chosen, amount=amount)
+
+
+def _is_too_fine(amount: AmountRange) -> bool:
+    """True if no amount of any currency can be exactly this one: ¥100.50."""
+    return amount.lowest == amount.highest and all(amount.minor_bounds(currency) is None for currency in MINOR_DIGITS)
+
+
+# -- days
+
+
+def _read_bare_days(reading: _Reading) -> None:
+    """Take a date for a condition if there is another condition; otherwise leave it in the words, and say so."""
+    has_condition = bool(reading.chosen) or reading.days is not None
+    for place, word in reading.bare_days:
+        day, typed = _parse_day(word, reading.today), reading.words[place]
+        if not has_condition:
+            if day is not None and len(word) > len("11/20"):
+                reading.report(ProblemKind.DAY_ALONE, typed)
+        elif day is None:
+            reading.report(ProblemKind.UNCLEAR_DAY, typed)
+        elif reading.days not in (None, DayRange(day, day)):
+            reading.report(ProblemKind.SECOND_DAY, typed)
+        else:
+            reading.days = DayRange(day, day)
+    if has_condition:
+        days = {place for place, _ in reading.bare_days}
+        reading.words = [word for place, word in enumerate(reading.words) if place not in days]
+
+
+def _parse_days(value: str, today: date) -> DayRange | None:
+    """Return the days of an operator's value: a day, `a..b`, or a day after a comparison sign."""
+    match = _DAY_VALUE.fullmatch(value.translate(_COMPARISONS))
+    if match is None:
+        return None
+    first, comparison = _day_of(match, 1, today), match["comparison"]
+    has_second = any(match[f"{part}2"] for part in ("month", "kanji_month", "short_month"))
+    last = _day_of(match, 2, today) if has_second else first
+    if first is None or last is None or first > last or (has_second and comparison):
+        return None
+    match comparison:
+        case ">" | ">=":
+            return DayRange(first if comparison == ">=" else _next_day(first, 1), date.max)
+        case "<" | "<=":
+            return DayRange(date.min, first if comparison == "<=" else _next_day(first, -1))
+    return DayRange(first, last)
+
+
+_COMPARISONS = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<="})
+
+
+def _next_day(day: date, step: int) -> date:
+    ordinal = day.toordinal() + step
+    return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
+
+
+def _parse_day(word: str, today: date) -> date | None:
+    """Return the day that a word means; None if there is no such day."""
+    match = _ONE_DAY.fullmatch(word)
+    return _day_of(match, 1, today) if match else None
+
+
+def _day_of(match: re.Match[str], number: int, today: date) -> date | None:
+    def part(name: str) -> int | None:
+        text = match[f"{name}{number}"]
+        return int(text) if text else None
+
+    year = part("year") or part("kanji_year")
+    month = part("month") or part("kanji_month") or part("short_month") or 0
+    day = part("day") or part("kanji_day") or part("short_day") or 0
+    years = (year,) if year is not None else range(today.year, today.year - _YEARS_BETWEEN_LEAP_DAYS, -1)
+    return next((found for found in _days(years, month, day) if year is not None or found <= today), None)
+
+
+def _days(years: "tuple[int, ...] | range", month: int, day: int) -> Iterator[date]:
+    for year in years:
+        try:
+            yield date(year, month, day)
+        except ValueError:
+            continue

@@ -1,0 +1,60 @@
+"""What a search has found: companies, records of each kind, operations and alerts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from console.domain.lookup.query import SearchQuery
+from console.domain.queues.filters import FilteredRecord
+from console.domain.records import Operation
+from console.domain.registry.corporations import RegistryMatches
+from console.domain.tasks.records import Alert
+
+SearchSubject: TypeAlias = tuple[str, int | str]
+"""The kind and id of a record or of an operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecords:
+    """The found records of one kind, in the order of the list. `has_more`: more records match. `is_partial`: only a
+    part of the stored records was searched, the newest ones.
+    """
+
+    records: tuple[FilteredRecord, ...] = ()
+    has_more: bool = False
+    is_partial: bool = False
+
+
+NOTHING_FOUND = FoundRecords()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The answer to a search. `exact` is the record or operation whose identifier is the whole text; None if the text
+    is the identifier of nothing, or not of one alone. `alerts` are the open ones about the found records.
+    """
+
+    query: SearchQuery
+    companies: RegistryMatches = field(default_factory=lambda: RegistryMatches((), None))
+    payments: FoundRecords = NOTHING_FOUND
+    refunds: FoundRecords = NOTHING_FOUND
+    credit_checks: FoundRecords = NOTHING_FOUND
+    orders: FoundRecords = NOTHING_FOUND
+    operations: tuple[Operation, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    exact: SearchSubject | None = None
+
+    @property
+    def groups(self) -> dict[str, FoundRecords]:
+        """The found records by kind, in the order in which lists show the kinds."""
+        return {
+            "payment": self.payments,
+            "refund": self.refunds,
+            "credit-check": self.credit_checks,
+            "order": self.orders,
+        }
+
+    @property
+    def records(self) -> Iterator[FilteredRecord]:
+        """The found records of all kinds."""
+        return (record for group in self.groups.values() for record in group.records)

@@ -1,0 +1,220 @@
+"""Search everything by one text: companies, records of all kinds, operations, and the alerts about them."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from console.domain.calendar_days import JST
+from console.domain.desk_requests.records import oldest_request_id
+from console.domain.lookup.query import SearchQuery, parse_search
+from console.domain.lookup.results import FoundRecords, SearchResult, SearchSubject
+from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.queues.filters import FilteredRecord, kind_of
+from console.domain.records import CreditCheck, Operation
+from console.domain.registry.corporations import RegistryMatches
+from console.domain.tasks.records import Alert
+from console.services.desk_requests.own_requests import LISTED_SECONDS
+from console.services.process.context import ServiceContext
+from console.services.registry.matches import find_matches
+from console.store.alerts import alerts
+from console.store.credit_checks import credit_checks
+from console.store.database.server import reads_views
+from console.store.database.sqlalchemy_names import Connection
+from console.store.desk_requests import requests
+from console.store.lookup import record_search
+from console.store.lookup.record_search import RecordSearch
+from console.store.operations import journal, request_ids
+from console.store.queues.filter_sql import QueueChoice
+from console.store.records import assignments, prefix_search
+
+if TYPE_CHECKING:
+    from console.store.queues.table_queries import QueuedRecord
+
+    CompleteGroups = Callable[..., list[tuple[QueuedRecord, ...]]]
+
+MOST_RECORDS = 1_000
+_MOST_ALERTS = 50
+_MOST_NUMBERS = 20
+"""Companies with records here whose records a search by name includes."""
+_MOST_BY_PREFIX = 200
+"""Records that are read for each column whose values begin with the words of a search with conditions."""
+_LONGEST_ID = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The records that the words of a search name, by kind. `is_partial`: there are more."""
+
+    ids: dict[str, set[int]]
+    is_partial: bool = False
+
+
+class EverythingSearch:
+    """Answers the searches of the search box, the lookup page and the terminal. Nothing is written. Every statement
+    reads a bounded part of an index.
+    """
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        complete_groups: "CompleteGroups",
+        find_checks: Callable[..., Sequence[CreditCheck]],
+    ) -> None:
+        """`complete_groups` reads the relations of records; `find_checks` finds credit checks by a text."""
+        self._context = context
+        self._complete_groups = complete_groups
+        self._find_checks = find_checks
+
+    def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
+        """Return what `text` finds, at most `limit` records of each kind. Raises not_allowed if a named person may
+        not read.
+        """
+        limit, context = max(1, min(limit, MOST_RECORDS)), self._context
+        query = parse_search(text, context.now().astimezone(JST).date(), context.operator or "")
+        with context.database.read() as conn:
+            context.find_reading_person(conn)
+            if not query.words and not query.has_conditions:
+                return SearchResult(query)
+            companies = self._find_companies(conn, query, prefecture, limit)
+            named = self._find_named(conn, query, companies, limit) if query.words else None
+            found = self._find_records(conn, query, named, limit)
+            operations = tuple(self._find_operations(conn, query.words))
+            result = SearchResult(
+                query,
+                companies,
+                found["payment"],
+                found["refund"],
+                found["credit-check"],
+                found["order"],
+                operations,
+            )
+            alerts_found = _find_alerts(conn, tuple(result.records)) if query.words else ()
+        return replace(result, alerts=alerts_found, exact=_find_exact(result))
+
+    def _find_companies(
+        self, conn: Connection, query: SearchQuery, prefecture: str | None, limit: int
+    ) -> RegistryMatches:
+        if not query.words:
+            return RegistryMatches((), None)
+        return find_matches(self._context, conn, query.words, prefecture, limit)
+
+    def _find_named(self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int) -> _Named:
+        """Return the records that the words name: by a corporation number, by the name of a company, or by the
+        beginning of an identifier.
+        """
+        words = query.words
+        number = _find_number(words, allow_dummies=self._context.settings.allows_test_numbers)
+        if number is not None:
+            return _Named(*record_search.ids_of_numbers(conn, [number]))
+        most = _MOST_BY_PREFIX if query.has_conditions else limit + 1
+        checks = self._find_checks(conn, words, most, frozenset())
+        numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.is_ours)
+        if not _is_digits(words):
+            numbers |= dict.fromkeys(check.corporation_number for check in checks if check.corporation_number)
+        ids, is_partial = record_search.ids_of_numbers(conn, tuple(numbers)[:_MOST_NUMBERS])
+        for kind, more in prefix_search.find_ids_by_prefix(conn, words, most).items():
+            ids.setdefault(kind, set()).update(more)
+        ids.setdefault(credit_checks.KIND, set()).update(check.id for check in checks)
+        for kind, record_id in self._find_own_request(conn, words):
+            ids.setdefault(kind, set()).add(record_id)
+        return _Named(ids, is_partial or len(numbers) > _MOST_NUMBERS)
+
+    def _find_records(
+        self, conn: Connection, query: SearchQuery, named: _Named | None, limit: int
+    ) -> dict[str, FoundRecords]:
+        search = RecordSearch(
+            self._make_choice(conn, query),
+            query.days,
+            journal.lapsed_by_kind(conn),
+            limit,
+            None if named is None else named.ids,
+        )
+        found = record_search.find_records(conn, search)
+        completed = self._complete_groups(conn, *(group.records for group in found.values()))
+        is_partial = named is not None and named.is_partial
+        return {
+            kind: replace(group, records=records, is_partial=group.is_partial or (is_partial and bool(records)))
+            for (kind, group), records in zip(found.items(), completed, strict=True)
+        }
+
+    def _make_choice(self, conn: Connection, query: SearchQuery) -> QueueChoice:
+        """Return the filter of the search, with the running takes if it has a condition on the owner."""
+        choice = QueueChoice(query.chosen, now=self._context.now())
+        if not choice.needs_owners:
+            return choice
+        owners: dict[str, dict[int, str]] = {}
+        for take in assignments.running_takes(conn, self._context.now()):
+            owners.setdefault(take.kind, {})[take.subject_id] = take.person
+        return replace(choice, owners=owners)
+
+    # -- operations and request ids
+
+    def _find_operations(self, conn: Connection, words: str) -> Iterator[Operation]:
+        """Yield the operation with this id, or the last one of the person's request with this id."""
+        if not _may_be_id(words):
+            return
+        operation = journal.find_effective(conn, words.lower())
+        if operation is None and not reads_views(conn):
+            operation_id = request_ids.find_operation_id(conn, self._context.operator or "", words)
+            operation = None if operation_id is None else journal.find_effective(conn, operation_id)
+        if operation is not None:
+            yield operation
+
+    def _find_own_request(self, conn: Connection, words: str) -> Iterator[tuple[str, int]]:
+        """Yield the record that the person's request with this id has written. A request id belongs to one person;
+        nobody finds that of another one.
+        """
+        if not _may_be_id(words):
+            return
+        subject = (
+            requests.find_own_subject(conn, oldest_request_id(LISTED_SECONDS), words)
+            if reads_views(conn)
+            else request_ids.find_subject(conn, self._context.operator or "", words)
+        )
+        if subject is not None and subject[1].isascii() and subject[1].isdecimal():
+            yield subject[0], int(subject[1])
+
+
+def _find_number(text: str, *, allow_dummies: bool) -> str | None:
+    try:
+        return parse_number(text, allow_dummies=allow_dummies).value
+    except InvalidCorporationNumber:
+        return None
+
+
+def _is_digits(words: str) -> bool:
+    return all(one.isdecimal() or not one.isalnum() for one in words)
+
+
+def _may_be_id(words: str) -> bool:
+    """True if a text may be the id of an operation or of a request."""
+    return 0 < len(words) <= _LONGEST_ID and words.isascii() and " " not in words
+
+
+def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple[Alert, ...]:
+    """Return the open alerts about these records, newest first."""
+    ids: dict[str, list[int]] = {}
+    for record in records:
+        ids.setdefault(kind_of(record), []).append(record.id)
+    found = [
+        alert
+        for kind, of_kind in ids.items()
+        for of_record in alerts.open_of_subjects(conn, kind, of_kind).values()
+        for alert in of_record
+    ]
+    return tuple(sorted(found, key=_id_of_alert, reverse=True)[:_MOST_ALERTS])
+
+
+def _id_of_alert(alert: Alert) -> int:
+    return alert.id
+
+
+def _find_exact(result: SearchResult) -> SearchSubject | None:
+    """Return the record or operation whose identifier is the whole text; the payment of several with the same one."""
+    words = result.query.words
+    if result.query.has_conditions or not words:
+        return None
+    exact = [record for record in result.records if prefix_search.is_exact_match(record, words)]
+    if exact:
+        return kind_of(exact[0]), exact[0].id
+    return ("operation", result.operations[0].id) if result.operations else None

@@ -1,0 +1,31 @@
+"""Search this desk's registry, and put the corporations with records of ours first."""
+
+from console.domain.registry.corporations import RegistryMatch, RegistryMatches
+from console.services.process.context import ServiceContext
+from console.services.registry.facts import make_matches
+from console.store.database.sqlalchemy_names import Connection
+from console.store.registry import our_records
+
+CANDIDATES = 200
+"""Number of corporations among which those with ended records of ours are looked for, so that they can come first."""
+
+
+def find_matches(
+    context: ServiceContext, conn: Connection, text: str, prefecture: str | None, limit: int
+) -> RegistryMatches:
+    """Return at most `limit` corporations that match `text`, see `RegistryService.find`. The caller has checked the
+    right to read.
+    """
+    reader = context.open_registry()
+    if reader is None:
+        return RegistryMatches((), None)
+    open_numbers = our_records.list_open(conn)
+    found = reader.search(text, prefecture=prefecture, limit=max(limit, CANDIDATES), ours=open_numbers)
+    ours = our_records.find_ours(conn, [corporation.number for corporation in found])
+    matches = sorted(make_matches(found, ours), key=_place_by_records)
+    return RegistryMatches(tuple(matches[:limit]), reader.registry_date)
+
+
+def _place_by_records(match: RegistryMatch) -> tuple[bool, bool]:
+    """Key that sorts corporations with open records of ours first, then those with other records of ours."""
+    return not match.has_open_records, not match.is_ours

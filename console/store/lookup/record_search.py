@@ -1,0 +1,298 @@
+"""Find records of all kinds that fulfil the conditions of a search. Every statement reads a bounded part of an index.
+
+There is no index for each condition, see decision 0052. A search reads, in this order of preference:
+
+- the records that the words of the search name: those of corporation numbers, and those with an identifier;
+- the range of an index that one condition chooses (a status, an unknown outcome, a work state, an age, a day of
+  payments), if it has at most FEW_ROWS rows;
+- otherwise the newest NEWEST_ROWS rows of each table. If the table has more, the answer is partial.
+
+All other conditions are checked for each of these rows; their columns stand inside functions, so that no database
+chooses another index.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, Select, and_, case, func, literal, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import TypeEngine
+
+from console.domain.calendar_days import JST
+from console.domain.lookup.query import DayRange
+from console.domain.lookup.results import NOTHING_FOUND, FoundRecords
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.queues.filter_text import known_providers
+from console.domain.queues.filters import RecordFilter
+from console.domain.records import Certainty, CheckState, WorkState
+from console.store.credit_checks import credit_checks
+from console.store.database.instants import to_naive_utc
+from console.store.payments import orders, payments
+from console.store.queues import filter_sql
+from console.store.queues.definitions import TABLES
+from console.store.queues.filter_sql import QueueChoice
+from console.store.queues.queues import LapsedIds, lapsed_of_table
+from console.store.queues.table_queries import QueuedRecord, TableQueries
+from console.store.refunds import refunds
+from console.store.schema.column_types import ForeignInstant, Instant
+from console.store.schema.core import credit_checks as check_table
+from console.store.schema.payments import orders as order_table
+from console.store.schema.payments import payments as payment_table
+from console.store.schema.payments import refunds as refund_table
+
+FEW_ROWS = 20_000
+NEWEST_ROWS = 100_000
+MOST_OF_NUMBERS = 5_000
+"""Records of each kind that are read for the corporation numbers of a search together."""
+Ids = Mapping[str, Collection[int]]
+"""Ids of records by kind."""
+
+_c, _o, _p, _r = check_table.c, order_table.c, payment_table.c, refund_table.c
+_NUMBER_COLUMNS: Mapping[str, Column[Any]] = {
+    credit_checks.KIND: _c.number_key,
+    orders.KIND: _o.number_key,
+    payments.KIND: _p.corporation_number,
+}
+_STATUS_COLUMNS: Mapping[str, Column[Any]] = {
+    credit_checks.KIND: _c.seen_status,
+    orders.KIND: _o.status,
+    payments.KIND: _p.status,
+    refunds.KIND: _r.status,
+}
+_CERTAINTY_COLUMNS: Mapping[str, Column[Any]] = {
+    credit_checks.KIND: _c.certainty,
+    payments.KIND: _p.certainty,
+    refunds.KIND: _r.certainty,
+}
+_DAY_COLUMNS: Mapping[str, Sequence[Column[Any]]] = {
+    credit_checks.KIND: (_c.created_at,),
+    orders.KIND: (_o.created_at,),
+    payments.KIND: (_p.created_at, _p.begun_at, _p.paid_at),
+    refunds.KIND: (_r.created_at,),
+}
+"""The instants of a record that count for a condition on the day."""
+_STATES: Mapping[str, frozenset[str]] = {
+    credit_checks.KIND: frozenset(CheckState),
+    orders.KIND: frozenset(OrderState),
+    payments.KIND: frozenset(PaymentState),
+    refunds.KIND: frozenset(RefundState),
+}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RecordSearch:
+    """The conditions of a search. `named` are the records that its words name; None if it has no words. `limit` is
+    the most records of each kind in the answer.
+    """
+
+    choice: QueueChoice
+    days: DayRange | None
+    lapsed: LapsedIds
+    limit: int
+    named: Ids | None = None
+
+    @property
+    def chosen(self) -> RecordFilter:
+        """The filter of the search."""
+        return self.choice.chosen
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Source:
+    """A condition that an index answers. `is_newest`: it is the newest part of a table, read by descending id."""
+
+    condition: ColumnElement[bool]
+    is_newest: bool = False
+
+
+@dataclass(slots=True)
+class _Sources:
+    parts: list[_Source] = field(default_factory=list)
+    is_partial: bool = False
+
+
+def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecords]:
+    """Return the records that fulfil all conditions, by kind."""
+    return {part.kind: _find_of_kind(conn, part, search) for part in TABLES}
+
+
+def _find_of_kind(conn: Connection, part: TableQueries, search: RecordSearch) -> FoundRecords:
+    lapsed = lapsed_of_table(part, search.lapsed)
+    conditions = None if _is_excluded(part.kind, search) else part.filter_conditions(search.choice, lapsed)
+    if conditions is None:
+        return NOTHING_FOUND
+    if search.days is not None:
+        conditions = [*conditions, _is_of_days(part.kind, search.days)]
+    sources = _find_sources(conn, part, search)
+    found: set[tuple[int, int]] = set()
+    for source in sources.parts:
+        found.update((rank, -row_id) for row_id, rank in conn.execute(_id_query(part, source, conditions, search)))
+    ids = [-negative_id for _, negative_id in sorted(found)]
+    return FoundRecords(
+        _read_records(conn, part, ids[: search.limit], search), len(ids) > search.limit, sources.is_partial
+    )
+
+
+def _is_excluded(kind: str, search: RecordSearch) -> bool:
+    """True if no record of this kind can fulfil the conditions, so that no table is read."""
+    chosen = search.chosen
+    return (
+        (search.named is not None and not search.named.get(kind))
+        or (bool(chosen.states) and not chosen.states & _STATES[kind])
+        or (chosen.amount is not None and kind == credit_checks.KIND)
+        or (chosen.certainties == {Certainty.UNKNOWN} and kind == orders.KIND)
+    )
+
+
+def _id_query(
+    part: TableQueries, source: _Source, conditions: Sequence[ColumnElement[bool]], search: RecordSearch
+) -> Select[Any]:
+    rank = literal(0) if source.is_newest else _rank(part)
+    order = [part.id.desc()] if source.is_newest else [rank, part.id.desc()]
+    query = select(part.id, rank.label("place")).where(source.condition, *conditions)
+    return query.order_by(*order).limit(search.limit + 1)
+
+
+def _rank(part: TableQueries) -> ColumnElement[Any]:
+    work = part.seen_columns(frozenset()).work_state
+    return case((work == WorkState.NEEDS_REVIEW.value, 0), (work == WorkState.SCHEDULED.value, 1), else_=2)
+
+
+def _read_records(
+    conn: Connection, part: TableQueries, ids: Sequence[int], search: RecordSearch
+) -> tuple[QueuedRecord, ...]:
+    """Return the records with these ids in the given order; one that somebody deleted meanwhile is left out."""
+    if not ids:
+        return ()
+    rows = conn.execute(part.rows.where(part.id.in_(sorted(ids)))).all()
+    records = {record.id: record for record in part.read(conn, rows, lapsed_of_table(part, search.lapsed))}
+    return tuple(records[row_id] for row_id in ids if row_id in records)
+
+
+# -- sources
+
+
+def _find_sources(conn: Connection, part: TableQueries, search: RecordSearch) -> _Sources:
+    if search.named is not None:
+        return _Sources([_Source(part.id.in_(sorted(search.named[part.kind])))])
+    floor = max(0, (conn.scalar(select(func.max(part.id))) or 0) - NEWEST_ROWS)
+    newest = _Source(part.id > floor, is_newest=True)
+    for ranges in _ranges(part, search):
+        if _count_rows(conn, part, ranges) <= FEW_ROWS:
+            return _Sources([*map(_Source, ranges), *([newest] if _may_be_unreadable(part, search) else [])])
+    sources = _Sources([newest], is_partial=floor > 0)
+    if part.kind == payments.KIND and search.days is not None:
+        days = _payment_days(*_instants(search.days))
+        if floor and _count_rows(conn, part, days) <= FEW_ROWS:
+            sources.parts += [_Source(condition) for condition in days]
+    return sources
+
+
+def _may_be_unreadable(part: TableQueries, search: RecordSearch) -> bool:
+    """True if orders with a status that nobody knows fulfil the conditions: they are read as pending orders that need
+    a person, so no index has them together with the others.
+    """
+    chosen = search.chosen
+    return part.kind == orders.KIND and (
+        OrderState.PENDING.value in chosen.states or WorkState.NEEDS_REVIEW in chosen.work_states
+    )
+
+
+def _ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
+    """Yield, for each condition that an index answers, the ranges with all rows that fulfil it. A lapsed row is
+    stored as known and seen as unknown: it is a range of its own.
+    """
+    chosen, lapsed = search.chosen, lapsed_of_table(part, search.lapsed)
+    lapsed_rows = [part.id.in_(sorted(lapsed))] if lapsed else []
+    if chosen.states:
+        yield [_STATUS_COLUMNS[part.kind] == state for state in sorted(chosen.states & _STATES[part.kind])]
+    if chosen.certainties == {Certainty.UNKNOWN} and part.kind in _CERTAINTY_COLUMNS:
+        yield [_CERTAINTY_COLUMNS[part.kind] == Certainty.UNKNOWN.value, *lapsed_rows]
+    if chosen.work_states and WorkState.NONE not in chosen.work_states:
+        yield [*(part.work_state == state for state in sorted(chosen.work_states)), *lapsed_rows]
+    if chosen.age is not None:
+        yield [
+            and_(part.work_state == state, *filter_sql.age_conditions(part.state_since, search.choice))
+            for state in sorted(WorkState)
+        ]
+
+
+def _payment_days(first: datetime, end: datetime) -> list[ColumnElement[bool]]:
+    """Return the index ranges of the payments that were begun or paid between two instants."""
+    return [
+        and_(_p.provider == provider, column >= literal(first, Instant), column < literal(end, Instant))
+        for provider in known_providers()
+        for column in (_p.begun_at, _p.paid_at)
+    ]
+
+
+def _count_rows(conn: Connection, part: TableQueries, ranges: Sequence[ColumnElement[bool]]) -> int:
+    """Return the number of rows of these index ranges together, at most FEW_ROWS + 1 of each."""
+    total = 0
+    for condition in ranges:
+        counted = select(part.id).where(condition).limit(FEW_ROWS + 1).subquery()
+        total += conn.scalar(select(func.count()).select_from(counted)) or 0
+        if total > FEW_ROWS:
+            break
+    return total
+
+
+def _is_of_days(kind: str, days: DayRange) -> ColumnElement[bool]:
+    """Return the condition that an instant of the record is in these days. A credit check that another application
+    wrote has only the instant of its purchase, in the zone of the adopted table.
+    """
+    first, end = _instants(days)
+    conditions = [_is_between(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
+    if kind == credit_checks.KIND:
+        is_foreign = _c.created_at.is_(None)
+        local = [at.replace(tzinfo=None) for at in (one.astimezone(JST) for one in days.instants())]
+        in_utc = _is_between(_c.purchased_at, ForeignInstant, first, end)
+        in_japan = _is_between(_c.purchased_at, ForeignInstant, *local)
+        conditions.append(
+            and_(is_foreign, or_(and_(_c.dates_zone.is_(None), in_utc), and_(_c.dates_zone.is_not(None), in_japan)))
+        )
+    return or_(*conditions)
+
+
+def _is_between(column: Column[Any], kind: TypeEngine[Any], first: datetime, end: datetime) -> ColumnElement[bool]:
+    """Return the condition on a column, inside coalesce(), so that no index of it replaces the source's."""
+    value = func.coalesce(column, None, type_=kind)
+    return and_(value >= literal(first, kind), value < literal(end, kind))
+
+
+def _instants(days: DayRange) -> tuple[datetime, datetime]:
+    first, end = days.instants()
+    return to_naive_utc(first), to_naive_utc(end)
+
+
+# -- records of corporation numbers
+
+
+def ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
+    """Return the ids of the newest records of these corporation numbers, by kind, and whether there are more than
+    MOST_OF_NUMBERS of a kind: credit checks, orders, their payments and those with the number, and the refunds of
+    these payments.
+    """
+    if not numbers:
+        return {}, False
+    most = MOST_OF_NUMBERS // len(numbers)
+    ids: dict[str, set[int]] = {kind: set() for kind in (*_NUMBER_COLUMNS, refunds.KIND)}
+    is_partial = False
+    for kind, column in _NUMBER_COLUMNS.items():
+        row_id = column.table.c.id
+        for number in sorted(numbers):
+            rows = conn.scalars(select(row_id).where(column == number).order_by(row_id.desc()).limit(most)).all()
+            ids[kind].update(rows)
+            is_partial = is_partial or len(rows) == most
+    if ids[orders.KIND]:
+        ids[payments.KIND].update(_ids_of(conn, _p.id, _p.order_id, ids[orders.KIND]))
+    if ids[payments.KIND]:
+        ids[refunds.KIND].update(_ids_of(conn, _r.id, _r.payment_id, ids[payments.KIND]))
+    return ids, is_partial
+
+
+def _ids_of(conn: Connection, row_id: Column[Any], column: Column[Any], of: Collection[int]) -> Sequence[int]:
+    return conn.scalars(select(row_id).where(column.in_(sorted(of))).limit(MOST_OF_NUMBERS)).all()

@@ -1,0 +1,98 @@
+"""The text of a search: each condition is read as typed, or told, and is never guessed."""
+
+import sys
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, MOST_PROBLEMS, DayRange, parse_search
+from console.domain.queues.filter_text import format_filter
+
+TODAY = date(2026, 11, 22)
+THE_DAY = DayRange(date(2026, 11, 20), date(2026, 11, 20))
+
+
+@pytest.mark.parametrize(
+    ("text", "conditions", "days", "words"),
+    [
+        ("¥50,000 2026-11-20", "amount:=50000JPY", THE_DAY, ""),
+        ("50000円 11/20", "amount:=50000JPY", THE_DAY, ""),
+        ("５０，０００円　１１／２０", "amount:=50000JPY", THE_DAY, ""),  # full width
+        ("￥ 50,000 2026年11月20日", "amount:=50000JPY", THE_DAY, ""),
+        ("50,000 11月20日", "amount:=50000", THE_DAY, ""),
+        ("₹1,23,456.50", "amount:=123456.5INR", None, ""),
+        (">50000", "amount:>50000", None, ""),
+        ("amount:≧50,000円", "amount:>=50000JPY", None, ""),
+        ("day:11/01..11/20", "", DayRange(date(2026, 11, 1), THE_DAY.last), ""),
+        ("day:>=2026-11-20", "", DayRange(THE_DAY.first, date.max), ""),
+        ("<11/20", "", DayRange(date.min, date(2026, 11, 19)), ""),
+        ("day:11/23", "", DayRange(date(2025, 11, 23), date(2025, 11, 23)), ""),  # the latest one, never the future
+        ("day:2/29", "", DayRange(date(2024, 2, 29), date(2024, 2, 29)), ""),
+        ("provider:atom 2026.11.20", "provider:atom", THE_DAY, ""),
+        ("やまだ provider:paypay status:unknown", "provider:paypay certainty:unknown", None, "やまだ"),
+        ("ＳＴＡＴＵＳ：ｐｅｎｄｉｎｇ A-1", "status:pending", None, "A-1"),
+        ("owner:me", "owner:op-a", None, ""),
+        ("2010401907731", "", None, "2010401907731"),
+        ("11/20", "", None, "11/20"),  # alone it may be a part of a number
+        ("100円ショップ", "", None, "100円ショップ"),
+        ("RE:BORN", "", None, "RE:BORN"),
+    ],
+)
+def test_a_search_is_read_as_typed(text: str, conditions: str, days: DayRange | None, words: str) -> None:
+    """Width, commas, signs of currencies and separators of dates don't matter."""
+    query = parse_search(text, TODAY, "op-a")
+    assert (format_filter(query.chosen), query.days, query.words) == (conditions, days, words)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "words"),
+    [
+        ("やまだ foo:bar", "unknown_operator", "やまだ"),
+        ("foo:bar", "unknown_operator", "foo:bar"),  # alone it may be a number: it is searched, too
+        ("状態:不明", "unknown_operator", "状態:不明"),
+        ("provider:foo", "unknown_value", ""),
+        ("status:", "unknown_value", ""),
+        ("age:>2y", "unknown_value", ""),
+        ("amount:50,00", "unknown_value", ""),
+        ("¥50,00", "unclear_amount", ""),
+        ("5万円", "unclear_amount", ""),
+        ("¥100.5", "unclear_amount", ""),
+        ("-¥500", "unclear_amount", ""),
+        ("¥5 ¥6", "second_amount", ""),
+        ("¥5 2/30", "unclear_day", ""),
+        ("day:11/31", "unclear_day", ""),
+        ("day:11/20..11/01", "unclear_day", ""),
+        ("¥5 11/20 11/21", "second_day", ""),
+        ("2026-11-20", "day_alone", "2026-11-20"),
+    ],
+)
+def test_what_is_not_understood_is_told(text: str, problem: str, words: str) -> None:
+    """It is no condition."""
+    query = parse_search(text, TODAY)
+    assert ([one.kind.value for one in query.problems], query.words) == ([problem], words)
+    assert format_filter(query.chosen) in ("", "amount:=5JPY")
+
+
+def test_the_date_alone_is_understood_beside_any_condition() -> None:
+    assert parse_search("2026-11-20 kind:refund", TODAY).days == THE_DAY
+    assert parse_search("day:2026-11-20", TODAY).days == THE_DAY
+
+
+def test_long_texts_are_cut_and_told() -> None:
+    """10 million characters, and 200 operators, cost no more than the first thousand."""
+    for text in ("あ" * 10_000_000, " ".join(f"x{one}:y" for one in range(200)), "status:pending " * 200):
+        query = parse_search(text, TODAY)
+        assert len(query.words) <= LONGEST_SEARCH_CHARACTERS
+        assert 0 < len(query.problems) <= MOST_PROBLEMS
+    assert parse_search("あ" * 10_000_000, TODAY).problems[0].kind == "too_long"
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=sys.maxunicode), max_size=60))
+def test_any_text_is_read(text: str) -> None:
+    """No text fails, and nothing that is read has characters that nobody sees."""
+    query = parse_search(text, TODAY, "op-a")
+    query.text.encode("utf-8")
+    assert query.words == " ".join(query.words.split())
+    assert not {"\x00", "\u202e", "\u200f"} & set(query.text + query.words)

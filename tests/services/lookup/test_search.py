@@ -1,0 +1,143 @@
+"""One search over companies, records, operations and alerts, on each database: every identifier, conditions beside
+words, what another person may not see, and hostile texts.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert
+
+from console.app import Console
+from console.domain.calendar_days import JST
+from console.domain.lookup.results import SearchResult
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty, PurchaseRequest
+from console.store.alerts import alerts
+from console.store.database.engine import Database
+from console.store.payments import orders, payments
+from console.store.refunds import refunds
+from console.store.schema.core import operations, request_ids
+from tests.store.credit_checks.test_joined_reads import call
+from tests.store.money_rows import NOW, asked, begun, moved, paid
+from tests.support.desks import NUMBERS
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+
+NUMBER = NUMBERS[0]
+TABLES = ("alerts", "approvals", "operations", "orders", "payments", "refunds", "request_ids")
+HOSTILE = (
+    "%", "_", "'", '"', "\\", "a' OR 1=1 --", "あ", "🦊", "\u202e\u200f", "\x00\x1b", "\ud800", "NEAR(a b)", "*",
+    "status:" * 200, "kind:payment " * 200, "名" * 100_000, "amount:>" + "9" * 500, "day:0000-00-00", ":", "::", "¥",
+    "e\u0301" * 500,
+)  # fmt: skip
+
+
+@pytest.fixture
+def books(place: Place) -> Iterator[Connection]:
+    for table in TABLES:
+        place.unguard(table)
+    with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@pytest.fixture
+def console(place: Place, books: Connection) -> Iterator[Console]:
+    with place.desk(LedgerVendor()) as desk:
+        yield desk
+
+
+def refs(found: SearchResult) -> set[tuple[str, int]]:
+    return {(kind, record.id) for kind, group in found.groups.items() for record in group.records}
+
+
+def test_everything_is_found_by_one_text(console: Console, books: Connection) -> None:
+    """Rows are written once; every identifier leads to its record, which Enter opens."""
+    check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    order_id = orders.insert_order(books, orders.NewOrder("ORD-1", 50_000, corporation_number=NUMBER), NOW)
+    payment = paid(books, "ORD-1", 50_000, order_id=order_id, provider_payment_id="04217788", asked_minor=50_000)
+    other = paid(books, "ORD-2", 12_000, provider_payment_id="04219900", payer="支払花子")
+    payments.change_payment(books, other, NOW, certainty="unknown")
+    refund = moved(books, asked(books, payment, 1_000), RefundState.APPROVED)
+    refunds.change_refund(books, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    operation: dict[str, Any] = call(refund.id, "refund.submit", "done") | {"subject_kind": "refund"}
+    books.execute(insert(operations), operation)
+    operation_id = operation["id"]
+    _add_request_id(books, console, "REQ-7", refund.id, operation_id)
+    alert = alerts.raise_alert(books, "order_unpaid", "payment", payment.id, "ORD-1", "paid", "pending", NOW)
+    assert alert is not None
+    mine = {("payment", payment.id), ("order", order_id), ("refund", refund.id), ("credit-check", check.id)}
+
+    def search(text: str) -> SearchResult:
+        return console.lookup.search(text)
+
+    assert refs(search(NUMBER)) == mine
+    assert refs(search("Ｔ" + NUMBER)) == mine
+    assert [one.id for one in search(NUMBER).alerts] == [alert.id]
+    for text, exact in {
+        "ORD-1": ("payment", payment.id),
+        "０４２１７７８８": ("payment", payment.id),
+        "RFD-ABC": ("refund", refund.id),
+        operation_id: ("operation", operation_id),
+    }.items():
+        assert search(text).exact == exact, text
+    assert search("ORD-").exact is None
+    assert {("payment", payment.id), ("payment", other.id), ("order", order_id)} == refs(search("ORD-"))
+    assert ("refund", refund.id) in refs(search("REQ-7"))
+    assert [one.id for one in search("REQ-7").operations] == [operation_id]
+
+    # conditions, alone, together and beside words
+    day = NOW.astimezone(JST).date()
+    for text, right in {
+        f"¥50,000 {day}": {("payment", payment.id), ("order", order_id)},
+        f"50000円 {day:%m/%d}": {("payment", payment.id), ("order", order_id)},
+        "amount:<=12000 kind:payment": {("payment", other.id)},
+        "status:unknown provider:paypay kind:payment": {("payment", other.id)},
+        "ORD- status:unknown": {("payment", other.id)},
+        f"{NUMBER} kind:refund": {("refund", refund.id)},
+        f"{NUMBER} amount:>40000": {("payment", payment.id), ("order", order_id)},
+        f"{NUMBER} provider:atom": set(),
+        f"day:{day + timedelta(days=1)} kind:payment": set(),
+    }.items():
+        assert refs(search(text)) == right, text
+    told = search("ORD-1 foo:bar")
+    assert [one.kind.value for one in told.query.problems] == ["unknown_operator"]
+    assert ("payment", payment.id) in refs(told)
+    nothing = search("foo:bar provider:zzz")
+    assert (refs(nothing), nothing.query.has_conditions) == (set(), False)
+
+    # first the ones that need a person, and no more than asked for
+    (first,) = console.lookup.search("ORD-", 1).payments.records
+    assert console.lookup.search("ORD-", 1).payments.has_more
+    assert first.id in (payment.id, other.id)
+
+    # a payer is found by the beginning of the name; every record is explained
+    assert refs(search("支払")) == {("payment", other.id)}
+    assert search("支払").payments.records[0].certainty is Certainty.UNKNOWN
+    assert all(record.relations is not None for record in search("ORD-").payments.records)
+
+    for text in HOSTILE:
+        answer = search(text)
+        assert len(answer.query.words) <= 1_000, text
+        assert not refs(answer) or answer.query.has_conditions, text
+
+
+def _add_request_id(books: Connection, console: Console, name: str, refund: int, operation: str) -> None:
+    facts = {
+        "person": console._context.operator or "", "request_id": name, "command": "refund approve",
+        "fingerprint": "f", "state": "kept", "begun_ms": 0, "subject_kind": "refund", "subject_id": str(refund),
+        "operation_id": operation, "desk": "d", "host": "h", "process": 1, "since": NOW.replace(tzinfo=None),
+        "token": "t", "lease_clock": "c", "lease_expires": 0, "fence": 1,
+    }  # fmt: skip
+    books.execute(insert(request_ids), facts)
+    books.execute(insert(request_ids), facts | {"person": "somebody-else", "request_id": "REQ-8"})
+
+
+def test_another_person_s_request_is_not_found(console: Console, books: Connection) -> None:
+    """The same answer as for an id that nobody used."""
+    payment = begun(books, "P-1")
+    _add_request_id(books, console, "REQ-7", payment.id, "o-1")
+    assert refs(console.lookup.search("REQ-8")) == set()
+    assert console.lookup.search("REQ-8").operations == ()

@@ -1,0 +1,127 @@
+"""A search by conditions finds what the domain's filter chooses, whichever index it reads."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import Connection, update
+
+from console.domain.lookup.query import DayRange
+from console.domain.queues.filter_text import parse_filter
+from console.domain.queues.filters import NO_FILTER, matches
+from console.store.database.engine import Database
+from console.store.lookup import record_search
+from console.store.lookup.record_search import RecordSearch
+from console.store.queues import queues
+from console.store.queues.definitions import TABLES
+from console.store.queues.table_queries import QueuedRecord
+from console.store.schema.payments import payments as payment_table
+from tests.store.queues import test_queues as plain
+from tests.store.queues.test_chosen_records import FILTERS, LATER, OWNERS, _choice, _vary, _with_relations
+from tests.store.queues.test_queues import EITHER, NOW
+from tests.support.places import Engine, fresh_anywhere
+
+_NEVER, _ALWAYS = -1, 20_000
+PAID_ON, BEGUN_ON = date(2026, 3, 2), date(2026, 3, 5)
+
+
+@pytest.fixture(scope="module")
+def database(engine: Engine) -> Iterator[Database]:
+    """The records of the queues, with two payments whose days are known."""
+    with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
+        for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):
+            place.unguard(guarded)
+        plain._fill(opened)
+        _vary(opened)
+        with opened.write_once() as tx:
+            at = NOW.replace(tzinfo=None)
+            for row_id, column, day in ((2, "paid_at", PAID_ON), (5, "begun_at", BEGUN_ON)):
+                first, _ = DayRange(day, day).instants()
+                values = {column: first.replace(tzinfo=None) + timedelta(hours=1), "created_at": at}
+                tx.conn.execute(update(payment_table).where(payment_table.c.id == row_id).values(values))
+        yield opened
+
+
+def _all(conn: Connection, lapsed: queues.LapsedIds) -> list[QueuedRecord]:
+    found = []
+    for part in TABLES:
+        rows = conn.execute(part.rows.order_by(part.id.desc())).all()
+        found += [_with_relations(conn, one) for one in part.read(conn, rows, lapsed.get(part.kind, frozenset()))]
+    return found
+
+
+def _find(conn: Connection, search: RecordSearch) -> set[tuple[str, int]]:
+    groups = record_search.find_records(conn, search)
+    assert not any(group.has_more or group.is_partial for group in groups.values())
+    return {(kind, record.id) for kind, group in groups.items() for record in group.records}
+
+
+@EITHER
+@pytest.mark.parametrize("few", [_NEVER, _ALWAYS], ids=["newest rows", "ranges of an index"])
+def test_a_search_finds_what_the_filter_chooses(
+    database: Database, lapsed: queues.LapsedIds, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways to read the tables give the same records, also while calls have lapsed."""
+    monkeypatch.setattr(record_search, "FEW_ROWS", few)
+    with database.read() as conn:
+        whole = _all(conn, lapsed)
+        for text in FILTERS:
+            chosen = parse_filter(text).chosen
+            right = {
+                (plain.kind_of(one), one.id)
+                for one in whole
+                if matches(one, chosen, LATER, OWNERS.get(plain.kind_of(one), {}).get(one.id))
+            }
+            assert _find(conn, RecordSearch(_choice(chosen), None, lapsed, 1_000)) == right, text
+
+
+def test_words_and_conditions_together(database: Database) -> None:
+    """Only the records that the words name are read, and only those among them that fulfil the conditions."""
+    named = {"payment": {1, 2, 3, 4}, "refund": {7}, "order": set[int]()}
+    with database.read() as conn:
+        chosen = parse_filter("provider:atom").chosen
+        assert _find(conn, RecordSearch(_choice(chosen), None, {}, 50, named)) == {("payment", 4)}
+        everything = _find(conn, RecordSearch(_choice(NO_FILTER), None, {}, 50, named))
+        assert everything == {("payment", 1), ("payment", 2), ("payment", 3), ("payment", 4), ("refund", 7)}
+
+
+@pytest.mark.parametrize("few", [_NEVER, _ALWAYS])
+def test_a_day_is_the_day_in_japan_of_the_payment(
+    database: Database, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment is found by the day on which it was paid or begun, in tables of any size."""
+    monkeypatch.setattr(record_search, "FEW_ROWS", few)
+    with database.read() as conn:
+        for day, row_id in ((PAID_ON, 2), (BEGUN_ON, 5)):
+            assert _find(conn, RecordSearch(_choice(NO_FILTER), DayRange(day, day), {}, 50)) == {("payment", row_id)}
+            before = day - timedelta(days=1)
+            assert not _find(conn, RecordSearch(_choice(NO_FILTER), DayRange(before, before), {}, 50))
+
+
+def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a condition costs, a search reads a bounded number of rows; where older ones are left out, it says so.
+    A day of payments is read from its own index, so an old payment is found nevertheless.
+    """
+    monkeypatch.setattr(record_search, "NEWEST_ROWS", 10)
+    with database.read() as conn:
+        chosen = parse_filter("kind:payment amount:>0").chosen
+        group = record_search.find_records(conn, RecordSearch(_choice(chosen), None, {}, 5))["payment"]
+        assert (len(group.records), group.has_more, group.is_partial) == (5, True, True)
+        ids = [record.id for record in group.records]
+        assert ids == sorted(ids, reverse=True)
+        on_day = RecordSearch(_choice(parse_filter("kind:payment").chosen), DayRange(PAID_ON, PAID_ON), {}, 5)
+        assert [record.id for record in record_search.find_records(conn, on_day)["payment"].records] == [2]
+
+
+def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All records of a corporation, also those that only belong to its orders; of a large one the newest."""
+    with database.read() as conn:
+        part = next(part for part in TABLES if part.kind == "credit-check")
+        number = conn.execute(part.rows.limit(1)).one().number_key
+        ids, is_partial = record_search.ids_of_numbers(conn, [number])
+        assert ids["credit-check"]
+        assert not is_partial
+        monkeypatch.setattr(record_search, "MOST_OF_NUMBERS", len(ids["credit-check"]))
+        assert record_search.ids_of_numbers(conn, [number])[1]
+        assert record_search.ids_of_numbers(conn, []) == ({}, False)
