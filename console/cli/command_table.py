@@ -15,7 +15,7 @@ from console.cli.audit import AUDIT_COMMANDS
 from console.cli.credit_checks import CREDIT_CHECK_COMMANDS
 from console.cli.evidence import SHOW_COMMAND
 from console.cli.exports import EXPORT_COMMANDS
-from console.cli.lookup import LOOKUP_COMMANDS
+from console.cli.lookup.commands import LOOKUP_COMMANDS
 from console.cli.monitoring import HEALTH_COMMANDS
 from console.cli.payments import PAYMENT_COMMANDS
 from console.cli.process.command import Command

@@ -13,7 +13,6 @@ from console.domain.queues.filters import FilteredRecord, kind_of
 from console.domain.records import CreditCheck, Operation
 from console.domain.registry.corporations import RegistryMatches
 from console.domain.tasks.records import Alert
-from console.services.desk_requests.own_requests import LISTED_SECONDS
 from console.services.process.context import ServiceContext
 from console.services.registry.matches import find_matches
 from console.store.alerts import alerts
@@ -39,6 +38,8 @@ _MOST_NUMBERS = 20
 _MOST_BY_PREFIX = 200
 """Records that are read for each column whose values begin with the words of a search with conditions."""
 _LONGEST_ID = 64
+_REQUEST_SECONDS = 24 * 3600.0
+"""Age of the oldest own desk request that is found by its id: as long as a request id gets its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class EverythingSearch:
         if not _may_be_id(words):
             return
         subject = (
-            requests.find_own_subject(conn, oldest_request_id(LISTED_SECONDS), words)
+            requests.find_own_subject(conn, oldest_request_id(_REQUEST_SECONDS), words)
             if reads_views(conn)
             else request_ids.find_subject(conn, self._context.operator or "", words)
         )

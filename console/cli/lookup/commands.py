@@ -65,13 +65,13 @@ def _may_be_searched(text: str, invalid: ConsoleError) -> bool:
 
 
 def _search_json(found: "SearchResult", translate: Translate) -> JsonObject:
-    from console.cli.json_output.search import search_json
+    from console.cli.lookup.search_json import search_json
 
     return search_json(found, translate)
 
 
 def _search_lines(found: "SearchResult", translator: Translator) -> Lines:
-    from console.cli.text_output.search import search_lines
+    from console.cli.lookup.search_lines import search_lines
 
     return search_lines(found, translator)
 

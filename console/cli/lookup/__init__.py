@@ -1,0 +1,1 @@
+"""The commands `lookup` and `find`, and their answers."""
