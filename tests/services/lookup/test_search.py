@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert
 from console.app import Console
 from console.domain.calendar_days import JST
 from console.domain.lookup.results import SearchResult
+from console.domain.payments.records import Payment
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, PurchaseRequest
 from console.store.alerts import alerts
@@ -115,7 +116,9 @@ def test_everything_is_found_by_one_text(console: Console, books: Connection) ->
 
     # a payer is found by the beginning of the name; every record is explained
     assert refs(search("支払")) == {("payment", other.id)}
-    assert search("支払").payments.records[0].certainty is Certainty.UNKNOWN
+    (unknown,) = search("支払").payments.records
+    assert isinstance(unknown, Payment)
+    assert unknown.certainty is Certainty.UNKNOWN
     assert all(record.relations is not None for record in search("ORD-").payments.records)
 
     for text in HOSTILE:
