@@ -23,6 +23,8 @@ from console.wiring import providers as alert_wiring
 from console.wiring import providers as payment_wiring
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from console.domain.exports.tables import ExportRequest, ExportTable
     from console.domain.payments.provider_messages import RefundReport
     from console.providers.credit_checks.provider import CreditCheckProvider
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from console.services.alerts.inbox import AlertService
     from console.services.alerts.incidents import IncidentService
     from console.services.audit.trail import AuditService
+    from console.services.backup.backup import Restored
     from console.services.bulk.runs import BulkRuns
     from console.services.credit_checks.pdf import Pdfs
     from console.services.desk_requests.desk_status import DeskStatus
@@ -480,6 +483,23 @@ def open_health(settings: Settings) -> "Health":
     from console.services.monitoring.doctor import Health
 
     return Health(settings, lambda: _open_database(settings, without_time_limit=True), SystemClock())
+
+
+def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[Restored, bool]":
+    """Put the backup at `folder` in the place of the database (`services/backup/backup.py`), open it and record the
+    restore. Return what was done, and True if this request id has done it before: then nothing was done now.
+    """
+    from console.services.backup import backup
+
+    clock = SystemClock()
+    if request_id is not None and (earlier := backup.find_earlier(settings, folder, request_id, clock.now())):
+        return earlier, True
+    restored = backup.restore(settings, folder, clock)
+    with open_console(settings) as console:
+        restored = backup.record_restore(console._context, restored)
+    if request_id is not None:
+        backup.remember(settings, restored, request_id, clock.now())
+    return restored, False
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from console.cli.adoption import AdoptDatabase
 from console.cli.alerts.alerts import ALERT_COMMANDS
 from console.cli.alerts.incidents import INCIDENT_COMMANDS
 from console.cli.audit import AUDIT_COMMANDS
+from console.cli.backup import BackUpDatabase, RestoreDatabase
 from console.cli.credit_checks import CREDIT_CHECK_COMMANDS
 from console.cli.evidence import SHOW_COMMAND
 from console.cli.exports import EXPORT_COMMANDS
@@ -80,6 +81,8 @@ COMMANDS: Mapping[str, Command] = {
     "forget-credentials": ForgetCredentials(),
     **HEALTH_COMMANDS,
     "db adopt": AdoptDatabase(),
+    "db backup": BackUpDatabase(),
+    "db restore": RestoreDatabase(),
     "db accounts apply": ApplyAccounts(),
     "worker": WorkerCommand(),
     "sandbox": SandboxCommand(),

@@ -10,6 +10,7 @@ from typing import Literal, TypedDict
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
     AmountProblem,
+    BackupProblem,
     DocumentNotFoundReason,
     DocumentsReason,
     ExceedsReason,
@@ -189,6 +190,13 @@ class BadRegistryFile(TypedDict, total=False):
     field: str
 
 
+class BadBackup(TypedDict, total=False):
+    """Facts of the error `bad_backup`. `file` is the file of the backup at fault, or its folder."""
+
+    problem: BackupProblem
+    file: str
+
+
 class RegistryOrder(TypedDict, total=False):
     """Facts of the error `registry_order`. `file` is the file that can't be imported now, `registry_date` the day of
     the registry in use, `missing_days` the days whose differences must be imported before (both as YYYY-MM-DD).
@@ -364,12 +372,14 @@ class SchemaMismatch(TypedDict, total=False):
 
 
 class NotOurDatabase(TypedDict, total=False):
-    """Facts of the error `not_our_database`: another application has tables with the names that this program
-    needs.
+    """Facts of the error `not_our_database`: another application has tables with the names that this program needs,
+    or a backup is of another database (`other_backup`; the ids of this database and of the backup's).
     """
 
-    problem: Literal["names_taken"]
+    problem: Literal["names_taken", "other_backup"]
     tables: list[str]
+    database_id: str
+    backup_of: str
 
 
 class AuditBroken(TypedDict, total=False):

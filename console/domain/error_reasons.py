@@ -233,6 +233,7 @@ class LockedProblem(Reason):
 
     ANOTHER_UPGRADE = "another_upgrade"
     DUPLICATES_KEEP_COMING = "duplicates_keep_coming"
+    IN_USE = "in_use"
     LOST_EVERY_RACE = "lost_every_race"
     OPERATION_LOST = "operation_lost"
     TABLE_IN_USE = "table_in_use"
@@ -291,6 +292,24 @@ class DocumentNotFoundReason(Reason):
     MISSING = "missing"
     NOT_OURS = "not_ours"
     UNREADABLE = "unreadable"
+
+
+class BackupProblem(Reason):
+    """Problems of the error `bad_backup` (`detail.problem`). ALTERED, MISSING: a file isn't as the manifest says.
+    DATABASE: the copy of the database is damaged. INCOMPLETE: there is no manifest, so the backup was broken off or
+    is none. KIND: a backup of a server database for an embedded one, or the other way round. NOT_EMPTY: something is
+    in the folder for a new backup. TARGET_NOT_EMPTY: the server database into which it is to go has tables.
+    """
+
+    ALTERED = "altered"
+    DATABASE = "database"
+    FORMAT = "format"
+    INCOMPLETE = "incomplete"
+    KIND = "kind"
+    MANIFEST = "manifest"
+    MISSING = "missing"
+    NOT_EMPTY = "not_empty"
+    TARGET_NOT_EMPTY = "target_not_empty"
 
 
 class RegistryFileProblem(Reason):

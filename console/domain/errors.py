@@ -35,6 +35,7 @@ class ErrorCode(StrEnum):
     USAGE = "usage"
     BAD_PROFILE = "bad_profile"
     BAD_REGISTRY_FILE = "bad_registry_file"
+    BAD_BACKUP = "bad_backup"
     ALREADY_PURCHASED = "already_purchased"
     NOT_EXPIRED = "not_expired"
     LEASE_TIMEOUT = "lease_timeout"
@@ -84,6 +85,7 @@ EXIT_STATUS: Mapping[str, int] = {
             ErrorCode.USAGE,
             ErrorCode.BAD_PROFILE,
             ErrorCode.BAD_REGISTRY_FILE,
+            ErrorCode.BAD_BACKUP,
         ),
         2,
     ),
@@ -165,6 +167,8 @@ class ConsoleError(Exception):
     def __init__(self, code: Literal[ErrorCode.BAD_PROFILE], detail: _d.BadProfile) -> None: ...
     @overload
     def __init__(self, code: Literal[ErrorCode.BAD_REGISTRY_FILE], detail: _d.BadRegistryFile) -> None: ...
+    @overload
+    def __init__(self, code: Literal[ErrorCode.BAD_BACKUP], detail: _d.BadBackup) -> None: ...
     @overload
     def __init__(self, code: Literal[ErrorCode.REGISTRY_ORDER], detail: _d.RegistryOrder) -> None: ...
     @overload

@@ -43,6 +43,7 @@ class SettingProblem(Reason):
     NOT_PRIVATE_NETWORK = "not_private_network"
     NOT_UTF8 = "not_utf8"
     ONE_OF_TWO = "one_of_two"
+    DUMP_PROGRAM = "dump_program"
     OTHER_KEY = "other_key"
     OUT_OF_RANGE = "out_of_range"
     PASSWORD_ASCII = "password_ascii"  # noqa: S105 (a problem, no secret)

@@ -77,6 +77,8 @@ class AuditAction(StrEnum):
     PAYMENT_UNKNOWN = "payment.unknown"
     PAYMENT_UNKNOWN_REFUND = "payment.unknown_refund"
 
+    DATABASE_RESTORED = "database.restored"
+
     ORDER_CANCELLED = "order.cancelled"
     ORDER_DIFFERS = "order.differs"
     ORDER_FILLED = "order.filled"

@@ -12,7 +12,7 @@ Raises ConsoleError:
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
@@ -88,6 +88,20 @@ class Documents:
         if not matches_path(path, content):
             raise _not_found_error(path, DocumentNotFoundReason.DAMAGED)
         return content
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path of every stored document, without the parts of a corporation registry."""
+        yield from (
+            path for path in self._storage.names() if _PATH_PATTERN.fullmatch(path) and not path.endswith(".reg")
+        )
+
+    def put_back(self, path: str, content: bytes) -> None:
+        """Store a document again under the path that `store` returned for it. Raises not_found (damaged) if the path
+        doesn't have the SHA-256 of the content.
+        """
+        if _PATH_PATTERN.fullmatch(path) is None or not matches_path(path, content):
+            raise _not_found_error(path, DocumentNotFoundReason.DAMAGED)
+        self._storage.store(path, content)
 
     def delete_part(self, path: str) -> None:
         """Delete a part of a corporation registry that is no longer needed. No other content is ever deleted."""

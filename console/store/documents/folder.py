@@ -98,6 +98,16 @@ class Folder:
         with self._translate_errors():
             (self.root / path).unlink(missing_ok=True)
 
+    def names(self) -> Iterator[str]:
+        """Yield the path of every file in a subfolder of documents. Raises documents_unreachable."""
+        with self._translate_errors():
+            self._require_mounted()
+            if not self.root.is_dir():
+                return
+            for folder in sorted(self.root.iterdir()):
+                if _SUBFOLDER_PATTERN.fullmatch(folder.name) and not folder.is_symlink():
+                    yield from sorted(f"{folder.name}/{file.name}" for file in folder.iterdir() if file.is_file())
+
     def check_writable(self) -> None:
         """Check, without writing, that a document could be stored now. Raises storage_full, documents_unreachable."""
         with self._translate_errors():

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from functools import cached_property
 from hashlib import md5
 from importlib.util import find_spec
@@ -94,6 +95,19 @@ class Bucket:
             self._request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
         except (FileNotFoundError, FileExistsError):
             return  # another desk has deleted or replaced it meanwhile
+
+    def names(self) -> Iterator[str]:
+        """Yield the path of every object below the prefix. Raises documents_unreachable."""
+        more: dict[str, Any] = {"prefix": self._prefix}
+        while True:
+            try:
+                page = json.loads(self._request("GET", "b/{}/o", self._bucket, **more))
+            except FileNotFoundError:
+                raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
+            yield from (str(item["name"]).removeprefix(self._prefix) for item in page.get("items", ()))
+            if not page.get("nextPageToken"):
+                return
+            more["pageToken"] = page["nextPageToken"]
 
     def check_writable(self) -> None:
         """Check that this desk has the permissions to create and read objects. The request for this check itself

@@ -1,5 +1,6 @@
 """Protocol of a storage for documents (folder or bucket), and the functions that both storages use."""
 
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Protocol
 
@@ -30,6 +31,9 @@ class DocumentStorage(Protocol):
 
     def delete(self, path: str) -> None:
         """Delete the content under the path, if it is there."""
+
+    def names(self) -> Iterator[str]:
+        """Yield the path of everything that is stored, also of what is no document."""
 
     def check_writable(self) -> None:
         """Check, without writing, that a document could be stored now. Raises storage_full."""

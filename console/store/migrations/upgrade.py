@@ -72,10 +72,11 @@ def require_current_version(conn: Connection) -> None:
 
 def _require_head(version: str) -> None:
     if version != SCHEMA_VERSION:
-        raise _other_schema_error(version)
+        raise make_schema_error(version)
 
 
-def _other_schema_error(version: str) -> ConsoleError:
+def make_schema_error(version: str) -> ConsoleError:
+    """Return schema_mismatch about a database, or a backup, with this version of the schema."""
     return ConsoleError(
         ErrorCode.SCHEMA_MISMATCH, {"found": version, "needed": SCHEMA_VERSION, "newer": version > SCHEMA_VERSION}
     )
@@ -157,7 +158,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         with database.write_once() as tx:
             before = _read_version(tx.conn)
             if before is not None and not BASELINE_VERSION <= before <= SCHEMA_VERSION:
-                raise _other_schema_error(before)
+                raise make_schema_error(before)
             if before != SCHEMA_VERSION:
                 _run_alembic(tx.conn)
                 _store_database_id(tx.conn)

@@ -1,0 +1,116 @@
+"""The commands `db backup` and `db restore`."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli.json_output.results import JsonObject, fact_json
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output.translator import Translator
+
+if TYPE_CHECKING:
+    from console.services.backup.backup import CheckedBackup, Restored
+    from console.store.backup.archive import Manifest
+
+
+class BackUpDatabase:
+    """The command `db backup`. It opens no services, so that it also works while the database is stopped."""
+
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        from console.domain.clock import SystemClock
+        from console.services.backup.backup import back_up
+
+        folder = Path(args.folder).absolute()
+        manifest = back_up(writer.read_settings(), folder, SystemClock())
+        writer.write_answer(
+            lambda: manifest_json(folder, manifest), lambda: list(backup_lines(folder, manifest, writer.translator))
+        )
+
+
+class RestoreDatabase:
+    """The command `db restore`; with `--check` it only reads the backup and compares it with this desk."""
+
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        from console.app import restore_backup
+        from console.services.backup.backup import check_backup
+
+        settings, folder = writer.read_settings(), Path(args.folder).absolute()
+        if args.check:
+            checked = check_backup(settings, folder)
+            writer.write_answer(
+                lambda: checked_json(checked), lambda: list(checked_lines(checked, writer.translator))
+            )
+            return
+        restored, is_repeated = restore_backup(settings, folder, args.request_id)
+        repeated: JsonObject = {"duplicate": True} if is_repeated else {}
+        writer.write_answer(
+            lambda: {**restored_json(restored, writer.translator), **repeated},
+            lambda: list(restored_lines(restored, writer.translator)),
+        )
+
+
+def manifest_json(folder: Path, manifest: "Manifest") -> JsonObject:
+    """Return the answer of `db backup` as a JSON object."""
+    return {
+        "folder": str(folder),
+        "database_id": manifest.database_id,
+        "version": manifest.version,
+        "schema": manifest.schema,
+        "kind": manifest.kind,
+        "taken_at": manifest.taken_at,
+        "files": len(manifest.files),
+        "bytes": manifest.total_bytes,
+        "documents": len(manifest.documents),
+        "unreadable_documents": list(manifest.unreadable),
+    }
+
+
+def checked_json(backup: "CheckedBackup") -> JsonObject:
+    """Return the answer of `db restore --check` as a JSON object."""
+    return {**manifest_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
+
+
+def restored_json(restored: "Restored", translator: Translator) -> JsonObject:
+    """Return the answer of `db restore` as a JSON object. `missing`: the operations that this desk knows and the
+    restored database lacks, as in the error `database_went_back`.
+    """
+    return {
+        **checked_json(restored.backup),
+        "restored": True,
+        "kept": None if restored.kept is None else str(restored.kept),
+        "spool": restored.spool,
+        "documents_restored": restored.documents,
+        "schema_before": restored.schema_before,
+        "missing": [fact_json(facts, translator) for facts in restored.missing],
+    }
+
+
+def backup_lines(folder: Path, manifest: "Manifest", translator: Translator) -> Iterator[str]:
+    """Yield the answer of `db backup` as text."""
+    yield translator("cli.backup.made", folder=str(folder), files=len(manifest.files), bytes=manifest.total_bytes)
+    if manifest.unreadable:
+        yield translator("cli.backup.unreadable", n=len(manifest.unreadable))
+    if manifest.store_key is not None:
+        yield translator("cli.backup.key")
+
+
+def checked_lines(backup: "CheckedBackup", translator: Translator) -> Iterator[str]:
+    """Yield the answer of `db restore --check` as text."""
+    manifest = backup.manifest
+    yield translator(
+        "cli.restore.whole", taken_at=manifest.taken_at, files=len(manifest.files), bytes=manifest.total_bytes
+    )
+    if backup.store_key == "missing":
+        yield translator("cli.restore.key_missing")
+
+
+def restored_lines(restored: "Restored", translator: Translator) -> Iterator[str]:
+    """Yield the answer of `db restore` as text."""
+    yield translator("cli.restore.done", taken_at=restored.backup.manifest.taken_at, documents=restored.documents)
+    if restored.kept is not None:
+        yield translator("cli.restore.kept", file=str(restored.kept))
+    if restored.backup.store_key == "missing":
+        yield translator("cli.restore.key_missing")
+    if restored.missing:
+        yield translator("cli.restore.missing", n=len(restored.missing))

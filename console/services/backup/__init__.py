@@ -1,0 +1,1 @@
+"""Backups: make, check and restore."""

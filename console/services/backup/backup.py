@@ -1,0 +1,314 @@
+"""Make, check and restore a backup: the database, the documents, and the spool of this desk.
+
+The store key is not in a backup, only its fingerprint. Parts of the corporation registry are left out: they are
+public and can be imported again.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import console
+from console.domain.audit.actions import AuditAction
+from console.domain.clock import Clock
+from console.domain.error_reasons import BackupProblem, NotAllowedReason, PossibleRepeatReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.setting_problems import SettingProblem
+from console.services.guarded import database_rollback, request_ids
+from console.services.process.context import KEY_FINGERPRINT, ServiceContext
+from console.settings.settings import Settings
+from console.store.backup import archive, server_dump, sqlite_copy
+from console.store.backup.archive import ArchiveWriter, Manifest
+from console.store.database.engine import Database, Transaction
+from console.store.database.server import reads_views
+from console.store.documents.documents import Documents, open_documents
+from console.store.migrations import upgrade as migrate
+from console.store.operations import idempotency
+from console.store.operations.request_ids import ANSWER_RETENTION
+from console.store.schema.core import SCHEMA_VERSION, metadata
+from console.store.spool import spool as spools
+from console.store.spool.cipher import Cipher
+from console.store.spool.spool import Spool
+
+if TYPE_CHECKING:
+    from console.domain.error_details import BadProfile, NotOurDatabase
+
+_SQLITE, _SERVER = "sqlite", "server"
+_VERSION_TABLES = frozenset({"alembic_version", migrate.OWN_VERSION_TABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBackup:
+    """A backup that is whole. `store_key` compares this desk's store key with the one of the backup: `same`,
+    `missing` (this desk has none), or `unused` (the backup needs none).
+    """
+
+    folder: Path
+    manifest: Manifest
+    store_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did. `kept`: the earlier database file; `spool`: `kept` (this desk had one, which knows more
+    than the backup), `restored`, or `none`; `documents`: number of documents that were put back; `schema_before`: the
+    schema of the backup, if it was upgraded; `missing`: facts of the operations that this desk knows and the restored
+    database lacks (see `database_rollback`).
+    """
+
+    backup: CheckedBackup
+    kept: Path | None
+    spool: str
+    documents: int
+    schema_before: str | None
+    missing: tuple[dict[str, object], ...] = ()
+
+
+def back_up(settings: Settings, folder: Path, clock: Clock) -> Manifest:
+    """Write a backup to the new folder `folder`. Desks and workers may go on meanwhile: the database is copied as it
+    is at one moment, and the documents after it, so that every document of a record is there.
+
+    Raises bad_backup (not_empty), storage_full, not_allowed for an account that may only ask, bad_profile
+    (dump_program), and the errors of an unusable database or of the documents.
+    """
+    with _opened(settings) as (database, spool), archive.new_archive(folder) as writer:
+        taken_at = clock.now()
+        state = migrate.read_state(database)
+        _require_full_access(database)
+        if database.file is None:
+            _dump_server(database, writer)
+        else:
+            sqlite_copy.copy_sqlite(database.file, writer.path(archive.SQLITE_FILE))
+            writer.add(archive.SQLITE_FILE)
+        if spool.file_exists:
+            sqlite_copy.copy_sqlite(spool.home / spools.FILE_NAME, writer.path(archive.SPOOL_FILE))
+            writer.add(archive.SPOOL_FILE)
+        unreadable = _copy_documents(open_documents(settings.documents_url, database), writer)
+        manifest = Manifest(
+            version=console.__version__,
+            schema=state["schema"],
+            database_id=state["database_id"],
+            kind=_SERVER if database.is_server else _SQLITE,
+            taken_at=taken_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            store_key=state.get(KEY_FINGERPRINT),
+            files=writer.files,
+            unreadable=unreadable,
+        )
+        archive.write_manifest(writer, manifest)
+    return manifest
+
+
+def check_backup(settings: Settings, folder: Path) -> CheckedBackup:
+    """Read the whole backup at `folder`, and compare it with this desk; nothing is changed.
+
+    Raises bad_backup; not_our_database if it is of another database than the one at this desk's address;
+    schema_mismatch if it was made by a newer program; bad_profile (other_key) if this desk has another store key.
+    """
+    manifest = archive.read_manifest(folder)
+    archive.require_whole(folder, manifest)
+    if manifest.kind == _SQLITE and archive.SQLITE_FILE in manifest.files:
+        state = sqlite_copy.read_state(folder / archive.SQLITE_FILE)
+        if state.get("database_id") != manifest.database_id:
+            raise archive.bad_backup_error(BackupProblem.DATABASE, archive.SQLITE_FILE)
+    elif manifest.kind != _SERVER or archive.DUMP_FILE not in manifest.files:
+        raise archive.bad_backup_error(BackupProblem.MANIFEST, archive.MANIFEST)
+    if not migrate.BASELINE_VERSION <= manifest.schema <= SCHEMA_VERSION:
+        raise migrate.make_schema_error(manifest.schema)
+    database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
+    with closing(database), closing(spool):
+        _require_same_database(database, spool, manifest)
+    return CheckedBackup(folder, manifest, _compare_store_key(settings, manifest))
+
+
+def restore(settings: Settings, folder: Path, clock: Clock) -> Restored:
+    """Put the backup at `folder` in the place of this desk's database, after `check_backup`. An embedded database's
+    earlier file is kept; a server's database must be empty. Documents that are there stay, missing ones are put back.
+    The spool of this desk stays if there is one, because it knows the operations that the backup lacks.
+
+    A restore that was broken off leaves the earlier database or one that no program uses; a second run finishes it.
+    Raises what `check_backup` raises; bad_backup (kind: a server's backup for a file, or the other way round;
+    target_not_empty); database_locked (in_use) if a process has the database file open.
+    """
+    backup = check_backup(settings, folder)
+    manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
+    database = Database(settings.database_url, without_time_limit=True)
+    with closing(database):
+        if database.is_server != (manifest.kind == _SERVER):
+            raise archive.bad_backup_error(BackupProblem.KIND, str(folder))
+        spool_outcome = "kept" if spool_file.exists() else "none"
+        if spool_outcome == "none" and archive.SPOOL_FILE in manifest.files:
+            sqlite_copy.exchange_file(folder / archive.SPOOL_FILE, spool_file, "")
+            spool_outcome = "restored"
+        kept = None
+        if database.file is None:
+            _load_server(database, folder, manifest)
+        else:
+            stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
+            kept_name = f"{database.file.name}.before-restore-{stamp}"
+            kept = sqlite_copy.exchange_file(folder / archive.SQLITE_FILE, database.file, kept_name)
+    database = Database(settings.database_url, without_time_limit=True)
+    with closing(database):
+        migrate.upgrade(database)
+        restored = _restore_documents(Documents(settings.documents_url), folder, manifest)
+    before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
+    return Restored(backup, kept, spool_outcome, restored, before)
+
+
+def record_restore(context: ServiceContext, restored: Restored) -> Restored:
+    """After a restore: record it in the audit trail, begin a new epoch of the cache, so that Redis answers nothing
+    that the backup lacks, and look for lost operations, which stop the database until a person has looked. Return
+    what was restored, with the lost operations.
+    """
+    loss = database_rollback.find_rollback(context)
+
+    def record(tx: Transaction) -> None:
+        idempotency.replace_epoch(tx, context.holder(), context.now())
+        facts = {"taken_at": restored.backup.manifest.taken_at, "documents": restored.documents}
+        context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
+
+    context.write(record)
+    return replace(restored, missing=() if loss is None else tuple(loss.make_refusal().detail["missing"]))
+
+
+def find_earlier(settings: Settings, folder: Path, request_id: str, now: datetime) -> Restored | None:
+    """Return what the restore under this request id has done, if the same person began it at this desk in the last 24
+    hours. The id is kept in the spool, because the database that was there before the restore is gone.
+
+    Raises usage for a malformed id, and possible_repeat if the id belongs to another backup.
+    """
+    request_ids.require_valid(request_id)
+    with closing(Spool(settings.home, cipher=None)) as spool:
+        text = spool.read_value(_request_name(settings, request_id)) if spool.file_exists else None
+    if text is None:
+        return None
+    stored = json.loads(text)
+    if now - datetime.fromisoformat(stored["at"]) > ANSWER_RETENTION:
+        return None
+    if stored["folder"] != str(folder):
+        raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID})
+    kept = None if stored["kept"] is None else Path(stored["kept"])
+    done = (stored["spool"], stored["documents"], stored["schema_before"], tuple(stored["missing"]))
+    return Restored(check_backup(settings, folder), kept, *done)
+
+
+def remember(settings: Settings, restored: Restored, request_id: str, now: datetime) -> None:
+    """Store what a restore has done under its request id."""
+    stored = {
+        "at": now.isoformat(),
+        "folder": str(restored.backup.folder),
+        "kept": None if restored.kept is None else str(restored.kept),
+        "spool": restored.spool,
+        "documents": restored.documents,
+        "schema_before": restored.schema_before,
+        "missing": restored.missing,
+    }
+    with closing(Spool(settings.home, cipher=None)) as spool:
+        spool.store_value(_request_name(settings, request_id), json.dumps(stored, default=str), durable=True)
+
+
+def _request_name(settings: Settings, request_id: str) -> str:
+    return f"restore:{settings.operator or ''}:{request_id}"
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Database, Spool]]:
+    spool = Spool(settings.home, cipher=None)
+    database = Database(settings.database_url, without_time_limit=True)
+    with closing(database), closing(spool):
+        database_rollback.require_file(database, spool)
+        if database.file is not None and not database.file.exists():
+            raise ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"found": None, "needed": SCHEMA_VERSION, "newer": False})
+        yield database, spool
+
+
+def _require_full_access(database: Database) -> None:
+    """Refuse an account that reads views only: it sees neither all tables nor all columns."""
+    with database.read() as conn:
+        if reads_views(conn):
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.ROLE})
+
+
+def _copy_documents(documents: Documents, writer: ArchiveWriter) -> tuple[str, ...]:
+    """Copy all documents, and return the paths of those that can't be read because they are damaged."""
+    unreadable = []
+    for path in documents.paths():
+        try:
+            writer.add_content(f"{archive.DOCUMENTS}/{path}", documents.read(path))
+        except ConsoleError as error:
+            if error.code is not ErrorCode.NOT_FOUND:
+                raise
+            unreadable.append(path)
+    return tuple(unreadable)
+
+
+def _dump_server(database: Database, writer: ArchiveWriter) -> None:
+    with database.read() as conn:
+        present = server_dump.read_tables(conn)
+    own_tables = sorted(present & {*metadata.tables, *_VERSION_TABLES})
+    tables = [name for name in own_tables if name not in _VERSION_TABLES]
+    versions = [name for name in own_tables if name in _VERSION_TABLES]
+    for file, names in ((archive.DUMP_FILE, tables), (archive.VERSION_DUMP_FILE, versions)):
+        server_dump.dump_tables(database, names, writer.path(file))
+        writer.add(file)
+
+
+def _load_server(database: Database, folder: Path, manifest: Manifest) -> None:
+    dump_hash = manifest.files[archive.DUMP_FILE].sha256
+    with database.engine.begin() as conn:
+        server_dump.prepare_target(conn, dump_hash)
+    for name in (archive.DUMP_FILE, archive.VERSION_DUMP_FILE):
+        server_dump.load_dump(database, folder / name)
+    with database.engine.begin() as conn:
+        server_dump.drop_mark(conn)
+
+
+def _require_same_database(database: Database, spool: Spool, manifest: Manifest) -> None:
+    """Refuse a backup of another database than the one that is at this desk's address, or was when the desk last used
+    it.
+    """
+    known = spool.read_value(database_rollback.make_address_key(database)) if spool.file_exists else None
+    for found in (_find_present_id(database), known):
+        if found not in (None, manifest.database_id):
+            facts: NotOurDatabase = {
+                "problem": "other_backup",
+                "database_id": found,
+                "backup_of": manifest.database_id,
+            }
+            raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, facts)
+
+
+def _find_present_id(database: Database) -> str | None:
+    if database.file is not None:
+        return sqlite_copy.find_database_id(database.file)
+    try:
+        return migrate.read_state(database)["database_id"]
+    except ConsoleError as error:
+        if error.code in (ErrorCode.SCHEMA_MISMATCH, ErrorCode.NOT_OUR_DATABASE):
+            return None
+        raise
+
+
+def _compare_store_key(settings: Settings, manifest: Manifest) -> str:
+    if manifest.store_key is None:
+        return "unused"
+    try:
+        key = settings.secrets.store_key(may_create=False)
+    except ConsoleError:
+        return "missing"
+    if Cipher(key).fingerprint != manifest.store_key:
+        problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_KEY}
+        raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
+    return "same"
+
+
+def _restore_documents(documents: Documents, folder: Path, manifest: Manifest) -> int:
+    """Put back the documents that are missing, and return their number."""
+    present = set(documents.paths())
+    missing = [path for path in manifest.documents if path not in present]
+    for path in missing:
+        documents.put_back(path, (folder / archive.DOCUMENTS / path).read_bytes())
+    return len(missing)

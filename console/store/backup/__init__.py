@@ -1,0 +1,1 @@
+"""Backups of a database with its documents and the spool of a desk."""

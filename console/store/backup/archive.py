@@ -1,0 +1,197 @@
+"""The folder of a backup: its files, and the manifest that lists each of them with its length and SHA-256.
+
+The manifest is written last, and the folder gets its name only after that. So a backup that was broken off has
+another name and no manifest.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from console.domain.error_reasons import BackupProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reason import ForeignText
+from console.settings.private_files import make_private_folder
+from console.store.spool.sqlite_file import sync_folder
+
+if TYPE_CHECKING:
+    from console.domain.error_details import StorageFull
+
+FORMAT = "support-console-backup/1"
+MANIFEST = "manifest.json"
+SQLITE_FILE, DUMP_FILE, VERSION_DUMP_FILE, SPOOL_FILE = (
+    "database.sqlite",
+    "tables.sql",
+    "version.sql",
+    "desk.db",
+)
+DOCUMENTS = "documents"
+PARTIAL_SUFFIX = ".partial"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFile:
+    """Length (bytes) and SHA-256 (hex) of a file of the backup."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Content of a backup.
+
+    - `version`, `schema`: of the program that made it, and of the database in it
+    - `kind`: `sqlite` or `server`
+    - `taken_at`: the instant before the copy of the database (RFC 3339, UTC)
+    - `store_key`: the fingerprint of the store key, None if the database has none; the key itself is never copied
+    - `unreadable`: paths of documents that were damaged and are not in the backup
+    - `files`: the files by their path within the folder, with `/`
+    """
+
+    version: str
+    schema: str
+    database_id: str
+    kind: str
+    taken_at: str
+    store_key: str | None
+    unreadable: tuple[str, ...] = ()
+    files: Mapping[str, BackupFile] = field(default_factory=dict)
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """The documents' paths below the root of the documents."""
+        return tuple(path.partition("/")[2] for path in self.files if path.startswith(f"{DOCUMENTS}/"))
+
+    @property
+    def total_bytes(self) -> int:
+        """Length of all files together."""
+        return sum(file.bytes for file in self.files.values())
+
+
+class ArchiveWriter:
+    """Adds files to a new backup. `files`: what was added so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, BackupFile] = {}
+
+    def path(self, name: str) -> Path:
+        """Return the file of this name within the backup, and make its folder."""
+        file = self.folder.joinpath(*PurePosixPath(name).parts)
+        make_private_folder(file.parent)
+        return file
+
+    def add(self, name: str) -> None:
+        """Add a file that was written under `path(name)`."""
+        file = self.path(name)
+        _sync_file(file)
+        self.files[name] = BackupFile(file.stat().st_size, hash_file(file))
+
+    def add_content(self, name: str, content: bytes) -> None:
+        """Write the content as a file and add it."""
+        self.path(name).write_bytes(content)
+        self.add(name)
+
+
+@contextmanager
+def new_archive(folder: Path) -> Iterator[ArchiveWriter]:
+    """Yield the writer of a new backup at `folder`. The folder gets its name when `write_manifest` was called and the
+    block has ended without an exception; otherwise nothing is left.
+
+    Raises bad_backup (not_empty) if something is at `folder`, and storage_full.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise bad_backup_error(BackupProblem.NOT_EMPTY, str(folder))
+    partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        make_private_folder(partial)
+        yield ArchiveWriter(partial)
+        if folder.is_dir():
+            folder.rmdir()
+        partial.rename(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        facts: StorageFull = {"folder": str(folder), "problem": ForeignText(error.strerror or str(error))}
+        raise ConsoleError(ErrorCode.STORAGE_FULL, facts) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_manifest(writer: ArchiveWriter, manifest: Manifest) -> None:
+    """Write the manifest; nothing may be added after that."""
+    content = {"format": FORMAT, **asdict(manifest)}
+    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
+    content_hash = hashlib.sha256(text.encode()).hexdigest()
+    file = writer.path(MANIFEST)
+    file.write_text(
+        json.dumps({"sha256": content_hash, "content": content}, ensure_ascii=False, indent=1, sort_keys=True)
+    )
+    _sync_file(file)
+    for folder, _, _ in os.walk(writer.folder):
+        sync_folder(Path(folder))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of the backup at `folder`. Raises bad_backup: incomplete (no manifest), manifest (it was
+    altered or is no manifest), format (a newer program made it).
+    """
+    try:
+        wrapped = json.loads((folder / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise bad_backup_error(BackupProblem.INCOMPLETE, str(folder)) from None
+    except (OSError, ValueError):
+        raise bad_backup_error(BackupProblem.MANIFEST, MANIFEST) from None
+    try:
+        content = wrapped["content"]
+        text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
+        if hashlib.sha256(text.encode()).hexdigest() != wrapped["sha256"]:
+            raise bad_backup_error(BackupProblem.MANIFEST, MANIFEST)
+        if content.pop("format") != FORMAT:
+            raise bad_backup_error(BackupProblem.FORMAT, MANIFEST)
+        files = {_require_inside(name): BackupFile(**file) for name, file in content.pop("files").items()}
+        unreadable = tuple(content.pop("unreadable"))
+        return Manifest(**content, files=files, unreadable=unreadable)
+    except (KeyError, TypeError, AttributeError):
+        raise bad_backup_error(BackupProblem.MANIFEST, MANIFEST) from None
+
+
+def require_whole(folder: Path, manifest: Manifest) -> None:
+    """Read every file of the backup. Raises bad_backup: missing or altered, with the first such file."""
+    for name, expected in manifest.files.items():
+        file = folder.joinpath(*PurePosixPath(name).parts)
+        if not file.is_file():
+            raise bad_backup_error(BackupProblem.MISSING, name)
+        if file.stat().st_size != expected.bytes or hash_file(file) != expected.sha256:
+            raise bad_backup_error(BackupProblem.ALTERED, name)
+
+
+def bad_backup_error(problem: BackupProblem, file: str) -> ConsoleError:
+    """Return the error bad_backup."""
+    return ConsoleError(ErrorCode.BAD_BACKUP, {"problem": problem, "file": file})
+
+
+def hash_file(file: Path) -> str:
+    """Return the SHA-256 (hex) of the file's content."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _sync_file(file: Path) -> None:
+    with file.open("rb+") as content:
+        os.fsync(content.fileno())
+
+
+def _require_inside(name: str) -> str:
+    """Return the name if it is a path below the folder. Raises bad_backup for any other name."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
+        raise bad_backup_error(BackupProblem.MANIFEST, MANIFEST)
+    return name

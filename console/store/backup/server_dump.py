@@ -1,0 +1,137 @@
+"""Dumps of a server database by the server's own programs (`mariadb-dump`, `mysqldump`), and their way back.
+
+Triggers, the procedure and the rights are not in a dump: `db upgrade` creates them. The version of the schema is in a
+dump of its own, which is put back last. Until then every program refuses the database, so a restore that was broken
+off is never used.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, text
+
+from console.domain.error_reasons import BackupProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reason import ForeignText
+from console.domain.setting_problems import SettingProblem
+from console.store.backup.archive import bad_backup_error
+from console.store.database.engine import Database
+
+if TYPE_CHECKING:
+    from console.domain.error_details import BadProfile
+
+RESTORE_MARK = "restore_in_progress"
+"""The table that a restore creates first and drops last; its only row is the SHA-256 of the dump."""
+_DUMP_OPTIONS = (
+    "--single-transaction",
+    "--skip-lock-tables",
+    "--skip-triggers",
+    "--no-tablespaces",
+    "--hex-blob",
+    "--default-character-set=utf8mb4",
+)
+_TABLES_QUERY = (
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
+)
+
+
+def read_tables(conn: Connection) -> frozenset[str]:
+    """Return the names of the tables of the connected database."""
+    return frozenset(map(str, conn.scalars(text(_TABLES_QUERY))))
+
+
+def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None:
+    """Write these tables, as they are at one moment, to a file of SQL. Raises bad_profile (dump_program)
+    if this machine lacks the server's program for dumps, database_unreachable if it fails.
+    """
+    program = _find_program(database, "mariadb-dump", "mysqldump")
+    command = [program, *_connection_options(database), *_DUMP_OPTIONS, _name(database), *tables]
+    with target.open("wb") as file:
+        done = subprocess.run(command, env=_environment(database), stdout=file, stderr=subprocess.PIPE, check=False)
+    _require_success(done)
+
+
+def load_dump(database: Database, dump: Path) -> None:
+    """Execute a file that `dump_tables` wrote. Raises bad_profile (dump_program), and database_unreachable if the
+    server refuses a statement.
+    """
+    program = _find_program(database, "mariadb", "mysql")
+    command = [program, *_connection_options(database), "--default-character-set=utf8mb4", _name(database)]
+    with dump.open("rb") as file:
+        done = subprocess.run(command, env=_environment(database), stdin=file, capture_output=True, check=False)
+    _require_success(done)
+
+
+def prepare_target(conn: Connection, dump_hash: str) -> None:
+    """Make the connected database ready for the dump with this SHA-256. Raises bad_backup (target_not_empty) if it
+    has tables, unless they are those of a restore that was broken off: these are dropped.
+    """
+    tables = read_tables(conn)
+    if tables and RESTORE_MARK not in tables:
+        raise bad_backup_error(BackupProblem.TARGET_NOT_EMPTY, "")
+    if RESTORE_MARK not in tables:
+        conn.execute(text(f"CREATE TABLE {RESTORE_MARK} (dump_sha256 CHAR(64) NOT NULL)"))
+        insert = f"INSERT INTO {RESTORE_MARK} VALUES (:hash)"  # noqa: S608  # a constant
+        conn.execute(text(insert), {"hash": dump_hash})
+    conn.execute(text("SET SESSION foreign_key_checks = 0"))
+    for table in sorted(tables - {RESTORE_MARK}):
+        conn.execute(text(f"DROP TABLE `{table}`"))
+    conn.execute(text("SET SESSION foreign_key_checks = 1"))
+
+
+def drop_mark(conn: Connection) -> None:
+    """Drop the mark of a running restore."""
+    conn.execute(text(f"DROP TABLE IF EXISTS {RESTORE_MARK}"))
+
+
+def _connection_options(database: Database) -> list[str]:
+    """Return the options that name server and account. The password is passed in the environment, because other
+    users of the machine can read the arguments of a process.
+    """
+    if database.server is None:
+        return []
+    (host, port), arguments = database.server.nodes[0], database.server.arguments
+    options = [f"--host={host}", f"--port={port}", f"--user={database.account or ''}", "--protocol=tcp"]
+    files = {name: arguments.get(name) for name in ("ssl_ca", "ssl_cert", "ssl_key")}
+    return [*options, *(f"--{name.replace('_', '-')}={file}" for name, file in files.items() if file)]
+
+
+def _environment(database: Database) -> dict[str, str]:
+    return {**os.environ, "MYSQL_PWD": database.url.password or ""}
+
+
+def _name(database: Database) -> str:
+    return database.url.database or ""
+
+
+def _find_program(database: Database, mariadb: str, mysql: str) -> str:
+    """Return the path of the program that belongs to the kind of the server. MariaDB's programs write dumps that
+    MySQL doesn't take, because of generated columns.
+    """
+    with database.read() as conn:
+        is_mariadb = "mariadb" in str(conn.scalar(text("SELECT VERSION()"))).lower()
+    for name in (mariadb, mysql) if is_mariadb else (mysql,):
+        program = shutil.which(name)
+        if program is not None and is_mariadb == _is_of_mariadb(program):
+            return program
+    facts: BadProfile = {
+        "variable": "PATH",
+        "problem": SettingProblem.DUMP_PROGRAM,
+        "option": mariadb if is_mariadb else mysql,
+    }
+    raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
+
+
+def _is_of_mariadb(program: str) -> bool:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    return "mariadb" in said.stdout.lower()
+
+
+def _require_success(done: subprocess.CompletedProcess[bytes]) -> None:
+    if done.returncode != 0:
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": ForeignText(lines[-1][:300])})

@@ -1,0 +1,275 @@
+"""`db backup` and `db restore`, by commands at a desk; the provider's ledger judges that nothing is bought twice."""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.sandbox.server import Sandbox
+from console.store.backup import server_dump
+from tests.cli.conftest import Terminal
+from tests.support import servers
+from tests.support.desks import environment
+from tests.support.invented import numbers
+from tests.support.server_fixtures import need_engine
+
+KEPT, LOST, NEW = numbers(3, seed=53)
+GAP = pytest.mark.expects_log("a loss is an error in the log")
+
+
+def buy(terminal: Terminal, number: str) -> Any:
+    return terminal.json("purchase", number, "--client", "1")
+
+
+def checks(terminal: Terminal, number: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = terminal.json("lookup", number).data["credit_checks"]
+    return found
+
+
+def home(terminal: Terminal) -> Path:
+    return Path(terminal.env["CONSOLE_HOME"])
+
+
+def database(terminal: Terminal) -> Path:
+    return home(terminal) / "console.db"
+
+
+def content(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file below a folder, without the side files of SQLite, which readers make too."""
+    files = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(("-wal", "-shm")))
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@pytest.fixture
+def backup(terminal: Terminal, tmp_path: Path) -> Path:
+    """Of a desk with one purchase and its PDF."""
+    assert buy(terminal, KEPT).status == 0
+    folder = tmp_path / "backup"
+    made = terminal.json("db", "backup", str(folder)).data
+    assert (made["documents"], made["unreadable_documents"]) == (1, [])
+    assert set(content(folder)) >= {"manifest.json", "database.sqlite", "desk.db"}
+    return folder
+
+
+@GAP
+def test_yesterdays_backup_on_top_of_todays_claims(terminal: Terminal, sandbox: Sandbox, backup: Path) -> None:
+    """What the backup lacks is named, everything that costs money stops, and nothing is ever charged again."""
+    lost = buy(terminal, LOST).data["operation_id"]
+    restored = terminal.json("db", "restore", str(backup)).data
+    assert [operation["operation_id"] for operation in restored["missing"]] == [lost]
+    assert restored["spool"] == "kept"
+    assert Path(restored["kept"]).is_file()
+    assert len(checks(terminal, KEPT)) == 1
+    assert checks(terminal, LOST) == []
+    for number in (LOST, NEW):
+        assert buy(terminal, number).refused == (3, "database_went_back")
+    (alert,) = terminal.json("alerts", "list").data["alerts"]
+    assert alert["rule_id"] == "database_went_back"
+    assert terminal.json("alerts", "ack", str(alert["id"]), "--note", "yesterday's backup").status == 0
+    assert buy(terminal, LOST).refused == (3, "already_purchased")
+    assert buy(terminal, NEW).status == 0
+    assert terminal.json("probe", "operation", lost, CONSOLE_ALARMBOX_FIND_PURCHASES="1").status == 0
+    assert sandbox.ledger.charge_count == 3
+    assert "database.restored" in json.dumps(terminal.json("audit", "list").data)
+    verified = terminal.json("audit", "verify")
+    assert (verified.refused, verified.error["detail"]["why"]) == ((3, "audit_broken"), "missing")
+
+
+def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
+    """Database, documents and spool where there was nothing; a repeated id moves nothing back a second time."""
+    new = Terminal(environment(tmp_path / "new", sandbox.url))
+    words = ("db", "restore", str(backup), "--request-id", "r-1")
+    done = new.json(*words).data
+    assert (done["kept"], done["spool"], done["documents_restored"], done["missing"]) == (None, "restored", 1, [])
+    assert content(home(new) / "documents") == content(home(terminal) / "documents")
+    (check,) = checks(new, KEPT)
+    assert new.json("refetch", str(check["id"]), "--pdf").status in (0, 3)
+    assert buy(new, NEW).status == 0
+    repeated = new.json(*words).data
+    assert (repeated["duplicate"], repeated["documents_restored"]) == (True, 1)
+    assert len(checks(new, NEW)) == 1
+    other = new.json("db", "restore", str(tmp_path), "--request-id", "r-1")
+    assert other.refused == (3, "possible_repeat")
+
+
+def altered(name: str, at: int = -9) -> Callable[[Path], None]:
+    """One byte of a file is another one."""
+
+    def alter(folder: Path) -> None:
+        (file,) = folder.rglob(name)
+        data = bytearray(file.read_bytes())
+        data[at] ^= 1
+        file.write_bytes(data)
+
+    return alter
+
+
+def gone(name: str) -> Callable[[Path], None]:
+    return lambda folder: next(folder.rglob(name)).unlink()
+
+
+def rewritten(**changes: object) -> Callable[[Path], None]:
+    """The manifest says something else, and its own digest fits: as another desk, or a person, would write it."""
+
+    def rewrite(folder: Path) -> None:
+        file = folder / "manifest.json"
+        inner = json.loads(file.read_text())["content"] | changes
+        text = json.dumps(inner, ensure_ascii=False, indent=1, sort_keys=True)
+        file.write_text(json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "content": inner}))
+
+    return rewrite
+
+
+def outside(folder: Path) -> None:
+    files = json.loads((folder / "manifest.json").read_text())["content"]["files"]
+    rewritten(files={"../console.db": next(iter(files.values()))})(folder)
+
+
+BAD = {
+    "altered database": (altered("database.sqlite"), (2, "bad_backup")),
+    "altered document": (altered("*.pdf"), (2, "bad_backup")),
+    "altered spool": (altered("desk.db"), (2, "bad_backup")),
+    "altered manifest": (altered("manifest.json"), (2, "bad_backup")),
+    "cut manifest": (lambda folder: (folder / "manifest.json").write_text("{"), (2, "bad_backup")),
+    "no manifest": (gone("manifest.json"), (2, "bad_backup")),
+    "no database": (gone("database.sqlite"), (2, "bad_backup")),
+    "no document": (gone("*.pdf"), (2, "bad_backup")),
+    "no folder": (shutil.rmtree, (2, "bad_backup")),
+    "a file outside": (outside, (2, "bad_backup")),
+    "a newer form": (rewritten(format="support-console-backup/9"), (2, "bad_backup")),
+    "a field too many": (rewritten(extra=1), (2, "bad_backup")),
+    "a newer program's": (rewritten(schema="9999"), (3, "schema_mismatch")),
+    "another database's": (rewritten(database_id="0" * 32), (2, "bad_backup")),
+    "another key": (rewritten(store_key="0" * 32), (2, "bad_profile")),
+    "a server's": (rewritten(kind="server"), (2, "bad_backup")),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: str) -> None:
+    """Checked or restored: the same refusal, and database, documents and spool stay as they are."""
+    spoil, refusal = BAD[name]
+    spoil(backup)
+    before = content(home(terminal))
+    for more in (("--check",), ()):
+        assert terminal.json("db", "restore", str(backup), *more).refused == refusal
+    assert content(home(terminal)) == before
+
+
+def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
+    """Also where the file is away, and only the desk remembers which database was here."""
+    other = Terminal(environment(tmp_path / "other", sandbox.url))
+    assert other.json("db", "upgrade").status == 0
+    assert checks(other, KEPT) == []
+    assert other.json("db", "restore", str(backup), "--check").refused == (3, "not_our_database")
+    database(other).unlink()
+    assert other.json("db", "restore", str(backup)).refused == (3, "not_our_database")
+    assert not database(other).exists()
+
+
+def test_a_check_says_that_a_backup_is_whole(terminal: Terminal, backup: Path) -> None:
+    before = content(home(terminal))
+    told = terminal.json("db", "restore", str(backup), "--check").data
+    assert (told["whole"], told["documents"], told["store_key"]) == (True, 1, "same")
+    assert content(home(terminal)) == before
+    assert terminal("db", "restore", str(backup), "--check").status == 0
+
+
+def test_a_database_in_use_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
+    """Another process has the file open, even if it does nothing now."""
+    with closing(sqlite3.connect(database(terminal))) as other:
+        other.execute("SELECT * FROM console_meta").fetchall()
+        assert terminal.json("db", "restore", str(backup)).refused == (6, "database_locked")
+    assert terminal.json("db", "restore", str(backup)).status == 0
+
+
+def test_a_folder_with_something_in_it_is_not_written_to(terminal: Terminal, backup: Path) -> None:
+    before = content(backup)
+    assert terminal.json("db", "backup", str(backup)).refused == (2, "bad_backup")
+    assert content(backup) == before
+
+
+@pytest.mark.parametrize("step", ["copyfile", "rename", "hardlink_to", "replace"])
+def test_a_restore_that_breaks_off_leaves_a_whole_database(
+    terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Broken off at each step that changes a file; the present database or the restored one is there, and a second
+    run finishes.
+    """
+    assert buy(terminal, NEW).status == 0
+
+    def break_off(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil if step == "copyfile" else Path, step, break_off)
+        if terminal.json("db", "restore", str(backup)).status == 0:
+            assert step == "rename"  # there was nothing to move aside
+    with closing(sqlite3.connect(database(terminal))) as conn:
+        assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert len(checks(terminal, KEPT)) == 1
+
+
+def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Path) -> None:
+    """With its side files, which would damage the restored one."""
+    damaged = b"no database any more" * 500
+    database(terminal).write_bytes(damaged)
+    wal = database(terminal).with_name("console.db-wal")
+    wal.write_bytes(b"stale")
+    restored = terminal.json("db", "restore", str(backup)).data
+    kept = Path(restored["kept"])
+    assert kept.read_bytes() == damaged
+    assert kept.with_name(kept.name + "-wal").read_bytes() == b"stale"
+    assert len(checks(terminal, KEPT)) == 1
+
+
+@pytest.fixture
+def team(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[[], None]]:
+    """The schema's owner on a MariaDB of their own, and what makes the database empty."""
+    need_engine("mariadb")
+    server = servers.shared_mariadb()
+    url = server.fresh_database()
+    name = url.rpartition("/")[2].partition("?")[0]
+    told = {"DATABASE_URL": url, "OPERATOR": "", "ENVIRONMENT": "test"}
+    return Terminal(environment(tmp_path / "owner", sandbox.url, **told)), lambda: empty(server, name)
+
+
+def empty(server: Any, name: str) -> None:
+    server.sql(f"DROP DATABASE `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+
+
+def test_a_servers_database_goes_into_an_empty_one(
+    team: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never over tables; broken off, no program uses what is there, and a second run finishes it."""
+    owner, empty_it = team
+    assert owner.json("db", "upgrade").status == 0
+    folder = str(tmp_path / "backup")
+    made = owner.json("db", "backup", folder).data
+    assert made["kind"] == "server"
+    assert owner.json("db", "restore", folder, "--check").status == 0
+    refused = owner.json("db", "restore", folder)
+    assert refused.refused == (2, "bad_backup")
+    assert refused.error["detail"]["problem"] == "target_not_empty"
+    empty_it()
+    real = server_dump.load_dump
+
+    def break_off(database: Any, dump: Path) -> None:
+        if dump.name == "version.sql":
+            raise KeyboardInterrupt
+        real(database, dump)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server_dump, "load_dump", break_off)
+        assert owner.json("db", "restore", folder).status != 0
+    assert owner.json("lookup", KEPT).refused[1] in ("schema_mismatch", "not_our_database")
+    restored = owner.json("db", "restore", folder).data
+    assert restored["database_id"] == made["database_id"]
+    assert [check["name"] for check in owner.json("db", "check").data["checks"] if not check["ok"]] == []
+    assert owner.json("lookup", KEPT).refused == (3, "not_allowed")  # it is no person: the database answers again
