@@ -6,7 +6,7 @@ from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_
 
 BY_STATUS = {
     2: "invalid_corporation_number invalid_amount unknown_client not_found no_operator no_evidence usage bad_profile "
-    "bad_registry_file",
+    "bad_registry_file bad_backup",
     3: "already_purchased not_expired lease_timeout in_progress not_refetchable nothing_to_resolve evidence_mismatch "
     "same_person already_decided not_allowed exceeds_captured over_limit possible_repeat outside_window "
     "stale_view read_only schema_mismatch not_our_database audit_broken database_went_back registry_order",
