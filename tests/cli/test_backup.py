@@ -131,7 +131,7 @@ def outside(folder: Path) -> None:
     rewritten(files={"../console.db": next(iter(files.values()))})(folder)
 
 
-BAD = {
+BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "altered database": (altered("database.sqlite"), (2, "bad_backup")),
     "altered document": (altered("*.pdf"), (2, "bad_backup")),
     "altered spool": (altered("desk.db"), (2, "bad_backup")),
