@@ -1,17 +1,15 @@
 """The dialog in which an administrator proposes a new value of a limit of refunds, or agrees to a proposed one."""
 
-from PySide6.QtCore import Signal, Slot
+from collections.abc import Sequence
+
 from PySide6.QtWidgets import QWidget
 
 from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
 from console.domain.payments.limits import LARGEST_LIMIT, Limit
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.tasks import Failure
-from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.base import TextLabel
 from console.views.widgets.inputs import Edit, Field
-from console.views.widgets.notification_bars import Bar
 from console.wording import catalogue as wording
 
 _SECONDS_NAME = "cooling_off_seconds"
@@ -31,36 +29,27 @@ def limit_value_text(context: WindowContext, limit: Limit, value: int | None) ->
     return wording.format_amount(value, limit.currency)
 
 
-class LimitDialog(DialogFrame):
+class LimitDialog(FormDialog):
     """The dialog proposes a value for one limit. If another administrator has proposed a value, the field contains
     it, and the same value sets the limit.
-
-    Signals:
-    - stored(): the proposal is stored, or the limit is set.
     """
-
-    stored = Signal()
 
     def __init__(self, context: WindowContext, limit: Limit, parent: QWidget) -> None:
         translate = context.translate
         super().__init__(
+            context,
             translate("dialog.limit.title", name=limit_name(context, limit.name), currency=limit.currency),
             translate("dialog.limit.now", value=limit_value_text(context, limit, limit.value)),
-            cancel_text=translate("action.cancel"),
+            parent,
             act_text=translate("dialog.limit.act"),
-            kind="primary",
-            close_name=translate("action.close"),
-            parent=parent,
         )
-        bind_worker(context, self.act_button)
-        self._context, self._limit = context, limit
+        self._limit = limit
         self.value_field = Field(translate("dialog.limit.value"), right=True)
         if limit.proposed is not None:
             _fill(self.value_field, self._text_of(limit.proposed))
-        self._show_form()
-        self.value_field.edit.textChanged.connect(self._update_act)
-        self.act_button.clicked.connect(self._set_limit)
-        self._update_act()
+        self.show_form()
+        self.value_field.edit.textChanged.connect(self.update_act)
+        self.update_act()
 
     def first_focus(self) -> QWidget:
         return self.value_field.edit
@@ -78,55 +67,30 @@ class LimitDialog(DialogFrame):
         except InvalidAmountText:
             return None
 
-    def _show_form(self, *above: QWidget) -> None:
-        words = self._context.translate("dialog.limit.second")
-        content = QWidget()
-        content.setLayout(make_column(*above, self.value_field, TextLabel(words, wrap=True), gap=12))
-        self.show_content(content)
+    def list_inputs(self) -> Sequence[QWidget]:
+        return self.value_field, TextLabel(self.context.translate("dialog.limit.second"), wrap=True)
 
-    @Slot()
-    def _update_act(self) -> None:
+    def find_obstacle(self) -> str:
         value = self._value()
         if value is None:
-            self.disable_act_button(self._context.translate("dialog.limit.needs_value"))
-        elif value == self._limit.value:
-            self.disable_act_button(self._context.translate("dialog.limit.same"))
-        else:
-            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+            return "dialog.limit.needs_value"
+        return "dialog.limit.same" if value == self._limit.value else ""
 
-    @Slot()
-    def _set_limit(self) -> None:
-        context, limit, value = self._context, self._limit, self._value()
-        if self.is_busy or value is None:
+    def send_form(self) -> None:
+        limit, value = self._limit, self._value()
+        if value is None:
             return
-        self.set_busy(context.translate("dialog.busy"))
-        context.run_acting_call(
+        self.send_call(
             lambda services, request_id: services.limits.set_limit(
                 limit.name, limit.currency, value, request_id=request_id
             ),
-            self._show_stored,
-            self._show_failure,
-            owner=self,
-            label=context.translate("act.limit"),
-            describe=self._describe,
+            label=self.context.translate("act.limit"),
             attempt=("limits set", limit.name, limit.currency, value),
             key=("limit", limit.name, limit.currency),
-            provider="",
         )
 
-    def _describe(self, limit: Limit) -> Toast:
-        return Toast(self._context.translate("cli.limit.set" if limit.proposed is None else "dialog.limit.proposed"))
-
-    def _show_stored(self, limit: Limit) -> None:
-        self._context.toast_requested.emit(self._describe(limit))
-        self.stored.emit()
-        self.accept()
-
-    def _show_failure(self, failure: Failure) -> None:
-        self.allow_closing(self._context.translate("action.cancel"), "")
-        self.act_button.show_text(self._context.translate("dialog.limit.act"))
-        self._show_form(Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
-        self._update_act()
+    def describe(self, answer: Limit) -> Toast:
+        return Toast(self.context.translate("cli.limit.set" if answer.proposed is None else "dialog.limit.proposed"))
 
 
 def _fill(field: Field, text: str) -> None:

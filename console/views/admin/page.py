@@ -182,7 +182,7 @@ class AdminPage(Page):
         scope = self.switch_table.current_item
         if isinstance(scope, _Scope):
             dialog = SwitchDialog(self.context, scope.name, self.window(), is_on=not scope.is_on)
-            dialog.stored.connect(self.read_again)
+            dialog.answered.connect(self.read_again)
             dialog.open()
 
     @Slot()
@@ -190,7 +190,7 @@ class AdminPage(Page):
         limit = self.limit_table.current_item
         if isinstance(limit, Limit):
             dialog = LimitDialog(self.context, limit, self.window())
-            dialog.stored.connect(self.read_again)
+            dialog.answered.connect(self.read_again)
             dialog.open()
 
 

@@ -381,7 +381,7 @@ class AlertsPage(Page):
     def _open_hand_over(self, incident: Incident, owners: tuple[str, ...]) -> None:
         names = owners or tuple(person.name for person in self.context.people)
         dialog = HandOverIncidentDialog(self.context, incident, names, self.window())
-        dialog.acted.connect(self._show_acted)
+        dialog.answered.connect(self._show_acted)
         dialog.open()
 
     @Slot()
@@ -405,7 +405,7 @@ class AlertsPage(Page):
 
     def _open_dialog(self, incident: Incident, name: str) -> None:
         dialog = DIALOGS[name](self.context, incident, self.window())
-        dialog.acted.connect(self._show_acted)
+        dialog.answered.connect(self._show_acted)
         dialog.open()
 
     def _act(self, incident: Incident, name: str, call: ActingCall[object]) -> None:

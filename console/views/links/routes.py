@@ -1,45 +1,34 @@
 """Links of the window's pages: the link of a route, and the route of a link."""
 
-from console.domain.links.link import Link
+from console.domain.links.link import SCREENS, Link
 from console.domain.registry.watched_facts import QUEUE_NAME
 from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
-    AuditRoute,
     ChangedCompaniesRoute,
-    HomeRoute,
     LookupRoute,
     OperationRoute,
     OrderRoute,
     PaymentRoute,
     PdfRoute,
     QueuesRoute,
-    ReconcileRoute,
     RecordRoute,
     RefundRoute,
-    ReportsRoute,
     Route,
-    SetAsidesRoute,
+    queue_route,
     ref_of,
     route_to,
+    screen_name,
+    screen_route,
 )
 
-_SCREENS: dict[str, Route] = {
-    "home": HomeRoute(),
-    "lookup": LookupRoute(),
-    "queues": QueuesRoute(),
-    "approvals": ApprovalsRoute(),
-    "alerts": AlertsRoute(),
-    "reconcile": ReconcileRoute(),
-    "audit": AuditRoute(),
-    "reports": ReportsRoute(),
-    "set-asides": SetAsidesRoute(),
-}
 _LONGEST_NUMBER = 13
 
 
 def route_of_link(link: Link) -> Route:
-    """Return the route of what the link names. It opens no dialog and does nothing."""
+    """Return the route to the page of the record, queue, incident or screen that the link names. The route opens no
+    dialog, so a link never acts.
+    """
     match link.place:
         case "record":
             return route_to(link.kind, int(link.value))
@@ -48,15 +37,15 @@ def route_of_link(link: Link) -> Route:
         case "corporation":
             return LookupRoute(link.value)
         case "queue":
-            return ChangedCompaniesRoute() if link.value == QUEUE_NAME else QueuesRoute(link.value)
+            return queue_route(link.value)
         case "incident":
             return AlertsRoute(int(link.value))
         case _:
-            return _SCREENS[link.value]
+            return screen_route(link.value)
 
 
 def link_of_route(route: Route | None) -> Link | None:
-    """Return the link of what a page shows; None for a page without one."""
+    """Return the link to the page of a route; None for a page without a link."""
     match route:
         case RecordRoute() | PaymentRoute() | OrderRoute() | RefundRoute():
             kind, id = ref_of(route)
@@ -77,4 +66,5 @@ def link_of_route(route: Route | None) -> Link | None:
             return Link("record", str(route.id), "refund")
         case None:
             return None
-    return next((Link("screen", name) for name, screen in _SCREENS.items() if type(screen) is type(route)), None)
+    name = screen_name(route)
+    return Link("screen", name) if name in SCREENS else None

@@ -99,7 +99,7 @@ class CollaborationActions(QObject):
         from console.views.records.note_dialog import HandOverDialog
 
         dialog = HandOverDialog(self._context, kind, id, self._acts.page.window())
-        dialog.written.connect(self._show_noted)
+        dialog.answered.connect(self._show_noted)
         dialog.open()
 
     def end_own_take(self, name: str, taken: Take | None) -> None:
@@ -116,7 +116,7 @@ class CollaborationActions(QObject):
         from console.views.records.note_dialog import NoteDialog
 
         dialog = NoteDialog(self._context, kind, id, self._acts.page.window())
-        dialog.written.connect(self._show_noted)
+        dialog.answered.connect(self._show_noted)
         dialog.open()
 
     def _show_noted(self) -> None:

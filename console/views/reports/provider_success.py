@@ -8,7 +8,7 @@ from console.domain.calendar_days import start_of_day
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
 from console.views.reports.picture import BAND_LOOK, Band, Bar, BarPart, LegendEntry, Look, Picture, Strip
-from console.views.reports.section import ReportForm
+from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
@@ -82,13 +82,7 @@ def _columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def count(key: str) -> Column:
-        return Column(
-            key,
-            translate(f"reports.success.{key}"),
-            104,
-            lambda row: wording.format_count(getattr(row.day, key)),
-            "amount",
-        )
+        return count_column(key, translate(f"reports.success.{key}"), lambda row: getattr(row.day, key), 104)
 
     def outages(row: _Row) -> str:
         return translate("list.separator").join(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
 from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
-from console.views.reports.section import ReportForm
+from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
@@ -60,13 +60,7 @@ def _columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def count(place: int, name: str) -> Column:
-        return Column(
-            name,
-            translate(f"reports.age.{name}"),
-            110,
-            lambda row: wording.format_count(row.queue.counts[place]),
-            "amount",
-        )
+        return count_column(name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[place], 110)
 
     return [
         Column(
@@ -77,13 +71,7 @@ def _columns(context: WindowContext) -> Sequence[Column]:
             is_stretched=True,
         ),
         *(count(place, name) for place, name in enumerate(AGE_CLASSES)),
-        Column(
-            "undated",
-            translate("reports.age.undated"),
-            110,
-            lambda row: wording.format_count(row.queue.undated),
-            "amount",
-        ),
+        count_column("undated", translate("reports.age.undated"), lambda row: row.queue.undated, 110),
         Column(
             "total",
             translate("reports.success.total"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from console.domain.reports.refund_funnel import OTHER_ENDINGS, STEPS, CountAndSum, RefundFunnel, RefundFunnelReport
 from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
-from console.views.reports.section import ReportForm
+from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
@@ -67,7 +67,7 @@ def _columns(context: WindowContext) -> Sequence[Column]:
             lambda row: translate(f"reports.refund_funnel.{row.name}"),
             is_stretched=True,
         ),
-        Column("count", translate("reports.count"), 96, lambda row: wording.format_count(row.value.count), "amount"),
+        count_column("count", translate("reports.count"), lambda row: row.value.count, 96),
         Column("share", translate("reports.share"), 96, _share_text, "amount"),
         Column(
             "sum",

@@ -16,6 +16,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,6 +55,11 @@ class ReportForm(Generic[R]):
     rows_of: Callable[[R], Sequence[object]]
     row_key: Callable[[object], Hashable]
     is_empty: Callable[[R], bool]
+
+
+def count_column(key: str, title: str, count: Callable[[Any], int], width_px: int) -> Column:
+    """Return a column of numbers of records; `count` returns the number of a row."""
+    return Column(key, title, width_px, lambda row: wording.format_count(count(row)), "amount")
 
 
 class ReportSection(QWidget):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
 from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
-from console.views.reports.section import ReportForm
+from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
@@ -58,13 +58,7 @@ def _columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def count(key: str) -> Column:
-        return Column(
-            key,
-            translate(f"reports.settlement.{key}"),
-            96,
-            lambda row: wording.format_count(getattr(row.day, key)),
-            "amount",
-        )
+        return count_column(key, translate(f"reports.settlement.{key}"), lambda row: getattr(row.day, key), 96)
 
     def money(key: str) -> Column:
         return Column(

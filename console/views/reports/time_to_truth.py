@@ -7,10 +7,9 @@ from math import log1p
 
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
 from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
-from console.views.reports.section import ReportForm
+from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
-from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
 _IN_TIME, _LATE, _OPEN = Look("solid", "progress"), Look("hatch", "bad"), Look("dots", "unknown")
@@ -68,13 +67,7 @@ def _columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def count(key: str) -> Column:
-        return Column(
-            key,
-            translate(f"reports.time_to_truth.{key}"),
-            100,
-            lambda row: wording.format_count(getattr(row.kind, key)),
-            "amount",
-        )
+        return count_column(key, translate(f"reports.time_to_truth.{key}"), lambda row: getattr(row.kind, key), 100)
 
     def time(key: str) -> Column:
         return Column(

@@ -222,15 +222,28 @@ _ROUTES_BY_NAME: dict[str, type[Route]] = {
 _PLAIN_TYPES: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
 
 
+def screen_route(name: str) -> Route:
+    """Return the route to the screen with this name, such as `set-asides`, without arguments. Raises KeyError for an
+    unknown name, and TypeError for the page of one record, which needs an id.
+    """
+    return _ROUTES_BY_NAME[name]()
+
+
+def screen_name(route: Route) -> str:
+    """Return the name of the route's screen, such as `set-asides` or `payment`."""
+    return next(name for name, route_class in _ROUTES_BY_NAME.items() if route_class is type(route))
+
+
 def to_json_value(route: Route) -> dict[str, Any]:
-    """Return the route as a value that JSON can represent. The wish to open a dialog (`buy`) is no part of it."""
-    name = next(name for name, route_class in _ROUTES_BY_NAME.items() if route_class is type(route))
+    """Return the route as a dict that JSON can represent: its screen's name and its arguments without `buy`, so that
+    a stored route never opens the purchase dialog.
+    """
     values = {field.name: getattr(route, field.name) for field in fields(route) if field.name != "buy"}
-    return {"screen": name, **values}
+    return {"screen": screen_name(route), **values}
 
 
 def from_json_value(value: object) -> Route | None:
-    """Return the route of such a value; None if it isn't one."""
+    """Return the route that `to_json_value` has made into `value`; None for any other value."""
     if not isinstance(value, dict) or value.get("screen") not in _ROUTES_BY_NAME:
         return None
     route_class = _ROUTES_BY_NAME[value["screen"]]
