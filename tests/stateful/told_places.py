@@ -2,8 +2,6 @@
 exports. All places tell the same, unknown is never told as known, and advice is never refused.
 """
 
-import csv
-import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -25,6 +23,7 @@ from console.domain.clock import CLOCK_TOLERANCE, age_of
 from console.domain.errors import ConsoleError
 from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CreditCheck
@@ -33,7 +32,9 @@ from console.store.operations import journal
 from console.store.records import any_record
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
+from console.wiring.exports import make_table
 from console.wording import catalogue as wording
+from console.wording.text_context import Texts
 from tests.support.choice_stage import Stage
 
 REASONS_OF_A_PERSON = frozenset(
@@ -59,6 +60,7 @@ _TABLES = {
     "refund": "refunds",
 }
 _file_numbers = count(1)
+_RESULT_TITLE, _DONE = (wording.translate(key, "en") for key in ("column.result", "bulk.result.done.probe"))
 
 
 @dataclass
@@ -343,7 +345,7 @@ def check_lists(stage: Stage, told: Mapping[Ref, Words], folder: Path) -> None:
             check_told(stage, Told(*ref))
     _check_queues(stage, present)
     _check_alerts(stage, present)
-    _check_csv(stage, present, folder)
+    _check_bulk(stage, present)
 
 
 def _check_queues(stage: Stage, told: Mapping[Ref, Words]) -> None:
@@ -375,22 +377,21 @@ def _check_alerts(stage: Stage, told: Mapping[Ref, Words]) -> None:
         assert offered is None or offered.allowed or offered.reason in REASONS_OF_A_PERSON, (item, offered)
 
 
-def _check_csv(stage: Stage, told: Mapping[Ref, Words], folder: Path) -> None:
-    """A bulk probe of these records: the CSV calls no row done whose record is still unknown."""
+def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
+    """A bulk probe of these records: the exported list calls no row done whose record is still unknown."""
     rows = [read_row(stage, *ref) for ref in told if ref[0] in ("payment", "refund")]
     chosen = [ChosenRecord(_KINDS[type(row)], row.id, row.version) for row in rows]
     if not chosen:
         return
-    path = folder / f"bulk-{next(_file_numbers)}.csv"
     with stage.console.acting_as("op-a"):
         run = stage.console.bulk.freeze("probe", chosen)
         with suppress(ConsoleError):
             stage.console.bulk.run(run.id)
-        stage.console.bulk.export_csv(run.id, path)
-    text = path.read_text("utf-8-sig")
-    path.unlink()
-    exported = list(csv.reader(io.StringIO(text)))[2:]
-    assert len(exported) == len(chosen)
-    for _, kind, record_id, result, _, _ in exported:
-        row = read_row(stage, kind, int(record_id))
-        assert result != "done" or row.certainty is Certainty.KNOWN, (result, row)
+        request = ExportRequest(ListName.BULK, str(run.id))
+        table = make_table(stage.console, request, "op-a", Texts("en", stage.console._context.now))
+    lines = [line for page in table.read_pages() for line in page]
+    assert len(lines) == len(chosen)
+    result_of = next(column.value for column in table.columns if column.title == _RESULT_TITLE)
+    for line in lines:
+        row = read_row(stage, line.row.kind, line.row.subject_id)
+        assert result_of(line) != _DONE or row.certainty is Certainty.KNOWN, (result_of(line), row)

@@ -8,6 +8,10 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 CellValue: TypeAlias = str | int | Decimal | date | datetime | None
+FORMULA_CHARACTERS = tuple("=+-@\t\r\n＝＋－＠")
+"""First characters of a cell that a spreadsheet reads as a formula: OWASP's list for CSV injection, their full-width
+forms and a line feed.
+"""
 
 
 class FileFormat(StrEnum):

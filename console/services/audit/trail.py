@@ -11,7 +11,7 @@ from console.domain.calendar_days import instant_text
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
-from console.services import csv_export
+from console.services.audit.csv_file import write_csv
 from console.services.audit.read_log import ReadLog
 from console.services.process.context import ServiceContext
 from console.store.audit import roots as audit_roots
@@ -80,7 +80,7 @@ class AuditService:
     def _export(self, path: Path) -> int:
         who = self._find_visible_person()
         with self._context.database.read() as conn:
-            rows = csv_export.write_csv(path, [_COLUMNS], map(_make_cells, audit.walk_entries(conn, who=who)))
+            rows = write_csv(path, [_COLUMNS], map(_make_cells, audit.walk_entries(conn, who=who)))
         self._reads.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
 

@@ -1,9 +1,7 @@
-"""Views of bulk runs: lists of runs, the result or forecast of each row, and an export as CSV."""
+"""Views of bulk runs: lists of runs, and the result or forecast of each row."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import (
     DISCARDED_REASON,
     NOT_DONE_FILTER,
@@ -16,14 +14,10 @@ from console.domain.bulk.records import (
     make_plan,
     outcome_of,
 )
-from console.domain.calendar_days import instant_text
-from console.domain.records import CreditCheck
-from console.domain.registry.facts import LICENCE, PUBLISHER
 from console.domain.tasks.records import BulkRow, BulkRun
-from console.services import csv_export
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import Eligibility
-from console.services.bulk.execute import KIND, lease_name, require_run
+from console.services.bulk.execute import lease_name, require_run
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import complete_with_corporations
 from console.store.database.sqlalchemy_names import Connection
@@ -34,8 +28,6 @@ from console.store.tasks import bulk_runs as bulk
 ROWS_PER_PAGE = 200
 _MAX_FINISHED_RUNS = 20
 """Number of finished runs that are listed below the unfinished ones."""
-_CSV_HEADINGS = ("position", "kind", "id", "result", "reason", "at")
-_NAME_HEADINGS = ("company_name", "name_source")
 
 
 class BulkRunViews:
@@ -145,77 +137,7 @@ class BulkRunViews:
             after_position = page[-1].position
             yield [row for row in page if row.result is None]
 
-    # Export
-
-    def export_csv(self, run_id: int, path: Path, result_filter: str | None = None) -> int:
-        """Write the results of the rows as CSV for a spreadsheet (UTF-8 with byte order mark; no cell is read as a
-        formula). Return the number of rows.
-
-        The first line names the run. Raises usage if the file exists, storage_full, not_found, not_allowed.
-        """
-        run = self.read_run(run_id)
-        title = (
-            run.name,
-            run.action.value,
-            result_filter or "all",
-            self._context.operator or "",
-            instant_text(self._context.now()),
-        )
-        rows = self._write_csv(path, title, run_id, result_filter)
-        facts = {"n": rows, "only": result_filter}
-        self._context.write(
-            lambda tx: self._context.record_audit(tx, AuditAction.BULK_EXPORTED, run_id, facts, kind=KIND)
-        )
-        return rows
-
-    def _write_csv(self, path: Path, title: tuple[str, ...], run_id: int, result_filter: str | None) -> int:
-        """Write the CSV file. With a registry each row also has the name of its company, and whether the provider or
-        the registry gave it; the first line then also names the registry's date, publisher and licence.
-        """
-        reader = self._context.open_registry()
-        if reader is None:
-            cells = map(_make_cells, self._iterate_rows(run_id, result_filter))
-            return csv_export.write_csv(path, [title, _CSV_HEADINGS], cells)
-        source = (f"{PUBLISHER} {reader.registry_date.isoformat()}", LICENCE)
-        named_cells = map(_make_named_cells, self._iterate_lines(run_id, result_filter))
-        return csv_export.write_csv(path, [(*title, *source), (*_CSV_HEADINGS, *_NAME_HEADINGS)], named_cells)
-
-    def _iterate_lines(self, run_id: int, result_filter: str | None) -> Iterator[BulkLine]:
-        page: Sequence[BulkLine] = self.list_lines(run_id, result_filter)
-        while page:
-            yield from page
-            page = self.list_lines(run_id, result_filter, page[-1].row.position)
-
-    def _iterate_rows(self, run_id: int, result_filter: str | None) -> Iterator[BulkRow]:
-        page: Sequence[BulkRow] = self.list_rows(run_id, result_filter, 0, ROWS_PER_PAGE)
-        while page:
-            yield from page
-            page = self.list_rows(run_id, result_filter, page[-1].position, ROWS_PER_PAGE)
-
 
 def _read_item(conn: Connection, run: BulkRun) -> BulkItem:
     """Return the run with the holder of its lease; None as holder unless the run is running."""
     return BulkItem(run, leases.holder_of(conn, lease_name(run.id)) if run.state == bulk.RUNNING else None)
-
-
-def _make_cells(row: BulkRow) -> tuple[str, ...]:
-    at = instant_text(row.done_at) if row.done_at else ""
-    return (
-        str(row.position),
-        row.kind,
-        str(row.subject_id),
-        outcome_of(row.result, row.reason) or "",
-        row.reason or "",
-        at,
-    )
-
-
-def _make_named_cells(line: BulkLine) -> tuple[str, ...]:
-    record = line.record
-    given_name = record.company_name if isinstance(record, CreditCheck) else None
-    entry = None if record is None else record.registry_entry
-    if given_name:
-        return (*_make_cells(line.row), given_name, "provider")
-    if entry is not None and entry.corporation.name:
-        return (*_make_cells(line.row), entry.corporation.name, "registry")
-    return (*_make_cells(line.row), "", "")

@@ -8,8 +8,7 @@ from decimal import Decimal
 
 from console.domain.calendar_days import JST
 from console.domain.corporation_number import DIGIT_COUNT, group_digits
-from console.domain.exports.tables import CellKind, CellValue
-from console.services.csv_export import FORMULA_CHARACTERS
+from console.domain.exports.tables import FORMULA_CHARACTERS, CellKind, CellValue
 
 LONGEST_TEXT = 32_000
 """Largest number of characters of a cell; Excel refuses more than 32,767."""

@@ -1,6 +1,5 @@
 """Bulk runs: frozen, looked through, done one by one, stopped, killed, gone on with; never anything about money."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -378,23 +377,6 @@ def _told_how(pipe: object, folder: Path, told: dict[str, str], count: int, run_
         run_in_child(pipe, folder, told, count, run_id)  # type: ignore[arg-type]
     except ConsoleError as refused:
         pipe.send((refused.code, 0))  # type: ignore[attr-defined]
-
-
-# Taking the results along
-
-
-def test_the_results_as_a_file(console: Console, tmp_path: Path) -> None:
-    """With a signature for spreadsheets, who exported what, and no cell that is a formula."""
-    run = console.bulk.freeze("probe", [*unknown_checks(console, 2), ChosenRecord(KIND, 9_999, 1)])
-    console.bulk.run(run.id)
-    file = tmp_path / "results.csv"
-    assert console.bulk.export_csv(run.id, file, NOT_DONE_FILTER) == 1
-    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
-    title, columns, *rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
-    assert title[:3] == [run.name, "probe", "not_done"]
-    assert columns == ["position", "kind", "id", "result", "reason", "at"]
-    assert [row[:5] for row in rows] == [["3", KIND, "9999", "refused", "not_found"]]
-    assert code_of(lambda: console.bulk.export_csv(run.id, file)) == "usage"
 
 
 @pytest.mark.soak

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from console.app import Console
+from console.domain.corporation_number import group_digits
 from console.domain.errors import ConsoleError
+from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.corporations import Corporation, CorporationKind, Process
-from console.domain.registry.facts import LICENCE, PUBLISHER, find_other_names
+from console.domain.registry.facts import find_other_names
 from console.sandbox.registry import close, company_row, merge, write_whole
 from console.services.registry.facts import complete_with_corporations
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file
+from console.wording.catalogue import sentences_by_key
 from tests.store.money_rows import asked, paid
 from tests.store.registry.files import WHOLE, row, write_file
 from tests.support.asking import ask_only, let_act
@@ -108,22 +111,14 @@ def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
     rows = [company_row(hostile, HOSTILE_NAME), company_row(long_name, "@" + "長" * 149)]
     run = console.bulk.freeze("take", chosen)
     console.bulk.run(run.id)
-    console.bulk.export_csv(run.id, tmp_path / "before.csv")
     give_registry(console, write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=rows))
-    console.bulk.export_csv(run.id, tmp_path / "after.csv")
-    before, after = (
-        list(csv.reader((tmp_path / name).read_text(encoding="utf-8-sig").splitlines()))
-        for name in ("before.csv", "after.csv")
-    )
-    assert before[1] == ["position", "kind", "id", "result", "reason", "at"]
-    assert after[0][-2:] == [f"{PUBLISHER} {WHOLE_DAY}", LICENCE]
-    assert after[1] == [*before[1], "company_name", "name_source"]
-    assert [row[-2:] for row in after[2:]] == [
-        [f"'{HOSTILE_NAME}", "registry"],
-        ["'@" + "長" * 149, "registry"],
-        ["", ""],
-    ]
-    assert not [cell for row in after for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    file = tmp_path / "results.csv"
+    console.exports.write(ExportRequest(ListName.BULK, str(run.id)), file, "en")
+    titles, *exported = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
+    names = [row[titles.index(sentences_by_key("en")["column.corporation"])] for row in exported]
+    shown = HOSTILE_NAME.replace("\u202e", " ")
+    assert names == [f"'{shown} (registry)", f"'@{'長' * 149} (registry)", group_digits(numbers(FEW)[2])]
+    assert not [cell for row in exported for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
 @pytest.mark.expects_log("the registry is damaged on purpose")

@@ -1,4 +1,4 @@
-"""Write tables as CSV files for a spreadsheet: UTF-8 with a byte order mark, and no cell is read as a formula."""
+"""Write the exported audit trail as a CSV file: UTF-8 with a byte order mark, and no cell is read as a formula."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -6,13 +6,9 @@ from pathlib import Path
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.exports.tables import FORMULA_CHARACTERS
 from console.domain.reason import ForeignText
 from console.settings.private_files import make_private_file
-
-FORMULA_CHARACTERS = tuple("=+-@\t\r\n＝＋－＠")
-"""First characters of a cell that a spreadsheet reads as a formula: OWASP's list for CSV injection, their full-width
-forms and a line feed.
-"""
 
 
 def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
