@@ -389,7 +389,7 @@ def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
             stage.console.bulk.run(run.id)
         request = ExportRequest(ListName.BULK, str(run.id))
         table = make_table(stage.console, request, "op-a", Texts("en", stage.console._context.now))
-    lines = [line for page in table.read_pages() for line in page]
+        lines = [line for page in table.read_pages() for line in page]
     assert len(lines) == len(chosen)
     result_of = next(column.value for column in table.columns if column.title == _RESULT_TITLE)
     for line in lines:
