@@ -1,4 +1,6 @@
-"""Texts of incidents for window and terminal: title, extent, state, playbook, and why one has ended."""
+"""Texts of incidents for window and terminal: title, extent, state, playbook, and the reason why an incident has
+ended.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -50,7 +52,9 @@ def playbook_keys(incident: Incident) -> Sequence[str]:
 
 
 def because_text(incident: Incident, translate: Translate) -> str | None:
-    """Return why the incident has ended: a person's words, or what the facts were. None while it is open."""
+    """Return the reason why the incident has ended: the text of the person who resolved it, or a sentence about the
+    facts that match again. None while it is open.
+    """
     if incident.resolution is not None:
         return incident.resolution.words
     if incident.state is not IncidentState.CLOSED:
@@ -60,7 +64,9 @@ def because_text(incident: Incident, translate: Translate) -> str | None:
 
 
 def state_text(incident: Incident, translate: Translate) -> str:
-    """Return a sentence about the state of the incident; empty if it simply is open."""
+    """Return a sentence about the state of the incident: snoozed, resolved, closed, or open again with the reason; ""
+    for an incident that was never snoozed or resolved.
+    """
     resolution = incident.resolution
     if incident.state is IncidentState.SNOOZED:
         return translate("incident.snoozed_until", until=incident.snoozed_until)

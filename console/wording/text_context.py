@@ -11,7 +11,9 @@ Language = Literal["ja", "en"]
 
 
 class TextContext(Protocol):
-    """The language of a text and the present time. A window is one; an export and the terminal use `Texts`."""
+    """The language of a text and the present time. `WindowContext` implements it for a window, `Texts` for exports
+    and the terminal.
+    """
 
     @property
     def language(self) -> str: ...

@@ -261,7 +261,7 @@ class ServiceThreads:
             future.exception()  # read the exception, so that asyncio doesn't report it as unhandled
 
     def close(self) -> None:
-        """Cancel the calls that wait. If no call is running, wait for the threads to end."""
+        """Cancel the waiting calls. Wait for the threads to end if no call is running; otherwise return at once."""
         self._pool.shutdown(wait=not self.unfinished_calls, cancel_futures=True)
 
 

@@ -1,4 +1,6 @@
-"""The commands `incidents …`: alerts grouped by cause, and what a person does about them."""
+"""The commands `incidents …`: show alerts grouped by their cause; take, release, hand over, snooze, wake, resolve and
+reopen such a group.
+"""
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -123,7 +125,9 @@ def incident_list_lines(incidents: "Sequence[Incident]", translator: Translator)
 
 
 def incident_lines(incident: "Incident", translator: Translator) -> Iterator[str]:
-    """Yield one incident as text: its line, why it is as it is, its alerts, the playbook and what people did."""
+    """Yield one incident as text: its line in the list, the reason for its state, its alerts, the playbook, and the
+    steps of people.
+    """
     from console.wording import incident_words  # imported here: other commands need no incident
 
     yield from incident_list_lines((incident,), translator)

@@ -1,1 +1,3 @@
-"""What every command needs in its process: base classes, the writer of the answer, the log, passwords and signals."""
+"""The parts that every command of the terminal uses: base classes of commands, the writer of the answer, the log on
+stderr, passwords and stop signals.
+"""

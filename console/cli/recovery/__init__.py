@@ -1,1 +1,1 @@
-"""Commands for records whose outcome must be found out: queues, probe and resolve."""
+"""Commands about records that wait in queues: `queue`, `probe` and `resolve`."""

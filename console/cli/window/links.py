@@ -1,4 +1,4 @@
-"""The command `open LINK`: show what a link names in the running window of this person, or in a new one."""
+"""The command `open LINK`: show the page of a link in the running window of this person, or in a new window."""
 
 from argparse import Namespace
 from collections.abc import Mapping

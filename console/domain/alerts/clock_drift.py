@@ -1,4 +1,6 @@
-"""The largest difference between the clock of a desk or worker and the database's, and the alert's texts. No I/O."""
+"""The difference between the clock of a desk or worker and the database server's clock: its limit, its estimate from
+desk requests, and the texts of its alert. No I/O.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,11 +10,13 @@ ALERT_RULE, KIND = "clock_drift", "clock"
 LIMIT_SECONDS = 2.0
 """Difference from the database's clock above which an alert is raised."""
 LONGEST_MEASUREMENT_SECONDS = 1.0
-"""A measurement of the server's time that took longer tells nothing about the clock."""
+"""A measurement of the server's time that took more seconds than this is discarded, because it is too imprecise."""
 MIN_REQUESTS = 3
-"""Number of requests of a desk that must all be late before its clock counts as behind: one may have been slow."""
+"""Number of requests of a desk that must all be late before its clock counts as behind, because a single request may
+have had a slow connection.
+"""
 ALERT_LIFETIME = timedelta(days=1)
-"""Time after which an alert is resolved although its desk was not measured again: it may be switched off."""
+"""Time after which an alert is resolved although its desk was not measured again; the desk may be switched off."""
 
 
 def subject_id_of(desk: str) -> int:
@@ -31,11 +35,13 @@ def expected_text() -> str:
 
 
 def drift_of_requests(delays: Sequence[float]) -> float | None:
-    """Return by how many seconds a desk's clock is ahead (negative: behind), from the delays between the desk's clock
-    and the server's time of its requests. None if that can't be told: a delay alone may be a slow connection.
+    """Return by how many seconds a desk's clock is ahead of the server's clock (negative: behind); None if the delays
+    prove no difference.
 
-    A request that the server stored before the desk made it proves a clock that is ahead. A clock is behind only if
-    no request was quicker than its difference.
+    `delays` has one value per request of the desk: the server's time at which the request was stored, less the desk's
+    time at which it was made, in seconds. A negative delay proves that the desk's clock is ahead. A large delay may
+    only be a slow connection, so the clock counts as behind only if at least MIN_REQUESTS requests were late; then
+    the shortest delay is the difference.
     """
     shortest = min(delays)
     if shortest < 0:

@@ -1,7 +1,9 @@
-"""Incidents: all alerts with one cause, the records that they affect, and what people have done about them. No I/O.
+"""Incidents: all alerts with one cause, the affected records, and the steps by which people act on the incident. No
+I/O.
 
 An incident has no row of its own. It consists of the alerts of one cause whose open times overlap; the id of its
-first alert is its id. What people do about it are steps, which are only added; state and owner follow from them.
+first alert is its id. Each act of a person on it (take, snooze, resolve and others) is stored as a step. Steps are
+only added; the state and the owner are computed from them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,8 +34,8 @@ class IncidentAction(StrEnum):
 
 
 class IncidentState(StrEnum):
-    """States of an incident. `resolved`: a person has said why nothing more has to be done, though an alert is still
-    open. `closed`: the facts have resolved every alert.
+    """States of an incident. `resolved`: a person has ended it with a reason, although an alert is still open.
+    `closed`: all its alerts are resolved, because the facts match again.
     """
 
     OPEN = "open"
@@ -52,7 +54,7 @@ class WakeReason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Cause:
     """The cause of alerts: an order with its payments and refunds, a provider, a corporation, a queue, a desk, the
-    scheduled tasks, or another single record. `id` is 0 where the kind has one cause alone.
+    scheduled tasks, or another single record. `id` is 0 for a kind that has only one cause.
     """
 
     kind: str
@@ -66,8 +68,8 @@ TASKS_CAUSE = Cause("task", 0)
 @dataclass(frozen=True, slots=True)
 class AffectedRecord:
     """A record that an incident affects. `number` is our number of a payment or order, or the corporation number of a
-    credit check. `amount` counts towards the sum of the incident; None where another record stands for the same
-    money.
+    credit check. `amount` is added to the sum of the incident; it is None if another affected record already counts
+    the same money.
     """
 
     kind: str
@@ -98,8 +100,8 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class IncidentStep:
-    """One thing that a person did about an incident. `position` counts the steps of the incident from 1. `new_owner`
-    belongs to a hand-over, `until` to a snooze, `extent` to a snooze and a resolution.
+    """One act of a person on an incident. `position` counts the steps of the incident from 1. A hand-over has a
+    `new_owner`, a snooze has `until`; a snooze and a resolution have the `extent` at that time.
     """
 
     incident_id: int
@@ -115,10 +117,11 @@ class IncidentStep:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident as people see it. `alerts` are all its alerts, oldest first; `records` are the affected ones, at
-    most a limited number, `extent` counts all. `owner` has had it since `owner_since`. `snoozed_until` belongs to a
-    snoozed incident, `woken_by` to one that was snoozed or resolved before. `resolution` is the step by which a
-    person resolved it, `closed_at` the time at which the facts did. `action` on `action_record` removes the cause.
+    """An incident with its alerts, its affected records, its state and its steps. `alerts` are all its alerts, oldest
+    first. `records` are the affected records, limited in number; `extent` counts all of them. `owner` is the owner
+    since `owner_since`. A snoozed incident has `snoozed_until`; an incident that was snoozed or resolved and is open
+    again has `woken_by`. `resolution` is the step by which a person resolved it, `closed_at` the time at which its
+    last alert was resolved. `action` on `action_record` removes the cause.
     """
 
     id: int
@@ -195,8 +198,8 @@ def find_status(
 ) -> IncidentStatus:
     """Return state and owner of an incident from its steps, which are sorted by position.
 
-    A snooze ends at its time, and earlier if the incident has become worse; a resolution by a person ends if it has
-    become worse.
+    A snooze ends at its time, and earlier if the incident has become worse. A resolution by a person ends if the
+    incident has become worse.
     """
     owner, owner_since = _find_owner(steps)
     last = next((step for step in reversed(steps) if step.action in _STATE_ACTIONS), None)

@@ -22,7 +22,7 @@ class FileFormat(StrEnum):
 
 
 class ListName(StrEnum):
-    """The lists that can be exported. The comment names the `subject` of an ExportRequest."""
+    """The lists that can be exported. The comment beside a member describes the `subject` of its ExportRequest."""
 
     QUEUE = "queue"  # the queue's name
     LOOKUP = "lookup"  # a corporation number
@@ -64,9 +64,10 @@ class ExportColumn:
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """The list that is to be exported. `subject` names it further (see ListName); `part` is a tab or filter of the
-    list, "" for the whole list. `chosen` has kind and id of the selected records, None for all rows; `matches` tells
-    of a row whether the filter `part` keeps it, None for a list whose service filters.
+    """The list that a person exports. `subject` names it further (see ListName); `part` is a tab or filter of the
+    list, "" for the whole list. `chosen` has kind and id of the selected records, None for all rows. `matches`
+    returns True for a row that fulfils the filter `part`; it is None for a list whose service applies the filter
+    itself.
     """
 
     name: ListName
@@ -78,8 +79,8 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExportTable:
-    """A list with its words: the title of the list, its columns, and a function that reads its rows page by page.
-    `about` has lines with the contents of the file, its writer and its time.
+    """A list with its texts: its title, its columns, and a function that reads its rows page by page. `about` has
+    lines with the contents of the file, its writer and its time.
     """
 
     title: str

@@ -1,7 +1,7 @@
-"""Links of the form `support-console:record/payment/5`: what they may say, and how they are written. No I/O.
+"""Parse and write links of the form `support-console:record/payment/5`. No I/O.
 
-A link is data from anywhere: a mail, a ticket, another program. It is read strictly, it only names something to be
-shown, and it opens with the rights of the person who opens it.
+A link may come from anywhere: from a mail, a ticket or another program. So it is parsed strictly and never starts an
+action: it only names something that the window shows, with the rights of the person who opens it.
 """
 
 import re
@@ -27,8 +27,8 @@ Place = Literal["record", "operation", "corporation", "queue", "incident", "scre
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link names: a record of `kind` with the id `value`, an operation, a corporation number, a queue, an
-    incident or a screen. `kind` is empty for all but records.
+    """The target of a link: a record of `kind` with the id `value`, an operation, a corporation number, a queue, an
+    incident or a screen. Only a record has a `kind`; otherwise it is "".
     """
 
     place: Place
@@ -37,8 +37,8 @@ class Link:
 
 
 def parse_link(text: str) -> Link | None:
-    """Return what the text names; None for every text that isn't exactly such a link. Nothing is decoded, trimmed or
-    completed, because two programs could then read one text in two ways.
+    """Parse the text of a link; return None for any other text. Nothing is decoded, trimmed or completed, because two
+    programs could then read one text as two different links.
     """
     if len(text) > LONGEST_LINK_CHARACTERS or not text.isascii():
         return None

@@ -8,8 +8,9 @@ from datetime import datetime
 @dataclass(frozen=True, slots=True)
 class CauseTotal:
     """A part of a group: the records of one table with the same cause and currency. `sum_minor` is the sum of their
-    amounts in minor units, `oldest` the instant since which the oldest is as it is (None if nobody knows it).
-    `cause` is None for no problem; `currency` is None for records without an amount.
+    amounts in minor units. `oldest` is the earliest instant at which one of them got its present state; None if no
+    such instant is stored. `cause` is None for records without a problem; `currency` is None for records without an
+    amount.
     """
 
     cause: str | None
@@ -21,8 +22,9 @@ class CauseTotal:
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """The records with one cause: their number, the sums of their amounts in minor units by currency, and since when
-    the oldest is as it is (None if nobody knows it). `cause` is None for records without a problem.
+    """The records with one cause: their number, the sums of their amounts in minor units by currency, and the
+    earliest instant at which one of them got its present state (None if no such instant is stored). `cause` is None
+    for records without a problem.
     """
 
     cause: str | None
@@ -33,8 +35,8 @@ class CauseGroup:
 
 @dataclass(frozen=True, slots=True)
 class CausePage:
-    """The groups of a queue, the largest first. `is_capped`: a part of the queue was too long to be counted whole, so
-    that there may be more records and groups.
+    """The groups of a queue, the largest first. `is_capped` is True if a part of the queue has too many records to
+    count them all; then there may be more records and groups.
     """
 
     queue: str
@@ -43,7 +45,7 @@ class CausePage:
 
 
 def group_by_cause(totals: Iterable[CauseTotal]) -> tuple[CauseGroup, ...]:
-    """Add totals of the same cause up, each currency for itself. The largest group comes first."""
+    """Add the totals of the same cause, separately for each currency. The largest group comes first."""
     groups: dict[str | None, CauseGroup] = {}
     for total in totals:
         group = groups.get(total.cause, CauseGroup(total.cause, 0))

@@ -1,7 +1,7 @@
 """The text form of a filter, as people type it: `provider:paypay status:pending,completed amount:>50000JPY age:>2d`.
 
 Each operator is a name, a colon and a value without spaces. Full-width characters are accepted, and upper case is
-equal to lower case. Words that are no operator are left to the caller, who searches them as text.
+equal to lower case. The caller searches all other words as text.
 """
 
 import re
@@ -44,13 +44,13 @@ _UNITS: Mapping[str, timedelta] = {
 
 
 class InvalidFilterValue(ValueError):
-    """The value after an operator can't be understood."""
+    """The value of a filter operator isn't valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFilter:
-    """A typed filter. `words` is the rest of the text, without the operators. `problems` are the operators whose name
-    is known and whose value can't be understood, as typed; they are in no condition.
+    """A typed filter. `words` is the rest of the text, without the operators. `problems` are the typed operators with
+    a known name and an invalid value; they add no condition.
     """
 
     chosen: RecordFilter
@@ -59,8 +59,8 @@ class ParsedFilter:
 
 
 def parse_filter(text: str) -> ParsedFilter:
-    """Parse a typed text into a filter and the words that are no operator. An operator that is typed twice counts
-    with its last value.
+    """Parse a typed text into a filter and the words that are no operator. If an operator is typed twice, its last
+    value counts.
     """
     chosen, words, problems = RecordFilter(), list[str](), list[str]()
     for word in unicodedata.normalize("NFKC", text[:LONGEST_FILTER_CHARACTERS]).split():

@@ -22,9 +22,9 @@ FilteredRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
 RECORD_KINDS = ("credit-check", "payment", "order", "refund")
 NOBODY = "-"
-"""Value of `RecordFilter.owner`: the record is taken by nobody."""
+"""Value of `RecordFilter.owner` for records that nobody has taken."""
 NO_CAUSE = "-"
-"""Value in `RecordFilter.causes`: the record has no problem."""
+"""Value in `RecordFilter.causes` for records without a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,16 @@ class AmountRange:
 
 @dataclass(frozen=True, slots=True)
 class AgeRange:
-    """A condition on the age of a record: the time since its state or certainty last changed. A record whose age
-    nobody knows doesn't fulfil it.
+    """A condition on the age of a record: the time since its state or certainty last changed. A record without a
+    stored time of this change doesn't fulfil it.
     """
 
     at_least: timedelta | None = None
     at_most: timedelta | None = None
 
     def instants(self, now: datetime) -> tuple[datetime | None, datetime | None]:
-        """Return the earliest and the latest instant since which a state may hold to fulfil the condition at
-        `now`; None for no bound.
+        """Return the condition at `now` as bounds of the last change: its earliest and its latest allowed instant;
+        None for no bound.
         """
         return (
             now - self.at_most if self.at_most is not None else None,
@@ -83,7 +83,9 @@ class AgeRange:
         )
 
     def contains(self, since: datetime | None, now: datetime) -> bool:
-        """True if a state that holds since this instant fulfils the condition at `now`."""
+        """True if a record whose last change was at the instant `since` fulfils the condition at `now`; False if
+        `since` is None.
+        """
         earliest, latest = self.instants(now)
         return since is not None and (earliest is None or since >= earliest) and (latest is None or since <= latest)
 
@@ -125,7 +127,8 @@ NO_FILTER = RecordFilter()
 
 def matches(record: FilteredRecord, chosen: RecordFilter, now: datetime, owner: str | None) -> bool:
     """True if the record fulfils all conditions of the filter `chosen`. `owner` is the person whose take of the
-    record is running; None if there is none. The record must have its relations, which know its provider.
+    record is running; None if there is none. The record must have its relations, because the providers of orders and
+    refunds are read from them.
     """
     return all(
         is_met(record)
@@ -193,9 +196,9 @@ def providers_of(record: FilteredRecord) -> frozenset[str]:
 
 
 def amount_of(record: FilteredRecord) -> tuple[int, str] | None:
-    """Return the amount by which a list shows, filters and sorts the record, in minor units, and its currency: of a
-    payment what was captured, or requested before that; of a refund or an order its whole amount. None for a credit
-    check.
+    """Return the amount by which a list shows, filters and sorts the record, in minor units, and its currency. A
+    payment has its captured amount, before the capture its requested amount; a refund or an order has its whole
+    amount. None for a credit check.
     """
     match record:
         case CreditCheck():

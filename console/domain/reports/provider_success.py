@@ -33,8 +33,8 @@ class ProviderDay:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A time in which a provider gave no usable answer to any call of this program, as its alert `provider_away`
-    says: from the first such call until an answer was seen (None: not yet).
+    """A period in which a provider gave no usable answer to any call of this program, taken from its alert
+    `provider_away`: from the first call without one until the next usable answer (None: it continues).
     """
 
     provider: str
@@ -55,7 +55,7 @@ class ProviderSeries:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSuccess:
-    """The report."""
+    """The report about the success of payments: the days of each provider, and the outages."""
 
     period: Period
     providers: tuple[ProviderSeries, ...]

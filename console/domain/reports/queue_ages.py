@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 AGE_LIMITS = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1), timedelta(days=3))
-"""The upper limits of all classes of age but the last one, which has none."""
+"""The upper limits of the classes of age, in order; the last class has no upper limit."""
 AGE_CLASSES = ("hour", "four_hours", "day", "three_days", "older")
 
 

@@ -19,8 +19,8 @@ class CountAndSum:
 
 @dataclass(frozen=True, slots=True)
 class RefundFunnel:
-    """The refunds of one currency that were requested in the period: how many came as far as each of the STEPS, how
-    many ended in one of the OTHER_ENDINGS, and of how many the outcome is unknown.
+    """The refunds of one currency that were requested in the period: the number and sum of those that reached each of
+    the STEPS, of those that ended in each of the OTHER_ENDINGS, and of those with an unknown outcome.
     """
 
     currency: str

@@ -36,7 +36,7 @@ class SettlementSeries:
 
 @dataclass(frozen=True, slots=True)
 class SettlementReport:
-    """The report. Currencies are never added."""
+    """The report about the money of each day. Amounts of different currencies are never added."""
 
     period: Period
     series: tuple[SettlementSeries, ...]

@@ -18,8 +18,8 @@ SCHEDULES: Mapping[str, Sequence[timedelta]] = {
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A call whose own process did not learn the outcome: when it began, and when the outcome was written (None: it
-    is still unknown).
+    """A call that ended without a known outcome: the instant of its begin, and the instant at which its outcome was
+    written later (None: it is still unknown).
     """
 
     started_at: datetime
@@ -28,9 +28,9 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class TimeToTruth:
-    """The unknown outcomes of one kind of record. `median`, `p90` and `longest` are observed times of those that were
-    `settled`; `late` of them took longer than the `schedule`, after which a person must look. `open` ones are still
-    unknown, the oldest for `oldest_open`.
+    """The unknown outcomes of one kind of record. `settled` of them are known by now: `median`, `p90` and `longest`
+    are the times for which these were unknown, and `late` is the number of times longer than `schedule`, after which
+    a person must look. `open` of them are still unknown, the oldest for the time `oldest_open`.
     """
 
     kind: str
@@ -76,7 +76,7 @@ def summarize(
 
 
 def percentile(times: Sequence[timedelta], percent: int) -> timedelta | None:
-    """Return the smallest of the sorted times that at least `percent` % of them don't exceed; None if there are
-    none.
+    """Return the smallest of the sorted times such that at least `percent` % of all times are not longer; None if
+    there are no times.
     """
     return times[ceil(len(times) * percent / 100) - 1] if times else None

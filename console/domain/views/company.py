@@ -1,4 +1,4 @@
-"""What the page of a company shows beside its records: totals, documents, and its history."""
+"""Values that the page of a company shows in addition to its records: totals, documents and history."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,15 +8,15 @@ from console.domain.records import Document
 
 TOTALS_PERIOD = timedelta(days=365)
 MOST_COMPANY_ROWS = 500
-"""Largest number of notes, documents or entries of the history that are read, the newest ones."""
+"""Largest number of notes, of documents, or of entries of the history that are read; the newest ones are read."""
 Ref = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class CompanyTotals:
-    """The money of a company in one currency, in minor units. `paid_minor` and `refunded_minor` are those of the
-    TOTALS_PERIOD before now; `sending_minor` (refunds that the provider has accepted) and `unknown_minor` (refunds
-    whose outcome nobody knows) are the present ones.
+    """The money of a company in one currency, in minor units. `paid_minor` and `refunded_minor` are the sums of the
+    last TOTALS_PERIOD; `sending_minor` (refunds that the provider has accepted) and `unknown_minor` (refunds with an
+    unknown outcome) are the present sums.
     """
 
     currency: str

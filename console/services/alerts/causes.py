@@ -88,8 +88,8 @@ def read_alerts_of(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, 
 
 
 class AffectedRecords:
-    """Reads the records that causes affect, each amount once: a payment stands for the money of its order, a refund
-    for money that goes back of a payment which isn't affected itself.
+    """Reads the records that causes affect. Each amount counts once: the amount of an order counts through its
+    payment, and a refund counts only if its payment isn't affected itself.
     """
 
     def __init__(self, context: ServiceContext) -> None:

@@ -1,9 +1,9 @@
 """Raise an alert about each desk or worker whose clock differs from the database server's, and resolve it when the
 clock is right again.
 
-A process measures its own clock by asking the server for the time. The desks of people who only ask can't write an
-alert: a worker compares the time in the ids of their requests with the time at which the server stored them. A
-database that is a file has no clock of its own.
+A process measures its own clock by asking the server for the time. An account that may only read and ask can't write
+an alert; for such a desk, a worker compares the time in the ids of its requests with the time at which the server
+stored them. A database that is a file has no clock of its own.
 """
 
 from collections.abc import Callable, Mapping

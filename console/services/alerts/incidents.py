@@ -1,4 +1,6 @@
-"""The service `console.incidents`: all alerts with one cause as one incident, and what people do about it."""
+"""The service `console.incidents`: it reads all alerts with one cause as one incident, and stores the acts of people
+on it.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -36,7 +38,7 @@ MAX_OPEN_ALERTS = 1_000
 MAX_LISTED_RECORDS = 50
 LONGEST_WORDS_CHARACTERS = 2_000
 MAX_CLOSED_ALERTS = 200
-"""Number of the newest alerts among which closed incidents are looked for."""
+"""Closed incidents are searched for among this number of the newest alerts."""
 AUDIT_ACTIONS: Mapping[IncidentAction, AuditAction] = {
     IncidentAction.TAKE: AuditAction.INCIDENT_TAKEN,
     IncidentAction.RELEASE: AuditAction.INCIDENT_RELEASED,
@@ -52,9 +54,9 @@ ListItems = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem]]
 
 
 class IncidentService:
-    """Reads incidents, and stores what people do about them. An incident closes when facts have resolved its alerts.
-    A person who resolves it earlier only says why nothing more has to be done: no alert and no record changes, and
-    the incident opens again if it becomes worse.
+    """Reads incidents, and stores the acts of people on them as steps. An incident closes when all its alerts are
+    resolved, because the facts match again. A person who resolves it earlier only gives the reason why nothing more
+    has to be done: no alert and no record changes, and the incident opens again if it becomes worse.
     """
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds, list_items: ListItems) -> None:
@@ -83,7 +85,8 @@ class IncidentService:
     def count_waiting(self) -> int:
         """Return how many incidents are open and have an alert that nobody has acknowledged. Raises not_allowed.
 
-        What an incident affects is read only where somebody has put it aside, because only then it matters.
+        The affected records are read only for incidents with steps, because only a snooze or a resolution ends by
+        their number and sums.
         """
         now = self._context.now()
         with self._context.database.read() as conn:

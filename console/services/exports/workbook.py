@@ -1,4 +1,6 @@
-"""Write tables as XLSX workbooks, with the memory of one row: each finished row goes to a temporary file."""
+"""Write tables as XLSX workbooks. Only one row is in memory at a time; each finished row is written to a temporary
+file.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

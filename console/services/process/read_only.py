@@ -1,5 +1,5 @@
-"""The refusal of changes while a read-only switch is on. Every service asks here, in the transaction of the change
-where money is concerned.
+"""Refuse changes while a read-only switch is on. Every service that changes something calls this module; a service
+that moves money calls it in the transaction of the change.
 """
 
 from console.domain.access.read_only import EVERYTHING, find_switch_on

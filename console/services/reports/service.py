@@ -19,8 +19,9 @@ T = TypeVar("T")
 
 
 class ReportService:
-    """Reads the figures of the reports. Each method raises not_allowed if the acting person may not read. What a
-    method costs doesn't grow with the tables: each of its queries reads a limited number of rows through an index.
+    """Reads the figures of the reports. Each method raises not_allowed if the acting person may not read. The cost of
+    a method doesn't grow with the tables, because each of its queries reads a limited number of rows through an
+    index.
     """
 
     def __init__(self, context: ServiceContext) -> None:

@@ -1,5 +1,5 @@
-"""Table `incident_steps`: what people did about incidents. Rows are only added. The position within the incident is
-unique, so of two people who act at the same time one is told what the other did.
+"""Table `incident_steps`: the acts of people on incidents. Rows are only added. The position within the incident is
+unique, so if two people act at the same time, the second act is run again and sees the first one.
 """
 
 import json

@@ -142,8 +142,8 @@ def _read_records(
 
 
 def count_chosen(conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice) -> tuple[int, datetime | None]:
-    """Return the number of chosen records of the queue, at most COUNT_CAP + 1, and since when the oldest of the
-    counted records is as it is; None if nobody knows it.
+    """Return the number of chosen records of the queue, at most COUNT_CAP + 1, and the earliest instant at which one
+    of the counted records got its present state (None if no such instant is stored).
     """
     counts = [
         _count_range(part, rows)

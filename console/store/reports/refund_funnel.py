@@ -1,4 +1,4 @@
-"""Counts the newest refunds by how far they came, in one statement."""
+"""Counts the newest refunds by the steps that they reached, in one SQL statement."""
 
 from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, case, cast, func, or_, select
 

@@ -1,4 +1,4 @@
-"""Sums what providers took in and gave back per day and currency, through the indexes of the time of payment and of
+"""Sums the payments and refunds of providers per day and currency, through the indexes of the time of payment and of
 the states of refunds.
 """
 
@@ -24,7 +24,7 @@ _p, _r = payments.c, refunds.c
 @dataclass(frozen=True, slots=True)
 class DaySum:
     """Number and sum of the payments or refunds of one provider, day and currency. `rows` is the number of rows that
-    were read for it, with those that were left out.
+    were read for it, including rows that are not summed.
     """
 
     provider: str
@@ -36,8 +36,8 @@ class DaySum:
 
 
 def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum]:
-    """Return the sums of what the provider has taken in the period, by the day of payment. Reads the newest MAX_ROWS
-    payments. Those whose outcome is unknown, and reversed ones, are left out.
+    """Return the sums of the provider's payments in the period, by the day of payment. Reads the newest MAX_ROWS
+    payments. Payments with an unknown outcome and reversed payments are not summed.
     """
     paid = (
         select(_p.paid_at, _p.currency, _p.captured_minor, _p.status, _p.certainty)
@@ -60,7 +60,7 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
 
 
 def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
-    """Return the sums of what all providers gave back, by the day on which the refund was completed. Reads at most
+    """Return the sums of the refunds of all providers, by the day on which the refund was completed. Reads at most
     MAX_ROWS refunds.
     """
     done = (

@@ -17,11 +17,11 @@ _o = operations.c
 
 
 def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unknown], bool]:
-    """Return the calls of one kind that began in the period and whose own process did not learn the outcome, and
-    False if there may be more operations than MAX_OPERATIONS.
+    """Return the calls of one kind that began in the period and ended without a known outcome, and False if there may
+    be more operations than MAX_OPERATIONS.
 
-    A later writer of the outcome raises the fencing token, so a settled row with a token above the first one was
-    unknown.
+    A process that writes such an outcome later raises the fencing token, so a settled row with a token above the
+    first one had an unknown outcome.
     """
     newest = (
         select(_o.started_at, _o.ended_at, _o.state, _o.fence, _o.action)

@@ -1,4 +1,4 @@
-"""The card of one incident: why it is there, its alerts, what it affects, what to do, and what people did."""
+"""The card of one incident: its cause, its alerts, the affected records, the playbook, and the steps of people."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,7 +23,7 @@ _MARGINS_PX = (24, 10, 24, 10)
 
 
 class IncidentCard(Surface):
-    """Shows one incident in two columns: at the left what has happened and whom it affects, at the right the playbook
+    """Shows one incident in two columns: at the left its alerts and the affected records, at the right the playbook
     and the history. The content scrolls if the window has too little room.
     """
 

@@ -71,7 +71,7 @@ class IncidentDialog(FormDialog):
         return "dialog.note.needs_words" if self.needs_words and not self.words_field.text().strip() else ""
 
     def make_call(self, id: int, note: str) -> ActingCall[Incident]:
-        """Return the call that does what the dialog says."""
+        """Return the acting call for the incident with this id; `note` is the text of the form."""
         raise NotImplementedError  # each dialog overrides it
 
     def attempt(self) -> tuple[Any, ...]:
@@ -93,7 +93,9 @@ class IncidentDialog(FormDialog):
 
 
 class HandOverIncidentDialog(IncidentDialog):
-    """Asks for the new owner and a note. `owners` are the names of the people who may own an incident."""
+    """The dialog in which a person hands an incident over to another owner, with a note. `owners` are the names of
+    the people who may own an incident.
+    """
 
     name = "hand_over"
 
@@ -116,7 +118,7 @@ class HandOverIncidentDialog(IncidentDialog):
 
 
 class SnoozeDialog(IncidentDialog):
-    """Asks until when the incident is put aside, with an optional note."""
+    """The dialog in which a person snoozes an incident until a moment, with an optional note."""
 
     name = "snooze"
     needs_words = False
@@ -135,7 +137,7 @@ class SnoozeDialog(IncidentDialog):
 
 
 class ResolveIncidentDialog(IncidentDialog):
-    """Asks why nothing more has to be done."""
+    """The dialog in which a person resolves an incident, with the reason why nothing more has to be done."""
 
     name = "resolve"
 
@@ -144,7 +146,7 @@ class ResolveIncidentDialog(IncidentDialog):
 
 
 class ReopenIncidentDialog(IncidentDialog):
-    """Asks why the incident is opened again."""
+    """The dialog in which a person opens a resolved incident again, with a reason."""
 
     name = "reopen"
 

@@ -1,4 +1,4 @@
-"""The dialog About: which version of the program this is, and of what it depends on."""
+"""The dialog About: the versions of the program, of Qt and of other parts on which it depends."""
 
 from PySide6.QtCore import QLibraryInfo
 from PySide6.QtWidgets import QGridLayout, QWidget

@@ -45,7 +45,9 @@ def language_of(preferences: Preferences) -> Language | None:
 
 
 def apply_preferences(context: WindowContext) -> None:
-    """Apply what the acting person has chosen earlier. What this person never chose stays as it is."""
+    """Apply the preferences of the acting person: text size, density, theme and language. A setting without a stored
+    preference stays unchanged.
+    """
     preferences, appearance = context.preferences, current_appearance()
     percent = preferences.number("text_size", 100, 200)
     if percent is not None and percent / 100 != appearance.scale:

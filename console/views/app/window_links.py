@@ -1,4 +1,4 @@
-"""Links at one window: copying that of the shown page, and showing what a received link names."""
+"""Links in one window: copy the link of the shown page, and show the page of a received link."""
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QApplication
@@ -10,10 +10,12 @@ from console.views.links.routes import link_of_route, route_of_link
 
 
 class WindowLinks(QObject):
-    """Copies the link of the shown page, and shows what links name. A link never acts: it only changes the page.
+    """Copies the link of the shown page, and shows the pages of received links. A link never acts: it only changes
+    the page.
 
-    A link that arrives while the window is covered (locked, or without a person) is shown when the cover is removed;
-    while a dialog is open, when the next link arrives after the dialog: what a person types is not taken away.
+    A link that arrives while the window is covered (locked, or without a person) is shown when the cover is removed.
+    While a dialog is open, a toast names the link, and the page stays, so that typed text isn't lost; the link is
+    shown when it is opened again after the dialog.
     """
 
     def __init__(self, frame: Frame, parent: QObject) -> None:
@@ -31,7 +33,7 @@ class WindowLinks(QObject):
 
     @Slot(object)
     def show_link(self, link: Link) -> None:
-        """Raise the window and show what the link names, now or when the window's cover is removed."""
+        """Raise the window and show the page of the link, now or when the window's cover is removed."""
         self._waiting = link
         window = self._frame.window
         window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
@@ -42,7 +44,9 @@ class WindowLinks(QObject):
 
     @Slot()
     def open_waiting(self) -> None:
-        """Show the link that waits, if there is one and nothing stands before it."""
+        """Show the page of the waiting link, if there is one and the window isn't covered. While a dialog is open,
+        show a toast instead.
+        """
         link = self._waiting
         if link is None or not self._context.is_ready or self._frame.window_cover.is_covered:
             return
@@ -55,7 +59,7 @@ class WindowLinks(QObject):
 
     @Slot()
     def copy_link(self) -> None:
-        """Copy the link of the shown page, and say so."""
+        """Copy the link of the shown page to the clipboard, and show a toast about it."""
         link = link_of_route(self._frame.current_route)
         if link is None:
             self._context.show_toast(self._context.translate("link.none"), shape="square_bang", tone="care")

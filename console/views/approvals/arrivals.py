@@ -1,5 +1,5 @@
-"""New requests and proposals about which the acting person may decide: found by comparing two readings of the counts,
-and told in a toast.
+"""New requests and proposals about which the acting person may decide. They are found by comparing two readings of
+the counts, and a toast names them.
 """
 
 from console.domain.payments.records import Refund
@@ -25,7 +25,7 @@ def find_arrived(before: WorkCounts, now: WorkCounts) -> tuple[_Waiting, ...]:
 
 
 def describe_arrived(arrived: tuple[_Waiting, ...], context: WindowContext) -> Toast:
-    """Return the toast that says how many have arrived, and the titles of the first of them."""
+    """Return the toast with the number of new requests and proposals, and the titles of the first of them."""
     titles = [
         case_words.title(waiting, context) if isinstance(waiting, Refund) else proposal_title(waiting, context)
         for waiting in arrived[:_MAX_TITLES]

@@ -37,8 +37,8 @@ class ListExport(QObject):
         make_request: Callable[[], ExportRequest | None],
         head: PageHead | None = None,
     ) -> None:
-        """`make_request` returns what is shown and selected at present, None if there is no list to export. The
-        button stands in `head`; without one, the caller places it.
+        """`make_request` returns the request for the list as it is displayed and selected at the time of the call,
+        None if there is no list to export. The button stands in `head`; without one, the caller places it.
         """
         super().__init__(parent)
         self._context, self._parent, self._make_request = context, parent, make_request

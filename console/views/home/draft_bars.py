@@ -24,7 +24,7 @@ class DraftBars(QObject):
 
     @Slot()
     def show_drafts(self) -> None:
-        """Show the bars of the drafts of now. A bar whose draft is the same stays as it is."""
+        """Show the bars of the present drafts. The bar of an unchanged draft stays."""
         drafts = self._context.own_state.drafts()[-_MAX_BARS:]
         words_by_name = {draft.name: _words(self._page, draft) for draft in drafts}
         for name in set(self._shown) - {

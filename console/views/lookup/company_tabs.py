@@ -33,8 +33,8 @@ _READERS: dict[str, "Callable[[Console, tuple[Ref, ...]], tuple[Any, ...]]"] = {
 
 
 class CompanyTab(QWidget):
-    """One of these tabs. It is read when it is shown and the company has changed since. If it can't be read, its rows
-    stay, greyed, with the time at which they were read.
+    """One of the tabs of a company's page. Its rows are read when the tab is shown, if the company has changed since
+    the last reading. If the reading fails, the earlier rows stay, greyed, with the time at which they were read.
 
     Signals:
     - opened(object): the person opens the record with this kind and id.

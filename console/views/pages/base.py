@@ -372,7 +372,7 @@ class Page(QWidget):
 
     def take_focus(self) -> None:
         """Give the keyboard focus to the first of `focus_targets` that is visible and enabled; if there is none, to
-        the title of the page. So the focus is never invisible.
+        the title of the page. Then the focus is always visible.
         """
         if not self.isVisible():
             return  # a hidden page must not take the focus from the visible one

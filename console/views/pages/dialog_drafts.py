@@ -76,7 +76,7 @@ class DialogDraft(QObject):
         self.store()
 
     def delete(self) -> None:
-        """Delete the draft, because the service has done what the person asked."""
+        """Delete the draft, because the service has executed the person's request."""
         self._is_open = False
         self._context.own_state.store(self._name, None)
 

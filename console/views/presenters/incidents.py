@@ -34,7 +34,9 @@ def action_route(incident: Incident) -> Route | None:
 
 
 def about_text(incident: Incident, context: WindowContext) -> str:
-    """Return the number of the order, payment or company, or the kind of what the incident is about."""
+    """Return the number of the order, payment or company that the incident is about; for another subject, the word
+    for its kind.
+    """
     return alert_words.record_text(item_of(incident), context)
 
 
@@ -79,14 +81,14 @@ def state_group(incident: Incident, context: WindowContext) -> tuple[str, str, T
 
 
 def rule_count_text(incident: Incident, context: WindowContext) -> str:
-    """Return the title; with more than one alert also their number."""
+    """Return the title of the incident, followed by the number of its alerts if it has more than one."""
     title = incident_words.title(incident, context.translate)
     number = len(incident.alerts)
     return title if number == 1 else f"{title} · {context.translate('incident.alerts', n=number)}"
 
 
 def summary_text(incident: Incident, context: WindowContext) -> str:
-    """Return the card as one line: state and owner, what it affects, why, and what to do."""
+    """Return the incident in one line: its state and owner, the affected records, the reason, and the next step."""
     parts = (
         incident_words.state_text(incident, context.translate),
         owner_sentence(incident, context),

@@ -251,5 +251,7 @@ _SIGNS = str.maketrans({">": "over_", "<": "under_", "=": None})
 
 
 def operator_of_me(part: str, person: str) -> str:
-    """Return a word of the filter, with the name of the acting person for `owner:me`."""
+    """Replace the filter operator `owner:me` by the operator with the name of the acting person (`person`); return
+    any other operator unchanged.
+    """
     return f"owner:{person}" if part.lower() == "owner:me" else part

@@ -40,8 +40,8 @@ class FoundCompany:
 def list_found_companies(
     matches: RegistryMatches, records: Iterable[ShownRecord], context: WindowContext
 ) -> tuple[FoundCompany, ...]:
-    """Return the found companies: those of records that the registry search has not found first, then the matches of
-    the registry in their sequence.
+    """Return the found companies: first the companies of our records that the registry search has not found, then the
+    matches of the registry in their order.
     """
     translate = context.translate
     found = [

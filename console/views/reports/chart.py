@@ -76,7 +76,7 @@ class Chart(PaintedWidget):
         return max(1, min(len(self.picture.strips), int(room // strip_width)))
 
     def strip_boxes(self) -> list[QRectF]:
-        """Return the place of each strip."""
+        """Return the rectangle of each strip, in px within the widget."""
         columns = self._column_count()
         lines = max(1, ceil(len(self.picture.strips) / columns))
         box = QRectF(self.rect()).adjusted(_PADDING_PX, _PADDING_PX, -_PADDING_PX, -_PADDING_PX)

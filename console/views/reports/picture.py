@@ -40,7 +40,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A stretch of the horizontal axis with a meaning of its own, from `start` to `end`, counted in places."""
+    """A marked range of the horizontal axis, such as an outage, from `start` to `end`, counted in places (one place
+    per bar).
+    """
 
     start: float
     end: float
@@ -71,8 +73,8 @@ class LegendEntry:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A whole chart. `description` tells its figures in words, for people who don't see it. `min_place_px` is the
-    least width of one place, in px at text size 1.
+    """A whole chart. `description` is the text of its figures, for screen readers. `min_place_px` is the least width
+    of one place, in px at text size 1.
     """
 
     strips: tuple[Strip, ...]

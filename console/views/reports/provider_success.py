@@ -1,4 +1,4 @@
-"""The report about the success of payments: a strip of days per provider, with bands where the provider was out."""
+"""The report about the success of payments: a strip of days per provider, with bands for the provider's outages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The report about refunds: how many of the requested ones came how far, one strip per currency."""
+"""The report about refunds: the number of requested refunds that reached each step, one strip per currency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

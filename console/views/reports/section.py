@@ -27,7 +27,7 @@ PICTURE_KEY = "G"
 
 
 class Report(Protocol):
-    """A report as the service returns it."""
+    """A report that a service returns, with the instant at which it was read."""
 
     @property
     def read_at(self) -> "datetime": ...
@@ -38,10 +38,10 @@ R = TypeVar("R", bound=Report)
 
 @dataclass(frozen=True, slots=True)
 class ReportForm(Generic[R]):
-    """Definition of a report: its reading and its display.
+    """Definition of a report: the functions that read it and display it.
 
     - `read`: reads it from the services
-    - `note`: returns the sentence above the picture, about what is counted
+    - `note`: returns the sentence above the picture, about the counted records
     - `make_picture`: returns the picture
     - `columns`, `rows_of`, `row_key`: the table behind the picture
     - `is_empty`: returns True if there is nothing to draw
@@ -63,11 +63,11 @@ def count_column(key: str, title: str, count: Callable[[Any], int], width_px: in
 
 
 class ReportSection(QWidget):
-    """A section of the page: its name, which is also the name of its tab, and how it is read.
+    """Base class of the sections of the page. `name` is also the name of the section's tab.
 
     Signals:
-    - was_read(object): the section shows figures of this instant.
-    - failed(object): the figures could not be read; the Failure says why. What was read before stays.
+    - was_read(object): the section shows figures that were read at this instant.
+    - failed(object): the figures could not be read, for the reason in the Failure. The earlier figures stay.
     """
 
     was_read = Signal(object)
