@@ -224,9 +224,12 @@ _PLAIN_TYPES: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), str | 
 
 def screen_route(name: str) -> Route:
     """Return the route to the screen with this name, such as `set-asides`, without arguments. Raises KeyError for an
-    unknown name, and TypeError for the page of one record, which needs an id.
+    unknown name, and for the page of one record, which needs an id.
     """
-    return _ROUTES_BY_NAME[name]()
+    route = from_json_value({"screen": name})
+    if route is None:
+        raise KeyError(name)
+    return route
 
 
 def screen_name(route: Route) -> str:
