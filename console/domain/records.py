@@ -134,7 +134,7 @@ class CreditCheck:
     are always UTC.
     """
     relations: "CheckRelations | None" = field(default=None, repr=False, compare=False)
-    """The related facts that decide what the record's state means; None if they were not read."""
+    """The related facts from which the explanation of the record's state is made; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 

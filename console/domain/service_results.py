@@ -108,8 +108,8 @@ class QueueCount:
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
     """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `live` are the live credit checks of the
-    corporation number; `running` is the process that buys one for this number now. `corporation` is what the registry
-    says about the number; None without a registry.
+    corporation number; `running` is the process that buys one for this number now. `corporation` has the registry's
+    facts about the number; None without a registry.
     """
 
     corporation_number: str

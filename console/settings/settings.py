@@ -184,8 +184,9 @@ class Settings:
         return self.secrets.store_key(may_create=self.database_path is not None)
 
     def draft_key(self) -> str:
-        """Return the key that encrypts what the windows of this desk keep of their people: for an embedded database
-        the store key, on a server a key of this desk alone. A missing key is created in the system's keyring.
+        """Return the key that encrypts the data that this desk's windows store for their people: for an embedded
+        database the store key, on a server a key of this desk alone. A missing key is created in the system's
+        keyring.
 
         Raises `bad_profile` if there is neither a key nor a keyring.
         """

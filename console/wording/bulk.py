@@ -12,7 +12,7 @@ from console.wording.text_context import TextContext
 
 
 def result_word(name: str, action: BulkAction, context: TextContext) -> str:
-    """Return the word for the outcome of a row. What "done" means depends on the action."""
+    """Return the word for the outcome of a row. The word for "done" depends on the action."""
     return context.translate(f"bulk.result.done.{action.value}" if name == "done" else f"bulk.result.{name}")
 
 

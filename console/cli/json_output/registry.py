@@ -37,7 +37,9 @@ def corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
 
 
 def match_json(match: RegistryMatch) -> JsonObject:
-    """Return a corporation that a search or a merger has found. `ours` is true if there are records of it here."""
+    """Return a corporation that a search or a merger has found. `ours` is true if this database has records of the
+    corporation.
+    """
     return {
         "corporation_number": match.corporation.number,
         **_published_fields(match.corporation),

@@ -141,8 +141,8 @@ def record_table(record: AnyRecord, translator: Translator) -> Lines:
 
 
 def explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]:
-    """Yield one record as a table, and below it what the command `show` says first: its present explanation. Without
-    an explanation, yield the command that shows the record.
+    """Yield one record as a table, and below it the present explanation, with which the command `show` also begins.
+    Without an explanation, yield the command that shows the record.
     """
     yield from record_table(record, translator)
     if isinstance(record, Operation):

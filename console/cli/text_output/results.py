@@ -62,8 +62,8 @@ def resolution_lines(result: "ResolveResult", translator: Translator) -> Iterato
 
 
 def refused_record_lines(record: object, translator: Translator) -> Lines:
-    """Return the record of an error as text: the record with its explanation. Without its relations there is no
-    line, because the sentence of the error has said what is known.
+    """Return the record of an error as text: the record with its explanation. A record without relations has no
+    lines, because the sentence of the error already contains all known facts.
     """
     if type(record) not in KIND_BY_TYPE or getattr(record, "relations", None) is None:
         return ()

@@ -26,7 +26,7 @@ def has_display() -> bool:
 
 def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:
     """Show the window until it is closed. The services are opened after the first frame of the window was painted.
-    The exit status is stored in `writer`. `link` names what the window shows first.
+    The exit status is stored in `writer`. `link` is the link of the page that the window shows first.
     """
     if not has_display():
         writer.write_to_stderr(writer.translator("cli.no_display"))

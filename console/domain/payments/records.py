@@ -60,7 +60,7 @@ class Order:
     state_since: datetime | None = None
     """The instant at which the state last changed; None if it is unknown."""
     relations: "OrderRelations | None" = field(default=None, repr=False, compare=False)
-    """The related records that decide what the order's state means; None if they were not read."""
+    """The related records from which the explanation of the order's state is made; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 
@@ -119,7 +119,7 @@ class Payment:
     late_after: PaymentState | None = None
     """The final state (expired or failed) that the payment had before it was paid late; None if it wasn't late."""
     relations: "PaymentRelations | None" = field(default=None, repr=False, compare=False)
-    """The related records that decide what the payment's state means; None if they were not read."""
+    """The related records from which the explanation of the payment's state is made; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 
@@ -175,21 +175,22 @@ class Refund:
     state_since: datetime | None = None
     """The instant at which state or certainty last changed; None if it is unknown."""
     relations: "RefundRelations | None" = field(default=None, repr=False, compare=False)
-    """The related facts that decide what the refund's state means; None if they were not read."""
+    """The related facts from which the explanation of the refund's state is made; None if they were not read."""
     registry_entry: "RegistryEntry | None" = field(default=None, repr=False, compare=False)
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRelations:
-    """The related records of a payment, and what this desk can do about it. Lists and screens read them together with
-    the payment, so that all of them explain it alike.
+    """The related records of a payment, and the possible actions of this desk on it. Lists and screens read them
+    together with the payment, so that all of them explain it alike.
 
     `order_payments` are all payments of the order, `refunds` those of this payment, newest first. `refund_refusal` is
     the reason for which no refund of this payment can be requested now, a wording code without `reason.`; None if one
     can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision for
-    `proposed_state`; `is_proposal_denied`: the provider has said something else since, so that it would be refused.
-    `provider_meaning` is our payment state for the provider's own word. `can_ask`: the provider can be queried.
+    `proposed_state`; `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the decision
+    would be refused. `provider_meaning` is our payment state for the provider's own word. `can_ask`: the provider can
+    be queried.
     """
 
     order: Order | None = None

@@ -204,8 +204,8 @@ class ComparableFacts(Protocol):
 
 
 def find_changed_facts(before: ComparableFacts | None, after: ComparableFacts | None) -> frozenset[ChangedFact]:
-    """Return the facts in which two states of a corporation differ; empty if no fact changed whose changes are
-    reported to people.
+    """Return the changes of a corporation from the state `before` to `after`, each None if the registry doesn't have
+    the corporation: NEW, DELETED, or the changed facts; empty for no change.
     """
     if after is None:
         return frozenset({ChangedFact.DELETED} if before is not None else ())

@@ -79,7 +79,7 @@ class RegistryQuery:
 
 
 def parse_query(text: str) -> RegistryQuery:
-    """Return what a typed text asks for. Any text is accepted; characters after the first 500 are ignored."""
+    """Parse a typed text into a query. Any text is accepted; characters after the first 500 are ignored."""
     typed = _clean(text[: LONGEST_QUERY * 2])[:LONGEST_QUERY]
     number = find_number(typed)
     words = tuple(map(_read_word_among_others, typed.split()))

@@ -2,9 +2,9 @@
 
 `fold_text` works character by character: it unites full and half width, upper and lower case, hiragana and katakana,
 large and small kana, accented and plain Latin letters, old and new kanji (`kanji_forms`), and removes spaces,
-punctuation, symbols and long vowel marks. Because no character depends on its neighbours, a part of a text is
-always folded to a part of the folded text. What depends on neighbours is a second reading (`list_readings`): ケ
-between kanji as in 霞ケ関 is also read ガ, ヴァ as バ, 々 as the kanji before it.
+punctuation, symbols and long vowel marks. Because no character depends on its neighbours, a part of a text is always
+folded to a part of the folded text. Readings that depend on the neighbours of a character are second readings
+(`list_readings`): ケ between kanji as in 霞ケ関 is also read ガ, ヴァ as バ, 々 as the kanji before it.
 
 Legal forms (株式会社, (株), カ) and others) are in the module `legal_forms`.
 """

@@ -1,4 +1,4 @@
-"""The versions of the running program and of what decides how it behaves."""
+"""The versions of the program, of its database schema, of Python and of Qt."""
 
 import platform
 from importlib import metadata

@@ -1,9 +1,9 @@
-"""Keeps the column `state_since` true: the instant at which a record's state or certainty last changed.
+"""Keeps the column `state_since` correct: the instant at which a record's state or certainty last changed.
 
 The console writes the column itself, in the one function of each table that changes rows. Other applications write
-orders and credit checks by plain SQL and don't know the column. Only the database sees such a write, so a trigger
-dates it. (A reader could notice a changed state later, but not when it changed.) The console increments `version`
-with each change and other applications never do, so an UPDATE with the same version comes from one of them.
+orders and credit checks by plain SQL and don't write the column, so a trigger of the database sets it. (A reader
+could detect later that the state has changed, but not the time of the change.) The console increments `version` with
+each change and other applications never do, so an UPDATE with the same version comes from one of them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -52,7 +52,9 @@ def server_assignment(table: str, event: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FileTrigger:
-    """An SQLite trigger that does after `event` (INSERT or UPDATE) on `table` what `server_assignment` does."""
+    """An SQLite trigger that runs after `event` (INSERT or UPDATE) on `table` and has the same effect as
+    `server_assignment` on a server.
+    """
 
     table: str
     event: str

@@ -69,8 +69,8 @@ def open_build(
 
 
 def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
-    """Insert the whole files into a build, without what was inserted before an interruption. Raises
-    bad_registry_file, interrupted.
+    """Insert the whole files into a build. Rows that were inserted before an interruption are not inserted again.
+    Raises bad_registry_file, interrupted.
     """
     applied = applied_hashes(connection)
     if all(source.sha256 in applied for source in sources):
@@ -82,8 +82,8 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
 
 
 def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Build the search index of a build that has all its rows, without what was indexed before an interruption.
-    Raises interrupted.
+    """Build the search index of a build that has all its rows. Rows that were indexed before an interruption are not
+    indexed again. Raises interrupted.
     """
     if read_fact(connection, "is_indexed"):
         return

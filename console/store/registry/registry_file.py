@@ -112,8 +112,8 @@ def put_in_use(folder: Path, day: date) -> None:
 
 
 def take_back_unfinished(folder: Path) -> None:
-    """Make a build whose import was killed before it was put in use the present build again, and delete what else is
-    left of earlier imports. The caller holds the import lock.
+    """If an import was killed before its build was put in use, make this build the present build again. Delete all
+    other files of earlier imports. The caller holds the import lock.
     """
     whole = [unused for unused in _list_unused(folder) if (unused / FILE_NAME).exists()]
     if whole and not building_file(folder).parent.exists():

@@ -2,10 +2,10 @@
 
 A search runs in steps, one for each rank: the whole official name with its legal form, the name without it, the
 beginning of a name, a part of a name, and the rest (addresses and post codes). Each step reads the index of open
-corporations in the order of row ids and then that of closed ones, verifies the texts of what it reads (module
-`ranking`), and stops as soon as there are enough. Of these the shortest name comes first, because it is closest to
-the typed text. So a frequent text costs little more than a rare one. Corporations with records of ours come before
-all others; among them the same rules apply.
+corporations in the order of row ids and then the index of closed corporations, verifies the texts of these rows
+(module `ranking`), and stops as soon as it has enough matches. Of these the shortest name comes first, because it is
+closest to the typed text. So a frequent text costs little more than a rare one. Corporations with records of ours
+come before all others; among them the same rules apply.
 """
 
 import sqlite3
@@ -31,8 +31,9 @@ from console.store.registry.search_index import (
 ReadCorporation = Callable[[int], Corporation | None]
 """Returns the corporation of a row id; None if an import has deleted the row."""
 MAX_CANDIDATES = 1_000
-"""Rows of the index that one search verifies at most. Only texts whose pairs of characters are frequent, but not
-together, have more: then matches may be missing."""
+"""Largest number of rows of the index that one search verifies. Only a text whose pairs of characters are each
+frequent but rarely together has more rows; then matches may be missing.
+"""
 _PAIRS_OF_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
 _MAX_TERMS, _MIN_KANA = 6, 1
 _DIGITS = 13

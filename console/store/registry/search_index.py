@@ -45,7 +45,7 @@ def create_search_index(connection: sqlite3.Connection) -> None:
 
 
 def begin_bulk_load(connection: sqlite3.Connection) -> None:
-    """Let the tables collect many terms in memory before they write, and not merge what they wrote."""
+    """Let the index tables collect many terms in memory before they write, and let them not merge the written parts."""
     for table in (OPEN, CLOSED):
         _configure(connection, table, "hashsize", _HASH_BYTES)
         _configure(connection, table, "automerge", 0)
@@ -53,7 +53,7 @@ def begin_bulk_load(connection: sqlite3.Connection) -> None:
 
 
 def end_bulk_load(connection: sqlite3.Connection) -> None:
-    """Merge what a bulk load wrote, so that a search reads each term in one place."""
+    """Merge the parts that a bulk load has written, so that a search reads each term in one place."""
     for table in (OPEN, CLOSED):
         connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # our own table
         _configure(connection, table, "hashsize", 1024**2)

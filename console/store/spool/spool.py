@@ -149,8 +149,8 @@ class SpoolEntry:
 
 
 class Head(NamedTuple):
-    """A committed row of the audit trail, as stored in an anchor: its chain, its position in the chain (`seq`), its
-    row id and its hash (hex).
+    """A committed row of the audit trail that this desk has stored as an anchor (see `console.store.audit.anchors`):
+    its chain, its position in the chain (`seq`), its row id and its hash (hex).
     """
 
     chain: str

@@ -44,7 +44,8 @@ def run_window(
 ) -> int:
     """Show the window until it is closed or `is_end_requested` returns True (after a signal). Return the exit status.
 
-    `open_services` runs in a worker thread. The caller closes the services. `link` names what is shown first.
+    `open_services` runs in a worker thread. The caller closes the services. `link` is the link of the page that is
+    shown first.
     """
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])

@@ -200,8 +200,8 @@ class Frame(CoveredWindow):
 
     @Slot(object)
     def show_route(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
-        """Open the page of a route, and add the route to the history. `state` is what the person saw on this page
-        when the window was closed.
+        """Open the page of a route, and add the route to the history. `state` is the stored `Page.screen_state` of
+        this page from the time when the window was closed.
         """
         if self.current_route != route:
             if self._visits:

@@ -1,4 +1,4 @@
-"""The dialog that lists what the window has said: the sentences of toasts, bars and dialog results."""
+"""The dialog that lists the earlier messages of the window: the sentences of toasts, bars and dialog results."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QWidget

@@ -327,9 +327,10 @@ class ApprovalList(Surface):
         summaries: Mapping[int, RequestSummary] | None = None,
         is_automatic: bool = False,
     ) -> None:
-        """Show the requests as cards: first those that the acting person can decide, then the proposals that the
-        person can confirm, then the person's own requests, then what only others can decide. The current request
-        stays in its place, also after it has been decided, until another one becomes current; a proposal doesn't.
+        """Show the requests as cards: first the requests that the acting person can decide, then the proposals that
+        the person can confirm, then the person's own requests, then the requests that only others can decide. The
+        current request stays in its place, also after it has been decided, until another one becomes current; a
+        proposal doesn't.
 
         `is_automatic` is True if the person did not ask for the update. Then, while the mouse pointer is over the
         list, the texts of the cards are updated, but cards are added or removed only after the pointer has left the

@@ -266,8 +266,8 @@ class Page(QWidget):
         self.add_part(self.hint_bar)
 
     def show_short(self, *, is_short: bool) -> None:
-        """Leave out what only helps, so that the contents keep their room in a window that is low for the text size:
-        the sentence of the header, and the line of shortcuts, which Ctrl+/ lists.
+        """Hide the helping texts (the sentence of the header, and the line of shortcuts, which Ctrl+/ lists), so that
+        the contents have enough room in a window that is low for the text size.
         """
         self.hint_bar.setVisible(self._has_hints and not is_short)
         if self.page_head is not None:
@@ -322,8 +322,9 @@ class Page(QWidget):
         self.bind_key(button.key, partial(self.press_button, button))
 
     def press_button(self, button: KeyButton, reason: str = "") -> None:
-        """Press a button by its shortcut. If the button is disabled or hidden, say why: its own reason, `reason`, or
-        that the action doesn't fit what is selected. A busy button has announced what it does.
+        """Press a button by its shortcut. If the button is disabled or hidden, show the reason: its own reason,
+        `reason`, or a sentence that the action doesn't fit the selection. A busy button shows nothing, because it has
+        announced its call.
         """
         if button.isEnabled() and button.isVisibleTo(self):
             button.click()
@@ -332,8 +333,8 @@ class Page(QWidget):
             self.refuse_key(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
 
     def refuse_key(self, reason: str) -> None:
-        """Show in a bar, which is announced, why a typed shortcut does nothing. Without the bar, a person who doesn't
-        see the disabled button wouldn't learn the reason.
+        """Show the reason why a typed shortcut has no effect, in a bar, which is announced. A person who doesn't see
+        the disabled button learns the reason from this bar.
         """
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(partial(self.hide_bar, "act"))

@@ -12,7 +12,7 @@ from console.wording.alerts import rule_text as rule_text
 
 def why_text(item: AlertItem, context: WindowContext) -> str:
     """Return the explanation of an alert about an order and its payments: the defect, the observed and expected
-    values, and the age of the alert; of an alert about a company, return what changed. Return "" for an alert about
+    values, and the age of the alert; for an alert about a company, the changed facts. Return "" for an alert about
     another record, because the page of that record has the explanation.
     """
     alert = item.alert

@@ -167,7 +167,7 @@ class QueuesPage(Page):
 
     @property
     def query(self) -> ListQuery:
-        """What the list shows now."""
+        """The query of the displayed list: its filter, words and order."""
         parsed = self.filter.parsed
         return ListQuery(self.queue, parsed.words, parsed.chosen, self.filter.order)
 

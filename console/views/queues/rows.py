@@ -126,8 +126,8 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], Group]
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What the list of a queue shows: the records that fulfil the filter and whose texts contain the words, in an
-    order. Equal queries show the same records.
+    """The query of a queue's list: the list shows the records that fulfil the filter and whose texts contain the
+    words, in an order. Equal queries show the same records.
     """
 
     queue: str

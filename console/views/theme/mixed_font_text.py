@@ -151,8 +151,8 @@ def baseline_in(top: float, height: float, role: TypeRoleName = "body") -> float
 def elide_runs(
     runs: tuple[tuple[str, bool], ...], width: float, role: TypeRoleName = "body", *, bold: bool = False
 ) -> tuple[tuple[str, bool], ...]:
-    """Return the pieces of a text; if they are wider than `width` px, their end is replaced by "…". What
-    remains keeps its fonts.
+    """Return the pieces of a text; if they are wider than `width` px, their end is replaced by "…". The remaining
+    pieces keep their fonts.
     """
     if runs_width(runs, role, bold=bold) <= width:
         return runs

@@ -206,8 +206,9 @@ class StatusBar(Surface):
         self.fit_width()
 
     def fit_width(self) -> None:
-        """Hide what the width of the bar requires, whole labels only: first the cell of the due tasks, then the
-        labels whose icon has the same meaning, from the right, then whole cells of providers without a problem.
+        """Hide cells and labels until the others fit into the width of the bar. Whole labels are hidden, in this
+        order: the cell of the due tasks, then the labels whose icon has the same meaning, from the right, then whole
+        cells of providers without a problem.
         """
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(_needed_width(cell) for cell in self._cells.values()) - self.width()
