@@ -35,8 +35,8 @@ _COMPANY_PATTERN = re.compile(
 )
 _PROVIDER_WORD_PATTERN = re.compile(r"[A-Z][A-Z0-9_]{3,}")
 WORDS_OF_TWO_KINDS = frozenset({"CREATED", "REFUNDED", "REFUND_FAILED"})
-"""Words that a provider uses for payments and for refunds in different senses. A finding does not tell which of them
-it is about, so these words stay.
+"""Words that a provider uses for payments and for refunds in different senses. A finding doesn't contain the kind
+of the record, so these words are not translated.
 """
 _PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
     "at_most": re.compile(r"at most (?P<amount>\d{1,15}(?: (?:JPY|INR))?)"),

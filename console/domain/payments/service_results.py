@@ -197,7 +197,7 @@ class ApprovalInbox:
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
     """Summary of a refund that waits for a decision, for a list: its payment, and the number of risk signals and
-    broken rules that speak against it.
+    broken rules.
     """
 
     payment: Payment

@@ -154,7 +154,9 @@ def _in(
 
 
 def is_owner(wanted: str | None, owner: str | None) -> bool:
-    """True if a record taken by `owner` (None: by nobody) fulfils the filter's condition on the owner."""
+    """True if a record taken by `owner` (None: by nobody) fulfils the filter's condition `wanted` on the owner
+    (None: no condition).
+    """
     if wanted is None:
         return True
     return owner is None if wanted == NOBODY else owner is not None and is_same_person(owner, wanted)

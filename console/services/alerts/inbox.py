@@ -172,8 +172,9 @@ class AlertService:
     def acknowledge_each(
         self, ids: Collection[int], note: str, *, request_id: str | None = None
     ) -> tuple[Alert, ...]:
-        """Acknowledge the alerts of one incident with the same note. Each has a request id of its own, which follows
-        from `request_id`; so a call that ended in the middle goes on when it is repeated. Raises as `acknowledge`.
+        """Acknowledge the alerts of one incident with the same note. Each acknowledgement has a request id of its
+        own, which is derived from `request_id`; so a repeated call continues an interrupted one. Raises the
+        errors of `acknowledge`.
         """
         return tuple(self.acknowledge(id, note, request_id=_id_of_part(request_id, id, ids)) for id in ids)
 

@@ -49,7 +49,9 @@ LONGEST_POLL_SECONDS = 0.2
 after a long wait for a slow provider.
 """
 GIVE_UP_SECONDS = 120.0
-"""Seconds for which a desk waits while the database, or the worker that took its request, gives no sign of life."""
+"""Seconds after which a desk stops waiting if the database doesn't answer, or if the worker that took its request
+doesn't renew its presence lease.
+"""
 T = TypeVar("T")
 
 

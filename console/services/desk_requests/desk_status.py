@@ -15,8 +15,8 @@ from console.store.desk_requests import presence
 
 
 def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | None:
-    """Return the worker with the newest sign of life; None if no worker is there. Costs one short read of the
-    database.
+    """Return the worker whose presence lease was renewed last; None if no worker is present. Needs one short read
+    of the database.
     """
     with database.read() as conn:
         return presence.newest_worker(conn, scale.lease_seconds(PRESENCE_SECONDS))

@@ -49,7 +49,7 @@ class QueueChoice:
 
     @property
     def is_plain(self) -> bool:
-        """True if the whole queue is read in its own order."""
+        """True if there is no condition and no other order than the queue's own."""
         return not self.chosen and self.order == DEFAULT_ORDER
 
     @property

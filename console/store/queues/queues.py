@@ -27,8 +27,9 @@ _t = table.c
 
 
 class QueuePosition(NamedTuple):
-    """Position of a record in a queue: its stored work state, the instant since which its state holds (naive, UTC;
-    EPOCH_START if nobody knows it), the index of its kind in `KINDS`, and its id. Queues are sorted by these values.
+    """Position of a record in a queue: its stored work state, the instant at which it got its present state
+    (naive, UTC; EPOCH_START if none is stored), the index of its kind in `KINDS`, and its id. Queues are sorted
+    by these values.
     """
 
     work_state: str
@@ -103,8 +104,8 @@ def _key_after(after: QueuePosition | None, kind_index: int) -> QueueKey | None:
 
 
 def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, datetime | None]:
-    """Return the number of records in the queue, at most COUNT_CAP + 1, and since when the oldest of the counted
-    records is as it is. None if the queue is empty, or if nobody knows the age of any record.
+    """Return the number of records in the queue, at most COUNT_CAP + 1, and the earliest instant at which one of
+    the counted records got its present state. None if the queue is empty, or if no such instant is stored.
     """
     values: dict[str, object] = {"most": COUNT_CAP + 1}
     for part in TABLES:

@@ -191,8 +191,8 @@ class TableQueries:
 
     def count_queries(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
         """Return the counting queries of a queue, one per index range. Each counts the rows, up to the parameter
-        `most`, and reads since when the oldest of the counted rows is as it is. `beside_lapsed`: some rows are lapsed
-        now.
+        `most`, and reads the earliest instant at which one of them got its present state. `beside_lapsed`: some
+        rows are lapsed now.
         """
         return [_count_query(rows) for rows in self.since_queries(name, beside_lapsed=beside_lapsed)]
 

@@ -45,7 +45,9 @@ def create_search_index(connection: sqlite3.Connection) -> None:
 
 
 def begin_bulk_load(connection: sqlite3.Connection) -> None:
-    """Let the index tables collect many terms in memory before they write, and let them not merge the written parts."""
+    """Let the index tables collect many terms in memory before they write, and don't let them merge the written
+    parts.
+    """
     for table in (OPEN, CLOSED):
         _configure(connection, table, "hashsize", _HASH_BYTES)
         _configure(connection, table, "automerge", 0)

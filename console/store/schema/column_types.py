@@ -81,9 +81,9 @@ def _text(*_: object, **__: object) -> str:
 
 Instant = DateTime().with_variant(_ToTheMicrosecond(), "mysql")
 UNKNOWN_INSTANT_SQL = "1970-01-01 00:00:00.000000"
-"""Default of the columns `state_since`: nobody knows since when. It equals EPOCH_START, so these rows come first in
-an
-index, as the oldest ones do, and a key never has a NULL. With all its digits SQLite compares it as a text, too.
+"""Default of the columns `state_since`: the instant isn't known. It equals EPOCH_START, so these rows come first
+in an index, like the oldest rows, and a key never has a NULL. It has all its digits, because SQLite compares it
+as a text.
 """
 LongText = Text().with_variant(_SixteenMegabytes(), "mysql")
 Id = BigInteger().with_variant(Integer, "sqlite")

@@ -19,9 +19,10 @@ from console.views.widgets.notification_bars import Bar
 
 
 class AcknowledgeDialog(DialogFrame):
-    """The dialog in which the person acknowledges one alert. A note is needed only where the acknowledgement resolves
-    the alert about a database that went back. The acknowledgement of a changed company closes its alert; any other
-    acknowledged alert stays open until facts resolve it. The dialog says which.
+    """The dialog in which the person acknowledges one alert. A note is needed only if the acknowledgement
+    resolves the alert about a database that went back. The acknowledgement of a changed company closes its alert;
+    any other acknowledged alert stays open until the facts match again. A sentence in the dialog describes this
+    effect.
     """
 
     def __init__(

@@ -50,8 +50,9 @@ _RULES_WITH_DIALOG = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE}
 
 
 class AlertsPage(Page):
-    """The page with the incidents. Enter opens the record whose action removes the cause; A acknowledges the alerts
-    or takes this back, T takes the incident, H hands it over, S snoozes it, E says why nothing more has to be done.
+    """The page with the incidents. Enter opens the record whose action removes the cause. The keys: A
+    acknowledges the alerts or undoes the own acknowledgement, T takes the incident, H hands it over, S snoozes
+    it, E resolves it with a reason.
     """
 
     sidebar_key = "alerts"

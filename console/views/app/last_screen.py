@@ -1,4 +1,4 @@
-"""The last screen of the acting person: kept while the person works, and opened again at the next start."""
+"""The last screen of the acting person: it is stored while the person works, and opened again at the next start."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -8,8 +8,9 @@ from console.views.runtime.routes import HomeRoute, from_json_value, to_json_val
 
 
 class LastScreen(QObject):
-    """Keeps the route of the visible page and the page's own state (filter, tab, current row). When the state of the
-    first person is read, it opens the last screen, unless the person has already gone somewhere.
+    """Stores the route of the visible page and the page's own state (filter, tab, current row). When the stored
+    state of the first person has been read, it opens the last screen, unless the person has already opened
+    another page.
     """
 
     def __init__(self, frame: Frame) -> None:

@@ -31,7 +31,9 @@ class WindowGeometry(QObject):
 
 
 def restore_geometry(window: QWidget, value: object) -> None:
-    """Give the window the kept geometry, which Qt fits to the screens of now. Do nothing if the value isn't one."""
+    """Give the window the stored geometry; Qt fits it to the present screens. Do nothing if the value is no
+    geometry.
+    """
     if isinstance(value, str) and len(value) <= _MAX_TEXT_LENGTH:
         try:
             geometry = b64decode(value, validate=True)

@@ -14,7 +14,7 @@ from console.wording.company import totals_text
 
 
 class CompanyTotalsView(QWidget):
-    """Shows the totals of a company. It takes no room if there are none."""
+    """Shows the totals of a company. It is hidden if there are none."""
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()

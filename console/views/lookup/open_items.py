@@ -60,7 +60,7 @@ class OpenItemList(QWidget):
         return [*self._box.findChildren(KeyButton)]
 
     def record_of(self, widget: QWidget) -> ShownRecord | None:
-        """Return the record of the line in which this widget stands; None if it stands in no line."""
+        """Return the record of the line that contains this widget; None if no line contains it."""
         place = widget.property("place") if self.isAncestorOf(widget) else None
         return self._records[int(place)] if place is not None else None
 

@@ -363,7 +363,9 @@ class Page(QWidget):
         return {}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
-        """Show the page as in this value of `screen_state`, after `show_route`. Values that don't fit are ignored."""
+        """Restore the state of the page that `screen_state` has returned earlier. Called after `show_route`.
+        Values that don't fit are ignored.
+        """
 
     def focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the page is opened, the best one first. Implemented by the

@@ -51,8 +51,8 @@ def record_of(row: QueueRow) -> ShownRecord:
 
 
 HIDEABLE_COLUMN_NAMES = ("number", "kind", "owner", "provider", "next", "people", "company", "work")
-"""Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always visible;
-the work state gives way at the largest text only, because the cause says more.
+"""Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always
+visible; the work state is hidden only at the largest text, because the cause contains more information.
 """
 
 

@@ -118,8 +118,9 @@ class RecordActionHandlers(QObject):
         self._page.refresh("probed")
 
     def show_refusal(self, failure: Failure, title: str = "") -> None:
-        """Show why an action was refused, in a bar of the page that stays until the person closes it. `title` names
-        the record, because the person may have gone on to another one; "" if the page shows one record only.
+        """Show the reason why an action was refused, in a bar of the page that stays until the person closes it.
+        `title` names the record, because the person may have selected another one meanwhile; "" if the page shows
+        one record only.
         """
         context = self._context
         tone: Tone

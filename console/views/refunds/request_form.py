@@ -117,7 +117,9 @@ class RefundForm(QWidget):
         self.intended_repeat_box.checkStateChanged.connect(self.changed)
 
     def draft_inputs(self) -> dict[str, QWidget]:
-        """Return the inputs that a draft keeps, by name. The answers are those to the risk signals of now."""
+        """Return the inputs that a draft stores, by name. Of the maker's answers, only those to the present risk
+        signals are included.
+        """
         answers = {f"answer.{rule}": field for rule, field in self._answers.items()}
         return {
             "amount": self.amount,

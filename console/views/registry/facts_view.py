@@ -19,7 +19,7 @@ _MAX_PREDECESSORS = 3
 
 
 class CorporationFactsView(QWidget):
-    """Shows the registry's facts about one corporation number. It is empty and takes no room without a registry.
+    """Shows the registry's facts about one corporation number. It is empty and hidden without a registry.
 
     Signals:
     - number_requested(str): the person opens the company with this corporation number.

@@ -151,8 +151,8 @@ class _HeadingInterface(_VisibleWidget):
 
 
 def visible_children(widget: QWidget) -> list[QWidget]:
-    """Return the child widgets that are shown and say something, in reading order: line by line, each from left to
-    right. Widgets belong to one line if one of them reaches over the middle of the other.
+    """Return the visible child widgets that a screen reader reads, in reading order: line by line, each from left
+    to right. Widgets belong to one line if one of them reaches over the middle of the other.
     """
     children = [
         child

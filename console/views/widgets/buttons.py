@@ -88,7 +88,7 @@ class KeyButton(PaintedButton):
         self.updateGeometry()
 
     def set_key_shown(self, shown: bool) -> None:
-        """Show the key cap, or tell the key in the tooltip only. Screen readers always read it."""
+        """Show the shortcut as a key cap in the button, or only in its tooltip. Screen readers always read it."""
         self._is_key_shown = shown and bool(self.key)
         self.setToolTip("" if self._is_key_shown else self.key)
         self.updateGeometry()
@@ -130,7 +130,7 @@ class KeyButton(PaintedButton):
 
     @property
     def is_busy(self) -> bool:
-        """True while a call of this button runs and its text says so."""
+        """True while a call of this button runs; then the button shows the text of `set_busy`."""
         return self.text() != self._words
 
     @property

@@ -282,7 +282,7 @@ class Toasts(QObject):
             self._put_in_place(toast)
 
     def remove_dialog(self, dialog: "ToastHost") -> None:
-        """Show the toasts of a dialog that is being closed where they stand without it."""
+        """Show the toasts of a dialog that is being closed in the window again, at their usual place."""
         if dialog in self._dialogs:
             self._dialogs.remove(dialog)
             for toast in self._toasts:

@@ -15,8 +15,8 @@ from console.views.widgets.buttons import KeyButton
 
 
 class EmptyState(QWidget):
-    """A centred text that says why a list is empty, with at most one button. It is announced when it takes the
-    place of the list, because no row says it.
+    """A centred text with the reason why a list is empty, and at most one button. It is announced when it
+    replaces the list, because a screen reader has no row to read.
     """
 
     def __init__(

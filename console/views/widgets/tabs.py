@@ -149,7 +149,9 @@ class Tabs(QTabBar):
 
 
 def step_tabs(root: QWidget, step: int) -> None:
-    """Show the next (1) or the previous (-1) tab of the first visible bar of tabs inside `root`, round the ends."""
+    """Show the next (1) or the previous (-1) tab of the first visible bar of tabs inside `root`. The first tab
+    follows the last one.
+    """
     tabs = next((bar for bar in root.findChildren(Tabs) if bar.isVisible()), None)
     if tabs is not None and tabs.count():
         tabs.setCurrentIndex((tabs.currentIndex() + step) % tabs.count())
