@@ -1,4 +1,4 @@
-"""Makes the reports about queues, refunds, money per day and unknown outcomes from the counts and sums of the store."""
+"""Makes the reports about queues, refunds, money per day and unknown outcomes from counts and sums of the store."""
 
 from collections import defaultdict
 from dataclasses import replace
