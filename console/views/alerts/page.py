@@ -325,7 +325,7 @@ class AlertsPage(Page):
 
     @Slot()
     def acknowledge_current(self) -> None:
-        """Acknowledge all open alerts of the current incident, or take that back."""
+        """Acknowledge all open alerts of the current incident, or undo the own acknowledgement."""
         incident = self.current
         if incident is None:
             return
@@ -368,7 +368,7 @@ class AlertsPage(Page):
 
     @Slot()
     def hand_over_current(self) -> None:
-        """Read who may own incidents, then open the dialog."""
+        """Read the people who may own incidents, then open the dialog in which the person chooses the new owner."""
         incident = self.current
         if incident is not None:
             self.context.run_read(

@@ -22,15 +22,16 @@ if TYPE_CHECKING:
     from console.app import Console
 
 FEED_INTERVAL_MS, UNATTENDED_FEED_INTERVAL_MS = 1_500, 4_500
-"""Time between two readings of the feed, while a person is at the desk and while nobody is. The readings of desks at
-which nobody sits would be a third of what a waiting team costs its database.
+"""Time between two readings of the feed, while a person is at the desk and while nobody is. Without the longer
+time, unattended desks would cause a third of the load of a waiting team on its database.
 """
 READINGS_PER_PRESENCE = 4
 """Readings of the feed per reading of the presence of workers and of the read-only switches. While no worker is
 present, each reading reads all of them.
 """
 COUNTS_INTERVAL_MS, UNATTENDED_COUNTS_INTERVAL_MS = 60_000, 300_000
-"""The same for the counts, which are also read after each change that the feed tells, and when the person comes back.
+"""Time between two readings of the counts, while a person is at the desk and while nobody is. The counts are also
+read after each change in the feed, and when the person comes back.
 """
 DUE_TASKS_INTERVAL_MS = 60_000
 REGISTRY_INTERVAL_MS, REGISTRY_DELAY_MS = 600_000, 15_000

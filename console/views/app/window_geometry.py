@@ -15,7 +15,7 @@ _MAX_TEXT_LENGTH = 2_000
 
 
 class WindowGeometry(QObject):
-    """Keeps position, size and maximized state of a window while the person changes them."""
+    """Stores position, size and maximized state of a window after each change by the person."""
 
     def __init__(self, window: QWidget, preferences: "Preferences") -> None:
         super().__init__(window)

@@ -9,8 +9,8 @@ _MIN_PX, _MAX_PX = 24, 4_000
 
 
 class ColumnPreferences(QObject):
-    """Gives a table the column widths that the person gave it earlier, and keeps the new ones. `name` is the table's
-    name in the preferences, which is the same in every language.
+    """Restores the column widths of a table that the acting person has set earlier, and stores later changes.
+    `name` is the table's name in the preferences, which is the same in every language.
     """
 
     def __init__(self, context: WindowContext, table: RecordTable, name: str) -> None:

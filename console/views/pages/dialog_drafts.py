@@ -23,8 +23,9 @@ class DialogDraft(QObject):
     """The draft of one dialog. `inputs` returns the dialog's inputs by name, without secrets such as passwords.
     `subject` is the id of the record, or the number of the corporation; `title` names it in words.
 
-    An existing draft fills the inputs at once. Its `bar` says so and offers to start over; the dialog shows it above
-    its form. A draft only fills inputs: the dialog reads and checks everything as if they were typed now.
+    An existing draft fills the inputs at once. Then `bar` names the draft and has a button that clears the
+    inputs; the dialog shows it above its form. A draft only fills inputs: the dialog reads and checks everything
+    as if the person had typed it now.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class DialogDraft(QObject):
         self._context.own_state.store(self._name, None if is_untouched else draft)
 
     def show_stage(self, stage: str) -> None:
-        """Keep the stage at which the dialog is, FORM or REVIEW."""
+        """Store the stage of the dialog in the draft: FORM or REVIEW."""
         self._stage = stage
         self.store()
 

@@ -87,5 +87,5 @@ def is_withdrawn(failure: Failure) -> bool:
 
 
 def withdrawn_bar(context: WindowContext, failure: Failure) -> Bar:
-    """Return the bar that tells that the request is withdrawn."""
+    """Return the bar with the sentence that the request is withdrawn."""
     return Bar("", context.failure_message(failure), tone="text", shape="arrow_back")

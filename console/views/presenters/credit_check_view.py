@@ -33,7 +33,9 @@ def moment_text(at: datetime, context: WindowContext) -> str:
 
 
 def column_time_text(at: datetime, context: WindowContext) -> str:
-    """Return an instant in the one form of a column: day and time, with the year if it isn't the present one."""
+    """Return an instant in the form that all columns of a table use: day and time, with the year if it isn't the
+    present one.
+    """
     return wording.format_moment(at, context.now())
 
 

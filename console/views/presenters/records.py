@@ -133,8 +133,8 @@ def view_badges(view: RecordView) -> tuple[str, str, str]:
 
 
 def most_specific_key(record: ShownRecord, now: datetime) -> str:
-    """Return the key of the badge for a place that has room for only one: the badge of certainty if the outcome isn't
-    simply known, otherwise the badge of the state.
+    """Return the key of the badge for a place that has room for only one: the badge of certainty if the certainty
+    isn't "known", otherwise the badge of the state.
     """
     certainty = explain_record(record, now).certainty
     is_plain = certainty in (CertaintyBadge.KNOWN, CertaintyBadge.OLD)

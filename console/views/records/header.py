@@ -160,7 +160,9 @@ class RecordHead(Surface):
 
     @property
     def notable_word(self) -> str:
-        """The word of the badge that matters most: certainty unless the outcome is simply known, otherwise state."""
+        """The word of the most important badge: the badge of certainty if the certainty isn't "known", otherwise
+        the badge of the state.
+        """
         return self._notable_word
 
     def name_title(self, verdict: str) -> None:

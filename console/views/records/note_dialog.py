@@ -67,7 +67,7 @@ class NoteDialog(FormDialog):
         return Toast(self.context.translate("dialog.note.kept"))
 
     def show_answer(self, answer: Any) -> None:
-        """Delete the draft of the stored note; then do as every dialog with a form."""
+        """Delete the draft of the stored note, then do the same as `FormDialog.show_answer`."""
         self._draft.delete()
         super().show_answer(answer)
 

@@ -21,8 +21,9 @@ _END_MARKS = (".", "…", "?", "!", ":", "。", "：", "？")
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence that the window has shown and said: text, icon (shape and tone), instant, and the route to the
-    record that it is about (None if it is about no record). `path` is the written file that it names, "" if none.
+    """A sentence that the window has shown and announced: text, icon (shape and tone), instant, and the route to
+    the record that it is about (None if it is about no record). `path` is the written file that it names, "" if
+    none.
     """
 
     sentence: str
@@ -136,7 +137,7 @@ def find_announcer(widget: QWidget) -> Announcer | None:
 
 
 def is_refusal(shape: str, tone: Tone) -> bool:
-    """Return True if a message with this icon and tone says that something was refused or has failed."""
+    """Return True if this icon and tone mean that something was refused or has failed."""
     return tone == "bad" or shape in _REFUSAL_SHAPES
 
 

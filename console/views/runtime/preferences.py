@@ -11,7 +11,7 @@ from console.views.runtime.tasks import Runner
 
 
 class Preferences(StoredValues):
-    """The preferences of one person at a time. A value that makes no sense is no choice of the person."""
+    """The preferences of one person at a time. A stored value that isn't valid counts as not set."""
 
     def __init__(self, home: Path, runner: Runner, parent: QObject | None = None) -> None:
         super().__init__(runner, parent)

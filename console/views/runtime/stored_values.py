@@ -1,5 +1,5 @@
-"""Values of the acting person that come back at the next start: read once in a worker thread, changed in memory, and
-written by a worker thread a moment after each change.
+"""Values of the acting person that are restored at the next start: read once in a worker thread, changed in
+memory, and written by a worker thread a moment after each change.
 """
 
 from abc import abstractmethod
@@ -13,7 +13,9 @@ from console.settings.entries_file import JsonValue, StoredEntries
 from console.views.runtime.tasks import Failure, Runner
 
 WRITE_DELAY_MS = 200
-"""Milliseconds between the first unwritten change and its writing. A drag of the mouse is a hundred changes."""
+"""Milliseconds between the first unwritten change and its writing, so that the many changes during one drag of
+the mouse are written once.
+"""
 
 
 class ValueSource(Protocol):
@@ -112,8 +114,8 @@ class StoredValues(QObject):
             self._timer.start()
 
     def write_changes(self) -> Event | None:
-        """Write the changes in a worker thread, and return an event that is set when that has ended, well or badly.
-        Return None if there are no changes, or if no place for them is known.
+        """Write the changes in a worker thread, and return an event that is set when the writing has ended,
+        successfully or not. Return None if there are no changes, or if no place for them is known.
         """
         self._timer.stop()
         source, changes = self._source, self._changes

@@ -200,4 +200,4 @@ def _support_code() -> str:
 
 
 def ignore_value(_: object) -> None:
-    """Do nothing with a progress value: the receiver of a Report whose call has not begun."""
+    """Do nothing with a progress value. A Report uses this function until its call has begun."""

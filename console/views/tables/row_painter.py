@@ -128,7 +128,9 @@ class TableHeader(QHeaderView):
         self.is_pressed = False
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the titles, those of pinned columns over the others, on one ground from edge to edge."""
+        """Paint the background over the whole width, then the titles; the titles of pinned columns are painted
+        over the others.
+        """
         painter = QPainter(self.viewport())
         self._paint_ground(painter, self.viewport().rect())
         painter.end()

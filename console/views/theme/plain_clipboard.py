@@ -1,4 +1,4 @@
-"""Copied text is plain: without the invisible characters by which a label keeps phrases and numbers on one line."""
+"""Remove the invisible characters by which a label keeps phrases and numbers on one line from copied text."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QClipboard, QGuiApplication
@@ -7,9 +7,7 @@ from console.wording.line_breaks import WORD_JOINER, remove_line_break_marks
 
 
 def install_plain_clipboard() -> None:
-    """Replace each text with such characters that the application puts on the clipboard by its plain form. Call this
-    once.
-    """
+    """Remove these characters from each text that the application puts on the clipboard. Call this once."""
     QGuiApplication.clipboard().changed.connect(_make_plain)
 
 

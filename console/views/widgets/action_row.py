@@ -14,12 +14,11 @@ _TWO_LINES = 0.6  # width of a sentence in two lines, as a part of its width in 
 
 
 class ActionRow(QWidget):
-    """Buttons on one line, each with the reason beside it while it is disabled; `right` stand at the right end.
-    Neighbours that are disabled for the same reason have it once.
-
-    In a narrow window, buttons move into the menu of the button "more": first the disabled ones, then the others, in
-    both cases the last one first. Those of `in_menu` are always there. The menu names the keys, and why an entry is
-    disabled. Where a button stands changes nothing about its key, for which the page is responsible.
+    """Buttons on one line, each with the reason beside it while it is disabled; `right` are at the right end.
+    Neighbours that are disabled for the same reason have it once. In a narrow window, buttons move into the menu
+    of the button "more": first the disabled ones, then the others, in both cases the last one first. Those of
+    `in_menu` are always in the menu. The menu shows the keys, and the reason of each disabled entry. The page
+    binds the keys of all buttons, also of those in the menu.
     """
 
     def __init__(

@@ -202,7 +202,7 @@ class DialogFrame(QDialog):
 
     def first_focus(self) -> QWidget:
         """Return the widget that has the focus when the dialog opens: Cancel, so that Enter cancels. A form whose
-        acting button only leads on may return its first field.
+        acting button only opens the next step may return its first field.
         """
         return self.cancel_button
 
@@ -272,9 +272,9 @@ class DialogFrame(QDialog):
             self.act_button.enable_button()
 
     def set_busy(self, words: str) -> None:
-        """Disable both buttons, show and announce `words` because a call runs. The dialog stays open until
-        `show_outcome` or `allow_closing` is called. The focus waits at the title: both buttons have lost it, and it
-        must stay visible.
+        """Disable both buttons; show and announce `words`, because a call runs. The dialog stays open until
+        `show_outcome` or `allow_closing` is called. The title gets the focus, because a disabled button can't
+        have it.
         """
         self._is_busy = True
         self.act_button.set_busy(words)

@@ -134,7 +134,7 @@ class ResultList(RememberedCurrentItem, QListView):
             self.setCurrentIndex(self._answers.index(row))
 
     def currentChanged(self, current: Index, previous: Index) -> None:
-        """Say the current entry: the input keeps the focus, so a screen reader doesn't hear of it from Qt."""
+        """Announce the current entry. The input keeps the focus, so Qt itself doesn't announce the entry."""
         super().currentChanged(current, previous)
         if current.isValid() and self.isVisible():
             announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_stored=False)
