@@ -70,7 +70,7 @@ def test_a_request_that_is_being_approved(
     checker.until(dialog.act_button.isEnabled)
     before = words_of(dialog)
     console.refunds.withdraw(refund.id)
-    checker.until(lambda: page.foot.isHidden())  # its result is shown in place of the request
+    checker.until(lambda: page.footer.isHidden())  # its result is shown in place of the request
     assert words_of(dialog) == before
     dialog.act_button.click()
     checker.until(lambda: not dialog.is_busy and words_of(dialog) != before)

@@ -117,7 +117,7 @@ def test_one_asks_another_approves_and_it_is_refunded(
     checker.rest()
     assert page.shown_view is not None, "the result stays, and nothing else comes in its place"
     assert (page.shown_view.record.id, page.list.current_ref) == (refund.id, ("refund", refund.id))
-    checker.until(lambda: page.foot.isHidden())
+    checker.until(lambda: page.footer.isHidden())
     assert checker.window.focusWidget() is page.list.requests
     ended(checker, console, refund)
     assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]

@@ -31,7 +31,9 @@ ON_EDGES: tuple[Mutant, ...] = (
         "a waiting notice contradicts a completed payment",
         (
             Change(
-                _NEWS, "payment.state is _P.COMPLETED and way is ReportSource.READ", "payment.state is _P.COMPLETED"
+                _NEWS,
+                "payment.state is _P.COMPLETED and source is ReportSource.READ",
+                "payment.state is _P.COMPLETED",
             ),
         ),
         (_NEWS_TESTS,),

@@ -63,18 +63,18 @@ def report_effect(payment: Payment, report: PaymentReport, at: datetime, source:
     return _expiry_effect(payment, report) if report.state is _P.EXPIRED else _waiting_effect(payment, report, source)
 
 
-def _success_effect(payment: Payment, report: PaymentReport, way: ReportSource, *, newer: bool) -> ReportEffect:
+def _success_effect(payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool) -> ReportEffect:
     if payment.state is _P.REVERSED:
         return _contradiction_effect(report) if newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
-        return _repeated_success_effect(payment, report, way, newer=newer)
+        return _repeated_success_effect(payment, report, source, newer=newer)
     if not report.bookable or report.amount is None:
         return ReportEffect(unknown="not_bookable", is_newest=newer)
-    if report.amount != Money(payment.asked_minor, payment.currency) and way is not ReportSource.PEOPLE:
+    if report.amount != Money(payment.asked_minor, payment.currency) and source is not ReportSource.PEOPLE:
         return ReportEffect(
             unknown="other_amount", case=WorkReason.AMOUNT_DIFFERS, observed=_report_text(report), is_newest=newer
         )
-    path, rule, observed = _steps_of_success(payment.state, way), *_further_capture_case(report)
+    path, rule, observed = _steps_of_success(payment.state, source), *_further_capture_case(report)
     if not newer and payment.state is _P.PAYMENT_FAILED:  # a newer failure is known, so the payment was reversed
         path, rule, observed = (
             (*path, *payment_path(path[-1], _P.REVERSED)),
@@ -85,7 +85,7 @@ def _success_effect(payment: Payment, report: PaymentReport, way: ReportSource, 
 
 
 def _repeated_success_effect(
-    payment: Payment, report: PaymentReport, way: ReportSource, *, newer: bool
+    payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool
 ) -> ReportEffect:
     provider_id, own_id = report.provider_payment_id, payment.provider_payment_id
     if provider_id is not None and own_id is not None and provider_id != own_id:
@@ -93,7 +93,7 @@ def _repeated_success_effect(
     if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
         return _contradiction_effect(report, is_newest=newer)
     rule, observed = _further_capture_case(report)
-    return ReportEffect(_steps_after_paid(payment.state, way), case=rule, observed=observed, is_newest=newer)
+    return ReportEffect(_steps_after_paid(payment.state, source), case=rule, observed=observed, is_newest=newer)
 
 
 def _further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
@@ -103,31 +103,31 @@ def _further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
     return (WorkReason.PAID_TWICE, ", ".join(report.further_captures)) if report.further_captures else (None, "")
 
 
-def _steps_of_success(state: PaymentState, way: ReportSource) -> tuple[PaymentState, ...]:
+def _steps_of_success(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
     paid = payment_path(state, _P.PAYMENT_SUCCESS)
-    return paid + _steps_after_paid(_P.PAYMENT_SUCCESS, way)
+    return paid + _steps_after_paid(_P.PAYMENT_SUCCESS, source)
 
 
-def _steps_after_paid(state: PaymentState, way: ReportSource) -> tuple[PaymentState, ...]:
-    """Return the states that follow the paid state `state` and that the source `way` of the report proves. A callback
+def _steps_after_paid(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
+    """Return the states that follow the paid state `state` and that a report of this source proves. A callback
     proves that it was received and that its signature is valid; a read or a decision of people proves that the
     payment is completed.
     """
-    if way in (ReportSource.READ, ReportSource.PEOPLE):
+    if source in (ReportSource.READ, ReportSource.PEOPLE):
         return payment_path(state, _P.COMPLETED)
-    if way is ReportSource.CALLBACK and state is _P.PAYMENT_SUCCESS:
+    if source is ReportSource.CALLBACK and state is _P.PAYMENT_SUCCESS:
         return (_P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED)
-    if way is ReportSource.CALLBACK and state is _P.CALLBACK_RECEIVED:
+    if source is ReportSource.CALLBACK and state is _P.CALLBACK_RECEIVED:
         return (_P.SIGNATURE_VERIFIED,)
     return ()
 
 
-def _failure_effect(payment: Payment, report: PaymentReport, way: ReportSource) -> ReportEffect:
+def _failure_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
     if payment.state in WAITING_STATES:
         return ReportEffect(payment_path(payment.state, _P.PAYMENT_FAILED))
     if payment.state not in PAID_STATES:
         return ReportEffect()
-    if way is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
+    if source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a read will tell the state of this payment
     path = payment_path(payment.state, _P.REVERSED)
     return ReportEffect(path, case=WorkReason.REVERSED, observed=report.provider_state)
@@ -143,8 +143,8 @@ def _expiry_effect(payment: Payment, report: PaymentReport) -> ReportEffect:
     return _contradiction_effect(report) if payment.state in PAID_STATES else ReportEffect()
 
 
-def _waiting_effect(payment: Payment, report: PaymentReport, way: ReportSource) -> ReportEffect:
-    if payment.state is _P.COMPLETED and way is ReportSource.READ:
+def _waiting_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
+    if payment.state is _P.COMPLETED and source is ReportSource.READ:
         return _contradiction_effect(report)
     if payment.state in PAID_STATES or payment.state in ENDED_UNPAID_STATES:
         return ReportEffect(is_newest=payment.state in ENDED_UNPAID_STATES)

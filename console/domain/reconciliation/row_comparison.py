@@ -96,11 +96,11 @@ def _has_newer_report(payment: Payment, at: datetime) -> bool:
     return payment.told_at is not None and payment.told_at > at
 
 
-def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, way: ReportSource) -> bool:
-    """True if the payment would change if a report, true at the instant `at` and from the source `way`, was applied
-    to it.
+def is_newer_report(payment: Payment, report: PaymentReport, at: datetime, source: ReportSource) -> bool:
+    """True if the report would change the payment. The report comes from `source` and was true at the instant
+    `at`.
     """
-    effect = report_effect(payment, report, at, way)
+    effect = report_effect(payment, report, at, source)
     if effect.unknown is not None:
         return payment.error_code != effect.unknown or payment.certainty is not Certainty.UNKNOWN
     ends_unknown = payment.certainty is Certainty.UNKNOWN and (effect.is_newest or bool(effect.path))

@@ -159,10 +159,10 @@ class _Batch:
         return payment or self._by_merchant_id.get(row.merchant_payment_id or "")
 
     def _compare_payment(self, row: HistoryRow) -> None:
-        payment, way = self._find_payment(row), self._history.source_kind
+        payment, source = self._find_payment(row), self._history.source_kind
         finding = compare_row(payment, row)
         if finding.consequence is Consequence.IMPORT and (
-            row.merchant_payment_id is None or way is ReportSource.NOTICE
+            row.merchant_payment_id is None or source is ReportSource.NOTICE
         ):
             self._write_unbookable(row)
         elif finding == MATCHED_ROW and (payment is None or payment.id not in self._cases):
@@ -176,7 +176,9 @@ class _Batch:
                 )
             row_source = self._history.source_of(row.key)
             self._run_journal.write(
-                row.key, expected, lambda tx: self._reader.facts.apply_row(tx, self._provider, row, way, row_source)
+                row.key,
+                expected,
+                lambda tx: self._reader.facts.apply_row(tx, self._provider, row, source, row_source),
             )
 
     def _write_unbookable(self, row: HistoryRow) -> None:

@@ -86,7 +86,7 @@ class AdminPage(Page):
         self.add_part(self.head)
         self.add_part(tab_line)
         self.add_part(self.stack, 1)
-        self.add_part(self._make_foot())
+        self.add_part(self._make_footer())
         self.add_hints()
         self.tabs.currentChanged.connect(self._show_tab)
         self.bind_key("O", partial(self.press_button, self.switch_button))
@@ -103,7 +103,7 @@ class AdminPage(Page):
         table.current_changed.connect(self._show_buttons)
         return table
 
-    def _make_foot(self) -> Surface:
+    def _make_footer(self) -> Surface:
         translate = self.context.translate
         self.switch_button = bind_right(
             self.context, KeyButton(translate("admin.set_read_only"), "O", "primary", binds=False), "set_read_only"
@@ -115,9 +115,9 @@ class AdminPage(Page):
         self.limit_button.clicked.connect(self._change_limit)
         self._buttons = (self.switch_button, self.limit_button)
         self._lines = tuple(_make_line(button) for button in self._buttons)
-        self.foot = Surface(raised=True, edge="top")
-        self.foot.setLayout(make_row(*self._lines, margins=(24, 8, 24, 8)))
-        return self.foot
+        self.footer = Surface(raised=True, edge="top")
+        self.footer.setLayout(make_row(*self._lines, margins=(24, 8, 24, 8)))
+        return self.footer
 
     # -- reading
 
@@ -175,7 +175,7 @@ class AdminPage(Page):
         shown = (name == "switches", name == "limits" and self._has_limits)
         for line, is_shown in zip(self._lines, shown, strict=True):
             line.setVisible(is_shown)
-        self.foot.setVisible(any(shown))
+        self.footer.setVisible(any(shown))
 
     @Slot()
     def _set_switch(self) -> None:

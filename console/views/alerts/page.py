@@ -91,7 +91,7 @@ class AlertsPage(Page):
         self.add_part(self.head)
         self.add_part(self.list, 1)
         self.add_part(self.card)
-        self.add_part(self.foot)
+        self.add_part(self.footer)
         self.add_hints()
         self.table.opened.connect(self._open_record)
         self.table.current_changed.connect(self._show_incident)
@@ -122,9 +122,9 @@ class AlertsPage(Page):
         self.one_line_words = ElidedLabel("", "body")
         self.one_line_words.hide()
         self._offered: tuple[KeyButton, ...] = ()
-        self.foot = Surface(raised=True, edge="top")
+        self.footer = Surface(raised=True, edge="top")
         reason = ReasonLabel(self.acknowledge_button)
-        self.foot.setLayout(
+        self.footer.setLayout(
             make_column(
                 self.one_line_words,
                 make_flow_widget(*self._buttons, self.more_button, gap=8),

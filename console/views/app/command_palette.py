@@ -129,10 +129,10 @@ class CommandPalette(QObject):
             self._companies = list_found_companies(companies, matches, self._context)
             self._registry_date = companies.registry_date
             self._show_results()
-            self.box.foot.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
+            self.box.footer.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
 
     def _show_failure(self, failure: Failure) -> None:
-        self.box.foot.count.show_text(self._context.failure_message(failure))
+        self.box.footer.count.show_text(self._context.failure_message(failure))
 
     # -- results
 

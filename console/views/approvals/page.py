@@ -92,7 +92,7 @@ class ApprovalsPage(Page):
         self.proposal: WaitingProposal | None = None
         self.list, self.view = ApprovalList(context), ApprovalView(context)
         self._make_head()
-        self._make_foot()
+        self._make_footer()
         self._build_layout()
         self._connect_signals()
 
@@ -103,7 +103,7 @@ class ApprovalsPage(Page):
         self.request_of_words = TextLabel("", "body", wrap=True)
         self._badges = make_flow_widget(gap=8)
 
-    def _make_foot(self) -> None:
+    def _make_footer(self) -> None:
         translate = self.context.translate
         self.decline = KeyButton(translate("action.reject"), "D", "danger", binds=False)
         self.approve = KeyButton(translate("action.approve"), "A", "primary", binds=False)
@@ -118,12 +118,12 @@ class ApprovalsPage(Page):
         self._first.addWidget(self._badges)
         self._first.setStretch(0, 1)
         head.setLayout(make_column(self._first, self.request_of_words, gap=2, margins=(24, 12, 24, 10)))
-        self.foot = Surface(raised=True, edge="top")
+        self.footer = Surface(raised=True, edge="top")
         parts = (self.decline, self.withdraw, self.reads, self.disabled_reason_label, self.approve)
-        foot = make_row(*parts, gap=12, margins=(24, 8, 24, 8))
-        foot.setStretch(2, 2)
-        foot.setStretch(3, 3)
-        self.foot.setLayout(foot)
+        footer = make_row(*parts, gap=12, margins=(24, 8, 24, 8))
+        footer.setStretch(2, 2)
+        footer.setStretch(3, 3)
+        self.footer.setLayout(footer)
         self.request_pane = QWidget()
         self.request_pane.setLayout(make_column(head, self.view, gap=0))
         self.content = QStackedWidget()
@@ -135,7 +135,7 @@ class ApprovalsPage(Page):
             self.content.addWidget(part)
         self.content.currentChanged.connect(self._show_foot)
         right = QWidget()
-        parts_of_request = make_column(self.content, self.bars_below, self.foot, gap=0)
+        parts_of_request = make_column(self.content, self.bars_below, self.footer, gap=0)
         parts_of_request.setStretch(0, 1)
         right.setLayout(parts_of_request)
         self._middle = make_row(self.list, right, gap=0)
@@ -187,7 +187,7 @@ class ApprovalsPage(Page):
 
     @property
     def lower_bars(self) -> list[QWidget]:
-        return [self.foot, *super().lower_bars]
+        return [self.footer, *super().lower_bars]
 
     # -- reading
 
@@ -412,7 +412,7 @@ class ApprovalsPage(Page):
         """Show the buttons below a request that isn't sent yet. While a bar is shown, they stay where they are."""
         view = self.shown_view
         is_shown = self.content.currentWidget() is self.request_pane
-        self.foot.setVisible(is_shown and (view is None or view.record.state in _UNSENT))
+        self.footer.setVisible(is_shown and (view is None or view.record.state in _UNSENT))
 
     def is_own_request(self, view: RefundView) -> bool:
         """Return True if the acting person is the maker of the refund. A maker can withdraw the refund but can't

@@ -127,16 +127,16 @@ class CountPanel(Surface):
         self._lines.setSpacing(0)
         self._buttons: list[LineButton] = []
         self._foot_words = TextLabel("", "small", "muted")
-        foot = Surface(edge="top")
-        foot.setLayout(make_row(self._foot_words, margins=(_PADDING_PX, 6, _PADDING_PX, 6)))
-        self.setLayout(make_column(head, self._lines, None, foot, gap=0, margins=(1, 1, 1, 1)))
+        footer = Surface(edge="top")
+        footer.setLayout(make_row(self._foot_words, margins=(_PADDING_PX, 6, _PADDING_PX, 6)))
+        self.setLayout(make_column(head, self._lines, None, footer, gap=0, margins=(1, 1, 1, 1)))
 
-    def show_lines(self, lines: Sequence[CountLine], foot: str = "") -> None:
+    def show_lines(self, lines: Sequence[CountLine], footer: str = "") -> None:
         for line in lines[len(self._buttons) :]:
             self._add_line(line)
         for button, line in zip(self._buttons, lines, strict=False):
             button.show_line(line)
-        self._foot_words.show_text(foot)
+        self._foot_words.show_text(footer)
 
     @property
     def focus_stops(self) -> list[QWidget]:

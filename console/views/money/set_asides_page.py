@@ -72,15 +72,15 @@ class SetAsidesPage(Page):
         self.request_button.clicked.connect(self.ask_for_refund)
         self.open_refund = KeyButton(translate("action.open_refund"))
         self.open_refund.clicked.connect(self._open_refund)
-        foot = Surface(raised=True, edge="top")
-        foot.setLayout(
+        footer = Surface(raised=True, edge="top")
+        footer.setLayout(
             make_row(
                 self.request_button, ReasonLabel(self.request_button), self.open_refund, None, margins=(24, 8, 24, 8)
             )
         )
         self.add_part(self.head)
         self.add_part(self.list, 1)
-        self.add_part(foot)
+        self.add_part(footer)
         self.add_hints()
         self.table.opened.connect(self._open_item)
         self.table.current_changed.connect(self._show_buttons)

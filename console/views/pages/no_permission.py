@@ -29,7 +29,7 @@ def needed_right(route: Route) -> str:
     return "audit_any" if isinstance(route, AuditRoute) else "read"
 
 
-def place_of(route: Route) -> str:
+def sidebar_key_of(route: Route) -> str:
     """Return the key of the sidebar entry to which a route belongs."""
     places = {
         AuditRoute: "audit",
@@ -81,7 +81,7 @@ class NoRightPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, Route):
-            self.route, self.sidebar_key = route, place_of(route)
+            self.route, self.sidebar_key = route, sidebar_key_of(route)
             self.head.title.show_text(self.context.translate(f"screen.{self.sidebar_key}"))
             self.show_reason()
 

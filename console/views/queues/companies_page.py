@@ -82,12 +82,12 @@ class ChangedCompaniesPage(Page):
         self.add_part(self.head)
         self.add_part(tab_line)
         self.add_part(self.list, 1)
-        self.add_part(self._make_foot())
+        self.add_part(self._make_footer())
         self.add_hints()
         self._connect_signals()
         set_tab_order(*self.head.stops, self.tabs, self.table, *self._buttons)
 
-    def _make_foot(self) -> Surface:
+    def _make_footer(self) -> Surface:
         translate = self.context.translate
         self.why_words = TextLabel("", "body", wrap=True, selectable=True)
         self.action_words = TextLabel("", "body", wrap=True)
@@ -99,9 +99,9 @@ class ChangedCompaniesPage(Page):
         self._buttons = (self.open_button, self.successor_button, self.acknowledge_button)
         buttons = make_row(*self._buttons, ReasonLabel(self.acknowledge_button), None, gap=8)
         parts = (self.why_words, self.action_words, buttons, self.source_words)
-        self.foot = Surface(raised=True, edge="top")
-        self.foot.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
-        return self.foot
+        self.footer = Surface(raised=True, edge="top")
+        self.footer.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
+        return self.footer
 
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._look_up)
@@ -157,7 +157,7 @@ class ChangedCompaniesPage(Page):
     @Slot(object)
     def _show_change(self, item: object) -> None:
         """Show below the list the changed facts, the next step for a person, and the source."""
-        self.foot.setVisible(isinstance(item, ChangedCompanyItem))
+        self.footer.setVisible(isinstance(item, ChangedCompanyItem))
         if not isinstance(item, ChangedCompanyItem):
             return
         translate, explanation = self.context.translate, item.explanation

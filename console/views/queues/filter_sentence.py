@@ -161,7 +161,7 @@ class FilterSentence(Surface):
     def parsed(self) -> ParsedFilter:
         """The filter: the conditions of the sentence, those typed in the field, and the other typed words."""
         operator = self._context.operator or NOBODY
-        return parse_filter(" ".join(operator_of_me(part, operator) for part in self.text.split()))
+        return parse_filter(" ".join(replace_me(part, operator) for part in self.text.split()))
 
     @property
     def order(self) -> QueueOrder:
@@ -250,7 +250,7 @@ _CHIPS = ("provider", "age", "amount", "owner", "sort")
 _SIGNS = str.maketrans({">": "over_", "<": "under_", "=": None})
 
 
-def operator_of_me(part: str, person: str) -> str:
+def replace_me(part: str, person: str) -> str:
     """Replace the filter operator `owner:me` by the operator with the name of the acting person (`person`); return
     any other operator unchanged.
     """

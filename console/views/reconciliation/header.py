@@ -155,7 +155,7 @@ def run_bar(view: RunView, context: WindowContext) -> Bar | None:
     return None
 
 
-class DifferenceFoot(Surface):
+class DifferenceFooter(Surface):
     """The footer with the advice on the current difference and its buttons. The footer shows and hides the buttons;
     the page runs their actions.
     """

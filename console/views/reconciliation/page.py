@@ -17,7 +17,7 @@ from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.reconciliation import columns as reconcile_rows
 from console.views.reconciliation.actions import IMPORT_RIGHT, ReconciliationActions
-from console.views.reconciliation.header import DifferenceFoot, RunHead, can_resume, run_bar
+from console.views.reconciliation.header import DifferenceFooter, RunHead, can_resume, run_bar
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute
@@ -77,7 +77,7 @@ class ReconcilePage(Page):
         for part in VERDICTS_OF_PART:
             self.tabs.add(translate(f"reconcile.tab.{part}"), data=part)
         self._build_list()
-        self.foot = DifferenceFoot(context)
+        self.footer = DifferenceFooter(context)
         self._add_parts()
         self._connect_signals()
 
@@ -121,7 +121,7 @@ class ReconcilePage(Page):
         self.tab_bar.setLayout(make_column(self.tabs))
         self.add_part(self.tab_bar)
         self.add_part(self.list, 1)
-        self.add_part(self.foot)
+        self.add_part(self.footer)
         self.add_hints()
         self.list.setMinimumHeight(self.table.horizontalHeader().height() + 4 * self.table.rowHeight(0) + 120)
         self._show_parts(visible=False)
@@ -137,9 +137,9 @@ class ReconcilePage(Page):
             (self.begin, self._begin_run),
             (self.go_on, self._resume_run),
             (self.list_runs, self._show_runs),
-            (self.foot.open_button, self.open_current),
-            (self.foot.probe_button, self._probe_current),
-            (self.foot.note_button, self._add_note),
+            (self.footer.open_button, self.open_current),
+            (self.footer.probe_button, self._probe_current),
+            (self.footer.note_button, self._add_note),
             (self.older, partial(self._show_neighbour_run, -1)),
             (self.newer, partial(self._show_neighbour_run, 1)),
         ):
@@ -152,7 +152,7 @@ class ReconcilePage(Page):
     def _set_tab_order(self) -> None:
         set_tab_order(
             *self.head.stops, self.go_on, self.begin, self.list_runs, self.older, self.newer, *self.run_head.stops,
-            self.tabs, self.table, *self.foot.buttons,
+            self.tabs, self.table, *self.footer.buttons,
         )  # fmt: skip
 
     # -- which run
@@ -230,7 +230,7 @@ class ReconcilePage(Page):
         """Show the text that explains reconciliation, because no run exists yet."""
         self.view, self._shown_part = None, None
         self._show_parts(visible=False)
-        self.foot.hide()
+        self.footer.hide()
         translate = self.context.translate
         self._show_instead_of_rows(
             EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
@@ -309,7 +309,7 @@ class ReconcilePage(Page):
 
     @Slot(object)
     def _show_current(self, _row: object) -> None:
-        self.foot.show_item(self.current_difference)
+        self.footer.show_item(self.current_difference)
         self._show_position()
 
     def _show_position(self) -> None:
@@ -360,7 +360,7 @@ class ReconcilePage(Page):
     @Slot()
     def _add_note(self) -> None:
         item = self.current_difference
-        if item is None or item.payment is None or not self.foot.note_button.isEnabled():
+        if item is None or item.payment is None or not self.footer.note_button.isEnabled():
             return
         from console.views.records.note_dialog import NoteDialog
 

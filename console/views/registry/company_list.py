@@ -91,9 +91,9 @@ class CompanyList(QWidget):
         parts: list[QWidget] = [head, self.table]
         if registry_date is not None:
             source = TextLabel(registry_words.source_line(registry_date, translate), "small", "muted", wrap=True)
-            foot = Surface(edge="top")
-            foot.setLayout(make_row(source, margins=(margin, 6, margin, 6)))
-            parts.append(foot)
+            footer = Surface(edge="top")
+            footer.setLayout(make_row(source, margins=(margin, 6, margin, 6)))
+            parts.append(footer)
         layout = make_column(*parts, gap=0)
         layout.setStretch(1, 1)
         self.setLayout(layout)

@@ -73,7 +73,7 @@ class SearchBox(QObject):
         self._read_as = TextLabel("", "small_data", "muted")
         self._sign = ShapeIcon("check", "good", 14)
         self._remark = TextLabel("", "small", "good")
-        self.foot = HintBar(hints)
+        self.footer = HintBar(hints)
         self._build()
         self.show_finding("", "")
         window.installEventFilter(self)
@@ -93,7 +93,7 @@ class SearchBox(QObject):
         focus_line.setObjectName("focus_line")
         layout.addWidget(focus_line)
         layout.addWidget(self.list)
-        layout.addWidget(self.foot)
+        layout.addWidget(self.footer)
 
     def open(self) -> None:
         """Show the empty search box and focus its input. When the box closes, the widget that had the focus before
@@ -154,7 +154,7 @@ class SearchBox(QObject):
         )
         top = design.px("layout", "omnibox.top")
         max_height = min(_MAX_HEIGHT_PX, self._window.height() - top - 24)
-        fixed_height = design.px("layout", "omnibox.input") + 4 + self.foot.height()
+        fixed_height = design.px("layout", "omnibox.input") + 4 + self.footer.height()
         self.list.setFixedHeight(min(self.list.full_height(), max(64, max_height - fixed_height)))
         height = fixed_height + self.list.height()
         self.frame.setGeometry((self._window.width() - width) // 2, top, width, height)

@@ -120,7 +120,7 @@ def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
     routes, replaced = requested_routes(page.context), list[Route]()
     page.context.replacement_requested.connect(replaced.append)
     page.table.go_to(0)
-    page.foot.open_button.click()
+    page.footer.open_button.click()
     assert routes == [PaymentRoute(1, (("payment", 1), ("payment", 2)), "reconcile")]
     assert replaced == [ReconcileRoute(3)]
 
@@ -130,10 +130,10 @@ def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
     page = show_page(view(refused=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
         page.table.go_to(row)
-        offered = tuple(not button.isHidden() for button in page.foot.buttons)
+        offered = tuple(not button.isHidden() for button in page.footer.buttons)
         assert offered == (open_, probe, note)
-    assert "Wrong day" in page.foot.advice_words.plain
-    assert "announce the file again" in page.foot.advice_words.plain
+    assert "Wrong day" in page.footer.advice_words.plain
+    assert "announce the file again" in page.footer.advice_words.plain
 
 
 def test_narrowed_to_a_part(show_page: Show) -> None:
@@ -150,7 +150,7 @@ def test_narrowed_to_a_part(show_page: Show) -> None:
     assert [page.rows.row_at(row) for row in range(page.rows.rowCount())] == [AMOUNT]
     page.tabs.setCurrentIndex(2)
     assert page.list.currentWidget() is page.nothing
-    assert page.foot.isHidden()
+    assert page.footer.isHidden()
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_there_never_was_one(show_page: Show) -> None:
     page = show_page()
     assert page.list.currentWidget() is page.nothing
     assert "No reconciliations yet" in page.nothing.accessibleName()
-    hidden_parts = (page.run_head, page.tab_bar, page.older, page.newer, page.go_on, page.foot)
+    hidden_parts = (page.run_head, page.tab_bar, page.older, page.newer, page.go_on, page.footer)
     assert all(part.isHidden() for part in hidden_parts)
     assert not page.begin.isHidden()
 
@@ -232,10 +232,10 @@ def test_who_only_reads(show_page: Show) -> None:
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
     page.context.store_people(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
     page.table.go_to(0)
-    for button in (page.begin, page.go_on, page.foot.probe_button, page.foot.note_button):
+    for button in (page.begin, page.go_on, page.footer.probe_button, page.footer.note_button):
         assert not button.isEnabled()
         assert "op-c" in button.reason
-    assert page.foot.open_button.isEnabled()
+    assert page.footer.open_button.isEnabled()
 
 
 def test_the_runs_by_provider(qtbot: QtBot, the_look: object) -> None:
