@@ -345,7 +345,9 @@ def all_choices(facts: ChoiceFacts) -> tuple[Choice, ...]:
 
 
 def find_choice(facts: ChoiceFacts, what: str) -> Choice:
-    """Return the choice `what` for this record. Raises KeyError if the table has no such choice for its kind."""
+    """Return the choice with the name `what`, such as `resolve.success`, for this record. Raises KeyError if the
+    table has no such choice for the record's kind.
+    """
     rows = {row.what: row for row in RULES_OF_KIND[kind_of(facts.record)]}
     return _make_choice(rows[what], facts)
 

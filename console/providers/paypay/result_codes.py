@@ -93,8 +93,8 @@ CALL_VERDICTS: Mapping[tuple[PayPayCall, int, str], Verdict] = {
 
 
 def find_verdict(call: PayPayCall, status: int, code: str) -> Verdict:
-    """Return the verdict of an answer to `call` that isn't in SUCCESS; UNKNOWN for a result code that isn't
-    listed.
+    """Return the verdict of an answer to `call` that isn't one of SUCCESSFUL_ANSWERS; UNKNOWN for a result code
+    that isn't listed.
     """
     if call_verdict := CALL_VERDICTS.get((call, status, code)):
         return call_verdict

@@ -35,8 +35,8 @@ CALL_NAMES = (
 
 
 FaultFunction = Callable[[Any], None]
-"""Function that answers one provider call with a fault. Its argument is a `faults.exchange.Exchange`; the type isn't
-named here, because the module of Exchange imports this module.
+"""Function that answers one provider call with a fault. Its argument is a `CallInProgress`; the type isn't named
+here, because the module `console.sandbox.faults.exchange` imports this module.
 """
 P = TypeVar("P", bound=FaultFunction)
 

@@ -182,9 +182,9 @@ def has_answer_key_sql(row: str, lock: str) -> str:
 
 
 IS_CONFIRMED = "r.confirmed = 1"
-"""SQL condition: the person has typed the password for the desk request `r`. The desk writes that; the server can't
-check how old a connection is. So this rule stops a program that misuses an open connection, but not a person who
-knows the password.
+"""SQL condition: the person has typed the password for the desk request `r`. The person's desk writes the column
+`confirmed`, and the server can't verify it. So this rule stops a program that uses a connection left open by the
+person, but it doesn't stop a person who knows the password.
 """
 
 

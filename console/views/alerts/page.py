@@ -172,8 +172,8 @@ class AlertsPage(Page):
         self.card.setFixedHeight(round(self.height() * _CARD_PART))
 
     def show_short(self, *, is_short: bool) -> None:
-        """Also leave out the headings of the states, make the card one line, and move all but two buttons
-        into a menu, so that eight incidents stay visible at the largest text.
+        """Besides the helping texts, hide the headings of the states, show the card as one line, and move all but
+        two buttons into a menu, so that eight incidents stay visible at the largest text.
         """
         super().show_short(is_short=is_short)
         self.table.set_group_of(None if is_short else self._group_of)

@@ -105,7 +105,7 @@ class StaticTable(FittedTable):
 
 
 class TableOrEmptyState(QStackedWidget):
-    """Shows a table. If the table has no rows, shows an EmptyState instead, which says why."""
+    """Shows a table. If the table has no rows, shows an EmptyState with the reason instead."""
 
     def __init__(self, table: StaticTable, nothing: EmptyState) -> None:
         super().__init__()
