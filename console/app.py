@@ -116,8 +116,8 @@ class Console:
 
     @property
     def payment_providers(self) -> tuple[str, ...]:
-        """Names of the configured payment providers. At a desk for whose person a worker acts, names of all payment
-        providers. May read the keyring.
+        """Names of the configured payment providers; of all payment providers at a desk for whose person a worker
+        acts. May read the keyring.
         """
         if self._context.asks_worker:  # the worker knows which ones are configured
             return provider_registry.provider_names()

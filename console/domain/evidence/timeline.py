@@ -98,7 +98,7 @@ class TimelinePage:
 
 
 EMPTY_TIMELINE_PAGE = TimelinePage("", "", ())
-"""A chain without events."""
+"""A page without events."""
 
 
 def merge_streams(streams: Iterable[tuple[Iterable[Event], datetime]]) -> Iterator[tuple[datetime, Event]]:

@@ -52,7 +52,7 @@ class Process(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """The day on which a corporation's registration was closed, and why."""
+    """The closure of a corporation's registration: its day and its cause."""
 
     day: date
     cause: CloseCause

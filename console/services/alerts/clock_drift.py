@@ -32,7 +32,7 @@ _MAX_ALERTS = 1_000
 
 
 class ClockDrift:
-    """Compares clocks with the database server's."""
+    """Raises and resolves the alerts about clocks that differ from the database server's clock."""
 
     def __init__(self, context: ServiceContext, machine_time: Callable[[], datetime] | None = None) -> None:
         self._context, self._machine_time = context, machine_time or SystemClock().now

@@ -130,7 +130,9 @@ class TableQueries:
         return filter_sql.conditions(self.kind, self.id, self.state_since, self.seen_columns(lapsed), choice)
 
     def seen_columns(self, lapsed: AbstractSet[int]) -> SeenColumns:
-        """Return the expressions of the columns while these rows are lapsed."""
+        """Return the expressions of the columns with the values that records show while the rows with the ids
+        `lapsed` are lapsed.
+        """
         if not lapsed or self.may_be_lapsed is None:
             return SeenColumns(self.columns)
         return SeenColumns(self.columns, and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed))
