@@ -94,7 +94,7 @@ def _run_command_or_window(words: Sequence[str], writer: AnswerWriter) -> None:
 
 
 def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
-    from console.cli.parser import PROGRAM_NAME, HelpRequest, VersionRequest, parse_arguments
+    from console.cli.process.parser import PROGRAM_NAME, HelpRequest, VersionRequest, parse_arguments
 
     try:
         args = parse_arguments(words, writer.translator)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.parser import parse_day
 from console.cli.process.command import Command, ServiceCommand, parse_row_id
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import parse_day
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
 from console.domain.payments.records import Order, Payment, PaymentImport

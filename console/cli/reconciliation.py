@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from console.cli.alerts.alerts import alert_json
 from console.cli.json_output.records import instant_json
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.parser import parse_day, usage_error
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import parse_day, usage_error
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError
 

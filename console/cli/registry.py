@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.parser import parse_day, usage_error
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import parse_day, usage_error
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError
 from console.domain.process import interrupts

@@ -245,7 +245,7 @@ def test_a_plain_command_imports_nothing_heavy(terminal: Terminal) -> None:
         (("--help",), UNUSED_BY_LOOKUP | no_database | UNUSED_BY_HELP),
     ):
         loaded = modules_after(terminal, "from console.cli.main import main; main(sys.argv[1:])", *words)
-        assert "console.cli.parser" in loaded
+        assert "console.cli.process.parser" in loaded
         assert loaded & (HEAVY | unused) == set()
 
 

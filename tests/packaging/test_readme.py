@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.parser import _build_parser
+from console.cli.process.parser import _build_parser
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 

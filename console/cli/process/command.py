@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from console.cli.json_output.results import JsonObject, Translate
-from console.cli.parser import MAX_ID_DIGITS, usage_error
 from console.cli.process.explained import complete_answer, complete_refusal
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import MAX_ID_DIGITS, usage_error
 from console.cli.process.password import read_password
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.results import JsonObject
-from console.cli.parser import usage_error
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import usage_error
 from console.cli.process.stop_signals import sigterm_as_interrupt, wait_for_stop
 from console.cli.text_output import results as cli_text
 

@@ -3,9 +3,9 @@
 from argparse import Namespace
 from collections.abc import Mapping
 
-from console.cli.parser import usage_error
 from console.cli.process.command import Command
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import usage_error
 from console.domain.links.link import parse_link
 from console.settings.window_socket import send_link
 

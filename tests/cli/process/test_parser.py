@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from console.cli.parser import HelpRequest, parse_arguments
 from console.cli.process.output import wants_json
+from console.cli.process.parser import HelpRequest, parse_arguments
 from console.domain.errors import ConsoleError
 
 NUMBER = "1180301018771"
