@@ -5,7 +5,7 @@ from functools import cache
 from typing import NamedTuple
 
 FULL_WIDTH = {ord("0") + digit: ord("０") + digit for digit in range(10)} | {ord("-"): ord("－")}
-"""A table for `str.translate`: digits and hyphen in the full width of addresses."""
+"""A table for `str.translate` that converts digits and hyphens to the full-width forms in addresses."""
 QUOTED_FIELDS = frozenset({6, 9, 10, 11, 16, 21, 24, 25, 26, 27, 28})
 """Fields (from 0) that the files have in quotation marks if they aren't empty: the texts."""
 

@@ -78,8 +78,8 @@ def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | No
 
 
 def proposed_states(conn: Connection, kind: str, subject_ids: Collection[str]) -> dict[str, str]:
-    """Return the proposed state by record id, of those of the given records about which a proposal waits for a second
-    person.
+    """Return the proposed state of each given record with a proposal that waits for a second person, by record
+    id.
     """
     if not subject_ids:
         return {}
