@@ -22,8 +22,8 @@ LOOK_BACK_PERIOD = timedelta(days=2)
 least two of them.
 """
 MIN_CONSECUTIVE_FAILED_CALLS, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
-"""A provider counts as away after that number of consecutive calls without a usable answer, if the first of these
-calls was at least SHORTEST_OUTAGE ago.
+"""A provider counts as away after MIN_CONSECUTIVE_FAILED_CALLS consecutive calls without a usable answer, if the
+first of these calls was at least SHORTEST_OUTAGE ago.
 """
 _MAX_ALERTS = 1_000
 _SINCE = " since "

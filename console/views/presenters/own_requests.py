@@ -69,8 +69,8 @@ def state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
 
 
 def answer_text(request: OwnRequest, context: WindowContext) -> str:
-    """Return the text of the stored answer, or of the event for which the request waits. If this desk didn't receive
-    the answer, the text says so.
+    """Return the text of the stored answer, or of the event for which the request waits. If this desk didn't
+    receive the answer, return a text about this.
     """
     match request.state:
         case OwnRequestState.WAITING:

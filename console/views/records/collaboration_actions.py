@@ -103,8 +103,8 @@ class CollaborationActions(QObject):
         dialog.open()
 
     def end_own_take(self, name: str, taken: Take | None) -> None:
-        """Run `give_back` or `hand_over` (`name`) on the record of this take. If the acting person has no take, say
-        so.
+        """Run `give_back` or `hand_over` (`name`) on the record of this take. If the acting person has no take,
+        show a bar with this reason.
         """
         if taken is None or not is_same_person(taken.person, self._context.operator or ""):
             self._acts.page.refuse_key(self._context.translate("reason.not_your_take"))
