@@ -1,4 +1,4 @@
-"""Sentences about a search: what could not be understood, and what was not searched."""
+"""Sentences about a search: its invalid parts, and the records that were not searched."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from console.domain.lookup.results import FoundRecords
 
 
 def problem_text(problem: SearchProblem, translate: Callable[..., str]) -> str:
-    """Return the sentence about a part of a search that can't be understood."""
+    """Return the sentence about an invalid part of a search."""
     return translate(f"search.problem.{problem.kind}", word=problem.word, n=LONGEST_SEARCH_CHARACTERS)
 
 
 def group_note(group: FoundRecords, translate: Callable[..., str]) -> str:
-    """Return the sentence about records that a list doesn't have; "" if it has all of them."""
+    """Return the sentence about the records that a list leaves out; "" if it has all of them."""
     notes = []
     if group.has_more:
         notes.append(translate("search.more", n=len(group.records)))

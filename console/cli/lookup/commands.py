@@ -1,4 +1,4 @@
-"""The commands `lookup` and `find`: a corporation number, or everything that a text finds."""
+"""The commands `lookup` and `find`: the records of a corporation number, or all matches of a text."""
 
 from argparse import Namespace
 from typing import TYPE_CHECKING

@@ -1,4 +1,6 @@
-"""Build the JSON object of a search: what the registry has found, as `registry find` answers it, and our records."""
+"""Build the JSON object of a search: the companies of the registry in the form of `registry find`, and our
+records.
+"""
 
 from console.cli.alerts.alerts import alert_json
 from console.cli.json_output.records import JsonObject, Translate, record_json

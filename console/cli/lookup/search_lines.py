@@ -1,4 +1,4 @@
-"""The answer of `find` as text: what could not be understood, companies, and a table for each kind of record."""
+"""The answer of `find` as text: the problems of the typed text, companies, and a table for each kind of record."""
 
 from collections.abc import Iterator
 

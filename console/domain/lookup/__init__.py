@@ -1,1 +1,1 @@
-"""What people search for: the typed text of a search, and its completion."""
+"""Values of a search: the typed text, and its result."""

@@ -1,15 +1,12 @@
-"""The typed text of a search, read by one rule for the search box, the lookup page and the terminal.
+"""The typed text of a search, read by the same rules in the search box, on the lookup page and in the terminal.
 
-- Operators such as `provider:paypay` are those of a filter (`domain/queues/filter_text.py`); `day:`
-  belongs to the search alone.
-- An amount with a sign of its currency (¥50,000, 50000円), with grouped digits (50,000) or after a comparison sign
-  (>50000) is a condition on the amount.
-- Beside an operator or an amount, a date is a condition on the day. A date alone may be part of a number: it is
-  searched as text, and the person is told how to search for the day. A date without a year is the latest such day
-  that isn't in the future.
+- Operators such as `provider:paypay` are those of a filter (`domain/queues/filter_text.py`); `day:` belongs to the search alone.
+- An amount with a sign of its currency (¥50,000, 50000円), with grouped digits (50,000) or after a comparison sign (>50000) is a condition on the amount.
+- Beside an operator or an amount, a date is a condition on the day. A date alone may be part of a number: it is searched as text, and a sentence explains how to search for the day. A date without a year is the latest such day that isn't in the future.
 - Everything else is words: a corporation number, a name, the number of a record.
 
-What looks like a condition and can't be understood is a problem that people are told, and no condition.
+A text in the form of a condition with an invalid value is a problem: it is shown to the person and adds no
+condition.
 """
 
 import re
@@ -26,7 +23,7 @@ from console.domain.queues.filters import NO_FILTER, AmountRange, RecordFilter
 
 LONGEST_SEARCH_CHARACTERS = 1_000
 MOST_PROBLEMS = 5
-"""Problems that people are told at most."""
+"""Largest number of problems of one search that are shown to the person."""
 DAY_OPERATOR = "day"
 _DAY_OPERATORS = (DAY_OPERATOR, "date")
 
@@ -51,7 +48,7 @@ _YEARS_BETWEEN_LEAP_DAYS = 8
 
 
 class ProblemKind(StrEnum):
-    """Why a part of a search isn't a condition, or is not searched as people may expect."""
+    """Reasons why a part of a search isn't a condition, or isn't searched."""
 
     UNKNOWN_OPERATOR = "unknown_operator"
     UNKNOWN_VALUE = "unknown_value"
@@ -67,7 +64,7 @@ class ProblemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchProblem:
-    """A part of a search that can't be understood, as typed."""
+    """A part of a search that is not a valid condition, as the person typed it, with the reason."""
 
     kind: ProblemKind
     word: str
@@ -90,8 +87,8 @@ _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """A typed search. `text` is the whole text without characters that nobody sees; `words` is the part that is no
-    condition. `chosen` and `days` are the conditions.
+    """A typed search. `text` is the whole text without invisible characters; `words` is the rest without the
+    conditions. `chosen` and `days` are the conditions.
     """
 
     text: str = ""
@@ -126,8 +123,9 @@ class _Reading:
 
 
 def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
-    """Return what a typed text searches for. `today` is the present day in Japan; `person` acts, and is meant by
-    `owner:me`. Any text is accepted; characters after the first LONGEST_SEARCH_CHARACTERS are cut off.
+    """Parse a typed text into a search. `today` is the present day in Japan; `person` is the acting person, whose
+    name replaces `me` in `owner:me`. Any text is accepted; characters after the first LONGEST_SEARCH_CHARACTERS
+    are cut off.
     """
     seen = clean_text(text[:LONGEST_SEARCH_CHARACTERS])
     reading = _Reading(today, person)

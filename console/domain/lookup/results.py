@@ -1,4 +1,4 @@
-"""What a search has found: companies, records of each kind, operations and alerts."""
+"""The result of a search: companies, records of each kind, operations and alerts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,8 +30,8 @@ NOTHING_FOUND = FoundRecords()
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The answer to a search. `exact` is the record or operation whose identifier is the whole text; None if the text
-    is the identifier of nothing, or not of one alone. `alerts` are the open ones about the found records.
+    """The answer to a search. `exact` is the record or operation whose identifier is the whole text; None if no
+    record or several records have this identifier. `alerts` are the open alerts about the found records.
     """
 
     query: SearchQuery

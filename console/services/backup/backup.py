@@ -43,8 +43,8 @@ _VERSION_TABLES = frozenset({"alembic_version", migrate.OWN_VERSION_TABLE})
 
 @dataclass(frozen=True, slots=True)
 class CheckedBackup:
-    """A backup that is whole. `store_key` compares this desk's store key with the one of the backup: `same`,
-    `missing` (this desk has none), or `unused` (the backup needs none).
+    """A complete backup. `store_key` is the result of the comparison of this desk's store key with the one of the
+    backup: `same`, `missing` (this desk has none), or `unused` (the backup needs none).
     """
 
     folder: Path
@@ -54,10 +54,10 @@ class CheckedBackup:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did. `kept`: the earlier database file; `spool`: `kept` (this desk had one, which knows more
-    than the backup), `restored`, or `none`; `documents`: number of documents that were put back; `schema_before`: the
-    schema of the backup, if it was upgraded; `missing`: facts of the operations that this desk knows and the restored
-    database lacks (see `database_rollback`).
+    """The result of a restore. `kept`: the earlier database file; `spool`: `kept` (this desk had one, which
+    contains more operations than the backup), `restored`, or `none`; `documents`: number of documents that were
+    put back; `schema_before`: the schema of the backup, if it was upgraded; `missing`: facts of the operations in
+    this desk's spool that the restored database lacks (see `database_rollback`).
     """
 
     backup: CheckedBackup
@@ -69,8 +69,9 @@ class Restored:
 
 
 def back_up(settings: Settings, folder: Path, clock: Clock) -> Manifest:
-    """Write a backup to the new folder `folder`. Desks and workers may go on meanwhile: the database is copied as it
-    is at one moment, and the documents after it, so that every document of a record is there.
+    """Write a backup to the new folder `folder`. Desks and workers may continue meanwhile: the database is copied
+    in its state at one moment, and the documents after that, so that the backup has every document of its
+    records.
 
     Raises bad_backup (not_empty), storage_full, not_allowed for an account that may only ask, bad_profile
     (dump_program), and the errors of an unusable database or of the documents.
@@ -159,9 +160,9 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> Restored:
 
 
 def record_restore(context: ServiceContext, restored: Restored) -> Restored:
-    """After a restore: record it in the audit trail, begin a new epoch of the cache, so that Redis answers nothing
-    that the backup lacks, and look for lost operations, which stop the database until a person has looked. Return
-    what was restored, with the lost operations.
+    """After a restore, write its audit entry, begin a new epoch of the cache, so that no process uses a result
+    that the backup lacks, and look for lost operations. Lost operations stop guarded operations until a person
+    has acknowledged them. Return the result of the restore with the lost operations.
     """
     loss = database_rollback.find_rollback(context)
 
@@ -175,8 +176,8 @@ def record_restore(context: ServiceContext, restored: Restored) -> Restored:
 
 
 def find_earlier(settings: Settings, folder: Path, request_id: str, now: datetime) -> Restored | None:
-    """Return what the restore under this request id has done, if the same person began it at this desk in the last 24
-    hours. The id is kept in the spool, because the database that was there before the restore is gone.
+    """Return the result of the restore under this request id, if the same person began it at this desk in the
+    last 24 hours. The id is stored in the spool, because the restore replaces the database.
 
     Raises usage for a malformed id, and possible_repeat if the id belongs to another backup.
     """
@@ -196,7 +197,7 @@ def find_earlier(settings: Settings, folder: Path, request_id: str, now: datetim
 
 
 def remember(settings: Settings, restored: Restored, request_id: str, now: datetime) -> None:
-    """Store what a restore has done under its request id."""
+    """Store the result of a restore under its request id."""
     stored = {
         "at": now.isoformat(),
         "folder": str(restored.backup.folder),

@@ -67,8 +67,8 @@ class EverythingSearch:
         self._find_checks = find_checks
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
-        """Return what `text` finds, at most `limit` records of each kind. Raises not_allowed if a named person may
-        not read.
+        """Return the matches of `text`, at most `limit` records of each kind. Raises not_allowed if a named
+        person may not read.
         """
         limit, context = max(1, min(limit, MOST_RECORDS)), self._context
         query = parse_search(text, context.now().astimezone(JST).date(), context.operator or "")

@@ -76,7 +76,7 @@ class Manifest:
 
 
 class ArchiveWriter:
-    """Adds files to a new backup. `files`: what was added so far."""
+    """Adds files to a new backup. `files` are the files that were added so far."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -126,7 +126,7 @@ def new_archive(folder: Path) -> Iterator[ArchiveWriter]:
 
 
 def write_manifest(writer: ArchiveWriter, manifest: Manifest) -> None:
-    """Write the manifest; nothing may be added after that."""
+    """Write the manifest. Call this last: after it no file may be added."""
     content = {"format": FORMAT, **asdict(manifest)}
     text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
     content_hash = hashlib.sha256(text.encode()).hexdigest()

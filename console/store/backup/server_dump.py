@@ -1,8 +1,9 @@
-"""Dumps of a server database by the server's own programs (`mariadb-dump`, `mysqldump`), and their way back.
+"""Dumps of a server database by the server's own programs (`mariadb-dump`, `mysqldump`), and the restore of a
+dump.
 
-Triggers, the procedure and the rights are not in a dump: `db upgrade` creates them. The version of the schema is in a
-dump of its own, which is put back last. Until then every program refuses the database, so a restore that was broken
-off is never used.
+Triggers, the procedure and the rights are not in a dump: `db upgrade` creates them. The version of the schema is
+in a dump of its own, which is put back last. Until then every program refuses the database, so no program uses an
+interrupted restore.
 """
 
 import os

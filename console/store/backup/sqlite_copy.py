@@ -1,4 +1,4 @@
-"""Copies of SQLite files that are in use, and the exchange of the database file by a copy."""
+"""Copies of SQLite files that are in use, and the replacement of the database file by a copy."""
 
 import os
 import shutil
@@ -21,7 +21,9 @@ _STATE_QUERY = "SELECT name, value FROM console_meta"
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """Copy an SQLite file as it is at one moment, while other processes may write to it. The copy is one file."""
+    """Copy an SQLite file in its state at one moment, while other processes may write to it. The copy is one
+    file.
+    """
     make_private_file(target)
     with (
         closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as original,

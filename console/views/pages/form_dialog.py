@@ -78,7 +78,7 @@ class FormDialog(DialogFrame):
 
     @Slot()
     def update_act(self) -> None:
-        """Enable the acting button if the form is complete; otherwise disable it and say why."""
+        """Enable the acting button if the form is complete; otherwise disable it and show the reason."""
         key = self.find_obstacle()
         if key:
             self.disable_act_button(self.context.translate(key))

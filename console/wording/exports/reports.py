@@ -1,4 +1,6 @@
-"""The tables behind the pictures of the reports, as exported lists: columns, rows, and what is counted."""
+"""The tables behind the pictures of the reports, as exported lists: columns, rows, and a sentence about the
+counted records.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +23,11 @@ Columns = tuple[ExportColumn, ...]
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """How a report becomes a list.
+    """The functions that turn a report into a list.
 
     - `columns`: returns the columns in the language of the context
     - `rows_of`: returns the rows of a report that the service has read
-    - `note`: returns what is counted, and which part is missing because only a limited number of rows is read
+    - `note`: returns the sentence that names the counted records, and those that are missing because only a limited number of rows is read
     """
 
     columns: Callable[[TextContext], Columns]
