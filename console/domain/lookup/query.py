@@ -1,8 +1,12 @@
 """The typed text of a search, read by the same rules in the search box, on the lookup page and in the terminal.
 
-- Operators such as `provider:paypay` are those of a filter (`domain/queues/filter_text.py`); `day:` belongs to the search alone.
-- An amount with a sign of its currency (¥50,000, 50000円), with grouped digits (50,000) or after a comparison sign (>50000) is a condition on the amount.
-- Beside an operator or an amount, a date is a condition on the day. A date alone may be part of a number: it is searched as text, and a sentence explains how to search for the day. A date without a year is the latest such day that isn't in the future.
+- Operators such as `provider:paypay` are those of a filter (`domain/queues/filter_text.py`); `day:` belongs to the
+  search alone.
+- An amount with a sign of its currency (¥50,000, 50000円), with grouped digits (50,000) or after a comparison sign
+  (>50000) is a condition on the amount.
+- Beside an operator or an amount, a date is a condition on the day. A date alone may be part of a number: it is
+  searched as text, and a sentence explains how to search for the day. A date without a year is the latest such day
+  that isn't in the future.
 - Everything else is words: a corporation number, a name, the number of a record.
 
 A text in the form of a condition with an invalid value is a problem: it is shown to the person and adds no

@@ -5,6 +5,8 @@ from datetime import timedelta
 DRAFT_PREFIX, ATTEMPT_PREFIX = "draft.", "attempt."
 """The beginnings of the names of drafts, and of request ids of calls without an answer."""
 DRAFT_RETENTION = timedelta(hours=24)
-"""Age at which drafts and such request ids are deleted: a request id repeats its answer for 24 hours."""
+"""Age at which the drafts of dialogs and the request ids of unanswered calls are deleted. The services repeat the
+answer to a request id for 24 hours, so an older id is useless.
+"""
 STATE_RETENTION = timedelta(days=30)
 """Age at which everything else is deleted, such as the last screen."""

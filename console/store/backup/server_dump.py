@@ -85,7 +85,7 @@ def prepare_target(conn: Connection, dump_hash: str) -> None:
 
 
 def drop_mark(conn: Connection) -> None:
-    """Drop the mark of a running restore."""
+    """Drop the table RESTORE_MARK, because the restore is complete."""
     conn.execute(text(f"DROP TABLE IF EXISTS {RESTORE_MARK}"))
 
 

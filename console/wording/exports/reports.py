@@ -27,7 +27,8 @@ class ReportTable:
 
     - `columns`: returns the columns in the language of the context
     - `rows_of`: returns the rows of a report that the service has read
-    - `note`: returns the sentence that names the counted records, and those that are missing because only a limited number of rows is read
+    - `note`: returns the sentence that names the counted records, and those that are missing because only a limited
+      number of rows is read
     """
 
     columns: Callable[[TextContext], Columns]
