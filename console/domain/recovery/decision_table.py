@@ -226,6 +226,17 @@ def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bo
     return statement not in (*_AGREEING_STATEMENTS[target], *_SILENT_STATEMENTS)
 
 
+def _decision_rule(
+    target: PaymentState | RefundState,
+    rules: tuple[Rule, ...],
+    effect: Callable[[ChoiceFacts], Effect | None],
+) -> ChoiceRule:
+    """Return the row of the decision that a payment or a refund has the state `target`."""
+    return ChoiceRule(
+        f"resolve.{target}", "resolve", rules, _evidence_of_state, _needs_document, effect, target.value
+    )
+
+
 def _payment_decision_rule(target: PaymentState) -> ChoiceRule:
     rules = (
         _in_progress_reason,
@@ -233,15 +244,7 @@ def _payment_decision_rule(target: PaymentState) -> ChoiceRule:
         lambda facts: "provider_says_otherwise" if is_decision_denied(target, facts.statement) else None,
         _proposed_already_rule(target.value, excludes_other_proposals=True),
     )
-    return ChoiceRule(
-        f"resolve.{target}",
-        "resolve",
-        rules,
-        _evidence_of_state,
-        _needs_document,
-        lambda facts: choice_effects.payment_effect(facts, target),
-        target.value,
-    )
+    return _decision_rule(target, rules, lambda facts: choice_effects.payment_effect(facts, target))
 
 
 def _refund_decision_rule(target: RefundState) -> ChoiceRule:
@@ -251,15 +254,7 @@ def _refund_decision_rule(target: RefundState) -> ChoiceRule:
         _in_progress_reason,
         _proposed_already_rule(target.value, excludes_other_proposals=False),
     )
-    return ChoiceRule(
-        f"resolve.{target}",
-        "resolve",
-        rules,
-        _evidence_of_state,
-        _needs_document,
-        lambda facts: choice_effects.refund_effect(facts, target),
-        target.value,
-    )
+    return _decision_rule(target, rules, lambda facts: choice_effects.refund_effect(facts, target))
 
 
 _MOVE_ORDER_RULE = ChoiceRule("move_order", "probe", (_not_movable_reason,), effect=choice_effects.order_move_effect)
