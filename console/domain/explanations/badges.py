@@ -38,7 +38,9 @@ have contradictory states or amounts.
 
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
-    """Return the badge of work: the stored work state. If none is stored although people may act, a person must."""
+    """Return the badge of work: the stored work state. If no work is stored, but a person may act, the badge says
+    that a person must act.
+    """
     if work.state is WorkState.NONE and explanation.may_act and explanation.next_step.action is not None:
         return WorkBadge.NEEDS_REVIEW
     return WorkBadge(work.state.value)

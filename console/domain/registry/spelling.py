@@ -81,8 +81,8 @@ def _read_by_neighbours(text: str) -> str:
 
 
 def has_second_reading(text: str) -> bool:
-    """True if the text may have a second reading: it has a character whose reading depends on its neighbours, which
-    may be others in a part of the text.
+    """True if the text may have a second reading, because it has a character whose reading depends on its
+    neighbours. A part of the text can have another second reading, because it has fewer neighbours.
     """
     return not _MARKS_OF_READINGS.isdisjoint(text)
 

@@ -39,7 +39,7 @@ class AtomState(Protocol):
 
 
 class SimulatedAtom:
-    """Routes of the simulated Atom. The payment book stores its payments."""
+    """Routes of the simulated Atom. The payment ledger stores its payments."""
 
     def __init__(self, state: AtomState) -> None:
         self._state = state

@@ -22,7 +22,7 @@ RATE_LIMIT_REPLY = result_reply("RATE_LIMIT")
 
 
 class SimulatedPayPay:
-    """Routes of the simulated PayPay. The payment book stores its payments."""
+    """Routes of the simulated PayPay. The payment ledger stores its payments."""
 
     def __init__(self, state: PayPayState) -> None:
         self._state = state

@@ -31,7 +31,7 @@ class ReconFile:
 
 
 class ReconFiles:
-    """Makes the URLs of reconciliation files. The content of a file is made from the payment book when the file is
+    """Makes the URLs of reconciliation files. The content of a file is made from the payment ledger when the file is
     downloaded.
     """
 
