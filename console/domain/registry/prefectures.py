@@ -12,7 +12,7 @@ okayama hiroshima yamaguchi tokushima kagawa ehime kochi fukuoka saga nagasaki k
 okinawa
 """
 PREFECTURES = {f"{number:02}": name for number, name in enumerate(_NAMES.split(), start=1)}
-"""Code of two digits → name."""
+"""The names of the prefectures by their code of two digits."""
 _CODES = {
     spelling: code
     for (code, name), english in zip(PREFECTURES.items(), _ENGLISH_NAMES.split(), strict=True)

@@ -57,8 +57,8 @@ class LookupResult:
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """A record in a queue with its explanation; `since` is the instant since which its state holds (UTC). `owner` is
-    the person whose take of the record is running; None for no take.
+    """A record in a queue with its explanation. `since` is the instant (UTC) at which it got its present state.
+    `owner` is the person whose take of the record is running; None for no take.
     """
 
     record: "CreditCheck | Order | Payment | Refund"

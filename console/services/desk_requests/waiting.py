@@ -22,7 +22,7 @@ _current: ContextVar[RequestWait | None] = ContextVar("request_wait", default=No
 
 @contextmanager
 def reporting_to(wait: RequestWait) -> Iterator[None]:
-    """Let the requests that this thread asks until the end of the block report to `wait`."""
+    """Let the desk requests that this thread sends until the end of the block report their progress to `wait`."""
     token = _current.set(wait)
     try:
         yield
