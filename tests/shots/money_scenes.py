@@ -170,7 +170,10 @@ def proposals(stage: Stage) -> None:
     recovery = stage.desk.console.recovery
     unknown = (item.record for item in recovery.read_queue("unknown").items)
     check = next(record for record in unknown if isinstance(record, CreditCheck))
-    refund_id = stage.desk.console.payments.read_payment(stage.desk.paid("refund_unknown")[0].id).refunds[0].id
+    refunds = (refund for payment in stage.desk.paid("refund_unknown") for refund in payment.refunds)
+    refund_id = next(
+        refund.id for refund in refunds if refund.sandbox_state is None
+    )  # the provider knows of the others
     recovery.resolve("refund", refund_id, "failed", "not in the gateway's list of refunds")
     with stage.desk.console.acting_as("lead-b"):
         recovery.resolve("credit-check", check.id, "error", "not in their list")
