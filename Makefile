@@ -19,7 +19,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help setup run test check soak window bench shots mutants build sbom audit lock upgrade clean
+.PHONY: help setup run test quick check soak window bench shots mutants build sbom audit lock upgrade clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,12 +30,15 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 	@scripts/display.sh
 	@$(VENV)/bin/support-console demo
 
-test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them all tests on three workers
+test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them all tests on five workers
 	@echo "Running the checks and the tests …"
 	@$(MAKE) --no-print-directory check COLLECTED=yes >$(STAMPS)/check.log 2>&1 & checks=$$!; tests=0; \
-		$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" \
-		--randomly-seed=$(SEED) --hypothesis-seed=$(SEED) || tests=$$?; \
+		$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not soak" \
+		--randomly-seed=$(SEED) --hypothesis-seed=$(SEED) $(ARGS) || tests=$$?; \
 		wait $$checks || { cat $(STAMPS)/check.log; echo "The checks failed: see above."; exit 1; }; exit $$tests
+
+quick: setup  ## the tests of what was changed since main, as many as fit into half a minute
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not soak" $$($(PY) -m scripts.quick_tests)
 
 check: setup  ## ruff (rules and form), import contracts, lock in step, house rules, mypy --strict
 	@echo "Checking style, imports, lock, house rules and types …"

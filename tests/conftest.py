@@ -11,7 +11,7 @@ from hypothesis import settings
 from tests.support import guards
 from tests.support.environment import isolate
 
-pytest_plugins = ["tests.support.server_fixtures", "tests.support.place_fixtures"]
+pytest_plugins = ["tests.support.server_fixtures", "tests.support.place_fixtures", "tests.support.longest_first"]
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -26,25 +26,6 @@ settings.load_profile("suite")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--through-worker", action="store_true", help="window tests at desks that ask a worker")
-
-
-# Files that take longest: none of them is left for the end, when the other workers have nothing more to do.
-_BEGUN_FIRST = (
-    "day/test_day.py", "packaging/test_build.py", "crash/test_statements.py", "crash/test_kills.py",
-    "races/test_races.py", "races/test_refunds.py", "crash/test_refund_kills.py",
-    "store/constraints/test_constraints.py",
-    "mutants/test_mutants.py", "services/adoption/test_adoption.py", "faults/test_steps.py",
-    "store/spool/test_spool.py",
-    "races/test_silences.py", "stateful/test_machine.py", "faults/test_galera.py", "races/test_notices.py",
-    "crash/test_hangs.py", "stateful/test_refund_machine.py", "crash/test_notice_kills.py",
-    "store/audit/test_tampering.py",
-)  # fmt: skip
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    rank = {name: place for place, name in enumerate(_BEGUN_FIRST)}
-    items.sort(key=lambda item: rank.get(item.path.as_posix().rpartition("/tests/")[2], len(rank)))
 
 
 def pytest_collection_finish() -> None:

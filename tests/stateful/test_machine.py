@@ -22,7 +22,7 @@ def test_random_interleavings(
     seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
     print(f"demand 24: seed {seed}")
     server_fixtures.need_engine(engine)
-    examples = EXAMPLES.get(engine, 3)
+    examples = EXAMPLES.get(engine, 2)
     counts = machine.run(seed, examples, engine)
     told = {name: counts[name] for name in ("steps", "bought", "crashes", "charges", "outcome_unknown")}
     print(f"demand 24: {engine}: {examples} runs of up to {crashing.STEPS} steps, {told}, 0 violations")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.stateful import crashing, refund_machine
 
-EXAMPLES = 8
+EXAMPLES = 4
 
 
 @pytest.mark.timeout(240)  # a failure is made small before it is told

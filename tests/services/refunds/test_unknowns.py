@@ -4,7 +4,7 @@ import pytest
 
 from tests.services.refunds import unknowns
 
-TIME_OUTS, EFFECTS = 9, 12
+TIME_OUTS, EFFECTS = 3, 6
 
 
 @pytest.mark.expects_log("sendings that nobody answers")

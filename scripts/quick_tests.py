@@ -1,0 +1,86 @@
+"""Prints the files of tests for what was changed since `main`, for `make quick`: as many as fit into half a minute.
+
+    python -m scripts.quick_tests
+
+A changed file of tests is taken itself. For any other module those are taken that import it: files in the folder that
+mirrors its own first, then short files before long ones. The domain's tests are always taken.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from tests.support.longest_first import read_table
+
+ROOT = Path(__file__).resolve().parents[1]
+ALWAYS = "tests/domain"
+# Of files that aren't modules: what reads them.
+READERS = {"resources": "tests/wording", "docs": "tests/packaging", "Makefile": "tests/packaging"}
+_WORKERS, _SECONDS = 2, 25
+_UNKNOWN_SECONDS = 0.7  # of a file that is too short for the table
+_IMPORT = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+))", re.MULTILINE)
+
+
+def read_changed(base: str = "main") -> set[str]:
+    """The paths that differ from where this branch left `base`, committed or not."""
+    since = _git("merge-base", base, "HEAD")[0]
+    return {*_git("diff", "--name-only", since), *_git("ls-files", "--others", "--exclude-standard")}
+
+
+def _git(*words: str) -> list[str]:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def choose(changed: Collection[str], sources: dict[str, str], seconds: dict[str, int]) -> tuple[list[str], list[str]]:
+    """What runs, nearest first, and what is left out because there is no time for it."""
+    affected = set(_affected(changed, sources))
+    near = {_mirror(path) for path in changed}
+    ranked = sorted(affected, key=lambda file: (file not in changed, _folder(file) not in near, seconds.get(file, 0)))
+    chosen, rest = [ALWAYS], float(_WORKERS * _SECONDS)
+    left_out: list[str] = []
+    for file in ranked:
+        rest -= seconds.get(file, _UNKNOWN_SECONDS)
+        (chosen if rest >= 0 else left_out).append(file)
+    return chosen, left_out
+
+
+def _affected(changed: Collection[str], sources: dict[str, str]) -> Iterator[str]:
+    """Yield the files of tests that changed or that name a changed module in an import."""
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in changed}
+    rooms = {READERS[top] for path in changed if (top := path.partition("/")[0]) in READERS}
+    for file, source in sources.items():
+        is_read = any(file.startswith(f"{room}/") for room in rooms)
+        if not file.startswith(f"{ALWAYS}/") and (file in changed or is_read or modules & set(_imported(source))):
+            yield file
+
+
+def _imported(source: str) -> Iterator[str]:
+    for package, names, module in _IMPORT.findall(source):
+        yield package or module
+        yield from (f"{package}.{name.split()[0]}" for name in names.strip("()").split(",") if name.strip())
+
+
+def _mirror(path: str) -> str:
+    """The folder of the tests of a module: the same one below `tests`."""
+    return _folder(path.replace("console/", "tests/", 1) if path.startswith("console/") else path)
+
+
+def _folder(path: str) -> str:
+    return str(PurePosixPath(path).parent)
+
+
+def main() -> int:
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    sources = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files}
+    chosen, left_out = choose(read_changed(), sources, read_table())
+    if left_out:
+        print(f"Left out, as there is no time for them: {' '.join(left_out)}", file=sys.stderr)
+    print(" ".join(chosen))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

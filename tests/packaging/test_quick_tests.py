@@ -1,0 +1,30 @@
+"""What `make quick` chooses: the tests of what was changed, nearest first, as long as there is time."""
+
+from scripts.quick_tests import ALWAYS, choose
+
+SOURCES = {
+    "tests/store/alerts/test_far.py": "from console.services.alerts.causes import find_cause\n",
+    "tests/services/alerts/test_causes.py": "from console.services.alerts import (\n    causes,\n    evaluate,\n)\n",
+    "tests/services/alerts/test_other.py": "import console.services.alerts.rules\n",
+    "tests/wording/test_keys.py": "import console\n",
+    "tests/domain/test_money.py": "from console.services.alerts import causes\n",
+}
+CAUSES = "console/services/alerts/causes.py"
+
+
+def test_who_imports_a_changed_module_is_chosen() -> None:
+    """Tests in the folder of the same name come first; the domain's are there once, as a folder."""
+    near, far = "tests/services/alerts/test_causes.py", "tests/store/alerts/test_far.py"
+    assert choose([CAUSES], SOURCES, {}) == ([ALWAYS, near, far], [])
+
+
+def test_a_changed_test_is_chosen_and_words_have_theirs() -> None:
+    other = "tests/services/alerts/test_other.py"
+    assert choose([other], SOURCES, {}) == ([ALWAYS, other], [])
+    assert choose(["resources/words/ja.json"], SOURCES, {}) == ([ALWAYS, "tests/wording/test_keys.py"], [])
+
+
+def test_what_takes_too_long_is_left_out() -> None:
+    far = "tests/store/alerts/test_far.py"
+    chosen, left_out = choose([CAUSES], SOURCES, {far: 1_000})
+    assert (far in chosen, left_out) == (False, [far])
