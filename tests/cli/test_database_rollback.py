@@ -1,18 +1,17 @@
 """A database that goes back in time, by commands at two desks and a worker; the providers' ledger is the judge."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Ending, Terminal
 from tests.support import backups
+from tests.support.forked_command import ForkedCommand
 from tests.support.invented import numbers
 from tests.support.payment_desks import told
 from tests.support.places import Place
-from tests.support.worker_process import worker_process
+from tests.support.worker_process import forked_worker
 
 FIRST, LOST, OTHER = numbers(3, seed=31)
 ORDER, CODE = "ORD-1", "database_went_back"
@@ -23,7 +22,7 @@ BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
 
 class Desks:
     """Commands, each at one of the desks of a database. One that is to be killed is a process of its own; the others
-    run here, each with its own console, because a process takes a second to start.
+    run here, each with its own console, because a process takes longer.
     """
 
     def __init__(self, place: Place, sandbox: Sandbox) -> None:
@@ -35,16 +34,9 @@ class Desks:
         if "FAILPOINT" not in more:
             return Terminal(env).json(*words, **more)
         env |= {f"CONSOLE_{name}": value for name, value in more.items()}
-        command = [sys.executable, "-m", "console", "--json", *words]
-        ended = subprocess.run(
-            command,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **env},
-            timeout=PATIENCE,
-            check=False,
-        )
-        return Ending(ended.returncode, ended.stdout, ended.stderr.decode())
+        with ForkedCommand("--json", *words, environment={**os.environ, **env}) as command:
+            out = command.read(PATIENCE)
+            return Ending(command.wait(), out, command.errors())
 
     def buy(self, desk: int, number: str = LOST, **more: str) -> Ending:
         return self(desk, "purchase", number, "--client", "1", **more)
@@ -80,7 +72,7 @@ def test_nothing_is_charged_or_given_back_twice(desks: Desks, killed: bool) -> N
     assert desks(B, "lookup", LOST).data["credit_checks"] == []
     assert desks.buy(A, FIRST).data["state"] == "success"  # and a pair of tokens is stored
     put_back = backups.taken(place)
-    with worker_process(place, url, desk=WORKERS, person=place.taker):
+    with forked_worker(place, url, desk=WORKERS, person=place.taker):
         if killed:
             assert desks.buy(A, FAILPOINT="after_send:1:kill").status == -9
         else:
@@ -89,7 +81,7 @@ def test_nothing_is_charged_or_given_back_twice(desks: Desks, killed: bool) -> N
     assert desks.moved() == (1, 1)
     put_back()
 
-    with worker_process(place, url, desk=WORKERS, person=place.taker):
+    with forked_worker(place, url, desk=WORKERS, person=place.taker):
         assert desks(A, "lookup", LOST).data["credit_checks"] == []
         told = desks.buy(B)
         assert told.refused == (3, CODE)

@@ -10,7 +10,7 @@ from tests.crash import notice_kills
 from tests.support.payment_desks import paying
 from tests.support.places import Place
 from tests.support.waiting import until
-from tests.support.worker_process import worker_process
+from tests.support.worker_process import forked_worker
 from tests.worker.calling import post_to
 
 
@@ -29,7 +29,7 @@ def test_killed_between_the_answer_and_the_question(place: Place, sandbox: Sandb
     with paying(place, sandbox) as scene:
         payment = scene.payments.start(scene.order("ORD-1", minor, currency), provider).payment
         scene.money.move_payment(provider, "ORD-1", "paid")
-        with worker_process(place, sandbox.url, desk=1, FAILPOINT=f"{step}:1:kill") as worker:
+        with forked_worker(place, sandbox.url, desk=1, FAILPOINT=f"{step}:1:kill") as worker:
             with suppress(HTTPException, OSError):  # another thread asks already and may die before the answer
                 assert post_to(worker.port, scene.post(provider, "ORD-1")) == 200
             until(lambda: not worker.alive, "it is killed", 60)

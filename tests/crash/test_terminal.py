@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,27 +11,25 @@ from typing import Any
 import pytest
 
 from console.sandbox.server import Sandbox
-from tests.support.desks import environment
+from tests.support.desks import environment, have_database
+from tests.support.forked_command import ForkedCommand
 from tests.support.invented import numbers
 from tests.support.waiting import until
 
 (NUMBER,) = numbers(1)
-ROOT = Path(__file__).resolve().parents[2]
 LOCK_WAIT_SECONDS = 40
 KILLED = -9
 
 
 class Terminal:
-    """Runs `python -m console --json …` on one desk."""
+    """Runs `support-console --json …` on one desk, each in a process of its own."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
-        self._told = os.environ | environment(home, sandbox.url) | {"PYTHONPATH": str(ROOT)}
+        self._told = os.environ | environment(home, sandbox.url)
 
-    def start(self, *words: str, **extra: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, **extra: str) -> ForkedCommand:
         told = self._told | {f"CONSOLE_{name}": value for name, value in extra.items()}
-        command = [sys.executable, "-m", "console", "--json", *words]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=told, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+        return ForkedCommand("--json", *words, environment=told)
 
     def run(self, *words: str, **extra: str) -> tuple[int, Any]:
         """Exit status, and what the one object on stdout says: data, or the error."""
@@ -41,17 +37,18 @@ class Terminal:
             return ended(running)
 
 
-def ended(running: subprocess.Popen[str]) -> tuple[int, Any]:
-    out, err = running.communicate(timeout=LOCK_WAIT_SECONDS)
-    if running.returncode < 0:
-        return running.returncode, None
+def ended(running: ForkedCommand) -> tuple[int, Any]:
+    out, status = running.read(LOCK_WAIT_SECONDS), running.wait()
+    if status < 0:
+        return status, None
     told = json.loads(out)
-    assert told["ok"] is (running.returncode == 0), err
-    return running.returncode, told["data"] if told["ok"] else told["error"]
+    assert told["ok"] is (status == 0), running.errors()
+    return status, told["data"] if told["ok"] else told["error"]
 
 
 @pytest.fixture
 def terminal(home: Path, sandbox: Sandbox) -> Terminal:
+    have_database(home)
     return Terminal(home, sandbox)
 
 

@@ -4,12 +4,12 @@ import json
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.desks import environment
+from tests.support.forked_command import ForkedCommand
 
 NOWHERE = "http://127.0.0.1:9"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
@@ -17,14 +17,12 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes mean nothing ther
 
 def run(home: Path, umask: int, *words: str) -> dict[str, object]:
     """A command in a process of its own with this umask: its JSON object."""
-    program = f"import os, sys; os.umask({umask}); from console.__main__ import main; sys.exit(main(sys.argv[1:]))"
     told = environment(home, NOWHERE, DOCUMENTS_URL="", DATABASE_URL="")
     told = {name: text for name, text in told.items() if text} | {"PATH": os.environ["PATH"]}
-    done = subprocess.run(
-        [sys.executable, "-c", program, "--json", *words], env=told, capture_output=True, timeout=120, check=False
-    )
-    assert done.stdout, done.stderr.decode()
-    found = json.loads(done.stdout)
+    with ForkedCommand("--json", *words, environment=told, umask=umask) as command:
+        out = command.read(120)
+        assert out, command.errors()
+    found = json.loads(out)
     assert isinstance(found, dict)
     return found
 

@@ -4,22 +4,24 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.forked_command import ForkedCommand
 from tests.support.payment_desks import told
 from tests.support.places import Place
 
 ROOT = Path(__file__).resolve().parents[2]
+_WORDS = ("--json", "worker")
 
 
 @dataclass(frozen=True)
 class WorkerProcess:
     """One that has said that it is ready. `url`: of its receiver; `log`: what it has written to stderr."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | ForkedCommand"
     url: str
     port: int
     log: Path
@@ -48,26 +50,49 @@ def worker_process(
     `person`: who runs it, else who keeps notices. `extra`: what it is told beside both providers of the sandbox,
     names without their `CONSOLE_`. `program`: another module that runs the console, and its own words.
     """
-    facts = {"RECEIVER_PORT": "0", **told(provider), **extra}
-    env = {**os.environ, **place.told(provider, person or place.taker, desk, **facts)}
-    log = place.folder / f"worker-{desk}.log"
-    command = [sys.executable, "-m", *program, "--json", "worker"]
+    command, log = [sys.executable, "-m", *program, *_WORDS], _log_of(place, desk)
+    env = _environment(place, provider, person, desk, extra)
     with (
         log.open("wb") as kept,
         subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=kept, env=env
         ) as process,
     ):
+        yield from _ready(process, log)
+
+
+@contextmanager
+def forked_worker(
+    place: Place, provider: str, *, desk: int, person: str | None = None, **extra: str
+) -> Iterator[WorkerProcess]:
+    """The same, forked from a process that has imported it: for tests that measure neither start nor memory."""
+    env, log = _environment(place, provider, person, desk, extra), _log_of(place, desk)
+    with ForkedCommand(*_WORDS, environment=env, log=log) as process:
+        yield from _ready(process, log)
+
+
+def _log_of(place: Place, desk: int) -> Path:
+    return place.folder / f"worker-{desk}.log"
+
+
+def _environment(
+    place: Place, provider: str, person: str | None, desk: int, extra: Mapping[str, str]
+) -> dict[str, str]:
+    facts = {"RECEIVER_PORT": "0", **told(provider), **extra}
+    return {**os.environ, **place.told(provider, person or place.taker, desk, **facts)}
+
+
+def _ready(process: "subprocess.Popen[bytes] | ForkedCommand", log: Path) -> Iterator[WorkerProcess]:
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, f"the worker ended: {log.read_text()[-2_000:]}"
+        answer = json.loads(line)
+        assert "data" in answer, answer
+        yield WorkerProcess(process, answer["data"]["url"], answer["data"]["port"], log)
+    finally:
+        process.terminate()
         try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line, f"the worker ended: {log.read_text()[-2_000:]}"
-            answer = json.loads(line)
-            assert "data" in answer, answer
-            yield WorkerProcess(process, answer["data"]["url"], answer["data"]["port"], log)
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.wait(20)
+        except (subprocess.TimeoutExpired, AssertionError):
+            process.kill()

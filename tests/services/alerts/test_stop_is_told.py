@@ -12,7 +12,7 @@ from tests.support.alert_receiver import KEY, Receiver, receiving
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.waiting import until
-from tests.support.worker_process import worker_process
+from tests.support.worker_process import forked_worker
 
 ONE, TWO, THREE = numbers(3, seed=41)
 WORKERS = 3
@@ -53,7 +53,7 @@ def stops(receiver: Receiver) -> list[tuple[str, int]]:
 def told(place: Place, sandbox: Sandbox, receiver: Receiver, *wanted: tuple[str, int]) -> None:
     """Run a worker of its own until the receiver has been told this."""
     extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
-    with worker_process(place, sandbox.url, desk=WORKERS, person=place.taker, **extra):
+    with forked_worker(place, sandbox.url, desk=WORKERS, person=place.taker, **extra):
         until(lambda: stops(receiver) == list(wanted), f"the events {wanted}", seconds=60)
     assert all(receiver.signed)
 

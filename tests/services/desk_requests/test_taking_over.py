@@ -12,7 +12,7 @@ from tests.support.asking import ask_only
 from tests.support.invented import numbers
 from tests.support.places import Place
 from tests.support.waiting import until
-from tests.support.worker_process import worker_process
+from tests.support.worker_process import forked_worker
 
 LEASE_SECONDS = 45.0
 
@@ -30,14 +30,14 @@ def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) 
     ask_only(place, "op-a")
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=number, seconds=3600)
     with (
-        worker_process(place, sandbox.url, desk=1, person="worker", TIME_SCALE="1") as first,
+        forked_worker(place, sandbox.url, desk=1, person="worker", TIME_SCALE="1") as first,
         place.opened(sandbox, TIME_SCALE="1") as desk,
         ThreadPoolExecutor(1) as thread,
     ):
         until(lambda: not desk.desk_status.read_news().is_worker_away, "the first worker")
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
         until(lambda: len(sandbox.ledger.charges_of_number(number)) == 1, "the charge")
-        with worker_process(place, sandbox.url, desk=2, person="worker", TIME_SCALE="1"):
+        with forked_worker(place, sandbox.url, desk=2, person="worker", TIME_SCALE="1"):
             until(
                 lambda: place.sql("SELECT count(*) FROM leases WHERE name = 'desk_requests'") == [(2,)], "two workers"
             )

@@ -1,0 +1,107 @@
+"""A command of the program in a process of its own, forked from one that has imported everything.
+
+`python -m console` takes a second; its start is tested in tests/cli/test_process.py and tests/worker/test_main.py.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from tests.support.children import Pipe, context
+
+
+class ForkedCommand:
+    """Runs from the beginning, and is killed at the end of its block. `stdout` is a pipe; `log`, a file, has what it
+    writes to stderr, and is deleted with the command unless it was given.
+    """
+
+    def __init__(
+        self, *words: str, environment: Mapping[str, str], umask: int = 0o022, log: Path | None = None
+    ) -> None:
+        self._errors = tempfile.NamedTemporaryFile(prefix="stderr-") if log is None else None  # noqa: SIM115 # close()
+        self.log = Path(self._errors.name) if self._errors else log
+        assert self.log is not None
+        ours, theirs = context().Pipe(duplex=False)
+        arguments = (theirs, words, dict(environment), umask, str(self.log))
+        self._process = context().Process(target=_run, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+        self.stdout: IO[bytes] = os.fdopen(os.dup(ours.fileno()), "rb")
+        ours.close()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """Its exit status if it has ended: -9 for a kill."""
+        return self._process.exitcode
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Its exit status; AssertionError if it hasn't ended within so many seconds."""
+        self._process.join(seconds)
+        assert self._process.exitcode is not None, f"command {self.pid} did not end within {seconds} s"
+        return self._process.exitcode
+
+    def read(self, seconds: float) -> bytes:
+        """All that it writes to stdout until it has ended."""
+        out = self.stdout.read()
+        self.wait(seconds)
+        return out
+
+    def errors(self) -> str:
+        """What it has written to stderr."""
+        assert self.log is not None
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def send_signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def __enter__(self) -> "ForkedCommand":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
+    ) -> None:
+        self.kill()
+        self.stdout.close()
+        if self._errors:
+            self._errors.close()
+
+
+def _run(answers: Pipe, words: tuple[str, ...], environment: Mapping[str, str], umask: int, log: str) -> None:
+    """In the child: the environment, the two streams and the umask of a fresh process, then the command."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.dup2(answers.fileno(), 1)
+    answers.close()
+    errors = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(errors, 2)
+    os.close(errors)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # until the process ends
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115  # until the process ends
+    os.umask(umask)
+    from console.cli.main import main
+
+    status = main(words)
+    sys.stdout.flush()
+    sys.exit(status)
