@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from console.services.monitoring.metrics import FigureReader
     from console.services.person_state.encrypted_file import PersonState
     from console.services.reconciliation.run import ReconciliationService
+    from console.services.recovery.saved_views import SavedViewService
     from console.services.refunds.limit_changes import LimitService
     from console.services.registry.live_numbers import LiveNumbers
     from console.services.registry.service import RegistryService
@@ -151,6 +152,12 @@ class Console:
         from console.services.alerts.incidents import IncidentService
 
         return IncidentService(self._context, self.request_ids, self.alerts.find_items)
+
+    @cached_property
+    def saved_views(self) -> "SavedViewService":
+        from console.services.recovery.saved_views import SavedViewService
+
+        return SavedViewService(self._context, self.request_ids)
 
     @cached_property
     def registry(self) -> "RegistryService":
@@ -261,6 +268,7 @@ class Console:
             self.limits,
             self.read_only,
             self.incidents,
+            self.saved_views,
         )
         return RequestExecutor(self._context, command_runners(self._context, services), FORMS)
 

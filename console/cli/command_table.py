@@ -23,6 +23,7 @@ from console.cli.process.command import Command
 from console.cli.reconciliation import RECONCILE_COMMAND
 from console.cli.recovery.outcomes import OUTCOME_COMMANDS
 from console.cli.recovery.queues import QUEUE_COMMAND
+from console.cli.recovery.saved_views import VIEW_COMMANDS
 from console.cli.refunds.limits import LIMIT_COMMANDS
 from console.cli.refunds.refunds import REFUND_COMMANDS
 from console.cli.registry import REGISTRY_COMMANDS
@@ -33,7 +34,7 @@ from console.cli.window.links import LINK_COMMANDS
 COMMANDS_WITH_EFFECTS = frozenset(
     (
         "purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "incidents", "limits",
-        "read-only", "worker",
+        "read-only", "views", "worker",
     )
 )  # fmt: skip
 """Names of the commands that send or write something. After a first signal, such a command still runs to its end and
@@ -71,6 +72,7 @@ COMMANDS: Mapping[str, Command] = {
     **ALERT_COMMANDS,
     **INCIDENT_COMMANDS,
     **LINK_COMMANDS,
+    **VIEW_COMMANDS,
     **LIMIT_COMMANDS,
     **READ_ONLY_COMMANDS,
     **REPORT_COMMANDS,

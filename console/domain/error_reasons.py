@@ -226,6 +226,11 @@ class UsageProblem(Reason):
     SORT = "sort"
     SWITCH_REASON = "switch_reason"
     UNTIL = "until"
+    VIEW_CONTENT = "view_content"
+    VIEW_COUNT = "view_count"
+    VIEW_NAME = "view_name"
+    VIEW_NAME_TAKEN = "view_name_taken"
+    VIEW_OPTIONS = "view_options"
 
 
 class LockedProblem(Reason):

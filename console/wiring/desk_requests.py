@@ -14,6 +14,8 @@ from console.domain.errors import ConsoleError
 from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.limits import LIMIT_KIND, limit_subject
 from console.domain.payments.records import PaymentImport, RefundRequest
+from console.domain.queues.saved_views import KIND as VIEW_KIND
+from console.domain.queues.saved_views import ViewContent
 from console.domain.records import PurchaseRequest
 from console.services.access.read_only import ReadOnlySwitches
 from console.services.alerts.inbox import AlertService
@@ -23,6 +25,7 @@ from console.services.bulk.runs import BulkRuns
 from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
 from console.services.process.context import ServiceContext, execute_for
 from console.services.reconciliation.run import ReconciliationService
+from console.services.recovery.saved_views import SavedViewService
 from console.services.refunds.limit_changes import LimitService
 from console.services.refunds.request import parse_amount
 from console.store.alerts import alerts
@@ -51,6 +54,7 @@ class ActingServices:
     limits: LimitService
     read_only: ReadOnlySwitches
     incidents: IncidentService
+    saved_views: SavedViewService
 
 
 def command_runners(context: ServiceContext, services: ActingServices) -> Mapping[str, CommandRunner]:
@@ -64,6 +68,7 @@ def command_runners(context: ServiceContext, services: ActingServices) -> Mappin
         "alerts ack": _runner_of_method(services.alerts.acknowledge),
         "alerts unack": _runner_of_method(services.alerts.undo_acknowledgement),
         **_incident_runners(services.incidents),
+        **_view_runners(services.saved_views),
         "reconcile": _runner_of_method(services.reconciliation.run),
         "limits set": _runner_of_method(services.limits.set_limit),
         "read-only set": _runner_of_method(services.read_only.set_switch),
@@ -172,6 +177,19 @@ def _incident_runners(incidents: IncidentService) -> Mapping[str, CommandRunner]
     }
 
 
+def _view_runners(views: SavedViewService) -> Mapping[str, CommandRunner]:
+    return {
+        "view save": _runner_of_method(views.save_view),
+        "view rename": _runner_of_method(views.rename_view),
+        "view delete": _runner_of_method(views.delete_view),
+        "view restore": _runner_of_method(views.restore_view),
+    }
+
+
+def _saved_view_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
+    return RequestFacts(VIEW_KIND, proposed="team" if arguments[1] else "own")
+
+
 def _incident_command(action: IncidentAction) -> str:
     return f"{INCIDENT_KIND} {action}"
 
@@ -272,6 +290,10 @@ FORMS: Mapping[str, CommandForm] = {
     _incident_command(IncidentAction.SNOOZE): CommandForm((int, datetime, str), _INCIDENT_FACTS),
     **{_incident_command(action): CommandForm((int,), _INCIDENT_FACTS) for action in _WITHOUT_WORDS},
     **{_incident_command(action): CommandForm((int, str), _INCIDENT_FACTS) for action in _WITH_REASON},
+    "view save": CommandForm((str, bool, ViewContent, bool), _saved_view_facts),
+    "view rename": CommandForm((int, str), _record_facts_of_kind(VIEW_KIND)),
+    "view delete": CommandForm((int,), _record_facts_of_kind(VIEW_KIND)),
+    "view restore": CommandForm((int,), _record_facts_of_kind(VIEW_KIND)),
     "audit verify": CommandForm((), _no_facts),
     "limits set": CommandForm((str, str, int), _limit_facts),
     "read-only set": CommandForm((str, bool, str), _switch_facts),

@@ -108,6 +108,14 @@ def step_row(who: str = "{me}", **more: str) -> str:
     return row("incident_steps", person=f"'{who}'", at=UTC, **written)
 
 
+def view_row(who: str = "{me}", **more: str) -> str:
+    written = {
+        "is_team": "0", "maker": f"'{who}'", "changed_by": f"'{who}'", "name": "'x'", "claim": "'c9'",
+        "content": "'{{}}'", "changed_at": UTC,
+    }  # fmt: skip
+    return row("saved_views", **(written | more))
+
+
 def request_row(who: str = "{me}", lease: int = 45_000, fence: int = 1) -> str:
     written = {
         "person": f"'{who}'", "request_id": "'r9'", "command": "'purchase'", "fingerprint": "'f'",
@@ -262,6 +270,14 @@ CASES: Sequence[Forbidden] = (
     _f("alert: take another's acknowledgement back", plain(
         "alerts", ACKNOWLEDGED, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), words="somebody else"),
 
+    _f("view: in another's name", view_row("{other}"), words=IN_NAME),
+    _f("view: as oneself in capitals", view_row("{ME}"), words=IN_NAME),
+    _f("view: begin as deleted", view_row(claim="NULL", deleted_at=UTC), words="begins with its name"),
+    _f("view: begin with a high version", view_row(version="2"), words="begins with its name"),
+    _f("view: change the own one of another", changed("saved_views", OPEN, name="'y'", changed_by="'{me}'"),
+       words="of somebody else"),
+    _f("view: delete", "DELETE FROM saved_views"),
+
     _f("request: in another's name", request_row("{other}"), words=_OWN),
     _f("request: as oneself in capitals", request_row("{ME}"), words=_OWN),
     _f("request: as a letter that looks the same", request_row("{homoglyph}"), words=_OWN),
@@ -348,6 +364,7 @@ def _people() -> list[str]:
         take_row(TAKEN_BEFORE, hours=-1),
         note_row(),
         row("mentions", id=str(OPEN), note_id="1", person="'{me}'", at=UTC),
+        view_row(id=str(OPEN), claim="'c1'"),
         step_row(position="1"),
         request_row(),
     ]

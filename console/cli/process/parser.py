@@ -212,7 +212,9 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     lookup = _add_command(commands, "lookup", translate)
     lookup.add_argument("number", metavar="NUMBER")
     queue = _add_command(commands, "queue", translate)
-    queue.add_argument("name", choices=QUEUE_NAMES, metavar="NAME", help=", ".join(QUEUE_NAMES))
+    names = (*QUEUE_NAMES, "views")
+    queue.add_argument("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
+    queue.add_argument("--view", metavar="VIEW", help=translate("cli.help.queue_view"))
     queue.add_argument("--limit", type=_integer_parser(1, MAX_LIMIT), default=50, metavar="N")
     queue.add_argument("--after", metavar="CURSOR")
     queue.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
@@ -315,6 +317,25 @@ def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None
     acknowledge.add_argument("id", metavar="ID")
     acknowledge.add_argument("--note", metavar="T")
     _add_changing_command(actions, "unack", translate, "alerts.unack").add_argument("id", metavar="ID")
+
+
+def _add_view_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "views", translate)
+    _add_command(actions, "list", translate, "views.list")
+    save = _add_changing_command(actions, "save", translate, "views.save")
+    save.add_argument("name", metavar="NAME")
+    save.add_argument("queue", metavar="QUEUE")
+    save.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
+    save.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
+    save.add_argument("--columns", metavar="KEYS", default="", help=translate("cli.help.views.columns"))
+    save.add_argument("--by-cause", action="store_true", help=translate("cli.help.queue_by_cause"))
+    save.add_argument("--team", action="store_true", help=translate("cli.help.views.team"))
+    save.add_argument("--replace", action="store_true", help=translate("cli.help.views.replace"))
+    for name in ("rename", "delete", "restore"):
+        command = _add_changing_command(actions, name, translate, f"views.{name}")
+        command.add_argument("id", metavar="ID")
+        if name == "rename":
+            command.add_argument("name", metavar="NAME")
 
 
 def _add_open_command(commands: SubcommandGroup, translate: Translate) -> None:
@@ -481,6 +502,7 @@ _COMMAND_BUILDERS = (
     (("refund",), _add_refund_commands),
     (("alerts",), _add_alert_commands),
     (("incidents",), _add_incident_commands),
+    (("views",), _add_view_commands),
     (("open",), _add_open_command),
     (("registry",), _add_registry_commands),
     (("find",), _add_find_command),

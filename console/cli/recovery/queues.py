@@ -1,23 +1,29 @@
-"""The command `queue`: the records of a queue, filtered and sorted, or their causes."""
+"""The command `queue`: the records of a queue, filtered and sorted, those of a saved view, or their causes; and the
+list of saved views.
+"""
 
 import shlex
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import JsonObject, Translate, instant_json
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
+from console.cli.recovery.saved_views import count_views, problem_lines, view_json, view_list_json, view_list_lines
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.records import aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.links.link import QUEUE_NAMES
 from console.domain.queues.causes import CauseGroup, CausePage
 from console.domain.queues.filter_text import OPERATORS, parse_filter
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn, parse_order
+from console.domain.queues.saved_views import SavedView, ViewCount
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -26,9 +32,49 @@ if TYPE_CHECKING:
     from console.domain.views.changed_companies import ChangedCompanyPage
 
     AnyPage = QueuePage | ChangedCompanyPage | CausePage
+    Answer: TypeAlias = "AnyPage | ViewPage | tuple[ViewCount, ...]"
+
+VIEW_LIST = "views"
+"""The word that stands for the name of a queue, and lists the saved views."""
 
 
-def _read_queue(console: "Console", args: Namespace, _: AnswerWriter) -> "AnyPage":
+@dataclass(frozen=True, slots=True)
+class ViewPage:
+    """A page of the records of a view. `problems` are the parts of the view that are not used: what this program
+    doesn't understand, and words, which the terminal doesn't search.
+    """
+
+    view: SavedView
+    page: "AnyPage"
+    problems: tuple[str, ...]
+
+
+def _read_queue(console: "Console", args: Namespace, writer: AnswerWriter) -> "Answer":
+    if args.view is not None:
+        return _read_view(console, args)
+    if args.name is None:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": list(QUEUE_NAMES)})
+    if args.name == VIEW_LIST:
+        return count_views(console, args, writer)
+    return _read_named_queue(console, args)
+
+
+def _read_view(console: "Console", args: Namespace) -> ViewPage:
+    """Return a page of a view. Raises usage if the command also has a queue, a filter or an order of its own."""
+    if args.name is not None or args.filter or args.sort or args.by_cause:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_OPTIONS})
+    view = console.saved_views.find_view(args.view)
+    read = console.saved_views.read_content(view.content)
+    chosen = read.filter.chosen
+    page: AnyPage = (
+        console.recovery.read_causes(view.content.queue, chosen)
+        if view.content.by_cause
+        else console.recovery.read_queue(view.content.queue, args.limit, args.after, chosen, read.order)
+    )
+    return ViewPage(view, page, (*read.problems, *read.filter.words.split()))
+
+
+def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
     if args.name == "companies":
         if args.filter or args.sort or args.by_cause:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILTER_COMPANIES})
@@ -59,6 +105,15 @@ def _read_order(text: str) -> QueueOrder:
     return order
 
 
+def _answer_json(answer: "Answer", translate: Translate) -> JsonObject:
+    if isinstance(answer, tuple):
+        return view_list_json(answer, translate)
+    if not isinstance(answer, ViewPage):
+        return _page_json(answer, translate)
+    page = _page_json(answer.page, translate)
+    return {**page, "view": view_json(answer.view, translate), "problems": list(answer.problems)}
+
+
 def _page_json(page: "AnyPage", translate: Translate) -> JsonObject:
     if not isinstance(page, CausePage):
         return cli_json.queue_page_json(page, translate)
@@ -78,6 +133,14 @@ def _group_json(group: CauseGroup, translate: Translate) -> JsonObject:
         "since": instant_json(group.oldest),
         "filter": f"cause:{group.cause or NO_CAUSE}",
     }
+
+
+def _answer_lines(answer: "Answer", translator: Translator) -> Lines:
+    if isinstance(answer, tuple):
+        return view_list_lines(answer, translator)
+    if not isinstance(answer, ViewPage):
+        return _page_lines(answer, translator)
+    return [answer.view.name, *problem_lines(answer.problems, translator), *_page_lines(answer.page, translator)]
 
 
 def _page_lines(page: "AnyPage", translator: Translator) -> Lines:
@@ -103,4 +166,4 @@ def _cause_lines(page: CausePage, translator: Translator) -> Iterator[str]:
         yield translator("cli.queue.causes_capped")
 
 
-QUEUE_COMMAND = ServiceCommand(_read_queue, _page_json, _page_lines)
+QUEUE_COMMAND = ServiceCommand(_read_queue, _answer_json, _answer_lines)

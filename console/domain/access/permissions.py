@@ -32,6 +32,8 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
     "audit_any": frozenset({OPERATOR, APPROVER, AUDITOR}),  # read the own entries, or those of all people
     "registry_import": frozenset({WORKER}),
     "limits": frozenset({ADMIN}),
+    "save_view": frozenset({OPERATOR, APPROVER}),
+    "change_team_view": frozenset({APPROVER}),  # a view of the team that another person made
     "set_read_only": frozenset({APPROVER, ADMIN}),
     "schema": frozenset({ADMIN}),
 }

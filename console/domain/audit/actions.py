@@ -139,6 +139,11 @@ class AuditAction(StrEnum):
     INCIDENT_TAKEN = "incident.taken"
     INCIDENT_WOKEN = "incident.woken"
 
+    VIEW_CHANGED = "view.changed"
+    VIEW_DELETED = "view.deleted"
+    VIEW_RESTORED = "view.restored"
+    VIEW_SAVED = "view.saved"
+
     BULK_BEGUN = "bulk.begun"
     BULK_DISCARDED = "bulk.discarded"
     BULK_ENDED = "bulk.ended"

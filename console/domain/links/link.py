@@ -19,16 +19,17 @@ _PATTERNS = {
     "corporation": re.compile(r"()([1-9][0-9]{12})"),
     "queue": re.compile(rf"()({'|'.join(QUEUE_NAMES)})"),
     "incident": re.compile(r"()([1-9][0-9]{0,17})"),
+    "view": re.compile(r"()([1-9][0-9]{0,17})"),
     "screen": re.compile(rf"()({'|'.join(SCREENS)})"),
 }
 
-Place = Literal["record", "operation", "corporation", "queue", "incident", "screen"]
+Place = Literal["record", "operation", "corporation", "queue", "incident", "view", "screen"]
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """The target of a link: a record of `kind` with the id `value`, an operation, a corporation number, a queue, an
-    incident or a screen. Only a record has a `kind`; otherwise it is "".
+    incident, a saved view or a screen. Only a record has a `kind`; otherwise it is "".
     """
 
     place: Place

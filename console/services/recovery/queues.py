@@ -62,7 +62,7 @@ class Queues:
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = self._make_choice(conn, chosen, order)
+            choice = make_choice(self._context, conn, chosen, order)
             read = self._read_in_own_order if order == DEFAULT_ORDER else self._read_sorted
             records, cursor = read(conn, name, limit, after, choice)
             records = self._complete_records(conn, records)
@@ -75,15 +75,6 @@ class Queues:
             format_filter(chosen),
             format_order(order) if order != DEFAULT_ORDER else "",
         )
-
-    def _make_choice(self, conn: Connection, chosen: RecordFilter, order: QueueOrder) -> QueueChoice:
-        choice = QueueChoice(chosen, order, self._context.now())
-        if not choice.needs_owners:
-            return choice
-        owners: dict[str, dict[int, str]] = {}
-        for take in takes.running_takes(conn, self._context.now()):
-            owners.setdefault(take.kind, {})[take.subject_id] = take.person
-        return replace(choice, owners=owners)
 
     def _read_in_own_order(
         self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
@@ -117,7 +108,7 @@ class Queues:
         require_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = self._make_choice(conn, chosen, DEFAULT_ORDER)
+            choice = make_choice(self._context, conn, chosen)
             totals, is_capped = chosen_records.total_causes(conn, name, journal.lapsed_by_kind(conn), choice)
         return CausePage(name, group_by_cause(totals), is_capped)
 
@@ -126,7 +117,7 @@ class Queues:
         require_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = self._make_choice(conn, chosen, DEFAULT_ORDER)
+            choice = make_choice(self._context, conn, chosen)
             count, oldest = chosen_records.count_chosen(conn, name, journal.lapsed_by_kind(conn), choice)
         cap = queues.COUNT_CAP
         return QueueCount(name, min(count, cap), count > cap, oldest)
@@ -185,6 +176,19 @@ class Queues:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return takes.running_takes(conn, self._context.now())
+
+
+def make_choice(
+    context: ServiceContext, conn: Connection, chosen: RecordFilter, order: QueueOrder = DEFAULT_ORDER
+) -> QueueChoice:
+    """Return the choice of the records that fulfil a filter, in an order, with the running takes if it needs them."""
+    choice = QueueChoice(chosen, order, context.now())
+    if not choice.needs_owners:
+        return choice
+    owners: dict[str, dict[int, str]] = {}
+    for take in takes.running_takes(conn, context.now()):
+        owners.setdefault(take.kind, {})[take.subject_id] = take.person
+    return replace(choice, owners=owners)
 
 
 def _find_record(conn: Connection, operation: Operation, lapsed: queues.LapsedIds) -> QueuedRecord | None:

@@ -45,7 +45,7 @@ _RECORD_TABLES = (
     _CREDIT_CHECKS_TABLE, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
     "documents", "evidence", "incident_steps", "leases", "lost_operations", "mentions", "notes", "operations",
     "orders", "outbox", "payment_events", "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas",
-    "set_asides", "stock_reservations", "takes", "tasks", "watched_corporations",
+    "saved_views", "set_asides", "stock_reservations", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 _CALL_TABLES = ("call_rates", "provider_tokens", "request_ids")
 _LOG_TABLES = ("audit_log", "sessions")
@@ -56,7 +56,15 @@ _INSERT_TABLES = (
     "reconciliations", "request_ids", "sagas", "set_asides", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 _NOTICE_TABLES = ("payment_events",)
-_DECISION_TABLES = (_CREDIT_CHECKS_TABLE, "approvals", "incident_steps", "mentions", "notes", "refunds")
+_DECISION_TABLES = (
+    _CREDIT_CHECKS_TABLE,
+    "approvals",
+    "incident_steps",
+    "mentions",
+    "notes",
+    "refunds",
+    "saved_views",
+)
 # Columns that the services change in existing rows. All other columns keep their first value.
 _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     _CREDIT_CHECKS_TABLE: (
@@ -110,6 +118,7 @@ _UPDATABLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "host", "process", "since", "token", "lease_clock", "lease_expires", "fence",
     ),
     "sagas": ("state", "step", "facts", "reason", "changed_at", "next_at", "attempts", "ended_at", "version"),
+    "saved_views": ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version"),
     "set_asides": ("status", "refund_id", "changed_at", "version"),
     "stock_reservations": ("status", "updated_at"),
     "takes": ("person", "taken_at", "until"),

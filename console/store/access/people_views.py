@@ -121,6 +121,7 @@ def _views() -> Mapping[str, _View]:
         _View("outbox", {"body": "'{}'"}),
         _View("payments", {"payer_ref": _masked("t.payer_ref"), "handle": "NULL", "url": "NULL"}),
         _View("refunds", {"saw": _without_payer("t.saw")}),
+        _View("saved_views", {}, f"(t.is_team OR {_is_own('maker')})", ("id", "is_team", "maker", "deleted_at")),
     )
     return {view.table: view for view in views} | {
         OWN_REQUESTS: _View("requests", {}, _is_own("who"), ("id",)),
@@ -144,7 +145,7 @@ RECORD_TABLES = (
     schema.credit_checks.name, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
     "documents", "evidence", "incident_steps", "leases", "lost_operations", "mentions", "notes", "operations",
     "orders", "outbox", "payment_events", "payments", "reconciliation_rows", "reconciliations", "refunds", "sagas",
-    "set_asides", "takes", "tasks", "watched_corporations",
+    "saved_views", "set_asides", "takes", "tasks", "watched_corporations",
 )  # fmt: skip
 """Tables of records. Their views may be read by operators, approvers and auditors for whom a worker acts."""
 RECORD_VIEWS = (*RECORD_TABLES, SAME_PAYER)

@@ -47,6 +47,12 @@ _INSERT_RULES: Mapping[str, Rules] = {
         Rule("EXISTS (SELECT 1 FROM alerts a WHERE a.id = NEW.incident_id)", "an incident begins with an alert"),
         Rule(f"NEW.action IN {state_list_sql(IncidentAction)}", "no such step of an incident"),
     ),
+    "saved_views": (
+        Rule(
+            "NEW.version = 1 AND NEW.deleted_at IS NULL AND NEW.claim IS NOT NULL AND NEW.changed_by = NEW.maker",
+            "a view begins with its name",
+        ),
+    ),
     "stock_reservations": (),
 }
 _UPDATE_RULES: Mapping[str, Rules] = {
@@ -125,6 +131,12 @@ _UPDATE_RULES: Mapping[str, Rules] = {
         Rule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
     ),
     "incident_steps": (Rule("0", "steps of incidents are never changed"),),
+    "saved_views": (
+        VERSION_RULE,
+        Rule(unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
+        Rule("(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"),
+        Rule("NEW.is_team OR NEW.changed_by = OLD.maker", "nobody changes the view of somebody else"),
+    ),
     "request_ids": (Rule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
     "stock_reservations": (
         Rule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
@@ -149,6 +161,7 @@ _NEVER_DELETED: Mapping[str, str] = {
     "read_only_switches": "settings of a read-only switch",
     "mentions": "mentions",
     "incident_steps": "steps of incidents",
+    "saved_views": "views",
     "request_ids": "request ids",
     "stock_reservations": "reservations",
 }

@@ -57,6 +57,11 @@ _IS_DONE_REQUEST = (
     "r.action = 'mention done' AND r.subject_kind = 'mention' AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
 )
 
+_IS_SAVE_REQUEST = "r.action = 'view save' AND r.proposed = IF(NEW.is_team, 'team', 'own')"
+_IS_VIEW_REQUEST = (
+    f"{_IS_SAVE_REQUEST} OR r.action IN ('view delete', 'view rename', 'view restore') AND r.subject_kind = 'view'"
+    " AND CAST(r.subject_id AS BINARY) = CAST(NEW.id AS CHAR)"
+)
 _IS_SWITCH_REQUEST = (
     f"r.action = 'read-only set' AND CAST(r.subject_kind AS BINARY) = '{SWITCH_KIND}'"
     " AND CAST(r.subject_id AS BINARY) = NEW.scope AND r.proposed = IF(NEW.is_on, 'on', 'off')"
@@ -225,6 +230,25 @@ _MENTION_UPDATE_RULES = (
     Rule(equals_sql("OLD.person", "me"), "nobody ends the mention of somebody else"),
     Rule(is_requested_sql(_IS_DONE_REQUEST), "nobody ends the mention of somebody else"),
 )
+_VIEW_INSERT_RULES = (
+    Rule(equals_sql("NEW.maker", "me"), "nobody saves a view in the name of somebody else"),
+    Rule(equals_sql("NEW.changed_by", "me"), "nobody saves a view in the name of somebody else"),
+    Rule(has_role_sql(OPERATOR, APPROVER), "this role saves no view"),
+    Rule(is_requested_sql(_IS_SAVE_REQUEST), "nobody saves a view in the name of somebody else"),
+    Rule("NEW.version = 1 AND NEW.deleted_at IS NULL AND NEW.claim IS NOT NULL", "a view begins with its name"),
+)
+_VIEW_UPDATE_RULES = (
+    VERSION_RULE,
+    Rule(unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
+    Rule("(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"),
+    Rule(equals_sql("NEW.changed_by", "me"), "nobody changes a view in the name of somebody else"),
+    Rule(has_role_sql(OPERATOR, APPROVER), "this role changes no view"),
+    Rule(
+        f"CAST(OLD.maker AS BINARY) = me OR (OLD.is_team AND {has_role_sql(APPROVER)})",
+        "nobody changes the view of somebody else",
+    ),
+    Rule(is_requested_sql(_IS_VIEW_REQUEST), "nobody changes the view of somebody else"),
+)
 _WATCHED_UPDATE_RULES = (
     VERSION_RULE,
     Rule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
@@ -295,6 +319,9 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ("mentions", "INSERT"): _MENTION_INSERT_RULES,
     ("mentions", "UPDATE"): _MENTION_UPDATE_RULES,
     ("mentions", "DELETE"): _deletion_rules("mentions are"),
+    ("saved_views", "INSERT"): _VIEW_INSERT_RULES,
+    ("saved_views", "UPDATE"): _VIEW_UPDATE_RULES,
+    ("saved_views", "DELETE"): _deletion_rules("views are"),
     ("incident_steps", "INSERT"): _STEP_INSERT_RULES,
     ("incident_steps", "UPDATE"): refusal_rules("steps of incidents are never changed"),
     ("incident_steps", "DELETE"): refusal_rules("steps of incidents are never deleted"),

@@ -19,7 +19,7 @@ from console.domain.desk_requests.records import WITHDRAW_ACTION
 from console.store.schema import claim_columns as claim_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, ForeignInstant, Id, Instant, LongText
 
-SCHEMA_VERSION = "0019"
+SCHEMA_VERSION = "0020"
 """Revision of the database schema that this program needs; it refuses a database with another revision. A test
 compares this value with the newest migration.
 """

@@ -228,6 +228,26 @@ incident_steps = Table(
     sqlite_autoincrement=True,
 )
 
+saved_views = Table(
+    "saved_views",
+    metadata,
+    # A person's or the team's name for a filter, an order, columns and a grouping of a queue.
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("is_team", Boolean, nullable=False),
+    Column("maker", String(64), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("claim", String(64)),  # digest of person (or team) and folded name; NULL while the view is deleted
+    Column("content", LongText, nullable=False),  # JSON
+    Column("changed_by", String(64), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("deleted_at", Instant),
+    Column("version", Integer, nullable=False, server_default="1"),
+    UniqueConstraint("claim", name="uq_saved_views_claim"),
+    Index("ix_saved_views_maker", "maker", "id"),
+    Index("ix_saved_views_team", "is_team", "id"),
+    sqlite_autoincrement=True,
+)
+
 lost_operations = Table(
     "lost_operations",
     metadata,

@@ -38,6 +38,8 @@ def route_of_link(link: Link) -> Route:
             return LookupRoute(link.value)
         case "queue":
             return queue_route(link.value)
+        case "view":
+            return QueuesRoute(view=int(link.value))
         case "incident":
             return AlertsRoute(int(link.value))
         case _:
@@ -58,6 +60,8 @@ def link_of_route(route: Route | None) -> Link | None:
             return Link("corporation", route.text)
         case ChangedCompaniesRoute():
             return Link("queue", QUEUE_NAME)
+        case QueuesRoute() if route.view:
+            return Link("view", str(route.view))
         case QueuesRoute() if route.name:
             return Link("queue", route.name)
         case AlertsRoute() if route.id:

@@ -13,9 +13,12 @@ class HomeRoute:
 
 @dataclass(frozen=True, slots=True)
 class QueuesRoute:
-    """The page of the queues with the queue of this name; "" means the queue that was shown last."""
+    """The page of the queues with the queue of this name; "" means the queue that was shown last. With `view`, it
+    shows the saved view with this id; 0 means none.
+    """
 
     name: str = ""
+    view: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ GOOD = (
     Link("corporation", "1180301018771"),
     *(Link("queue", name) for name in QUEUE_NAMES),
     Link("incident", "999999999999999999"),
+    Link("view", "12"),
     *(Link("screen", name) for name in SCREENS),
 )
 HOSTILE = (
@@ -23,6 +24,7 @@ HOSTILE = (
     "support-console:record/../payment/5", "support-console:record/person/5", "support-console:record//5",
     "support-console:corporation/118030101877", "support-console:corporation/0180301018771",
     "support-console:queue/all", "support-console:queue/", "support-console:screen/admin;rm -rf",
+    "support-console:view/mine", "support-console:view/0",
     "support-console:refund/approve/5", "support-console:purchase/1180301018771", "support-console:screen/lookup/x",
     "support-console:operation/0197a0b2-1c3d-7e4f-8a9b-0c1d2e3f4a5B", "https://example.com/support-console:screen/home",
     "file:///etc/passwd", "javascript:alert(1)", "support-console:screen/home" + "x" * 200,

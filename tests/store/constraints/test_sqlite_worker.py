@@ -61,6 +61,11 @@ def step(position: int, **more: str) -> str:
     return row("incident_steps", id=str(position), person="'op-a'", at=NOW, **told)
 
 
+def view(position: int, **more: str) -> str:
+    given = {"is_team": "0", "maker": "'op-a'", "changed_by": "'op-a'", "claim": f"'c{position}'"} | more
+    return row("saved_views", id=str(position), name="'x'", content="'{}'", changed_at=NOW, **given)
+
+
 WATCHED = "1180301018771"
 
 
@@ -92,6 +97,7 @@ def bulk_row(number: int, **more: str) -> str:
 
 
 HONEST = (
+    view(OPEN), changed("saved_views", OPEN, name="'y'"),
     alert(OPEN), alert(ENDED, 2),
     plain_change("alerts", ENDED, acknowledged_by="'op-a'", acknowledged_at=NOW, note="'seen'"),
     plain_change("alerts", ENDED, resolved_at=NOW),
@@ -162,6 +168,14 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
     ("incident: of no alert", step(9, incident_id="999"), "begins with an alert"),
     ("incident: an invented step", step(9, action="'close'"), "no such step"),
     ("incident: change", "UPDATE incident_steps SET person = 'b'", "never changed"),
+    ("view: begin as deleted", view(9, deleted_at=NOW), "begins with its name"),
+    ("view: of another maker", view(9, changed_by="'op-b'"), "begins with its name"),
+    ("view: a second one of a name", view(9, claim=f"'c{OPEN}'"), "UNIQUE"),
+    ("view: another maker", "UPDATE saved_views SET maker = 'b', version = version + 1", "its maker's"),
+    ("view: for the team", "UPDATE saved_views SET is_team = 1, version = version + 1", "its maker's"),
+    ("view: by another person", "UPDATE saved_views SET changed_by = 'b', version = version + 1", "somebody else"),
+    ("view: without its name", "UPDATE saved_views SET claim = NULL, version = version + 1", "has its name"),
+    ("view: the same version", "UPDATE saved_views SET name = 'y'", "raises the version"),
     ("stock: hold again", plain_change("stock_reservations", ENDED, status="'held'"), "no such step"),
     ("stock: another order's", plain_change("stock_reservations", OPEN, order_id="2"), "its order's"),
     ("watched: begin with a change", watched("8700110005901", facts_before="'{}'"), "without a change"),
@@ -175,7 +189,7 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
     )),
     *((f"{table}: delete", f"DELETE FROM {table}", "never deleted") for table in (
         "alerts", "bulk_rows", "bulk_runs", "incident_steps", "mentions", "notes", "outbox",
-        "reconciliation_rows", "reconciliations", "sagas",
+        "reconciliation_rows", "reconciliations", "sagas", "saved_views",
         "stock_reservations", "takes", "tasks", "watched_corporations",
     )),
 )  # fmt: skip

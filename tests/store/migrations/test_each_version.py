@@ -14,6 +14,7 @@ from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_RO
 from tests.support.places import CHECKS, Engine
 
 UNDONE = {
+    "0019": ("DROP TABLE saved_views",),
     "0018": ("ALTER TABLE refunds DROP COLUMN reason_code",),
     "0017": ("DROP TABLE incident_steps", "DROP TABLE mentions"),
     "0016": ("DROP TABLE read_only_switches",),

@@ -1,0 +1,144 @@
+"""The commands `views …`: the saved views of queues, with their counts, and what a person does about them."""
+
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from console.cli.json_output.records import instant_json
+from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.process.command import Command, ServiceCommand, parse_row_id
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output.records import COLUMN_GAP, aligned_lines
+from console.cli.text_output.translator import Translator
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.links.link import Link, link_text
+from console.domain.queues.order import SortColumn, parse_order
+from console.domain.queues.saved_views import KIND, SavedView, ViewContent, ViewCount, read_view, split_filter
+from console.wording import catalogue as wording
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+_FIELDS = ("id", "name", "maker", "version", "changed_by", "changed_at", "deleted_at")
+_CONTENT_FIELDS = ("queue", "filter", "words", "sort", "columns", "by_cause")
+
+
+def count_views(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[ViewCount, ...]:
+    """Return all views that the acting person sees, with their counts."""
+    return console.saved_views.count_views()
+
+
+def _save(console: "Console", args: Namespace, _: AnswerWriter) -> SavedView:
+    return console.saved_views.save_view(
+        args.name, args.team, _read_content(args), args.replace, request_id=args.request_id
+    )
+
+
+def _read_content(args: Namespace) -> ViewContent:
+    """Return the typed content of a view. Raises usage for a filter or an order that can't be understood: a view is
+    saved by somebody who can still correct it.
+    """
+    operators, words = split_filter(args.filter)
+    columns = tuple(key for key in args.columns.split(",") if key)
+    content = ViewContent(args.queue, operators, words, args.sort, columns, args.by_cause)
+    problems = read_view(content, "me").problems
+    if args.sort and parse_order(args.sort) is None:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SORT, "allowed": list(SortColumn)})
+    if problems:
+        from console.domain.queues.filter_text import OPERATORS
+
+        allowed = [f"{name}:" for name in OPERATORS]
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.FILTER, "names": list(problems), "allowed": allowed}
+        )
+    return content
+
+
+def _rename(console: "Console", args: Namespace, id: int) -> SavedView:
+    return console.saved_views.rename_view(id, args.name, request_id=args.request_id)
+
+
+def _delete(console: "Console", args: Namespace, id: int) -> SavedView:
+    return console.saved_views.delete_view(id, request_id=args.request_id)
+
+
+def _restore(console: "Console", args: Namespace, id: int) -> SavedView:
+    return console.saved_views.restore_view(id, request_id=args.request_id)
+
+
+def _acting(act: "Callable[[Console, Namespace, int], SavedView]") -> "Callable[..., SavedView]":
+    return lambda console, args, _: act(console, args, parse_row_id(KIND, args.id))
+
+
+def view_json(view: SavedView, translate: Translate) -> JsonObject:
+    """Return a view as a JSON object. `link` opens it in the window."""
+    return {
+        **attributes_json(view, _FIELDS, translate),
+        "team": view.is_team,
+        **attributes_json(view.content, _CONTENT_FIELDS, translate),
+        "link": link_text(Link("view", str(view.id))),
+    }
+
+
+def view_list_json(counts: Sequence[ViewCount], translate: Translate) -> JsonObject:
+    """Return the answer of `views list` as a JSON object. `count` is null for a view that can't be counted."""
+    return {
+        "views": [
+            {
+                **view_json(one.view, translate),
+                "count": one.count,
+                "capped": one.is_capped,
+                "since": instant_json(one.oldest),
+                "problems": list(one.problems),
+            }
+            for one in counts
+        ]
+    }
+
+
+def view_list_lines(counts: Sequence[ViewCount], translator: Translator) -> Iterator[str]:
+    """Yield the answer of `views list` as text, one line per view, and below it what can't be understood."""
+    if not counts:
+        yield translator("view.none")
+    lines = aligned_lines(
+        (
+            str(one.view.id),
+            wording.NO_VALUE if one.count is None else wording.format_count(one.count, is_capped=one.is_capped),
+            *_facts(one.view, translator),
+        )
+        for one in counts
+    )
+    for line, one in zip(lines, counts, strict=True):
+        yield line
+        yield from problem_lines(one.problems, translator)
+
+
+def problem_lines(problems: Sequence[str], translator: Translator) -> Iterator[str]:
+    """Yield a line about the parts of a view that can't be understood; no line if there is none."""
+    if problems:
+        yield COLUMN_GAP + translator("queue.filter_problem", names=problems)
+
+
+def _view_lines(view: SavedView, translator: Translator) -> Iterator[str]:
+    yield COLUMN_GAP.join((str(view.id), *_facts(view, translator)))
+    if view.deleted_at is not None:
+        yield translator("view.deleted_hint", id=view.id)
+
+
+def _facts(view: SavedView, translator: Translator) -> tuple[str, ...]:
+    scope = translator("view.scope.team" if view.is_team else "view.scope.own")
+    content = view.content
+    sort = f"sort:{content.sort}" if content.sort else ""
+    chosen = " ".join(part for part in (content.filter, content.words, sort) if part)
+    return view.name, scope, translator(f"queue.{content.queue}.title"), chosen
+
+
+VIEW_COMMANDS: Mapping[str, Command] = {
+    "views list": ServiceCommand(count_views, view_list_json, view_list_lines),
+    "views save": ServiceCommand(_save, view_json, _view_lines),
+    **{
+        f"views {name}": ServiceCommand(_acting(act), view_json, _view_lines)
+        for name, act in (("rename", _rename), ("delete", _delete), ("restore", _restore))
+    },
+}

@@ -1,0 +1,172 @@
+"""Saved views of a queue: a name for a filter, an order, the columns and the grouping. No I/O.
+
+A view stores texts, as a person typed them. A newer or an older program may understand other operators, orders and
+columns. What can't be understood is told and is no condition, so a view never hides a record because of it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from console.domain.queues.filter_text import LONGEST_FILTER_CHARACTERS, ParsedFilter, parse_filter
+from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, parse_order
+
+KIND = "view"
+OWNER_ME = "owner:me"
+"""The condition that the person who looks has taken the record. A view of the team stores it instead of a name."""
+LONGEST_NAME_CHARACTERS = 60
+MAX_OWN_VIEWS, MAX_TEAM_VIEWS = 50, 50
+"""Numbers of views that one person, and that the team, may have."""
+MAX_COLUMNS = 40
+LONGEST_COLUMN_CHARACTERS = 40
+LONGEST_FIELD_CHARACTERS = LONGEST_FILTER_CHARACTERS
+
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_PILE_PATTERN = re.compile("MMM|^M")
+"""Three combining marks in a row, or one without a letter before it, in the first letters of Unicode categories."""
+_COLUMN_PATTERN = re.compile(r"[a-z][a-z_]*")
+_OPERATOR_PATTERN = re.compile(r"[a-z_]+:\S*", re.IGNORECASE)
+
+
+class InvalidViewName(ValueError):
+    """A text that can't be the name of a view."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewContent:
+    """What a view shows.
+
+    - `queue`: name of the queue
+    - `filter`: the conditions in their text form, which may name the person who looks as `owner:me`
+    - `words`: the texts that are searched in the records
+    - `sort`: the order in its text form; "" for the order of a queue that nobody sorted
+    - `columns`: keys of the visible columns, in their order; empty for the usual ones
+    - `by_cause`: the records are grouped by their cause
+    """
+
+    queue: str
+    filter: str = ""
+    words: str = ""
+    sort: str = ""
+    columns: tuple[str, ...] = ()
+    by_cause: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SavedView:
+    """A view with its name. The views of the team are shown to everybody, own views to their maker alone. `version`
+    rises with each change; a deleted view has `deleted_at` and can be restored.
+    """
+
+    id: int
+    name: str
+    is_team: bool
+    maker: str
+    content: ViewContent
+    changed_by: str
+    changed_at: datetime
+    version: int = 1
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadView:
+    """The parts of a view's content as this program understands them. `problems` are the parts that it doesn't
+    understand; they are no condition.
+    """
+
+    filter: ParsedFilter
+    order: QueueOrder
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewCount:
+    """The number of records that a view shows. `is_capped`: there may be more, because only a part of the queue was
+    counted. `count` is None for a view that can't be counted: it searches words, or its queue is
+    unknown.
+    """
+
+    view: SavedView
+    count: int | None = None
+    is_capped: bool = False
+    oldest: datetime | None = None
+    problems: tuple[str, ...] = ()
+
+
+def clean_name(text: str) -> str:
+    """Return the name of a view as it is stored: composed, with single spaces. Raises InvalidViewName for an empty or
+    too long text, and for one with control marks, marks of direction, other invisible marks or piles of accents.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    categories = [unicodedata.category(character) for character in composed]
+    if _REFUSED_CATEGORIES.intersection(categories) or _PILE_PATTERN.search("".join(one[0] for one in categories)):
+        raise InvalidViewName
+    name = " ".join(composed.split())
+    if not 0 < len(name) <= LONGEST_NAME_CHARACTERS:
+        raise InvalidViewName
+    return name
+
+
+def fold_name(name: str) -> str:
+    """Return the text by which names are compared: full-width and half-width, upper and lower case are equal."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(folded.split())
+
+
+def name_claim(name: str, person: str | None) -> str:
+    """Return the unique value of a view that isn't deleted: two views of the same person, or two of the team
+    (`person` None), never have equal names.
+    """
+    scope = "" if person is None else person.strip().casefold()
+    return sha256(f"{scope}\n{fold_name(name)}".encode()).hexdigest()
+
+
+def is_storable(content: ViewContent) -> bool:
+    """True if the content has a form that can be stored; this program may understand only a part of it."""
+    texts = (content.filter, content.words, content.sort, content.queue)
+    return (
+        all(len(text) <= LONGEST_FIELD_CHARACTERS and _is_printable(text) for text in texts)
+        and len(content.columns) <= MAX_COLUMNS
+        and all(
+            len(key) <= LONGEST_COLUMN_CHARACTERS and _COLUMN_PATTERN.fullmatch(key) is not None
+            for key in content.columns
+        )
+    )
+
+
+def _is_printable(text: str) -> bool:
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
+def read_view(content: ViewContent, person: str | None) -> ReadView:
+    """Read the content of a view for the person who looks at it. In the stored filter, a word that is no operator is
+    a problem: it isn't searched, because a newer program may have meant it as a condition. So is `owner:me` if nobody
+    is named.
+    """
+    parts = content.filter.split()
+    of_person = [part for part in parts if part.casefold() == OWNER_ME]
+    others = [part for part in parts if part.casefold() != OWNER_ME]
+    parsed = parse_filter(" ".join([*others, *(f"owner:{person}" for _ in of_person if person is not None)]))
+    order = parse_order(content.sort) if content.sort else DEFAULT_ORDER
+    problems = [*parsed.words.split(), *parsed.problems, *(of_person if person is None else ())]
+    problems += [content.sort] if order is None else []
+    words = " ".join(content.words.split())
+    return ReadView(ParsedFilter(parsed.chosen, words), order or DEFAULT_ORDER, tuple(problems))
+
+
+def split_filter(text: str) -> tuple[str, str]:
+    """Return the operators of a typed filter, and its other words, each as one text."""
+    parts = text.split()
+    operators = [part for part in parts if _OPERATOR_PATTERN.fullmatch(part)]
+    return " ".join(operators), " ".join(part for part in parts if not _OPERATOR_PATTERN.fullmatch(part))
+
+
+def find_by_name(views: Iterable[SavedView], name: str) -> SavedView | None:
+    """Return the view with this name: an own one before one of the team; None if there is none."""
+    folded = fold_name(name)
+    named = [view for view in views if fold_name(view.name) == folded]
+    return min(named, key=lambda view: view.is_team, default=None)

@@ -1,0 +1,270 @@
+"""The service `console.saved_views`: names for a filter, an order, columns and a grouping of a queue.
+
+A view changes no record and asks no provider. It is the maker's own, or the team's, which everybody of the database
+sees; a team's view is changed by its maker or by an approver.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same_person
+from console.domain.audit.actions import AuditAction
+from console.domain.error_details import NotAllowed
+from console.domain.error_reasons import NotAllowedReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.queues.saved_views import (
+    KIND,
+    LONGEST_NAME_CHARACTERS,
+    MAX_OWN_VIEWS,
+    MAX_TEAM_VIEWS,
+    InvalidViewName,
+    ReadView,
+    SavedView,
+    ViewContent,
+    ViewCount,
+    clean_name,
+    find_by_name,
+    is_storable,
+    read_view,
+)
+from console.domain.records import Person
+from console.services.audit import refusals
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import ServiceContext
+from console.services.recovery.queues import make_choice, require_queue
+from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.queues import queues, saved_views, view_counts
+
+_RIGHT, _TEAM_RIGHT = "save_view", "change_team_view"
+
+
+class SavedViewService:
+    """Lists and counts the views that the acting person sees, and stores, changes, deletes and restores views."""
+
+    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+        self._context, self._request_ids = context, request_ids
+
+    def list_views(self) -> tuple[SavedView, ...]:
+        """Return the own views of the acting person, then those of the team. Raises not_allowed."""
+        with self._context.database.read() as conn:
+            return self._list(conn)
+
+    def find_view(self, name: str) -> SavedView:
+        """Return a view by its name, or by its id as text; an own view comes before one of the team with the same
+        name. Raises not_found, not_allowed.
+        """
+        views = self.list_views()
+        view = find_by_name(views, name) or next((one for one in views if str(one.id) == name.strip()), None)
+        if view is None:
+            raise _not_found(name)
+        return view
+
+    def read_content(self, content: ViewContent) -> ReadView:
+        """Return the filter and the order of a view for the acting person, and what can't be understood."""
+        return read_view(content, self._context.operator)
+
+    def count_views(self) -> tuple[ViewCount, ...]:
+        """Return the views that the acting person sees, each with the number of its records (at most COUNT_CAP): one
+        statement for each queue that has a view, which reads a bounded part of the queue. Raises not_allowed.
+        """
+        with self._context.database.read() as conn:
+            reader = self._context.find_reading_person(conn)
+            person = None if reader is None else reader.name
+            views = saved_views.list_views(conn, person)
+            by_queue: dict[str, list[SavedView]] = {}
+            for view in views:
+                by_queue.setdefault(view.content.queue, []).append(view)
+            counts: dict[int, ViewCount] = {}
+            lapsed = journal.lapsed_by_kind(conn) if views else {}
+            for queue, of_queue in by_queue.items():
+                for count in self._count_of_queue(conn, queue, of_queue, lapsed, person):
+                    counts[count.view.id] = count
+        return tuple(counts[view.id] for view in views)
+
+    def _count_of_queue(
+        self,
+        conn: Connection,
+        queue: str,
+        views: Sequence[SavedView],
+        lapsed: queues.LapsedIds,
+        person: str | None,
+    ) -> list[ViewCount]:
+        if queue not in queues.QUEUE_NAMES:
+            return [ViewCount(view, problems=(queue,)) for view in views]
+        read = [read_view(view.content, person) for view in views]
+        counted = [number for number, one in enumerate(read) if not one.filter.words]
+        choices = [make_choice(self._context, conn, read[number].filter.chosen) for number in counted]
+        found = dict(zip(counted, view_counts.count_choices(conn, queue, lapsed, choices), strict=True))
+        return [
+            ViewCount(view, found[number].count, found[number].is_capped, found[number].oldest, one.problems)
+            if number in found
+            else ViewCount(view, problems=one.problems)
+            for number, (view, one) in enumerate(zip(views, read, strict=True))
+        ]
+
+    def save_view(
+        self,
+        name: str,
+        is_team: bool,
+        content: ViewContent,
+        may_replace: bool = False,
+        *,
+        request_id: str | None = None,
+    ) -> SavedView:
+        """Store a view under a name. If the same person, or the team, has a view with this name, that view gets the
+        content with `may_replace`. Raises usage for a name or content that can't be stored, for a used name without
+        `may_replace`, and if there are too many views; not_allowed.
+        """
+        arguments = (name, is_team, content, may_replace)
+        return self._request_ids.act_once("view save", request_id, arguments, lambda: self._save(*arguments))
+
+    def rename_view(self, id: int, name: str, *, request_id: str | None = None) -> SavedView:
+        """Give a view another name. Raises not_found, and the errors of `save_view`."""
+
+        def rename(view: SavedView) -> SavedView:
+            return replace(view, name=_require_name(name))
+
+        return self._change_once("view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, rename)
+
+    def delete_view(self, id: int, *, request_id: str | None = None) -> SavedView:
+        """Delete a view; it can be restored. Nothing changes if it is deleted already. Raises not_found,
+        not_allowed.
+        """
+
+        def delete(view: SavedView) -> SavedView:
+            return view if view.deleted_at is not None else replace(view, deleted_at=self._context.now())
+
+        return self._change_once("view delete", AuditAction.VIEW_DELETED, (id,), request_id, delete)
+
+    def restore_view(self, id: int, *, request_id: str | None = None) -> SavedView:
+        """Show a deleted view again. Raises usage if another view has its name by now, not_found, not_allowed."""
+        return self._change_once(
+            "view restore", AuditAction.VIEW_RESTORED, (id,), request_id, lambda view: replace(view, deleted_at=None)
+        )
+
+    # Writing
+
+    def _save(self, name: str, is_team: bool, content: ViewContent, may_replace: bool) -> SavedView:
+        context = self._context
+        with refusals.audit_refusals(context, AuditAction.VIEW_SAVED, None, kind=KIND):
+            person = context.require_right(_RIGHT)
+            view = SavedView(
+                0, _require_name(name), is_team, person.name, _require_content(content), person.name, context.now()
+            )
+
+            def write(tx: Transaction) -> SavedView:
+                present = saved_views.find_named(tx.conn, view)
+                if present is None or not may_replace:
+                    return self._insert(tx, view)
+                self._require_may_change(present, person)
+                changed = replace(present, name=view.name, content=view.content)
+                return self._replace(tx, AuditAction.VIEW_CHANGED, present, changed, person)
+
+            return context.write(write)
+
+    def _insert(self, tx: Transaction, view: SavedView) -> SavedView:
+        self._require_room(tx.conn, view)
+        stored = replace(view, id=saved_views.add_view(tx.conn, view))
+        self._audit(tx, AuditAction.VIEW_SAVED, stored)
+        return stored
+
+    def _change_once(
+        self,
+        command: str,
+        action: AuditAction,
+        arguments: tuple[int, *tuple[str, ...]],
+        request_id: str | None,
+        change: Callable[[SavedView], SavedView],
+    ) -> SavedView:
+        """Change the view whose id is the first of the arguments, and write an audit entry."""
+        id, context = arguments[0], self._context
+
+        def act() -> SavedView:
+            with refusals.audit_refusals(context, action, id, kind=KIND):
+                person = context.require_right(_RIGHT)
+
+                def write(tx: Transaction) -> SavedView:
+                    view = self._find_changeable(tx.conn, id, person)
+                    return self._replace(tx, action, view, change(view), person)
+
+                return context.write(write)
+
+        return self._request_ids.act_once(command, request_id, arguments, act)
+
+    def _replace(
+        self, tx: Transaction, action: AuditAction, view: SavedView, changed: SavedView, person: Person
+    ) -> SavedView:
+        """Write the changed view; if nothing has changed, write nothing and return the present one."""
+        if changed == view:
+            return view
+        now = self._context.now()
+        changed = replace(changed, version=view.version + 1, changed_by=person.name, changed_at=now)
+        if changed.deleted_at is None:
+            self._require_room(tx.conn, changed)
+        saved_views.replace_view(tx.conn, changed)
+        self._audit(tx, action, changed)
+        return changed
+
+    def _require_room(self, conn: Connection, view: SavedView) -> None:
+        """Raise usage if another view has this name, or if the person or the team has too many others."""
+        present = saved_views.find_named(conn, view)
+        if present is not None and present.id != view.id:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})
+        most = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS
+        others = [one for one in saved_views.list_views(conn, view.maker) if one.id != view.id]
+        if sum(one.is_team == view.is_team for one in others) >= most:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_COUNT, "n": most})
+
+    def _audit(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
+        facts = {"name": view.name, "queue": view.content.queue, "team": view.is_team, "version": view.version}
+        self._context.record_audit(tx, action, view.id, facts, kind=KIND)
+
+    # Reading
+
+    def _list(self, conn: Connection) -> tuple[SavedView, ...]:
+        person = self._context.find_reading_person(conn)
+        return saved_views.list_views(conn, None if person is None else person.name)
+
+    def _find_changeable(self, conn: Connection, id: int, person: Person) -> SavedView:
+        """Return a view that the person may change. Raises not_found for a missing view and for another person's own
+        view, not_allowed for a view of the team.
+        """
+        view = saved_views.find(conn, id)
+        if view is None or not (view.is_team or is_same_person(view.maker, person.name)):
+            raise _not_found(str(id))
+        self._require_may_change(view, person)
+        return view
+
+    def _require_may_change(self, view: SavedView, person: Person) -> None:
+        """Raise not_allowed for a team's view of another maker if the person has no right to change it."""
+        if not is_same_person(view.maker, person.name) and not has_right(person, _TEAM_RIGHT):
+            detail: NotAllowed = {
+                "operator": person.name,
+                "reason": NotAllowedReason.ROLE,
+                "needs": sorted(ROLES_BY_RIGHT[_TEAM_RIGHT]),
+            }
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
+
+
+def _not_found(name: str) -> ConsoleError:
+    return ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": name[:LONGEST_NAME_CHARACTERS]})
+
+
+def _require_name(text: str) -> str:
+    """Return the name as it is stored. Raises usage for a text that can't be a name."""
+    try:
+        return clean_name(text)
+    except InvalidViewName:
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME, "longest": LONGEST_NAME_CHARACTERS}
+        ) from None
+
+
+def _require_content(content: ViewContent) -> ViewContent:
+    """Return the content. Raises usage for an unknown queue, and for a content that can't be stored."""
+    require_queue(content.queue)
+    if not is_storable(content):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_CONTENT})
+    return content

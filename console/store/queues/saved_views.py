@@ -1,0 +1,136 @@
+"""Table `saved_views`: names that people give to a filter, an order, columns and a grouping of a queue.
+
+A deleted view keeps its row, so that its maker can restore it. The unique column `claim` is NULL while a view is
+deleted: of two views of one person with equal names, one at most is shown.
+"""
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, false, or_, select, true, update
+from sqlalchemy import insert as into
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.queues.saved_views import KIND, SavedView, ViewContent, name_claim
+from console.store.database import compare_and_swap, unreadable_rows
+from console.store.database.error_codes import RunAgain
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.payments.row_mapping import in_utc
+from console.store.schema.worker import saved_views
+
+_t = saved_views.c
+_MOST_ROWS = 1_000
+_IS_SHOWN_TO = or_(_t.is_team == true(), and_(_t.is_team == false(), _t.maker == bindparam("person")))
+_ALL_QUERY = (
+    select(saved_views).where(_IS_SHOWN_TO, _t.deleted_at.is_(None)).order_by(_t.is_team, _t.id).limit(_MOST_ROWS)
+)
+_BY_ID_QUERY: Select[Any] = select(saved_views).where(_t.id == bindparam("of"))
+_NAMED_QUERY: Select[Any] = select(saved_views).where(_t.claim == bindparam("claim"))
+_INSERT = into(saved_views)
+_CHANGED_COLUMNS = ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version")
+_UPDATE = (
+    update(saved_views)
+    .where(_t.id == bindparam("of"), _t.version == bindparam("as_read"))
+    .values({column: bindparam(column) for column in _CHANGED_COLUMNS})
+)
+
+
+def list_views(conn: Connection, person: str | None) -> tuple[SavedView, ...]:
+    """Return the own views of a person and those of the team that aren't deleted, in the order of their making, the
+    own ones first. `person` None: only those of the team.
+    """
+    rows = conn.execute(_ALL_QUERY, {"person": person or ""})
+    return unreadable_rows.read_each("saved_views", rows, _to_view)
+
+
+def find(conn: Connection, view_id: int) -> SavedView | None:
+    """Return a view by its id, a deleted one too; None if there is none, or if its row can't be read."""
+    views = unreadable_rows.read_each("saved_views", conn.execute(_BY_ID_QUERY, {"of": view_id}), _to_view)
+    return views[0] if views else None
+
+
+def find_named(conn: Connection, view: SavedView) -> SavedView | None:
+    """Return the view of the same person, or of the team, with the name of this one; None if there is none."""
+    rows = conn.execute(_NAMED_QUERY, {"claim": _claim_of(view)})
+    named = unreadable_rows.read_each("saved_views", rows, _to_view)
+    return named[0] if named else None
+
+
+def add_view(conn: Connection, view: SavedView) -> int:
+    """Insert a view and announce it. Return its id. Raises RunAgain if somebody used its name at the same time."""
+    row = _to_row(view) | {"is_team": view.is_team, "maker": view.maker}
+    try:
+        return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, view.changed_at)
+    except IntegrityError:
+        raise RunAgain from None
+
+
+def replace_view(conn: Connection, view: SavedView) -> None:
+    """Write the changed name, content or deletion of a view, and announce it. `view.version` is the new version.
+    Raises RunAgain if somebody changed the view, or used its name, at the same time.
+    """
+    try:
+        written = conn.execute(_UPDATE, _to_row(view) | {"of": view.id, "as_read": view.version - 1}).rowcount
+    except IntegrityError:
+        raise RunAgain from None
+    if written != 1:
+        raise RunAgain
+    compare_and_swap.announce_change(conn, KIND, view.id, view.changed_at)
+
+
+def _claim_of(view: SavedView) -> str:
+    return name_claim(view.name, None if view.is_team else view.maker)
+
+
+def _to_row(view: SavedView) -> dict[str, object]:
+    return {
+        "name": view.name,
+        "claim": None if view.deleted_at is not None else _claim_of(view),
+        "content": _content_text(view.content),
+        "changed_by": view.changed_by,
+        "changed_at": to_naive_utc(view.changed_at),
+        "deleted_at": None if view.deleted_at is None else to_naive_utc(view.deleted_at),
+        "version": view.version,
+    }
+
+
+def _to_view(row: Any) -> SavedView:
+    return SavedView(
+        id=row.id,
+        name=row.name,
+        is_team=bool(row.is_team),
+        maker=row.maker,
+        content=_parse_content(row.content),
+        changed_by=row.changed_by,
+        changed_at=to_aware_utc(row.changed_at),
+        version=row.version,
+        deleted_at=in_utc(row.deleted_at),
+    )
+
+
+def _content_text(content: ViewContent) -> str:
+    return json.dumps(
+        {
+            "queue": content.queue,
+            "filter": content.filter,
+            "words": content.words,
+            "sort": content.sort,
+            "columns": list(content.columns),
+            "by_cause": content.by_cause,
+        },
+        ensure_ascii=False,
+        sort_keys=True,
+    )
+
+
+def _parse_content(text: str) -> ViewContent:
+    """Return the stored content. Raises ValueError or a similar error for a text that isn't one."""
+    stored = json.loads(text)
+    return ViewContent(
+        queue=str(stored["queue"]),
+        filter=str(stored.get("filter", "")),
+        words=str(stored.get("words", "")),
+        sort=str(stored.get("sort", "")),
+        columns=tuple(str(key) for key in stored.get("columns", ())),
+        by_cause=stored.get("by_cause") is True,
+    )

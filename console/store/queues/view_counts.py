@@ -1,0 +1,85 @@
+"""Counts of the records that saved views show: all views of one queue by one read of a bounded part of the queue.
+
+A filter of a view may choose few records of a long queue. So its records aren't searched to the end of the queue: of
+each index range the first SCAN_CAP records are read once, and compared with the filters of all views.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Select, and_, bindparam, case, func, select, true, union_all
+from sqlalchemy.sql.elements import ColumnElement
+
+from console.store.database.instants import to_aware_utc
+from console.store.queues.definitions import TABLES
+from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
+from console.store.queues.queues import COUNT_CAP, LapsedIds, lapsed_of_table
+from console.store.queues.table_queries import TableQueries
+from console.store.schema.column_types import EPOCH_START
+
+SCAN_CAP = 10_000
+"""The number of records of each index range of a queue that are compared with the filters of views."""
+_LIMIT = bindparam("most", type_=Integer)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenCount:
+    """The number of records that a filter chooses, at most COUNT_CAP. `is_capped`: there may be more. `oldest` is the
+    instant since which the oldest of them is as it is; None if nobody knows it.
+    """
+
+    count: int = 0
+    is_capped: bool = False
+    oldest: datetime | None = None
+
+
+def count_choices(
+    conn: Connection, name: str, lapsed: LapsedIds, choices: Sequence[QueueChoice]
+) -> tuple[ChosenCount, ...]:
+    """Return for each of these choices of a queue the number of its records, by one statement."""
+    if not choices:
+        return ()
+    values: dict[str, object] = {"most": SCAN_CAP + 1}
+    queries: list[Select[Any]] = []
+    for part in TABLES:
+        values |= part.parameters(lapsed_of_table(part, lapsed))
+        if name in part.queues:
+            queries += _range_queries(part, name, lapsed_of_table(part, lapsed), choices)
+    rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []
+    return tuple(_add_up(rows, place) for place in range(len(choices)))
+
+
+def _range_queries(
+    part: TableQueries, name: str, lapsed: AbstractSet[int], choices: Sequence[QueueChoice]
+) -> Iterator[Select[Any]]:
+    """Yield one query for each index range of a queue: how many records were read, and of each choice the number and
+    the oldest instant of its records among them. Without a filter nothing of the table is read but the index.
+    """
+    conditions = [_condition(part, choice, lapsed) for choice in choices]
+    for rows in part.chosen_ranges(name, PLAIN_CHOICE, lapsed):
+        read = select(part.id.label("id")).where(rows).limit(_LIMIT).subquery()
+        columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
+        for place, condition in enumerate(conditions):
+            is_dated = and_(condition, part.state_since > EPOCH_START)
+            columns.append(func.sum(case((condition, 1), else_=0)).label(f"total_{place}"))
+            columns.append(func.min(case((is_dated, part.state_since))).label(f"oldest_{place}"))
+        yield select(*columns).select_from(read.join(part.id.table, part.id == read.c.id))
+
+
+def _condition(part: TableQueries, choice: QueueChoice, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
+    conditions = part.filter_conditions(choice, lapsed)
+    if conditions is None:
+        return part.id.is_(None)
+    return and_(true(), *conditions)
+
+
+def _add_up(rows: Sequence[Mapping[str, Any]], place: int) -> ChosenCount:
+    count = sum(int(row[f"total_{place}"] or 0) for row in rows)
+    instants = [row[f"oldest_{place}"] for row in rows if row[f"oldest_{place}"] is not None]
+    is_cut = any(row["scanned"] > SCAN_CAP for row in rows)
+    return ChosenCount(
+        min(count, COUNT_CAP), is_cut or count > COUNT_CAP, to_aware_utc(min(instants)) if instants else None
+    )

@@ -1,0 +1,90 @@
+"""Names of views, and what a view says when its stored text isn't understood."""
+
+import pytest
+
+from console.domain.queues.filter_text import format_filter
+from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
+from console.domain.queues.saved_views import (
+    LONGEST_NAME_CHARACTERS,
+    InvalidViewName,
+    ViewContent,
+    clean_name,
+    is_storable,
+    name_claim,
+    read_view,
+    split_filter,
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("  Atom　1日超  ", "Atom 1日超"),
+        ("ｈｅｌｌｏ", "ｈｅｌｌｏ"),
+        ("か\u3099", "が"),
+        ("שלום 12", "שלום 12"),
+        ("x" * LONGEST_NAME_CHARACTERS, "x" * LONGEST_NAME_CHARACTERS),
+        ("★", "★"),
+        ("é\u0323", "ẹ́"),
+    ],
+)
+def test_a_name_is_stored_composed_with_single_spaces(typed: str, stored: str) -> None:
+    assert clean_name(typed) == stored
+    assert clean_name(stored) == stored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "   ", "　", "x" * (LONGEST_NAME_CHARACTERS + 1), "a\nb", "a\0", "\x1b[31mred", "a\u202eb",
+        "a\u2066b\u2069", "a\u200bb", "\ufeffname", "a\u2028b", "\ud800", "\ue000", "a" + "\u0336" * 9, "\u0301",
+        "soft\u00adhyphen", "a\u200e", "\U000e0041", "\u0378", "﷽" * 30 + "\u0301" * 40,
+    ],
+)  # fmt: skip
+def test_hostile_text_is_no_name(text: str) -> None:
+    with pytest.raises(InvalidViewName):
+        clean_name(text)
+
+
+def test_names_are_compared_without_width_case_and_person() -> None:
+    """Two people may use one name, and so may a person and the team."""
+    same = {name_claim(name, "op-a") for name in ("Atom 1日", "ＡＴＯＭ　１日", "atom 1日", "aTom  1日")}
+    assert len(same) == 1
+    assert len({name_claim("x", None), name_claim("x", "op-a"), name_claim("x", "op-b")} | same) == 4
+    assert name_claim("x", "Op-A ") == name_claim("x", "op-a")
+    assert name_claim("straße", None) == name_claim("STRASSE", None)
+
+
+def test_what_is_not_understood_is_told_and_is_no_condition() -> None:
+    """An operator and an order of a newer program, a value that can't be read, and a word among the operators."""
+    content = ViewContent("review", "provider:atom flavour:sweet age:old owner:me loose", "さくら", "-flavour")
+    read = read_view(content, "op-a")
+    assert format_filter(read.filter.chosen) == "provider:atom owner:op-a"
+    assert sorted(read.problems) == ["-flavour", "age:old", "flavour:sweet", "loose"]
+    assert (read.filter.words, read.order) == ("さくら", DEFAULT_ORDER)
+    nobody = read_view(ViewContent("review", "Owner:Me", sort="-amount"), None)
+    assert (nobody.problems, bool(nobody.filter.chosen)) == (("Owner:Me",), False)
+    assert nobody.order == QueueOrder(SortColumn.AMOUNT, is_descending=True)
+
+
+def test_operators_and_words_are_stored_apart() -> None:
+    assert split_filter("さくら provider:atom A-17 amount:>5 amount:") == (
+        "provider:atom amount:>5 amount:",
+        "さくら A-17",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "is_good"),
+    [
+        (ViewContent("review", columns=("age", "taken_by")), True),
+        (ViewContent("review", words="x\ny"), False),
+        (ViewContent("review", "x" * 1_001), False),
+        (ViewContent("review", sort="\ud800"), False),
+        (ViewContent("review", columns=("Age",)), False),
+        (ViewContent("review", columns=("",)), False),
+        (ViewContent("review", columns=("a",) * 41), False),
+    ],
+)
+def test_what_can_be_stored(content: ViewContent, is_good: bool) -> None:
+    assert is_storable(content) is is_good

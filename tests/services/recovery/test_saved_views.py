@@ -1,0 +1,163 @@
+"""Saved views: stored under names, shown to their people, counted by the domain's filter, deleted and restored;
+on a server by the rights of the accounts.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event
+
+from console.app import Console
+from console.domain.queues.saved_views import MAX_OWN_VIEWS, SavedView, ViewContent
+from console.services.process.context import act_as
+from console.store.queues import view_counts
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.payment_desks import Scene
+from tests.support.places import Place
+from tests.support.refusals import refusal
+
+REVIEW = ViewContent("review")
+PENDING = ViewContent("pending", "provider:paypay amount:>=1000JPY", "", "-amount", ("age", "amount"), by_cause=True)
+
+
+def problem(call: Callable[[], object]) -> str:
+    refused = refusal(call)
+    return str(refused.detail.get("problem") or refused.code)
+
+
+def names(console: Console) -> list[tuple[str, bool]]:
+    return [(view.name, view.is_team) for view in console.saved_views.list_views()]
+
+
+def test_saved_renamed_deleted_and_restored(scene: Scene) -> None:
+    """Each act once by its request id, with an audit entry, and a change that other windows hear of."""
+    views, console = scene.console.saved_views, scene.console
+    mark = console.desk_status.read_news(None).mark
+    view = views.save_view(" ＡＢＣ　x ", False, PENDING, request_id="s-1")
+    assert views.save_view(" ＡＢＣ　x ", False, PENDING, request_id="s-1") == view
+    assert (view.name, view.version, view.content) == ("ＡＢＣ x", 1, PENDING)
+    assert views.list_views() == (view,)
+    assert views.find_view("abc X") == views.find_view(str(view.id)) == view
+    assert problem(lambda: views.save_view("abc x", False, REVIEW)) == "view_name_taken"
+    assert views.save_view("abc x", True, REVIEW).is_team
+    assert names(console) == [("ＡＢＣ x", False), ("abc x", True)]
+    assert not views.find_view("ABC X").is_team  # an own one comes first
+
+    replaced = views.save_view("Abc X", False, REVIEW, True)
+    assert (replaced.id, replaced.version, replaced.content, replaced.name) == (view.id, 2, REVIEW, "Abc X")
+    assert views.save_view("Abc X", False, REVIEW, True).version == 2  # nothing has changed
+    renamed = views.rename_view(view.id, "other")
+    assert (renamed.name, renamed.version) == ("other", 3)
+
+    deleted = views.delete_view(view.id, request_id="d-1")
+    assert views.delete_view(view.id).version == deleted.version == 4
+    assert names(console) == [("abc x", True)]
+    assert problem(lambda: views.find_view("other")) == "not_found"
+    second = views.save_view("OTHER", False, REVIEW)
+    assert problem(lambda: views.restore_view(view.id)) == "view_name_taken"
+    views.rename_view(second.id, "second")
+    assert views.restore_view(view.id).deleted_at is None
+    assert {"other", "second"} < {name for name, _ in names(console)}
+    assert [scene.audited(f"view.{act}") for act in ("saved", "changed", "deleted", "restored")] == [3, 3, 1, 1]
+    changes = console.desk_status.read_news(mark).changes
+    assert {("view", view.id), ("view", second.id)} <= {(change[0], change[1]) for change in changes}
+
+
+@pytest.mark.engines("sqlite")
+def test_what_is_refused(scene: Scene) -> None:
+    views = scene.console.saved_views
+    assert problem(lambda: views.save_view("a\u202eb", False, REVIEW)) == "view_name"
+    assert problem(lambda: views.save_view("x", False, ViewContent("all"))) == "queue"
+    assert problem(lambda: views.save_view("x", False, ViewContent("review", "x" * 2_000))) == "view_content"
+    assert problem(lambda: views.rename_view(99, "x")) == "not_found"
+    for number in range(MAX_OWN_VIEWS):
+        views.save_view(f"view {number}", False, REVIEW)
+    assert problem(lambda: views.save_view("one more", False, REVIEW)) == "view_count"
+    views.delete_view(views.find_view("view 7").id)
+    views.save_view("one more", False, REVIEW)
+    assert problem(lambda: views.restore_view(8)) == "view_count"
+
+
+@pytest.mark.engines("sqlite")
+def test_own_views_are_the_makers_alone(scene: Scene) -> None:
+    """Another person neither sees nor changes them; a view of the team is changed by its maker or by an approver."""
+    console, place = scene.console, scene.place
+    for name, roles in (("op-a", "operator"), ("op-b", "operator"), ("lead", "approver"), ("aud", "auditor")):
+        place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', '{roles}', 0)")
+
+    def by(name: str, call: Callable[[], object]) -> object:
+        with act_as(name):
+            return call()
+
+    views = console.saved_views
+    own = by("op-a", lambda: views.save_view("mine", False, REVIEW))
+    team = by("op-a", lambda: views.save_view("ours", True, REVIEW))
+    assert isinstance(own, SavedView)
+    assert isinstance(team, SavedView)
+    assert by("op-b", lambda: names(console)) == by("aud", lambda: names(console)) == [("ours", True)]
+    for act in (lambda: views.rename_view(own.id, "x"), lambda: views.delete_view(own.id)):
+        assert by("op-b", lambda act=act: problem(act)) == by("lead", lambda act=act: problem(act)) == "not_found"  # type: ignore[misc]  # a bound default
+    assert by("op-b", lambda: problem(lambda: views.delete_view(team.id))) == "not_allowed"
+    assert by("op-b", lambda: problem(lambda: views.save_view("OURS", True, PENDING, True))) == "not_allowed"
+    assert by("aud", lambda: problem(lambda: views.save_view("x", False, REVIEW))) == "not_allowed"
+    changed = by("lead", lambda: views.save_view("OURS", True, PENDING, True))
+    assert isinstance(changed, SavedView)
+    assert (changed.maker, changed.changed_by, changed.content) == ("op-a", "lead", PENDING)
+    assert by("op-a", lambda: views.delete_view(team.id)) == by("op-a", lambda: views.delete_view(team.id))
+
+
+def test_counts_are_those_of_the_filter(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a page says, by one statement for each queue that has a view; what can't be understood chooses nothing
+    away; words and an unknown queue aren't counted; and a part of a long queue says that there may be more.
+    """
+    for number, minor in enumerate((500, 1_500, 2_500)):
+        payment = scene.payments.start(scene.order(f"ORD-{number}", minor), "paypay").payment
+        assert payment.id
+    scene.console.recovery.take("payment", 1)
+    texts = ("", "kind:payment", "kind:payment amount:>1000", "kind:payment owner:me", "kind:payment client:4",
+             "kind:payment flavour:sweet", "kind:payment age:<1h certainty:known")  # fmt: skip
+    views = scene.console.saved_views
+    for text in texts:
+        views.save_view(f"f {text}", False, ViewContent("pending", text))
+    views.save_view("words", False, ViewContent("pending", "", "さくら"))
+    gone = views.save_view("gone", True, REVIEW)
+    scene.place.sql("UPDATE saved_views SET version = version + 1, content = REPLACE(content, 'review', 'nowhere')"
+                    f" WHERE id = {gone.id}") if scene.place.engine == "sqlite" else None  # fmt: skip
+    statements: list[str] = []
+    with scene.context.database.read() as conn:
+        event.listen(conn.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    counts = {one.view.name: one for one in views.count_views()}
+    for text in texts:
+        chosen = views.read_content(ViewContent("pending", text)).filter.chosen
+        items = scene.console.recovery.read_queue("pending", 50, chosen=chosen).items
+        assert counts[f"f {text}"].count == len(items)
+        assert counts[f"f {text}"].oldest == min((item.since for item in items if item.since), default=None)
+    assert counts["f kind:payment"].count == counts["f kind:payment flavour:sweet"].count == 3
+    assert counts["f kind:payment flavour:sweet"].problems == ("flavour:sweet",)
+    assert (counts["f kind:payment amount:>1000"].count, counts["f kind:payment owner:me"].count) == (2, 1)
+    assert (counts["words"].count, counts["words"].is_capped) == (None, False)
+    if scene.place.engine == "sqlite":
+        assert (counts["gone"].count, counts["gone"].problems) == (None, ("nowhere",))
+    statements.clear()
+    views.count_views()
+    assert len([one for one in statements if "total_0" in one]) == (1 if scene.place.engine == "sqlite" else 2)
+
+    monkeypatch.setattr(view_counts, "SCAN_CAP", 1)
+    capped = {one.view.name: one for one in views.count_views()}
+    assert capped["f kind:payment"].is_capped
+    assert (capped["f kind:payment"].count or 0) <= 2
+
+
+@pytest.mark.expects_log("a row that can't be read is logged")
+def test_a_row_that_another_program_wrote_is_passed_over(place: Place) -> None:
+    """The other views stay."""
+    with place.desk(LedgerVendor()) as desk:
+        view = desk.saved_views.save_view("good", True, REVIEW)
+        place.unguard("saved_views")
+        place.sql(
+            "INSERT INTO saved_views (is_team, maker, name, claim, content, changed_by, changed_at, version)"
+            " VALUES (1, 'x', 'bad', 'c', '[]', 'x', '2026-11-20 00:00:00', 1)"
+        )
+        assert desk.saved_views.list_views() == (view,)
+        assert [one.view for one in desk.saved_views.count_views()] == [replace(view)]
