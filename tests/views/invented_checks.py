@@ -39,6 +39,7 @@ class WindowSettings:
     operator: str | None = "op-a"
     environment: Literal["production", "test", "training"] = "test"
     idle_lock_seconds = 600
+    clients: frozenset[str] | None = frozenset({"1", "2", "42"})
     sign_in = NoAccounts()
 
 

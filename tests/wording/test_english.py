@@ -73,7 +73,7 @@ VERBS = frozenset(
         "Continue", "Copy", "Decline", "Delete", "Discard", "End", "Enter", "Export", "Extend", "Filter", "Find",
         "Freeze", "Give", "Go", "Hand", "Lock", "Look", "Mark", "Move", "Open", "Probe", "Propose", "Re-fetch",
         "Reconcile", "Refresh", "Refund", "Renew", "Request", "Resolve", "Save", "Scroll", "Search", "Select",
-        "Reopen", "Set", "Show", "Sign", "Snooze", "Stay", "Stop", "Switch", "Take", "Try", "Turn", "Unlock",
+        "Rename", "Reopen", "Set", "Show", "Sign", "Snooze", "Stay", "Stop", "Switch", "Take", "Try", "Turn", "Unlock",
         "Verify", "Withdraw", "Zoom",
     }
 )  # fmt: skip

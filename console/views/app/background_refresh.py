@@ -1,7 +1,7 @@
 """The calls that an open window repeats: it reads the change feed every 1.5 s, whether a worker is present and which
-read-only switches are on every 6 s, and the counts every minute; it runs the due tasks every minute, and checks for a
-newer corporation registry of the team every ten minutes. While nobody is at the desk, it reads the feed and
-the counts less often.
+read-only switches are on every 6 s, and the counts and the saved views every minute; it runs the due tasks every
+minute, and checks for a newer corporation registry of the team every ten minutes. While nobody is at the desk, it
+reads the feed and the counts less often.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,8 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.errors import ErrorCode
+from console.domain.queues.saved_views import KIND as VIEW_KIND
+from console.domain.queues.saved_views import ViewCount
 from console.domain.service_results import DeskNews, FeedMark, TaskRun
 from console.domain.setting_problems import SettingProblem
 from console.views.approvals.arrivals import describe_arrived, find_arrived
@@ -60,14 +62,18 @@ class BackgroundRefresh(QObject):
         self._read_began_at = 0.0
         self._feed_timer = self._make_timer(FEED_INTERVAL_MS, self.read_feed)
         self._counts_timer = self._make_timer(COUNTS_INTERVAL_MS, self.read_work_counts)
+        self._views_timer = self._make_timer(COUNTS_INTERVAL_MS, self.read_saved_views)
         self._timers = [
             self._feed_timer,
             self._counts_timer,
+            self._views_timer,
             self._make_timer(DUE_TASKS_INTERVAL_MS, self.run_due),
             self._make_timer(REGISTRY_INTERVAL_MS, self.fetch_registry),
         ]
         context.services_opened.connect(self._start_timers)
         context.person_changed.connect(self.read_work_counts)
+        context.person_changed.connect(self._forget_saved_views)
+        context.saved_views_outdated.connect(self.read_saved_views)
 
     def _make_timer(self, interval_ms: int, call: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -81,7 +87,12 @@ class BackgroundRefresh(QObject):
             timer.start()
         self.read_feed()  # sets the mark: each later reading returns the changes since the mark
         # These calls wait some milliseconds, so that the first page reads its rows before them.
-        for delay_ms, call in ((50, self.read_work_counts), (400, self._read_people), (2_000, self.run_due)):
+        for delay_ms, call in (
+            (50, self.read_work_counts),
+            (400, self._read_people),
+            (700, self.read_saved_views),
+            (2_000, self.run_due),
+        ):
             QTimer.singleShot(delay_ms, self, call)
         QTimer.singleShot(REGISTRY_DELAY_MS, self, self.fetch_registry)
 
@@ -93,7 +104,8 @@ class BackgroundRefresh(QObject):
     def set_attended(self, is_attended: bool) -> None:
         """Read less often while nobody is at the desk. When a person comes back, read immediately."""
         self._feed_timer.setInterval(FEED_INTERVAL_MS if is_attended else UNATTENDED_FEED_INTERVAL_MS)
-        self._counts_timer.setInterval(COUNTS_INTERVAL_MS if is_attended else UNATTENDED_COUNTS_INTERVAL_MS)
+        for timer in (self._counts_timer, self._views_timer):
+            timer.setInterval(COUNTS_INTERVAL_MS if is_attended else UNATTENDED_COUNTS_INTERVAL_MS)
         if is_attended:
             self._readings_until_presence = 0
             self.read_feed()
@@ -140,6 +152,8 @@ class BackgroundRefresh(QObject):
         if has_mark and news.changes:
             self._context.changed.emit(frozenset(news.changes))
             self.read_work_counts()
+            if any(kind == VIEW_KIND for kind, _ in news.changes):
+                self.read_saved_views()
 
     def _show_lost_connection(self, failure: Failure) -> None:
         """Handle a failed reading of the change feed: store since when the database doesn't answer, so that the
@@ -201,6 +215,37 @@ class BackgroundRefresh(QObject):
         self._running_kinds.discard("standing")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_work_counts(WorkCounts())  # hides the counts that the previous person could see
+
+    # -- saved views
+
+    @Slot()
+    def read_saved_views(self) -> None:
+        """Read the saved views with their counts. They aren't read after each change of a record: that would read
+        the queues anew for each change of a colleague.
+        """
+        if not self._begin_call("views"):
+            return
+        person = self._context.operator
+
+        def handle(views: tuple[ViewCount, ...]) -> None:
+            self._running_kinds.discard("views")
+            if person == self._context.operator:
+                self._context.store_saved_views(views)
+
+        self._context.run_read(
+            lambda services: services.saved_views.count_views(), handle, self._handle_views_failure, owner=self
+        )
+
+    @Slot()
+    def _forget_saved_views(self) -> None:
+        """Forget the views of the person who acted before, and read those of the new one."""
+        self._context.store_saved_views(())
+        self.read_saved_views()
+
+    def _handle_views_failure(self, failure: Failure) -> None:
+        self._running_kinds.discard("views")
+        if failure.code == ErrorCode.NOT_ALLOWED:
+            self._context.store_saved_views(())
 
     # -- people and providers, read once
 

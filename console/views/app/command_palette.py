@@ -17,6 +17,7 @@ from console.views.app.unfinished_dialog import open_unfinished
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
+from console.views.presenters.saved_views import count_text, view_shape
 from console.views.queues.tabs import QUEUE_TABS
 from console.views.registry.company_list import FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
@@ -221,6 +222,15 @@ class CommandPalette(QObject):
                 right_text=self._count_text(name),
             )
             for name in QUEUE_TABS
+        ]
+        entries += [
+            ResultEntry(
+                QueuesRoute(view=one.view.id),
+                view_shape(one),
+                translate("search.open_view", name=one.view.name),
+                right_text=count_text(one),
+            )
+            for one in self._context.saved_views
         ]
         entries += [ResultEntry(key, "terminal", translate(key)) for key in self._commands]
         matching_entries = [entry for entry in entries if not typed_text or typed_text in entry.title.casefold()]

@@ -14,6 +14,7 @@ from console.views.app.status_bar import StatusCells
 from console.views.pages.base import Page
 from console.views.pages.no_permission import NoRightPage, needed_right
 from console.views.pages.scroll_container import PageScrollArea
+from console.views.presenters.saved_views import parse_view_key, view_place
 from console.views.runtime.announcer import Announcer
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import (
@@ -52,6 +53,7 @@ _PLACE_ROUTES: dict[str, Route] = {
     "admin": AdminRoute(),
 }
 _MAX_HISTORY_LENGTH = 50
+_MAX_SIDEBAR_VIEWS = 10
 _MIN_SIZE_PX = (960, 600)
 _SIDEBAR_MIN_WINDOW_PX = 800  # width of the smallest window with a sidebar, at text size 1
 
@@ -99,6 +101,7 @@ class Frame(CoveredWindow):
         context.back_requested.connect(self.go_back)
         context.toast_requested.connect(self._show_toast)
         context.work_counts_changed.connect(self._show_counts)
+        context.saved_views_changed.connect(self._show_saved_views)
         context.people_changed.connect(self._check_rights)
         context.person_changed.connect(self._check_rights)
         context.person_changed.connect(self.announcer.forget)
@@ -147,6 +150,7 @@ class Frame(CoveredWindow):
         StatusCells(context, self.status)
         self._show_clock()
         self._show_counts()
+        self._show_saved_views()
 
     def _fit_sidebar(self) -> None:
         """Show the sidebar, or a button with its entries if the window is narrow for the text size."""
@@ -250,9 +254,20 @@ class Frame(CoveredWindow):
         if state:
             page.restore_screen_state(state)
         self._show_title()
-        self.side.show_current(page.sidebar_key)
+        self._mark_current(page)
         page.take_focus()
         self.page_shown.emit()
+
+    @Slot()
+    def _mark_place(self) -> None:
+        """Mark the entry of the sidebar to which the visible page belongs now."""
+        if self.current_page is not None and self.current_page is self.sender():
+            self._mark_current(self.current_page)
+
+    def _mark_current(self, page: Page) -> None:
+        """Mark the entry of the page; the one of the queues if the page shows a view that has no entry."""
+        is_unlisted_view = parse_view_key(page.sidebar_key) and not self.side.has_place(page.sidebar_key)
+        self.side.show_current("queues" if is_unlisted_view else page.sidebar_key)
 
     def _page_for(self, route: Route) -> Page | None:
         is_barred = bool(self.context.missing_right_text(needed_right(route)))
@@ -263,6 +278,7 @@ class Frame(CoveredWindow):
             page.renamed.connect(self._show_title)
             self.stack.addWidget(self._scroll_areas[page])
             page.screen_state_changed.connect(self.page_shown)
+            page.screen_state_changed.connect(self._mark_place)
         return self._pages.get(kind)
 
     @Slot()
@@ -276,7 +292,8 @@ class Frame(CoveredWindow):
 
     @Slot(str)
     def _go_to_place(self, key: str) -> None:
-        self.show_route(_PLACE_ROUTES[key])
+        view = parse_view_key(key)
+        self.show_route(QueuesRoute(view=view) if view else _PLACE_ROUTES[key])
 
     @Slot()
     def read_page_again(self) -> None:
@@ -314,6 +331,14 @@ class Frame(CoveredWindow):
         self.side.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
         alert_count = self.context.work_counts.alert_count
         self.side.set_count("alerts", wording.format_count(alert_count) if alert_count else "")
+
+    @Slot()
+    def _show_saved_views(self) -> None:
+        """Show the saved views under the queues; the search box has those for which there is no room."""
+        views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
+        self.side.show_nested("queues", [view_place(one) for one in views])
+        if self.current_page is not None:
+            self._mark_current(self.current_page)
 
     @Slot(object)
     def _show_toast(self, toast: Toast) -> None:

@@ -136,12 +136,14 @@ class CountPanel(Surface):
             self._add_line(line)
         for button, line in zip(self._buttons, lines, strict=False):
             button.show_line(line)
+        for number, button in enumerate(self._buttons):
+            button.setVisible(number < len(lines))
         self._foot_words.show_text(footer)
 
     @property
     def focus_stops(self) -> list[QWidget]:
         """The lines of the panel that can have the focus, in tab order."""
-        return [*self._buttons]
+        return [button for button in self._buttons if not button.isHidden()]
 
     def _add_line(self, line: CountLine) -> None:
         button = LineButton(line)

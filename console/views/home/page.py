@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QWidget
 
 from console.domain.calendar_days import JST
+from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, UnfinishedWork
 from console.views.app.status_bar import gateway_cell, provider_cell, service_cell
@@ -20,6 +21,7 @@ from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
+from console.views.presenters.saved_views import count_text, parse_view_key, view_key, view_shape
 from console.views.records.columns import record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import Page as Rows
@@ -47,6 +49,7 @@ _QUEUE_LOOKS = (
 )
 _MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1
 _MIN_ROWS = 4  # rows of the table that stay visible at any text size
+_MAX_VIEW_LINES = 7
 _COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
 
@@ -73,6 +76,9 @@ class HomePage(Page):
         self.my_panel = CountPanel(translate("home.my_work"))
         self.team_panel = CountPanel(translate("home.team"))
         self.provider_panel = CountPanel(translate("home.providers"))
+        self.views_panel = CountPanel(translate("home.views"))
+        self.views_panel.chosen.connect(self._open_view)
+        context.saved_views_changed.connect(self._show_saved_views)
         self.my_panel.chosen.connect(self._open_line)
         self.team_panel.chosen.connect(self._open_line)
         self.add_part(self.head)
@@ -84,6 +90,7 @@ class HomePage(Page):
             signal.connect(self._show_work_counts)
         self.draft_bars = DraftBars(self)
         self._show_work_counts()
+        self._show_saved_views()
         set_tab_order(
             *self.head.stops, *self.my_panel.focus_stops, *self.team_panel.focus_stops, self.link, self.table
         )
@@ -91,9 +98,14 @@ class HomePage(Page):
     def _make_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
         box = self._panel_box = make_row(
-            self.my_panel, self.team_panel, self.provider_panel, gap=16, margins=(margin, 0, margin, 20)
+            self.my_panel,
+            self.team_panel,
+            self.provider_panel,
+            self.views_panel,
+            gap=16,
+            margins=(margin, 0, margin, 20),
         )
-        for place in range(3):
+        for place in range(4):
             box.setStretch(place, 1)
         return box
 
@@ -193,6 +205,17 @@ class HomePage(Page):
         self._show_unfinished()
         self.table.repaint_ages()
 
+    @Slot()
+    def _show_saved_views(self) -> None:
+        """Show the saved views with their counts; without a view there is no panel."""
+        views, translate = self.context.saved_views, self.context.translate
+        self.views_panel.setVisible(bool(views))
+        further = len(views) - _MAX_VIEW_LINES
+        foot = translate("home.views_further", n=further) if further > 0 else translate("home.views_foot")
+        self.views_panel.show_lines([_view_line(self.context, one) for one in views[:_MAX_VIEW_LINES]], foot)
+        set_tab_order(*self.team_panel.focus_stops, *self.views_panel.focus_stops, self.link)
+        self._fit_parts()
+
     def _show_unfinished(self) -> None:
         """Show a bar about the acting person's oldest unfinished operation whose record is known. If there is no such
         operation, hide the bar.
@@ -231,6 +254,10 @@ class HomePage(Page):
         self.context.navigate(QueuesRoute("review"))
 
     @Slot(str)
+    def _open_view(self, key: str) -> None:
+        self.context.navigate(QueuesRoute(view=parse_view_key(key)))
+
+    @Slot(str)
     def _open_line(self, queue: str) -> None:
         self.context.navigate(queue_route(queue))
 
@@ -245,7 +272,8 @@ class HomePage(Page):
             self._fit_parts()
 
     def _fit_parts(self) -> None:
-        side_by_side = self.width() >= _MIN_PANEL_PX * 3 * current_appearance().scale
+        panels = 3 if self.views_panel.isHidden() else 4
+        side_by_side = self.width() >= _MIN_PANEL_PX * panels * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._panel_box.setDirection(across if side_by_side else down)
         self.recent.setVisible(self.width() >= _MIN_PANEL_PX * 3 * current_appearance().scale)
@@ -284,6 +312,13 @@ def _queue_line(context: WindowContext, queue: str, shape: str, tone: str) -> Co
     oldest = context.translate("queue.oldest", age=context.age_text(queue_count.oldest)) if queue_count.oldest else ""
     count = wording.format_count(queue_count.count, is_capped=queue_count.capped)
     return CountLine(queue, shape, tone, word, oldest, count)  # type: ignore[arg-type]  # one of the tones in _QUEUES
+
+
+def _view_line(context: WindowContext, view: ViewCount) -> CountLine:
+    tone = "care" if view.problems else ("text" if view.count else "muted")
+    oldest = context.translate("queue.oldest", age=context.age_text(view.oldest)) if view.oldest else ""
+    shape = view_shape(view)
+    return CountLine(view_key(view.view.id), shape, tone, view.view.name, oldest, count_text(view))  # type: ignore[arg-type]  # a tone
 
 
 def _own_lines(context: WindowContext) -> list[CountLine]:

@@ -11,13 +11,11 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
-from console.domain.money import MINOR_DIGITS
-from console.domain.payments import provider_registry
-from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import ParsedFilter, parse_filter
 from console.domain.queues.filters import NOBODY
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn, format_order, parse_order
-from console.views.presenters.records import provider_word
+from console.views.queues import filter_lists
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
@@ -27,9 +25,6 @@ from console.views.widgets.inputs import Edit, FilterChip
 
 _TYPING_PAUSE_MS = 200
 _WIDTH_PX = 220
-_AMOUNTS = {"JPY": (10_000, 50_000, 100_000), "INR": (5_000, 50_000)}
-"""The bounds that the list of amounts offers, in major units by currency."""
-_AGES = ("age:>5m", "age:>1h", "age:>1d", "age:>3d", "age:<1d")
 _ORDERS = ("", "age", "-age", "-amount", "amount", "next", "cause")
 _COLUMN_WORD = {SortColumn.OWNER: "taken_by"}
 _PLACEHOLDER_PATTERN = re.compile(r"\{(\w+)\}")
@@ -43,9 +38,19 @@ class OperatorChip(FilterChip):
     def __init__(self, name: str, offered: Sequence[tuple[str, str]]) -> None:
         """`offered` are the operators with their words; the first is no condition."""
         super().__init__(name)
+        self._offered_count = 0
+        self.offer(offered)
+
+    def offer(self, offered: Sequence[tuple[str, str]]) -> None:
+        """Offer these operators with their words; the first is no condition. The chosen one stays."""
+        chosen, words = self.operator, self.currentText()
+        self.blockSignals(True)
+        self.clear()
+        for operator, text in offered:
+            self.addItem(text, operator)
         self._offered_count = len(offered)
-        for operator, words in offered:
-            self.addItem(words, operator)
+        self.blockSignals(False)
+        self.choose(chosen, words)
 
     @property
     def operator(self) -> str:
@@ -71,10 +76,12 @@ class FilterSentence(Surface):
 
     Signals:
     - changed: the filter or the order has changed; while somebody types, after a pause.
+    - causes_wanted: the person has asked for the list of causes, whose contents the page reads.
     - focus_released: the person wants to return to the list; the page moves the focus there.
     """
 
     changed = Signal()
+    causes_wanted = Signal()
     focus_released = Signal()
 
     def __init__(self, context: WindowContext) -> None:
@@ -89,8 +96,21 @@ class FilterSentence(Surface):
             name: OperatorChip(translate(f"queue.filter.{name}"), list(self._offer(name))) for name in _CHIPS
         }
         self._sentence = list(self._sentence_parts())
+        self._asked: set[str] = set()
+        offered = [name for name in filter_lists.FURTHER_LISTS if self._has_offer(name)]
+        words = translate("queue.filter.further")
+        self.further = OperatorChip(
+            words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered)]
+        )
+        self.further.activated.connect(self._add_list)
         self._is_compact = False
-        parts: list[QWidget] = [ShapeIcon("filter", "muted"), self.edit, *self._sentence, self.match_count]
+        parts: list[QWidget] = [
+            ShapeIcon("filter", "muted"),
+            self.edit,
+            *self._sentence,
+            self.further,
+            self.match_count,
+        ]
         self._box = make_column(make_flow_widget(*parts, gap=6, line_gap=6))
         self.setLayout(self._box)
         self.set_compact(is_compact=False)
@@ -106,37 +126,43 @@ class FilterSentence(Surface):
 
     def _sentence_parts(self) -> Iterator[QWidget]:
         """Yield the words and lists of the sentence, whose order is that of the language."""
-        sentence = self._context.translate("queue.filter_sentence", **{name: f"{{{name}}}" for name in _CHIPS})
+        sentence = self._context.translate("queue.filter_sentence", **{name: f"{{{name}}}" for name in _IN_SENTENCE})
         for place, part in enumerate(_PLACEHOLDER_PATTERN.split(sentence)):
             if place % 2:
                 yield self.chips[part]
+                if part == filter_lists.USUAL_LISTS[-1]:
+                    yield from (self.chips[name] for name in filter_lists.FURTHER_LISTS)
             elif part.strip():
                 yield TextLabel(part.strip(), "body", "muted")
 
+    def _has_offer(self, name: str) -> bool:
+        return name != "client" or bool(self._context.settings.clients)
+
+    @Slot(int)
+    def _add_list(self, place: int) -> None:
+        """Show the further list that the person has chosen, and give it the focus."""
+        name = str(self.further.itemData(place) or "")
+        self.further.choose("")
+        if name:
+            self._asked.add(name)
+            self._show_parts()
+            chip = self.chips[name]
+            chip.setFocus(Qt.FocusReason.OtherFocusReason)
+            if name == "cause":
+                self.causes_wanted.emit()
+
+    def offer_causes(self, groups: Sequence[CauseGroup]) -> None:
+        """Offer the causes of the records of the queue."""
+        anything = "", self._context.translate("queue.filter.cause.any")
+        self.chips["cause"].offer([anything, *filter_lists.offer_causes(groups, self._context)])
+
     def _offer(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield the operators that a list offers, with their words."""
-        translate, context = self._context.translate, self._context
-        if name != "sort":
-            yield "", translate(f"queue.filter.{name}.any")
-        match name:
-            case "provider":
-                for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names()):
-                    yield f"provider:{provider}", provider_word(provider, context)
-            case "age":
-                yield from ((operator, self._words_of(operator)) for operator in _AGES)
-            case "amount":
-                for currency in MINOR_DIGITS:
-                    for bound in _AMOUNTS.get(currency, ()):
-                        operator = f"amount:>={bound}{currency}"
-                        yield operator, self._words_of(operator)
-            case "owner":
-                yield "owner:me", translate("queue.filter.owner.me")
-                yield f"owner:{NOBODY}", translate("queue.filter.owner.nobody")
-            case "sort":
-                yield from ((order, self._order_words(order)) for order in _ORDERS)
-
-    def _words_of(self, operator: str) -> str:
-        return self._context.translate(f"queue.filter.{operator.replace(':', '.').translate(_SIGNS)}")
+        if name == "sort":
+            yield from ((order, self._order_words(order)) for order in _ORDERS)
+        else:
+            yield "", self._context.translate(f"queue.filter.{name}.any")
+            yield from filter_lists.offer_operators(name, self._context)
 
     def _order_words(self, order: str) -> str:
         name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order
@@ -182,7 +208,7 @@ class FilterSentence(Surface):
         for name, chip in self.chips.items():
             if name != "sort":
                 operator = operators.get(name, "")
-                chip.choose(operator)
+                chip.choose(operator, filter_lists.operator_words(operator, self._context))
         for part in text.split():
             if part.partition(":")[0] not in self.chips:
                 rest.append(part)
@@ -193,6 +219,7 @@ class FilterSentence(Surface):
     @Slot()
     def clear(self) -> None:
         """Remove every condition and word; the order stays."""
+        self._asked.clear()
         self.show_filter("", self.chips["sort"].operator)
         self.changed.emit()
 
@@ -207,8 +234,12 @@ class FilterSentence(Surface):
         set_property(self, "edge", "none" if is_compact else "bottom")
 
     def _show_parts(self) -> None:
+        further = {self.chips[name]: name for name in filter_lists.FURTHER_LISTS}
         for part in self._sentence:
-            part.setVisible(not self._is_compact or (isinstance(part, OperatorChip) and bool(part.operator)))
+            is_chosen = isinstance(part, OperatorChip) and bool(part.operator)
+            is_usual = part not in further or further[part] in self._asked
+            part.setVisible(is_chosen or (is_usual and not self._is_compact))
+        self.further.setVisible(not self._is_compact)
 
     def _fit_width(self) -> None:
         self.edit.setFixedWidth(round(_WIDTH_PX * current_appearance().scale))
@@ -220,7 +251,7 @@ class FilterSentence(Surface):
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
-        return self.edit, *self.chips.values()
+        return self.edit, *self.chips.values(), self.further
 
     @Slot()
     def focus_edit(self) -> None:
@@ -246,8 +277,8 @@ class FilterSentence(Surface):
         return False
 
 
-_CHIPS = ("provider", "age", "amount", "owner", "sort")
-_SIGNS = str.maketrans({">": "over_", "<": "under_", "=": None})
+_CHIPS = (*filter_lists.LISTS, "sort")
+_IN_SENTENCE = (*filter_lists.USUAL_LISTS, "sort")
 
 
 def replace_me(part: str, person: str) -> str:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, format_order, parse_order
+from console.domain.queues.saved_views import SavedView, ViewContent, read_view, split_filter
 from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
@@ -17,12 +18,14 @@ from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.presenters import records as case_words
+from console.views.presenters.saved_views import view_key
 from console.views.queues import rows as queue_rows
 from console.views.queues.actions import QueuePageActions
 from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QUEUE_NAMES, ListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
+from console.views.queues.shown_view import MENU_KEY, SAVE_KEY, ShownView
 from console.views.queues.tabs import QueueTabs
 from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.context import WindowContext
@@ -54,6 +57,8 @@ class QueuesPage(Page):
         (("H",), "key.hand_over"),
         (("N",), "key.note"),
         (("Ctrl+F",), "key.filter"),
+        ((MENU_KEY,), "key.view_menu"),
+        ((SAVE_KEY,), "key.save_view"),
         (("Shift+↓", "Shift+↑"), "key.extend"),
         (("Ctrl+A",), "key.choose_all"),
         (("Ctrl+D",), "key.choose_none"),
@@ -92,6 +97,10 @@ class QueuesPage(Page):
         translate = self.context.translate
         self.head = self.make_head(translate("screen.queues"))
         self.export = ListExport(self.context, self, self._make_export_request, self.head)
+        self.shown_view = ShownView(self.context, self, self._make_view_content)
+        self.head.add_button(self.shown_view.button)
+        self.shown_view.opened.connect(self._show_view)
+        self.shown_view.changed.connect(self._show_view_name)
         self.tabs = QueueTabs(self.context, self.queue)
         self.filter = FilterSentence(self.context)
         tabs = self._tab_line = Surface(edge="bottom")
@@ -101,9 +110,10 @@ class QueuesPage(Page):
         self.add_part(self.filter)
 
     def _connect_signals(self) -> None:
-        self.tabs.queue_chosen.connect(self._show_queue)
+        self.tabs.queue_chosen.connect(self._choose_queue)
         self.context.work_counts_changed.connect(self._show_counts)
         self.filter.changed.connect(self._show_list)
+        self.filter.causes_wanted.connect(self._read_causes)
         self.filter.focus_released.connect(self.take_focus)
         self.new_arrivals.reload_requested.connect(self.show_new_records)
         self.new_arrivals.renewed.connect(self._show_renewed)
@@ -121,6 +131,13 @@ class QueuesPage(Page):
     # -- which list
 
     def show_route(self, route: object) -> None:
+        if isinstance(route, QueuesRoute) and route.view:
+            if not self._lists:
+                self._show_list()
+            self.shown_view.open_view(route.view)
+            return
+        if isinstance(route, QueuesRoute) and route.name:
+            self.shown_view.forget()
         if isinstance(route, QueuesRoute) and route.name in QUEUE_NAMES and route.name != self.queue:
             self.tabs.show_queue(route.name)
             self._show_queue(route.name)
@@ -134,7 +151,8 @@ class QueuesPage(Page):
         row = self.current_row
         ref = list(case_words.make_record_ref(row.record)) if row is not None else None
         sort = format_order(self.filter.order)
-        return {"queue": self.queue, "filter": self.filter.text, "sort": sort, "row": ref}
+        view = self.shown_view.view.id if self.shown_view.view is not None else 0
+        return {"queue": self.queue, "filter": self.filter.text, "sort": sort, "row": ref, "view": view}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
@@ -148,6 +166,45 @@ class QueuesPage(Page):
             self._show_queue(str(queue))
         elif has_filter:
             self._show_list()
+
+    def _make_view_content(self) -> ViewContent:
+        """Return what the page shows, as the content of a saved view."""
+        operators, words = split_filter(self.filter.text)
+        order = self.filter.order
+        sort = "" if order == DEFAULT_ORDER else format_order(order)
+        return ViewContent(self.queue, operators, words, sort)
+
+    @Slot(object)
+    def _show_view(self, view: SavedView) -> None:
+        """Show the records of a saved view. What can't be understood is told, and is no condition."""
+        read = read_view(view.content, self.context.operator)
+        is_known = view.content.queue in QUEUE_NAMES
+        problems = set(read.problems)
+        parts = [part for part in view.content.filter.split() if part not in problems]
+        sort = "" if read.order == DEFAULT_ORDER else format_order(read.order)
+        self.filter.show_filter(" ".join([*parts, read.filter.words]).strip(), sort)
+        if is_known:
+            self.tabs.show_queue(view.content.queue)
+            self.queue = view.content.queue
+        self.new_arrivals.forget_arrivals()
+        self._show_list()
+        self.shown_view.tell_problems((*read.problems, *(() if is_known else (view.content.queue,))))
+
+    @Slot()
+    def _show_view_name(self) -> None:
+        """Name the view beside the title, and mark its entry in the sidebar."""
+        view = self.shown_view.view
+        self.sidebar_key = "queues" if view is None else view_key(view.id)
+        self._show_sentence()
+        self.screen_state_changed.emit()
+
+    def _show_sentence(self) -> None:
+        view, translate = self.shown_view.view, self.context.translate
+        words = translate(f"queue.{self.queue}.hint")
+        if view is not None:
+            words = translate("view.shown_team" if view.is_team else "view.shown", name=view.name)
+        self.head.sentence.show_text(words)
+        self.head.fit_sentence()
 
     def _make_export_request(self) -> ExportRequest:
         """Return the request for the selected records; for all that match the filter if none or all are selected."""
@@ -208,14 +265,19 @@ class QueuesPage(Page):
         return table
 
     @Slot(str)
+    def _choose_queue(self, name: str) -> None:
+        """Show a queue whose tab the person has chosen."""
+        self.shown_view.forget()
+        self._show_queue(name)
+
+    @Slot(str)
     def _show_queue(self, name: str) -> None:
         self.queue = name
         self.new_arrivals.forget_arrivals()
         self._show_list()
 
     def _show_list(self) -> None:
-        self.head.sentence.show_text(self.context.translate(f"queue.{self.queue}.hint"))
-        self.head.fit_sentence()
+        self._show_sentence()
         self.list.setCurrentWidget(self.table)
         self._read_list()
 
@@ -308,6 +370,18 @@ class QueuesPage(Page):
         self.list.addWidget(empty)
         self.list.setCurrentWidget(empty)
         self.improve_focus()
+
+    @Slot()
+    def _read_causes(self) -> None:
+        """Read the causes of the queue's records, which the filter offers."""
+        queue = self.queue
+        self.context.run_read(
+            lambda services: services.recovery.read_causes(queue),
+            lambda page: self.filter.offer_causes(page.groups),
+            self.show_reading_failure,
+            owner=self,
+            key="causes",
+        )
 
     @Slot()
     def show_new_records(self) -> None:

@@ -16,6 +16,7 @@ from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.process import correlation as tracing
+from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, reporting_to
 from console.services.process.passwords import passwords_from
@@ -69,6 +70,8 @@ class WindowContext(QObject):
     - changed(object): records have changed; a frozenset of (kind, id).
     - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits` has
       a new value. connection_state_changed also signals a new time of the last due tasks (`due_at`).
+    - saved_views_changed: `saved_views` has a new value. saved_views_outdated: the person has changed a view, so they
+      must be read again.
     - person_changed: another person acts from now on. people_changed: the list of operators has been read.
     - language_changed: `language` is new, and every text must be set again.
     - sign_in_refused(object): the database has refused the account in use; carries the Failure.
@@ -84,6 +87,8 @@ class WindowContext(QObject):
     work_counts_changed = Signal()
     connection_state_changed = Signal()
     visits_changed = Signal()
+    saved_views_changed = Signal()
+    saved_views_outdated = Signal()
     person_changed = Signal()
     people_changed = Signal()
     language_changed = Signal()
@@ -105,6 +110,7 @@ class WindowContext(QObject):
         self.due_at: datetime | None = None
         self.work_counts = WorkCounts()
         self.connection_state = ConnectionState()
+        self.saved_views: tuple[ViewCount, ...] = ()
         self.visits: list[Visit] = []
         self.ask_password: Callable[[PasswordRequest], None] | None = None
         """A function that asks the person for the password of a decision; the WindowController sets it."""
@@ -301,6 +307,12 @@ class WindowContext(QObject):
             return self.bind_services(lambda services: call(services, cursor, limit))()
 
         return page
+
+    def store_saved_views(self, views: tuple[ViewCount, ...]) -> None:
+        """Store the saved views that the acting person sees, with their counts."""
+        if views != self.saved_views:
+            self.saved_views = views
+            self.saved_views_changed.emit()
 
     # -- texts
 

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptio
 
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import baseline_in
+from console.views.theme.mixed_font_text import baseline_in, tooltip_text
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 
@@ -29,13 +29,16 @@ Index = QModelIndex | QPersistentModelIndex
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One main page in the sidebar: key, icon, name (`word`), shortcut (`keys`) and count as text ("" for none)."""
+    """One main page in the sidebar: key, icon, name (`word`), shortcut (`keys`) and count as text ("" for none). A
+    nested one, such as a saved view, stands under the page before it.
+    """
 
     key: str
     icon: str
     word: str
     keys: str = ""
     count: str = ""
+    is_nested: bool = False
 
 
 class _PlaceModel(QAbstractListModel):
@@ -50,6 +53,8 @@ class _PlaceModel(QAbstractListModel):
         place = self.places[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return place.word
+        if role == Qt.ItemDataRole.ToolTipRole and place.is_nested:
+            return tooltip_text(place.word)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return ", ".join(part for part in (place.word, place.count, place.keys) if part)
         return None
@@ -79,10 +84,10 @@ class SideBar(RememberedCurrentItem, QListView):
 
     def bind_shortcuts(self, parent: QWidget) -> None:
         """Let the shortcuts of the entries work while `parent` is visible, also while the sidebar itself is not."""
-        for row, place in enumerate(self._places.places):
+        for place in self._places.places:
             if place.keys:
                 shortcut = QShortcut(QKeySequence(place.keys), parent)
-                shortcut.activated.connect(partial(self.open_row, row))
+                shortcut.activated.connect(partial(self.open_place, place.key))
 
     def build_menu(self) -> QMenu:
         """Build and return a menu with the same entries, for a window without room for the sidebar."""
@@ -90,7 +95,7 @@ class SideBar(RememberedCurrentItem, QListView):
         menu.setAccessibleName(self.accessibleName())
         menu.aboutToHide.connect(menu.deleteLater)
         for row, place in enumerate(self._places.places):
-            words = " ".join(part for part in (place.word, place.count) if part)
+            words = " ".join(part for part in (place.word.replace("&", "&&"), place.count) if part)
             # The text names the shortcut; setting it on the action would register it a second time.
             action = menu.addAction(f"{words}\t{place.keys}" if place.keys else words)
             action.setCheckable(True)
@@ -104,6 +109,22 @@ class SideBar(RememberedCurrentItem, QListView):
             if place.key == key:
                 self.setCurrentIndex(self._places.index(row))
 
+    def show_nested(self, key: str, places: Sequence[Place]) -> None:
+        """Show these nested entries, and no others, under the entry with this key. The current entry stays."""
+        others = [place for place in self._places.places if not place.is_nested]
+        index = next(number for number, place in enumerate(others) if place.key == key) + 1
+        wanted = [*others[:index], *places, *others[index:]]
+        if wanted != self._places.places:
+            current = self._places.places[self.currentIndex().row()].key if self.currentIndex().isValid() else ""
+            self._places.beginResetModel()
+            self._places.places = wanted
+            self._places.endResetModel()
+            self.show_current(current if any(place.key == current for place in wanted) else key)
+
+    def has_place(self, key: str) -> bool:
+        """True if there is an entry with this key."""
+        return any(place.key == key for place in self._places.places)
+
     def set_count(self, key: str, count: str) -> None:
         for row, place in enumerate(self._places.places):
             if place.key == key and place.count != count:
@@ -113,6 +134,10 @@ class SideBar(RememberedCurrentItem, QListView):
 
     def place(self, row: int) -> Place:
         return self._places.places[row]
+
+    def open_place(self, key: str) -> None:
+        """Make the entry with this key current, and open its page."""
+        self.open_row(next(row for row, place in enumerate(self._places.places) if place.key == key))
 
     def open_row(self, row: int) -> None:
         """Make the entry of this row current, and open its page."""
@@ -170,18 +195,21 @@ class _PlaceDelegate(QStyledItemDelegate):
     def _draw_words(painter: QPainter, box: QRectF, place: Place, *, is_current: bool) -> None:
         colour, side = current_appearance().colour, current_appearance().icon_px(16)
         baseline = int(baseline_in(box.top(), box.height()))
-        x = box.left() + 8
+        x = box.left() + (24 if place.is_nested else 8)
         ink = colour("accent" if is_current else "text")
         draw_cached_shape(painter, place.icon, x, box.top() + (box.height() - side) / 2, side, ink)
         painter.setFont(current_appearance().font("body", bold=is_current))
         painter.setPen(colour("text"))
-        painter.drawText(int(x + side + 8), baseline, place.word)
+        word_x, word = x + side + 8, place.word
+        if place.is_nested:  # a person's words may be longer than the sidebar
+            count_room = current_appearance().font_metrics("small_data").horizontalAdvance(place.count) + 14
+            room = int(box.right() - word_x - count_room)
+            word = painter.fontMetrics().elidedText(word, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(int(word_x), baseline, word)
         count_width = current_appearance().font_metrics("small_data").horizontalAdvance(place.count)
         shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(place.keys)
         right_x = box.right() - 8
-        word_right = (
-            x + side + 8 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(place.word)
-        )
+        word_right = x + side + 8 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(word)
         if place.count and word_right + 6 + count_width + 18 + shortcut_width > right_x:
             shortcut_width = -18  # too little room for both: the count is drawn in the shortcut's place
         else:

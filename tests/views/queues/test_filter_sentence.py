@@ -2,8 +2,10 @@
 
 import pytest
 
+from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import format_filter
 from console.domain.queues.order import QueueOrder, SortColumn
+from console.views.queues.filter_lists import FURTHER_LISTS
 from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.rows import SORT_OF_COLUMN, queue_columns
 from tests.views.invented_checks import window_context
@@ -40,16 +42,48 @@ def test_every_offered_condition_is_one(sentence: FilterSentence) -> None:
 
 def test_a_filter_comes_back_as_it_was(sentence: FilterSentence) -> None:
     """Also a condition that no list offers; Esc removes all of it, and the order stays."""
-    text = "provider:atom age:>2d amount:>7JPY owner:op-b certainty:unknown"
+    text = "provider:atom age:>2d amount:>7JPY owner:op-b certainty:unknown flavour:sweet"
     sentence.show_filter(text, "-client")
     assert sorted(sentence.text.split()) == sorted(text.split())
     assert sentence.chips["age"].currentText() == "age:>2d"
-    assert sentence.edit.text() == "certainty:unknown"
+    assert sentence.chips["certainty"].operator == "certainty:unknown"
+    assert not sentence.chips["certainty"].isHidden()
+    assert sentence.edit.text() == "flavour:sweet"
     assert sentence.order == QueueOrder(SortColumn.CLIENT, is_descending=True)
     sentence.clear()
     assert not sentence.text
     assert sentence.order.column is SortColumn.CLIENT
     assert sentence.chips["age"].count() == sentence.chips["age"].findData("age:<1d") + 1
+
+
+def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) -> None:
+    """A list that a person asks for appears; many values of one are counted in words, and all of them count; the
+    causes are those of the queue.
+    """
+    assert {name for name, chip in sentence.chips.items() if chip.isHidden()} == set(FURTHER_LISTS)
+    asked: list[bool] = []
+    sentence.causes_wanted.connect(lambda: asked.append(True))
+    for name in ("status", "cause"):
+        place = sentence.further.findData(name)
+        sentence.further.activated.emit(place)
+        assert not sentence.chips[name].isHidden()
+        assert sentence.further.currentIndex() == 0
+    assert asked == [True]
+    sentence.offer_causes([CauseGroup("timeout", 12), CauseGroup(None, 3), CauseGroup("<b>odd", 1)])
+    words = [sentence.chips["cause"].itemText(place) for place in range(4)]
+    assert [text.split(" (")[0].split("（")[0] for text in words][2:] == ["no cause", "<b>odd"]
+    sentence.chips["cause"].setCurrentIndex(2)
+    assert format_filter(sentence.parsed.chosen) == "cause:-"
+    states = "cancelled,completed,delivered,error,expired,failed,paid,pending,refunded,shipped"
+    text = f"kind:order,payment status:{states} certainty:known,unknown work:none cause:a,b,c,d client:7"
+    sentence.show_filter(text)
+    assert format_filter(sentence.parsed.chosen) == text
+    shown = [sentence.chips[name].currentText() for name in FURTHER_LISTS]
+    assert shown == ["Order, Payment", "10 states", "Confirmed, Unknown", "Nothing to do", "4 causes", "client:7"]
+    assert max(map(len, shown)) < 20
+    sentence.clear()
+    assert not sentence.text
+    assert all(sentence.chips[name].isHidden() for name in FURTHER_LISTS)
 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])

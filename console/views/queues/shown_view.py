@@ -1,0 +1,196 @@
+"""The saved view that the page of the queues shows, and what a person does about views: the button `View` of the page
+with its menu.
+"""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QPoint, Signal, Slot
+from PySide6.QtWidgets import QMenu
+
+from console.domain.queues.saved_views import SavedView, ViewContent
+from console.views.pages.base import Page
+from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.notification_bars import Bar
+
+SAVE_KEY, MENU_KEY = "Ctrl+S", "V"
+_BAR = "view"
+
+
+class ShownView(QObject):
+    """The view that the page shows; `view` is None if it shows a queue as the person has filtered it.
+
+    Signals:
+    - opened(object): the page is to show this SavedView.
+    - changed: another view is shown, or none, or the view has another name.
+    """
+
+    opened = Signal(object)
+    changed = Signal()
+
+    def __init__(self, context: WindowContext, page: Page, make_content: Callable[[], ViewContent]) -> None:
+        """`make_content` returns what the page shows at present."""
+        super().__init__(page)
+        self._context, self._page, self._make_content = context, page, make_content
+        self.view: SavedView | None = None
+        self.further_entries: list[tuple[str, str, Callable[[], None]]] = []
+        """Further entries of the menu: wording key, key of the keyboard, and what happens."""
+        self.button = KeyButton(context.translate("view.menu"), MENU_KEY, binds=False)
+        self.button.clicked.connect(self.open_menu)
+        page.bind_key(SAVE_KEY, self.save)
+        page.bind_key(MENU_KEY, self.open_menu)
+        context.saved_views_changed.connect(self._use_changes)
+
+    def forget(self) -> None:
+        """Show no view: the person has opened a queue."""
+        self._page.hide_bar(_BAR)
+        if self.view is not None:
+            self.view = None
+            self.changed.emit()
+
+    def open_view(self, id: int) -> None:
+        """Read the view with this id and show it. If there is none, a bar says so."""
+        self._context.run_read(
+            lambda services: services.saved_views.find_view(str(id)),
+            self._show,
+            self._show_missing,
+            owner=self,
+            key="saved view",
+        )
+
+    def _show(self, view: SavedView) -> None:
+        self.view = view
+        self._page.hide_bar(_BAR)
+        self.opened.emit(view)
+        self.changed.emit()
+
+    def _show_missing(self, failure: Failure) -> None:
+        self._page.show_bar(
+            _BAR,
+            Bar(
+                self._context.translate("view.not_opened"),
+                self._context.failure_message(failure),
+                tone="care",
+                shape="square_bang",
+            ),
+        )
+
+    def tell_problems(self, problems: tuple[str, ...]) -> None:
+        """Say in a bar which parts of the view are not used."""
+        if problems:
+            words = self._context.translate("queue.filter_problem", names=problems)
+            self._page.show_bar(
+                _BAR, Bar(self._context.translate("view.problems"), words, tone="care", shape="square_bang")
+            )
+
+    @Slot()
+    def _use_changes(self) -> None:
+        """Take over the new name of the shown view; forget the view if it was deleted."""
+        view = self.view
+        if view is None:
+            return
+        found = next((one.view for one in self._context.saved_views if one.view.id == view.id), None)
+        if found is not None and found.name != view.name:
+            self.view = found
+            self.changed.emit()
+
+    # -- menu
+
+    @Slot()
+    def open_menu(self) -> None:
+        self.build_menu().popup(self.button.mapToGlobal(QPoint(0, self.button.height() + 2)))
+
+    def build_menu(self) -> QMenu:
+        """Build and return the menu: what can be done about views, and the further entries."""
+        translate, menu = self._context.translate, QMenu(self._page)
+        menu.setAccessibleName(self.button.text())
+        menu.aboutToHide.connect(menu.deleteLater)
+        reason = self._context.find_disabled_reason("save_view")
+        for key, keys, act, needs_view in (
+            ("view.save", SAVE_KEY, self.save, False),
+            ("view.rename", "", self.rename, True),
+            ("view.delete", "", self.delete, True),
+        ):
+            if not needs_view or self.view is not None:
+                words = translate(key) if not reason else f"{translate(key)} ({reason})"
+                entry = menu.addAction(f"{words}\t{keys}" if keys else words)
+                entry.setEnabled(not reason)
+                entry.triggered.connect(act)
+        menu.addSeparator()
+        for key, keys, further in self.further_entries:
+            menu.addAction(f"{translate(key)}\t{keys}" if keys else translate(key)).triggered.connect(further)
+        return menu
+
+    @Slot()
+    def save(self) -> None:
+        """Ask for the name of a view of what the page shows."""
+        if not self._is_barred():
+            dialog = SaveViewDialog(self._context, self._make_content(), self._page, self.view)
+            dialog.saved.connect(self._take_over)
+            dialog.open()
+
+    @Slot()
+    def rename(self) -> None:
+        if self.view is not None and not self._is_barred():
+            dialog = RenameViewDialog(self._context, self.view, self._page)
+            dialog.saved.connect(self._take_over)
+            dialog.open()
+
+    def _is_barred(self) -> bool:
+        reason = self._context.find_disabled_reason("save_view")
+        if reason:
+            self._context.toast_requested.emit(Toast(reason, shape="lock", tone="care"))
+        return bool(reason)
+
+    @Slot(object)
+    def _take_over(self, view: SavedView) -> None:
+        self.view = view
+        self._context.saved_views_outdated.emit()
+        self.changed.emit()
+
+    @Slot()
+    def delete(self) -> None:
+        """Delete the shown view; a bar says so, with a button that restores it."""
+        view, context = self.view, self._context
+        if view is None or self._is_barred():
+            return
+        context.run_acting_call(
+            lambda services, request_id: services.saved_views.delete_view(view.id, request_id=request_id),
+            self._show_deleted,
+            self._show_missing,
+            owner=self,
+            label=context.translate("view.delete"),
+            describe=lambda deleted: Toast(context.translate("view.deleted"), deleted.name),
+            attempt=("delete view", view.id, view.version),
+            key="saved views",
+            provider="",
+        )
+
+    def _show_deleted(self, view: SavedView) -> None:
+        context = self._context
+        self.forget()
+        context.saved_views_outdated.emit()
+        button = KeyButton(context.translate("view.restore"), kind="inline")
+        button.clicked.connect(lambda: self._restore(view))
+        self._page.show_bar(_BAR, Bar(context.translate("view.deleted"), view.name, button=button))
+
+    def _restore(self, view: SavedView) -> None:
+        context = self._context
+        context.run_acting_call(
+            lambda services, request_id: services.saved_views.restore_view(view.id, request_id=request_id),
+            self._show_restored,
+            self._show_missing,
+            owner=self,
+            label=context.translate("view.restore"),
+            describe=lambda restored: Toast(context.translate("view.restored"), restored.name),
+            attempt=("restore view", view.id, view.version),
+            key="saved views",
+            provider="",
+        )
+
+    def _show_restored(self, view: SavedView) -> None:
+        self._context.toast_requested.emit(Toast(self._context.translate("view.restored"), view.name))
+        self._context.saved_views_outdated.emit()
+        self._show(view)

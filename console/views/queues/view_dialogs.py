@@ -1,0 +1,146 @@
+"""The dialogs in which a person names a view of a queue, or gives a view another name."""
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QWidget
+
+from console.domain.error_reasons import UsageProblem
+from console.domain.queues.saved_views import LONGEST_NAME_CHARACTERS, SavedView, ViewContent
+from console.views.pages.permission_buttons import bind_worker
+from console.views.runtime.context import ActingCall, Toast, WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.inputs import CheckBox, Edit, Field
+from console.views.widgets.notification_bars import Bar
+
+
+class SaveViewDialog(DialogFrame):
+    """Asks for the name of a new view, and whether it is for the team. If a view has this name, the dialog offers to
+    replace it.
+
+    Signals:
+    - saved(object): the SavedView is stored.
+    """
+
+    saved = Signal(object)
+    name = "save_view"
+    """The part of the wording keys `dialog.{name}.…`."""
+
+    def __init__(
+        self, context: WindowContext, content: ViewContent, parent: QWidget, present: SavedView | None = None
+    ) -> None:
+        """`present` is the view that the page shows; its name is the first proposal."""
+        translate = context.translate
+        super().__init__(
+            translate(f"dialog.{self.name}.title"),
+            translate("dialog.save_view.subtitle", queue=content.queue),
+            cancel_text=translate("action.cancel"),
+            act_text=translate(f"dialog.{self.name}.act"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        bind_worker(context, self.act_button)
+        self._context, self._content, self._present = context, content, present
+        self.name_field = Field(translate("dialog.save_view.name"))
+        self.team_box = CheckBox(translate("dialog.save_view.team"))
+        self.replace_box = CheckBox(translate("dialog.save_view.replace"))
+        self.replace_box.setVisible(present is not None)
+        if present is not None:
+            self.name_field.edit.setText(present.name)  # type: ignore[union-attr]  # a single-line input
+            self.team_box.setChecked(present.is_team)
+        self._show_form()
+        edit = self.name_field.edit
+        if isinstance(edit, Edit):
+            edit.setMaxLength(LONGEST_NAME_CHARACTERS)
+            edit.textChanged.connect(self._update_act)
+            edit.selectAll()
+        self.act_button.clicked.connect(self._act)
+        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self._act)
+        self._update_act()
+
+    def first_focus(self) -> QWidget:
+        return self.name_field.edit
+
+    def _boxes(self) -> tuple[QWidget, ...]:
+        return self.team_box, self.replace_box
+
+    def _show_form(self, *above: QWidget) -> None:
+        note = TextLabel(self._context.translate(f"dialog.{self.name}.effect"), "small", "muted", wrap=True)
+        form = QWidget()
+        form.setLayout(make_column(*above, self.name_field, *self._boxes(), note, gap=10))
+        self.show_content(form)
+
+    @Slot()
+    def _update_act(self) -> None:
+        if self.name_field.text().strip():
+            self.name_field.show_hint("")
+            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+        else:
+            self.disable_act_button(self._context.translate("dialog.save_view.needs_name"))
+
+    def _make_call(self, name: str) -> ActingCall[SavedView]:
+        is_team, may_replace, content = self.team_box.isChecked(), self.replace_box.isChecked(), self._content
+        return lambda services, request_id: services.saved_views.save_view(
+            name, is_team, content, may_replace, request_id=request_id
+        )
+
+    @Slot()
+    def _act(self) -> None:
+        name = self.name_field.text()
+        if self.is_busy or not name.strip():
+            return
+        context = self._context
+        self.set_busy(context.translate("dialog.busy"))
+        present = 0 if self._present is None else self._present.id
+        given = (name, self.team_box.isChecked(), self.replace_box.isChecked(), repr(self._content), present)
+        context.run_acting_call(
+            self._make_call(name),
+            self._show_saved,
+            self._show_failure,
+            owner=self,
+            label=context.translate(f"dialog.{self.name}.title"),
+            describe=self._describe,
+            attempt=(self.name, *given),
+            key="saved views",
+            provider="",
+        )
+
+    def _describe(self, view: SavedView) -> Toast:
+        return Toast(self._context.translate(f"dialog.{self.name}.done"), view.name)
+
+    def _show_saved(self, view: SavedView) -> None:
+        self._context.toast_requested.emit(self._describe(view))
+        self.saved.emit(view)
+        self.accept()
+
+    def _show_failure(self, failure: Failure) -> None:
+        self.allow_closing(self._context.translate("action.cancel"), "")
+        self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
+        words, problem = self._context.failure_message(failure), failure.detail.get("problem")
+        is_named = problem in (UsageProblem.VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
+        self._show_form(*([] if is_named else [Bar("", words, tone="bad", shape="square_bang")]))
+        self._update_act()
+        if is_named:
+            self.name_field.show_error(words)
+            self.replace_box.setVisible(problem == UsageProblem.VIEW_NAME_TAKEN)
+            self.name_field.edit.setFocus()
+
+
+class RenameViewDialog(SaveViewDialog):
+    """Asks for another name of a view."""
+
+    name = "rename_view"
+
+    def __init__(self, context: WindowContext, view: SavedView, parent: QWidget) -> None:
+        self._id = view.id
+        super().__init__(context, view.content, parent, view)
+
+    def _boxes(self) -> tuple[QWidget, ...]:
+        self.team_box.hide()
+        self.replace_box.hide()
+        return ()
+
+    def _make_call(self, name: str) -> ActingCall[SavedView]:
+        id = self._id
+        return lambda services, request_id: services.saved_views.rename_view(id, name, request_id=request_id)

@@ -1,0 +1,95 @@
+"""Saved views at a desk: named by the keyboard, opened from where people look, renamed, deleted and restored."""
+
+from console.app import Console
+from console.domain.links.link import Link
+from console.domain.queues.saved_views import ViewContent
+from console.sandbox.server import Sandbox
+from console.views.home.page import HomePage
+from console.views.links.routes import link_of_route, route_of_link
+from console.views.queues.page import QueuesPage
+from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
+from console.views.runtime.routes import HomeRoute, QueuesRoute
+from console.views.widgets.inputs import Edit
+from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.hands import Person
+from tests.desk.test_queue_filter import NUMBERS, listed
+
+
+def places(person: Person) -> list[tuple[str, str]]:
+    """The nested entries of the sidebar with their counts."""
+    side = person.frame.side
+    found = [side.place(row) for row in range(side.model().rowCount())]
+    return [(place.word, place.count) for place in found if place.is_nested]
+
+
+def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The name is refused where it is typed; a view stands in the sidebar, on Home, in the search box and behind its
+    link, and shows what it was saved with; a deleted one can be restored.
+    """
+    for number in NUMBERS:
+        buy_unknown(console, sandbox, number)
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
+    ids = listed(page)
+    person.press("Ctrl+F")
+    person.type_in("provider:alarmbox")
+    page.table.sort_requested.emit("age")
+    page.table.sort_requested.emit("age")
+    person.until(lambda: listed(page) == ids[::-1])
+    person.press("Ctrl+S")
+    dialog = person.dialog(SaveViewDialog)
+    edit = dialog.name_field.edit
+    assert isinstance(edit, Edit)
+    edit.setText("a\u202eb")
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.until(lambda: bool(edit.accessibleDescription()))
+    edit.setText("Ａ & B")
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.no_dialog()
+    person.until(lambda: places(person) == [("Ａ & B", "3")])
+    view = person.frame.context.saved_views[0].view
+    assert (view.content, view.is_team) == (ViewContent("unknown", "provider:alarmbox", "", "-age"), False)
+    assert page.sidebar_key == f"view/{view.id}"
+
+    person.frame.show_route(HomeRoute())
+    home = person.page(HomePage)
+    assert [stop.accessibleName().split(",")[0] for stop in home.views_panel.focus_stops] == ["Ａ & B"]
+    person.frame.show_route(QueuesRoute("review"))
+    person.until(lambda: page.queue == "review" and page.sidebar_key == "queues")
+    page.filter.clear()
+    person.frame.show_route(route_of_link(Link("view", str(view.id))))
+    person.until(lambda: page.queue == "unknown" and listed(page) == ids[::-1])
+    assert page.filter.chips["provider"].operator == "provider:alarmbox"
+    assert link_of_route(person.frame.current_route) == Link("view", str(view.id))
+
+    page.shown_view.rename()
+    renaming = person.dialog(RenameViewDialog)
+    edit = renaming.name_field.edit
+    assert isinstance(edit, Edit)
+    edit.setText("second")
+    person.until(renaming.act_button.isEnabled)
+    renaming.act_button.click()
+    person.no_dialog()
+    person.until(lambda: places(person) == [("second", "3")])
+    page.shown_view.delete()
+    person.until(lambda: places(person) == [] and "view" in page.bar_names())
+    assert page.sidebar_key == "queues"
+    page.shown_view._restore(view)
+    person.until(lambda: places(person) == [("second", "3")] and page.shown_view.view is not None)
+
+
+def test_a_view_of_a_newer_program_says_so(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """A condition that isn't understood hides nothing; a bar names it."""
+    buy_unknown(console, sandbox, NUMBERS[0])
+    view = console.saved_views.save_view("newer", True, ViewContent("unknown", "flavour:sweet kind:credit-check"))
+    person = sit()
+    person.frame.show_route(QueuesRoute(view=view.id))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1 and "view" in page.bar_names())
+    assert page.filter.text == "kind:credit-check"
+    person.frame.show_route(QueuesRoute(view=view.id + 99))
+    person.until(lambda: "view" in page.bar_names() and page.shown_view.view == view)
