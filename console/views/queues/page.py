@@ -1,6 +1,6 @@
 """The page of the queues: the waiting records, with their reason and next step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.saved_views import view_key
 from console.views.queues import rows as queue_rows
 from console.views.queues.actions import QueuePageActions
+from console.views.queues.cause_groups import CAUSE_KEY, CauseRow, GroupRow, GroupTable, group_columns, read_groups
 from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QUEUE_NAMES, ListQuery, QueueRow
@@ -28,6 +29,7 @@ from console.views.queues.selection_bar import QueueSelection
 from console.views.queues.shown_view import MENU_KEY, SAVE_KEY, ShownView
 from console.views.queues.tabs import QueueTabs
 from console.views.records.preview_panel import RecordPreview
+from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import QueuesRoute
 from console.views.tables.paged_model import PagedModel
@@ -35,6 +37,12 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
+
+_GROUP_KEY = "G"
+
+
+def _key_of(row: GroupRow) -> Hashable:
+    return row.key if isinstance(row, CauseRow) else queue_rows.key_of(row)
 
 
 class QueuesPage(Page):
@@ -57,6 +65,7 @@ class QueuesPage(Page):
         (("H",), "key.hand_over"),
         (("N",), "key.note"),
         (("Ctrl+F",), "key.filter"),
+        ((_GROUP_KEY,), "queue.by_cause"),
         ((MENU_KEY,), "key.view_menu"),
         ((SAVE_KEY,), "key.save_view"),
         (("Shift+↓", "Shift+↑"), "key.extend"),
@@ -70,6 +79,8 @@ class QueuesPage(Page):
         super().__init__(context)
         self.queue = "review"
         self._row_to_find: tuple[object, ...] | None = None
+        self.by_cause = False
+        self._opened_causes: set[str] = set()
         self.selection = QueueSelection(context, self)
         self.queue_acts = QueuePageActions(context, self, self.selection, lambda: self.current_row)
         self._build_head()
@@ -98,6 +109,8 @@ class QueuesPage(Page):
         self.head = self.make_head(translate("screen.queues"))
         self.export = ListExport(self.context, self, self._make_export_request, self.head)
         self.shown_view = ShownView(self.context, self, self._make_view_content)
+        self.shown_view.further_entries.append(("queue.by_cause", _GROUP_KEY, self.toggle_by_cause))
+        self.bind_key(_GROUP_KEY, self.toggle_by_cause)
         self.head.add_button(self.shown_view.button)
         self.shown_view.opened.connect(self._show_view)
         self.shown_view.changed.connect(self._show_view_name)
@@ -152,12 +165,20 @@ class QueuesPage(Page):
         ref = list(case_words.make_record_ref(row.record)) if row is not None else None
         sort = format_order(self.filter.order)
         view = self.shown_view.view.id if self.shown_view.view is not None else 0
-        return {"queue": self.queue, "filter": self.filter.text, "sort": sort, "row": ref, "view": view}
+        return {
+            "by_cause": self.by_cause,
+            "queue": self.queue,
+            "filter": self.filter.text,
+            "sort": sort,
+            "row": ref,
+            "view": view,
+        }
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
         order = parse_order(str(state.get("sort") or "")) or DEFAULT_ORDER
-        has_filter = (isinstance(text, str) and bool(text)) or order != DEFAULT_ORDER
+        self.show_by_cause(by_cause=state.get("by_cause") is True)
+        has_filter = self.by_cause or (isinstance(text, str) and bool(text)) or order != DEFAULT_ORDER
         if has_filter:
             self.filter.show_filter(str(text or ""), "" if order == DEFAULT_ORDER else format_order(order))
         self._row_to_find = tuple(ref) if isinstance(ref, list) else None
@@ -172,7 +193,7 @@ class QueuesPage(Page):
         operators, words = split_filter(self.filter.text)
         order = self.filter.order
         sort = "" if order == DEFAULT_ORDER else format_order(order)
-        return ViewContent(self.queue, operators, words, sort)
+        return ViewContent(self.queue, operators, words, sort, by_cause=self.by_cause)
 
     @Slot(object)
     def _show_view(self, view: SavedView) -> None:
@@ -186,7 +207,7 @@ class QueuesPage(Page):
         if is_known:
             self.tabs.show_queue(view.content.queue)
             self.queue = view.content.queue
-        self.new_arrivals.forget_arrivals()
+        self.show_by_cause(by_cause=view.content.by_cause)
         self._show_list()
         self.shown_view.tell_problems((*read.problems, *(() if is_known else (view.content.queue,))))
 
@@ -216,8 +237,9 @@ class QueuesPage(Page):
     @property
     def table(self) -> FittedTable:
         name = self.queue
-        is_grouped = name in queue_rows.GROUPED_QUEUES and self.filter.order == DEFAULT_ORDER
+        is_grouped = name in queue_rows.GROUPED_QUEUES and self.filter.order == DEFAULT_ORDER and not self.by_cause
         key = name if is_grouped or name not in queue_rows.GROUPED_QUEUES else f"{name}.sorted"
+        key = f"{name}.{CAUSE_KEY}" if self.by_cause else key
         if key not in self._lists:
             self._lists[key] = self._make_table(name, is_grouped=is_grouped)
         return self._lists[key]
@@ -226,7 +248,8 @@ class QueuesPage(Page):
     def query(self) -> ListQuery:
         """The query of the displayed list: its filter, words and order."""
         parsed = self.filter.parsed
-        return ListQuery(self.queue, parsed.words, parsed.chosen, self.filter.order)
+        words = "" if self.by_cause else parsed.words  # groups are counted by the database, which searches no words
+        return ListQuery(self.queue, words, parsed.chosen, self.filter.order, self.by_cause)
 
     @property
     def row_model(self) -> PagedModel:
@@ -245,10 +268,15 @@ class QueuesPage(Page):
         context = self.context
         group = queue_rows.make_heading_function(context) if is_grouped else None
         columns = queue_rows.queue_columns(context, queue, is_grouped=is_grouped)
-        model = PagedModel(columns, queue_rows.key_of, context.runner, group_of=group, parent=self)
-        table = FittedTable(
+        if self.by_cause:
+            columns = group_columns(context, columns)
+        model = PagedModel(columns, _key_of, context.runner, group_of=group, parent=self)
+        kind = GroupTable if self.by_cause else FittedTable
+        table = kind(
             model, context.translate(f"queue.{queue}.title"), hideable_columns=queue_rows.HIDEABLE_COLUMN_NAMES
         )
+        if isinstance(table, GroupTable):
+            table.toggled.connect(self._toggle_group)
         table.hidden_keys = self._hidden_columns()
         ColumnPreferences(context, table, f"queues.{queue}")
         table.enable_sorting()
@@ -289,7 +317,8 @@ class QueuesPage(Page):
             query = self.query
             self.selection.show_list(query, self.row_model)
             self._show_sort_mark()
-            self.row_model.read_query(self.context.page_fetch(queue_rows.read_rows(query)))
+            read = read_groups(query, set(self._opened_causes)) if self.by_cause else queue_rows.read_rows(query)
+            self.row_model.read_query(self.context.page_fetch(read))
 
     def _show_sort_mark(self) -> None:
         """Mark the title of the column by which the list is sorted."""
@@ -313,7 +342,7 @@ class QueuesPage(Page):
     def read_data(self, reason: str) -> None:
         if reason == "changed":
             query = self.query
-            if not query.words:
+            if not query.words and not query.by_cause:
                 self.new_arrivals.compare_with_table(query, self.table)
         elif reason in ("arrived", "person") or self.row_model.rowCount() == 0:
             self._show_list()
@@ -342,17 +371,18 @@ class QueuesPage(Page):
         wanted, self._row_to_find = self._row_to_find, None
         for number in range(self.row_model.rowCount()):
             row = self.row_model.row_at(number)
-            if wanted is not None and isinstance(row, QueueRow) and queue_rows.key_of(row) == wanted:
+            if wanted is not None and row is not None and _key_of(row) == wanted:
                 self.table.go_to(number)
                 return
         if self.table.current_item is None:
             self.table.go_to_first()
 
     def _match_words(self) -> str:
-        problems = self.filter.parsed.problems
+        parsed = self.filter.parsed
+        problems = (*parsed.problems, *(parsed.words.split() if self.by_cause else ()))
         if problems:
             return self.context.translate("queue.filter_problem", names=problems)
-        if self.query.is_whole:
+        if self.query.is_whole or self.by_cause:
             return ""
         key = "queue.filtered" if self.row_model.is_complete else "queue.filtered_so_far"
         return self.context.translate(key, n=self.row_model.row_count)
@@ -428,10 +458,35 @@ class QueuesPage(Page):
 
     @Slot()
     def open_current_record(self) -> None:
+        row = self.table.current_item
+        if isinstance(row, CauseRow):
+            self._toggle_group(row)
         if self.current_row is not None:
             neighbour_rows = self.table.rows_around_current(MAX_TRAIL_LENGTH)
             trail = tuple(queue_rows.key_of(row_) for row_ in neighbour_rows if isinstance(row_, QueueRow))
             self.context.navigate(case_words.route_of(self.current_row.record, trail, "queues"))
+
+    @Slot()
+    def toggle_by_cause(self) -> None:
+        """Group the records by their cause, or show them in their order again."""
+        self.show_by_cause(by_cause=not self.by_cause)
+        self._show_list()
+        words = self.context.translate("queue.grouped" if self.by_cause else "queue.not_grouped")
+        announce(self, words)
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_by_cause(self, *, by_cause: bool) -> None:
+        """Choose whether the next reading groups the records by their cause, with all groups closed."""
+        self.by_cause = by_cause
+        self._opened_causes.clear()
+        self.new_arrivals.forget_arrivals()
+
+    @Slot(object)
+    def _toggle_group(self, row: CauseRow) -> None:
+        """Open or close a group. Its row stays the current one."""
+        self._opened_causes ^= {row.cause}
+        self._row_to_find = row.key
+        self._read_list()
 
     # -- size
 

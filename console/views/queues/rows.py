@@ -127,13 +127,14 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], Group]
 @dataclass(frozen=True, slots=True)
 class ListQuery:
     """The query of a queue's list: the list shows the records that fulfil the filter and whose texts contain the
-    words, in an order. Equal queries show the same records.
+    words, in an order or grouped by their cause. Equal queries show the same records.
     """
 
     queue: str
     words: str = ""
     chosen: RecordFilter = NO_FILTER
     order: QueueOrder = DEFAULT_ORDER
+    by_cause: bool = False
 
     @property
     def is_whole(self) -> bool:

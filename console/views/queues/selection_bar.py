@@ -11,11 +11,13 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.bulk.records import ChosenRecord
+from console.domain.queues.filters import NO_CAUSE, cause_of
 from console.domain.tasks.records import BulkAction
 from console.views.bulk.request import BulkRequest
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
+from console.views.queues.cause_groups import CauseRow, with_cause
 from console.views.queues.rows import ListQuery, QueueRow
 from console.views.records.collaboration_actions import GIVE_BACK_KEY
 from console.views.runtime.context import WindowContext
@@ -131,7 +133,7 @@ class QueueSelection(QObject):
         if rows is not self._rows:
             return
         if self.has_all_selected:
-            rows.select_only(map(queue_rows.key_of, rows.loaded_rows()))
+            rows.select_only(map(rows.key_of, rows.loaded_rows()))
         self.update_bar()
 
     @Slot()
@@ -139,7 +141,7 @@ class QueueSelection(QObject):
         """Select all matching records, including those whose rows are not read yet."""
         if self._rows is not None and self._rows.row_count:
             self.has_all_selected = True
-            self._rows.select_only(map(queue_rows.key_of, self._rows.loaded_rows()))
+            self._rows.select_only(map(self._rows.key_of, self._rows.loaded_rows()))
             self.update_bar()
 
     @Slot()
@@ -156,8 +158,31 @@ class QueueSelection(QObject):
         """Return the request for a bulk run of this action on the selection."""
         if self.has_all_selected:
             return BulkRequest(action, _MatchingRecords(self._query), self._matching_count()[0])
-        chosen = self._selected_in_order()
+        chosen, groups = self._selected_in_order(), self._selected_groups()
+        if groups:
+            queries = tuple(with_cause(self._query, group.cause) for group in groups)
+            source = _GroupedRecords(queries, tuple(chosen))
+            return BulkRequest(action, source, self._selected_count())
         return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))
+
+    def _selected_groups(self) -> list[CauseRow]:
+        """Return the selected groups of a list that is grouped by cause."""
+        rows = self._rows
+        if rows is None:
+            return []
+        return [row for row in rows.loaded_rows() if isinstance(row, CauseRow) and row.key in rows.selected_keys]
+
+    def _selected_count(self) -> int:
+        """Return the number of selected records: those of the selected groups, and single ones of other groups."""
+        groups = self._selected_groups()
+        causes = {group.cause for group in groups}
+        rows = self._rows.loaded_rows() if groups and self._rows is not None else ()
+        in_groups = {
+            queue_rows.key_of(row)
+            for row in rows
+            if isinstance(row, QueueRow) and (cause_of(row.item.record) or NO_CAUSE) in causes
+        }
+        return sum(group.group.count for group in groups) + len(self._selected.keys() - in_groups)
 
     @property
     def selected_refs(self) -> frozenset[Ref]:
@@ -192,6 +217,10 @@ class QueueSelection(QObject):
         if rows is None:
             return 0, "0"
         queue_count = self._context.work_counts.find_count(self._query.queue)
+        if self._query.by_cause:
+            groups = [row for row in rows.loaded_rows() if isinstance(row, CauseRow)]
+            count = sum(row.group.count for row in groups)
+            return count, wording.format_count(count, is_capped=any(row.is_capped for row in groups))
         if rows.is_complete or queue_count is None or not self._query.is_whole:
             return rows.row_count, wording.format_count(rows.row_count, is_capped=not rows.is_complete)
         return queue_count.count, wording.format_count(queue_count.count, is_capped=queue_count.capped)
@@ -210,7 +239,7 @@ class QueueSelection(QObject):
         words = (
             translate("bulk.bar.all_chosen", of=of)
             if self.has_all_selected
-            else translate("bulk.bar.chosen", n=len(self._selected), of=of)
+            else translate("bulk.bar.chosen", n=self._selected_count(), of=of)
         )
         bar.count.show_text(words)
         bar.all.show_text(translate("bulk.bar.all", of=of))
@@ -224,7 +253,7 @@ class QueueSelection(QObject):
 
     def find_disabled_reason(self, action: BulkAction) -> str:
         """Return why this action can't run on the selected records; "" if it can."""
-        has_checks = any(kind == _CHECK_KIND for kind, _ in self._selected)
+        has_checks = any(kind == _CHECK_KIND for kind, _ in self._selected) or bool(self._selected_groups())
         if action is BulkAction.REFETCH and not has_checks:
             return self._context.translate("bulk.bar.refetch_off")
         return self._context.find_disabled_reason(action.value)
@@ -261,3 +290,20 @@ class _MatchingRecords:
             page = read(services, page.next, _PAGE_SIZE)
             chosen += [_chosen_version(row) for row in page.rows]
         return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class _GroupedRecords:
+    """The source of a bulk run for all records of some groups, and for further records that the person selected."""
+
+    queries: tuple[ListQuery, ...]
+    chosen: tuple[ChosenRecord, ...]
+
+    def __call__(self, services: "Console") -> Sequence[ChosenRecord]:
+        found = {(one.kind, one.id): one for one in self.chosen}
+        for query in self.queries:
+            records = _MatchingRecords(query)(services)
+            assert not isinstance(records, str)  # noqa: S101  # a group has a filter: tells the type checker
+            for one in records:
+                found.setdefault((one.kind, one.id), one)
+        return list(found.values())[:_MAX_RECORDS]

@@ -1,0 +1,66 @@
+"""A queue grouped by cause, worked by the keyboard: groups are opened, closed, read aloud, and selected at once."""
+
+from PySide6.QtCore import Qt
+
+from console.app import Console
+from console.domain.queues.filters import cause_of
+from console.domain.tasks.records import BulkAction
+from console.sandbox.server import Sandbox
+from console.views.queues.cause_groups import CauseRow
+from console.views.queues.page import QueuesPage
+from console.views.queues.rows import QueueRow
+from console.views.runtime.routes import QueuesRoute
+from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.test_queue_filter import NUMBERS, listed
+
+
+def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Right opens a group, Left leads to it and closes it, Space selects all its records, those not read too; a
+    filter narrows the groups.
+    """
+    for number in NUMBERS[:2]:
+        buy_unknown(console, sandbox, number)
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
+    ids = listed(page)
+    (item, *_) = [row.item for row in page.row_model.loaded_rows() if isinstance(row, QueueRow)]
+    person.press("G")
+
+    def rows() -> list[object]:
+        return list(page.row_model.loaded_rows()) if page.row_model.is_complete else []
+
+    person.until(lambda: len(rows()) == 1 and isinstance(rows()[0], CauseRow))
+    (group,) = rows()
+    assert isinstance(group, CauseRow)
+    assert (group.group.cause, group.group.count, group.is_open) == (cause_of(item.record), 2, False)
+    place = next(number for number, column in enumerate(page.row_model.columns) if column.key == "company")
+    assert page.row_model.columns[place].text(group).startswith("▸ ")
+    spoken = page.row_model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken
+    person.until(lambda: page.table.current_item == group)
+    person.press("Right")
+    person.until(lambda: len(rows()) == 3)
+    assert listed(page) == ids
+    person.until(lambda: isinstance(page.table.current_item, CauseRow))
+    assert page.row_model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) != spoken
+    person.press("Down", 2)
+    person.until(lambda: page.current_row is not None)
+    person.press("Left")
+    person.until(lambda: isinstance(page.table.current_item, CauseRow))
+    person.press("Space")
+    person.until(page.selection.bar.isVisible)
+    request = page.selection.request_for(BulkAction.PROBE)
+    assert request.record_count == 2
+    found = request.source(console)
+    assert {one.id for one in found if not isinstance(one, str)} == set(ids)
+    person.press("Left")
+    person.until(lambda: len(rows()) == 1)
+    person.press("Ctrl+F")
+    person.type_in("amount:>5")
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 0)
+    person.press("Esc")
+    person.until(lambda: len(rows()) == 1)
+    page.toggle_by_cause()
+    person.until(lambda: listed(page) == ids)
