@@ -22,6 +22,7 @@ from console.views.presenters.saved_views import view_key
 from console.views.queues import rows as queue_rows
 from console.views.queues.actions import QueuePageActions
 from console.views.queues.cause_groups import CAUSE_KEY, CauseRow, GroupRow, GroupTable, group_columns, read_groups
+from console.views.queues.column_choice import ColumnChoice, arrange_columns
 from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.new_arrivals import QueueArrivals
 from console.views.queues.rows import QUEUE_NAMES, ListQuery, QueueRow
@@ -38,7 +39,7 @@ from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 
-_GROUP_KEY = "G"
+_GROUP_KEY, _COLUMNS_KEY = "G", "C"
 
 
 def _key_of(row: GroupRow) -> Hashable:
@@ -66,6 +67,7 @@ class QueuesPage(Page):
         (("N",), "key.note"),
         (("Ctrl+F",), "key.filter"),
         ((_GROUP_KEY,), "queue.by_cause"),
+        ((_COLUMNS_KEY,), "key.columns"),
         ((MENU_KEY,), "key.view_menu"),
         ((SAVE_KEY,), "key.save_view"),
         (("Shift+↓", "Shift+↑"), "key.extend"),
@@ -111,6 +113,11 @@ class QueuesPage(Page):
         self.shown_view = ShownView(self.context, self, self._make_view_content)
         self.shown_view.further_entries.append(("queue.by_cause", _GROUP_KEY, self.toggle_by_cause))
         self.bind_key(_GROUP_KEY, self.toggle_by_cause)
+        self.columns = ColumnChoice(self.context, self, lambda: self.queue)
+        self.columns.changed.connect(self._use_columns)
+        self.bind_key(_COLUMNS_KEY, self.columns.open_dialog)
+        self.shown_view.further_entries.append(("view.columns", _COLUMNS_KEY, self.columns.open_dialog))
+        self.shown_view.further_entries.append(("view.usual_columns", "", self.columns.reset))
         self.head.add_button(self.shown_view.button)
         self.shown_view.opened.connect(self._show_view)
         self.shown_view.changed.connect(self._show_view_name)
@@ -193,7 +200,7 @@ class QueuesPage(Page):
         operators, words = split_filter(self.filter.text)
         order = self.filter.order
         sort = "" if order == DEFAULT_ORDER else format_order(order)
-        return ViewContent(self.queue, operators, words, sort, by_cause=self.by_cause)
+        return ViewContent(self.queue, operators, words, sort, self.columns.keys(self.queue), self.by_cause)
 
     @Slot(object)
     def _show_view(self, view: SavedView) -> None:
@@ -208,13 +215,17 @@ class QueuesPage(Page):
             self.tabs.show_queue(view.content.queue)
             self.queue = view.content.queue
         self.show_by_cause(by_cause=view.content.by_cause)
+        self.columns.use_view(view.content.columns)
         self._show_list()
-        self.shown_view.tell_problems((*read.problems, *(() if is_known else (view.content.queue,))))
+        unknown = self.columns.find_unknown(self.queue, view.content.columns)
+        self.shown_view.tell_problems((*read.problems, *unknown, *(() if is_known else (view.content.queue,))))
 
     @Slot()
     def _show_view_name(self) -> None:
         """Name the view beside the title, and mark its entry in the sidebar."""
         view = self.shown_view.view
+        if view is None:
+            self.columns.use_view(None)
         self.sidebar_key = "queues" if view is None else view_key(view.id)
         self._show_sentence()
         self.screen_state_changed.emit()
@@ -262,12 +273,13 @@ class QueuesPage(Page):
 
     def _hidden_columns(self) -> frozenset[str]:
         """Return the keys of the columns that are hidden because the preview shows the same facts."""
-        return frozenset({"next"} if self._has_preview() else ())
+        return frozenset({"next"} if self._has_preview() and not self.columns.keys(self.queue) else ())
 
     def _make_table(self, queue: str, *, is_grouped: bool) -> FittedTable:
         context = self.context
         group = queue_rows.make_heading_function(context) if is_grouped else None
         columns = queue_rows.queue_columns(context, queue, is_grouped=is_grouped)
+        columns = arrange_columns(columns, self.columns.keys(queue))
         if self.by_cause:
             columns = group_columns(context, columns)
         model = PagedModel(columns, _key_of, context.runner, group_of=group, parent=self)
@@ -280,6 +292,7 @@ class QueuesPage(Page):
         table.hidden_keys = self._hidden_columns()
         ColumnPreferences(context, table, f"queues.{queue}")
         table.enable_sorting()
+        self.columns.bind_header(table)
         table.sort_requested.connect(self._sort_by)
         table.opened.connect(self.open_current_record)
         table.current_changed.connect(self._show_current)
@@ -308,6 +321,20 @@ class QueuesPage(Page):
         self._show_sentence()
         self.list.setCurrentWidget(self.table)
         self._read_list()
+
+    @Slot(str)
+    def _use_columns(self, queue: str) -> None:
+        """Make the tables of a queue anew, because its columns have changed; those of all queues for ""."""
+        had_focus = bool(self._lists) and self.table.hasFocus()
+        for key in [key for key in self._lists if queue in ("", key.partition(".")[0])]:
+            table = self._lists.pop(key)
+            self.list.removeWidget(table)
+            table.rows.deleteLater()
+            table.deleteLater()
+        if self.context.is_ready and self.isVisible():
+            self._show_list()
+            if had_focus:
+                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def _read_list(self) -> None:

@@ -1,0 +1,248 @@
+"""The columns of a queue's table: which ones a person sees, and in which order. The choice is the person's own for
+each queue, or that of the saved view that the page shows.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QHeaderView, QMenu, QVBoxLayout, QWidget
+
+from console.views.queues import rows as queue_rows
+from console.views.runtime.announcer import announce
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column
+from console.views.tables.record_table import RecordTable
+from console.views.widgets.base import TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.inputs import CheckBox
+
+MOVE_UP_KEY, MOVE_DOWN_KEY = "Alt+Up", "Alt+Down"
+_PREFERENCE = "shown_columns.queues"
+
+
+def arrange_columns(columns: Sequence[Column], keys: Sequence[str]) -> list[Column]:
+    """Return the columns with these keys in this order, after the check box; all columns if none of the keys is
+    known. At least one column stays.
+    """
+    by_key = {column.key: column for column in columns if column.kind != "check"}
+    chosen = [by_key[key] for key in dict.fromkeys(keys) if key in by_key]
+    return [column for column in columns if column.kind == "check"] + (chosen or list(by_key.values()))
+
+
+class ColumnChoice(QObject):
+    """The chosen columns of each queue.
+
+    Signals:
+    - changed(str): the columns of this queue have changed; its tables must be made anew.
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, context: WindowContext, page: QWidget, queue: Callable[[], str]) -> None:
+        """`queue` returns the name of the queue that the page shows."""
+        super().__init__(page)
+        self._context, self._page, self._queue = context, page, queue
+        self._of_view: tuple[str, ...] | None = None
+        context.preferences.loaded.connect(self._use_preferences)
+
+    def keys(self, queue: str) -> tuple[str, ...]:
+        """Return the keys of the chosen columns in their order; empty for the usual ones."""
+        if self._of_view is not None:
+            return self._of_view
+        stored = self._context.preferences.value(f"{_PREFERENCE}.{queue}")
+        known = {column.key for column in self._columns(queue)}
+        return tuple(key for key in stored if key in known) if isinstance(stored, list) else ()
+
+    def use_view(self, keys: Sequence[str] | None) -> None:
+        """Use the columns of a view, while the page shows it; None for no view."""
+        of_view = None if keys is None else tuple(keys)
+        if of_view != self._of_view:
+            self._of_view = of_view
+            self.changed.emit("")
+
+    def find_unknown(self, queue: str, keys: Sequence[str]) -> tuple[str, ...]:
+        """Return the keys that are no column of the queue."""
+        known = {column.key for column in self._columns(queue)}
+        return tuple(key for key in keys if key not in known)
+
+    def choose(self, queue: str, keys: Sequence[str]) -> None:
+        """Show these columns; none for the usual ones. Of a shown view the choice lasts until another one is opened,
+        or the view is saved.
+        """
+        if tuple(keys) == self.keys(queue):
+            return
+        if self._of_view is not None:
+            self._of_view = tuple(keys)
+        else:
+            self._context.preferences.store(f"{_PREFERENCE}.{queue}", list(keys) or None)
+        self.changed.emit(queue)
+
+    @Slot()
+    def _use_preferences(self) -> None:
+        self.changed.emit("")
+
+    def _columns(self, queue: str) -> list[Column]:
+        columns = queue_rows.queue_columns(self._context, queue, is_grouped=False)
+        return [column for column in columns if column.kind != "check"]
+
+    def _shown(self, queue: str) -> list[str]:
+        return [column.key for column in arrange_columns(self._columns(queue), self.keys(queue))]
+
+    # -- header
+
+    def bind_header(self, table: RecordTable) -> None:
+        """Let the titles of a table be dragged, and give them a menu."""
+        header = table.horizontalHeader()
+        header.setSectionsMovable(True)
+        header.setFirstSectionMovable(False)
+        header.sectionMoved.connect(partial(self._use_dragged_order, table))
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(partial(self._open_menu, header))
+
+    def _use_dragged_order(self, table: RecordTable, *_places: int) -> None:
+        header, columns = table.horizontalHeader(), table.rows.columns
+        order = [columns[header.logicalIndex(place)] for place in range(header.count())]
+        keys = [column.key for column in order if column.kind != "check"]
+        QTimer.singleShot(0, self, lambda: self.choose(self._queue(), keys))  # when the header has ended the drag
+
+    def _open_menu(self, header: QHeaderView, at: QPoint) -> None:
+        self.build_menu().popup(header.mapToGlobal(at))
+
+    def build_menu(self) -> QMenu:
+        """Build and return the menu of the titles: each column, the dialog, and the usual columns."""
+        queue, menu = self._queue(), QMenu(self._page)
+        menu.setAccessibleName(self._context.translate("dialog.columns.title"))
+        menu.aboutToHide.connect(menu.deleteLater)
+        shown = self._shown(queue)
+        for column in self._columns(queue):
+            entry = menu.addAction(column.title)
+            entry.setCheckable(True)
+            entry.setChecked(column.key in shown)
+            entry.setEnabled(shown != [column.key])
+            entry.triggered.connect(partial(self._toggle, column.key))
+        menu.addSeparator()
+        menu.addAction(self._context.translate("view.columns")).triggered.connect(self.open_dialog)
+        menu.addAction(self._context.translate("view.usual_columns")).triggered.connect(self.reset)
+        return menu
+
+    def _toggle(self, key: str) -> None:
+        queue = self._queue()
+        shown = self._shown(queue)
+        self.choose(queue, [one for one in shown if one != key] if key in shown else [*shown, key])
+
+    @Slot()
+    def reset(self) -> None:
+        """Show the usual columns."""
+        self.choose(self._queue(), ())
+
+    @Slot()
+    def open_dialog(self) -> None:
+        """Ask which columns are shown, and in which order."""
+        queue = self._queue()
+        dialog = ColumnsDialog(self._context, self._columns(queue), self._shown(queue), self._page)
+        dialog.chosen.connect(partial(self.choose, queue))
+        dialog.open()
+
+
+class ColumnsDialog(DialogFrame):
+    """Asks which columns a table shows, and in which order. Alt with an arrow key moves the column that has the
+    focus.
+
+    Signals:
+    - chosen(object): show the columns with these keys in this order; empty for the usual ones.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(
+        self, context: WindowContext, columns: Sequence[Column], shown: Sequence[str], parent: QWidget
+    ) -> None:
+        translate = context.translate
+        super().__init__(
+            translate("dialog.columns.title"),
+            translate("dialog.columns.subtitle"),
+            cancel_text=translate("action.cancel"),
+            act_text=translate("dialog.columns.act"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        self._context, self._usual = context, [column.key for column in columns]
+        titles = {column.key: column.title for column in columns}
+        order = [*shown, *(key for key in self._usual if key not in shown)]
+        self.boxes = {key: CheckBox(titles[key]) for key in order}
+        self._lines = QVBoxLayout()
+        self._lines.setSpacing(6)
+        for key, box in self.boxes.items():
+            box.setChecked(key in shown)
+            box.checkStateChanged.connect(self._update_act)
+            self._lines.addWidget(box)
+        up, down = (
+            KeyButton(translate(f"dialog.columns.{name}"), key, binds=False)
+            for name, key in (("up", MOVE_UP_KEY), ("down", MOVE_DOWN_KEY))
+        )
+        for button, key, step in ((up, MOVE_UP_KEY, -1), (down, MOVE_DOWN_KEY, 1)):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it moves the column that has the focus
+            button.clicked.connect(partial(self.move_column, step))
+            QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
+        reset = KeyButton(translate("view.usual_columns"))
+        reset.clicked.connect(self._show_usual)
+        note = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
+        form = QWidget()
+        form.setLayout(make_column(note, self._lines, make_row(up, down, None, reset, gap=8), gap=12))
+        self.show_content(form)
+        self.act_button.clicked.connect(self._use)
+        self._update_act()
+
+    def first_focus(self) -> QWidget:
+        return next(iter(self.boxes.values()))
+
+    @property
+    def order(self) -> list[str]:
+        """The keys of all columns in the order of the dialog."""
+        key_of = {box: key for key, box in self.boxes.items()}
+        widgets = (self._lines.itemAt(place).widget() for place in range(self._lines.count()))
+        return [key_of[widget] for widget in widgets if isinstance(widget, CheckBox)]
+
+    def move_column(self, step: int) -> None:
+        """Move the column that has the focus one place up (-1) or down (1), and say its new place."""
+        order = self.order
+        place = next((number for number, key in enumerate(order) if self.boxes[key].hasFocus()), None)
+        if place is None or not 0 <= place + step < len(order):
+            return
+        box = self.boxes[order[place]]
+        self._lines.removeWidget(box)
+        self._lines.insertWidget(place + step, box)
+        self._order_boxes()
+        box.setFocus(Qt.FocusReason.OtherFocusReason)
+        words = self._context.translate("dialog.columns.place", name=box.text(), n=place + step + 1, of=len(order))
+        announce(self, words)
+
+    def _order_boxes(self) -> None:
+        boxes = [self.boxes[key] for key in self.order]
+        for before, after in pairwise(boxes):
+            QWidget.setTabOrder(before, after)
+
+    @Slot()
+    def _show_usual(self) -> None:
+        for key in self._usual:
+            self._lines.removeWidget(self.boxes[key])
+            self._lines.addWidget(self.boxes[key])
+            self.boxes[key].setChecked(True)
+        self._order_boxes()
+
+    @Slot()
+    def _update_act(self) -> None:
+        if any(box.isChecked() for box in self.boxes.values()):
+            self.enable_act_button(self._context.translate("dialog.enter_cancels"))
+        else:
+            self.disable_act_button(self._context.translate("dialog.columns.needs_one"))
+
+    @Slot()
+    def _use(self) -> None:
+        keys = [key for key in self.order if self.boxes[key].isChecked()]
+        self.chosen.emit([] if keys == self._usual else keys)
+        self.accept()

@@ -1,0 +1,69 @@
+"""The columns of a queue at a desk: chosen by menu, dialog and drag, kept for the person, and saved in a view."""
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.queues.column_choice import ColumnsDialog
+from console.views.queues.page import QueuesPage
+from console.views.runtime.routes import QueuesRoute
+from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.test_queue_filter import NUMBERS, listed
+
+
+def keys(page: QueuesPage) -> list[str]:
+    """The columns of the table, without the check box."""
+    return [column.key for column in page.row_model.columns if column.kind != "check"]
+
+
+def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Records and current row stay; the last column can't be hidden; the choice comes back in the next window."""
+    buy_unknown(console, sandbox, NUMBERS[0])
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    ids, usual = listed(page), keys(page)
+    header = page.table.horizontalHeader()
+    header.moveSection(header.visualIndex(1 + usual.index("amount")), 1)
+    moved = ["amount", *(key for key in usual if key != "amount")]
+    person.until(lambda: keys(page) == moved and listed(page) == ids)
+
+    menu = page.columns.build_menu()
+    entry = next(one for one in menu.actions() if one.text() == page.row_model.columns[1].title)
+    assert entry.isChecked()
+    entry.trigger()
+    person.until(lambda: keys(page) == moved[1:] and listed(page) == ids)
+    page.columns.choose("unknown", ["state"])
+    person.until(lambda: keys(page) == ["state"] and listed(page) == ids)
+    assert [one.isEnabled() for one in page.columns.build_menu().actions() if one.isChecked()] == [False]
+    assert not page.table.isColumnHidden(1)
+
+    person.press("C")
+    dialog = person.dialog(ColumnsDialog)
+    assert dialog.order[0] == "state"
+    dialog.boxes["state"].setChecked(False)
+    person.until(lambda: not dialog.act_button.isEnabled())
+    dialog.boxes["cause"].setChecked(True)
+    dialog.boxes["age"].setChecked(True)
+    dialog.boxes["age"].setFocus()
+    dialog.activateWindow()
+    person.until(dialog.boxes["age"].hasFocus)
+    person.press("Alt+Up")
+    person.until(lambda: dialog.order[0] == "age")
+    assert dialog.boxes["age"].hasFocus()
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.no_dialog()
+    person.until(lambda: keys(page) == ["age", "cause"] and listed(page) == ids)
+
+    content = page._make_view_content()
+    assert content.columns == ("age", "cause")
+    page.columns.reset()
+    person.until(lambda: keys(page) == usual)
+    view = console.saved_views.save_view("narrow", False, content)
+    page.show_route(QueuesRoute(view=view.id))
+    person.until(lambda: keys(page) == ["age", "cause"] and listed(page) == ids)
+    person.frame.show_route(QueuesRoute("unknown"))
+    person.until(lambda: keys(page) == usual and page.shown_view.view is None)
+    page.columns.choose("unknown", ["provider", "state"])
+    person.until(lambda: keys(page) == ["provider", "state"])
+    assert person.frame.context.preferences.value("shown_columns.queues.unknown") == ["provider", "state"]
