@@ -203,9 +203,7 @@ class ColumnsDialog(DialogFrame):
     @property
     def order(self) -> list[str]:
         """The keys of all columns in the order of the dialog."""
-        key_of = {box: key for key, box in self.boxes.items()}
-        widgets = (self._lines.itemAt(place).widget() for place in range(self._lines.count()))
-        return [key_of[widget] for widget in widgets if isinstance(widget, CheckBox)]
+        return sorted(self.boxes, key=lambda key: self._lines.indexOf(self.boxes[key]))
 
     def move_column(self, step: int) -> None:
         """Move the column that has the focus one place up (-1) or down (1), and say its new place."""
