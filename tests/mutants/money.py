@@ -171,8 +171,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "limits add up all currencies",
         _REFUNDS,
-        '_t.maker == bindparam("of"), _IS_SINCE, _t.currency == bindparam("in_currency"), _HAS_EFFECT',
-        '_t.maker == bindparam("of"), _IS_SINCE, _HAS_EFFECT',
+        ".group_by(_t.maker, _t.currency)",
+        ".group_by(_t.maker)",
         _REFUND_ROWS,
     ),
     _mutant(

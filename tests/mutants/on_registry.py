@@ -48,7 +48,7 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     ),
     _mutant(
         "companies with open records are looked for among the best alone",
-        "console/services/registry/service.py",
+        "console/services/registry/matches.py",
         ", ours=open_numbers)",
         ")",
         ("tests/services/registry/test_facts.py",),
