@@ -25,8 +25,9 @@ from console.wiring import providers as payment_wiring
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from console.domain.exports.tables import ExportRequest, ExportTable
+    from console.domain.exports.tables import ExportDocument, ExportRequest, ExportTable
     from console.domain.payments.provider_messages import RefundReport
+    from console.domain.reports.daily_close import DailyClose
     from console.providers.credit_checks.provider import CreditCheckProvider
     from console.providers.payments.provider import PaymentProvider
     from console.services.access.accounts import Accounts
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from console.services.desk_requests.desk_status import DeskStatus
     from console.services.desk_requests.execution import RequestExecutor
     from console.services.desk_requests.own_requests import OwnRequests
+    from console.services.exports.daily_close_writer import DailyCloseWriter
     from console.services.exports.export_service import ExportService
     from console.services.guarded.idempotency import Idempotency
     from console.services.guarded.request_ids import RequestIds
@@ -205,6 +207,19 @@ class Console:
             return make_table(self, request, person, Texts(language, context.now), registry_date)
 
         return ExportService(context, make)
+
+    @cached_property
+    def daily_closes(self) -> "DailyCloseWriter":
+        from console.services.exports.daily_close_writer import DailyCloseWriter
+        from console.wording.daily_close import close_document
+        from console.wording.text_context import Texts
+
+        context = self._context
+
+        def make(close: "DailyClose", language: str) -> "ExportDocument":
+            return close_document(close, Texts(language, context.now))
+
+        return DailyCloseWriter(context, self.reports.read_daily_close, make)
 
     @cached_property
     def people(self) -> "People":

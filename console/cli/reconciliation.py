@@ -6,7 +6,6 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from console.cli.alerts.alerts import alert_json
@@ -14,7 +13,7 @@ from console.cli.json_output.records import instant_json
 from console.cli.json_output.results import JsonObject, Translate
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.process.parser import parse_day, usage_error
+from console.cli.process.parser import parse_required_day
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError
 
@@ -41,20 +40,13 @@ class NamedReport:
 
 
 def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) -> NamedReport:
-    first_day, last_day = _parse_required_day(args.from_day, "--from"), _parse_required_day(args.to_day, "--to")
+    first_day, last_day = parse_required_day(args.from_day, "--from"), parse_required_day(args.to_day, "--to")
     period = (args.provider, first_day, last_day)
     report = console.reconciliation.run(*period, dry_run=args.dry_run, request_id=args.request_id)
     subjects = {f"payment {difference.payment_id}" for difference in report.differences}
     with suppress(ConsoleError):  # the run is done; without the numbers its answer has the rows' keys
         return NamedReport(report, console.lookup.find_numbers(subjects))
     return NamedReport(report, {})
-
-
-def _parse_required_day(text: str, option: str) -> date:
-    day = parse_day(text, option)
-    if day is None:
-        raise usage_error(f"{option}: a day is needed, like 2026-11-20")
-    return day
 
 
 def _report_json(answer: NamedReport, translate: Translate) -> JsonObject:

@@ -90,6 +90,16 @@ def parse_day(text: str | None, option: str) -> date | None:
     raise usage_error(f"{option}: a day is needed, like 2026-11-20")
 
 
+def parse_required_day(text: str | None, option: str) -> date:
+    """Return the day of a text such as `2026-11-20`. Raises ConsoleError `usage`, which names `option`, for another
+    text and for None.
+    """
+    day = parse_day(text, option)
+    if day is None:
+        raise usage_error(f"{option}: a day is needed, like 2026-11-20")
+    return day
+
+
 def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Namespace:
     """Parse the words of a command line and return the arguments; their attribute `command` is the name of the
     command.
@@ -404,6 +414,10 @@ def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> 
 def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "reports", translate)
     _add_command(actions, "figures", translate, "report_figures")
+    close = _add_command(actions, "close", translate, "report_close")
+    close.add_argument("--day", required=True, metavar="D", help=translate("cli.help.day"))
+    close.add_argument("--provider", required=True, metavar="PROVIDER")
+    close.add_argument("--out", metavar="FILE", help=translate("cli.help.close_file"))
 
 
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:

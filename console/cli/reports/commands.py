@@ -1,16 +1,21 @@
-"""The command `reports figures`: the figures of all pictures of the screen Reports."""
+"""The commands `reports figures` (the figures of all pictures of the screen Reports) and `reports close` (the daily
+close of a provider).
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.results import JsonObject, Translate
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import parse_required_day
 from console.cli.text_output.translator import Translator
 
 if TYPE_CHECKING:
     from console.app import Console
+    from console.domain.reports.daily_close import CloseWritten, DailyClose
     from console.domain.reports.figures import Figures
 
 
@@ -30,6 +35,36 @@ def _figure_lines(figures: "Figures", translator: Translator) -> Iterator[str]:
     return figure_lines(figures, translator)
 
 
+def _close_day(console: "Console", args: Namespace, writer: AnswerWriter) -> "DailyClose | CloseWritten":
+    """Write the close to the file `--out`. Without it, only return the close."""
+    day = parse_required_day(args.day, "--day")
+    if args.out is None:
+        return console.reports.read_daily_close(args.provider, day)
+    return console.daily_closes.write(args.provider, day, Path(args.out), writer.translator.language)
+
+
+def _close_json(answer: "DailyClose | CloseWritten", _: Translate) -> JsonObject:
+    from console.cli.reports.daily_close_json import close_json
+    from console.domain.reports.daily_close import CloseWritten
+
+    if isinstance(answer, CloseWritten):
+        file = {"file": answer.file, "bytes": answer.bytes, "sha256": answer.sha256}
+        return {**close_json(answer.close), **file}
+    return close_json(answer)
+
+
+def _close_lines(answer: "DailyClose | CloseWritten", translator: Translator) -> Iterator[str]:
+    from console.domain.reports.daily_close import CloseWritten
+    from console.wording.daily_close import close_lines
+
+    if not isinstance(answer, CloseWritten):
+        yield from close_lines(answer, translator.language)
+        return
+    yield from close_lines(answer.close, translator.language)
+    yield translator("close.written", file=answer.file)
+
+
 REPORT_COMMANDS: Mapping[str, Command] = {
     "reports figures": ServiceCommand(_read_figures, _figures_json, _figure_lines),
+    "reports close": ServiceCommand(_close_day, _close_json, _close_lines),
 }

@@ -164,6 +164,7 @@ class AuditAction(StrEnum):
     EVIDENCE_PACK_EXPORTED = "evidence_pack.exported"
 
     LIST_EXPORTED = "list.exported"
+    DAILY_CLOSE_WRITTEN = "daily_close.written"
 
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_LISTED = "audit.listed"

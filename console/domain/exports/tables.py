@@ -21,6 +21,13 @@ class FileFormat(StrEnum):
     CSV = "csv"
 
 
+class DocumentFormat(StrEnum):
+    """Formats of a document with several tables; each is also the suffix of its files."""
+
+    PDF = "pdf"
+    XLSX = "xlsx"
+
+
 class ListName(StrEnum):
     """The lists that can be exported. The comment beside a member describes the `subject` of its ExportRequest."""
 
@@ -98,3 +105,22 @@ class ExportWritten:
     file: str
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentTable:
+    """A table of a document: its title, its columns, its rows, and the sentence that stands for no rows."""
+
+    title: str
+    columns: Sequence[ExportColumn]
+    rows: Sequence[Any]
+    empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDocument:
+    """A document for a file: its title, the lines below it, and its tables."""
+
+    title: str
+    lines: Sequence[str]
+    tables: Sequence[DocumentTable]

@@ -23,9 +23,16 @@ def clean_text(text: str) -> str:
     reading direction and characters that UTF-8 can't hold become spaces; a text that begins like a formula gets an
     apostrophe in front, in both formats, because a workbook may be saved as CSV later.
     """
+    line = printable_text(text)
+    return f"{_APOSTROPHE if line.lstrip().startswith(FORMULA_CHARACTERS) else ''}{line}"
+
+
+def printable_text(text: str) -> str:
+    """Return text from outside in one line, cut at LONGEST_TEXT. Control characters, marks of the reading direction
+    and characters that UTF-8 can't hold become spaces.
+    """
     line = "".join(map(_visible_character, text[:LONGEST_TEXT]))
-    ending = "…" if len(text) > LONGEST_TEXT else ""
-    return f"{_APOSTROPHE if line.lstrip().startswith(FORMULA_CHARACTERS) else ''}{line}{ending}"
+    return f"{line}{'…' if len(text) > LONGEST_TEXT else ''}"
 
 
 _APOSTROPHE = "'"

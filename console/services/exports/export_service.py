@@ -9,12 +9,12 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportRequest, ExportTable, ExportWritten, FileFormat
-from console.domain.reason import ForeignText
 from console.services.audit import refusals
 from console.services.exports.csv_table import write_csv_table
+from console.services.exports.new_file import open_new_file
 from console.services.exports.workbook import write_workbook
 from console.services.process.context import ServiceContext
-from console.settings.draft_files import DraftFile, open_draft
+from console.settings.draft_files import DraftFile
 
 Progress = Callable[[int], None]
 """Function that is called with the number of rows written so far, after each page. It may raise an exception to
@@ -47,15 +47,8 @@ class ExportService:
             person = self._context.require_right("read")
             table = self._make_table(request, language, person.name)
             rows = _CountedRows(table.read_pages(), progress)
-        try:
-            with open_draft(path.absolute()) as draft:
-                return self._write(draft, file_format, table, rows, request)
-        except FileExistsError as exists:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
-        except OSError as trouble:
-            raise ConsoleError(
-                ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(trouble))}
-            ) from trouble
+        with open_new_file(path) as draft:
+            return self._write(draft, file_format, table, rows, request)
 
     def _write(
         self,

@@ -4,12 +4,12 @@ file.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
-from console.domain.exports.tables import CellKind, ExportTable
+from console.domain.exports.tables import CellKind, DocumentTable, ExportDocument, ExportTable
 from console.services.exports.cells import clean_text, sheet_names, sheet_value
 
 MAX_ROWS_PER_SHEET = 1_048_576
@@ -25,6 +25,8 @@ _NUMBER_FORMATS = {
 _DECIMALS_FORMAT = "#,##0.00"
 _WIDTHS = {CellKind.TEXT: 24, CellKind.CORPORATION_NUMBER: 17, CellKind.INSTANT: 21}  # characters
 _NARROW, _WIDEST = 14, 48  # characters
+_NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""Time of creation in a document that must not depend on the time of its writing."""
 
 
 def write_workbook(
@@ -38,6 +40,19 @@ def write_workbook(
         for row in rows:
             sheets.write_row([column.value(row) for column in table.columns])
         _write_about(book, table.about, next(sheets.names))
+
+
+def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
+    """Write a document to `file` as a workbook: its title and lines on the first sheet, then a sheet per table. The
+    same content always gives the same bytes. Raises OSError.
+    """
+    with _open_workbook(file) as book:
+        book.set_properties({"created": _NO_TIME})
+        _write_about(book, (document.title, *document.lines), next(sheet_names(document.title)))
+        for table in document.tables:
+            sheets = _TableSheets(book, table, MAX_ROWS_PER_SHEET)
+            for row in table.rows:
+                sheets.write_row([column.value(row) for column in table.columns])
 
 
 @contextmanager
@@ -62,7 +77,7 @@ def _open_workbook(file: BinaryIO) -> Iterator[Any]:
 class _TableSheets:
     """The sheets of one table. A new sheet begins when the present one is full."""
 
-    def __init__(self, book: Any, table: ExportTable, most_rows: int) -> None:
+    def __init__(self, book: Any, table: ExportTable | DocumentTable, most_rows: int) -> None:
         self.names = sheet_names(table.title)
         self._book, self._columns, self._most_rows = book, table.columns, most_rows
         self._bold = book.add_format({"bold": True, "bottom": 1})

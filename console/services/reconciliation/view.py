@@ -123,7 +123,7 @@ class ReconcileViews:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             differences = run_views.differences(conn, run_id, VERDICTS_OF_PART[part], after_id or 0, page_size)
-            items = _difference_items(conn, differences)
+            items = read_difference_items(conn, differences)
         return DifferencesPage(items, differences[-1].id if len(differences) == page_size else None)
 
 
@@ -161,7 +161,7 @@ def _make_item(run: Run, *, is_running: bool) -> RunItem:
     )  # fmt: skip
 
 
-def _difference_items(conn: Connection, differences: Sequence[Difference]) -> tuple[DifferenceItem, ...]:
+def read_difference_items(conn: Connection, differences: Sequence[Difference]) -> tuple[DifferenceItem, ...]:
     """Return the differences as items for the screen, with the present state of their payments and their open
     cases.
     """

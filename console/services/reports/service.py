@@ -1,9 +1,10 @@
 """The service `console.reports`. It reads the figures of the reports and writes nothing."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
+from console.domain.reports.daily_close import DailyClose
 from console.domain.reports.figures import Figures
 from console.domain.reports.provider_success import ProviderSuccess
 from console.domain.reports.queue_ages import QueueAgeReport
@@ -12,8 +13,10 @@ from console.domain.reports.settlement import SettlementReport
 from console.domain.reports.time_to_truth import TimeToTruthReport
 from console.services.process.context import ServiceContext
 from console.services.reports import pictures
+from console.services.reports.daily_close import read_daily_close
 from console.services.reports.provider_success import read_provider_success
 from console.store.database.sqlalchemy_names import Connection
+from console.store.reports.provider_success import list_providers
 
 T = TypeVar("T")
 
@@ -46,6 +49,17 @@ class ReportService:
     def read_time_to_truth(self) -> TimeToTruthReport:
         """Return the times for which outcomes stayed unknown, per kind of record."""
         return self._read(self._time_to_truth)
+
+    def read_daily_close(self, provider: str, day: date) -> DailyClose:
+        """Return the close of a provider's Japanese day, as its records are now, with what has changed since it was
+        closed first. Its sums are those of all records; only the search for outcomes that are known by now is
+        limited. Raises usage (close_day) and not_found (no such provider).
+        """
+        return self._read(lambda conn, now: read_daily_close(conn, provider, day, now))
+
+    def list_providers(self) -> tuple[str, ...]:
+        """Return the names of the providers that have payments here."""
+        return self._read(lambda conn, _: list_providers(conn))
 
     def read_figures(self) -> Figures:
         """Return all reports, read in one transaction."""

@@ -13,6 +13,7 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
+from console.views.reports.daily_close import DailyCloseSection
 from console.views.reports.section import PICTURE_KEY, PictureSection, ReportSection
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
@@ -25,6 +26,7 @@ SECTIONS: Sequence[Callable[[WindowContext], ReportSection]] = (
     partial(PictureSection, form=refund_funnel.FORM),
     partial(PictureSection, form=settlement.FORM),
     partial(PictureSection, form=time_to_truth.FORM),
+    DailyCloseSection,
 )
 """The sections of the page in the order of their tabs."""
 
@@ -97,7 +99,11 @@ class ReportsPage(Page):
         self.refresh("entered")
         self.screen_state_changed.emit()
 
-    def _make_export_request(self) -> ExportRequest:
+    def _make_export_request(self) -> ExportRequest | None:
+        """Return the list of the visible section; a close is no list, it asks for its file itself."""
+        if isinstance(self.section, DailyCloseSection):
+            self.section.choose_file()
+            return None
         return ExportRequest(ListName.REPORT, self.section.name)
 
     def _show_read_time(self, section: ReportSection, at: datetime) -> None:

@@ -1,6 +1,13 @@
-"""`reports figures`: the shape that programs rely on, and the same figures as text in both languages."""
+"""`reports figures` and `reports close`: the shapes that programs rely on, and the same as text in both languages."""
 
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+from console.domain.calendar_days import JST
+from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
+from tests.cli.paying import PayingTerminal
 
 NUMBER = "1180301018771"
 
@@ -31,3 +38,48 @@ def test_text_in_both_languages(terminal: Terminal) -> None:
         text = terminal("reports", "figures").out.decode()
         assert title in text
         assert "reports." not in text
+
+
+def test_a_close_from_the_terminal(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The shape that programs rely on, with and without a file; what is refused leaves none; text in both
+    languages.
+    """
+    desk = PayingTerminal(tmp_path / "home", sandbox)
+    today = datetime.now(JST).date().isoformat()
+    payment = desk.paid("ORD-1", 3_300)
+    close = ("reports", "close", "--day", today, "--provider", "paypay")
+    data = desk.json(*close).data
+    assert set(data) == {
+        "provider", "day", "final", "open_points", "money", "fees", "unknown", "reconciliation", "first", "changes",
+        "complete", "read_at",
+    }  # fmt: skip
+    (money,) = data["money"]
+    assert (money["currency"], money["captured"], money["net_minor"]) == ("JPY", {"count": 1, "minor": 3_300}, 3_300)
+    assert (data["final"], data["open_points"]) == (False, ["day_running", "not_reconciled"])
+    file = tmp_path / "close.pdf"
+    written = desk.json(*close, "--out", str(file)).data
+    assert (written["file"], written["bytes"], written["first"]) == (str(file), file.stat().st_size, None)
+    assert written["sha256"] == sha256(file.read_bytes()).hexdigest()
+    asked = desk.ask(payment).data["id"]
+    assert desk.decide("approve", asked).status == 0
+    assert desk.json("probe", "refund", str(asked)).data["state"] == "completed"
+    changed = desk.json(*close, "--out", str(tmp_path / "close.xlsx")).data
+    (change,) = changed["changes"]
+    assert (change["what"], change["before"]["count"], change["after"]) == (
+        "refunded",
+        0,
+        {"count": 1, "minor": 1000},
+    )
+    for language, words in (("ja", "未確定"), ("en", "NOT YET FINAL")):
+        text = desk(*close, LANGUAGE=language).out.decode()
+        assert words in text
+        assert "close." not in text.replace("close.pdf", "")
+    refused = (
+        (*close, "--out", str(file)),
+        (*close, "--out", str(tmp_path / "close.csv")),
+        (*close[:3], "2999-01-01", *close[4:]),
+        (*close[:3], "yesterday", *close[4:]),
+    )
+    assert [desk.json(*words).refused for words in refused] == [(2, "usage")] * 4
+    assert desk.json(*close[:5], "nobody").refused == (2, "not_found")
+    assert sorted(path.name for path in tmp_path.glob("close.*")) == ["close.pdf", "close.xlsx"]

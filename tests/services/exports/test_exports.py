@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ def test_every_list_reads_back_as_its_service_tells_it(desk: Furnished, tmp_path
             written = desk.console.exports.write(request, sheet_file, language)
             assert (written.file, written.bytes) == (str(sheet_file), sheet_file.stat().st_size)
             desk.console.exports.write(request, csv_file, language)
-            if request.name is not ListName.AUDIT:  # the trail grows by the exports themselves
+            # The trail grows by the exports themselves, and what is unknown grows older while they are written.
+            if request.name is not ListName.AUDIT and request.subject != "time_to_truth":
                 assert written.rows == len(rows)
                 compare_sheet(sheet_file, table, rows)
                 compare_csv(csv_file, table, rows)
@@ -293,6 +295,7 @@ def test_memory_is_that_of_a_page(tmp_path: Path) -> None:
     for name, write in (("a.csv", write_csv_table), ("a.xlsx", write_workbook)):
         table = ExportTable("Many", columns, lambda: iter(()))
         with (tmp_path / name).open("w+b") as file:
+            write(BytesIO(), table, range(1))  # imports the library
             tracemalloc.start()
             write(file, table, range(1_000))
             _, peak = tracemalloc.get_traced_memory()

@@ -4,14 +4,26 @@ read.
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reports.daily_close import (
+    CloseChange,
+    CloseMoney,
+    CloseWritten,
+    DailyClose,
+    FirstClose,
+    OpenPoint,
+    UnknownRecord,
+)
 from console.domain.reports.periods import period_until
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
 from console.domain.reports.queue_ages import QueueAgeReport, QueueAges
@@ -20,6 +32,7 @@ from console.domain.reports.settlement import SettlementDay, SettlementReport, S
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
 from console.views.reports import picture as pictures
 from console.views.reports.chart import Chart
+from console.views.reports.daily_close import DailyCloseSection
 from console.views.reports.page import ReportsPage
 from console.views.reports.section import PictureSection
 from console.views.runtime.routes import ReportsRoute
@@ -194,3 +207,71 @@ def test_looks_differ_in_more_than_colour(qtbot: QtBot, the_look: Appearance, th
         inked.append(sum(abs(light - background) > 40 for light in area))
     assert inked[0] == 256
     assert all(0 < count < 250 for count in inked[1:]), inked
+
+
+class Closes(Reports):
+    """The service `reports` with one close, and `daily_closes`, which notes what it writes."""
+
+    def __init__(self, close: DailyClose) -> None:
+        super().__init__()
+        self.close, self.asked, self.written = close, list[tuple[str, date]](), list[Path]()
+
+    def list_providers(self) -> tuple[str, ...]:
+        return "atom", "paypay"
+
+    def read_daily_close(self, provider: str, day: date) -> DailyClose:
+        self.asked.append((provider, day))
+        return replace(self.close, provider=provider, day=day)
+
+    def write(self, provider: str, day: date, path: Path, language: str) -> CloseWritten:
+        self.written.append(path)
+        return CloseWritten(str(path), 1, "", self.close)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja", "en"]) -> None:
+    """Yesterday's at first; a day that isn't one is told at the field and read by nobody; what is open is a word, not
+    a colour alone; an open record is opened; the key of the export writes the shown close.
+    """
+    nothing, one = CountAndSum(), CountAndSum(2, 6_600)
+    money = (CloseMoney("JPY", one, nothing, nothing, nothing, _ONE), CloseMoney("INR", *(nothing,) * 5))
+    unknown = (UnknownRecord("payment", 8, "ORD-8", "JPY", 9_900, NOW),)
+    points = (OpenPoint.STILL_UNKNOWN, OpenPoint.NOT_RECONCILED)
+    changes = (CloseChange("captured", "JPY", nothing, one), CloseChange("unknown", before="refund 3"))
+    first = FirstClose(NOW, "fin-d")
+    reports = Closes(DailyClose("atom", NOW.date(), money, unknown, None, points, NOW, first, changes))
+    context = window_context()
+    context.language = language
+    services = SimpleNamespace(reports=reports, daily_closes=reports, acting_as=nullcontext)
+    context.use_services(services)  # type: ignore[arg-type]  # enough of them
+    page = ReportsPage(context)
+    qtbot.addWidget(page)
+    page.resize(1080, 700)
+    page.show()
+    page.show_route(ReportsRoute("close"))
+    section = page.section
+    assert isinstance(section, DailyCloseSection)
+    yesterday = NOW.astimezone(JST).date() - timedelta(days=1)
+    assert reports.asked[-1] == ("atom", yesterday)
+    assert {"ja": "未確定", "en": "NOT YET FINAL"}[language] in section.state.plain
+    assert "fin-d" in section.about.plain
+    assert "ORD-8" in str([column.text(unknown[0]) for column in section.unknown.rows.columns])
+    assert len(section.sums.all_rows) == 12
+    assert "¥6,600" in section.changes.plain
+    section.provider.setCurrentIndex(1)
+    assert reports.asked[-1] == ("paypay", yesterday)
+    for text in ("2026-11-31", "yesterday", "2999-01-01"):
+        count = len(reports.asked)
+        section._edit.setText(text)
+        section._edit.returnPressed.emit()
+        assert len(reports.asked) == count
+        assert section.day.edit.accessibleDescription()
+    section._edit.setText("2026-11-01")
+    section._edit.returnPressed.emit()
+    assert reports.asked[-1] == ("paypay", date(2026, 11, 1))
+    opened: list[object] = []
+    context.navigation_requested.connect(opened.append)
+    section.unknown.opened.emit(unknown[0])
+    assert opened
+    section.write_to("/tmp/close.pdf")  # nothing is written
+    assert reports.written == [Path("/tmp/close.pdf")]

@@ -25,6 +25,7 @@ WITHOUT = {
         "dry_run", "read_item", "count_results", "list_overview", "list_lines", "count_unfinished",
     },
     "credit_checks": {"make_plan", "read_credit_check"},
+    "daily_closes": {"write"},  # a file of this desk and an audit entry
     "desk_status": {"read_news", "unneeded_credentials", "forget_credentials"},  # the keyring is no record
     "exports": {"write"},  # a file of this desk and an audit entry
     "health": {"run_all_checks"},
@@ -49,6 +50,7 @@ WITHOUT = {
     "registry": {"find", "fetch_published"},  # a copy of public data is fetched by the program's timer
     "reports": {
         "read_provider_success", "read_queue_ages", "read_refund_funnel", "read_settlement", "read_time_to_truth",
+        "read_daily_close", "list_providers",
     },
     "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
 }  # fmt: skip

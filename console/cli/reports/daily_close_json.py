@@ -1,0 +1,74 @@
+"""Build the JSON object of the daily close. Other programs depend on the names and types of the fields."""
+
+from console.cli.json_output.records import JsonObject, instant_json
+from console.domain.calendar_days import instant_text
+from console.domain.reports.daily_close import (
+    SUMS,
+    CloseChange,
+    CloseMoney,
+    CloseReconciliation,
+    DailyClose,
+    UnknownRecord,
+)
+from console.domain.reports.refund_funnel import CountAndSum
+
+
+def close_json(close: DailyClose) -> JsonObject:
+    """Return a close as JSON. `fees` is null, because no provider names its fees."""
+    return {
+        "provider": close.provider,
+        "day": close.day.isoformat(),
+        "final": close.is_final,
+        "open_points": [point.value for point in close.open_points],
+        "money": [_money_json(money) for money in close.money],
+        "fees": None,
+        "unknown": [_unknown_json(record) for record in close.unknown],
+        "reconciliation": None if close.reconciliation is None else _reconciliation_json(close.reconciliation),
+        "first": None if close.first is None else {"at": instant_text(close.first.at), "who": close.first.person},
+        "changes": [_change_json(change) for change in close.changes],
+        "complete": close.is_complete,
+        "read_at": instant_text(close.read_at),
+    }
+
+
+def _money_json(money: CloseMoney) -> JsonObject:
+    sums = {name: _sum_json(money.sum_of(name)) for name in SUMS}
+    return {"currency": money.currency, **sums, "net_minor": money.net_minor}
+
+
+def _sum_json(value: CountAndSum) -> JsonObject:
+    return {"count": value.count, "minor": value.minor}
+
+
+def _unknown_json(record: UnknownRecord) -> JsonObject:
+    return {
+        "kind": record.kind,
+        "id": record.id,
+        "number": record.number,
+        "currency": record.currency,
+        "amount_minor": record.minor,
+        "since": instant_text(record.since),
+        "settled_at": instant_json(record.settled_at),
+    }
+
+
+def _reconciliation_json(run: CloseReconciliation) -> JsonObject:
+    counts = ("matched", "imported", "missing_there", "different_state", "different_amount", "refused")
+    return {
+        "run": run.run_id,
+        "from": run.from_day.isoformat(),
+        "to": run.to_day.isoformat(),
+        **{name: getattr(run, name) for name in counts},
+    }
+
+
+def _change_json(change: CloseChange) -> JsonObject:
+    def value(given: CountAndSum | str | None) -> object:
+        return _sum_json(given) if isinstance(given, CountAndSum) else given
+
+    return {
+        "what": change.what,
+        "currency": change.currency or None,
+        "before": value(change.before),
+        "after": value(change.after),
+    }

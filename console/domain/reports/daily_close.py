@@ -1,0 +1,217 @@
+"""The daily close: the money of one provider on one Japanese day, what was unknown at its end, and what has changed
+since the day was closed first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from console.domain.reconciliation.service_results import DifferenceItem
+from console.domain.reports.refund_funnel import CountAndSum
+
+SUMS = ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
+"""The sums of a close, in the order of its tables."""
+CLOSE_KIND = "daily-close"
+Facts = Mapping[str, object]
+
+
+class OpenPoint(StrEnum):
+    """Reasons for which a close is not final yet."""
+
+    DAY_RUNNING = "day_running"
+    STILL_UNKNOWN = "still_unknown"
+    NOT_RECONCILED = "not_reconciled"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMoney:
+    """Numbers and sums of one currency.
+
+    - `captured`: payments that were paid on the day, without reversed ones and those whose outcome is unknown
+    - `refunded`: refunds that were completed on the day
+    - `reversed`: payments that were reversed on the day, whenever they were paid
+    - `unknown_opening`, `unknown_closing`: payments and refunds whose outcome nobody knew at the first instant of the
+      day, and at the first instant after it; their sums are in none of the others
+    """
+
+    currency: str
+    captured: CountAndSum
+    refunded: CountAndSum
+    reversed: CountAndSum
+    unknown_opening: CountAndSum
+    unknown_closing: CountAndSum
+
+    @property
+    def net_minor(self) -> int:
+        """Captured less refunded, in minor units."""
+        return self.captured.minor - self.refunded.minor
+
+    def sum_of(self, name: str) -> CountAndSum:
+        """Return the sum with this name of SUMS."""
+        value: CountAndSum = getattr(self, name)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRecord:
+    """A payment or refund whose outcome was unknown at an instant, since `since`. `settled_at` is the time at which
+    the outcome was written later, None if it is unknown still.
+    """
+
+    kind: str
+    id: int
+    number: str
+    currency: str
+    minor: int
+    since: datetime
+    settled_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """Kind and id, such as `payment 17`."""
+        return f"{self.kind} {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseReconciliation:
+    """The newest complete reconciliation that compared the day: its counts of payments when it ran, the number of its
+    unreadable rows, and its differences (the first 1,000) with their present cases.
+    """
+
+    run_id: int
+    from_day: date
+    to_day: date
+    matched: int
+    imported: int
+    missing_there: int
+    different_state: int
+    different_amount: int
+    refused: int
+    differences: tuple[DifferenceItem, ...] = ()
+
+    @property
+    def difference_count(self) -> int:
+        """Number of all differences, with those that are not listed."""
+        return self.imported + self.missing_there + self.different_state + self.different_amount + self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class CloseChange:
+    """A difference between the first close of the day and this one. `what` is a sum of SUMS (with its currency),
+    `unknown` (a record that was added to or removed from the open ones) or `reconciliation`. Values are texts for
+    `unknown` and `reconciliation`, and None where there was none.
+    """
+
+    what: str
+    currency: str = ""
+    before: CountAndSum | str | None = None
+    after: CountAndSum | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstClose:
+    """The first written close of the day: its time and its person."""
+
+    at: datetime
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
+class DailyClose:
+    """The close of a provider's day as its records are now. `is_complete` is False if there are more calls than are
+    searched for outcomes that were unknown then and are known now.
+    """
+
+    provider: str
+    day: date
+    money: tuple[CloseMoney, ...]
+    unknown: tuple[UnknownRecord, ...]
+    reconciliation: CloseReconciliation | None
+    open_points: tuple[OpenPoint, ...]
+    read_at: datetime
+    first: FirstClose | None = None
+    changes: tuple[CloseChange, ...] = ()
+    is_complete: bool = True
+
+    @property
+    def is_final(self) -> bool:
+        return not self.open_points
+
+    def with_changes(self, changes: tuple[CloseChange, ...]) -> "DailyClose":
+        """Return the close with what has changed since the first one."""
+        return replace(self, changes=changes)
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWritten:
+    """A written close: the path of its file, its size in bytes, its SHA-256, and the close itself."""
+
+    file: str
+    bytes: int
+    sha256: str
+    close: DailyClose
+
+
+def make_subject(provider: str, day: date) -> str:
+    """Return the id under which the audit trail has the closes of a provider's day."""
+    return f"{provider} {day.isoformat()}"
+
+
+def make_facts(close: DailyClose) -> Facts:
+    """Return the facts of a close that its audit entry has, so that a later close can be compared with it."""
+    run = close.reconciliation
+    return {
+        "money": {
+            money.currency: {name: [money.sum_of(name).count, money.sum_of(name).minor] for name in SUMS}
+            for money in close.money
+        },
+        "unknown": [record.name for record in close.unknown],
+        "reconciliation": None if run is None else reconciliation_text(run),
+        "final": close.is_final,
+    }
+
+
+def reconciliation_text(run: CloseReconciliation) -> str:
+    """Return the counts of a reconciliation as text: agreeing payments / differences."""
+    return f"{run.matched} / {run.difference_count}"
+
+
+def compare_facts(first: Facts, now: Facts) -> tuple[CloseChange, ...]:
+    """Return what has changed since the first close: sums per currency, then open records, then the
+    reconciliation.
+    """
+    changes = []
+    before, after = (_money_of(facts) for facts in (first, now))
+    for currency, name in sorted(before.keys() | after.keys(), key=lambda key: (key[0], SUMS.index(key[1]))):
+        old, new = before.get((currency, name), CountAndSum()), after.get((currency, name), CountAndSum())
+        if old != new:
+            changes.append(CloseChange(name, currency, old, new))
+    old_unknown, new_unknown = (_texts_of(facts.get("unknown")) for facts in (first, now))
+    changes += [CloseChange("unknown", before=name) for name in old_unknown if name not in new_unknown]
+    changes += [CloseChange("unknown", after=name) for name in new_unknown if name not in old_unknown]
+    if first.get("reconciliation") != now.get("reconciliation"):
+        old_run, new_run = (facts.get("reconciliation") for facts in (first, now))
+        changes.append(
+            CloseChange(
+                "reconciliation",
+                before=None if old_run is None else str(old_run),
+                after=None if new_run is None else str(new_run),
+            )
+        )
+    return tuple(changes)
+
+
+def _money_of(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
+    """Return the sums of stored facts by currency and name. A sum that this version doesn't know is left out."""
+    money = facts.get("money")
+    return {
+        (str(currency), name): CountAndSum(int(sums[name][0]), int(sums[name][1]))
+        for currency, sums in (money.items() if isinstance(money, Mapping) else ())
+        for name in SUMS
+        if name in sums
+    }
+
+
+def _texts_of(value: object) -> list[str]:
+    return [str(name) for name in value] if isinstance(value, list | tuple) else []

@@ -1,0 +1,72 @@
+"""Write the daily close of a provider as a document, and the audit entry with which later closes are compared."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.exports.tables import DocumentFormat, ExportDocument
+from console.domain.reports.daily_close import CLOSE_KIND, CloseWritten, DailyClose, make_facts, make_subject
+from console.services.audit import refusals
+from console.services.exports.new_file import open_new_file
+from console.services.exports.pdf_document import write_pdf_document
+from console.services.exports.workbook import write_document_workbook
+from console.services.process.context import ServiceContext
+
+_ACTION = AuditAction.DAILY_CLOSE_WRITTEN
+
+
+class DailyCloseWriter:
+    """Writes daily closes for people who may read."""
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        read_close: Callable[[str, date], DailyClose],
+        make_document: Callable[[DailyClose, str], ExportDocument],
+    ) -> None:
+        """`read_close` reads the close of a provider and day; `make_document` returns it as a document in a
+        language.
+        """
+        self._context, self._read_close, self._make_document = context, read_close, make_document
+
+    def write(self, provider: str, day: date, path: Path, language: str) -> CloseWritten:
+        """Write the close to the new file `path`, whose suffix names the format, and an audit entry with its sums and
+        its open records. The file gets its name when it is complete; only the present user of the machine can read
+        it.
+
+        Raises usage (file_exists, document_format, close_day), not_found (no such provider), not_allowed,
+        no_operator, storage_full.
+        """
+        document_format = _format_of(path)
+        subject = make_subject(provider[:20], day)
+        with refusals.audit_refusals(self._context, _ACTION, subject, kind=CLOSE_KIND):
+            self._context.require_right("read")
+            close = self._read_close(provider, day)
+        document = self._make_document(close, language)
+        with open_new_file(path) as draft:
+            if document_format is DocumentFormat.PDF:
+                write_pdf_document(draft.file, document)
+            else:
+                write_document_workbook(draft.file, document)
+            size, digest = draft.compute_sha256()
+            facts = {
+                **make_facts(close),
+                "provider": provider,
+                "day": day.isoformat(),
+                "format": document_format.value,
+                "sha256": digest,
+            }
+            self._context.write(lambda tx: self._context.record_audit(tx, _ACTION, subject, facts, kind=CLOSE_KIND))
+            draft.publish()
+            return CloseWritten(str(draft.final), size, digest, close)
+
+
+def _format_of(path: Path) -> DocumentFormat:
+    """Return the format that the suffix of the path names. Raises usage (document_format) for another suffix."""
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in list(DocumentFormat):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DOCUMENT_FORMAT, "file": str(path)})
+    return DocumentFormat(suffix)

@@ -1,0 +1,26 @@
+"""The new file of an export, which gets its name when it is complete."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reason import ForeignText
+from console.settings.draft_files import DraftFile, open_draft
+
+
+@contextmanager
+def open_new_file(path: Path) -> Iterator[DraftFile]:
+    """Yield a draft of the new file `path`; the block publishes it. Raises usage (file_exists) and storage_full, also
+    for trouble in the block.
+    """
+    try:
+        with open_draft(path.absolute()) as draft:
+            yield draft
+    except FileExistsError as exists:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
+    except OSError as trouble:
+        raise ConsoleError(
+            ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(trouble))}
+        ) from trouble

@@ -1,0 +1,252 @@
+"""Write documents of titles, lines and tables as PDF files on A4 pages, with the program's own fonts.
+
+The same content always gives the same bytes: the file carries no time of writing, and its number is a hash of its
+content. Text stays text, so that it can be searched, copied and read aloud.
+"""
+
+import ctypes
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from itertools import groupby, islice
+from threading import Lock
+from typing import Any, BinaryIO
+
+from console.domain.calendar_days import JST
+from console.domain.exports.tables import CellKind, CellValue, DocumentTable, ExportDocument
+from console.resource_paths import resources_dir
+from console.services.exports.cells import printable_text
+
+_PAGE_WIDTH, _PAGE_HEIGHT, _MARGIN = 842.0, 595.0, 40.0  # points; A4, landscape
+_TITLE_SIZE, _HEADING_SIZE, _TEXT_SIZE, _CELL_SIZE, _FOOTER_SIZE = 16.0, 12.0, 10.0, 8.5, 8.0  # points
+_LINE_FACTOR, _CELL_GAP = 1.5, 8.0
+_TEXT_WIDTH = _PAGE_WIDTH - 2 * _MARGIN  # points
+_LARGEST_CELL_WIDTH = 260.0  # points
+_MOST_CELL_LINES = 12
+_RIGHT_ALIGNED = (CellKind.AMOUNT, CellKind.NUMBER)
+_FONT_FILE, _SECOND_FONT_FILE = "BIZUDPGothic-Regular.ttf", "NotoSans-Regular.ttf"
+_ONLY_IN_SECOND_FONT = "₹"
+_CREATION_DATE = re.compile(rb"/CreationDate\(D:[^)]*\)")
+_FILE_NUMBER = re.compile(rb"/ID\[<([0-9A-F]{32})><([0-9A-F]{32})>\]")
+_SUBSET_MARK = re.compile(rb"(?<=/)[A-Z]{6}\+(?=BIZUDPGothic|NotoSans)")
+_pdfium_lock = Lock()  # the library isn't safe for several threads
+
+
+def write_pdf_document(file: BinaryIO, document: ExportDocument) -> None:
+    """Write the document to `file`. Each page has the title of the document and its number at the foot."""
+    with _pdfium_lock:
+        content = _Layout(document).make_pdf()
+    file.write(_without_time(content))
+
+
+def cell_text(kind: CellKind, value: CellValue) -> str:
+    """Return the text of a cell: amounts and counts with separators, instants in Japanese time, – for none."""
+    match value:
+        case None | "":
+            return "–"
+        case datetime():
+            return value.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
+        case date():
+            return value.isoformat()
+        case int() | Decimal():
+            return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+    return printable_text(value)
+
+
+class _Layout:
+    """Places the parts of one document on pages, from top to bottom."""
+
+    def __init__(self, document: ExportDocument) -> None:
+        import pypdfium2
+
+        self._document = document
+        self._pdfium, self._raw = pypdfium2, pypdfium2.raw
+        self._pdf = pypdfium2.PdfDocument.new()
+        self._font, self._second_font = (
+            _Font(self._raw, self._pdf, name) for name in (_FONT_FILE, _SECOND_FONT_FILE)
+        )
+        self._pages: list[Any] = []
+        self._y = 0.0
+
+    def make_pdf(self) -> bytes:
+        self._begin_page()
+        self._write_text(self._document.title, _TITLE_SIZE)
+        for line in self._document.lines:
+            self._write_text(line, _TEXT_SIZE)
+        for table in self._document.tables:
+            self._write_table(table)
+        self._write_feet()
+        target = io.BytesIO()
+        for page in self._pages:
+            self._raw.FPDFPage_GenerateContent(page.raw)
+        self._pdf.save(target, flags=self._raw.FPDF_SUBSET_NEW_FONTS)
+        self._pdf.close()
+        return target.getvalue()
+
+    def _begin_page(self) -> None:
+        self._pages.append(self._pdf.new_page(_PAGE_WIDTH, _PAGE_HEIGHT))
+        self._y = _PAGE_HEIGHT - _MARGIN
+
+    def _take_height(self, height: float) -> bool:
+        """Move down by this height; begin a new page if the present one has no room. Return True for a new page."""
+        has_room = self._y - height >= _MARGIN + _FOOTER_SIZE * 2
+        if not has_room:
+            self._begin_page()
+        self._y -= height
+        return not has_room
+
+    def _write_text(self, text: str, size: float) -> None:
+        for line in self._wrap(printable_text(text), size, _TEXT_WIDTH):
+            self._take_height(size * _LINE_FACTOR)
+            self._place(line, size, _MARGIN, self._y)
+
+    def _write_table(self, table: DocumentTable) -> None:
+        self._take_height(_HEADING_SIZE * 2.5)
+        self._place(printable_text(table.title), _HEADING_SIZE, _MARGIN, self._y)
+        if not table.rows:
+            self._write_text(table.empty, _TEXT_SIZE)
+            return
+        titles = [printable_text(column.title) for column in table.columns]
+        rows = [[cell_text(column.kind, column.value(row)) for column in table.columns] for row in table.rows]
+        widths = self._column_widths([titles, *rows])
+        self._write_row(table, titles, widths, titles, is_head=True)
+        for row in rows:
+            self._write_row(table, row, widths, titles)
+
+    def _column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
+        """Return the widths of the columns: as wide as their texts, but no wider than the page allows together."""
+        natural = [
+            min(max(self._width(text, _CELL_SIZE) for text in column), _LARGEST_CELL_WIDTH) + _CELL_GAP
+            for column in zip(*rows, strict=True)
+        ]
+        room = _TEXT_WIDTH
+        factor = min(1.0, room / sum(natural))
+        return [width * factor for width in natural]
+
+    def _write_row(
+        self,
+        table: DocumentTable,
+        texts: Sequence[str],
+        widths: Sequence[float],
+        titles: Sequence[str],
+        *,
+        is_head: bool = False,
+    ) -> None:
+        cells = [self._cell_lines(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
+        line_height = _CELL_SIZE * _LINE_FACTOR
+        if self._take_height(line_height * max(map(len, cells)) + 2) and not is_head:
+            self._y = _PAGE_HEIGHT - _MARGIN
+            self._write_row(table, titles, widths, titles, is_head=True)
+            self._write_row(table, texts, widths, titles)
+            return
+        left, top = _MARGIN, self._y + line_height * (max(map(len, cells)) - 1) + 2
+        for column, lines, width in zip(table.columns, cells, widths, strict=True):
+            for place, line in enumerate(lines):
+                is_right = column.kind in _RIGHT_ALIGNED
+                indent = width - _CELL_GAP - self._width(line, _CELL_SIZE) if is_right else 0.0
+                self._place(line, _CELL_SIZE, left + indent, top - place * line_height)
+            left += width
+        if is_head:
+            self._draw_line(self._y - 2, left - _CELL_GAP)
+
+    def _cell_lines(self, text: str, room: float) -> list[str]:
+        """Return the lines of a cell. A row must fit on a page, so a very long text is cut and ends with `…`."""
+        lines = list(islice(self._wrap(text, _CELL_SIZE, room), _MOST_CELL_LINES + 1))
+        return lines if len(lines) <= _MOST_CELL_LINES else [*lines[: _MOST_CELL_LINES - 1], "…"]
+
+    def _write_feet(self) -> None:
+        title = printable_text(self._document.title)
+        for number, page in enumerate(self._pages, 1):
+            foot = next(self._wrap(f"{number} / {len(self._pages)}   {title}", _FOOTER_SIZE, _TEXT_WIDTH))
+            self._place(foot, _FOOTER_SIZE, _MARGIN, _MARGIN - _FOOTER_SIZE, page)
+
+    # -- text
+
+    def _runs(self, text: str) -> Iterator[tuple["_Font", str]]:
+        """Yield the parts of a text with their fonts."""
+        for is_in_second, run in groupby(text, lambda character: character in _ONLY_IN_SECOND_FONT):
+            yield self._second_font if is_in_second else self._font, "".join(run)
+
+    def _width(self, text: str, size: float) -> float:
+        return sum(font.width(character) for font, run in self._runs(text) for character in run) * size
+
+    def _wrap(self, text: str, size: float, room: float) -> Iterator[str]:
+        """Yield the lines of a text that are no wider than `room`. A line ends at a space where there is one in its
+        second half, otherwise between any two characters.
+        """
+        while self._width(text, size) > room and len(text) > 1:
+            end = 1
+            while end < len(text) and self._width(text[: end + 1], size) <= room:
+                end += 1
+            space = text.rfind(" ", end // 2, end)
+            end = space if space > 0 else end
+            yield text[:end]
+            text = text[end:].lstrip(" ")
+        yield text
+
+    def _place(self, text: str, size: float, x: float, y: float, page: Any = None) -> None:
+        """Write a line of text whose left end is at `x` and whose base line is at `y`, in points from the lower left
+        corner.
+        """
+        for font, run in self._runs(text):
+            if run.strip():
+                part = self._raw.FPDFPageObj_CreateTextObj(self._pdf.raw, font.handle, size)
+                self._raw.FPDFText_SetText(part, _wide_text(run))
+                self._raw.FPDFPageObj_Transform(part, 1, 0, 0, 1, x, y)
+                self._raw.FPDFPage_InsertObject((page or self._pages[-1]).raw, part)
+            x += sum(font.width(character) for character in run) * size
+
+    def _draw_line(self, y: float, right: float) -> None:
+        path = self._raw.FPDFPageObj_CreateNewPath(_MARGIN, y)
+        self._raw.FPDFPath_LineTo(path, right, y)
+        self._raw.FPDFPageObj_SetStrokeColor(path, 0, 0, 0, 255)
+        self._raw.FPDFPageObj_SetStrokeWidth(path, 0.5)
+        self._raw.FPDFPath_SetDrawMode(path, 0, True)
+        self._raw.FPDFPage_InsertObject(self._pages[-1].raw, path)
+
+
+class _Font:
+    """A font of the program's resources, embedded in one PDF."""
+
+    def __init__(self, raw: Any, pdf: Any, name: str) -> None:
+        self._raw = raw
+        data = _font_bytes(name)
+        self._widths: dict[str, float] = {}
+        self.handle = raw.FPDFText_LoadFont(pdf.raw, data, len(data), raw.FPDF_FONT_TRUETYPE, True)
+
+    def width(self, character: str) -> float:
+        """Return the width of a character at the size 1."""
+        if character not in self._widths:
+            width = ctypes.c_float()
+            self._raw.FPDFFont_GetGlyphWidth(self.handle, ord(character), 1.0, width)
+            self._widths[character] = width.value
+        return self._widths[character]
+
+
+@lru_cache
+def _font_bytes(name: str) -> Any:
+    content = (resources_dir() / "fonts" / name).read_bytes()
+    return (ctypes.c_uint8 * len(content)).from_buffer_copy(content)
+
+
+def _wide_text(text: str) -> Any:
+    """Return the text as the library reads it: UTF-16, little-endian, with a zero at the end."""
+    buffer = ctypes.create_string_buffer(text.encode("utf-16-le", "replace") + b"\0\0")
+    return ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort))
+
+
+def _without_time(content: bytes) -> bytes:
+    """Return the PDF without what the library draws anew each time: the time of writing, the marks of its subsets of
+    fonts, and the file number, which follows from the content instead. The lengths stay the same, so that the PDF's
+    table of positions stays right.
+    """
+    plain = _CREATION_DATE.sub(lambda found: b" " * len(found[0]), content, count=1)
+    plain = _SUBSET_MARK.sub(b"AAAAAA+", plain)
+    trailer = plain.rfind(b"trailer")
+    number = hashlib.sha256(_FILE_NUMBER.sub(b"", plain)).hexdigest()[:32].upper().encode()
+    tail = _FILE_NUMBER.sub(lambda _: b"/ID[<%b><%b>]" % (number, number), plain[trailer:])
+    return plain[:trailer] + tail

@@ -1,0 +1,122 @@
+"""Makes the daily close of a provider from what the store counts, and compares it with the first written one."""
+
+from datetime import date, datetime
+
+from console.domain.audit.actions import AuditAction
+from console.domain.calendar_days import JST, end_of_day
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART
+from console.domain.records import AuditEntry
+from console.domain.reports.daily_close import (
+    CLOSE_KIND,
+    CloseMoney,
+    CloseReconciliation,
+    DailyClose,
+    FirstClose,
+    OpenPoint,
+    UnknownRecord,
+    compare_facts,
+    make_facts,
+    make_subject,
+)
+from console.domain.reports.periods import Period
+from console.domain.reports.refund_funnel import CountAndSum
+from console.services.reconciliation.view import read_difference_items
+from console.store.audit import trail
+from console.store.database.sqlalchemy_names import Connection
+from console.store.reconciliation import our_records, run_views
+from console.store.reports import daily_close as store
+from console.store.reports.provider_success import list_providers
+
+MOST_DIFFERENCES = 1_000
+"""Largest number of differences that a close lists, in the order in which the run found them."""
+
+
+def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) -> DailyClose:
+    """Return the close of a Japanese day. Raises usage (close_day) for a day in the future, and not_found for a
+    provider without payments.
+    """
+    if day > now.astimezone(JST).date():
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CLOSE_DAY})
+    if provider not in list_providers(conn):
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": provider[:40]})
+    period = Period(day, day)
+    at_start, has_all_at_start = store.list_unknown(conn, provider, period.start)
+    at_end, has_all_at_end = store.list_unknown(conn, provider, min(period.end, now))
+    run = _read_reconciliation(conn, provider, day)
+    first_entry = _find_first_entry(conn, provider, day)
+    close = DailyClose(
+        provider,
+        day,
+        _read_money(conn, provider, period, at_start, at_end),
+        at_end,
+        run,
+        _open_points(day, at_end, run, now),
+        now,
+        None if first_entry is None else FirstClose(first_entry.at, first_entry.who),
+        is_complete=has_all_at_start and has_all_at_end,
+    )
+    if first_entry is None:
+        return close
+    return close.with_changes(compare_facts(first_entry.detail, make_facts(close)))
+
+
+def _read_money(
+    conn: Connection,
+    provider: str,
+    period: Period,
+    at_start: tuple[UnknownRecord, ...],
+    at_end: tuple[UnknownRecord, ...],
+) -> tuple[CloseMoney, ...]:
+    """Return the sums per currency, JPY first."""
+    captured = store.sum_captured(conn, provider, period)
+    refunded = store.sum_refunded(conn, provider, period)
+    reversed_sums = store.sum_reversed(conn, provider, period)
+    opening, closing = _sum_unknown(at_start), _sum_unknown(at_end)
+    nothing = CountAndSum()
+    return tuple(
+        CloseMoney(
+            currency,
+            *(sums.get(currency, nothing) for sums in (captured, refunded, reversed_sums, opening, closing)),
+        )
+        for currency in sorted({*captured, *refunded, *reversed_sums, *opening, *closing}, reverse=True)
+    )
+
+
+def _sum_unknown(records: tuple[UnknownRecord, ...]) -> dict[str, CountAndSum]:
+    sums: dict[str, CountAndSum] = {}
+    for record in records:
+        known = sums.get(record.currency, CountAndSum())
+        sums[record.currency] = CountAndSum(known.count + 1, known.minor + record.minor)
+    return sums
+
+
+def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseReconciliation | None:
+    run = store.find_reconciliation(conn, provider, day)
+    if run is None:
+        return None
+    differences = run_views.differences(conn, run.id, VERDICTS_OF_PART[ALL], 0, MOST_DIFFERENCES)
+    return CloseReconciliation(
+        run.id, run.from_day, run.to_day, run.matched, run.imported, run.missing_there, run.different_state,
+        run.different_amount, our_records.count_refused_rows(conn, run.id), read_difference_items(conn, differences),
+    )  # fmt: skip
+
+
+def _open_points(
+    day: date, at_end: tuple[UnknownRecord, ...], run: CloseReconciliation | None, now: datetime
+) -> tuple[OpenPoint, ...]:
+    points = {
+        OpenPoint.DAY_RUNNING: now < end_of_day(day),
+        OpenPoint.STILL_UNKNOWN: any(record.settled_at is None for record in at_end),
+        OpenPoint.NOT_RECONCILED: run is None,
+    }
+    return tuple(point for point, is_open in points.items() if is_open)
+
+
+def _find_first_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:
+    """Return the audit entry of the first written close of the day; None if the day wasn't closed yet."""
+    entries = trail.entries_of_subject(conn, CLOSE_KIND, make_subject(provider, day))
+    return next(
+        (entry for entry in entries if entry.what == AuditAction.DAILY_CLOSE_WRITTEN and entry.result == "done"), None
+    )

@@ -1,0 +1,193 @@
+"""Reads what a daily close counts: sums of one provider per currency, and the records whose outcome was unknown at an
+instant.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, OperationState, WorkState
+from console.domain.reports.daily_close import UnknownRecord
+from console.domain.reports.periods import Period
+from console.domain.reports.refund_funnel import CountAndSum
+from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.operations import journal
+from console.store.reconciliation import runs
+from console.store.reconciliation.runs import Run
+from console.store.schema.core import operations
+from console.store.schema.payments import payments, refunds
+from console.store.schema.worker import reconciliations
+
+MAX_OPERATIONS = 20_000
+"""Largest number of operations of one kind that are searched for outcomes that are known by now: those of the newest
+records.
+"""
+_IDS_PER_QUERY = 500
+_PAYMENT, _REFUND = "payment", "refund"
+_p, _r, _o, _run = payments.c, refunds.c, operations.c, reconciliations.c
+_KNOWN, _UNKNOWN = Certainty.KNOWN.value, Certainty.UNKNOWN.value
+_ANY_WORK = [state.value for state in WorkState]  # names each value, so that the index of states is read by a range
+SumByCurrency = Mapping[str, CountAndSum]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """When the outcome of a record was unknown: from the beginning of the call to the written outcome."""
+
+    since: datetime
+    settled_at: datetime | None
+
+
+def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurrency:
+    """Return the payments that were paid in the period, per currency, through the index of (provider, paid_at)."""
+    query = select(_p.currency, func.count(), func.sum(_p.captured_minor)).where(
+        _p.provider == provider,
+        *_is_in(_p.paid_at, period),
+        _p.certainty == _KNOWN,
+        _p.status.in_([str(state) for state in PAID_STATES]),
+    )
+    return _sums(conn, query.group_by(_p.currency))
+
+
+def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurrency:
+    """Return the payments that were reversed in the period, per currency."""
+    query = select(_p.currency, func.count(), func.sum(_p.captured_minor)).where(
+        _p.status == PaymentState.REVERSED.value,
+        _p.certainty == _KNOWN,
+        _p.work_state.in_(_ANY_WORK),
+        *_is_in(_p.state_since, period),
+        _p.provider == provider,
+    )
+    return _sums(conn, query.group_by(_p.currency))
+
+
+def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurrency:
+    """Return the refunds that were completed in the period, per currency."""
+    query = (
+        select(_r.currency, func.count(), func.sum(_r.refund_amount))
+        .join(payments, _p.id == _r.payment_id)
+        .where(
+            _r.status == RefundState.COMPLETED.value,
+            _r.certainty == _KNOWN,
+            _r.work_state.in_(_ANY_WORK),
+            *_is_in(_r.state_since, period),
+            _p.provider == provider,
+        )
+    )
+    return _sums(conn, query.group_by(_r.currency))
+
+
+def _is_in(instant: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return instant >= to_naive_utc(period.start), instant < to_naive_utc(period.end)
+
+
+def _sums(conn: Connection, query: Select[Any]) -> SumByCurrency:
+    return {currency: CountAndSum(int(count), int(minor)) for currency, count, minor in conn.execute(query)}
+
+
+# -- unknown outcomes
+
+
+def list_unknown(conn: Connection, provider: str, at: datetime) -> tuple[tuple[UnknownRecord, ...], bool]:
+    """Return the payments and refunds of the provider whose outcome was unknown at the instant `at`, and False if
+    there may be more of them, because MAX_OPERATIONS was reached.
+
+    Unknown are records that are unknown still, and those whose operation began before `at` and was settled at `at` or
+    later by another process: a raised fencing token says that nobody knew in between.
+    """
+    records: list[UnknownRecord] = []
+    is_complete = True
+    for kind in (_PAYMENT, _REFUND):
+        spans, has_all = _spans_from_journal(conn, kind, at)
+        is_complete &= has_all
+        spans = {**_spans_of_present(conn, kind, at), **spans}
+        records += _records(conn, kind, provider, spans)
+    return tuple(sorted(records, key=lambda record: (record.since, record.kind, record.id))), is_complete
+
+
+def _spans_of_present(conn: Connection, kind: str, at: datetime) -> dict[int, _Span]:
+    """Return the records that are unknown now and have been so since before `at`."""
+    table = payments if kind == _PAYMENT else refunds
+    query = select(table.c.id, table.c.state_since).where(
+        table.c.certainty == _UNKNOWN, table.c.work_state.in_(_ANY_WORK), table.c.state_since < to_naive_utc(at)
+    )
+    return {id: _Span(to_aware_utc(since), None) for id, since in conn.execute(query)}
+
+
+def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict[int, _Span], bool]:
+    newest = (
+        select(_o.subject_id, _o.started_at, _o.ended_at, _o.state, _o.fence, _o.action)
+        .where(_o.subject_kind == kind)
+        .order_by(_o.subject_id.desc())
+        .limit(MAX_OPERATIONS)
+        .subquery()
+    )
+    c = newest.c
+    was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at >= to_naive_utc(at))
+    rows = conn.execute(
+        select(c.subject_id, c.started_at, c.ended_at, c.state)
+        .where(
+            c.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
+            c.started_at < to_naive_utc(at),
+            or_(was_settled, c.state == OperationState.UNKNOWN.value),
+        )
+        .order_by(c.started_at.desc())
+    ).all()
+    spans = {
+        row.subject_id: _Span(
+            to_aware_utc(row.started_at),
+            None if row.state == OperationState.UNKNOWN.value else to_aware_utc(row.ended_at),
+        )
+        for row in rows
+        if row.subject_id is not None
+    }
+    spans |= {
+        operation.subject_id: _Span(operation.started_at, None)
+        for operation in journal.lapsed_operations(conn)
+        if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
+        and operation.started_at < at
+        and operation.subject_id is not None
+    }
+    beyond = select(_o.id).where(_o.subject_kind == kind).order_by(_o.subject_id.desc())
+    return spans, conn.execute(beyond.offset(MAX_OPERATIONS).limit(1)).first() is None
+
+
+def _records(conn: Connection, kind: str, provider: str, spans: Mapping[int, _Span]) -> Iterator[UnknownRecord]:
+    """Yield the records of this provider among those with a span."""
+    ids = sorted(spans)
+    for first in range(0, len(ids), _IDS_PER_QUERY):
+        for row in conn.execute(_record_query(kind, provider, ids[first : first + _IDS_PER_QUERY])):
+            span = spans[row.id]
+            yield UnknownRecord(kind, row.id, row.number, row.currency, int(row.minor), span.since, span.settled_at)
+
+
+def _record_query(kind: str, provider: str, ids: Collection[int]) -> Select[Any]:
+    number = _p.merchant_payment_id.label("number")
+    if kind == _PAYMENT:
+        return select(_p.id, number, _p.currency, _p.asked_minor.label("minor")).where(
+            _p.id.in_(ids), _p.provider == provider
+        )
+    return (
+        select(_r.id, number, _r.currency, _r.refund_amount.label("minor"))
+        .join(payments, _p.id == _r.payment_id)
+        .where(_r.id.in_(ids), _p.provider == provider)
+    )
+
+
+# -- reconciliation
+
+
+def find_reconciliation(conn: Connection, provider: str, day: date) -> Run | None:
+    """Return the newest complete run of the provider that compared this day; None if there is none."""
+    query = runs.all_runs().where(
+        _run.provider == provider,
+        _run.state == runs.DONE,
+        _run.from_day <= day.isoformat(),
+        _run.to_day >= day.isoformat(),
+    )
+    return next(iter(runs.select_runs(conn, query.order_by(_run.id.desc()).limit(1))), None)

@@ -1,0 +1,300 @@
+"""The section with the daily close: a provider and a day, the sums of the day, and what was unknown at its end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from console.domain.calendar_days import JST
+from console.domain.exports.tables import DocumentFormat
+from console.domain.reports.daily_close import SUMS, CloseMoney, CloseWritten, DailyClose, UnknownRecord
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
+from console.views.reports.section import ReportSection
+from console.views.runtime.announcer import announce
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import route_to
+from console.views.runtime.tasks import Failure, Report
+from console.views.tables.columns import Column
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.inputs import Choice, Edit, Field
+from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.save_file import ask_for_path
+from console.wording import catalogue as wording
+from console.wording import daily_close as close_words
+from console.wording.records import provider_word
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+_FORMATS = [document_format.value for document_format in DocumentFormat]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """One row of the table of sums: a sum of one currency. `count` is None for the net amount."""
+
+    currency: str
+    name: str
+    count: int | None
+    minor: int
+
+
+class DailyCloseSection(ReportSection):
+    """The section of the page. It shows the close of the chosen provider and day, at first that of yesterday, and
+    writes it to a file. Enter opens a record that was unknown.
+    """
+
+    name = "close"
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__()
+        translate = context.translate
+        self._context = context
+        self._providers: tuple[str, ...] = ()
+        self._close: DailyClose | None = None
+        self.is_writing = False
+        self.provider = Choice(translate("close.provider"))
+        self.day = Field(translate("close.day"), role="data")
+        self._edit.setText((context.now().astimezone(JST).date() - timedelta(days=1)).isoformat())
+        self.show_button = KeyButton(translate("close.read"))
+        self.state = TextLabel("", "section", wrap=True)
+        self.about = TextLabel("", "small", "muted", wrap=True)
+        self.sums = StaticTable(context, _sum_columns(context), _sum_key, translate("close.table.money"))
+        self.unknown = StaticTable(
+            context, _unknown_columns(context), lambda row: row.name, translate("close.table.unknown")
+        )
+        self.changes = TextLabel("", "small", wrap=True)
+        self._build()
+        self.provider.currentIndexChanged.connect(self._read_chosen)
+        self._edit.returnPressed.connect(self._read_chosen)
+        self.show_button.clicked.connect(self._read_chosen)
+        self.unknown.opened.connect(self._open_row)
+
+    def _build(self) -> None:
+        translate, margin = self._context.translate, tokens().px("spacing", "page_margin")
+        label = TextLabel(translate("close.provider"), "small", "muted")
+        label.setBuddy(self.provider)
+        chosen = QWidget()
+        chosen.setLayout(make_column(label, self.provider, None, gap=4))
+        buttons = QWidget()
+        buttons.setLayout(make_column(22, self.show_button, None, gap=0))
+        self.day.setMaximumWidth(180)
+        head = Surface(edge="bottom")
+        lines = make_column(
+            make_row(chosen, self.day, buttons, None, gap=16), self.state, self.about, self.changes, gap=6,
+            margins=(margin, 8, margin, 8),
+        )  # fmt: skip
+        head.setLayout(lines)
+        self._tables = QWidget()
+        tables = make_column(gap=0)
+        heading = TextLabel(translate("close.table.unknown"), "panel_title", heading=3)
+        sums_rows = TableOrEmptyState(self.sums, EmptyState(translate("close.table.money.empty"), shape="dash"))
+        unknown_rows = TableOrEmptyState(
+            self.unknown, EmptyState(translate("close.table.unknown.empty"), shape="check")
+        )
+        self._sums_rows, self._unknown_rows = sums_rows, unknown_rows
+        tables.addWidget(sums_rows, 3)
+        tables.addLayout(make_row(heading, margins=(margin, 8, margin, 4)))
+        tables.addWidget(unknown_rows, 2)
+        self._tables.setLayout(tables)
+        self._body = QStackedWidget()
+        self._nothing = EmptyState(translate("reports.empty"), translate("reports.close.empty"), shape="dash")
+        for part in (self._tables, self._nothing):
+            self._body.addWidget(part)
+        layout = make_column(head, gap=0)
+        layout.addWidget(self._body, 1)
+        self.setLayout(layout)
+
+    @property
+    def _edit(self) -> Edit:
+        edit = self.day.edit
+        assert isinstance(edit, Edit)  # noqa: S101  # a Field with one line
+        return edit
+
+    def focus_targets(self) -> Sequence[QWidget]:
+        return self.sums, self._edit
+
+    # -- reading
+
+    def read_data(self) -> None:
+        """Read the providers, then the close of the chosen one."""
+        self._context.run_read(
+            lambda services: services.reports.list_providers(),
+            self._show_providers,
+            self.failed.emit,
+            owner=self,
+            key=("report", "close providers"),
+        )
+
+    def _show_providers(self, providers: tuple[str, ...]) -> None:
+        if providers != self._providers:
+            chosen = self.chosen_provider
+            self._providers = providers
+            self.provider.blockSignals(True)
+            self.provider.clear()
+            self.provider.addItems([provider_word(name, self._context) for name in providers])
+            self.provider.setCurrentIndex(providers.index(chosen) if chosen in providers else 0)
+            self.provider.blockSignals(False)
+            self.provider.updateGeometry()
+        self._body.setCurrentWidget(self._tables if providers else self._nothing)
+        for widget in (self.provider, self.show_button):
+            widget.setEnabled(bool(providers))
+        if providers:
+            self._read_chosen()
+        else:
+            self.was_read.emit(self._context.now())
+
+    @property
+    def chosen_provider(self) -> str:
+        """The selected provider; "" if no provider has payments."""
+        index = self.provider.currentIndex()
+        return self._providers[index] if 0 <= index < len(self._providers) else ""
+
+    def chosen_day(self) -> date | None:
+        """Return the typed day. If it is no day up to today in Japan, show the error at the field and return None."""
+        text = self._edit.text().strip()
+        try:
+            day = date.fromisoformat(text) if len(text) == len("2026-11-20") else None
+        except ValueError:
+            day = None
+        is_valid = day is not None and day <= self._context.now().astimezone(JST).date()
+        self.day.show_error("" if is_valid else self._context.translate("close.no_day"))
+        return day if is_valid else None
+
+    @Slot()
+    def _read_chosen(self) -> None:
+        provider, day = self.chosen_provider, self.chosen_day()
+        if not provider or day is None:
+            return
+        self._context.run_read(
+            lambda services: services.reports.read_daily_close(provider, day),
+            self._show_close,
+            self.failed.emit,
+            owner=self,
+            key=("report", self.name),
+        )
+
+    def _show_close(self, close: DailyClose) -> None:
+        is_other = self._close is None or (self._close.provider, self._close.day) != (close.provider, close.day)
+        self._close, language = close, self._context.language
+        self.state.show_text(close_words.state_line(close, language), "good" if close.is_final else "care")
+        self.about.show_text("\n".join(close_words.about_lines(close, language)))
+        self.changes.show_text("\n".join(close_words.change_lines(close, language)))
+        self.changes.setVisible(bool(close.changes))
+        self._sums_rows.show_rows([row for money in close.money for row in _sums_of(money)])
+        self._unknown_rows.show_rows(close.unknown)
+        if is_other:
+            announce(self.state, f"{close_words.close_title(close, language)}: {self.state.plain}", is_stored=False)
+        self.was_read.emit(close.read_at)
+
+    @Slot(object)
+    def _open_row(self, row: UnknownRecord) -> None:
+        self._context.navigate(route_to(row.kind, row.id, (), "reports"))
+
+    # -- writing
+
+    @Slot()
+    def choose_file(self) -> None:
+        """Ask for the path of the new file. Do nothing while a close is being written, or without a close."""
+        if self._close is None or self.is_writing:
+            return
+        name = f"close-{self._close.provider}-{self._close.day:%Y%m%d}.{_FORMATS[0]}"
+        ask_for_path(self, self._context.translate("close.write"), _FORMATS, self.write_to, name)
+
+    @Slot(str)
+    def write_to(self, path: str) -> None:
+        """Write the shown close to a new file at `path`, whose suffix names the format."""
+        context, close = self._context, self._close
+        if close is None or self.is_writing:
+            return
+        self.is_writing, language = True, context.language
+
+        def write(report: Report) -> CloseWritten:
+            def call(services: "Console") -> CloseWritten:
+                return services.daily_closes.write(close.provider, close.day, Path(path), language)
+
+            return context.bind_services(call)()
+
+        context.runner.watch(
+            write,
+            self._show_written,
+            self._show_failure,
+            lambda _: None,
+            owner=self,
+            label=context.translate("close.write"),
+            lane="long",
+        )
+
+    def _show_written(self, written: CloseWritten) -> None:
+        self.is_writing = False
+        words = self._context.translate("close.written", file=Path(written.file).name)
+        self._context.toast_requested.emit(Toast(words, written.file, path=written.file))
+        self._read_chosen()
+
+    def _show_failure(self, failure: Failure) -> None:
+        self.is_writing = False
+        message = self._context.failure_message(failure)
+        self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad")
+
+
+def _sums_of(money: CloseMoney) -> list[_Sum]:
+    sums = [_Sum(money.currency, name, money.sum_of(name).count, money.sum_of(name).minor) for name in SUMS]
+    return [*sums, _Sum(money.currency, "net", None, money.net_minor)]
+
+
+def _sum_key(row: _Sum) -> tuple[str, str]:
+    return row.currency, row.name
+
+
+def _sum_columns(context: WindowContext) -> Sequence[Column]:
+    translate = context.translate
+    return [
+        Column("currency", translate("reports.currency"), 96, lambda row: row.currency, "data"),
+        Column(
+            "sum",
+            translate("close.column.sum"),
+            240,
+            lambda row: close_words.sum_name(row.name, context.language),
+            is_stretched=True,
+        ),
+        Column(
+            "count",
+            translate("reports.count"),
+            110,
+            lambda row: wording.NO_VALUE if row.count is None else wording.format_count(row.count),
+            "amount",
+        ),
+        Column(
+            "amount",
+            translate("column.amount"),
+            180,
+            lambda row: wording.format_amount(row.minor, row.currency),
+            "amount",
+        ),
+    ]
+
+
+def _unknown_columns(context: WindowContext) -> Sequence[Column]:
+    translate, language = context.translate, context.language
+    return [
+        Column("record", translate("column.record"), 150, lambda row: close_words.record_name(row, language)),
+        Column("payment", translate("kind.payment"), 180, lambda row: row.number, "data", True),
+        Column(
+            "amount",
+            translate("column.amount"),
+            140,
+            lambda row: wording.format_amount(row.minor, row.currency),
+            "amount",
+        ),
+        Column("since", translate("column.since"), 190, lambda row: wording.format_instant(row.since), "data"),
+        Column(
+            "settled", translate("close.column.settled"), 230, partial(close_words.settled_text, language=language)
+        ),
+    ]

@@ -1,0 +1,209 @@
+"""The daily close in words: its state, its lines, and its tables for a file."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
+from console.domain.money import Money
+from console.domain.reports.daily_close import SUMS, CloseChange, CloseMoney, DailyClose, OpenPoint, UnknownRecord
+from console.domain.reports.refund_funnel import CountAndSum
+from console.wording import reports as report_words
+from console.wording.catalogue import provider_name, translate
+from console.wording.exports.columns import (
+    amount_column,
+    currency_column,
+    instant_column,
+    number_column,
+    text_column,
+)
+from console.wording.exports.lists import difference_columns
+from console.wording.formats import NO_VALUE, format_amount, format_instant
+from console.wording.text_context import TextContext
+
+_NET = "net"
+
+
+def close_title(close: DailyClose, language: str) -> str:
+    """Return the name of the close with its provider and its day."""
+    return translate(
+        "close.title", language, provider=provider_name(close.provider, language), day=close.day.isoformat()
+    )
+
+
+def state_line(close: DailyClose, language: str) -> str:
+    """Return the sentence that says whether the close is final, and if not, why."""
+    if close.is_final:
+        return translate("close.final", language)
+    still_unknown = sum(record.settled_at is None for record in close.unknown)
+    reasons = [
+        translate(f"close.point.{point}", language, n=still_unknown)
+        if point is OpenPoint.STILL_UNKNOWN
+        else translate(f"close.point.{point}", language)
+        for point in close.open_points
+    ]
+    return translate("close.not_final", language, reasons=translate("list.separator", language).join(reasons))
+
+
+def about_lines(close: DailyClose, language: str) -> Iterator[str]:
+    """Yield what the figures mean, the reconciliation of the day, and its first close."""
+    yield translate("close.about", language)
+    yield translate("close.fees", language)
+    run = close.reconciliation
+    if run is None:
+        yield translate("close.reconciliation.none", language)
+    else:
+        days = {"first": run.from_day.isoformat(), "last": run.to_day.isoformat()}
+        counts = {"matched": run.matched, "n": run.difference_count}
+        yield translate("close.reconciliation", language, id=run.run_id, **days, **counts)
+    yield _first_line(close, language)
+    if not close.is_complete:
+        yield translate("close.capped", language)
+
+
+def _first_line(close: DailyClose, language: str) -> str:
+    if close.first is None:
+        return translate("close.first", language)
+    facts = {"at": format_instant(close.first.at), "person": close.first.person}
+    return translate("close.changed" if close.changes else "close.unchanged", language, **facts)
+
+
+def close_lines(close: DailyClose, language: str) -> Iterator[str]:
+    """Yield the close as lines of text, for the terminal and for screen readers."""
+    yield close_title(close, language)
+    yield state_line(close, language)
+    yield from about_lines(close, language)
+    for money in close.money:
+        for name in SUMS:
+            value = report_words.count_and_sum_text(money.sum_of(name), money.currency, language)
+            yield f"{money.currency} {sum_name(name, language)}: {value}"
+        yield f"{money.currency} {sum_name(_NET, language)}: {format_amount(money.net_minor, money.currency)}"
+    for record in close.unknown:
+        yield translate(
+            "close.unknown.line",
+            language,
+            record=record_name(record, language),
+            number=record.number,
+            amount=Money(record.minor, record.currency),
+            since=format_instant(record.since),
+            settled=settled_text(record, language),
+        )
+    yield from change_lines(close, language)
+
+
+def change_lines(close: DailyClose, language: str) -> Iterator[str]:
+    """Yield a line per change since the first close."""
+    for change in close.changes:
+        before, after = change_values(change, language)
+        yield translate("close.change.line", language, what=change_name(change, language), before=before, after=after)
+
+
+def sum_name(name: str, language: str) -> str:
+    """Return the name of a sum of SUMS, or of `net`."""
+    return translate(f"close.sum.{name}", language)
+
+
+def record_name(record: UnknownRecord, language: str) -> str:
+    """Return kind and id of a record."""
+    return f"{translate(f'kind.{record.kind}', language)} {record.id}"
+
+
+def settled_text(record: UnknownRecord, language: str) -> str:
+    """Return when the outcome became known, or that it is unknown still."""
+    if record.settled_at is None:
+        return translate("close.unknown.still", language)
+    return translate("close.unknown.settled", language, at=format_instant(record.settled_at))
+
+
+def change_name(change: CloseChange, language: str) -> str:
+    """Return what has changed: the name of a sum with its currency, or the name of the part."""
+    if change.currency:
+        return f"{change.currency} {sum_name(change.what, language)}"
+    return translate(f"close.change.{change.what}", language)
+
+
+def change_values(change: CloseChange, language: str) -> tuple[str, str]:
+    """Return the values before and after a change as texts."""
+
+    def text(value: CountAndSum | str | None) -> str:
+        if isinstance(value, CountAndSum):
+            return report_words.count_and_sum_text(value, change.currency, language)
+        if value is not None and change.what == "unknown":
+            kind, _, id = value.partition(" ")
+            return f"{translate(f'kind.{kind}', language)} {id}"
+        return value or NO_VALUE
+
+    return text(change.before), text(change.after)
+
+
+# -- the document
+
+
+def close_document(close: DailyClose, context: TextContext) -> ExportDocument:
+    """Return the close as a document: on its first page the state, then its tables. It has no time of writing, so
+    that the same facts give the same document.
+    """
+    language = context.language
+    tables = [_money_table(close, context), _unknown_table(close, context)]
+    if close.reconciliation is not None:
+        tables.append(_difference_table(close, context))
+    if close.first is not None:
+        tables.append(_change_table(close, context))
+    return ExportDocument(
+        close_title(close, language), (state_line(close, language), *about_lines(close, language)), tables
+    )
+
+
+def _table(context: TextContext, name: str, columns: Sequence[ExportColumn], rows: Sequence[Any]) -> DocumentTable:
+    return DocumentTable(
+        context.translate(f"close.table.{name}"), columns, rows, context.translate(f"close.table.{name}.empty")
+    )
+
+
+def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
+    """Return the table of sums: a row is (money of a currency, name of the sum)."""
+
+    def count(row: tuple[CloseMoney, str]) -> int | None:
+        money, name = row
+        return None if name == _NET else money.sum_of(name).count
+
+    def amount(row: tuple[CloseMoney, str]) -> tuple[int, str]:
+        money, name = row
+        return (money.net_minor if name == _NET else money.sum_of(name).minor), money.currency
+
+    columns = (
+        text_column(context, "close.column.sum", lambda row: sum_name(row[1], context.language)),
+        number_column(context, "reports.count", count),
+        amount_column(context, "column.amount", amount),
+        currency_column(context, lambda row: str(row[0].currency)),
+    )
+    return _table(context, "money", columns, [(money, name) for money in close.money for name in (*SUMS, _NET)])
+
+
+def _unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
+    columns = (
+        text_column(context, "column.record", lambda record: record_name(record, context.language)),
+        text_column(context, "kind.payment", lambda record: str(record.number)),
+        amount_column(context, "column.amount", lambda record: (record.minor, record.currency)),
+        currency_column(context, lambda record: str(record.currency)),
+        instant_column(context, "column.since", lambda record: record.since),
+        instant_column(context, "close.column.settled", lambda record: record.settled_at),
+    )
+    return _table(context, "unknown", columns, close.unknown)
+
+
+def _difference_table(close: DailyClose, context: TextContext) -> DocumentTable:
+    """Return the table of differences, without their causes, which change when a case is settled."""
+    run = close.reconciliation
+    return _table(context, "differences", difference_columns(context)[:-1], () if run is None else run.differences)
+
+
+def _change_table(close: DailyClose, context: TextContext) -> DocumentTable:
+    language = context.language
+    columns = (
+        ExportColumn(
+            context.translate("close.column.what"), CellKind.TEXT, lambda change: change_name(change, language)
+        ),
+        text_column(context, "close.column.before", lambda change: change_values(change, language)[0]),
+        text_column(context, "close.column.after", lambda change: change_values(change, language)[1]),
+    )
+    return _table(context, "changes", columns, close.changes)

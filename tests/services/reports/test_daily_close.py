@@ -1,0 +1,333 @@
+"""The daily close: its sums against the simulated provider's ledger, what was unknown when, what keeps it from being
+final, its files cell by cell, and what has changed since the first one.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pypdfium2
+import pytest
+
+from console.app import Console
+from console.domain.calendar_days import JST
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
+from console.domain.reports.daily_close import CloseMoney, DailyClose, OpenPoint
+from console.domain.reports.refund_funnel import CountAndSum
+from console.sandbox import start_sandbox
+from console.services.exports.pdf_document import write_pdf_document
+from console.store.reports import daily_close as store
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.refund_desks import RefundDesk, code_of, refund_desk
+from tests.support.report_rows import NOW, Rows
+
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
+BEGIN, END = NOW - timedelta(hours=36), NOW - timedelta(hours=12)
+"""The first instant of yesterday in Japan, and the first one after it."""
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+    hand_clock.at = NOW
+    with place.desk(vendor, hand_clock, TIME_SCALE="1") as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[RefundDesk]:
+    """A desk before a simulated provider; its home is the test's folder."""
+    with start_sandbox() as sandbox, refund_desk(tmp_path / "home", sandbox.control) as opened:
+        yield opened
+
+
+def money_of(close: DailyClose) -> dict[str, CloseMoney]:
+    return {money.currency: money for money in close.money}
+
+
+def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
+    """A day drawn at random: payments of both providers, whole and partial refunds, and refunds that nobody answered,
+    some of which the provider made. Captured is the provider's sum. Refunded and unknown together are what the
+    provider made, and what it may have made; nothing is counted twice and no currency is mixed.
+    """
+    drawn = random.Random(20261119)
+    sent = {"paypay": 0, "atom": 0}
+    for number in range(14):
+        provider = drawn.choice(("paypay", "atom"))
+        payment = desk.paid(f"ORD-{number}", drawn.randrange(1_000, 90_000), provider)
+        fate = drawn.choice(("kept", "refunded", "silent", "silent_done"))
+        if fate == "kept":
+            continue
+        minor = drawn.randrange(100, payment.captured_minor)
+        amount = str(minor) if provider == "paypay" else f"{minor // 100}.{minor % 100:02d}"
+        if fate != "refunded":
+            fault = "close_after_charge" if fate == "silent_done" else "reset"
+            desk.control.add_fault(fault, call=f"{provider}_refund", times=1)
+        refund = desk.ask(payment, amount)
+        if fate == "refunded":
+            desk.approve(refund)
+        else:
+            assert code_of(lambda refund=refund: desk.approve(refund)) == "outcome_unknown"
+        sent[provider] += 1
+    assert min(sent.values()) > 1
+    desk.due()
+    today = desk.context.now().astimezone(JST).date()
+    ledger = desk.control.payments_control.read_ledger()["payments"]
+    for provider, currency in (("paypay", "JPY"), ("atom", "INR")):
+        theirs = [payment for payment in ledger if payment["provider"] == provider]
+        close = desk.console.reports.read_daily_close(provider, today)
+        (money,) = close.money
+        assert money.currency == currency
+        captured = CountAndSum(len(theirs), sum(payment["captured_minor"] for payment in theirs))
+        assert money.captured == captured
+        rows = desk.sql(
+            "SELECT r.refund_amount, r.certainty, r.status, r.id FROM refunds r"
+            " JOIN payments p ON p.id = r.payment_id WHERE p.provider = :provider",
+            provider=provider,
+        )
+        unknown = [row for row in rows if row.certainty == "unknown"]
+        done = [row for row in rows if row.certainty == "known" and row.status == "completed"]
+        assert money.unknown_closing == CountAndSum(len(unknown), sum(row.refund_amount for row in unknown))
+        assert [record.id for record in close.unknown if record.kind == "refund"] == sorted(row.id for row in unknown)
+        assert money.refunded == CountAndSum(len(done), sum(row.refund_amount for row in done))
+        refunded_there = sum(payment["refunded_minor"] for payment in theirs)
+        accepted_there = sum(payment["accepted_minor"] for payment in theirs)
+        assert money.refunded.minor <= refunded_there <= accepted_there
+        submitted = sum(row.refund_amount for row in rows if row.status == "submitted" and row.certainty == "known")
+        assert accepted_there <= money.refunded.minor + submitted + money.unknown_closing.minor
+        assert money.net_minor == money.captured.minor - money.refunded.minor
+        assert (OpenPoint.STILL_UNKNOWN in close.open_points) == bool(unknown)
+
+
+def plant_day(rows: Rows) -> None:
+    """Yesterday in Japan, with its borders: a second before and after, another provider, another currency, reversed
+    and unknown payments, and outcomes that were unknown over its beginning and its end.
+    """
+    paid = {"captured_minor": 3_300, "paid_at": BEGIN}
+    rows.payment("paypay", "completed", BEGIN, id=1, **paid)
+    rows.payment("paypay", "payment_success", BEGIN, id=2, **{**paid, "paid_at": END - SECOND})
+    rows.payment("paypay", "completed", BEGIN, id=3, **{**paid, "paid_at": BEGIN - SECOND})
+    rows.payment("paypay", "completed", BEGIN, id=4, **{**paid, "paid_at": END})
+    rows.payment("paypay", "completed", BEGIN, id=5, **{**paid, "currency": "INR", "captured_minor": 70_000})
+    rows.payment("atom", "completed", BEGIN, id=6, **{**paid, "currency": "INR"})
+    rows.payment("paypay", "reversed", BEGIN, id=7, state_since=END - SECOND, **paid)
+    rows.payment("paypay", "user_payment", BEGIN, id=8, certainty="unknown", state_since=END - SECOND)
+    rows.payment("paypay", "user_payment", BEGIN, id=9, certainty="unknown", state_since=END)
+    refund = {"refund_amount": 500, "payment_id": 1}
+    rows.refund("completed", BEGIN, **{**refund, "id": 21, "state_since": BEGIN})
+    rows.refund("completed", BEGIN, **{**refund, "id": 22, "state_since": BEGIN - SECOND})
+    rows.refund("completed", BEGIN, **{**refund, "id": 23, "state_since": BEGIN, "payment_id": 6})
+    rows.refund("submitting", BEGIN, **{**refund, "id": 24, "certainty": "unknown", "state_since": BEGIN - DAY})
+    # Known by now: before the day, within the day, after the day; and one that its own process learned.
+    for id, begun, ended, fence in (
+        (31, BEGIN - DAY, BEGIN - SECOND, 2),
+        (32, BEGIN - SECOND, BEGIN, 2),
+        (33, END - SECOND, NOW, 2),
+        (34, END - SECOND, NOW, 1),
+    ):
+        rows.refund("completed", begun, **{**refund, "id": id, "state_since": ended})
+        call = {"subject_id": id, "ended_at": ended, "fence": fence}
+        rows.operation("refund", "refund.submit", "done", begun, **call)
+
+
+def plant_run(rows: Rows, place: Place, state: str, day: date = YESTERDAY, **counts: int) -> None:
+    for table in ("reconciliations", "reconciliation_rows"):
+        place.unguard(table)
+    days = {"from_day": day.isoformat(), "to_day": day.isoformat()}
+    ended = {"ended_at": NOW} if state != "running" else {}
+    begun = {"begun_at": NOW, "changed_at": NOW, "asked_by": "op-a", "phase": "ours"}
+    rows.insert("reconciliations", {"provider": "paypay", **days, "state": state, **begun, **ended, **counts})
+
+
+def test_borders_of_the_day(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is counted, per currency; what was unknown at the first instant of the day and at the first one after it;
+    who reads the close knows what is unknown still.
+    """
+    rows = Rows(place)
+    plant_day(rows)
+    close = console.reports.read_daily_close("paypay", YESTERDAY)
+    money = money_of(close)
+    assert list(money) == ["JPY", "INR"]
+    yen = money["JPY"]
+    assert yen.captured == CountAndSum(2, 6_600)
+    assert yen.refunded == CountAndSum(2, 1_000), "21, and 32 that was settled at the first instant of the day"
+    assert yen.reversed == CountAndSum(1, 3_300)
+    assert yen.unknown_opening == CountAndSum(2, 1_000), "24 and 32"
+    assert yen.unknown_closing == CountAndSum(3, 2_000), "payment 8, and the refunds 24 and 33"
+    assert money["INR"].captured == CountAndSum(1, 70_000)
+    assert [(record.name, record.settled_at) for record in close.unknown] == [
+        ("refund 24", None),
+        ("payment 8", None),
+        ("refund 33", NOW),
+    ]
+    assert close.open_points == (OpenPoint.STILL_UNKNOWN, OpenPoint.NOT_RECONCILED)
+    assert console.reports.read_daily_close("paypay", TODAY).open_points[0] is OpenPoint.DAY_RUNNING
+    assert close.is_complete
+    monkeypatch.setattr(store, "MAX_OPERATIONS", 3)
+    assert not console.reports.read_daily_close("paypay", YESTERDAY).is_complete
+    for provider, day, code in (
+        ("paypay", TODAY + DAY, ErrorCode.USAGE),
+        ("nobody", YESTERDAY, ErrorCode.NOT_FOUND),
+    ):
+        with pytest.raises(ConsoleError) as refused:
+            console.reports.read_daily_close(provider, day)
+        assert refused.value.code == code
+
+
+def test_when_a_close_is_final(console: Console, place: Place) -> None:
+    """The day is over, a complete run covers it, and nothing of its end is unknown any more. A run that broke off, or
+    of other days, is none; differences are listed and don't keep the close open.
+    """
+    rows = Rows(place)
+    rows.payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
+    rows.payment("paypay", "user_payment", BEGIN, id=2, certainty="unknown", state_since=BEGIN)
+    plant_run(rows, place, "failed")
+    plant_run(rows, place, "done", YESTERDAY - DAY)
+
+    def points() -> tuple[OpenPoint, ...]:
+        return console.reports.read_daily_close("paypay", YESTERDAY).open_points
+
+    assert points() == (OpenPoint.STILL_UNKNOWN, OpenPoint.NOT_RECONCILED)
+    plant_run(rows, place, "done", matched=1, missing_there=1)
+    run = place.sql("SELECT max(id) FROM reconciliations")[0][0]
+    difference = {"run_id": run, "row_key": "P-1", "verdict": "missing_there", "payment_id": 1}
+    rows.insert("reconciliation_rows", {**difference, "ours": "completed 3300 JPY", "case_opened": 1})
+    assert points() == (OpenPoint.STILL_UNKNOWN,)
+    place.sql("UPDATE payments SET certainty = 'known', status = 'expired' WHERE id = 2")
+    assert points() == ()
+    close = console.reports.read_daily_close("paypay", YESTERDAY)
+    assert close.reconciliation is not None
+    assert (close.is_final, close.reconciliation.run_id, close.reconciliation.difference_count) == (True, run, 1)
+    assert [item.found.row_key for item in close.reconciliation.differences] == ["P-1"]
+
+
+def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: Path) -> None:
+    """The first page says that the close isn't final, and the tables have every sum and every open record, in both
+    formats. The same facts give the same bytes. A later close names what has changed since the first one. Each has
+    an audit entry.
+    """
+    rows = Rows(place)
+    plant_day(rows)
+
+    def write(name: str, language: str = "en") -> Path:
+        console.daily_closes.write("paypay", YESTERDAY, tmp_path / name, language)
+        return tmp_path / name
+
+    first = pdf_text(write("first.pdf"))
+    assert "Daily close PayPay 2026-11-19" in first[0]
+    assert "NOT YET FINAL: 2 outcomes are still unknown, no complete reconciliation covers this day." in first[0]
+    assert "This is the first close of this day." in first[0]
+    for cells in ("Captured 2 6,600 JPY", "Reversed on this day 1 3,300 JPY", "Captured 1 700.00 INR",
+                  "Captured less refunded – 5,600 JPY", "Refund 33"):  # fmt: skip
+        assert cells in "\n".join(first), cells
+    again, third = write("again.pdf"), write("third.pdf")
+    assert again.read_bytes() == third.read_bytes()
+    assert "Nothing has changed since." in pdf_text(again)[0]
+    assert write("a.xlsx").read_bytes() == write("b.xlsx").read_bytes()
+    compare_workbook(tmp_path / "a.xlsx", console.reports.read_daily_close("paypay", YESTERDAY))
+    assert (
+        "未確定: 結果不明が 2 件残っています、この日の照合が終わっていません。" in pdf_text(write("ja.pdf", "ja"))[0]
+    )
+
+    place.sql("UPDATE payments SET certainty = 'known', status = 'completed', captured_minor = 1000,"
+              " paid_at = '2026-11-19 03:00:00' WHERE id = 8")  # fmt: skip
+    plant_run(rows, place, "done", matched=3)
+    changes = {
+        (change.what, change.currency): (change.before, change.after)
+        for change in console.reports.read_daily_close("paypay", YESTERDAY).changes
+    }
+    assert changes == {
+        ("captured", "JPY"): (CountAndSum(2, 6_600), CountAndSum(3, 7_600)),
+        ("unknown_closing", "JPY"): (CountAndSum(3, 2_000), CountAndSum(2, 1_000)),
+        ("unknown", ""): ("payment 8", None),
+        ("reconciliation", ""): (None, "3 / 0"),
+    }
+    changed = "\n".join(pdf_text(write("changed.pdf")))
+    assert "JPY Captured 2 · ¥6,600 3 · ¥7,600" in changed
+    assert "NOT YET FINAL: 1 outcome is still unknown." in changed
+    entries = [entry for entry in console.audit.list_entries(20) if entry.what == "daily_close.written"]
+    assert len(entries) == 7
+    facts = entries[0].detail
+    assert (entries[0].subject, facts["day"], facts["format"]) == (
+        "daily-close paypay 2026-11-19",
+        "2026-11-19",
+        "pdf",
+    )
+    assert str(tmp_path) not in str(facts), "where a file went may name a person; the trail has its hash"
+    for name, code in (("first.pdf", ErrorCode.USAGE), ("close.csv", ErrorCode.USAGE)):
+        with pytest.raises(ConsoleError) as refused:
+            write(name)
+        assert refused.value.code == code
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def pdf_text(file: Path | bytes) -> list[str]:
+    """The text of each page, with one space between words."""
+    document = pypdfium2.PdfDocument(file)
+    try:
+        return [" ".join(page.get_textpage().get_text_bounded().split()) for page in document]
+    finally:
+        document.close()
+
+
+def compare_workbook(file: Path, close: DailyClose) -> None:
+    """Each sum and each open record of the close is in its cell."""
+    about, sums, unknown, changes = openpyxl.load_workbook(file).worksheets
+    assert about["A1"].value == "Daily close PayPay 2026-11-19"
+    assert about["A2"].value.startswith("NOT YET FINAL")
+    titles, *found = sums.values
+    assert titles == ("Sum", "Number", "Amount", "Currency")
+    scales = {"JPY": 1, "INR": 100}
+    names = ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
+    expected: list[tuple[object, ...]] = []
+    for money in close.money:
+        for name in names:
+            value = money.sum_of(name)
+            expected.append((value.count, value.minor / scales[money.currency], money.currency))
+        expected.append((None, money.net_minor / scales[money.currency], money.currency))
+    assert [row[1:] for row in found] == expected
+    titles, *found = unknown.values
+    assert [(row[0], row[2]) for row in found] == [
+        (f"{record.kind.capitalize()} {record.id}", record.minor) for record in close.unknown
+    ]
+    assert found[-1][-1] == datetime(2026, 11, 20, 12, tzinfo=UTC).replace(tzinfo=None), "known since, in Japan"
+    assert [row[0].value for row in changes.iter_rows()] == ["What"], "nothing has changed"
+
+
+def test_a_long_and_hostile_document(tmp_path: Path) -> None:
+    """A row too long for a page is cut, a table goes on over pages with its titles, and no text leaves the page."""
+    hostile = ("=1+1", "あ" * 40_000, "\u202egpj.exe", "\x00\x07", "\ud800", "₹ 1", "x" * 5_000, "\U0001f600")
+    columns = [
+        ExportColumn("Text", CellKind.TEXT, lambda row: str(row[0])),
+        ExportColumn("Number", CellKind.NUMBER, lambda row: int(row[1])),
+    ]
+    rows: list[tuple[Any, int]] = [*((text, 1) for text in hostile), *((f"row {n}", n) for n in range(200))]
+    table = DocumentTable("Table", columns, rows, "none")
+    document = ExportDocument(
+        "Title " * 40, ["line " * 60], [table, DocumentTable("Empty", columns, (), "none here")]
+    )
+    written = BytesIO()
+    write_pdf_document(written, document)
+    read = pypdfium2.PdfDocument(written.getvalue())
+    pages = pdf_text(written.getvalue())
+    assert len(pages) > 5
+    assert all("Text Number" in page for page in pages[1:-1])
+    assert "row 199 199" in pages[-1]
+    assert "none here" in pages[-1]
+    assert f"{len(pages)} / {len(pages)}" in pages[-1]
+    for page in read:
+        text = page.get_textpage()
+        for index in range(text.count_rects()):
+            left, bottom, right, top = text.get_rect(index)
+            assert left >= 0
+            assert bottom >= 0
+            assert right <= page.get_width()
+            assert top <= page.get_height()
+    read.close()
