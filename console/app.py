@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from console.services.desk_requests.own_requests import OwnRequests
     from console.services.exports.daily_close_writer import DailyCloseWriter
     from console.services.exports.export_service import ExportService
+    from console.services.exports.pdf_copies import PdfCopies
     from console.services.guarded.idempotency import Idempotency
     from console.services.guarded.request_ids import RequestIds
     from console.services.lookup.record_search import Lookup
@@ -220,6 +221,12 @@ class Console:
             return close_document(close, Texts(language, context.now))
 
         return DailyCloseWriter(context, self.reports.read_daily_close, make)
+
+    @cached_property
+    def pdf_copies(self) -> "PdfCopies":
+        from console.services.exports.pdf_copies import PdfCopies
+
+        return PdfCopies(self._context, self._service_builder.readers.credit_check_views.read_pdf)
 
     @cached_property
     def people(self) -> "People":

@@ -14,6 +14,7 @@ from console.cli.alerts.incidents import INCIDENT_COMMANDS
 from console.cli.audit import AUDIT_COMMANDS
 from console.cli.backup import BackUpDatabase, RestoreDatabase
 from console.cli.credit_checks import CREDIT_CHECK_COMMANDS
+from console.cli.documents import DOCUMENT_COMMANDS
 from console.cli.evidence import SHOW_COMMAND
 from console.cli.exports import EXPORT_COMMANDS
 from console.cli.lookup.commands import LOOKUP_COMMANDS
@@ -76,6 +77,7 @@ COMMANDS: Mapping[str, Command] = {
     **LIMIT_COMMANDS,
     **READ_ONLY_COMMANDS,
     **REPORT_COMMANDS,
+    **DOCUMENT_COMMANDS,
     "reconcile": RECONCILE_COMMAND,
     "sign-in": SignInCommand(),
     "sign-out": SignOutCommand(),

@@ -211,6 +211,7 @@ class UsageProblem(Reason):
     NO_PASSWORD = "no_password"  # noqa: S105 (a problem, no secret)
     NO_SUCH_TIMEZONE = "no_such_timezone"
     NOTE = "note"
+    ONE_VERSION = "one_version"
     OTHER_TIMEZONE = "other_timezone"
     OWNER = "owner"
     PART = "part"

@@ -1,6 +1,8 @@
 """Every command end to end: what is printed, and with which exit status."""
 
 import json
+import stat
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -377,3 +379,48 @@ def test_secrets_are_in_no_answer(terminal: Terminal) -> None:
     for name, value in terminal.env.items():
         if name.startswith("CONSOLE_SECRET_"):
             assert all(value not in json.dumps(ending.answer) + ending.err for ending in printed)
+
+
+def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Two versions after a re-fetch: listed newest first, and what differs with its page; with one, or with a hash
+    that nobody stored, refused.
+    """
+    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    record = str(bought["id"])
+    assert terminal.json("documents", "compare", record).refused == (2, "usage")
+    sandbox.control.add_fault("pdf_other", call="pdf", times=1)
+    assert terminal.json("refetch", record, "--pdf").status == 0
+    new, old = terminal.json("documents", "list", record).data["documents"]
+    assert (new["current"], old["current"]) == (True, False)
+    compared = terminal.json("documents", "compare", record).data
+    assert set(compared) == {"old_pages", "new_pages", "differences", "pages_without_text", "cut"}
+    assert (compared["old_pages"], compared["new_pages"], compared["cut"]) == (2, 2, False)
+    first = compared["differences"][0]
+    assert (first["page"], first["kind"], first["old"], first["new"]) == (1, "changed", "1", "2")
+    back = terminal.json("documents", "compare", record, "--old", new["sha256"], "--new", old["sha256"]).data
+    assert (back["differences"][0]["old"], back["differences"][0]["new"]) == ("2", "1")
+    told = terminal("documents", "compare", record, LANGUAGE="ja").out.decode().splitlines()
+    assert told[0].startswith("差異 ")
+    assert told[1] == "≠ 1 ページ: 変更: 1 → 2"
+    assert terminal.json("documents", "compare", record, "--old", "0" * 64).refused == (2, "not_found")
+
+
+def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
+    """The bytes of the stored document, for this user alone; the trail has the person and the hash, and no path. An
+    existing file stays, and nothing is left of a copy that failed.
+    """
+    record = str(terminal.json("purchase", NUMBER, "--client", "1").data["id"])
+    (stored,) = terminal.json("documents", "list", record).data["documents"]
+    copy = tmp_path / "Yamada" / "copy.pdf"
+    copy.parent.mkdir()
+    saved = terminal.json("documents", "save", record, "--to", str(copy)).data
+    assert saved == {"file": str(copy), "bytes": stored["bytes"], "sha256": stored["sha256"]}
+    assert sha256(copy.read_bytes()).hexdigest() == stored["sha256"]
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    (entry,) = [one for one in terminal.json("audit", "list").data["entries"] if one["what"].endswith("pdf_saved")]
+    assert (entry["who"], entry["result"]) == ("op-a", "done")
+    assert "Yamada" not in str(terminal.json("audit", "list").data)
+    assert terminal.json("documents", "save", record, "--to", str(copy)).refused == (2, "usage")
+    other = ("documents", "save", record, "--to", str(tmp_path / "b.pdf"), "--sha256", "0" * 64)
+    assert terminal.json(*other).refused == (2, "not_found")
+    assert not (tmp_path / "b.pdf").exists()

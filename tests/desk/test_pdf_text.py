@@ -1,15 +1,18 @@
 """The PDF as text in a whole window: by key and button, with the search, and said where there is none."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QAccessible
 
 from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.documents.compare_page import ComparePage
 from console.views.documents.pdf_page import PdfPage
 from console.views.runtime.routes import PdfRoute
 from tests.desk.conftest import Sit, buy
-from tests.desk.hands import Person
+from tests.desk.hands import Person, save_as
 from tests.support.desks import NUMBERS
 from tests.support.hearing import Heard, listening
 
@@ -84,3 +87,65 @@ def test_a_pdf_of_images_says_that_it_has_no_text(sit: Sit, console: Console, he
     assert page.text.toPlainText().startswith("This PDF has no text")
     assert heard[-1].is_urgent
     assert heard[-1].sentence == page.text.toPlainText()
+
+
+def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox, heard: list[Heard]) -> None:
+    """From the PDF by a key: both versions, every difference marked with its sign on both sides and read aloud,
+    walked from the pages as from the list; with one version there is nothing to compare.
+    """
+    person, shown = open_pdf(sit, console)
+    person.press("C")
+    person.until(lambda: bool(person.frame.toasts.visible_toasts))
+    assert "Only one version" in person.frame.toasts.visible_toasts[-1].accessibleName()
+    sandbox.control.add_fault("pdf_other", call="pdf", times=1)
+    console.credit_checks.refetch(shown.route.record)
+    person.press("C")
+    page = person.page(ComparePage)
+    person.until(lambda: len(page.list.all_rows) > 2 and bool(page.new_view.marks))
+    first = page.current_difference
+    assert first is not None
+    assert (first.page, first.old_text, first.new_text) == (0, "1", "2")
+    for view in (page.old_view, page.new_view):
+        assert [(mark.sign, mark.is_current) for mark in view.marks] == [("≠", True)]
+    assert "24" in page.summary.plain or "differences" in page.summary.plain
+    person.press("N")
+    person.until(lambda: page.page_index == 1 and len(page.new_view.marks) > 2)
+    assert heard[-1].sentence.startswith("≠ Page 2: changed:")
+    assert sum(mark.is_current for mark in page.new_view.marks) == 1
+    person.press("B")
+    person.until(lambda: page.page_index == 0)
+    person.press("PgDown")
+    person.until(lambda: page.page_index == 1)
+    documents = page._documents
+    assert documents is not None
+    person.press("Esc")
+    person.page(PdfPage)
+    person.until(lambda: documents.new._child is None and documents.old._child is None)
+
+
+def test_sizes_turns_and_a_copy(sit: Sit, console: Console, heard: list[Heard], tmp_path: Path) -> None:
+    """Width, whole page and zoom by key; a quarter turn lays the page on its side and is said; the next PDF has the
+    same size and stands upright. A copy goes to a file.
+    """
+    person, page = open_pdf(sit, console)
+    room = page.canvas.width()
+    person.press("W")
+    person.until(lambda: room - 80 < page.canvas.page_size.width() <= room)
+    person.press("H")
+    person.until(lambda: page.canvas.page_size.height() <= page.canvas.viewport().height())
+    upright = page.canvas.page_size
+    assert upright.height() > upright.width()
+    person.press("R")
+    person.until(lambda: page.canvas.page_size.width() > page.canvas.page_size.height())
+    assert any(sentence.sentence == "Rotated by 90°" for sentence in heard)
+    assert page.canvas.page_size.height() <= page.canvas.viewport().height()
+    person.press("+")
+    person.until(lambda: page.context.preferences.value("pdf_fit") is None)
+    kept = page.context.preferences.value("pdf_zoom")
+    save_as(person, tmp_path / "copy.pdf", "Ctrl+S")
+    person.until(lambda: (tmp_path / "copy.pdf").exists())
+    assert (tmp_path / "copy.pdf").read_bytes().startswith(b"%PDF-")
+    other = buy(console, NUMBERS[1])
+    person.frame.show_route(PdfRoute(other.id))
+    person.until(lambda: page.canvas.has_page and page.route.record == other.id)
+    assert (page.quarter_turns, page.context.preferences.value("pdf_zoom")) == (0, kept)

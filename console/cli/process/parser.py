@@ -420,6 +420,19 @@ def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> Non
     close.add_argument("--out", metavar="FILE", help=translate("cli.help.close_file"))
 
 
+def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "documents", translate)
+    _add_command(actions, "list", translate, "documents.list").add_argument("id", metavar="ID")
+    save = _add_command(actions, "save", translate, "documents.save")
+    save.add_argument("id", metavar="ID")
+    save.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.pdf_file"))
+    save.add_argument("--sha256", metavar="SHA256", help=translate("cli.help.version"))
+    compare = _add_command(actions, "compare", translate, "documents.compare")
+    compare.add_argument("id", metavar="ID")
+    compare.add_argument("--old", metavar="SHA256", help=translate("cli.help.old_version"))
+    compare.add_argument("--new", metavar="SHA256", help=translate("cli.help.new_version"))
+
+
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "audit", translate)
     listing = _add_command(actions, "list", translate, "audit.list")
@@ -525,6 +538,7 @@ _COMMAND_BUILDERS = (
     (("audit",), _add_audit_commands),
     (("export",), _add_export_commands),
     (("reports",), _add_report_commands),
+    (("documents",), _add_document_commands),
     (("sign-in", "sign-out", "whoami", "forget-credentials"), _add_sign_in_commands),
     (("db", "worker", "sandbox", "demo", "doctor"), _add_system_commands),
 )

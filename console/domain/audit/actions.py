@@ -23,6 +23,7 @@ class AuditAction(StrEnum):
     CREDIT_CHECK_OPENED = "credit-check.opened"
     CREDIT_CHECK_PDF_FAILED = "credit-check.pdf_failed"
     CREDIT_CHECK_PDF_READ = "credit-check.pdf_read"
+    CREDIT_CHECK_PDF_SAVED = "credit-check.pdf_saved"
     CREDIT_CHECK_PDF_STORED = "credit-check.pdf_stored"
     CREDIT_CHECK_PROBE = "credit-check.probe"
     CREDIT_CHECK_PROBED = "credit-check.probed"

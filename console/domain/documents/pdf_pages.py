@@ -1,4 +1,4 @@
-"""Pages of a PDF for display: images of pages, and positions on a page."""
+"""Pages of a PDF for display: images of pages, positions on a page, and words."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -26,3 +26,29 @@ class PageHit:
 
     page: int
     boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageWord:
+    """A word of a page with the boxes around it. A Chinese or Japanese character is a word of its own."""
+
+    text: str
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageWords:
+    """The words of a page. `is_cut` is True if the page has more words than are read."""
+
+    words: tuple[PageWord, ...]
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WordChange:
+    """A difference of two lists of words: the words of the old one in place of which the new one has others. One of
+    the two ranges may be empty.
+    """
+
+    old: slice
+    new: slice

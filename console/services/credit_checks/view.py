@@ -11,6 +11,7 @@ from console.domain.records import (
     CheckRelations,
     CheckState,
     CreditCheck,
+    Document,
     EvidenceItem,
     LeaseHolder,
     Person,
@@ -95,6 +96,15 @@ class CreditCheckViews:
         content = self._context.documents.read(path)
         self._reads.record_opening(AuditAction.CREDIT_CHECK_PDF_READ, KIND, record_id)
         return content
+
+    def list_documents(self, record_id: int) -> tuple[Document, ...]:
+        """Return the stored PDFs of the record, newest first. Raises not_found, and not_allowed if a named person may
+        not read.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            record = check_records.require_record(conn, record_id)
+            return evidence.documents_of(conn, KIND, record_id, record.pdf_file_path)
 
     def _find_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
         holder = leases.holder_of(conn, lease_name(record.id))

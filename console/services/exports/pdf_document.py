@@ -27,6 +27,7 @@ _LINE_FACTOR, _CELL_GAP = 1.5, 8.0
 _TEXT_WIDTH = _PAGE_WIDTH - 2 * _MARGIN  # points
 _LARGEST_CELL_WIDTH = 260.0  # points
 _MOST_CELL_LINES = 12
+_LEAST_TABLE_HEIGHT = 90.0  # points; a heading with less room below it goes to the next page
 _RIGHT_ALIGNED = (CellKind.AMOUNT, CellKind.NUMBER)
 _FONT_FILE, _SECOND_FONT_FILE = "BIZUDPGothic-Regular.ttf", "NotoSans-Regular.ttf"
 _ONLY_IN_SECOND_FONT = "₹"
@@ -105,6 +106,8 @@ class _Layout:
             self._place(line, size, _MARGIN, self._y)
 
     def _write_table(self, table: DocumentTable) -> None:
+        if self._y - _LEAST_TABLE_HEIGHT < _MARGIN:
+            self._begin_page()
         self._take_height(_HEADING_SIZE * 2.5)
         self._place(printable_text(table.title), _HEADING_SIZE, _MARGIN, self._y)
         if not table.rows:

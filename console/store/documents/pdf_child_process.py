@@ -13,6 +13,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import islice
 from typing import IO, Any
 
 LARGEST_MEMORY_BYTES = 512 * 1024 * 1024
@@ -22,6 +23,10 @@ WIDEST_IMAGE_PIXELS = 4096
 TALLEST_IMAGE_PIXELS = 16_384
 MAX_HITS = 1000
 MAX_CHARACTERS = 100_000  # per page
+MAX_WORDS = 4_000  # per page
+LONGEST_WORD = 64  # characters; a longer one counts as several
+_FIRST_UNSPACED_CODE = 0x2E80  # from here on: Chinese and Japanese characters
+_WIDE_LATIN_CODES = range(0xFF01, 0xFF5F)
 _GRID_UNITS = 1_000_000
 _objects_in_use: list[object] = []
 
@@ -110,6 +115,10 @@ def _answer_request(pages: "_Document", request: dict[str, Any]) -> tuple[dict[s
                 return {"count": pages.page_count()}, b""
             case "image":
                 return pages.page_image(request["index"], request["width"])
+            case "words":
+                return {}, json.dumps(pages.page_words(request["index"])).encode()
+            case "compare":
+                return {}, json.dumps(compare_words(request["old"], request["new"])).encode()
             case "text":
                 return {}, pages.page_text(request["index"]).encode("utf-8", "replace")
             case _:
@@ -146,6 +155,22 @@ class _Document:
     def page_text(self, index: int) -> str:
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
             return "".join(chr(code) for code in self._character_codes(text))
+
+    def page_words(self, index: int) -> dict[str, object]:
+        """Return the words of the page with the boxes around them, at most MAX_WORDS; `cut` says whether there are
+        more. A Chinese or Japanese character is a word of its own, because no spaces separate words there.
+        """
+        with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
+            codes = self._character_codes(text)
+            ranges = list(islice(_word_ranges(codes), MAX_WORDS + 1))
+            words = [
+                {
+                    "text": "".join(map(chr, codes[first : last + 1]))[:LONGEST_WORD],
+                    "boxes": self._match_boxes(page, text, first, last),
+                }
+                for first, last in ranges[:MAX_WORDS]
+            ]
+            return {"words": words, "cut": len(ranges) > MAX_WORDS or text.count_chars() > MAX_CHARACTERS}
 
     def search(self, words: str) -> Iterator[dict[str, object]]:
         """Yield each match of `words` with the index of its page and the boxes around it, at most MAX_HITS matches.
@@ -200,6 +225,42 @@ class _Document:
         across, down = ctypes.c_int(), ctypes.c_int()
         self._raw.FPDF_PageToDevice(page, 0, 0, _GRID_UNITS, _GRID_UNITS, 0, x, y, across, down)
         return _fraction_of_page(across.value), _fraction_of_page(down.value)
+
+
+def _word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the indexes of the first and last character of each word in the character codes of a page."""
+    first = -1
+    for index, code in enumerate(codes):
+        character = chr(code)
+        is_alone = code >= _FIRST_UNSPACED_CODE and code not in _WIDE_LATIN_CODES
+        is_part = not character.isspace() and character.isprintable()
+        if first >= 0 and (is_alone or not is_part or index - first >= LONGEST_WORD):
+            yield first, index - 1
+            first = -1
+        if is_part and is_alone:
+            yield index, index
+        elif is_part and first < 0:
+            first = index
+    if first >= 0:
+        yield first, len(codes) - 1
+
+
+def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
+    """Return the differences of two lists of words as [kind, begin and end in `old`, begin and end in `new`], at most
+    MAX_HITS. The kind is that of difflib: replace, delete or insert. Width of characters is ignored.
+
+    What both begin and end with is left out first, so that equal pages cost nothing. The limit of processor time
+    bounds the rest.
+    """
+    import difflib
+
+    old, new = ([unicodedata.normalize("NFKC", word) for word in words[:MAX_WORDS]] for words in (old, new))
+    shorter = min(len(old), len(new))
+    head = next((place for place in range(shorter) if old[place] != new[place]), shorter)
+    tail = next((place for place in range(shorter - head) if old[-1 - place] != new[-1 - place]), shorter - head)
+    matcher = difflib.SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail])
+    changes = (change for change in matcher.get_opcodes() if change[0] != "equal")
+    return [[kind, *(head + place for place in places)] for kind, *places in islice(changes, MAX_HITS)]
 
 
 def _image_scale(page: Any, width: int) -> float:

@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import weakref
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from shutil import copyfileobj
 from threading import Lock, Timer
 from typing import IO, Any, BinaryIO, NoReturn
 
-from console.domain.documents.pdf_pages import PageHit, PageImage
+from console.domain.documents.pdf_pages import Box, PageHit, PageImage, PageWord, PageWords, WordChange
 from console.domain.error_reasons import UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
@@ -73,6 +74,26 @@ class PdfDocument:
         """Return the text of the page with this index (from 0)."""
         _, payload = self._request(do="text", index=index)
         return payload.decode("utf-8", "replace")
+
+    def page_words(self, index: int) -> PageWords:
+        """Return the words of the page with this index (from 0), at most 4,000."""
+        _, payload = self._request(do="words", index=index)
+        try:
+            found = json.loads(payload)
+            words = tuple(PageWord(str(word["text"]), _to_boxes(word["boxes"])) for word in found["words"])
+            return PageWords(words, bool(found["cut"]))
+        except (ValueError, TypeError, LookupError, RecursionError):
+            _raise_unusable(UnusableReason.CRASHED)
+
+    def compare_words(self, old: Sequence[str], new: Sequence[str]) -> tuple[WordChange, ...]:
+        """Return the differences of two lists of words, at most 1,000. The child process compares them, so that its
+        limits hold for hostile words, too.
+        """
+        _, payload = self._request(do="compare", old=list(old), new=list(new))
+        try:
+            return tuple(_to_change(change, len(old), len(new)) for change in json.loads(payload))
+        except (ValueError, TypeError, LookupError, RecursionError):
+            _raise_unusable(UnusableReason.CRASHED)
 
     def search(self, words: str) -> tuple[PageHit, ...]:
         """Return the matches of `words`, at most 1,000. Character width, case and line breaks are ignored."""
@@ -209,11 +230,24 @@ def _exchange_messages(child: subprocess.Popen[bytes], request: dict[str, object
 
 
 def _to_hit(answer: dict[str, Any]) -> PageHit:
+    return PageHit(int(answer["page"]), _to_boxes(answer["boxes"]))
+
+
+def _to_boxes(answer: list[list[float]]) -> tuple[Box, ...]:
     boxes = []
-    for box in answer["boxes"]:
+    for box in answer:
         left, top, right, bottom = map(float, box)
         boxes.append((left, top, right, bottom))
-    return PageHit(int(answer["page"]), tuple(boxes))
+    return tuple(boxes)
+
+
+def _to_change(answer: list[Any], old_count: int, new_count: int) -> WordChange:
+    """Return one difference of words. Raises ValueError if it names words that don't exist."""
+    _, *places = answer
+    old_begin, old_end, new_begin, new_end = map(int, places)
+    if not (0 <= old_begin <= old_end <= old_count and 0 <= new_begin <= new_end <= new_count):
+        raise ValueError("no such words")
+    return WordChange(slice(old_begin, old_end), slice(new_begin, new_end))
 
 
 def _positive_number(head: dict[str, Any], name: str) -> int:

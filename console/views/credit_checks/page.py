@@ -17,7 +17,7 @@ from console.views.presenters import records as case_words
 from console.views.records.action_bar import KEY_BY_ACTION
 from console.views.records.page import RecordPage, record_hints
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import PdfRoute, RecordRoute
+from console.views.runtime.routes import CompareRoute, PdfRoute, RecordRoute
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import make_column
 from console.views.widgets.buttons import KeyButton, ReasonLabel
@@ -51,6 +51,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         self._provider_id = self.copyable(translate("field.provider_id"), role="small", tone="muted")
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_copy)
+        tabs.comparison_requested.connect(self._compare_copy)
         self.bind_key(KEY_BY_ACTION["open_pdf"], partial(self._act_by_key, "open_pdf"))
 
     def read_view(self, services: "Console", id: int) -> CreditCheckView:
@@ -152,6 +153,13 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
     @Slot()
     def _open_pdf(self) -> None:
         self.context.navigate(PdfRoute(self.id))
+
+    @Slot(str)
+    def _compare_copy(self, sha256: str) -> None:
+        """Compare an older PDF with the newest one; the newest one with the one before."""
+        documents = () if self.view is None else self.view.documents
+        old = None if not documents or sha256 in ("", documents[0].sha256) else sha256
+        self.context.navigate(CompareRoute(self.id, old))
 
     @Slot(str)
     def _open_copy(self, sha256: str) -> None:

@@ -15,6 +15,7 @@ from console.views.records.tabs import RecordTab, RecordTabs, planned_lines
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.timeline import TimelineList
 from console.wording import catalogue as wording
@@ -45,12 +46,15 @@ class CreditCheckTabs(RecordTabs):
 
     Signals:
     - pdf_requested(str): the person opens the stored PDF with this SHA-256.
+    - comparison_requested(str): the person compares the stored PDF with this SHA-256 with another version.
     """
 
     pdf_requested = Signal(str)
+    comparison_requested = Signal(str)
 
     def __init__(self, context: WindowContext) -> None:
         self._document_table = _make_document_table(context)
+        self._compare_button = KeyButton(context.translate("action.compare"))
         self._attempts = TimelineList(context.translate("record.attempts"))
         self._attempts.setMinimumHeight(1)  # Qt's least height is more than the tab has beside its documents
         self._history = StaticTable(
@@ -63,7 +67,10 @@ class CreditCheckTabs(RecordTabs):
             self._history, EmptyState(context.translate("record.no_history"), shape="dash")
         )
         title = make_row(
-            TextLabel(context.translate("record.attempts"), "panel_title", "muted"), margins=(24, 12, 24, 0)
+            TextLabel(context.translate("record.attempts"), "panel_title", "muted"),
+            None,
+            self._compare_button,
+            margins=(24, 12, 24, 0),
         )
         documents = QWidget()
         documents.setLayout(make_column(self._document_table, title, self._attempts, gap=0))
@@ -73,6 +80,7 @@ class CreditCheckTabs(RecordTabs):
         )
         super().__init__(context, between, least_rows=_MIN_TABLE_ROWS)
         self._document_table.opened.connect(self.open_document)
+        self._compare_button.clicked.connect(self.compare_document)
         self._history.opened.connect(self.related_record_requested)
 
     def show_view(self, view: CreditCheckView) -> None:
@@ -82,6 +90,7 @@ class CreditCheckTabs(RecordTabs):
         rows = _make_rows(view, self._context)
         self._document_table.show_rows(rows)
         self._document_table.setFixedHeight(self._document_table.height_for(min(len(rows), 4)))
+        self._compare_button.setVisible(len(view.documents) > 1)
         attempts = [entry for entry in entries if entry.what in _FETCH_ACTIONS]
         self._attempts.show_lines(
             [*next_lines, *(words.entry_timeline_line(entry, self._context) for entry in attempts)]
@@ -90,6 +99,13 @@ class CreditCheckTabs(RecordTabs):
         self._viewing_over_words.show_rows(history)
         lines = [*next_lines, *(words.entry_timeline_line(entry, self._context) for entry in entries)]
         self.show_record(view, lines, [len(view.documents), len(history)])
+
+    @Slot()
+    def compare_document(self) -> None:
+        """Compare the stored PDF on which the table stands with another version."""
+        row = self._document_table.current_item
+        document = row.document if isinstance(row, DocumentRow) else None
+        self.comparison_requested.emit("" if document is None else document.sha256)
 
     @Slot(object)
     def open_document(self, row: DocumentRow) -> None:

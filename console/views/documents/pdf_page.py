@@ -3,32 +3,44 @@ window never parses the file.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.documents.pdf_pages import PageHit, PageImage
 from console.domain.errors import ErrorCode
+from console.domain.records import Document
 from console.views.documents.pdf_text import PdfText, clean_text, find_text
 from console.views.documents.pdf_view import PdfView
 from console.views.pages.base import Page
 from console.views.runtime.announcer import announce, spoken_text
-from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import PdfRoute
-from console.views.runtime.tasks import Failure
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import CompareRoute, PdfRoute
+from console.views.runtime.tasks import Failure, Report
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import Edit
+from console.views.widgets.save_file import ask_for_path
 
 if TYPE_CHECKING:
     from console.app import Console
     from console.services.credit_checks.pdf import PdfDocument
+    from console.services.exports.pdf_copies import SavedPdf
 
 _ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
+_NO_ZOOM_INDEX = _ZOOMS_PERCENT.index(100)
 _PAGE_WIDTH_PX = 760
+_FIT_WIDTH, _FIT_PAGE = "width", "page"
+_FITS = (_FIT_WIDTH, _FIT_PAGE)
+_FRAME_PX = 52  # px of the view beside a page that fits: margins and scroll bar
+_LEAST_WIDTH_PX = 120
+_ZOOM_PREFERENCE, _FIT_PREFERENCE = "pdf_zoom", "pdf_fit"
 
 
 class PdfPage(Page):
@@ -42,7 +54,11 @@ class PdfPage(Page):
     hints = (
         (("PgUp", "PgDown"), "key.pages"),
         (("T",), "key.pdf_text"),
+        (("C",), "key.compare"),
+        (("Ctrl+S",), "key.save_pdf"),
         (("+", "-"), "key.zoom"),
+        (("W", "H"), "key.fit"),
+        (("R",), "key.rotate"),
         (("Ctrl+F",), "key.find"),
         (("Enter",), "key.next_hit"),
         (("Esc",), "key.back"),
@@ -54,7 +70,11 @@ class PdfPage(Page):
         self._pages: PdfDocument | None = None
         self.page_count = 0
         self.page_index = 0
-        self._zoom_index = _ZOOMS_PERCENT.index(100)
+        percent = context.preferences.number(_ZOOM_PREFERENCE, _ZOOMS_PERCENT[0], _ZOOMS_PERCENT[-1])
+        self._zoom_index = _ZOOMS_PERCENT.index(int(percent)) if percent in _ZOOMS_PERCENT else _NO_ZOOM_INDEX
+        self._fit = context.preferences.text(_FIT_PREFERENCE, _FITS) or ""
+        self.quarter_turns = 0
+        self._aspect = 2**0.5  # height by width of the visible page, as it is turned
         self._hits: tuple[PageHit, ...] = ()
         self._hit_index = -1
         self._searched_text = ""
@@ -80,12 +100,18 @@ class PdfPage(Page):
         self.smaller = KeyButton(translate("action.zoom_out"), "-", "tool", binds=False)
         self.larger = KeyButton(translate("action.zoom_in"), "+", "tool", binds=False)
         self.text_button = KeyButton(translate("action.pdf_text"), "T", "tool", binds=False)
+        self.fit_width = KeyButton(translate("action.fit_width"), "W", "tool", binds=False)
+        self.fit_page = KeyButton(translate("action.fit_page"), "H", "tool", binds=False)
+        self.rotate = KeyButton(translate("action.rotate"), "R", "tool", binds=False)
+        self.save_button = KeyButton(translate("action.save_pdf"), "Ctrl+S", "tool", binds=False)
+        self.compare_button = KeyButton(translate("action.compare"), "C", "tool", binds=False)
         self.search = Edit()
         self.search.setAccessibleName(translate("action.find"))
         self.search.setFixedWidth(220)
         label = TextLabel(translate("action.find"), "body", "muted")
         label.setBuddy(self.search)
-        find, steps = QWidget(), QWidget()
+        find, steps, sizes = QWidget(), QWidget(), QWidget()
+        sizes.setLayout(make_row(self.fit_width, self.fit_page, self.rotate, gap=8))
         find.setLayout(make_row(label, self.search, self.match_count, gap=8))
         steps.setLayout(
             make_row(self.previous, self.position, self.next, 16, self.smaller, self.zoom_words, self.larger, gap=8)
@@ -96,7 +122,7 @@ class PdfPage(Page):
         head_row.setStretch(2, 1)
         head.setLayout(head_row)
         tools = Surface(raised=True, edge="bottom")
-        flow = make_flow_widget(steps, self.text_button, find, gap=16)
+        flow = make_flow_widget(steps, sizes, self.text_button, self.compare_button, self.save_button, find, gap=16)
         tools.setLayout(make_column(flow, margins=(margin, 8, margin, 8)))
         self.add_part(head)
         self.add_part(tools)
@@ -110,6 +136,11 @@ class PdfPage(Page):
             (self.smaller.clicked, self.zoom_out),
             (self.larger.clicked, self.zoom_in),
             (self.text_button.clicked, self.switch_view),
+            (self.compare_button.clicked, self._compare_versions),
+            (self.save_button.clicked, self.choose_file),
+            (self.fit_width.clicked, self.show_full_width),
+            (self.fit_page.clicked, self.show_full_page),
+            (self.rotate.clicked, self.rotate_pages),
             (self.back.clicked, self._leave_page),
             (self.search.returnPressed, self._search_text),
         ]
@@ -119,6 +150,11 @@ class PdfPage(Page):
             ("PgUp", self.show_previous_page),
             ("PgDown", self.show_next_page),
             ("T", self.switch_view),
+            ("C", self._compare_versions),
+            ("Ctrl+S", self.choose_file),
+            ("W", self.show_full_width),
+            ("H", self.show_full_page),
+            ("R", self.rotate_pages),
             ("+", self.zoom_in),
             ("-", self.zoom_out),
             ("Ctrl+F", self._go_to_search),
@@ -184,7 +220,7 @@ class PdfPage(Page):
     def _close_document(self) -> None:
         """End the child process of the shown PDF and forget the search matches."""
         pages, self._pages = self._pages, None
-        self._hits, self._hit_index, self.page_count = (), -1, 0
+        self._hits, self._hit_index, self.page_count, self.quarter_turns = (), -1, 0, 0
         self._matches, self._searched_text, self._has_read_text = [], "", False
         self.text.show_words("")
         self.match_count.show_text("")
@@ -206,7 +242,7 @@ class PdfPage(Page):
         self.text_button.show_text(translate("action.pdf_pages" if self.shows_text else "action.pdf_text"))
         self.form_words.show_text(translate("pdf.text_words" if self.shows_text else "pdf.safe"))
         announce(self.form_words, self.form_words.plain, is_stored=False)
-        for tool in (self.smaller, self.zoom_words, self.larger):
+        for tool in (self.smaller, self.zoom_words, self.larger, self.fit_width, self.fit_page, self.rotate):
             tool.setVisible(not self.shows_text)
         self._hits, self._hit_index, self._matches, self._searched_text = (), -1, [], ""
         self.match_count.show_text("")
@@ -253,27 +289,46 @@ class PdfPage(Page):
         if pages is None:
             return
         self.position.show_text(self.context.translate("pdf.page", page=index + 1, count=self.page_count))
-        percent = _ZOOMS_PERCENT[self._zoom_index]
+        width = self._shown_width()
+        percent = round(100 * width / _PAGE_WIDTH_PX)
         self.zoom_words.show_text(self.context.translate("menu.percent", percent=percent))
-        width = round(_PAGE_WIDTH_PX * percent / 100)
-        width_dots = round(width * self.devicePixelRatioF())
+        is_turned = self.quarter_turns % 2 == 1
+        # A page that lies on its side is as wide as the unturned page is high.
+        width_dots = round((width * self._aspect if is_turned else width) * self.devicePixelRatioF())
         self.previous.setEnabled(index > 0)
         self.next.setEnabled(index < self.page_count - 1)
         self.context.runner.run(
             lambda: pages.page_image(index, width_dots),
-            lambda image: self._show_page(index, image, width),
+            lambda image: self._show_page(index, image),
             self._show_unreadable,
             owner=self,
             cancellable=True,
         )
 
-    def _show_page(self, index: int, image: PageImage, width: int) -> None:
+    def _shown_width(self) -> int:
+        """Return the width of the page in px: the zoom, or what fits the view."""
+        view = self.canvas.viewport()
+        room = self.canvas.width() - _FRAME_PX
+        if self._fit == _FIT_PAGE:
+            room = min(room, round((max(view.height(), 1) - _FRAME_PX) / self._aspect))
+        elif self._fit != _FIT_WIDTH:
+            return round(_PAGE_WIDTH_PX * _ZOOMS_PERCENT[self._zoom_index] / 100)
+        return max(room, _LEAST_WIDTH_PX)
+
+    def _show_page(self, index: int, image: PageImage) -> None:
         if index == self.page_index:
+            aspect = image.height / image.width
+            shown_aspect = 1 / aspect if self.quarter_turns % 2 else aspect
+            has_other_form = abs(shown_aspect - self._aspect) > 0.01
+            self._aspect = shown_aspect
+            width = self._shown_width()
+            if has_other_form and (self._fit or self.quarter_turns % 2):
+                self._render_page()  # at the resolution of its true width
             current_hit = self._hits[self._hit_index] if 0 <= self._hit_index < len(self._hits) else None
             boxes = [box for hit in self._hits if hit.page == index for box in hit.boxes]
             current_boxes = list(current_hit.boxes) if current_hit is not None and current_hit.page == index else []
             name = self.context.translate("pdf.page", page=index + 1, count=self.page_count)
-            self.canvas.show_page(image, width, boxes, current_boxes, name)
+            self.canvas.show_page(image, width, boxes, current_boxes, name, self.quarter_turns)
 
     def _turn_pages(self, step: int) -> None:
         index = self.page_index + step
@@ -294,13 +349,50 @@ class PdfPage(Page):
 
     @Slot()
     def zoom_in(self) -> None:
-        self._zoom_index = min(self._zoom_index + 1, len(_ZOOMS_PERCENT) - 1)
-        self._render_page()
+        self._change_zoom(1)
 
     @Slot()
     def zoom_out(self) -> None:
-        self._zoom_index = max(self._zoom_index - 1, 0)
+        self._change_zoom(-1)
+
+    def _change_zoom(self, step: int) -> None:
+        """Show the next larger or smaller zoom, from a fitted page the nearest one. The person's choice is kept."""
+        if self._fit:
+            percent = 100 * self._shown_width() / _PAGE_WIDTH_PX
+            nearest = [place for place, zoom in enumerate(_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
+            self._zoom_index = (nearest[0] if step > 0 else nearest[-1]) if nearest else self._zoom_index
+        else:
+            self._zoom_index = min(max(self._zoom_index + step, 0), len(_ZOOMS_PERCENT) - 1)
+        self._keep_size("")
+
+    @Slot()
+    def show_full_width(self) -> None:
+        self._keep_size(_FIT_WIDTH)
+
+    @Slot()
+    def show_full_page(self) -> None:
+        self._keep_size(_FIT_PAGE)
+
+    def _keep_size(self, fit: str) -> None:
+        self._fit = fit
+        self.context.preferences.store(_FIT_PREFERENCE, fit or None)
+        self.context.preferences.store(_ZOOM_PREFERENCE, _ZOOMS_PERCENT[self._zoom_index])
         self._render_page()
+        announce(self.zoom_words, self.zoom_words.plain, is_stored=False)
+
+    @Slot()
+    def rotate_pages(self) -> None:
+        """Turn the pages clockwise by 90 degrees, until another PDF is opened."""
+        self.quarter_turns = (self.quarter_turns + 1) % 4
+        self._aspect = 1 / self._aspect
+        self._render_page()
+        words = self.context.translate("pdf.rotated", degrees=90 * self.quarter_turns)
+        announce(self.canvas, words, is_stored=False)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._fit and self.canvas.has_page:
+            self._render_page()
 
     # -- search
 
@@ -364,6 +456,58 @@ class PdfPage(Page):
             self.page_index = self._hits[self._hit_index].page
             self._show_match_words(self._position_text(len(self._hits)))
         self._render_page()
+
+    @Slot()
+    def _compare_versions(self) -> None:
+        """Compare the shown PDF with the newest one; the newest one with the one before it."""
+        route = self.route
+        self.context.run_read(
+            lambda services: services.pdfs.list_versions(route.record),
+            partial(self._open_comparison, route),
+            self.show_reading_failure,
+            owner=self,
+            key=(self, "versions"),
+        )
+
+    def _open_comparison(self, route: PdfRoute, versions: tuple[Document, ...]) -> None:
+        if len(versions) < 2:
+            words = self.context.translate("compare.one_version")
+            self.context.show_toast(words, "", "square_bang", "muted")
+            return
+        old = None if route.sha256 in (None, versions[0].sha256) else route.sha256
+        self.context.navigate(CompareRoute(route.record, old))
+
+    # -- a copy
+
+    @Slot()
+    def choose_file(self) -> None:
+        """Ask for the path of a copy of the shown PDF."""
+        name = f"credit-check-{self.route.record}.pdf"
+        ask_for_path(self, self.context.translate("action.save_pdf"), "pdf", self.save_to, name)
+
+    @Slot(str)
+    def save_to(self, path: str) -> None:
+        """Save a copy of the shown PDF to a new file at `path`; a toast then names it."""
+        context, route = self.context, self.route
+
+        def save(report: Report) -> "SavedPdf":
+            def call(services: "Console") -> "SavedPdf":
+                return services.pdf_copies.save(route.record, Path(path), route.sha256)
+
+            return context.bind_services(call)()
+
+        label = context.translate("action.save_pdf")
+        context.runner.watch(
+            save, self._show_saved, self._show_not_saved, lambda _: None, owner=self, label=label, lane="long"
+        )
+
+    def _show_saved(self, saved: "SavedPdf") -> None:
+        words = self.context.translate("pdf.saved", file=Path(saved.file).name, size=saved.bytes)
+        self.context.toast_requested.emit(Toast(words, saved.file, path=saved.file))
+
+    def _show_not_saved(self, failure: Failure) -> None:
+        message = self.context.failure_message(failure)
+        self.context.show_toast(self.context.translate("act.refused"), message, "square_bang", "bad")
 
     @Slot()
     def _leave_page(self) -> None:

@@ -3,12 +3,14 @@ widget.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette, QPen, QTransform
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 from console.domain.documents.pdf_pages import Box, PageImage
+from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.wording.line_breaks import keep_phrases_whole
@@ -16,6 +18,25 @@ from console.wording.line_breaks import keep_phrases_whole
 _MARGIN_PX = 16
 _MATCH_COLOUR = QColor(255, 232, 120)
 _CURRENT_COLOUR = QColor(255, 190, 70)
+_SIGN_ALIGNMENT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A marked place of a page: its box, the sign beside it, the tone of its colour, and whether it is current."""
+
+    box: Box
+    sign: str
+    tone: Tone
+    is_current: bool = False
+
+
+def rotate_box(box: Box, quarter_turns: int) -> Box:
+    """Return a box of a page on the page turned clockwise by this number of quarter turns."""
+    left, top, right, bottom = box
+    for _ in range(quarter_turns % 4):
+        left, top, right, bottom = 1 - bottom, left, 1 - top, right
+    return left, top, right, bottom
 
 
 class PdfView(QScrollArea):
@@ -35,18 +56,42 @@ class PdfView(QScrollArea):
         self.setProperty("raised", True)
 
     def show_page(
-        self, image: PageImage, width: int, boxes: Sequence[Box], current: Sequence[Box], name: str
+        self,
+        image: PageImage,
+        width: int,
+        boxes: Sequence[Box],
+        current: Sequence[Box],
+        name: str,
+        quarter_turns: int = 0,
     ) -> None:
-        """Show the image of a PDF page, `width` px wide. `boxes` are the search matches and `current` the current
-        match, as rectangles in fractions (0 to 1) of the page's width and height. `name` is the description for
-        screen readers.
+        """Show the image of a PDF page, `width` px wide, turned clockwise by quarter turns. `boxes` are the search
+        matches and `current` the current match, as rectangles in fractions (0 to 1) of the page's width and height.
+        `name` is the description for screen readers.
         """
-        self._sheet.show_page(image, width, boxes, current)
+        current = [rotate_box(box, quarter_turns) for box in current]
+        boxes = [rotate_box(box, quarter_turns) for box in boxes]
+        self._sheet.show_page(image, width, boxes, current, quarter_turns=quarter_turns)
         self.setAccessibleDescription(name)
         if current:
             left, top, right, bottom = current[0]
             x, y = (left + right) / 2 * self._sheet.width(), (top + bottom) / 2 * self._sheet.height()
             self.ensureVisible(round(x), round(y), 120, 160)
+
+    def show_marked_page(self, image: PageImage, width: int, marks: Sequence[Mark], name: str) -> None:
+        """Show the image of a PDF page, `width` px wide, with marked places; scroll to the current one. `name` is the
+        description for screen readers.
+        """
+        self._sheet.show_page(image, width, (), (), marks)
+        self.setAccessibleDescription(name)
+        current = next((mark.box for mark in marks if mark.is_current), None)
+        if current is not None:
+            left, top, right, bottom = current
+            x, y = (left + right) / 2 * self._sheet.width(), (top + bottom) / 2 * self._sheet.height()
+            self.ensureVisible(round(x), round(y), 80, 120)
+
+    @property
+    def marks(self) -> Sequence[Mark]:
+        return self._sheet.marks
 
     def show_words(self, words: str) -> None:
         """Show a text in place of the PDF page, while the page is being read or because it can't be shown."""
@@ -55,6 +100,11 @@ class PdfView(QScrollArea):
 
     def scroll_to_top(self) -> None:
         self.verticalScrollBar().setValue(0)
+
+    @property
+    def page_size(self) -> QSize:
+        """The size in px of the shown page with its margins."""
+        return self._sheet.size()
 
     @property
     def words(self) -> str:
@@ -72,17 +122,28 @@ class _PageSheet(QWidget):
         self.words = ""
         self._boxes: Sequence[Box] = ()
         self._current: Sequence[Box] = ()
+        self.marks: Sequence[Mark] = ()
         self.resize(480, 120)
 
-    def show_page(self, page: PageImage, width: int, boxes: Sequence[Box], current: Sequence[Box]) -> None:
-        # A copy is needed, because QImage doesn't keep the bytes of `page` alive.
-        self.image = QImage(page.pixels, page.width, page.height, page.width * 3, QImage.Format.Format_RGB888).copy()
-        self.words, self._boxes, self._current = "", boxes, current
-        self.resize(width + 2 * _MARGIN_PX, round(width * page.height / page.width) + 2 * _MARGIN_PX)
+    def show_page(
+        self,
+        page: PageImage,
+        width: int,
+        boxes: Sequence[Box],
+        current: Sequence[Box],
+        marks: Sequence[Mark] = (),
+        quarter_turns: int = 0,
+    ) -> None:
+        # A copy is needed, because QImage doesn't keep the bytes of `page` alive; a turned image is one.
+        image = QImage(page.pixels, page.width, page.height, page.width * 3, QImage.Format.Format_RGB888)
+        self.image = image.transformed(QTransform().rotate(90 * quarter_turns)) if quarter_turns else image.copy()
+        self.words, self._boxes, self._current, self.marks = "", boxes, current, marks
+        height = round(width * self.image.height() / self.image.width())
+        self.resize(width + 2 * _MARGIN_PX, height + 2 * _MARGIN_PX)
         self.update()
 
     def show_words(self, words: str) -> None:
-        self.image, self.words = None, words
+        self.image, self.words, self.marks = None, words, ()
         self.resize(QSize(720, 160))
         self.update()
 
@@ -101,13 +162,36 @@ class _PageSheet(QWidget):
         # The colour of a match is multiplied with the page: black letters stay black, white paper takes the colour.
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
         for boxes, colour in ((self._boxes, _MATCH_COLOUR), (self._current, _CURRENT_COLOUR)):
-            for left, top, right, bottom in boxes:
-                place = QRectF(
-                    sheet.left() + left * sheet.width(),
-                    sheet.top() + top * sheet.height(),
-                    (right - left) * sheet.width(),
-                    (bottom - top) * sheet.height(),
-                )
-                painter.fillRect(place, colour)
+            for box in boxes:
+                painter.fillRect(_place_of(box, sheet), colour)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, current_appearance().colour("line"), None)
+        for mark in self.marks:
+            _draw_mark(painter, mark, _place_of(mark.box, sheet))
+
+
+def _place_of(box: Box, sheet: QRectF) -> QRectF:
+    """Return the place of a box on the painted page."""
+    left, top, right, bottom = box
+    return QRectF(
+        sheet.left() + left * sheet.width(),
+        sheet.top() + top * sheet.height(),
+        (right - left) * sheet.width(),
+        (bottom - top) * sheet.height(),
+    )
+
+
+def _draw_mark(painter: QPainter, mark: Mark, place: QRectF) -> None:
+    """Draw a mark: a frame in the colour of its tone, thick for the current one, and its sign in front of it. The
+    page is always white, so the colours are those of the light theme.
+    """
+    colour = QColor(tokens().colours("light")[mark.tone])
+    frame = place.adjusted(-2, -2, 2, 2)
+    painter.setPen(QPen(colour, 3 if mark.is_current else 1.5))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(frame)
+    fill = QColor(colour)
+    fill.setAlpha(70 if mark.is_current else 36)
+    painter.fillRect(frame, fill)
+    painter.setFont(current_appearance().font("caption"))
+    painter.drawText(QRectF(frame.left() - 14, frame.top(), 12, frame.height()), _SIGN_ALIGNMENT, mark.sign)

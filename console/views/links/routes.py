@@ -6,6 +6,7 @@ from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
     ChangedCompaniesRoute,
+    CompareRoute,
     LookupRoute,
     OperationRoute,
     OrderRoute,
@@ -52,7 +53,7 @@ def link_of_route(route: Route | None) -> Link | None:
         case RecordRoute() | PaymentRoute() | OrderRoute() | RefundRoute():
             kind, id = ref_of(route)
             return Link("record", str(id), kind)
-        case PdfRoute():
+        case PdfRoute() | CompareRoute():
             return Link("record", str(route.record), "credit-check")
         case OperationRoute():
             return Link("operation", route.id)

@@ -146,12 +146,23 @@ class PdfRoute:
     sha256: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CompareRoute:
+    """The page with two versions of the PDF of the credit check `record`, each named by its SHA-256. Without `new`
+    the newest version, without `old` the one before the new one.
+    """
+
+    record: int
+    old: str | None = None
+    new: str | None = None
+
+
 RecordPageRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRoute
 """The route of the page of one record: a credit check, payment, order or refund."""
 Route: TypeAlias = (
     HomeRoute | QueuesRoute | ChangedCompaniesRoute | LookupRoute | AuditRoute | AdminRoute | OperationRoute
-    | PdfRoute | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute | ReconcileRunsRoute | ReportsRoute
-    | RecordPageRoute
+    | PdfRoute | CompareRoute | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute | ReconcileRunsRoute
+    | ReportsRoute | RecordPageRoute
 )  # fmt: skip
 
 _ROUTE_CLASSES: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | RefundRoute]] = {
@@ -221,6 +232,7 @@ _ROUTES_BY_NAME: dict[str, type[Route]] = {
     "reconcile-runs": ReconcileRunsRoute,
     "operation": OperationRoute,
     "pdf": PdfRoute,
+    "compare": CompareRoute,
 }
 _PLAIN_TYPES: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
 

@@ -37,7 +37,8 @@ WITHOUT = {
     },
     "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "list_set_asides"},
-    "pdfs": {"open_pages"},
+    "pdfs": {"open_pages", "open_comparison", "list_versions"},
+    "pdf_copies": {"save"},  # a file of this desk and an audit entry
     "person_state": {"read", "change"},  # files of this desk
     "people": {"list_people"},
     "read_only": {"list_switches", "list_scopes"},

@@ -1,0 +1,94 @@
+"""The commands `documents list`, `documents save` and `documents compare`: the stored versions of a credit check's
+PDF, a copy of one, and the differences of two.
+"""
+
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli.json_output.records import document_json
+from console.cli.json_output.results import JsonObject, Translate
+from console.cli.process.command import Command, ServiceCommand, parse_row_id
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output.records import document_table
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.process import interrupts
+from console.domain.records import Document
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.documents.comparison import Comparison
+    from console.services.exports.pdf_copies import SavedPdf
+
+_KIND = "credit-check"
+
+
+def _list_versions(console: "Console", args: Namespace, _: AnswerWriter) -> tuple[Document, ...]:
+    return console.pdfs.list_versions(parse_row_id(_KIND, args.id))
+
+
+def _versions_json(versions: tuple[Document, ...], translate: Translate) -> JsonObject:
+    return {"documents": [document_json(version, translate) for version in versions]}
+
+
+def _version_lines(versions: tuple[Document, ...], translator: Translator) -> Lines:
+    return document_table(versions, translator)
+
+
+def _compare(console: "Console", args: Namespace, writer: AnswerWriter) -> "Comparison":
+    """Compare two versions. A signal cancels the comparison before the next page."""
+
+    def report(page: int, pages: int) -> None:
+        interrupts.raise_if_pending()
+        writer.show_progress("compare", page=page + 1, pages=pages)
+
+    with console.pdfs.open_comparison(parse_row_id(_KIND, args.id), args.old, args.new) as comparison:
+        return comparison.compare(report)
+
+
+def _comparison_json(comparison: "Comparison", _: Translate) -> JsonObject:
+    return {
+        "old_pages": comparison.old_pages,
+        "new_pages": comparison.new_pages,
+        "differences": [
+            {
+                "page": difference.page + 1,
+                "kind": difference.kind.value,
+                "old": difference.old_text,
+                "new": difference.new_text,
+                "reason": difference.reason or None,
+            }
+            for difference in comparison.differences
+        ],
+        "pages_without_text": comparison.pages_without_text,
+        "cut": comparison.is_cut,
+    }
+
+
+def _comparison_lines(comparison: "Comparison", translator: Translator) -> Iterator[str]:
+    from console.wording.documents import difference_line, summary_lines
+
+    yield from summary_lines(comparison, translator.language)
+    for difference in comparison.differences:
+        yield difference_line(difference, translator.language)
+
+
+def _save(console: "Console", args: Namespace, _: AnswerWriter) -> "SavedPdf":
+    return console.pdf_copies.save(parse_row_id(_KIND, args.id), Path(args.to), args.sha256)
+
+
+def _saved_json(saved: "SavedPdf", _: Translate) -> JsonObject:
+    return asdict(saved)
+
+
+def _saved_lines(saved: "SavedPdf", translator: Translator) -> Lines:
+    return (translator("pdf.saved", file=saved.file, size=saved.bytes),)
+
+
+DOCUMENT_COMMANDS: Mapping[str, Command] = {
+    "documents list": ServiceCommand(_list_versions, _versions_json, _version_lines),
+    "documents save": ServiceCommand(_save, _saved_json, _saved_lines),
+    "documents compare": ServiceCommand(_compare, _comparison_json, _comparison_lines),
+}

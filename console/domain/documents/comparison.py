@@ -1,0 +1,73 @@
+"""Differences between two versions of a PDF, page by page."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from console.domain.documents.pdf_pages import Box
+
+
+class DifferenceKind(StrEnum):
+    """Kinds of differences between two versions. Page n of one version is compared with page n of the other one."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    """Words stand in the place of other words."""
+    IMAGE = "image"
+    """The words are the same, and the images of the pages differ."""
+    PAGE_ADDED = "page_added"
+    PAGE_REMOVED = "page_removed"
+    UNREADABLE = "unreadable"
+    """The page can't be read in one of the versions, so it isn't compared."""
+
+
+SIGNS = {
+    DifferenceKind.ADDED: "+",
+    DifferenceKind.REMOVED: "−",
+    DifferenceKind.CHANGED: "≠",
+    DifferenceKind.IMAGE: "▨",
+    DifferenceKind.PAGE_ADDED: "+",
+    DifferenceKind.PAGE_REMOVED: "−",
+    DifferenceKind.UNREADABLE: "?",
+}
+"""The sign of each kind, which marks it beside its colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageDifference:
+    """A difference on the page with this index (from 0): the words of both versions and the boxes around them.
+    `reason` is the code of the reason for which the page can't be read.
+    """
+
+    page: int
+    kind: DifferenceKind
+    old_text: str = ""
+    new_text: str = ""
+    old_boxes: tuple[Box, ...] = ()
+    new_boxes: tuple[Box, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageComparison:
+    """The differences of a page. `has_text` is False if neither version has words there: then only the images were
+    compared. `is_cut` is True if the page has more words or more differences than are compared.
+    """
+
+    page: int
+    differences: tuple[PageDifference, ...] = ()
+    has_text: bool = True
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The comparison of all pages. `is_cut` is True if it stopped early, or left out a part of a page, because there
+    are too many words or differences; `pages_without_text` is the number of pages that were compared as images alone.
+    """
+
+    old_pages: int
+    new_pages: int
+    differences: tuple[PageDifference, ...] = ()
+    pages_without_text: int = 0
+    is_cut: bool = False

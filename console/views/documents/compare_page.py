@@ -1,0 +1,318 @@
+"""The page with two versions of a PDF side by side, their differences marked, and the list of the differences."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QSplitter, QWidget
+
+from console.domain.documents.comparison import SIGNS, Comparison, DifferenceKind, PageDifference
+from console.domain.documents.pdf_pages import PageImage
+from console.domain.errors import ErrorCode
+from console.domain.records import Document
+from console.views.documents.pdf_view import Mark, PdfView
+from console.views.pages.base import Page
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
+from console.views.runtime.announcer import announce
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import CompareRoute
+from console.views.runtime.tasks import Cancelled, Failure, Report
+from console.views.tables.columns import Column
+from console.views.theme.design_tokens import Tone, tokens
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
+from console.wording import documents as document_words
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.services.credit_checks.pdf import PdfComparison
+
+_LEAST_PAGE_WIDTH = 240  # px
+_PAGE_MARGINS = 60  # px beside a page, with its scroll bar
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the list: a difference and its number, from 1."""
+
+    number: int
+    difference: PageDifference
+
+
+class ComparePage(Page):
+    """The page that compares two versions of a credit check's PDF. A difference has a colour and a sign: + for words
+    that only the new version has, − for those of the old one, ≠ where words were replaced. The list of differences is
+    walked with the arrow keys, or from anywhere with N and B; the pages follow. The child processes that read the
+    PDFs end when the person leaves the page.
+    """
+
+    sidebar_key = "lookup"
+    help_key = "help.compare"
+    hints = (
+        (("↓", "↑"), "key.move"),
+        (("N", "B"), "key.difference"),
+        (("PgUp", "PgDown"), "key.pages"),
+        (("Esc",), "key.back"),
+    )
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate, margin = context.translate, tokens().px("spacing", "page_margin")
+        self.route = CompareRoute(0)
+        self._documents: PdfComparison | None = None
+        self._comparison: Comparison | None = None
+        self._cancelled = threading.Event()
+        self.page_index = 0
+        self.title = TitleLabel()
+        self.summary = TextLabel("", "body", "muted", wrap=True)
+        self.position = TextLabel("", "data", "muted")
+        self.back = KeyButton(translate("action.back"), "Esc", binds=False)
+        self.old_words, self.new_words = TextLabel("", "small", "muted"), TextLabel("", "small", "muted")
+        self.old_view = PdfView(translate("compare.old"))
+        self.new_view = PdfView(translate("compare.new"))
+        self.list = StaticTable(context, _columns(context), lambda row: row.number, translate("compare.list"))
+        self._rows = TableOrEmptyState(self.list, EmptyState(translate("compare.empty"), shape="check"))
+        head = Surface(edge="bottom")
+        line = make_row(
+            self.title, 8, self.summary, self.position, self.back, gap=8, margins=(margin, 12, margin, 12)
+        )
+        line.setStretch(2, 1)
+        head.setLayout(line)
+        sides = QSplitter(Qt.Orientation.Horizontal)
+        for words, view in ((self.old_words, self.old_view), (self.new_words, self.new_view)):
+            side = QWidget()
+            side_layout = make_column(make_row(words, margins=(margin, 4, 8, 4)), gap=0)
+            side_layout.addWidget(view, 1)
+            side.setLayout(side_layout)
+            sides.addWidget(side)
+        sides.setChildrenCollapsible(False)
+        self._rows.setMinimumHeight(140)
+        self.add_part(head)
+        self.add_part(sides, 3)
+        self.add_part(self._rows, 1)
+        self.add_hints()
+        self.back.clicked.connect(self._leave_page)
+        self.list.current_changed.connect(self._show_current)
+        for keys, act in (
+            ("N", partial(self.step, 1)),
+            ("B", partial(self.step, -1)),
+            ("PgDown", partial(self._turn_pages, 1)),
+            ("PgUp", partial(self._turn_pages, -1)),
+        ):
+            self.bind_key(keys, act)
+
+    # -- which documents
+
+    def show_route(self, route: object) -> None:
+        if not isinstance(route, CompareRoute):
+            return
+        if route != self.route or self._documents is None:
+            self._close_documents()
+            self.route = route
+            self.title.show_text(self.context.translate("compare.title", id=route.record))
+            self.rename(self.title.plain)
+            self.refresh("entered")
+
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return self.list, self.new_view
+
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        return False  # stored PDFs never change
+
+    def read_data(self, reason: str) -> None:
+        route = self.route
+        for view in (self.old_view, self.new_view):
+            view.show_words(self.context.translate("pdf.reading"))
+
+        def open_both(services: "Console") -> "tuple[PdfComparison, tuple[Document, ...]]":
+            versions = services.pdfs.list_versions(route.record)
+            return services.pdfs.open_comparison(route.record, route.old, route.new), versions
+
+        self.context.run_read(
+            open_both,
+            lambda opened: self._show_opened(route, *opened),
+            self._show_unreadable,
+            owner=self,
+            key=self,
+        )
+
+    def _show_opened(self, route: CompareRoute, documents: "PdfComparison", versions: tuple[Document, ...]) -> None:
+        if route != self.route:
+            self._end_processes(documents)
+            return
+        self._close_documents()
+        self.hide_reading_failure()
+        self._documents, self.page_index = documents, 0
+        new = next((version for version in versions if version.sha256 == route.new), versions[0])
+        older = versions[versions.index(new) + 1 :]
+        old = next((version for version in versions if version.sha256 == route.old), older[0] if older else new)
+        for label, key, version in ((self.old_words, "old", old), (self.new_words, "new", new)):
+            facts = {"at": version.fetched_at, "sha256": wording.shorten_id(version.sha256)}
+            label.show_text(self.context.translate(f"compare.{key}.version", **facts))
+        self._compare(documents)
+
+    def _compare(self, documents: "PdfComparison") -> None:
+        cancelled = self._cancelled = threading.Event()
+
+        def compare(report: Report) -> Comparison:
+            def progress(page: int, pages: int) -> None:
+                if cancelled.is_set() or report.is_cancelled:
+                    raise Cancelled
+                report((page, pages))
+
+            return documents.compare(progress)
+
+        self.context.runner.watch(
+            compare,
+            partial(self._show_comparison, documents),
+            partial(self._show_comparison_failure, documents),
+            self._show_progress,
+            owner=self,
+            label=self.title.plain,
+            lane="long",
+        )
+
+    def _show_progress(self, pages: tuple[int, int]) -> None:
+        page, count = pages
+        self.summary.show_text(self.context.translate("progress.compare", page=page + 1, pages=count))
+
+    def _show_comparison(self, documents: "PdfComparison", comparison: Comparison) -> None:
+        if documents is not self._documents:
+            return
+        self._comparison = comparison
+        self.summary.show_text(" ".join(document_words.summary_lines(comparison, self.context.language)))
+        announce(self.summary, self.summary.plain, is_stored=False)
+        self._rows.show_rows([_Row(number, item) for number, item in enumerate(comparison.differences, 1)])
+        if comparison.differences:
+            self.list.go_to_first()
+        self._show_pages()
+        self.improve_focus()
+
+    def _show_comparison_failure(self, documents: "PdfComparison", failure: Failure) -> None:
+        if documents is self._documents and failure.code != "cancelled":
+            self._show_unreadable(failure)
+
+    def _show_unreadable(self, failure: Failure) -> None:
+        words = self.context.translate("pdf.unreadable", reason=failure.detail.get("reason"))
+        if failure.code != ErrorCode.PROVIDER_ANSWER_UNUSABLE:
+            words = self.context.failure_message(failure)
+        for view in (self.old_view, self.new_view):
+            view.show_words(words)
+        self.summary.show_text(words)
+        announce(self, words, shape="cross", tone="bad")
+
+    def hideEvent(self, event: object) -> None:
+        super().hideEvent(event)  # type: ignore[arg-type]  # a QHideEvent
+        self._close_documents()
+
+    def _close_documents(self) -> None:
+        """Cancel the comparison, end the child processes and forget the differences."""
+        documents, self._documents = self._documents, None
+        self._cancelled.set()
+        self._comparison = None
+        self._rows.show_rows(())
+        self.summary.show_text("")
+        if documents is not None:
+            self._end_processes(documents)
+
+    def _end_processes(self, documents: "PdfComparison") -> None:
+        self.context.runner.run(documents.close, lambda _: None, lambda _: None, owner=self.context)
+
+    # -- differences
+
+    @property
+    def current_difference(self) -> PageDifference | None:
+        """The difference on which the list stands."""
+        row = self.list.current_item
+        return row.difference if isinstance(row, _Row) else None
+
+    def step(self, step: int) -> None:
+        """Go to the next difference or, with −1, to the one before."""
+        rows = self.list.all_rows
+        if rows:
+            self.list.go_to(min(max(self.list.current_row + step, 0), len(rows) - 1))
+
+    @Slot()
+    def _show_current(self) -> None:
+        difference = self.current_difference
+        if difference is not None:
+            self.page_index = difference.page
+            self._show_pages()
+            announce(self.list, document_words.difference_line(difference, self.context.language), is_stored=False)
+
+    def _turn_pages(self, step: int) -> None:
+        comparison = self._comparison
+        if comparison is not None:
+            last = max(comparison.old_pages, comparison.new_pages) - 1
+            self.page_index = min(max(self.page_index + step, 0), last)
+            self._show_pages()
+            announce(self.position, self.position.plain, is_stored=False)
+
+    def _show_pages(self) -> None:
+        """Let the child processes render the visible page of both versions."""
+        documents, comparison, index = self._documents, self._comparison, self.page_index
+        if documents is None or comparison is None:
+            return
+        count = max(comparison.old_pages, comparison.new_pages)
+        self.position.show_text(self.context.translate("pdf.page", page=index + 1, count=count))
+        sides = (
+            (self.old_view, documents.old, comparison.old_pages, "old"),
+            (self.new_view, documents.new, comparison.new_pages, "new"),
+        )
+        for view, document, pages, side in sides:
+            if index >= pages:
+                view.show_words(self.context.translate(f"compare.no_page.{side}"))
+                continue
+            width = max(view.width() - _PAGE_MARGINS, _LEAST_PAGE_WIDTH)
+            self.context.runner.run(
+                partial(document.page_image, index, round(width * self.devicePixelRatioF())),
+                partial(self._show_side, view, side, index, width),
+                partial(self._show_side_failure, view),
+                owner=self,
+                key=("compare", side),
+                cancellable=True,
+            )
+
+    def _show_side(self, view: PdfView, side: str, index: int, width: int, image: PageImage) -> None:
+        comparison = self._comparison
+        if comparison is None or index != self.page_index:
+            return
+        current = self.current_difference
+        marks = [
+            Mark(box, SIGNS[item.kind], _TONES[item.kind], item is current)
+            for item in comparison.differences
+            if item.page == index
+            for box in (item.old_boxes if side == "old" else item.new_boxes)
+        ]
+        name = self.context.translate(f"compare.{side}")
+        view.show_marked_page(image, width, marks, f"{name}. {self.position.plain}")
+
+    def _show_side_failure(self, view: PdfView, failure: Failure) -> None:
+        view.show_words(self.context.translate("pdf.unreadable", reason=failure.detail.get("reason")))
+
+    @Slot()
+    def _leave_page(self) -> None:
+        self.context.back_requested.emit()
+
+
+_TONES: dict[DifferenceKind, Tone] = {
+    DifferenceKind.ADDED: "good",
+    DifferenceKind.REMOVED: "bad",
+    DifferenceKind.CHANGED: "care",
+}
+"""The colour of the marks of each kind that has marks."""
+
+
+def _columns(context: WindowContext) -> Sequence[Column]:
+    translate, language = context.translate, context.language
+    words: Callable[[_Row], str] = lambda row: document_words.difference_text(row.difference, language)  # noqa: E731
+    return [
+        Column("sign", translate("compare.column.sign"), 60, lambda row: SIGNS[row.difference.kind]),
+        Column("page", translate("compare.column.page"), 80, lambda row: str(row.difference.page + 1), "amount"),
+        Column("text", translate("compare.column.text"), 500, words, is_stretched=True),
+    ]

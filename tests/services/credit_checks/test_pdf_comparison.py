@@ -1,0 +1,134 @@
+"""Two versions of a PDF compared: words, images, pages that only one has, and documents that mean harm."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from console.domain.documents.comparison import Comparison, DifferenceKind
+from console.domain.errors import ConsoleError
+from console.sandbox.alarmbox.pdf import pdf_of_pages
+from console.services.credit_checks import pdf_comparison
+from console.services.credit_checks.pdf_comparison import PdfComparison
+from console.store.documents.pdf_child_process import compare_words
+from console.store.documents.pdf_renderer import PdfDocument
+from console.wording.documents import difference_line, summary_lines
+from tests.store import pdf_bombs
+
+_K = DifferenceKind
+
+
+def compare(old: bytes, new: bytes) -> Comparison:
+    with PdfComparison(PdfDocument(old), PdfDocument(new)) as both:
+        return both.compare()
+
+
+def told(comparison: Comparison) -> list[tuple[int, DifferenceKind, str, str]]:
+    return [(one.page, one.kind, one.old_text, one.new_text) for one in comparison.differences]
+
+
+def test_words_that_differ() -> None:
+    """Added, removed and replaced words, each with the boxes of its own side; equal pages have none."""
+    same = ["Corporation number 1180301018771", "Result ok"]
+    old = pdf_of_pages([same, ["Purchased 2026-11-20", "Result hold today", "Revision 1"], ["the same"]])
+    new = pdf_of_pages([same, ["Purchased 2026-11-20", "Result ng", "Revision 2 of 3"], ["the same"]])
+    comparison = compare(old, new)
+    assert told(comparison) == [
+        (1, _K.CHANGED, "hold today", "ng"),
+        (1, _K.CHANGED, "1", "2 of 3"),
+    ]
+    assert (comparison.old_pages, comparison.new_pages, comparison.is_cut) == (3, 3, False)
+    first = comparison.differences[0]
+    assert (len(first.old_boxes), len(first.new_boxes)) == (2, 1)
+    (left, top, right, bottom) = first.new_boxes[0]
+    assert 0 < left < right < 0.5
+    assert 0 < top < bottom < 0.5
+    assert told(compare(new, old))[0] == (1, _K.CHANGED, "ng", "hold today")
+    added = compare(pdf_of_pages([["a b"]]), pdf_of_pages([["a b c"]]))
+    assert told(added) == [(0, _K.ADDED, "", "c")]
+    assert told(compare(pdf_of_pages([["a b c"]]), pdf_of_pages([["a c"]]))) == [(0, _K.REMOVED, "b", "")]
+    assert told(compare(old, old)) == []
+    assert [difference_line(one, "en") for one in added.differences] == ["+ Page 1: added: c"]
+    assert summary_lines(compare(old, old), "ja") == ["差異は見つかりませんでした。ページ数: 旧版 3、新版 3。"]
+
+
+def test_japanese_has_no_spaces_between_words() -> None:
+    """Characters are compared one by one, and told together; their width makes no difference."""
+    old = pdf_bombs.report("株式会社見本", "調査結果 保留", "ＡＢＣ")
+    new = pdf_bombs.report("株式会社見本", "調査結果 承認済", "ABC")
+    comparison = compare(old, new)
+    assert [(kind, before, after) for _, kind, before, after in told(comparison)] == [(_K.CHANGED, "保留", "承認済")]
+    assert len(comparison.differences[0].new_boxes) == 3
+
+
+def test_pages_that_only_one_version_has() -> None:
+    """They are told as pages, also if nobody could read them."""
+    one, three = pdf_of_pages([["a"]]), pdf_of_pages([["a"], ["b"], ["c"]])
+    assert [item[:2] for item in told(compare(one, three))] == [(1, _K.PAGE_ADDED), (2, _K.PAGE_ADDED)]
+    assert [item[:2] for item in told(compare(three, one))] == [(1, _K.PAGE_REMOVED), (2, _K.PAGE_REMOVED)]
+
+
+def test_the_same_words_that_look_different() -> None:
+    """A page whose image differs is told, with and without text; without text, that only images were compared."""
+    plain = pdf_bombs.page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET")
+    struck = pdf_bombs.page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET 50 783 m 150 783 l S")
+    assert [item[1] for item in told(compare(plain, struck))] == [_K.IMAGE]
+    empty, drawn = pdf_bombs.page(b""), pdf_bombs.page(b"100 100 200 200 re f")
+    assert [item[1] for item in told(compare(empty, drawn))] == [_K.IMAGE]
+    without = compare(empty, empty)
+    assert (told(without), without.pages_without_text) == ([], 1)
+    assert "1 page has no text" in summary_lines(without, "en")[1]
+
+
+def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many pages are refused; a page with endless words is cut and says so; a page that can't be read in one
+    version is told, and the others are compared; the comparison stops at its limit.
+    """
+    good = pdf_of_pages([["a"]])
+    with pytest.raises(ConsoleError) as refused:
+        compare(good, pdf_bombs.many_pages(1_000))
+    assert refused.value.detail["reason"] == "too_many_pages"
+    with pytest.raises(ConsoleError) as refused:
+        compare(pdf_bombs.encrypted(), good)
+    assert refused.value.detail["reason"] == "encrypted"
+    words = [b"(%d x y z) Tj T*" % number for number in range(2_000)]
+    endless = pdf_bombs.page(b"BT /F1 1 Tf 1 TL 10 830 Td " + b" ".join(words) + b" ET")
+    cut = compare(endless, endless)
+    assert (told(cut), cut.is_cut) == ([], True)
+    assert "Not everything was compared" in summary_lines(cut, "en")[-1]
+    huge = pdf_bombs.page(b"", box="0 0 1 100000000")
+    unreadable = compare(huge, pdf_bombs.page(b""))
+    assert [(item.kind, item.reason) for item in unreadable.differences] == [(_K.UNREADABLE, "page_size")]
+    monkeypatch.setattr(pdf_comparison, "MOST_DIFFERENCES", 2)
+    pages = [compare(pdf_of_pages([[text]] * 5), pdf_of_pages([["b"]] * 5)) for text in ("a", "b")]
+    assert [(len(one.differences), one.is_cut) for one in pages] == [(2, True), (0, False)]
+
+
+def test_a_comparison_is_cancelled_between_pages() -> None:
+    """What the progress function raises ends it."""
+    seen: list[tuple[int, int]] = []
+
+    def progress(page: int, pages: int) -> None:
+        seen.append((page, pages))
+        if page:
+            raise InterruptedError
+
+    document = pdf_of_pages([["a"], ["b"], ["c"]])
+    with PdfComparison(PdfDocument(document), PdfDocument(document)) as both, pytest.raises(InterruptedError):
+        both.compare(progress)
+    assert seen == [(0, 3), (1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ([], [], []),
+        (["a"], [], [["delete", 0, 1, 0, 0]]),
+        (["a", "a"], ["a", "a", "a"], [["insert", 2, 2, 2, 3]]),
+        (["x", "a", "y"], ["x", "b", "y"], [["replace", 1, 2, 1, 2]]),
+        (["Ａ"], ["A"], []),
+        (["a"] * 9_000, ["a"] * 9_000, []),
+    ],
+)
+def test_the_ranges_of_words(old: Sequence[str], new: Sequence[str], changes: list[list[object]]) -> None:
+    """Ranges count from the first word of the page, although what both begin and end with is left out."""
+    assert compare_words(list(old), list(new)) == changes
