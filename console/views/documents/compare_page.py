@@ -98,6 +98,7 @@ class ComparePage(Page):
         self.add_hints()
         self.back.clicked.connect(self._leave_page)
         self.list.current_changed.connect(self._show_current)
+        self.list.rows.page_applied.connect(self._select_first)
         for keys, act in (
             ("N", partial(self.step, 1)),
             ("B", partial(self.step, -1)),
@@ -188,8 +189,6 @@ class ComparePage(Page):
         self.summary.show_text(" ".join(document_words.summary_lines(comparison, self.context.language)))
         announce(self.summary, self.summary.plain, is_stored=False)
         self._rows.show_rows([_Row(number, item) for number, item in enumerate(comparison.differences, 1)])
-        if comparison.differences:
-            self.list.go_to_first()
         self._show_pages()
         self.improve_focus()
 
@@ -236,6 +235,11 @@ class ComparePage(Page):
         rows = self.list.all_rows
         if rows:
             self.list.go_to(min(max(self.list.current_row + step, 0), len(rows) - 1))
+
+    @Slot()
+    def _select_first(self) -> None:
+        if self.list.current_item is None:
+            self.list.go_to_first()
 
     @Slot()
     def _show_current(self) -> None:
