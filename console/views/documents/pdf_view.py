@@ -18,7 +18,7 @@ from console.wording.line_breaks import keep_phrases_whole
 _MARGIN_PX = 16
 _MATCH_COLOUR = QColor(255, 232, 120)
 _CURRENT_COLOUR = QColor(255, 190, 70)
-_SIGN_ALIGNMENT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_SIGN_COLUMNS, _SIGN_COLUMN_PX = "+−≠", 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class _PageSheet(QWidget):
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, current_appearance().colour("line"), None)
         for mark in self.marks:
-            _draw_mark(painter, mark, _place_of(mark.box, sheet))
+            _draw_mark(painter, mark, _place_of(mark.box, sheet), sheet.left())
 
 
 def _place_of(box: Box, sheet: QRectF) -> QRectF:
@@ -181,9 +181,10 @@ def _place_of(box: Box, sheet: QRectF) -> QRectF:
     )
 
 
-def _draw_mark(painter: QPainter, mark: Mark, place: QRectF) -> None:
-    """Draw a mark: a frame in the colour of its tone, thick for the current one, and its sign in front of it. The
-    page is always white, so the colours are those of the light theme.
+def _draw_mark(painter: QPainter, mark: Mark, place: QRectF, page_left: float) -> None:
+    """Draw a mark: a frame in the colour of its tone, thick for the current one, and its sign at the left edge of the
+    page, where it hides no letter. Each sign has a column of its own there. The page is always white, so the colours
+    are those of the light theme.
     """
     colour = QColor(tokens().colours("light")[mark.tone])
     frame = place.adjusted(-2, -2, 2, 2)
@@ -194,4 +195,7 @@ def _draw_mark(painter: QPainter, mark: Mark, place: QRectF) -> None:
     fill.setAlpha(70 if mark.is_current else 36)
     painter.fillRect(frame, fill)
     painter.setFont(current_appearance().font("caption"))
-    painter.drawText(QRectF(frame.left() - 14, frame.top(), 12, frame.height()), _SIGN_ALIGNMENT, mark.sign)
+    column = page_left + 2 + _SIGN_COLUMN_PX * max(_SIGN_COLUMNS.find(mark.sign), 0)
+    painter.drawText(
+        QRectF(column, frame.center().y() - 12, _SIGN_COLUMN_PX, 24), Qt.AlignmentFlag.AlignCenter, mark.sign
+    )
