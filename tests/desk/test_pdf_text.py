@@ -137,7 +137,7 @@ def test_sizes_turns_and_a_copy(sit: Sit, console: Console, heard: list[Heard], 
     assert upright.height() > upright.width()
     person.press("R")
     person.until(lambda: page.canvas.page_size.width() > page.canvas.page_size.height())
-    assert any(sentence.sentence == "Rotated by 90°" for sentence in heard)
+    assert any(sentence.sentence == "Turned by 90°" for sentence in heard)
     assert page.canvas.page_size.height() <= page.canvas.viewport().height()
     person.press("+")
     person.until(lambda: page.context.preferences.value("pdf_fit") is None)
