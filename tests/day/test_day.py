@@ -1,4 +1,4 @@
-"""A day of 500 orders, and an oracle that sees what is wrong with one."""
+"""A day of 150 orders, and an oracle that sees what is wrong with one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tests.day.run import Ended, figure, run
 from tests.support import server_fixtures
 from tests.support.quick_desks import quick_folder
 
-ORDERS = 500
+ORDERS = 150  # 20,000 in the soak
 pytestmark = pytest.mark.timeout(1_200)
 Alter = Callable[[Facts], Facts]
 

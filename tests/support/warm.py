@@ -1,6 +1,7 @@
 """What every child would import or compute for itself, done once in the process that they are forked from."""
 
 import codecs
+import gc
 import importlib
 import pkgutil
 from types import ModuleType
@@ -38,3 +39,6 @@ for part in (console.providers, console.services, console.store):
 # These import or compute something when they are first asked, the last one slowly on purpose; it is remembered.
 WARMED = (check_digit("180301018771"), codecs.lookup("utf-8-sig"), Cipher(STORE_KEY).fingerprint)
 _buy()
+# What is here stays until the end: no child's garbage collector walks through it, and copies its pages by doing so.
+gc.collect()
+gc.freeze()
