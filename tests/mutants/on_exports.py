@@ -1,4 +1,6 @@
-"""Seeded bugs in exported files: formulas that run, amounts that are no numbers, files of cancelled exports."""
+"""Seeded bugs in exported files: formulas that run, amounts that are no numbers, files of cancelled exports, and
+daily closes that count what nobody knows.
+"""
 
 from tests.mutants.mutant import Change, Mutant
 
@@ -6,8 +8,12 @@ _CELLS, _SERVICE = "console/services/exports/cells.py", "console/services/export
 _TESTS = ("tests/services/exports/test_exports.py",)
 
 
-def _mutant(name: str, file: str, old: str, new: str) -> Mutant:
-    return Mutant(name, (Change(file, old, new),), _TESTS, "")
+_CLOSE = "console/store/reports/daily_close.py"
+_CLOSE_TESTS = ("tests/services/reports/test_daily_close.py",)
+
+
+def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _TESTS) -> Mutant:
+    return Mutant(name, (Change(file, old, new),), tests, "")
 
 
 ON_EXPORTS: tuple[Mutant, ...] = (
@@ -54,5 +60,26 @@ ON_EXPORTS: tuple[Mutant, ...] = (
         "console/wording/exports/columns.py",
         'return Decimal(minor).scaleb(-MINOR_DIGITS.get(currency or "", _DEFAULT_DIGITS))',
         "return Decimal(minor)",
+    ),
+    _mutant(
+        "a close forgets what was unknown at its end and is known by now",
+        _CLOSE,
+        "c.ended_at >= to_naive_utc(at)",
+        "c.ended_at < to_naive_utc(at)",
+        _CLOSE_TESTS,
+    ),
+    _mutant(
+        "a close counts refunds of every provider",
+        _CLOSE,
+        "            *_is_in(_r.state_since, period),\n            _p.provider == provider,\n",
+        "            *_is_in(_r.state_since, period),\n",
+        _CLOSE_TESTS,
+    ),
+    _mutant(
+        "a close is final while something is unknown",
+        "console/services/reports/daily_close.py",
+        "any(record.settled_at is None for record in at_end)",
+        "False",
+        _CLOSE_TESTS,
     ),
 )
