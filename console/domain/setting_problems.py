@@ -54,6 +54,8 @@ class SettingProblem(Reason):
     REDIS_NOT_TLS = "redis_not_tls"
     SIGN_IN_MISSING = "sign_in_missing"
     SIGN_IN_UNNAMED = "sign_in_unnamed"
+    SECRET_FILE = "secret_file"  # noqa: S105 (a problem, no secret)
+    SECRET_TWICE = "secret_twice"  # noqa: S105 (a problem, no secret)
     STORE_KEY_MISSING = "store_key_missing"
     STORE_KEY_SHORT = "store_key_short"
     TAKEN_AWAY = "taken_away"

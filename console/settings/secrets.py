@@ -1,5 +1,8 @@
 """Secrets of this desk: from the environment variables, otherwise from the system's keyring. They are never shown,
 and not stored anywhere else.
+
+A variable `CONSOLE_SECRET_NAME_FILE` names a file that contains the secret, as service managers and containers hand
+secrets to a process (systemd's credentials, Docker's and Kubernetes' secrets). The program never writes such a file.
 """
 
 import re
@@ -25,6 +28,10 @@ _KEYRING_BACKENDS = (
     ("keyring.backends.SecretService", "Keyring"),
     ("keyring.backends.kwallet", "DBusKeyring"),
 )
+
+
+_FILE_SUFFIX = "_FILE"
+_LARGEST_FILE_BYTES = 64 * 1024
 
 
 class Keyring(Protocol):
@@ -83,9 +90,9 @@ class SecretStore(HiddenSecrets):
         names_in_environment = {
             name.removeprefix(VARIABLE_PREFIX): value
             for name, value in env.items()
-            if name.startswith(VARIABLE_PREFIX)
+            if name.startswith(VARIABLE_PREFIX) and value
         }
-        self._environment = {name: value for name, value in names_in_environment.items() if value}
+        self._environment = dict(_read_secret_files(names_in_environment))
         self._home = home
         self._urls = dict(urls or {})
         self._open_keyring = keyring
@@ -204,3 +211,30 @@ def _keyring_errors(variable: str) -> Iterator[None]:
         yield
     except Exception as cause:  # the type of the exception depends on the backend
         raise bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.KEYRING_FAILED) from cause
+
+
+def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each secret in the environment; a name that ends in `_FILE` becomes the content of the
+    file. Raises `bad_profile` if a secret is given twice, or its file is missing, empty, too large or no text.
+    """
+    for name, value in variables.items():
+        if not name.endswith(_FILE_SUFFIX):
+            yield name, value
+            continue
+        secret_name = name.removesuffix(_FILE_SUFFIX)
+        if secret_name in variables:
+            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.SECRET_TWICE)
+        yield secret_name, _read_secret_file(VARIABLE_PREFIX + name, Path(value))
+
+
+def _read_secret_file(variable: str, file: Path) -> str:
+    """Return the content of the file without the final newline, which editors add."""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_FILE_BYTES + 1)
+        text = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, ValueError):
+        raise bad_profile_error(variable, SettingProblem.SECRET_FILE) from None
+    if not text or len(content) > _LARGEST_FILE_BYTES:
+        raise bad_profile_error(variable, SettingProblem.SECRET_FILE)
+    return text

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.settings.secrets import Keyring
+from console.settings.secrets import Keyring, SecretStore
 from console.settings.settings import Settings, load_settings
 from tests.support.keyrings import DrawerKeyring, LockedKeyring
+from tests.support.refusals import refusal
 
 CANARY = "canary-7f3d2a1b9c8e"
 
@@ -198,3 +199,30 @@ def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert run.stdout.split() == ["bad_profile", "store_key_missing"]
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("content", [b"sixteen-or-more-1", b"sixteen-or-more-1\n", b"sixteen-or-more-1\r\n"])
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, content: bytes) -> None:
+    """As service managers and containers hand it over; the final newline is no part of it."""
+    file = tmp_path / "key"
+    file.write_bytes(content)
+    secrets = SecretStore({"CONSOLE_SECRET_STORE_KEY_FILE": str(file)}, tmp_path)
+    assert secrets.read_secret("STORE_KEY", ask_keyring=False) == "sixteen-or-more-1"
+    assert secrets.environment_names() == {"STORE_KEY"}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"x" * 70_000])
+def test_a_secret_file_that_holds_none_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    """Missing, empty, no text, too large: told with the variable's name, never with the content."""
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    error = refusal(lambda: SecretStore({"CONSOLE_SECRET_STORE_KEY_FILE": str(file)}, tmp_path))
+    assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_file"}
+
+
+def test_a_secret_is_not_given_twice(tmp_path: Path) -> None:
+    """Which of the two would count is not guessed."""
+    given = {"CONSOLE_SECRET_STORE_KEY": "a" * 16, "CONSOLE_SECRET_STORE_KEY_FILE": "/run/secrets/key"}
+    error = refusal(lambda: SecretStore(given, tmp_path))
+    assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_twice"}

@@ -1,10 +1,14 @@
 """The figures as Prometheus reads them: named as agreed, from where they are said to come, and of nobody."""
 
+import json
 import math
+import re
+from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from console.resource_paths import resources_dir
 from console.services.process.counters import WAIT_BOUNDS_SECONDS, ProcessCounters
 from tests.support.payment_desks import Scene
 from tests.worker.calling import Running, serving
@@ -116,3 +120,32 @@ def test_waits_and_duplicates_are_counted() -> None:
     classes, total = tally.waits
     assert (classes[0], classes[WAIT_BOUNDS_SECONDS.index(0.25)], classes[-1], sum(classes)) == (2, 1, 1, 4)
     assert (round(total, 3), tally.duplicates) == (99.205, 2)
+
+
+_WORD = re.compile(r"[a-z_]+(?![a-z_]*\()")
+_NOT_FIGURES = {"by", "le", "queue", "result", "source", "sum"}
+
+
+def asked_for() -> Iterator[str]:
+    """The figures that the shipped dashboard and alert rules ask for, by each query."""
+    folder = resources_dir() / "worker"
+    dashboard = json.loads((folder / "grafana-dashboard.json").read_text("utf-8"))
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries += re.findall(r"^ +expr: (.+)$", (folder / "prometheus-rules.yml").read_text("utf-8"), re.MULTILINE)
+    assert len(queries) > 20
+    for query in queries:
+        bare = re.sub(r"\{[^}]*\}|\[[^]]*\]", "", query)
+        words = set(_WORD.findall(bare)) - _NOT_FIGURES
+        assert len(words) == 1, query
+        yield words.pop()
+
+
+def test_dashboard_and_alert_rules_ask_for_figures_that_exist(scene: Scene, receiver: Running) -> None:
+    """`up` is Prometheus' own; everything else stands on the page."""
+    receiver.get("/notices/nobody")
+    samples = {
+        sample.name
+        for family in text_string_to_metric_families(receiver.get("/metrics").body.decode())
+        for sample in family.samples
+    } | {"notices_total"}
+    assert set(asked_for()) - samples == {"up"}
