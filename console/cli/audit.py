@@ -45,15 +45,21 @@ class VerifyAudit:
                 cli_text.verification_lines,
             ).run(args, writer)
             return
-        from console.services.evidence.pack_verification import verify_pack
-
         writer.read_settings()
-        verdict = verify_pack(Path(args.pack))
-        if not verdict.is_intact:
-            raise _audit_broken_error(verdict, args.pack)
+        verdict = require_intact_pack(args.pack)
         facts = {"rows": verdict.rows, "first_bad": None, "files": verdict.files}
         line = writer.translator("pack.whole", rows=verdict.rows, n=verdict.files)
         writer.write_answer(lambda: facts, lambda: [line])
+
+
+def require_intact_pack(file: str) -> "PackVerdict":
+    """Verify an evidence pack and return the verdict. Raises audit_broken if it is damaged, or no pack."""
+    from console.services.evidence.pack_verification import verify_pack
+
+    verdict = verify_pack(Path(file))
+    if not verdict.is_intact:
+        raise _audit_broken_error(verdict, file)
+    return verdict
 
 
 def _audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:

@@ -28,6 +28,7 @@ from console.cli.recovery.saved_views import VIEW_COMMANDS
 from console.cli.refunds.limits import LIMIT_COMMANDS
 from console.cli.refunds.refunds import REFUND_COMMANDS
 from console.cli.registry import REGISTRY_COMMANDS
+from console.cli.replay import ReplayPack
 from console.cli.reports.commands import REPORT_COMMANDS
 from console.cli.servers.commands import DemoCommand, SandboxCommand, WorkerCommand
 from console.cli.window.links import LINK_COMMANDS
@@ -87,6 +88,7 @@ COMMANDS: Mapping[str, Command] = {
     "db adopt": AdoptDatabase(),
     "db backup": BackUpDatabase(),
     "db restore": RestoreDatabase(),
+    "replay": ReplayPack(),
     "db accounts apply": ApplyAccounts(),
     "worker": WorkerCommand(),
     "sandbox": SandboxCommand(),

@@ -502,6 +502,7 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
     sandbox.add_argument("--port", type=_integer_parser(0, 65535), default=0, metavar="N")
     _add_command(commands, "demo", translate).add_argument("--fast-clock", action="store_true")
     _add_command(commands, "doctor", translate)
+    _add_command(commands, "replay", translate).add_argument("pack", metavar="PACK")
 
 
 def _add_accounts_command(commands: SubcommandGroup, translate: Translate) -> None:
@@ -540,5 +541,5 @@ _COMMAND_BUILDERS = (
     (("reports",), _add_report_commands),
     (("documents",), _add_document_commands),
     (("sign-in", "sign-out", "whoami", "forget-credentials"), _add_sign_in_commands),
-    (("db", "worker", "sandbox", "demo", "doctor"), _add_system_commands),
+    (("db", "worker", "sandbox", "demo", "doctor", "replay"), _add_system_commands),
 )

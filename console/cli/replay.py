@@ -1,0 +1,243 @@
+"""The command `replay`: play the answers of an evidence pack to this version of the program, and report where it
+decides otherwise than the pack says.
+
+The adapters of the providers ask a local server (`console/sandbox/recorded_answers.py`), which gives the recorded
+answers. No provider, no database and no setting of this desk is used.
+"""
+
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from console.cli.audit import require_intact_pack
+from console.cli.json_output.results import JsonObject
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output.translator import Translator
+from console.domain.calendar_days import IST
+from console.domain.clock import SystemClock, TimeScale
+from console.domain.money import Money
+from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+from console.domain.provider_outcome import Outcome
+from console.domain.records import PurchaseRequest
+
+if TYPE_CHECKING:
+    from console.providers.credit_checks.provider import CreditCheckProvider
+    from console.providers.payments.provider import PaymentProvider
+    from console.sandbox.recorded_answers import AnswerPlayer
+    from console.services.evidence.recorded_calls import RecordedCall
+    from console.settings.settings import Settings
+
+_REFUND_CALL, _REFUND_STATUS_CALL, _START_CALL, _CANCEL_CALL = "refund", "refund_status", "start", "cancel"
+_NOT_OPENED = "not_opened"
+"""Reason of an answer that could not be decrypted; it is played as it is."""
+_PAYMENT_READS = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A recorded answer of which this version decides otherwise: the recorded and the present outcome and reason."""
+
+    call: "RecordedCall"
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Result of a replay: the numbers of operations and of played answers, the answers that could not be played
+    (because no answer came, or only a part of it was kept), and the differences.
+    """
+
+    operations: int
+    played: int
+    skipped: int
+    differences: tuple[Difference, ...]
+
+
+class ReplayPack:
+    """The command `replay PACK`. Differences are part of the answer, not an error."""
+
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        writer.read_settings()
+        require_intact_pack(args.pack)
+        result = replay(Path(args.pack))
+        writer.write_answer(lambda: replay_json(result), lambda: list(replay_lines(result, writer.translator)))
+
+
+def replay(pack: Path) -> Replay:
+    """Play the answers of an intact pack and compare the decisions."""
+    from console.services.evidence.recorded_calls import read_journal
+
+    journal = read_journal(pack)
+    played, differences = 0, []
+    with _players() as players:
+        for call in journal.calls:
+            outcome = players.ask(call)
+            if outcome is None:
+                continue
+            played += 1
+            if (outcome.kind.name, outcome.reason) != (call.outcome, call.reason):
+                differences.append(Difference(call, outcome.kind.name, outcome.reason))
+    return Replay(len(journal.operations), played, len(journal.calls) - played, tuple(differences))
+
+
+class _Players:
+    """The adapters of this version, connected with the server that gives recorded answers."""
+
+    def __init__(self, player: "AnswerPlayer", settings: "Settings") -> None:
+        self._player, self._settings = player, settings
+
+    def ask(self, call: "RecordedCall") -> Outcome[Any] | None:
+        """Make the call again and return its outcome; None if the call can't be made again."""
+        from console.sandbox.recorded_answers import RecordedAnswer, as_sent
+
+        if call.status is None or call.body is None:
+            return None
+        body = call.body if call.reason == _NOT_OPENED else as_sent(call.provider, call.body)
+        self._player.answer = RecordedAnswer(call.status, call.headers, body)
+        if call.provider == CREDIT_CHECK_PROVIDER:
+            return _ask_credit_check(self._credit_check_adapter(), call)
+        return _ask_payment(self._payment_adapter(call), call)
+
+    def _credit_check_adapter(self) -> "CreditCheckProvider":
+        from console.providers.alarmbox.client import make_alarmbox_adapter
+        from console.providers.alarmbox.oauth import AlarmBoxConfig
+
+        config = AlarmBoxConfig(self._player.url, "replay", "replay", find_purchases=True)
+        return make_alarmbox_adapter(
+            config, tokens=_FixedToken(), gate=_NoGate(), clock=SystemClock(), scale=TimeScale(1.0)
+        )
+
+    def _payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
+        from console.providers.payments.plugin import AdapterArguments, find_plugin
+        from console.sandbox.recorded_answers import merchant_in
+
+        plugin = find_plugin(call.provider)
+        if plugin is None:
+            return None
+        arguments = AdapterArguments(
+            own_settings=self._settings.provider_settings_of(plugin),
+            url=self._player.url,
+            secrets={**self._settings.secrets_of(plugin.name), **merchant_in(call.provider, call.body or b"")},
+            gate=_NoGate(),
+            clock=SystemClock(),
+            scale=TimeScale(1.0),
+        )
+        return plugin.make_adapter(arguments)
+
+
+class _NoGate:
+    """A rate gate that doesn't wait."""
+
+    def wait_turn(self) -> None:
+        return None
+
+
+class _FixedToken:
+    """A token store with one token, which is never refreshed."""
+
+    def current(self) -> Any:
+        from console.providers.credit_checks.tokens import TokenPair
+
+        return TokenPair("replay", "replay", None)
+
+    def refresh(self, *_: object, **__: object) -> Any:
+        return self.current()
+
+
+@contextmanager
+def _players() -> Iterator[_Players]:
+    from console.sandbox.environment import credentials
+    from console.sandbox.recorded_answers import AnswerPlayer
+    from console.settings.settings import Settings
+
+    names = [name for name in vars(credentials) if name.startswith(("PAYPAY_", "ATOM_"))]
+    secrets = {f"CONSOLE_SECRET_{name}": str(getattr(credentials, name)) for name in names}
+    with AnswerPlayer().running() as player, tempfile.TemporaryDirectory(prefix="replay-") as home:
+        urls = {f"CONSOLE_{name}_URL": player.url for name in ("ALARMBOX", "PAYPAY", "ATOM")}
+        yield _Players(player, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
+
+
+def _ask_credit_check(adapter: "CreditCheckProvider", call: "RecordedCall") -> Outcome[Any] | None:
+    number, provider_id = str(call.record.get("corporation_number")), call.record.get("credit_check_id")
+    if call.call == "purchase":
+        return adapter.buy_check(PurchaseRequest(number, str(call.record.get("client_id"))))
+    if call.call == "list":
+        return adapter.find_purchases(number)
+    if call.call == "detail" and provider_id is not None:
+        return adapter.read_detail(int(provider_id))
+    if call.call == "pdf" and provider_id is not None:
+        return adapter.read_pdf(int(provider_id))
+    return None
+
+
+def _ask_payment(adapter: "PaymentProvider | None", call: "RecordedCall") -> Outcome[Any] | None:
+    payment = next((one for one in (call.record, *call.related) if one.get("kind") == "payment"), None)
+    if adapter is None or payment is None:
+        return None
+    amount = Money(int(payment["asked_minor"]), str(payment["currency"]))
+    begun_at, paid_at = (payment[name] and _read_instant(payment[name]) for name in ("begun_at", "paid_at"))
+    number = str(payment["merchant_payment_id"])
+    if call.call in _PAYMENT_READS or call.call == _CANCEL_CALL:
+        day = paid_at.astimezone(IST).date() if paid_at else None
+        question = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
+        return adapter.cancel(question) if call.call == _CANCEL_CALL else adapter.read_payment(question)
+    if call.call == _START_CALL:
+        return adapter.start(PaymentRequest(number, amount, begun_at or _read_instant(payment["created_at"])))
+    refund = call.record
+    if refund.get("kind") != "refund" or call.call not in (_REFUND_CALL, _REFUND_STATUS_CALL):
+        return None
+    order = RefundOrder(
+        key=str(refund["provider_refund_key"]),
+        merchant_payment_id=number,
+        provider_payment_id=str(payment["provider_payment_id"]),
+        amount=Money(int(refund["amount_minor"]), str(refund["currency"])),
+        requested_at=_read_instant(refund["created_at"]),
+        reason=str(refund.get("reason") or ""),
+    )
+    return adapter.refund(order) if call.call == _REFUND_CALL else adapter.read_refund(order)
+
+
+def _read_instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def replay_json(result: Replay) -> JsonObject:
+    """Return the answer of `replay` as a JSON object."""
+    return {
+        "operations": result.operations,
+        "answers": result.played,
+        "skipped": result.skipped,
+        "differ": [
+            {
+                "operation_id": difference.call.operation_id,
+                "evidence": difference.call.evidence,
+                "at": difference.call.at,
+                "call": f"{difference.call.provider}.{difference.call.call}",
+                "recorded": {"outcome": difference.call.outcome, "reason": difference.call.reason},
+                "now": {"outcome": difference.outcome, "reason": difference.reason},
+            }
+            for difference in result.differences
+        ],
+    }
+
+
+def replay_lines(result: Replay, translator: Translator) -> Iterator[str]:
+    """Yield the answer of `replay` as text."""
+    counts = {"answers": result.played, "operations": result.operations, "skipped": result.skipped}
+    yield translator("cli.replay.played", **counts, differ=len(result.differences))
+    for difference in result.differences:
+        call = difference.call
+        yield translator(
+            "cli.replay.differs",
+            call=f"{call.provider}.{call.call}",
+            at=_read_instant(call.at),
+            before=f"{call.outcome} {call.reason}",
+            after=f"{difference.outcome} {difference.reason}",
+        )

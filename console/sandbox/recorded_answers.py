@@ -1,0 +1,82 @@
+"""A provider that gives recorded answers: each request gets the answer that was prepared for it, whatever it asks."""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlencode
+
+from console.sandbox.atom.crypto import encrypt_text
+from console.sandbox.environment import credentials
+
+_MERCHANT_PATTERN = re.compile(rb'"merchId":\s*"?(\d{1,18})')
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswer:
+    """Status, headers and body of an answer."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class AnswerPlayer:
+    """An HTTP server on a free port of 127.0.0.1. `answer` is the answer to every request until it is replaced."""
+
+    def __init__(self) -> None:
+        self.answer = RecordedAnswer(500)
+        player = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _reply(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                answer = player.answer
+                self.send_response_only(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            do_GET = do_POST = do_DELETE = _reply
+
+            def log_message(self, *_: object) -> None:
+                """Write nothing to the terminal."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @contextmanager
+    def running(self) -> "Iterator[AnswerPlayer]":
+        """Serve until the block ends."""
+        serve = partial(self._server.serve_forever, poll_interval=0.02)
+        thread = threading.Thread(target=serve, name="answer-player")
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+
+
+def as_sent(provider: str, body: bytes) -> bytes:
+    """Return a recorded body as this provider sends it. Atom's answers were recorded decrypted; they are encrypted
+    again with the sandbox's response key.
+    """
+    if provider != "atom" or not body.startswith(b"{"):
+        return body
+    key, salt = credentials.ATOM_RESPONSE_KEY, credentials.ATOM_RESPONSE_SALT
+    form = {"merchId": credentials.ATOM_MERCH_ID, "encData": encrypt_text(body.decode(), key, salt)}
+    return urlencode(form).encode()
+
+
+def merchant_in(provider: str, body: bytes) -> dict[str, str]:
+    """Return the credentials that the answer names, as the adapter compares them: Atom repeats the merchant's id."""
+    found = _MERCHANT_PATTERN.search(body) if provider == "atom" else None
+    return {"MERCH_ID": found[1].decode()} if found else {}

@@ -1,0 +1,101 @@
+"""`replay`: answers of evidence packs, played to this version; also packs that earlier versions wrote.
+
+`python -m tests.cli.test_replay` writes the packs of `tests/vectors/packs` anew, which only a new kind of case needs.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from console.domain.provider_outcome import OutcomeClass
+from console.providers.alarmbox import responses as alarmbox
+from console.providers.http import response_classes
+from console.sandbox.server import Sandbox
+from tests.cli.conftest import Terminal
+from tests.cli.paying import PayingTerminal
+from tests.support.invented import numbers
+
+PACKS = Path(__file__).resolve().parents[1] / "vectors" / "packs"
+BOUGHT, REFUSED, UNKNOWN = numbers(3, seed=71)
+
+
+def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:
+    """Cases of all providers: bought, refused, unknown and found later, refunded at both, a broken answer."""
+    desk = PayingTerminal(home, sandbox)
+    faults = (("status:422", REFUSED), ("status:503", UNKNOWN))
+    desk.json("purchase", BOUGHT, "--client", "1")
+    for fault, number in faults:
+        sandbox.control.add_fault(fault, call="purchase", times=1)
+        desk.json("purchase", number, "--client", "1")
+    for record, name in ((1, "bought"), (2, "refused"), (3, "unknown")):
+        if name == "unknown":
+            desk.json("probe", "credit-check", str(record), CONSOLE_ALARMBOX_FIND_PURCHASES="1")
+        assert desk.json("show", "credit-check", str(record), "--pack", str(folder / f"{name}.zip")).status == 0
+    for provider, number, minor in (("paypay", "ORD-7", 3300), ("atom", "ORD7", 330000)):
+        payment = desk.paid(number, minor, provider)
+        refund = str(desk.ask(payment).data["id"])
+        desk.decide("approve", int(refund))
+        desk.json("probe", "refund", refund)
+        assert desk.json("show", "refund", refund, "--pack", str(folder / f"{provider}-refund.zip")).status == 0
+
+
+@pytest.fixture
+def packs(tmp_path: Path, sandbox: Sandbox) -> Path:
+    folder = tmp_path / "packs"
+    folder.mkdir()
+    write_packs(folder, tmp_path / "home", sandbox)
+    return folder
+
+
+def replayed(pack: Path, home: Path) -> dict[str, object]:
+    data: dict[str, object] = Terminal({"CONSOLE_HOME": str(home)}).json("replay", str(pack)).data
+    return data
+
+
+def test_the_version_that_wrote_a_pack_decides_the_same(packs: Path, tmp_path: Path) -> None:
+    """Every answer of every provider is played; none is left out, and none is decided otherwise."""
+    for pack in sorted(packs.glob("*.zip")):
+        told = replayed(pack, tmp_path)
+        assert (told["differ"], told["skipped"]) == ([], 0), pack.name
+        assert told["answers"], pack.name
+        assert told["operations"] == 1, pack.name
+
+
+@pytest.mark.parametrize("pack", sorted(PACKS.glob("*.zip")), ids=lambda pack: pack.stem)
+def test_packs_of_earlier_versions_are_decided_as_then(pack: Path, tmp_path: Path) -> None:
+    """A red test here is a changed decision about money: if it is meant, its reason belongs into a decision record."""
+    assert replayed(pack, tmp_path)["differ"] == []
+
+
+def test_there_are_packs_of_earlier_versions() -> None:
+    assert len(list(PACKS.glob("*.zip"))) >= 5
+
+
+def test_a_changed_rule_is_told(packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Had this version taken a refusal for an unknown outcome, the replay would name the very call."""
+    table = {**response_classes.PURCHASE_STATUSES, 422: OutcomeClass.UNKNOWN}
+    monkeypatch.setattr(alarmbox, "PURCHASE_STATUSES", table)
+    (difference,) = replayed(packs / "refused.zip", tmp_path)["differ"]  # type: ignore[misc]
+    assert difference["call"] == "alarmbox.purchase"
+    assert (difference["recorded"]["outcome"], difference["now"]["outcome"]) == ("FAILED_DEFINITE", "UNKNOWN")
+    assert difference["operation_id"]
+
+
+def test_a_damaged_pack_is_refused(packs: Path, tmp_path: Path) -> None:
+    """As by `audit verify --pack`; so is what is no pack."""
+    broken = tmp_path / "broken.zip"
+    shutil.copy(packs / "bought.zip", broken)
+    data = bytearray(broken.read_bytes())
+    data[len(data) // 2] ^= 1
+    broken.write_bytes(data)
+    desk = Terminal({"CONSOLE_HOME": str(tmp_path)})
+    for file in (broken, tmp_path / "none.zip", Path(__file__)):
+        assert desk.json("replay", str(file)).refused == (3, "audit_broken")
+
+
+if __name__ == "__main__":
+    PACKS.mkdir(exist_ok=True)
+    with Sandbox() as provider, tempfile.TemporaryDirectory() as place:
+        write_packs(PACKS, Path(place) / "home", provider)
