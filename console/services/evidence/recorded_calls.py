@@ -51,8 +51,8 @@ class RecordedJournal:
 def read_journal(path: Path) -> RecordedJournal:
     """Read a pack that `verify_pack` has found intact."""
     with zipfile.ZipFile(path) as pack:
-        story = json.loads(pack.read("timeline.json"))
-        case = json.loads(pack.read("record.json"))
+        story = _read_part(pack, "timeline")
+        case = _read_part(pack, "record")
         answers = {item["id"]: item for item in _read_answers(pack)}
         documents = [pack.read(name) for name in pack.namelist() if name.endswith(".pdf")]
     records = {(one["kind"], str(one["id"])): one for one in (case["record"], *case["related"])}
@@ -63,6 +63,10 @@ def read_journal(path: Path) -> RecordedJournal:
     )
     operations = dict.fromkeys(entry["operation_id"] for entry in story if entry["operation_id"])
     return RecordedJournal(tuple(operations), calls)
+
+
+def _read_part(pack: zipfile.ZipFile, name: str) -> Any:
+    return json.loads(pack.read(f"{name}.json"))
 
 
 def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
