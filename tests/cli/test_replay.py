@@ -65,7 +65,7 @@ def test_the_version_that_wrote_a_pack_decides_the_same(packs: Path, tmp_path: P
 
 @pytest.mark.parametrize("pack", sorted(PACKS.glob("*.zip")), ids=lambda pack: pack.stem)
 def test_packs_of_earlier_versions_are_decided_as_then(pack: Path, tmp_path: Path) -> None:
-    """A red test here is a changed decision about money: if it is meant, its reason belongs into a decision record."""
+    """A red test here is a changed decision about money: an intended one needs a decision record."""
     assert replayed(pack, tmp_path)["differ"] == []
 
 
