@@ -6,6 +6,7 @@
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,8 +50,8 @@ def packs(tmp_path: Path, sandbox: Sandbox) -> Path:
     return folder
 
 
-def replayed(pack: Path, home: Path) -> dict[str, object]:
-    data: dict[str, object] = Terminal({"CONSOLE_HOME": str(home)}).json("replay", str(pack)).data
+def replayed(pack: Path, home: Path) -> dict[str, Any]:
+    data: dict[str, Any] = Terminal({"CONSOLE_HOME": str(home)}).json("replay", str(pack)).data
     return data
 
 
@@ -77,7 +78,7 @@ def test_a_changed_rule_is_told(packs: Path, tmp_path: Path, monkeypatch: pytest
     """Had this version taken a refusal for an unknown outcome, the replay would name the very call."""
     table = {**response_classes.PURCHASE_STATUSES, 422: OutcomeClass.UNKNOWN}
     monkeypatch.setattr(alarmbox, "PURCHASE_STATUSES", table)
-    (difference,) = replayed(packs / "refused.zip", tmp_path)["differ"]  # type: ignore[misc]
+    (difference,) = replayed(packs / "refused.zip", tmp_path)["differ"]
     assert difference["call"] == "alarmbox.purchase"
     assert (difference["recorded"]["outcome"], difference["now"]["outcome"]) == ("FAILED_DEFINITE", "UNKNOWN")
     assert difference["operation_id"]
