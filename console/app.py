@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from console.services.adoption.adopt import Adoption
     from console.services.alerts.inbox import AlertService
     from console.services.alerts.incidents import IncidentService
+    from console.services.alerts.unmatched_notices import UnmatchedNotices
     from console.services.audit.trail import AuditService
     from console.services.backup.backup import Restored
     from console.services.bulk.runs import BulkRuns
@@ -161,6 +162,12 @@ class Console:
         from console.services.recovery.saved_views import SavedViewService
 
         return SavedViewService(self._context, self.request_ids)
+
+    @cached_property
+    def notices(self) -> "UnmatchedNotices":
+        from console.services.alerts.unmatched_notices import UnmatchedNotices
+
+        return UnmatchedNotices(self._context, self._service_builder.payment_providers)
 
     @cached_property
     def registry(self) -> "RegistryService":

@@ -10,6 +10,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART
 from console.domain.views.any_record import QueueItem
+from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import record_columns
@@ -20,6 +21,7 @@ from console.wording.text_context import TextContext
 
 if TYPE_CHECKING:
     from console.services.alerts.inbox import AlertService
+    from console.services.alerts.unmatched_notices import UnmatchedNotices
     from console.services.audit.trail import AuditService
     from console.services.bulk.runs import BulkRuns
     from console.services.lookup.record_search import Lookup
@@ -54,6 +56,8 @@ class ReadServices(Protocol):
     def refunds(self) -> "RefundService": ...
     @property
     def alerts(self) -> "AlertService": ...
+    @property
+    def notices(self) -> "UnmatchedNotices": ...
     @property
     def audit(self) -> "AuditService": ...
     @property
@@ -97,8 +101,10 @@ def _queue(services: ReadServices, request: ExportRequest, context: TextContext)
     name = request.subject
     if name == _COMPANY_QUEUE:
         return _List(lists.changed_company_columns(context), lambda: _read_company_pages(services))
+    if name == NOTICE_QUEUE:
+        return _List(lists.unmatched_notice_columns(context), lambda: _read_notice_pages(services))
     if name not in QUEUE_NAMES:
-        allowed = [*QUEUE_NAMES, _COMPANY_QUEUE]
+        allowed = [*QUEUE_NAMES, NOTICE_QUEUE, _COMPANY_QUEUE]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": allowed})
     columns = record_columns(context, lambda item: item.record)
     return _List(columns, lambda: _read_queue_pages(services, request))
@@ -122,6 +128,16 @@ def _read_company_pages(services: ReadServices) -> Pages:
     after: str | None = None
     while True:
         page = services.alerts.read_company_queue(_PAGE_SIZE, after)
+        yield page.items
+        after = page.next_cursor
+        if after is None:
+            return
+
+
+def _read_notice_pages(services: ReadServices) -> Pages:
+    after: str | None = None
+    while True:
+        page = services.notices.read_page(_PAGE_SIZE, after, with_candidates=False)
         yield page.items
         after = page.next_cursor
         if after is None:

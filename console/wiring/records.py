@@ -204,6 +204,10 @@ class RecoveryService:
                 return self._refunds.read_refund(_record_id(kind, id))
         return self._checks.views.read_credit_check(_check_id(kind, id))
 
+    def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
+        """Return the newest events of a record, oldest first, for a preview. Raises not_found, not_allowed."""
+        return self._common.timelines.read_last_events(kind, id, limit)
+
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after: str | None = None
     ) -> PrintableTimelinePage:

@@ -161,15 +161,15 @@ class ServiceBuilder:
         )
         self._purchase_decisions = PurchaseDecisions(context, reader, self._purchases)
         self._check_probes = CreditCheckProbes(context, self._purchase_decisions, reader)
-        self._payment_providers = PaymentProviders(make_payment_vendor)
-        self.readers = RecordReaders(context, self.read_log, self._vendor_source, self._payment_providers)
+        self.payment_providers = PaymentProviders(make_payment_vendor)
+        self.readers = RecordReaders(context, self.read_log, self._vendor_source, self.payment_providers)
 
     @cached_property
     def _payment_builder(self) -> PaymentServiceBuilder:
         return PaymentServiceBuilder(
             self._context,
             self._pipeline,
-            self._payment_providers,
+            self.payment_providers,
             self._request_ids,
             self.readers.payment_views,
         )
@@ -179,7 +179,7 @@ class ServiceBuilder:
         return RefundServiceBuilder(
             self._context,
             self._pipeline,
-            self._payment_providers,
+            self.payment_providers,
             self._request_ids,
             self.readers.refund_views,
         )
@@ -209,8 +209,8 @@ class ServiceBuilder:
             payment_rows.KIND: payment_builder.payments,
             refund_rows.KIND: refund_builder.refunds,
         }
-        forgotten_refunds = SpooledRefunds(self._context, self._payment_providers)
-        forgotten_payments = SpooledPayments(self._context, self._payment_providers)
+        forgotten_refunds = SpooledRefunds(self._context, self.payment_providers)
+        forgotten_payments = SpooledPayments(self._context, self.payment_providers)
         operations = Operations(
             self._context,
             self._purchase_decisions,
@@ -325,7 +325,7 @@ class ServiceBuilder:
         """The service that compares providers' histories with our records."""
         payment_builder, refund_service = self._payment_builder, self._refund_builder.refunds
         actions = (payment_builder.payment_probes, payment_builder.imports, refund_service.probe)
-        return ReconciliationService(self._context, self._payment_providers, *actions, self._request_ids)
+        return ReconciliationService(self._context, self.payment_providers, *actions, self._request_ids)
 
     def pdfs(self) -> Pdfs:
         """Return the service that opens PDFs."""

@@ -55,7 +55,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
     worker, desk, auditor = scene.desk("worker"), scene.desk("op-b"), scene.desk("aud-e")
     queues = {
         name: (lambda name=name: desk.recovery.read_queue(name))
-        for name in ("pending", "error", "incomplete", "unknown", "review", "refunds")
+        for name in ("pending", "error", "incomplete", "unknown", "review", "refunds", "disagree")
     }
     return {
         "due": worker.scheduler.run_due,
@@ -64,6 +64,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         "alerts": desk.alerts.list_alerts,
         "open alerts": desk.alerts.list_open_items,
         "companies": desk.alerts.read_company_queue,
+        "notices": desk.notices.read_page,
         "counts": desk.recovery.count_queues,
         "unfinished": desk.recovery.list_unfinished,
         "holders": desk.recovery.list_lease_holders,

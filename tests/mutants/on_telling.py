@@ -15,7 +15,24 @@ def _mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _
     return Mutant(name, (Change(file, old, new),), tests, "")
 
 
+_NOTICES = ("tests/services/alerts/test_unmatched_notices.py",)
+_MISMATCHES = ("tests/store/queues/test_queues.py",)
+
 ON_TELLING: tuple[Mutant, ...] = (
+    _mutant(
+        "a notice is said to be matched with another provider's payment",
+        "console/domain/explanations/notices.py",
+        "        return record.provider == notice.source and record.merchant_payment_id == notice.order_no\n",
+        "        return record.merchant_payment_id == notice.order_no\n",
+        _NOTICES,
+    ),
+    _mutant(
+        "a payment that the provider was never asked about is a mismatch",
+        "console/store/schema/disagreement_columns.py",
+        "told_at IS NOT NULL AND",
+        "told_at IS NULL AND",
+        _MISMATCHES,
+    ),
     _mutant(
         "an order that is not covered is advised to be moved",
         _PAYMENTS,

@@ -53,7 +53,7 @@ def home(stage: Stage) -> None:
 
 
 def queues(stage: Stage) -> None:
-    for queue in ("review", "unknown", "incomplete", "error"):
+    for queue in ("review", "unknown", "disagree", "incomplete", "error"):
         stage.go(QueuesRoute(queue))
         stage.shoot(f"queue-{queue}")
 

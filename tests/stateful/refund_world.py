@@ -77,7 +77,7 @@ class RefundWorld(Desks):
         urls = {"PAYPAY_URL": NOWHERE, "ATOM_URL": NOWHERE}
         console = self.place.desk(LedgerVendor(), self.clock, desk=number, **urls)
         made: dict[str, Any] = {name: LedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
-        console._service_builder._payment_providers = PaymentProviders(lambda name: made[name])
+        console._service_builder.payment_providers = PaymentProviders(lambda name: made[name])
         self.ledger.watched.append(OpenTransactions(console.database))
         return console
 

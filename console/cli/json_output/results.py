@@ -21,11 +21,14 @@ from console.cli.json_output.records import (
 from console.domain.records import AuditEntry, CreditCheck
 
 if TYPE_CHECKING:
+    from console.domain.queues.disagreements import Disagreement
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
     from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
+    from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
 
+    AnyItem = QueueItem | ChangedCompanyItem | UnmatchedNoticeItem
 __all__ = ["JsonObject", "Translate", "attributes_json", "fact_json", "instant_json", "record_json", "work_json"]
 
 
@@ -90,13 +93,53 @@ def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
         "badges": badges_json(item.record, item.explanation, translate),
         "since": instant_json(item.since),
         "taken_by": item.owner,
+        **({"disagreement": _disagreement_json(item.disagreement, translate)} if item.disagreement else {}),
     }
 
 
-def _any_item_json(item: "QueueItem | ChangedCompanyItem", translate: Translate) -> JsonObject:
-    from console.domain.views.any_record import QueueItem
+_SIDE_FIELDS = ("state", "word", "minor", "refunded_minor", "currency", "asked", "differs")
 
-    return queue_item_json(item, translate) if isinstance(item, QueueItem) else _company_json(item, translate)
+
+def _disagreement_json(disagreement: "Disagreement", translate: Translate) -> JsonObject:
+    """Return what the sides of a record say as JSON: each side that has said something, and the open case."""
+    names = ("rule", "observed", "expected", "detected_at")
+    return {
+        "sides": [
+            {"side": side.name, **attributes_json(side, _SIDE_FIELDS, translate)} for side in disagreement.sides
+        ],
+        **attributes_json(disagreement, names, translate),
+    }
+
+
+def _any_item_json(item: "AnyItem", translate: Translate) -> JsonObject:
+    from console.domain.views.any_record import QueueItem
+    from console.domain.views.unmatched_notices import UnmatchedNoticeItem
+
+    if isinstance(item, QueueItem):
+        return queue_item_json(item, translate)
+    if isinstance(item, UnmatchedNoticeItem):
+        return _notice_json(item, translate)
+    return _company_json(item, translate)
+
+
+_NOTICE_FIELDS = (
+    "id", "source", "event_id", "type", "order_no", "amount_minor", "currency", "occurred_at", "received_at", "proof",
+)  # fmt: skip
+
+
+def _notice_json(item: "UnmatchedNoticeItem", translate: Translate) -> JsonObject:
+    """Return a notice of the queue `notices` as JSON, with the records of ours that share facts with it."""
+    return {
+        "kind": "notice",
+        **attributes_json(item.notice, _NOTICE_FIELDS, translate),
+        "alert_ids": [case.id for case in item.cases],
+        "candidates": [
+            {**record_fields_json(one.record, translate), "shared": [fact.value for fact in one.shared]}
+            for one in item.candidates or ()
+        ],
+        **explanation_json(item.explanation, translate),
+        "since": instant_json(item.since),
+    }
 
 
 def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObject:
@@ -122,8 +165,9 @@ def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObjec
     }
 
 
-def queue_page_json(page: "QueuePage | ChangedCompanyPage", translate: Translate) -> JsonObject:
-    """Return the answer of the command `queue` as JSON: one page of records, or of changed corporations.
+def queue_page_json(page: "QueuePage | ChangedCompanyPage | UnmatchedNoticePage", translate: Translate) -> JsonObject:
+    """Return the answer of the command `queue` as JSON: one page of records, of changed corporations or of
+    notices.
     `next_cursor` is None on the last page. The fields `filter` and `sort` are there if the caller gave them.
     """
     from console.domain.views.any_record import QueuePage

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from console.domain.error_details import Usage
 
 PROGRAM_NAME = "support-console"
-QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds", "companies")
+QUEUE_NAMES = (
+    "pending", "error", "incomplete", "unknown", "review", "refunds", "disagree", "notices", "companies",
+)  # fmt: skip
 LOOKUP_PARTS = ("payments", "refunds", "orders", "checks")
 BULK_PARTS = ("not_done",)
 RECONCILIATION_PARTS = ("all", "differ", "only_ours", "only_theirs", "refused")

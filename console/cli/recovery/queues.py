@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.domain.views.any_record import QueuePage
     from console.domain.views.changed_companies import ChangedCompanyPage
+    from console.domain.views.unmatched_notices import UnmatchedNoticePage
 
-    AnyPage = QueuePage | ChangedCompanyPage | CausePage
+    AnyPage = QueuePage | ChangedCompanyPage | UnmatchedNoticePage | CausePage
     Answer: TypeAlias = "AnyPage | ViewPage | tuple[ViewCount, ...]"
 
 VIEW_LIST = "views"
@@ -75,9 +76,11 @@ def _read_view(console: "Console", args: Namespace) -> ViewPage:
 
 
 def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
-    if args.name == "companies":
+    if args.name in ("companies", "notices"):
         if args.filter or args.sort or args.by_cause:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILTER_COMPANIES})
+        if args.name == "notices":
+            return console.notices.read_page(args.limit, args.after)
         return console.alerts.read_company_queue(args.limit, args.after)
     chosen, order = _read_filter(args.filter), _read_order(args.sort)
     if args.by_cause:

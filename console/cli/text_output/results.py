@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
     from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
+    from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
+
+    AnyQueuePage = QueuePage | ChangedCompanyPage | UnmatchedNoticePage
+    AnyQueueItem = QueueItem | ChangedCompanyItem | UnmatchedNoticeItem
 
 __all__ = ["aligned_lines", "explained_record"]
 
@@ -131,14 +135,14 @@ def corporation_section(
     return facts_section(facts, records, translator)
 
 
-def queue_page_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator) -> Iterator[str]:
-    """Yield the answer of the command `queue` as text: each record, or changed corporation, with the reason for which
-    it waits, and its next step.
+def queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Iterator[str]:
+    """Yield the answer of the command `queue` as text: each record, changed corporation or notice, with the reason
+    for which it waits, and its next step.
     """
     if not page.items:
         yield translator(f"queue.{page.queue}.empty")
         return
-    items: Sequence[QueueItem | ChangedCompanyItem] = page.items
+    items: Sequence[AnyQueueItem] = page.items
     for line, item in zip(_queue_lines(page, translator), items, strict=True):
         yield line
         yield from _explanation_lines(item, translator)
@@ -147,7 +151,7 @@ def queue_page_lines(page: "QueuePage | ChangedCompanyPage", translator: Transla
         yield translator("cli.queue.more", queue=f"{page.queue}{_choice_options(page)}", cursor=page.next_cursor)
 
 
-def _choice_options(page: "QueuePage | ChangedCompanyPage") -> str:
+def _choice_options(page: "AnyQueuePage") -> str:
     """Return the options with which the next page has the same filter and order."""
     from console.domain.views.any_record import QueuePage
 
@@ -155,16 +159,21 @@ def _choice_options(page: "QueuePage | ChangedCompanyPage") -> str:
     return "".join(f" --{name}={shlex.quote(text)}" for name, text in choice.items() if text)
 
 
-def _queue_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator) -> Lines:
+def _queue_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
     from console.domain.views.any_record import QueuePage
+    from console.domain.views.unmatched_notices import UnmatchedNoticePage
 
     if isinstance(page, QueuePage):
         return list_of_any_kind([item.record for item in page.items], translator)
+    if isinstance(page, UnmatchedNoticePage):
+        from console.cli.text_output.notices import notice_lines
+
+        return notice_lines(page.items, translator)
     changes = (item.change for item in page.items)
     return aligned_lines((wording.format_number(change.number), change.after.name) for change in changes)
 
 
-def _source_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator) -> Lines:
+def _source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
     """Return the source of the names that the registry has given to records of the page, if there are any."""
     from console.domain.views.any_record import QueuePage
 
@@ -177,9 +186,10 @@ def _source_lines(page: "QueuePage | ChangedCompanyPage", translator: Translator
     return (source_line(entry.registry_date, translator),)
 
 
-def _explanation_lines(item: "QueueItem | ChangedCompanyItem", translator: Translator) -> Iterator[str]:
+def _explanation_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
     """Yield the lines below a record of a queue: the reason for which it waits, and its next step."""
     step = item.explanation.next_step
+    yield from (f"{COLUMN_GAP}{line}" for line in _detail_lines(item, translator))
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
     yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
 
@@ -233,3 +243,18 @@ def upgrade_lines(revisions: Mapping[str, object], translator: Translator) -> Li
 def task_run_lines(runs: "Iterable[TaskRun]", translator: Translator) -> Lines:
     """Return the answer of the command `worker --once` as text: one line per due task."""
     return [translator("cli.task", task=run.task, count=run.count) for run in runs]
+
+
+def _detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
+    """Yield what the sides of a record say, in the queue of disagreements; below a notice, the similar records."""
+    from console.domain.views.any_record import QueueItem
+    from console.domain.views.unmatched_notices import UnmatchedNoticeItem
+
+    if isinstance(item, QueueItem) and item.disagreement is not None:
+        from console.wording.disagreements import difference_text
+
+        yield difference_text(item.record, item.disagreement, translator.language)
+    elif isinstance(item, UnmatchedNoticeItem):
+        from console.cli.text_output.notices import candidate_lines
+
+        yield from candidate_lines(item, translator)

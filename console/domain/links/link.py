@@ -11,7 +11,9 @@ from typing import Literal
 SCHEME = "support-console"
 LONGEST_LINK_CHARACTERS = 120
 RECORD_KINDS = ("credit-check", "payment", "order", "refund")
-QUEUE_NAMES = ("pending", "error", "incomplete", "unknown", "review", "refunds", "companies")
+QUEUE_NAMES = (
+    "pending", "error", "incomplete", "unknown", "review", "refunds", "disagree", "notices", "companies",
+)  # fmt: skip
 SCREENS = ("home", "lookup", "queues", "approvals", "alerts", "reconcile", "audit", "reports", "set-asides")
 _PATTERNS = {
     "record": re.compile(rf"({'|'.join(RECORD_KINDS)})/([1-9][0-9]{{0,17}})"),

@@ -9,6 +9,7 @@ from console.domain.records import CreditCheck, Document, EvidenceItem, LeaseHol
 if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund
     from console.domain.payments.service_results import OrderView, PaymentView, RefundView
+    from console.domain.queues.disagreements import Disagreement
     from console.domain.registry.facts import CorporationFacts
     from console.domain.service_results import AllowedAction, Explanation, NextStep, OperationView
     from console.domain.tasks.records import Note, Take
@@ -58,13 +59,15 @@ class LookupResult:
 @dataclass(frozen=True, slots=True)
 class QueueItem:
     """A record in a queue with its explanation. `since` is the instant (UTC) at which it got its present state.
-    `owner` is the person whose take of the record is running; None for no take.
+    `owner` is the person whose take of the record is running; None for no take. `disagreement` is what the sides of
+    the record say, in the queue of records whose sides disagree; None in every other queue.
     """
 
     record: "CreditCheck | Order | Payment | Refund"
     explanation: "Explanation"
     since: datetime | None
     owner: str | None = None
+    disagreement: "Disagreement | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class AlertService:
         it was merged with. Raises usage for an unknown cursor, not_allowed.
         """
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
-        last_id = _parse_cursor(after)
+        last_id = parse_cursor(after)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts_of_rule(conn, CHANGE_RULE, limit, last_id)
@@ -244,7 +244,8 @@ def _id_of_part(request_id: str | None, alert_id: int, ids: Collection[int]) -> 
     return request_id if request_id is None or len(ids) == 1 else f"{request_id[:40]}.{alert_id}"
 
 
-def _parse_cursor(text: str | None) -> int:
+def parse_cursor(text: str | None) -> int:
+    """Return the alert id of a page's cursor; 0 for the first page. Raises usage."""
     if text is None:
         return 0
     if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_CURSOR_DIGITS:

@@ -113,6 +113,14 @@ class TimelineService:
         cursor = _format_cursor(read) if len(events) > page_size else None
         return TimelinePage(kind, str(family.record.id), page, cursor, head, family.payer_names, family.names)
 
+    def read_last_events(self, kind: str, id: int, limit: int) -> TimelinePage:
+        """Return the newest events of a record and its related records, oldest first, for the preview beside a list.
+        A preview opens no timeline, so no audit entry is written. Raises not_found and not_allowed.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return read_newest_events(self._context, conn, kind, id, limit)
+
 
 def walk_events(conn: Connection, related: RelatedRecords, read: _ReadPosition | None = None) -> Iterator[Event]:
     """Yield the events of a record and its related records, oldest first, after the position `read` (None: from the

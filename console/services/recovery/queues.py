@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import starmap
 
 from console.domain.desk_requests.records import PRESENCE_LEASE
 from console.domain.error_reasons import UsageProblem
@@ -10,6 +11,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Payment, Refund
 from console.domain.queues.causes import CausePage, group_by_cause
+from console.domain.queues.disagreements import Disagreement, describe_disagreement
 from console.domain.queues.filter_text import format_filter
 from console.domain.queues.filters import NO_FILTER, RecordFilter, kind_of
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, format_order
@@ -20,6 +22,7 @@ from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
 from console.services.process.context import ServiceContext
 from console.services.recovery import queue_cursors
+from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.queues import chosen_records, queues
@@ -29,6 +32,7 @@ from console.store.records import any_record
 from console.store.records import assignments as takes
 
 MAX_ROWS_PER_PAGE = 1_000
+DISAGREEMENT_QUEUE = "disagree"
 
 
 class Queues:
@@ -67,7 +71,8 @@ class Queues:
             records, cursor = read(conn, name, limit, after, choice)
             records = self._complete_records(conn, records)
             owners = self._read_owners(conn, records)
-        items = tuple(self._make_queue_item(record, owner) for record, owner in zip(records, owners, strict=True))
+            said = self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE else [None] * len(records)
+        items = tuple(starmap(self._make_queue_item, zip(records, owners, said, strict=True)))
         return QueuePage(
             name,
             items,
@@ -103,6 +108,17 @@ class Queues:
         found = (running[kind_of(record)].get(record.id) for record in records)
         return [take.person if take is not None else None for take in found]
 
+    def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
+        """Return for each record what its sides say, with the open cases about it."""
+        ids: dict[str, list[int]] = {}
+        for record in records:
+            ids.setdefault(kind_of(record), []).append(record.id)
+        open_alerts = {kind: alerts.open_of_subjects(conn, kind, of_kind) for kind, of_kind in ids.items()}
+        now = self._context.now()
+        return [
+            describe_disagreement(record, open_alerts[kind_of(record)].get(record.id, ()), now) for record in records
+        ]
+
     def read_causes(self, name: str, chosen: RecordFilter = NO_FILTER) -> CausePage:
         """Return the records of a queue that fulfil a filter, grouped by cause, the largest group first."""
         require_queue(name)
@@ -122,8 +138,11 @@ class Queues:
         cap = queues.COUNT_CAP
         return QueueCount(name, min(count, cap), count > cap, oldest)
 
-    def _make_queue_item(self, record: QueuedRecord, owner: str | None) -> QueueItem:
-        return QueueItem(record, explain_record(record, self._context.now()), record.state_since, owner)
+    def _make_queue_item(
+        self, record: QueuedRecord, owner: str | None, disagreement: Disagreement | None
+    ) -> QueueItem:
+        explanation = explain_record(record, self._context.now())
+        return QueueItem(record, explanation, record.state_since, owner, disagreement)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most COUNT_CAP) and the time since which its oldest

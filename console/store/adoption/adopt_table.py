@@ -20,6 +20,7 @@ from console.store.database import online_ddl
 from console.store.database.engine import Database, Transaction
 from console.store.migrations import upgrade as migrate
 from console.store.schema import claim_columns as claim_sql
+from console.store.schema import disagreement_columns as disagreement_sql
 from console.store.schema import legacy_table
 from console.store.schema.core import credit_checks
 from console.store.schema.legacy_table import TABLE_NAME, Table
@@ -171,6 +172,7 @@ def _derived_column_clause(column: SchemaColumn[Any], table: Table, dialect: str
         "seen_work": claim_sql.EFFECTIVE_WORK_SQL,
         "claim_number": claim_sql.claim_number_sql(dialect, source),
         "missing": claim_sql.IS_INCOMPLETE_SQL,
+        "disagrees": disagreement_sql.CREDIT_CHECK_SQL,
     }
     kind, expression = _type_sql(column, dialect), expressions[column.name]
     return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_invisible_option(table)}"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Executable, Integer, Select, bindparam, func, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
@@ -34,6 +34,15 @@ _OPEN_PAGE_OF_RULE_QUERY = _OPEN_PAGE_QUERY.where(_t.rule_id == bindparam("rule"
 _OPEN_IDS_OF_RULE = (
     select(_t.id).where(_IS_OPEN, _t.rule_id == bindparam("rule")).order_by(_t.id).limit(_LIMIT_PARAMETER).subquery()
 )
+_UNSEEN_PAGE_OF_RULE_QUERY = _OPEN_PAGE_OF_RULE_QUERY.where(_t.acknowledged_by.is_(None))
+_UNSEEN_IDS_OF_RULE = (
+    select(_t.id)
+    .where(_IS_OPEN, _t.rule_id == bindparam("rule"), _t.acknowledged_by.is_(None))
+    .order_by(_t.id)
+    .limit(_LIMIT_PARAMETER)
+    .subquery()
+)
+_COUNT_UNSEEN_OF_RULE_QUERY = select(func.count(), func.min(_UNSEEN_IDS_OF_RULE.c.id))
 _COUNT_OF_RULE_QUERY = select(func.count(), func.min(_OPEN_IDS_OF_RULE.c.id))
 _BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
 _NEWEST_PAGE_QUERY = _ALL_QUERY.where(_t.id < bindparam("before")).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
@@ -117,11 +126,29 @@ def open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0)
     return _select(conn, _OPEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
+def unseen_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
+    """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after` is the last
+    id of the previous page.
+    """
+    return _select(conn, _UNSEEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
+
+
+def count_unseen_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
+    """Return the number of open alerts of one rule that nobody has acknowledged, at most `limit`, and the time at
+    which the oldest of them was raised; None if there are none.
+    """
+    return _count_with_oldest(conn, _COUNT_UNSEEN_OF_RULE_QUERY, rule, limit)
+
+
 def count_open_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
     """Return the number of open alerts of one rule, at most `limit`, and the time at which the oldest of them was
     raised; None if there are none.
     """
-    count, oldest_id = conn.execute(_COUNT_OF_RULE_QUERY, {"rule": rule, "most": limit}).one()
+    return _count_with_oldest(conn, _COUNT_OF_RULE_QUERY, rule, limit)
+
+
+def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: int) -> tuple[int, datetime | None]:
+    count, oldest_id = conn.execute(query, {"rule": rule, "most": limit}).one()
     oldest = None if oldest_id is None else find(conn, oldest_id)
     return count, None if oldest is None else oldest.detected_at
 

@@ -2,7 +2,7 @@
 notice the first row is returned.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ _ALL_QUERY = select(
     _t.received_at, _t.done, _t.body, _t.signature, _t.who,
 )  # fmt: skip
 _BY_SOURCE_ID_QUERY = _ALL_QUERY.where(_t.source == bindparam("whose"), _t.event_id == bindparam("of"))
+_BY_IDS_QUERY = _ALL_QUERY.where(_t.id.in_(bindparam("some", expanding=True)))
 _OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.payment_id == bindparam("of")).order_by(_t.id)
 _ROWS_PER_PAGE = 100
 _PAGE_QUERY = (
@@ -134,6 +135,11 @@ def walk_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
 def events_with_result(conn: Connection, done: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
     """Return at most `limit` events with this result, oldest first; `after` is the last id of the previous page."""
     return _select_events(conn, _WITH_RESULT_QUERY, {"what": done, "after": after, "most": limit})
+
+
+def by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, ...]:
+    """Return the events with these ids, in any order."""
+    return _select_events(conn, _BY_IDS_QUERY, {"some": sorted(ids)}) if ids else ()
 
 
 def count_with_result(conn: Connection, done: str, most: int) -> int:

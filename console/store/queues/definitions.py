@@ -142,6 +142,7 @@ REFUND_QUERIES = TableQueries(
         "unknown": [_r.certainty == "unknown"],
         "error": [and_(_r.status == _R.FAILED.value, _r.certainty == "known", ~_was_refunded_since_sql())],
         "review": [_r.work_state == "needs_review"],
+        "disagree": [_r.disagrees == 1],
         "refunds": _state_conditions(
             _r.status, _r.certainty, [state for state in _R if state not in ENDED_REFUND_STATES], *Certainty
         ),
@@ -161,6 +162,7 @@ PAYMENT_QUERIES = TableQueries(
         "unknown": [_p.certainty == "unknown"],
         "error": [and_(_p.status == _P.PAYMENT_FAILED.value, _p.certainty == "known", ~_was_paid_since_sql())],
         "review": [_p.work_state == "needs_review"],
+        "disagree": [_p.disagrees == 1],
     },
     may_be_lapsed=and_(_p.status == _P.INITIALIZING.value, _p.certainty == "known"),
 )
@@ -175,6 +177,7 @@ ORDER_QUERIES = TableQueries(
     queues={
         "pending": [_o.status == OrderState.PENDING.value],
         "review": [_o.work_state == "needs_review"],
+        "disagree": [_o.disagrees == 1],
     },
 )
 CREDIT_CHECK_QUERIES = TableQueries(
@@ -191,6 +194,7 @@ CREDIT_CHECK_QUERIES = TableQueries(
         "error": [and_(_c.seen_status == "error", _c.certainty == "known", ~credit_checks.has_later_success_sql())],
         "incomplete": [_c.missing == 1],
         "review": [_c.seen_work == "needs_review"],
+        "disagree": [_c.disagrees == 1],
     },
     may_be_lapsed=PENDING_CHECK,
 )

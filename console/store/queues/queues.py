@@ -17,7 +17,7 @@ from console.store.queues.table_queries import QueuedRecord, QueueKey, TableQuer
 from console.store.schema.core import credit_checks as table
 
 COUNT_CAP = 1_000
-QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds")
+QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
 KINDS = tuple(part.kind for part in TABLES)
 LapsedIds = Mapping[str, AbstractSet[int]]
 """For each kind, the ids of the records whose operation has lapsed: its process crashed or froze during a call."""

@@ -17,9 +17,10 @@ from sqlalchemy import (
 
 from console.domain.desk_requests.records import WITHDRAW_ACTION
 from console.store.schema import claim_columns as claim_sql
+from console.store.schema import disagreement_columns as disagreement_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, ForeignInstant, Id, Instant, LongText
 
-SCHEMA_VERSION = "0020"
+SCHEMA_VERSION = "0021"
 """Revision of the database schema that this program needs; it refuses a database with another revision. A test
 compares this value with the newest migration.
 """
@@ -94,6 +95,7 @@ credit_checks = Table(
     Column("seen_work", String(16), Computed(claim_sql.EFFECTIVE_WORK_SQL, persisted=False)),
     Column("claim_number", String(64), Computed(claim_sql.CLAIM_NUMBER_SQL["sqlite"], persisted=False)),
     Column("missing", Integer, Computed(claim_sql.IS_INCOMPLETE_SQL, persisted=False)),
+    Column("disagrees", Integer, Computed(disagreement_sql.CREDIT_CHECK_SQL, persisted=False)),
     Index("uq_credit_checks_claim", "client_id", "claim_number", unique=True),
     Index("ix_credit_checks_number", "number_key", "id"),
     Index("ix_credit_checks_status", "seen_status", "certainty", "seen_work", "state_since", "id"),
@@ -101,6 +103,7 @@ credit_checks = Table(
     Index("ix_credit_checks_work", "seen_work", "state_since", "id"),
     Index("ix_credit_checks_due", "work_state", "work_at"),
     Index("ix_credit_checks_missing", "missing", "seen_work", "state_since", "id"),
+    Index("ix_credit_checks_disagrees", "disagrees", "seen_work", "state_since", "id"),
     Index("ix_credit_checks_name", "company_name"),
     Index("ix_credit_checks_provider_id", "credit_check_id"),
     sqlite_autoincrement=True,

@@ -4,6 +4,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, St
 
 from console.domain.transitions.tables import OPEN_REFUND_STATES
 from console.store.schema import claim_columns as claim_sql
+from console.store.schema import disagreement_columns as disagreement_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL, Id, Instant, LongText
 from console.store.schema.core import metadata as metadata
 
@@ -37,11 +38,13 @@ orders = Table(
     Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY_SQL["sqlite"], persisted=False)),
+    Column("disagrees", Integer, Computed(disagreement_sql.ORDER_SQL, persisted=False)),
     Index("uq_orders_number", "merch_txn_id", unique=True),
     Index("ix_orders_corporation", "number_key", "id"),
     Index("ix_orders_atom", "atom_txn_id"),
     Index("ix_orders_status", "status", "work_state", "state_since", "id"),
     Index("ix_orders_work", "work_state", "state_since", "id"),
+    Index("ix_orders_disagrees", "disagrees", "work_state", "state_since", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -87,6 +90,7 @@ payments = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("booked_at", Instant),  # when the console learned that it was paid
     Column("late_after", String(20)),  # the final state (expired or failed) before a late payment
+    Column("disagrees", Integer, Computed(disagreement_sql.PAYMENT_SQL, persisted=False)),
     Index("uq_payments_ours", "provider", "merchant_payment_id", unique=True),
     Index("uq_payments_theirs", "provider", "provider_payment_id", unique=True),
     Index("ix_payments_corporation", "corporation_number", "id"),
@@ -101,6 +105,7 @@ payments = Table(
     Index("ix_payments_over", "status", "certainty", "payment_expires_at"),
     Index("ix_payments_paid", "provider", "paid_at"),
     Index("ix_payments_begun", "provider", "begun_at"),
+    Index("ix_payments_disagrees", "disagrees", "work_state", "state_since", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -170,6 +175,7 @@ refunds = Table(
     Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("open_payment", BigInteger, Computed(OPEN_PAYMENT_SQL, persisted=False)),
+    Column("disagrees", Integer, Computed(disagreement_sql.REFUND_SQL, persisted=False)),
     Index("uq_refunds_open", "open_payment", unique=True),
     Index("uq_refunds_key", "provider_refund_key", unique=True),
     Index("ix_refunds_payment", "payment_id", "id"),
@@ -180,6 +186,7 @@ refunds = Table(
     Index("ix_refunds_due", "work_state", "work_at"),
     Index("ix_refunds_maker", "maker", "created_at"),
     Index("ix_refunds_sent", "first_sent_at"),
+    Index("ix_refunds_disagrees", "disagrees", "work_state", "state_since", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
+from console.domain.records import WorkReason
 from console.domain.registry.watched_facts import CHANGE_RULE
 from console.domain.tasks.records import Alert, AlertItem
 from console.views.pages.permission_buttons import bind_worker
@@ -16,6 +17,11 @@ from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Field
 from console.views.widgets.notification_bars import Bar
+
+_EFFECT_BY_RULE = {
+    CHANGE_RULE: "dialog.acknowledge.effect_settles",
+    WorkReason.UNMATCHED_NOTICE: "dialog.acknowledge.effect_notice",
+}
 
 
 class AcknowledgeDialog(DialogFrame):
@@ -46,7 +52,7 @@ class AcknowledgeDialog(DialogFrame):
         self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
         self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()
-        effect = "dialog.acknowledge.effect_settles" if alert.rule_id == CHANGE_RULE else "dialog.acknowledge.effect"
+        effect = _EFFECT_BY_RULE.get(alert.rule_id, "dialog.acknowledge.effect")
         content.setLayout(make_column(self.reason_field, TextLabel(translate(effect), wrap=True), gap=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._acknowledge_alert)

@@ -188,7 +188,11 @@ class BackgroundRefresh(QObject):
         def read(services: "Console") -> WorkCounts:
             refunds = services.refunds.read_inbox().to_decide if may_decide else ()
             proposals = services.recovery.list_proposals() if may_confirm else ()
-            counts = (*services.recovery.count_queues(), services.alerts.count_changed_companies())
+            counts = (
+                *services.recovery.count_queues(),
+                services.notices.count(),
+                services.alerts.count_changed_companies(),
+            )
             unfinished = services.recovery.list_unfinished()
             lost_count = services.alerts.count_lost_operations()
             return WorkCounts(

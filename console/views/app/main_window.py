@@ -39,7 +39,7 @@ from console.views.widgets.sidebar import Place, SideBar
 from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
 from console.wording import catalogue as wording
 
-_COUNTED_QUEUES = ("review", "companies")
+_COUNTED_QUEUES = ("review", "notices", "companies")
 """Queues whose entries wait for a person."""
 _PLACE_ROUTES: dict[str, Route] = {
     "home": HomeRoute(),

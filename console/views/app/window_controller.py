@@ -40,6 +40,7 @@ from console.views.runtime.routes import (
     ReportsRoute,
     Route,
     SetAsidesRoute,
+    UnmatchedNoticesRoute,
 )
 from console.views.runtime.status_values import PasswordRequest
 from console.views.sign_in.idle_lock import IdleLock
@@ -58,6 +59,7 @@ _PAGES: dict[type, tuple[str, str]] = {
     HomeRoute: ("console.views.home.page", "HomePage"),
     QueuesRoute: ("console.views.queues.page", "QueuesPage"),
     ChangedCompaniesRoute: ("console.views.queues.companies_page", "ChangedCompaniesPage"),
+    UnmatchedNoticesRoute: ("console.views.queues.notices_page", "UnmatchedNoticesPage"),
     LookupRoute: ("console.views.lookup.page", "LookupPage"),
     AuditRoute: ("console.views.audit.page", "AuditPage"),
     ReportsRoute: ("console.views.reports.page", "ReportsPage"),

@@ -41,10 +41,12 @@ if TYPE_CHECKING:
 _QUEUE_LOOKS = (
     ("review", "square_bang", "care"),
     ("unknown", "question", "unknown"),
+    ("disagree", "not_equal", "bad"),
     ("refunds", "arrow_back", "progress"),
     ("incomplete", "open_ring_plus", "care"),
     ("pending", "half_disc", "progress"),
     ("error", "cross", "bad"),
+    ("notices", "question", "care"),
     ("companies", "not_equal", "care"),
 )
 _MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1

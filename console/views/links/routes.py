@@ -2,6 +2,7 @@
 
 from console.domain.links.link import SCREENS, Link
 from console.domain.registry.watched_facts import QUEUE_NAME
+from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
@@ -16,6 +17,7 @@ from console.views.runtime.routes import (
     RecordRoute,
     RefundRoute,
     Route,
+    UnmatchedNoticesRoute,
     queue_route,
     ref_of,
     route_to,
@@ -63,6 +65,8 @@ def link_of_route(route: Route | None) -> Link | None:
             return Link("queue", QUEUE_NAME)
         case QueuesRoute() if route.view:
             return Link("view", str(route.view))
+        case UnmatchedNoticesRoute():
+            return Link("queue", NOTICE_QUEUE)
         case QueuesRoute() if route.name:
             return Link("queue", route.name)
         case AlertsRoute() if route.id:

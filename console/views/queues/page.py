@@ -39,7 +39,8 @@ from console.views.widgets.base import Surface, make_column, make_row
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 
-_GROUP_KEY, _COLUMNS_KEY = "G", "C"
+_GROUP_KEY, _COLUMNS_KEY, _PREVIEW_KEY = "G", "C", "I"
+_PREVIEW_PREFERENCE = "queues.preview"
 
 
 def _key_of(row: GroupRow) -> Hashable:
@@ -65,6 +66,7 @@ class QueuesPage(Page):
         (("Shift+T",), "key.give_back"),
         (("H",), "key.hand_over"),
         (("N",), "key.note"),
+        ((_PREVIEW_KEY,), "key.preview"),
         (("Ctrl+F",), "key.filter"),
         ((_GROUP_KEY,), "queue.by_cause"),
         ((_COLUMNS_KEY,), "key.columns"),
@@ -147,6 +149,8 @@ class QueuesPage(Page):
         ):
             signal.connect(act)
         self.bind_key("Ctrl+F", self.filter.focus_edit)
+        self.bind_key(_PREVIEW_KEY, self.toggle_preview)
+        self.context.preferences.loaded.connect(self._fit_preview)
 
     # -- which list
 
@@ -526,11 +530,32 @@ class QueuesPage(Page):
         else:
             self._layout.insertWidget(self._layout.indexOf(self._tab_line) + 1, self.filter)
 
+    @Slot()
+    def toggle_preview(self) -> None:
+        """Hide or show the preview. The choice is kept for the person."""
+        if self.window().width() < tokens().px("layout", "preview_hidden_below_width"):
+            self.refuse_key(self.context.translate("queue.preview.no_room"))
+            return
+        is_open = not self._is_preview_open
+        self.context.preferences.store(_PREVIEW_PREFERENCE, "open" if is_open else "closed")
+        self._fit_preview()
+        key = "queue.preview.opened" if is_open else "queue.preview.closed"
+        self.context.show_toast(self.context.translate(key))
+
+    @property
+    def _is_preview_open(self) -> bool:
+        return self.context.preferences.text(_PREVIEW_PREFERENCE, ("open", "closed")) != "closed"
+
     def _has_preview(self) -> bool:
-        return self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
+        return self._is_preview_open and self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit_preview()
+
+    @Slot()
+    def _fit_preview(self) -> None:
+        """Show the preview if there is room for it and the person hasn't closed it."""
         self.preview.setVisible(self._has_preview())
         for table in self._lists.values():
             table.hidden_keys = self._hidden_columns()

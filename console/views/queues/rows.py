@@ -22,11 +22,13 @@ from console.views.runtime.routes import Ref
 from console.views.tables.columns import Column, Group, check_column
 from console.views.theme.design_tokens import tokens
 from console.wording import catalogue as wording
+from console.wording.disagreements import difference_text
 
 if TYPE_CHECKING:
     from console.app import Console
 
-QUEUE_NAMES = ("review", "unknown", "refunds", "incomplete", "pending", "error")
+QUEUE_NAMES = ("review", "unknown", "disagree", "refunds", "incomplete", "pending", "error")
+DISAGREEMENT_QUEUE = "disagree"
 GROUPED_QUEUES = frozenset({"unknown"})
 _READ_PAGE_SIZE = 1_000
 _MAX_PAGES_READ = 5
@@ -95,6 +97,9 @@ def _columns_of(context: WindowContext, queue: str, *, is_grouped: bool) -> list
     if queue == "refunds":
         names = ["age", "name", "people", "provider", "amount", "state", "certainty", "work", "cause", "next"]
         return record_columns(context, names, record_of, lambda row: row.item.since, ("refund",))
+    if queue == DISAGREEMENT_QUEUE:
+        names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty", "work"]
+        return [*record_columns(context, names, record_of, lambda row: row.item.since), _difference_column(context)]
     names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
     if not is_grouped:
         names.append("work")
@@ -105,6 +110,16 @@ def _columns_of(context: WindowContext, queue: str, *, is_grouped: bool) -> list
     )  # only these queues contain payments that wait for the payer, whose state word is long
     kinds = [kind for kind in ALL_KINDS if has_waiting or kind != "waiting"]
     return record_columns(context, names, record_of, lambda row: row.item.since, kinds)
+
+
+def _difference_column(context: WindowContext) -> Column:
+    """Return the column that says which side differs from our record, and what each says."""
+
+    def difference(row: QueueRow) -> str:
+        item = row.item
+        return difference_text(item.record, item.disagreement, context.language) if item.disagreement else ""
+
+    return Column("cause", context.translate("column.difference"), 140, difference, is_stretched=True)
 
 
 def _check_of(row: QueueRow) -> CreditCheck:

@@ -1,15 +1,19 @@
-"""The tabs of the queues, with their counts. Changed companies aren't records: their queue has a page of its own."""
+"""The tabs of the queues, with their counts. Notices and changed companies aren't records: their queues have pages of
+their own.
+"""
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 
 from console.domain.registry.watched_facts import QUEUE_NAME as COMPANY_QUEUE
+from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 from console.views.queues.rows import QUEUE_NAMES
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import queue_route
 from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
 
-QUEUE_TABS = (*QUEUE_NAMES, COMPANY_QUEUE)
+QUEUE_TABS = (*QUEUE_NAMES, NOTICE_QUEUE, COMPANY_QUEUE)
+_QUEUES_WITH_PAGE = frozenset({NOTICE_QUEUE, COMPANY_QUEUE})
 
 
 class QueueTabs(Tabs):
@@ -42,7 +46,7 @@ class QueueTabs(Tabs):
     @Slot(int)
     def _choose(self, number: int) -> None:
         name = QUEUE_TABS[number]
-        if COMPANY_QUEUE in (name, self._queue):
+        if _QUEUES_WITH_PAGE & {name, self._queue}:
             self._open_page(name)
         else:
             self._queue = name

@@ -3,13 +3,16 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from console.domain.payments.records import Order, Payment, Refund
+from console.domain.evidence.timeline import TimelinePage
+from console.domain.payments.consistency import compare_sides
+from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import refusal_reason_of_refetch
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
+from console.views.presenters.money_view import shown_sides
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
@@ -24,6 +27,7 @@ from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
 _PADDING_PX = 16
+_LAST_STEPS = 5
 
 
 class RecordPreview(Surface):
@@ -61,7 +65,14 @@ class RecordPreview(Surface):
         box = make_column(gap=0)
         box.addWidget(self._head_part(item.record))
         box.addWidget(self._state_part(item))
+        if isinstance(item.record, Payment):
+            box.addWidget(self._sides_part(item.record))
         box.addWidget(self._check_facts_part(item.record))
+        self._steps = make_column(gap=6, margins=(_PADDING_PX, 14, _PADDING_PX, 14))
+        steps = Surface(edge="top")
+        steps.setLayout(self._steps)
+        box.addWidget(steps)
+        self._read_last_steps(item.record)
         box.addStretch(1)
         content.setLayout(box)
         return content
@@ -124,13 +135,53 @@ class RecordPreview(Surface):
                 [(context.translate("record.label.why"), why), (context.translate("record.label.next"), next_step)]
             )
         )
-        box.addLayout(self._action_buttons(record))
+        box.addLayout(self._action_buttons(item))
         part.setLayout(box)
         return part
 
-    def _action_buttons(self, record: ShownRecord) -> "QVBoxLayout":
-        """Return a layout with the buttons of the record's actions; the page binds their shortcuts."""
-        translate = self._context.translate
+    def _sides_part(self, record: Payment) -> QWidget:
+        """Return a widget with what our record, the provider and the order say. A side that differs is marked."""
+        relations = record.relations or PaymentRelations()
+        sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
+        facts = FactList()
+        for side in shown_sides(sides, self._context, provider=record.provider):
+            mark = "≠ " if side.is_different else ""
+            words = "  ".join(part for part in (f"{mark}{side.word}", side.own_word, side.amount) if part)
+            label = TextLabel(words, "body", "bad" if side.is_different else "text", wrap=True)
+            label.setAccessibleName(side.spoken_text())
+            facts.add_fact(side.name, label)
+        part = Surface(edge="bottom")
+        part.setLayout(make_column(facts, margins=(_PADDING_PX, 14, _PADDING_PX, 14)))
+        return part
+
+    def _read_last_steps(self, record: ShownRecord) -> None:
+        """Read the last steps in the background. An answer about a record that isn't shown any more is dropped."""
+        if not self._context.is_ready:
+            return
+        kind, record_id = case_words.make_record_ref(record)
+        self._context.run_read(
+            lambda services: services.recovery.read_last_events(kind, record_id, _LAST_STEPS),
+            lambda story: self._show_last_steps(record, story),
+            lambda failure: None,  # the steps stand on the record's page, which tells the failure
+            owner=self,
+            key="preview steps",
+        )
+
+    def _show_last_steps(self, record: ShownRecord, story: TimelinePage) -> None:
+        if self.record is not record or not story.events:
+            return
+        self._steps.addWidget(TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading=3))
+        for event in reversed(story.events):
+            line = words.event_timeline_line(event, story, self._context)
+            label = TextLabel(f"{line.time_text}  {line.action_text}", "small", wrap=True)
+            label.setAccessibleName(line.spoken_text())
+            self._steps.addWidget(label)
+
+    def _action_buttons(self, item: QueueItem) -> "QVBoxLayout":
+        """Return a layout with the buttons of the record's actions; the page binds their shortcuts. The action of the
+        next step is the primary one, if its rules and rights allow it now.
+        """
+        translate, record = self._context.translate, item.record
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         buttons = []
         if isinstance(record, CreditCheck) and record.incomplete and refusal_reason_of_refetch(record) is None:
@@ -139,6 +190,11 @@ class RecordPreview(Surface):
             buttons.append(self._button(translate("action.resolve"), "E", self.resolved, "resolve"))
         if not isinstance(record, Order) or record.payment_ids:
             buttons.append(self._button(translate("action.probe"), "P", self.probed, "probe"))
+        rights = {"refetch": "F", "resolve": "E", "probe": "P"}
+        advised = rights.get(item.explanation.next_step.action or "")
+        for button in buttons:
+            if button.key == advised and button.isEnabled():
+                button.set_kind("primary")
         return make_column(make_flow_widget(*buttons, gap=8), DisabledReasons(*buttons))
 
     def _button(self, text: str, key: str, signal: object, right: str) -> KeyButton:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from console.domain.registry.watched_facts import QUEUE_NAME
+from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class QueuesRoute:
 @dataclass(frozen=True, slots=True)
 class ChangedCompaniesRoute:
     """The page of the queue of changed companies."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedNoticesRoute:
+    """The page of the queue of unmatched notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +166,9 @@ class CompareRoute:
 RecordPageRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRoute
 """The route of the page of one record: a credit check, payment, order or refund."""
 Route: TypeAlias = (
-    HomeRoute | QueuesRoute | ChangedCompaniesRoute | LookupRoute | AuditRoute | AdminRoute | OperationRoute
-    | PdfRoute | CompareRoute | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute | ReconcileRunsRoute
-    | ReportsRoute | RecordPageRoute
+    HomeRoute | QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute | LookupRoute | AuditRoute | AdminRoute
+    | OperationRoute | PdfRoute | CompareRoute | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute
+    | ReconcileRunsRoute | ReportsRoute | RecordPageRoute
 )  # fmt: skip
 
 _ROUTE_CLASSES: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | RefundRoute]] = {
@@ -181,8 +187,10 @@ def route_to(kind: str, id: int, trail: tuple[int | Ref, ...] = (), place: str =
     return _ROUTE_CLASSES[kind](id, trail, place)
 
 
-def queue_route(name: str) -> QueuesRoute | ChangedCompaniesRoute:
+def queue_route(name: str) -> QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute:
     """Return the route to the page of the queue with this name."""
+    if name == NOTICE_QUEUE:
+        return UnmatchedNoticesRoute()
     return ChangedCompaniesRoute() if name == QUEUE_NAME else QueuesRoute(name)
 
 
@@ -217,6 +225,7 @@ _ROUTES_BY_NAME: dict[str, type[Route]] = {
     "home": HomeRoute,
     "queues": QueuesRoute,
     "changed-companies": ChangedCompaniesRoute,
+    "unmatched-notices": UnmatchedNoticesRoute,
     "lookup": LookupRoute,
     "audit": AuditRoute,
     "reports": ReportsRoute,

@@ -13,6 +13,7 @@ from console.domain.recovery.records import WaitingProposal
 from console.domain.registry.corporations import RegistryMatch
 from console.domain.tasks.records import AlertItem, BulkAction
 from console.domain.views.changed_companies import ChangedCompanyItem
+from console.domain.views.unmatched_notices import UnmatchedNoticeItem
 from console.wording import alerts as alert_words
 from console.wording import audit_words
 from console.wording import bulk as bulk_words
@@ -252,6 +253,34 @@ def company_columns(context: TextContext) -> Columns:
         ),
         text_column(context, "column.state", closure),
         text_column(context, "corporation.label.ours", lambda match: registry_words.ours_text(match, translate)),
+    )
+
+
+def unmatched_notice_columns(context: TextContext) -> Columns:
+    """Return the columns of the queue of unmatched notices."""
+
+    def amount(item: UnmatchedNoticeItem) -> tuple[int | None, str | None]:
+        return item.notice.amount_minor, item.notice.currency
+
+    def why(item: UnmatchedNoticeItem) -> str:
+        return context.translate(item.explanation.why, **item.explanation.facts)
+
+    def next_step(item: UnmatchedNoticeItem) -> str:
+        return context.translate(item.explanation.next_step.code, **item.explanation.next_step.facts)
+
+    return (
+        text_column(context, "column.provider", lambda item: record_words.provider_word(item.notice.source, context)),
+        text_column(context, "column.order", lambda item: item.notice.order_no),
+        text_column(context, "notice.column.type", lambda item: item.notice.type),
+        amount_column(context, "column.amount", amount),
+        currency_column(context, lambda item: item.notice.currency),
+        instant_column(context, "notice.column.occurred", lambda item: item.notice.occurred_at),
+        text_column(
+            context, "notice.column.proof", lambda item: context.translate(f"notice.proof.{item.notice.proof}")
+        ),
+        text_column(context, "column.cause", why),
+        text_column(context, "column.next_step", next_step),
+        instant_column(context, "column.since", lambda item: item.since),
     )
 
 

@@ -46,7 +46,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
 
 def requests(desk: Furnished) -> list[ExportRequest]:
     """Every list, with what names it further."""
-    queues = ("review", "unknown", "refunds", "incomplete", "pending", "error", "companies")
+    queues = ("review", "unknown", "refunds", "incomplete", "pending", "error", "disagree", "notices", "companies")
     number, order = desk.samples[0].number, "ORD"
     return [
         *(ExportRequest(ListName.QUEUE, queue) for queue in queues),

@@ -14,6 +14,10 @@ from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_RO
 from tests.support.places import CHECKS, Engine
 
 UNDONE = {
+    "0020": tuple(
+        f"ALTER TABLE {table} DROP INDEX ix_{name}_disagrees, DROP COLUMN disagrees"
+        for table, name in ((CHECKS, "credit_checks"), *((one, one) for one in ("orders", "payments", "refunds")))
+    ),
     "0019": ("DROP TABLE saved_views",),
     "0018": ("ALTER TABLE refunds DROP COLUMN reason_code",),
     "0017": ("DROP TABLE incident_steps", "DROP TABLE mentions"),

@@ -58,6 +58,7 @@ def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -
         "work_state": work,
         "changed_at": to_naive_utc(NOW),
         "state_since": hour_of(number),
+        "work_reason": None,
     }
 
 
@@ -76,7 +77,10 @@ def order(number: int, status: str, work: str) -> dict[str, object]:
 
 def payment(number: int, status: str, certainty: str, work: str, **more: object) -> dict[str, object]:
     at = to_naive_utc(NOW + timedelta(hours=number))
-    known = {"order_id": None, "paid_at": None}
+    known = {
+        "order_id": None, "paid_at": None, "work_reason": None, "captured_minor": 0, "refunded_minor": 0,
+        "told_at": None, "provider_minor": None, "provider_refunded_minor": None,
+    }  # fmt: skip
     return known | more | {
         "id": number, "provider": "paypay", "merchant_payment_id": f"P-{number}", "currency": "JPY",
         "asked_minor": 3_300, "status": status, "certainty": certainty, "work_state": work, "created_at": at,
@@ -90,7 +94,7 @@ def refund(number: int, status: str, certainty: str, work: str, of: int | None =
         "id": number, "payment_id": of or 1_000 + number, "refund_amount": 100, "currency": "JPY", "status": status,
         "certainty": certainty, "work_state": work, "maker": "op-a", "reason": "", "saw": "", "radar": "",
         "checkers_needed": 1, "decide_by": at, "created_at": at, "changed_at": at,
-        "state_since": hour_of(number),
+        "state_since": hour_of(number), "work_reason": None,
     }  # fmt: skip
 
 
@@ -116,6 +120,10 @@ def _fill(opened: Database) -> None:
     ]
     mixed = enumerate(product((True, False), range(5), kinds), 1)
     rows = [row(number, *kind, missing=missing) for number, (missing, _, kind) in mixed]
+    rows += [
+        {**row(number, "success", "known", work, missing=False), "work_reason": "contradicted"}
+        for number, work in ((71, "needs_review"), (72, "none"))
+    ]
     with opened.write_once() as tx:
         tx.conn.execute(insert(table), rows)
         tx.conn.execute(insert(payment_schema.orders), _orders())
@@ -125,7 +133,18 @@ def _fill(opened: Database) -> None:
 
 def _orders() -> list[dict[str, object]]:
     mixed = enumerate(product(range(2), ("pending", "paid", "cancelled"), WORKS), 1)
-    return [*(order(number, status, work) for number, (_, status, work) in mixed), order(101, "on hold", "none")]
+    return [
+        *({**order(number, status, work), "work_reason": None} for number, (_, status, work) in mixed),
+        {**order(101, "on hold", "none"), "work_reason": None},
+        *(
+            {**order(number, "paid", "needs_review"), "work_reason": reason}
+            for number, reason in ORDER_REASONS.items()
+        ),
+        {**order(105, "paid", "none"), "work_reason": "paid_late"},  # nobody has to look any more
+    ]
+
+
+ORDER_REASONS = {102: "paid_late", 103: "paid_without_payment", 104: "no_order"}
 
 
 def _payments() -> list[dict[str, object]]:
@@ -142,10 +161,35 @@ def _payments() -> list[dict[str, object]]:
         payment(106, "payment_failed", "known", "none", order_id=3),
         payment(107, "payment_failed", "known", "none", order_id=4),
         payment(108, "expired", "known", "none", order_id=4),
+        *(payment(number, "completed", "known", work, **facts) for number, (work, facts) in TOLD_PAYMENTS.items()),
     ]
 
 
 PAID_SINCE = {101, 104}
+_AT = to_naive_utc(NOW)
+_PAID = {"captured_minor": 3_300, "told_at": _AT}
+TOLD_PAYMENTS: Mapping[int, tuple[str, dict[str, object]]] = {
+    # 109 to 115: the sides disagree. 116 to 121: they agree, were not asked, or a person looks for another reason.
+    109: ("needs_review", {**_PAID, "work_reason": "reconcile_amount"}),
+    110: ("needs_review", {**_PAID, "work_reason": "contradicted"}),
+    111: ("scheduled", {**_PAID, "work_reason": "move_order"}),
+    112: ("none", {**_PAID, "provider_minor": 3_200}),
+    113: ("none", {"told_at": _AT, "provider_minor": 3_299}),  # before the capture the requested amount counts
+    114: ("none", {**_PAID, "provider_minor": 3_300, "provider_refunded_minor": 100}),
+    115: ("scheduled", {**_PAID, "provider_minor": 3_200, "work_reason": "poll"}),
+    116: ("none", {**_PAID, "provider_minor": 3_300, "provider_refunded_minor": 0}),
+    117: ("none", {"captured_minor": 3_300, "provider_minor": 3_200}),
+    118: ("needs_review", {**_PAID, "work_reason": "set_aside"}),
+    119: ("none", {**_PAID, "work_reason": "contradicted"}),
+    120: ("scheduled", {**_PAID, "work_reason": "waiting"}),
+    121: ("none", {**_PAID, "provider_minor": 3_300, "provider_refunded_minor": 100, "refunded_minor": 100}),
+}
+DISAGREEING = {
+    "payment": set(range(109, 116)),
+    "order": {102, 103},
+    "refund": {105},
+    "credit-check": {71},
+}
 
 
 def _refunds() -> list[dict[str, object]]:
@@ -157,6 +201,8 @@ def _refunds() -> list[dict[str, object]]:
         refund(102, "completed", "known", "none", of=1),
         refund(103, "completed", "known", "none", of=2),
         refund(104, "failed", "known", "none", of=2),
+        {**refund(105, "completed", "known", "needs_review", of=3), "work_reason": "contradicted"},
+        {**refund(106, "completed", "known", "needs_review", of=4), "work_reason": "probes_ended"},
     ]
 
 
@@ -179,7 +225,7 @@ def walk(
 
 def everything(conn: Connection, lapsed: queues.LapsedIds) -> Iterator[QueuedRecord]:
     """Each record by itself."""
-    for kind, number in product(queues.KINDS, range(1, 110)):
+    for kind, number in product(queues.KINDS, range(1, 125)):
         one = any_record.find(conn, kind, number, lapsed)
         if one is not None:
             yield one
@@ -211,6 +257,8 @@ REFUNDS: Mapping[str, Callable[[Refund], bool]] = {
 
 def belongs(one: QueuedRecord, name: str) -> bool:
     """The rules in words."""
+    if name == "disagree":
+        return one.id in DISAGREEING[kind_of(one)] and one.work.reason != "lapsed"
     if name == "review":
         return one.work.state.value == "needs_review" and one.work.reason != "state_unreadable"
     if isinstance(one, Order):

@@ -42,7 +42,7 @@ def upgrade() -> None:
         for statement in _backfill(kind, table):
             op.execute(statement)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            if "state_since" in index.columns:
+            if "state_since" in index.columns and "disagrees" not in index.columns:  # those come later
                 replace_index(str(index.name), table.name, index.columns.keys())
 
 

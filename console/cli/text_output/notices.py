@@ -1,0 +1,31 @@
+"""The queue of unmatched notices as text."""
+
+from collections.abc import Iterable, Iterator
+
+from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.views.unmatched_notices import UnmatchedNotice, UnmatchedNoticeItem
+from console.wording import catalogue as wording
+from console.wording import notices as notice_words
+
+
+def notice_lines(items: Iterable[UnmatchedNoticeItem], translator: Translator) -> Lines:
+    """Return one line for each notice: its sender, number, kind, amount, time, and what proves its sender."""
+    return aligned_lines(_row(item.notice, translator) for item in items)
+
+
+def _row(notice: UnmatchedNotice, translator: Translator) -> tuple[str, ...]:
+    return (
+        wording.provider_name(notice.source, translator.language),
+        notice.order_no or wording.NO_VALUE,
+        notice.type,
+        notice_words.amount_text(notice) or wording.NO_VALUE,
+        wording.format_instant(notice.occurred_at or notice.received_at, "short"),
+        translator(f"notice.proof.{notice.proof}"),
+    )
+
+
+def candidate_lines(item: UnmatchedNoticeItem, translator: Translator) -> Iterator[str]:
+    """Yield one line for each record of ours that shares facts with the notice."""
+    for candidate in item.candidates or ():
+        yield notice_words.candidate_text(candidate, translator.language)

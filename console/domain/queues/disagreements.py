@@ -1,0 +1,51 @@
+"""Disagreements: records about which our side, the provider's last answer or notice, a reconciliation and the order
+say different things. What nobody has asked is no disagreement.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.domain.payments.consistency import compare_sides
+from console.domain.payments.records import Payment, PaymentRelations
+from console.domain.payments.service_results import ComparedSide
+from console.domain.queues.disagreement_reasons import REASONS_BY_KIND
+from console.domain.tasks.records import Alert, Rule
+
+_RULES = frozenset(Rule).union(*REASONS_BY_KIND.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """What the sides of a record say.
+
+    - `sides`: the sides of a payment that have said something, ours first; `differs` of a side has the fields in
+      which it differs. Empty for records of other kinds.
+    - `rule`, `observed`, `expected`, `detected_at`: the open case or alert about it, as it was found; None if there
+      is none.
+    """
+
+    sides: tuple[ComparedSide, ...] = ()
+    rule: str | None = None
+    observed: str | None = None
+    expected: str | None = None
+    detected_at: datetime | None = None
+
+
+def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: datetime) -> Disagreement:
+    """Return what the sides of a record say. `open_alerts` are the open alerts and cases about the record; the one
+    that is the reason of its work comes first, then the oldest.
+    """
+    reason = getattr(getattr(record, "work", None), "reason", None)
+    found = [alert for alert in open_alerts if alert.rule_id in _RULES]
+    alert = min(found, key=lambda one: (one.rule_id != reason, one.id), default=None)
+    sides = _spoken_sides(record, now) if isinstance(record, Payment) else ()
+    if alert is None:
+        return Disagreement(sides)
+    return Disagreement(sides, alert.rule_id, alert.observed, alert.expected, alert.detected_at)
+
+
+def _spoken_sides(payment: Payment, now: datetime) -> tuple[ComparedSide, ...]:
+    relations = payment.relations or PaymentRelations()
+    sides = compare_sides(payment, relations.order, relations.provider_meaning, now)
+    return tuple(side for side in sides if side.there and side.asked is not None)

@@ -1,0 +1,87 @@
+"""Results of services: the queue of unmatched notices."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from console.domain.payments.records import Order, Payment
+from console.domain.service_results import Explanation
+from console.domain.tasks.records import Alert
+
+QUEUE_NAME = "notices"
+
+
+class NoticeProof(StrEnum):
+    """What proves who sent a notice. SIGNATURE: a signature that was valid on arrival. ADDRESS: it isn't signed, and
+    came from an address of its provider; the provider must still be asked. NONE: the stored signature doesn't fit any
+    more.
+    """
+
+    SIGNATURE = "signature"
+    ADDRESS = "address"
+    NONE = "none"
+
+
+class SharedFact(StrEnum):
+    """A fact in which a candidate equals a notice exactly."""
+
+    NUMBER = "number"
+    AMOUNT = "amount"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedNotice:
+    """A stored notice that belongs to no record of ours, with all that is known of it. Instants are aware (UTC).
+
+    - `id`: the id of the stored event; `source`: the provider or bank that sent it; `type`: the sender's own word
+    - `order_no`: our number of the payment as the notice gives it
+    - `amount_minor` (minor units), `currency`, `occurred_at`: as the notice gives them; None if it doesn't
+    """
+
+    id: int
+    source: str
+    event_id: str
+    type: str
+    order_no: str | None
+    amount_minor: int | None
+    currency: str | None
+    occurred_at: datetime | None
+    received_at: datetime
+    proof: NoticeProof
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeCandidate:
+    """A record of ours that shares facts with a notice. The program only shows it: it never chooses one."""
+
+    record: Order | Payment
+    shared: tuple[SharedFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedNoticeItem:
+    """A notice in the queue with its explanation and the open cases about it, the one that it matches nothing first.
+    `candidates` are the records of ours that share its number, or its amount and day; None if they were not read.
+    """
+
+    notice: UnmatchedNotice
+    explanation: Explanation
+    cases: tuple[Alert, ...]
+    candidates: tuple[NoticeCandidate, ...] | None = None
+
+    @property
+    def since(self) -> datetime:
+        """The time at which the notice came (UTC)."""
+        return self.notice.received_at
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedNoticePage:
+    """One page of the queue of unmatched notices, the oldest first; `next_cursor` is an opaque text with which the
+    next page is read, None on the last page.
+    """
+
+    queue: str
+    items: tuple[UnmatchedNoticeItem, ...]
+    next_cursor: str | None

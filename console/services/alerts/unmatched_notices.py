@@ -1,0 +1,173 @@
+"""The service `console.notices`: the queue of notices that belong to no record of ours.
+
+A notice leaves the queue when a due task has found its record, or when a person has acknowledged the case about it.
+An acknowledged notice stays stored: if its record appears later, the due task still applies it. No person and no
+program assigns a notice to a record by hand, because only the signed body, or the provider's own answer, is proof.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.notices import explain_notice
+from console.domain.payments import provider_registry
+from console.domain.payments.records import Order, Payment
+from console.domain.records import WorkReason
+from console.domain.service_results import Explanation, QueueCount
+from console.domain.tasks.records import Alert
+from console.domain.views.unmatched_notices import (
+    QUEUE_NAME,
+    NoticeCandidate,
+    NoticeProof,
+    SharedFact,
+    UnmatchedNotice,
+    UnmatchedNoticeItem,
+    UnmatchedNoticePage,
+)
+from console.services.alerts.inbox import parse_cursor
+from console.services.payment_intake.common import NOTICE_KIND, UNMATCHED
+from console.services.payments.providers import PaymentProviders
+from console.services.process.context import ServiceContext
+from console.store.alerts import alerts
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import events as payment_events
+from console.store.payments import notice_candidates
+from console.store.payments.events import PaymentEvent
+
+MAX_COUNTED_NOTICES = 1_000
+_RULE = WorkReason.UNMATCHED_NOTICE
+_ONE_DAY = timedelta(days=1)
+
+
+class UnmatchedNotices:
+    """Reads the queue of unmatched notices. It writes nothing and calls no provider. A notice is acknowledged through
+    the alerts (`console.alerts.acknowledge_each` with the ids of `UnmatchedNoticeItem.cases`).
+    """
+
+    def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
+        self._context, self._payment_providers = context, payment_providers
+
+    def read_page(
+        self, limit: int = 50, after: str | None = None, *, with_candidates: bool = True
+    ) -> UnmatchedNoticePage:
+        """Return one page of the queue, the oldest notice first. `after` is the cursor that the previous page
+        contains. `with_candidates` also reads the records that share amount and day with each notice. Raises usage
+        for an unknown cursor, not_allowed.
+        """
+        limit = max(1, min(limit, MAX_COUNTED_NOTICES))
+        last_id = parse_cursor(after)
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            open_cases = alerts.unseen_alerts_of_rule(conn, _RULE, limit, last_id)
+            items = tuple(self._make_items(conn, open_cases, with_candidates=with_candidates))
+        return UnmatchedNoticePage(QUEUE_NAME, items, str(open_cases[-1].id) if len(open_cases) == limit else None)
+
+    def read_item(self, case_id: int) -> UnmatchedNoticeItem:
+        """Return the notice of this open case with its candidates. Raises not_found if the case is closed or
+        acknowledged, not_allowed.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            case = alerts.find(conn, case_id)
+            is_open = case is not None and case.rule_id == _RULE and case.resolved_at is None
+            cases = [case] if case is not None and is_open and case.acknowledged_by is None else []
+            for item in self._make_items(conn, cases, with_candidates=True):
+                return item
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": alerts.KIND, "id": str(case_id)})
+
+    def count(self) -> QueueCount:
+        """Return the number of notices in the queue, at most MAX_COUNTED_NOTICES, and since when the oldest of them
+        waits. Raises not_allowed.
+        """
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            count, oldest = alerts.count_unseen_of_rule(conn, _RULE, MAX_COUNTED_NOTICES + 1)
+        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest)
+
+    def _make_items(
+        self, conn: Connection, unseen_cases: Sequence[Alert], *, with_candidates: bool
+    ) -> Iterator[UnmatchedNoticeItem]:
+        """Yield the notices of these cases. A notice whose record was found meanwhile is left out."""
+        ids = [case.subject_id for case in unseen_cases]
+        events = {event.id: event for event in payment_events.by_ids(conn, ids) if event.done == UNMATCHED}
+        open_cases = alerts.open_of_subjects(conn, NOTICE_KIND, ids)
+        records = _group_by_number(
+            notice_candidates.with_numbers(conn, {event.order_no for event in events.values() if event.order_no})
+        )
+        for case in unseen_cases:
+            event = events.get(case.subject_id)
+            if event is not None:
+                others = [one for one in open_cases.get(event.id, ()) if one.id != case.id]
+                notice = _make_notice(event, case, others)
+                same_number = records.get(notice.order_no or "", ())
+                yield UnmatchedNoticeItem(
+                    notice,
+                    self._explain(notice, same_number, (case, *others)),
+                    (case, *others),
+                    _find_candidates(conn, notice, same_number) if with_candidates else None,
+                )
+
+    def _explain(
+        self, notice: UnmatchedNotice, same_number: Sequence[Order | Payment], cases: Sequence[Alert]
+    ) -> Explanation:
+        reader = self._payment_providers.find_reader(notice.source)
+        if reader is None:
+            return explain_notice(notice, same_number, cases, can_import=False)
+        by_amount_and_day = reader.capabilities.asks_by_amount_and_day
+        return explain_notice(notice, same_number, cases, can_import=True, asks_by_amount_and_day=by_amount_and_day)
+
+
+def _group_by_number(records: Collection[Order | Payment]) -> Mapping[str, list[Order | Payment]]:
+    """Return the records by each of their numbers."""
+    groups: dict[str, list[Order | Payment]] = {}
+    for record in records:
+        for number in _numbers_of(record):
+            groups.setdefault(number, []).append(record)
+    return groups
+
+
+def _numbers_of(record: Order | Payment) -> Collection[str]:
+    if isinstance(record, Order):
+        return (record.merch_txn_id,)
+    return [number for number in (record.merchant_payment_id, record.provider_payment_id) if number]
+
+
+def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> UnmatchedNotice:
+    proof = NoticeProof.SIGNATURE if event.signature else NoticeProof.ADDRESS
+    if any(other.rule_id == WorkReason.UNVERIFIED_NOTICE for other in others):
+        proof = NoticeProof.NONE
+    return UnmatchedNotice(
+        event.id, event.source, event.event_id, event.kind, event.order_no, event.amount_minor, event.currency,
+        event.occurred_at, event.received_at or case.detected_at, proof,
+    )  # fmt: skip
+
+
+def _find_candidates(
+    conn: Connection, notice: UnmatchedNotice, same_number: Sequence[Order | Payment]
+) -> tuple[NoticeCandidate, ...]:
+    """Return our records that share the number of the notice, or its amount and day; those that share most first."""
+    found = {(type(record), record.id): record for record in same_number}
+    if notice.amount_minor is not None and notice.currency is not None:
+        day = (notice.occurred_at or notice.received_at).astimezone(provider_registry.time_zone(notice.source))
+        since = day.replace(hour=0, minute=0, second=0, microsecond=0)
+        of_day = notice_candidates.of_amount_and_day(
+            conn, notice.source, notice.amount_minor, notice.currency, since, since + _ONE_DAY
+        )
+        found |= {(type(record), record.id): record for record in of_day}
+    candidates = [NoticeCandidate(record, _shared_facts(notice, record)) for record in found.values()]
+    return tuple(sorted(candidates, key=lambda one: (-len(one.shared), one.record.id)))
+
+
+def _shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[SharedFact, ...]:
+    if isinstance(record, Payment):
+        minor, instants = record.captured_minor or record.asked_minor, (record.begun_at, record.paid_at)
+    else:
+        minor, instants = record.total_minor, (record.state_since, None)
+    zone = provider_registry.time_zone(notice.source)
+    day = (notice.occurred_at or notice.received_at).astimezone(zone).date()
+    shared = {
+        SharedFact.NUMBER: notice.order_no in _numbers_of(record),
+        SharedFact.AMOUNT: (minor, record.currency) == (notice.amount_minor, notice.currency),
+        SharedFact.DAY: any(at is not None and at.astimezone(zone).date() == day for at in instants),
+    }
+    return tuple(fact for fact, is_shared in shared.items() if is_shared)

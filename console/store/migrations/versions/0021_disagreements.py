@@ -1,0 +1,27 @@
+"""Add the derived column `disagrees` of credit checks, orders, payments and refunds, and its indexes, for the queue
+of records whose sides disagree.
+"""
+
+import sqlalchemy as sa
+
+from console.store.migrations.ddl_helpers import add_hidden_column, create_index
+from console.store.schema import disagreement_columns as disagreement_sql
+from console.store.schema.core import credit_checks
+from console.store.schema.payments import orders, payments, refunds
+
+revision = "0021"
+down_revision = "0020"
+
+_TABLES = {
+    credit_checks: ("ix_credit_checks_disagrees", disagreement_sql.CREDIT_CHECK_SQL),
+    orders: ("ix_orders_disagrees", disagreement_sql.ORDER_SQL),
+    payments: ("ix_payments_disagrees", disagreement_sql.PAYMENT_SQL),
+    refunds: ("ix_refunds_disagrees", disagreement_sql.REFUND_SQL),
+}
+
+
+def upgrade() -> None:
+    for table, (index, sql) in _TABLES.items():
+        add_hidden_column(table.name, sa.Column("disagrees", sa.Integer(), sa.Computed(sql, persisted=False)))
+        work_state = "seen_work" if table is credit_checks else "work_state"
+        create_index(index, table.name, ["disagrees", work_state, "state_since", "id"], unique=False)

@@ -1,0 +1,89 @@
+"""Finds the records of ours that share facts with an unmatched notice: its number, or its amount and day. All reads
+go through an index and return at most MAX_CANDIDATES rows.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from sqlalchemy import BindParameter, Column, Connection, Integer, bindparam
+from sqlalchemy.sql.elements import ColumnElement
+
+from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.records import WorkState
+from console.store.database.instants import to_naive_utc
+from console.store.payments import orders, payments
+from console.store.schema.column_types import Instant
+from console.store.schema.payments import orders as order_rows
+from console.store.schema.payments import payments as payment_rows
+
+MAX_CANDIDATES = 5
+_o, _p = order_rows.c, payment_rows.c
+_SOME: BindParameter[str] = bindparam("some", expanding=True)
+_MOST: BindParameter[int] = bindparam("most", type_=Integer)
+_PAYMENTS_BY_OUR_NUMBER = payments.all_records().where(_p.merchant_payment_id.in_(_SOME)).limit(_MOST)
+_PAYMENTS_BY_THEIR_NUMBER = payments.all_records().where(_p.provider_payment_id.in_(_SOME)).limit(_MOST)
+_ORDERS_BY_NUMBER = orders.all_records().where(_o.merch_txn_id.in_(_SOME)).limit(_MOST)
+
+
+def _within(column: Column[datetime]) -> ColumnElement[bool]:
+    return column.between(bindparam("since", type_=Instant), bindparam("until", type_=Instant))
+
+
+_IS_SAME_PRICE = (_p.provider == bindparam("whose"), _p.currency == bindparam("currency"),
+                  _p.asked_minor == bindparam("minor"))  # fmt: skip
+_PAYMENTS_OF_DAY = [
+    payments.all_records().where(*_IS_SAME_PRICE, _within(column)).order_by(column).limit(_MOST)
+    for column in (_p.begun_at, _p.paid_at)
+]
+_ORDERS_OF_DAY = (
+    orders.all_records()
+    .where(
+        _o.status == OrderState.PENDING.value,
+        _o.work_state == bindparam("work"),
+        _within(_o.state_since),
+        _o.currency == bindparam("currency"),
+        _o.total_amount == bindparam("minor"),
+    )
+    .order_by(_o.state_since)
+    .limit(_MOST)
+)
+
+
+def with_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order | Payment, ...]:
+    """Return the payments and orders with one of these numbers: our number, or the provider's number of a payment."""
+    if not numbers:
+        return ()
+    values = {"some": sorted(numbers), "most": MAX_CANDIDATES * len(numbers)}
+    found: dict[tuple[str, int], Order | Payment] = {}
+    for query in (_PAYMENTS_BY_OUR_NUMBER, _PAYMENTS_BY_THEIR_NUMBER):
+        found |= {(payments.KIND, one.id): one for one in payments.select_records(conn, query, values)}
+    found |= {(orders.KIND, one.id): one for one in orders.select_records(conn, _ORDERS_BY_NUMBER, values)}
+    return tuple(found.values())
+
+
+def of_amount_and_day(
+    conn: Connection, source: str, minor: int, currency: str, since: datetime, until: datetime
+) -> tuple[Order | Payment, ...]:
+    """Return payments of the provider `source` that were begun or paid from `since` until before `until` for exactly
+    this amount (minor units), and pending orders with this total that were made in this time.
+    """
+    values: dict[str, object] = {
+        "minor": minor,
+        "currency": currency,
+        "since": to_naive_utc(since),
+        "until": to_naive_utc(until),
+        "most": MAX_CANDIDATES,
+    }
+    found: dict[tuple[str, int], Order | Payment] = {}
+    for query in _PAYMENTS_OF_DAY:
+        of_provider = payments.select_records(conn, query, {**values, "whose": source})
+        found |= {(payments.KIND, one.id): one for one in of_provider}
+    for order in _pending_orders(conn, values):
+        found[orders.KIND, order.id] = order
+    return tuple(found.values())[: 2 * MAX_CANDIDATES]
+
+
+def _pending_orders(conn: Connection, values: dict[str, object]) -> Iterator[Order]:
+    """Yield the pending orders of a day, by one read for each work state: each is one range of the index."""
+    for work in WorkState:
+        yield from orders.select_records(conn, _ORDERS_OF_DAY, {**values, "work": work.value})

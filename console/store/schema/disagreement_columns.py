@@ -1,0 +1,29 @@
+"""SQL of the derived column `disagrees`: 1 for a record whose sides disagree, otherwise NULL. The sides are our
+record, the provider's last answer or notice, a reconciliation, and the order. The queue `disagree` has these records.
+"""
+
+from console.domain.queues.disagreement_reasons import REASONS_BY_KIND
+from console.domain.records import WorkReason
+
+
+def _is_reviewed_sql(kind: str) -> str:
+    """Return SQL that is true if a person must look at the record because its sides disagree."""
+    reasons = ", ".join(f"'{reason}'" for reason in sorted(REASONS_BY_KIND[kind]))
+    return f"work_state = 'needs_review' AND work_reason IN ({reasons})"
+
+
+def _derived_sql(condition: str) -> str:
+    return f"CASE WHEN {condition} THEN 1 END"
+
+
+ORDER_SQL, REFUND_SQL, CREDIT_CHECK_SQL = (
+    _derived_sql(_is_reviewed_sql(kind)) for kind in ("order", "refund", "credit-check")
+)
+_OWN_MINOR = "CASE WHEN captured_minor <> 0 THEN captured_minor ELSE asked_minor END"
+PAYMENT_SQL = _derived_sql(
+    f"({_is_reviewed_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
+    f" OR (told_at IS NOT NULL AND (provider_minor <> {_OWN_MINOR} OR provider_refunded_minor <> refunded_minor))"
+)
+"""A payment is also one whose order the program still has to move, and one whose amounts differ from those that the
+provider said last. Before an answer (`told_at` is NULL) there is nothing to compare.
+"""

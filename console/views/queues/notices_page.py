@@ -1,0 +1,282 @@
+"""The page of the queue of unmatched notices: what is known of each, why it matches nothing, similar records of ours,
+and the acknowledgement that ends an entry.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
+
+from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.payments.records import Payment
+from console.domain.tasks.records import AlertItem
+from console.domain.views.unmatched_notices import (
+    QUEUE_NAME,
+    NoticeCandidate,
+    NoticeProof,
+    UnmatchedNoticeItem,
+    UnmatchedNoticePage,
+)
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.exports import list_export
+from console.views.exports.list_export import ListExport
+from console.views.pages.base import Page, set_tab_order
+from console.views.pages.column_preferences import ColumnPreferences
+from console.views.pages.permission_buttons import bind_right
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
+from console.views.presenters import credit_checks as words
+from console.views.presenters.columns import width_of_text
+from console.views.queues.tabs import QueueTabs
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import RecordPageRoute, route_to
+from console.views.tables.columns import Column, StateCell
+from console.views.theme.design_tokens import Tone
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton, LinkButton, ReasonLabel
+from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.placeholders import EmptyState
+from console.wording import catalogue as wording
+from console.wording import notices as notice_words
+
+_MAX_ROWS = 1_000
+_MIN_VISIBLE_ROWS = 4
+"""The minimum number of visible rows of the list, also if the texts below the list are long."""
+_PROOF_LOOKS: Mapping[NoticeProof, tuple[str, Tone]] = {
+    NoticeProof.SIGNATURE: ("ring_check", "good"),
+    NoticeProof.ADDRESS: ("question", "care"),
+    NoticeProof.NONE: ("cross", "bad"),
+}
+
+
+class UnmatchedNoticesPage(Page):
+    """The page of the queue of unmatched notices, the oldest notice first. The Enter key opens the most similar
+    record, the A key the dialog that acknowledges the notice, which ends the entry. No key assigns a notice.
+    """
+
+    sidebar_key = "queues"
+    help_key = "help.notices"
+    hints = (
+        (("↓", "↑"), "key.move"),
+        (("Enter",), "key.open_similar"),
+        (("A",), "key.acknowledge"),
+        (("Ctrl+C",), "key.copy"),
+        list_export.HINT,
+        (("Esc",), "key.back"),
+    )
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        self.head = self.make_head(translate("screen.queues"), translate("queue.notices.hint"))
+        self.export = ListExport(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
+        self.tabs = QueueTabs(context, QUEUE_NAME)
+        tab_line = Surface(edge="bottom")
+        tab_line.setLayout(make_row(self.tabs, None))
+        title = translate("queue.notices.title")
+        self.table = StaticTable(context, _columns(context), _case_id, title, hideable_columns=("occurred", "type"))
+        ColumnPreferences(context, self.table, "queues.notices")
+        nothing = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
+        self.list = TableOrEmptyState(self.table, nothing)
+        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_ROWS))
+        self.candidates: tuple[NoticeCandidate, ...] | None = None
+        self.add_part(self.head)
+        self.add_part(tab_line)
+        self.add_part(self.list, 1)
+        self.add_part(self._make_foot())
+        self.add_hints()
+        self._connect_signals()
+        self._set_tab_order()
+
+    def _make_foot(self) -> Surface:
+        translate = self.context.translate
+        self.why_words = TextLabel("", "body", wrap=True, selectable=True)
+        self.action_words = TextLabel("", "body", wrap=True)
+        self.fact_words = TextLabel("", "small", "muted", wrap=True, selectable=True)
+        self._similar = make_column(gap=4)
+        acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
+        self.acknowledge_button = bind_right(self.context, acknowledge, "note")
+        buttons = make_row(self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8)
+        foot = self.foot = Surface(raised=True, edge="top")
+        foot.setLayout(
+            make_column(
+                self.why_words, self.action_words, self._similar, buttons, self.fact_words,
+                gap=6, margins=(24, 10, 24, 10),
+            )
+        )  # fmt: skip
+        foot.setVisible(False)
+        return foot
+
+    def _connect_signals(self) -> None:
+        self.table.opened.connect(self._open_similar)
+        self.table.current_changed.connect(self._show_notice)
+        self.table.rows.page_applied.connect(self._go_to_first)
+        self.acknowledge_button.clicked.connect(self._acknowledge)
+        self.bind_key("A", self._acknowledge_by_key)
+        self.bind_key("Ctrl+C", self._copy_number)
+        self.context.work_counts_changed.connect(self.table.repaint_ages)
+
+    def _set_tab_order(self) -> None:
+        links = self.foot.findChildren(LinkButton)
+        set_tab_order(*self.head.stops, self.tabs, self.table, *links, self.acknowledge_button)
+
+    # -- reading
+
+    def show_route(self, route: object) -> None:
+        self.refresh("entered")
+
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return self.table, self.tabs
+
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        return any(kind in ("alert", "payment", "order") for kind, _ in changes)
+
+    def read_data(self, reason: str) -> None:
+        self.context.run_read(
+            lambda services: services.notices.read_page(_MAX_ROWS, with_candidates=False),
+            partial(self._show_page, is_automatic=reason == "changed"),
+            self.show_reading_failure,
+            owner=self,
+            key="notices",
+        )
+
+    def _show_page(self, page: UnmatchedNoticePage, *, is_automatic: bool = False) -> None:
+        self.hide_reading_failure()
+        self.list.show_rows(page.items, is_automatic=is_automatic)
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        self._show_notice(self.table.current_item)
+
+    # -- current row
+
+    @property
+    def current_notice(self) -> UnmatchedNoticeItem | None:
+        row = self.table.current_item
+        return row if isinstance(row, UnmatchedNoticeItem) else None
+
+    @Slot()
+    def _go_to_first(self) -> None:
+        if self.table.current_item is None:
+            self.table.go_to_first()
+        self._show_notice(self.table.current_item)
+
+    @Slot(object)
+    def _show_notice(self, item: object) -> None:
+        """Show below the list why the notice matches nothing, the next step, and what is known of it; and read the
+        similar records.
+        """
+        self.candidates = None
+        self.foot.setVisible(isinstance(item, UnmatchedNoticeItem))
+        if not isinstance(item, UnmatchedNoticeItem):
+            return
+        translate, explanation = self.context.translate, item.explanation
+        self.why_words.show_text(translate(explanation.why, **explanation.facts))
+        self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
+        self.fact_words.show_text(translate("notice.event", id=item.notice.event_id, at=item.notice.received_at))
+        self._show_links(())
+        self.context.run_read(
+            lambda services: services.notices.read_item(item.cases[0].id),
+            self._show_candidates,
+            lambda failure: None,  # the notice left the queue; the next reading of the list says so
+            owner=self,
+            key="notice candidates",
+        )
+
+    def _show_candidates(self, read: UnmatchedNoticeItem) -> None:
+        """Show the similar records, unless another notice is current now."""
+        item = self.current_notice
+        if item is None or item.notice.id != read.notice.id:
+            return
+        self.candidates = read.candidates or ()
+        links = []
+        for candidate in self.candidates:
+            link = LinkButton(notice_words.candidate_text(candidate, self.context.language))
+            link.clicked.connect(partial(self.context.navigate, _route_of(candidate)))
+            links.append(link)
+        self._show_links(links)
+        self._set_tab_order()
+
+    def _show_links(self, links: Sequence[LinkButton]) -> None:
+        """Replace the line of similar records."""
+        while (taken := self._similar.takeAt(0)) is not None:
+            widget = taken.widget()
+            if widget is not None:
+                widget.deleteLater()
+        if self.candidates is not None and not links:
+            self._similar.addWidget(TextLabel(self.context.translate("notice.no_candidates"), "body", "muted"))
+        elif links:
+            label = TextLabel(self.context.translate("notice.candidates"), "body", "muted")
+            self._similar.addWidget(make_flow_widget(label, *links, gap=12))
+
+    # -- actions
+
+    @Slot()
+    def _open_similar(self) -> None:
+        if self.candidates:
+            self.context.navigate(_route_of(self.candidates[0]))
+        else:
+            key = "act.none_selected" if self.current_notice is None else "notice.no_candidates"
+            self.refuse_key(self.context.translate(key))
+
+    def _acknowledge_by_key(self) -> None:
+        self.press_button(self.acknowledge_button, self.context.translate("act.none_selected"))
+
+    @Slot()
+    def _acknowledge(self) -> None:
+        item = self.current_notice
+        if item is not None and self.acknowledge_button.isEnabled():
+            case, *others = item.cases
+            subject = AlertItem(case, None, case.subject_kind, case.subject_id, number=item.notice.order_no)
+            AcknowledgeDialog(self.context, subject, self.window(), others).open()
+
+    def _copy_number(self) -> None:
+        number = self.current_notice.notice.order_no if self.current_notice is not None else None
+        if number is None:
+            self.refuse_key(self.context.translate("act.none_selected"))
+        else:
+            QGuiApplication.clipboard().setText(number)
+            self.context.show_toast(self.context.translate("action.copied", text=number))
+
+
+def _route_of(candidate: NoticeCandidate) -> RecordPageRoute:
+    kind = "payment" if isinstance(candidate.record, Payment) else "order"
+    return route_to(kind, candidate.record.id, (), "queues")
+
+
+def _case_id(item: UnmatchedNoticeItem) -> int:
+    return item.cases[0].id
+
+
+def _columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+
+    def source(item: UnmatchedNoticeItem) -> str:
+        return wording.provider_name(item.notice.source, context.language)
+
+    def proof(item: UnmatchedNoticeItem) -> StateCell:
+        shape, tone = _PROOF_LOOKS[item.notice.proof]
+        return StateCell(translate(f"notice.proof.{item.notice.proof}"), shape, tone)
+
+    def occurred(item: UnmatchedNoticeItem) -> str:
+        at = item.notice.occurred_at
+        return wording.format_instant(at, "short") if at else wording.NO_VALUE
+
+    def why(item: UnmatchedNoticeItem) -> str:
+        return translate(item.explanation.why, **item.explanation.facts)
+
+    longest_proof = max((translate(f"notice.proof.{proof}") for proof in NoticeProof), key=len)
+    return [
+        Column(
+            "age", translate("column.age"), 84, lambda item: words.age_cell(item.since, context), "age",
+            spoken=lambda item: words.age_spoken(item.since, context),
+        ),
+        Column("provider", translate("column.provider"), 96, source),
+        Column("number", translate("column.order"), 150, lambda item: item.notice.order_no or wording.NO_VALUE,
+               "data"),
+        Column("amount", translate("column.amount"), 110,
+               lambda item: notice_words.amount_text(item.notice) or wording.NO_VALUE, "amount"),
+        Column("type", translate("notice.column.type"), 150, lambda item: item.notice.type),
+        Column("occurred", translate("notice.column.occurred"), 110, occurred, "data"),
+        Column("proof", translate("notice.column.proof"), width_of_text(longest_proof, 56), proof, "state"),
+        Column("cause", translate("column.cause"), 220, why, is_stretched=True),
+    ]  # fmt: skip

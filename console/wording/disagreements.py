@@ -1,0 +1,66 @@
+"""Disagreements as text: which side says something else than our record, and what each says."""
+
+from collections.abc import Iterator
+
+from console.domain.payments.records import Payment
+from console.domain.payments.service_results import ComparedSide
+from console.domain.queues.disagreements import Disagreement
+from console.domain.reconciliation.row_comparison import RULES as RECONCILED
+from console.wording import catalogue as wording
+
+
+def difference_text(record: object, disagreement: Disagreement, language: str) -> str:
+    """Return which sides differ from our record and in what, such as `PayPay (amount) ¥11,500 ≠ ¥12,000`. If no side
+    differs now, or if a reconciliation found the difference, it is what the open case says.
+    """
+    parts = list(_side_texts(record, disagreement, language)) if isinstance(record, Payment) else []
+    if disagreement.rule is not None and (not parts or disagreement.rule in RECONCILED):
+        parts.insert(0, _case_text(disagreement, language))
+    return wording.translate("list.separator", language).join(parts)
+
+
+def _side_texts(payment: Payment, disagreement: Disagreement, language: str) -> Iterator[str]:
+    for side in disagreement.sides:
+        for field in side.differs:
+            yield wording.translate(
+                "difference.of_side",
+                language,
+                side=_side_name(side, payment, language),
+                field=wording.translate(f"field.{field}", language),
+                theirs=_value_text(side, field, language),
+                ours=_value_text(disagreement.sides[0], field, language),
+            )
+
+
+def _side_name(side: ComparedSide, payment: Payment, language: str) -> str:
+    if side.name == "order":
+        return wording.translate("difference.order", language)
+    return wording.provider_name(payment.provider, language)
+
+
+def _value_text(side: ComparedSide, field: str, language: str) -> str:
+    """Return the value of one field as the side says it, or – if it says none."""
+    match field:
+        case "amount" if side.minor is not None and side.currency is not None:
+            return wording.format_amount(side.minor, side.currency)
+        case "refunded" if side.refunded_minor is not None and side.currency is not None:
+            return wording.format_amount(side.refunded_minor, side.currency)
+        case "currency" if side.currency is not None:
+            return side.currency
+        case "state" if side.state is not None:
+            return wording.translate(f"state.{'order' if side.name == 'order' else 'payment'}.{side.state}", language)
+        case "state" if side.word:
+            return side.word
+    return wording.NO_VALUE
+
+
+def _case_text(disagreement: Disagreement, language: str) -> str:
+    observed, expected = disagreement.observed or "", disagreement.expected or ""
+    key = "difference.of_reconciliation" if disagreement.rule in RECONCILED else "difference.of_case"
+    return wording.translate(
+        key,
+        language,
+        rule=wording.translate(wording.rule_sentence_key(disagreement.rule or "") or "column.cause", language),
+        theirs=wording.finding_text(observed, language, expected),
+        ours=wording.finding_text(expected, language, observed),
+    )

@@ -1,0 +1,26 @@
+"""Unmatched notices as text: the amount, and the similar records."""
+
+from console.domain.payments.records import Payment
+from console.domain.views.unmatched_notices import NoticeCandidate, UnmatchedNotice
+from console.wording import catalogue as wording
+
+
+def amount_text(notice: UnmatchedNotice) -> str:
+    """Return the amount of a notice; "" if the notice has none."""
+    if notice.amount_minor is None or notice.currency is None:
+        return ""
+    return wording.format_amount(notice.amount_minor, notice.currency)
+
+
+def candidate_text(candidate: NoticeCandidate, language: str) -> str:
+    """Return the record with the facts that it shares with the notice: `Payment ORD-1 ¥3,300: same number`."""
+    record = candidate.record
+    if isinstance(record, Payment):
+        title = wording.translate("case.title.payment", language, number=record.merchant_payment_id)
+        amount = wording.format_amount(record.captured_minor or record.asked_minor, record.currency)
+    else:
+        title = wording.translate("case.title.order", language, number=record.merch_txn_id)
+        amount = wording.format_amount(record.total_minor, record.currency)
+    shared = [wording.translate(f"notice.shared.{fact}", language) for fact in candidate.shared]
+    separator = wording.translate("list.separator", language)
+    return wording.translate("notice.candidate", language, record=f"{title} {amount}", shared=separator.join(shared))

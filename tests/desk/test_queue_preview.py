@@ -1,0 +1,68 @@
+"""The preview beside a queue: the sides, the last steps, one primary action, and a key that hides it for good."""
+
+from console.app import Console
+from console.domain.payments.records import Payment, PaymentImport
+from console.sandbox.server import Sandbox
+from console.views.queues.page import QueuesPage
+from console.views.runtime.routes import QueuesRoute
+from console.views.widgets.base import TextLabel
+from console.views.widgets.buttons import KeyButton
+from tests.desk.conftest import Sit, buy_unknown
+from tests.desk.seats import Seats
+
+NUMBERS = ("1180301018771", "1010001112577")
+
+
+def labels(page: QueuesPage) -> list[str]:
+    return [label.text() for label in page.preview.findChildren(TextLabel)]
+
+
+def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+    """A payment whose order was cancelled: what each side says, the differing one marked, and the last steps, which
+    are read in the background without an entry in the trail. The advised action alone is primary.
+    """
+    with seats.past_the_console() as tx:
+        tx.conn.exec_driver_sql(
+            "INSERT INTO orders (merch_txn_id, total_amount, currency, status)"
+            " VALUES ('ORD-7', 3300, 'JPY', 'cancelled')"
+        )
+    sandbox.control.payments_control.register_payment("paypay", "ORD-7", 3300)
+    seats.acting_desk.payments.import_payment(PaymentImport("paypay", "ORD-7"))
+    person = sit()
+    person.window.resize(1920, 1080)
+    person.frame.show_route(QueuesRoute("disagree"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete)
+    while page.current_row is None or not isinstance(page.current_row.record, Payment):
+        person.press("Down")
+    person.until(lambda: any("Last steps" in text for text in labels(page)))
+    assert any("≠ Cancelled" in text for text in labels(page)), labels(page)
+    opened = [entry for entry in seats.console.audit.list_entries(100) if entry.what.startswith("story")]
+    assert opened == []
+
+
+def test_a_key_hides_it_and_the_choice_is_kept(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """I hides the preview and shows it again; a window that is opened later remembers. In the unknown queue the
+    advised action is the only primary button.
+    """
+    for number in NUMBERS:
+        buy_unknown(console, sandbox, number)
+    person = sit()
+    person.window.resize(1920, 1080)
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
+    person.until(page.preview.isVisible)
+    buttons = page.preview.findChildren(KeyButton)
+    assert [button.key for button in buttons if button.kind == "primary"] == ["E"]
+    person.press("I")
+    person.until(lambda: not page.preview.isVisible())
+    person.close()
+    again = sit()
+    again.window.resize(1920, 1080)
+    again.frame.show_route(QueuesRoute("unknown"))
+    other = again.page(QueuesPage)
+    again.rest()
+    assert not other.preview.isVisible()
+    again.press("I")
+    again.until(other.preview.isVisible)

@@ -1,0 +1,74 @@
+"""The queue of unmatched notices in the window: its reason, similar records one key away, ended by a person."""
+
+import json
+from datetime import UTC
+
+import pytest
+
+from console.domain.views.unmatched_notices import UnmatchedNoticeItem
+from console.store.payments.orders import NewOrder, insert_order
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.money.order_page import OrderPage
+from console.views.queues.notices_page import UnmatchedNoticesPage
+from console.views.queues.page import QueuesPage
+from console.views.queues.tabs import QUEUE_TABS
+from console.views.runtime.routes import QueuesRoute, UnmatchedNoticesRoute
+from console.views.widgets.inputs import MultiLineEdit
+from tests.desk.conftest import Sit
+from tests.desk.seats import Seats
+from tests.support.payment_desks import BANK_KEY, signed
+
+
+@pytest.fixture
+def facts() -> dict[str, str]:
+    return {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
+
+
+def tell(seats: Seats, *numbers: str) -> None:
+    """Notices of the bank about these numbers, of which none is ours."""
+    now = seats.acting_desk._context.now()
+    for number in numbers:
+        fields = {
+            "event_id": f"ev-{number}", "type": "payment.succeeded", "order_no": number, "amount": "3300",
+            "currency": "JPY", "occurred_at": now.astimezone(UTC).isoformat(),
+        }  # fmt: skip
+        assert not seats.acting_desk.payments.receive_notice(signed("bank", json.dumps(fields).encode(), now)).refused
+
+
+def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> None:
+    """Tab and sidebar count it; the similar order is found in the background and Enter opens it; A ends the entry,
+    with who and when in the trail. Nothing assigns the notice.
+    """
+    tell(seats, "ORD-1", "ORD-2")
+    with seats.past_the_console() as tx:
+        order_id = insert_order(tx.conn, NewOrder("ORD-7", 3300), seats.acting_desk._context.now())
+    person = sit()
+    person.frame.show_route(QueuesRoute("review"))
+    person.rest()
+    person.until(lambda: person.opening.context.work_counts.find_count("notices") is not None)
+    person.page(QueuesPage).tabs.setCurrentIndex(QUEUE_TABS.index("notices"))
+    person.until(lambda: isinstance(person.frame.current_route, UnmatchedNoticesRoute))
+    page = person.page(UnmatchedNoticesPage)
+    person.until(lambda: len(page.table.all_rows) == 2)
+    person.until(lambda: bool(page.candidates))
+    item = page.current_notice
+    assert isinstance(item, UnmatchedNoticeItem)
+    assert item.notice.order_no == "ORD-1"
+    assert "ORD-1" in page.why_words.text()
+    person.control("Order ORD-7 ¥3,300: same amount, day", page)
+    page.table.setFocus()
+    person.press("Enter")
+    person.until(lambda: person.page(OrderPage).isVisible())
+    person.frame.show_route(UnmatchedNoticesRoute())
+    person.rest()
+    page.table.setFocus()
+    person.press("A")
+    dialog = person.dialog(AcknowledgeDialog)
+    edit = dialog.reason_field.edit
+    assert isinstance(edit, MultiLineEdit)
+    edit.setPlainText("asked the bank")
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.until(lambda: [row.notice.order_no for row in page.table.all_rows] == ["ORD-2"])
+    assert seats.acting_desk.notices.count().count == 1
+    assert order_id

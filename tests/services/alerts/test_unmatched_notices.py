@@ -1,0 +1,105 @@
+"""The queue of unmatched notices: what is known, why a notice matches nothing, similar records, and its end."""
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import PaymentImport
+from console.domain.views.unmatched_notices import NoticeProof, SharedFact, UnmatchedNoticeItem
+from tests.support.payment_desks import Scene
+
+
+def items(scene: Scene) -> dict[str, UnmatchedNoticeItem]:
+    """The queue by the numbers of the notices."""
+    page = scene.console.notices.read_page()
+    assert scene.console.notices.count().count == len(page.items)
+    return {item.notice.order_no or "": item for item in page.items}
+
+
+def told(item: UnmatchedNoticeItem) -> tuple[str, str, str | None]:
+    explanation = item.explanation
+    return explanation.why, explanation.next_step.code, explanation.next_step.command
+
+
+@pytest.mark.expects_log("a notice that can't be verified")
+def test_each_says_why_it_matches_nothing(scene: Scene) -> None:
+    """A signed notice, an unsigned one of a provider that can be asked, one with another provider's number, one that
+    its order has come for, and one whose stored text was changed: each has its own reason and step.
+    """
+    post = scene.payments.receive_notice
+    for event, number in (("ev-1", "ORD-1"), ("ev-2", "ORD-2"), ("ev-3", "ORD-3"), ("ev-4", "ORD-4")):
+        assert post(scene.bank(event, number)).done == "unmatched"
+    for number in ("ORD-3", "ORD-9"):
+        scene.money.register_payment("paypay", number, 3300)
+    assert scene.deliver("paypay", "ORD-9").done == "unmatched"
+    scene.order("ORD-2", 3300)
+    scene.payments.import_payment(PaymentImport("paypay", "ORD-3"))
+    scene.place.unguard("payment_events")
+    scene.place.sql("UPDATE payment_events SET amount_minor = 1 WHERE event_id = 'ev-4'")
+    scene.run_due()
+    queue = items(scene)
+    assert "ORD-2" not in queue, "its order has come, and the due task has booked it"
+    ack = f"support-console alerts ack {queue['ORD-1'].cases[0].id} --note TEXT"
+    assert told(queue["ORD-1"]) == ("why.notice_no_record", "next.notice_compare", ack)
+    importing = "support-console payment import paypay ORD-9"
+    assert told(queue["ORD-9"]) == ("why.notice_no_record", "next.notice_import", importing)
+    assert told(queue["ORD-3"])[:2] == ("why.notice_other_provider", "next.notice_compare")
+    assert told(queue["ORD-4"])[:2] == ("why.notice_unverified", "next.notice_ask_sender")
+    assert (queue["ORD-1"].notice.proof, queue["ORD-9"].notice.proof, queue["ORD-4"].notice.proof) == (
+        NoticeProof.SIGNATURE,
+        NoticeProof.ADDRESS,
+        NoticeProof.NONE,
+    )
+    assert (queue["ORD-1"].notice.amount_minor, queue["ORD-1"].notice.currency) == (3300, "JPY")
+
+
+def test_similar_records_are_shown_and_never_chosen(scene: Scene) -> None:
+    """The order with another number but this amount and day, and a record with its number, most alike first. None of
+    them changes, and nothing is assigned.
+    """
+    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    scene.order("ORD-8", 3300)
+    scene.order("ORD-7", 9900)
+    (item,) = scene.console.notices.read_page().items
+    assert item.candidates is not None
+    assert [(one.record.id, one.shared) for one in item.candidates] == [
+        (scene.order_now("ORD-8").id, (SharedFact.AMOUNT, SharedFact.DAY))
+    ]
+    assert scene.console.notices.read_item(item.cases[0].id) == item
+    scene.order("ORD-1", 3300)
+    (now,) = scene.console.notices.read_page().items
+    assert told(now) == ("why.notice_record_since", "next.notice_wait", None)
+    assert next(one.shared for one in now.candidates or ()) == (SharedFact.NUMBER, SharedFact.AMOUNT, SharedFact.DAY)
+    assert scene.order_now("ORD-8").state == "pending"
+    assert scene.of_number("bank", "ORD-1") is None
+
+
+def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(scene: Scene) -> None:
+    """The acknowledgement is audited and ends the entry; the notice stays, and its order still books it."""
+    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    (item,) = scene.console.notices.read_page().items
+    scene.console.alerts.acknowledge_each([case.id for case in item.cases], "asked the bank")
+    assert items(scene) == {}
+    assert scene.audited("alert.acknowledged") == 1
+    with pytest.raises(ConsoleError, match="not_found"):
+        scene.console.notices.read_item(item.cases[0].id)
+    scene.order("ORD-1", 3300)
+    scene.run_due()
+    payment = scene.of_number("bank", "ORD-1")
+    assert payment is not None
+    assert payment.captured_minor == 3300
+
+
+def test_pages_follow_each_other(scene: Scene) -> None:
+    """The oldest first, each once; a cursor of nobody is refused."""
+    for number in range(5):
+        scene.payments.receive_notice(scene.bank(f"ev-{number}", f"ORD-{number}"))
+    found, after = [], None
+    while True:
+        page = scene.console.notices.read_page(2, after)
+        found += [item.notice.order_no for item in page.items]
+        after = page.next_cursor
+        if after is None:
+            break
+    assert found == [f"ORD-{number}" for number in range(5)]
+    with pytest.raises(ConsoleError, match="usage"):
+        scene.console.notices.read_page(2, "x")

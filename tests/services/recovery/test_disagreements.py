@@ -1,0 +1,63 @@
+"""The queue of mismatches: each row says which side says what; what nobody asked is no mismatch."""
+
+from console.domain.payments.records import PaymentImport
+from console.domain.views.any_record import QueueItem
+from console.services.recovery.queues import DISAGREEMENT_QUEUE
+from console.wording.disagreements import difference_text
+from tests.support.payment_desks import Scene
+
+
+def queued(scene: Scene) -> dict[tuple[str, int], QueueItem]:
+    page = scene.console.recovery.read_queue(DISAGREEMENT_QUEUE)
+    return {(type(item.record).__name__, item.record.id): item for item in page.items}
+
+
+def words(item: QueueItem, language: str = "en") -> str:
+    assert item.disagreement is not None
+    return difference_text(item.record, item.disagreement, language)
+
+
+def test_each_row_says_which_side_says_what(scene: Scene) -> None:
+    """Paid for an order that was cancelled, paid less than the order costs, and paid as ordered: the first two are
+    rows with both values, explained as on their own pages; the third is none. It leaves when the sides agree.
+    """
+    for number, total in (("ORD-1", 3300), ("ORD-2", 4400), ("ORD-3", 3300)):
+        scene.order(number, total)
+        scene.money.register_payment("paypay", number, 3300)
+    scene.cancel_order("ORD-1")
+    late, short, _ = (
+        scene.payments.import_payment(PaymentImport("paypay", number)).id for number in ("ORD-1", "ORD-2", "ORD-3")
+    )
+    rows = queued(scene)
+    assert {key for key in rows if key[0] == "Payment"} == {("Payment", late), ("Payment", short)}
+    assert words(rows["Payment", late]).startswith("order (State) Cancelled ≠ ")
+    assert "order (Amount) ¥4,400 ≠ ¥3,300" in words(rows["Payment", short])
+    assert "注文（金額）¥4,400 ≠ ¥3,300" in words(rows["Payment", short], "ja")
+    for payment in (late, short):
+        assert rows["Payment", payment].explanation == scene.payments.read_payment(payment).explanation
+    sides = rows["Payment", short].disagreement
+    assert sides is not None
+    assert [(side.name, side.minor) for side in sides.sides] == [("ours", 3300), ("provider", 3300), ("order", 4400)]
+    assert sides.rule == "not_moved"
+    assert scene.console.recovery.count_queues()[-1].count == len(rows)
+
+
+def test_what_nobody_asked_is_no_mismatch(scene: Scene) -> None:
+    """A notice whose payment the provider was not asked about yet, and an order without a payment, are no rows."""
+    scene.order("ORD-1", 3300)
+    scene.order("ORD-2", 4400)
+    scene.payments.receive_notice(scene.bank("ev-1", "ORD-1"))
+    assert queued(scene) == {}
+
+
+def test_another_amount_in_the_last_answer_is_a_row_until_it_agrees(scene: Scene) -> None:
+    """The provider's last answer decides, also if nobody has to look at the payment."""
+    scene.money.register_payment("paypay", "ORD-1", 3300)
+    payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-1"))
+    assert queued(scene) == {}
+    scene.place.unguard("payments")
+    scene.place.sql(f"UPDATE payments SET provider_minor = 3200 WHERE id = {payment.id}")
+    (item,) = queued(scene).values()
+    assert words(item) == "PayPay (Amount) ¥3,200 ≠ ¥3,300"
+    scene.payments.probe(payment.id)
+    assert queued(scene) == {}
