@@ -20,7 +20,7 @@ from console.store.operations import idempotency, journal, leases
 from console.store.payments import account_limits as accounts
 from console.store.payments import events as payment_events
 from console.store.payments import orders, payments, set_asides
-from console.store.queues import chosen_records, future_dated_work, queues
+from console.store.queues import chosen_records, future_dated_work, queues, view_counts
 from console.store.queues import definitions as queue_tables
 from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.table_queries import QueueKey, TableQueries
@@ -96,6 +96,14 @@ FILTERED: dict[str, Ask] = {
     for is_descending in (False, True)
 }
 """Filtered pages: the index of the queue is read in its order; rows that don't fulfil the filter are passed over."""
+
+
+def _view_counts_of(name: str) -> Ask:
+    choices = [QueueChoice(parse_filter(text).chosen, now=_NOW, owners={}) for text in ("", *FILTERS.values())]
+    return lambda conn: view_counts.count_choices(conn, name, _NOTHING_LAPSED, choices)
+
+
+VIEW_COUNTS: dict[str, Ask] = {name: _view_counts_of(name) for name in queues.QUEUE_NAMES}
 COUNTS: dict[str, Ask] = {
     f"count of {name}{' beside lapsed calls' if lapsed else ''}": _count_of(name, lapsed)
     for name in queues.QUEUE_NAMES
@@ -216,7 +224,7 @@ def _explained(conn: Connection, sql: str, values: Any) -> Iterator[str]:
 
 def whole_tables(found: Sequence[str]) -> list[str]:
     """Steps that read a table, or an index, from one end to the other; what a statement made itself is not one."""
-    made = ("SCAN anon_", "SCAN CONSTANT ROW", "ALL <", "index <")
+    made = ("SCAN anon_", "SCAN (subquery-", "SCAN CONSTANT ROW", "ALL <", "index <")
     return [step for step in found if step.startswith(("SCAN", "ALL ", "index ")) and not step.startswith(made)]
 
 

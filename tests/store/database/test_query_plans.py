@@ -26,6 +26,7 @@ from tests.bench.plans import (
     PAGES,
     PARTS,
     SORTED_IN_MEMORY,
+    VIEW_COUNTS,
     Ask,
 )
 from tests.support.servers import Server
@@ -109,6 +110,16 @@ def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how:
         sorted_steps = [step for step in plans.sorts(found) if not step.startswith("ALL <")]  # a page that was read
         assert not [step for step in sorted_steps if step in read], (name, found)
         assert len(sorted_steps) <= len(read), (name, found)
+
+
+@pytest.mark.parametrize("name", QUEUE_NAMES)
+def test_views_are_counted_along_the_index_of_the_queue(database: Database, name: str) -> None:
+    """The part of the queue that is read is found through an index, its records by their keys, and nothing is sorted,
+    whatever the filters of the views are.
+    """
+    steps = plans.steps(database, VIEW_COUNTS[name])
+    assert not plans.whole_tables(steps), steps
+    assert not plans.sorts(steps), steps
 
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)

@@ -1,0 +1,72 @@
+"""Goal 28: a page of a queue with the filter of a view beside one without, and the counts of many views."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from console.app import Console
+from console.domain.queues.filter_text import parse_filter
+from console.store.operations import journal
+from console.store.queues import view_counts
+from console.store.queues.filter_sql import QueueChoice
+from tests.bench.big_table import big_table
+from tests.bench.figures import Row, median, side_by_side, span, times
+from tests.bench.subjects import PAGE, desk
+
+ROWS = 200_000
+"""Records of the table if `--rows` isn't given; in full 10,000,000."""
+_QUEUE, _ROUNDS, _VIEWS = "incomplete", 200, 20
+_FILTERS = {
+    "a filter": "provider:alarmbox kind:credit-check certainty:known age:>1h",
+    "20 conditions": (
+        "provider:alarmbox,paypay kind:credit-check,payment,refund,order certainty:known,unknown"
+        " status:success,error,pending,paid,failed,completed work:needs_review,scheduled,none age:>1h owner:-"
+    ),
+}
+_RARE = "cause:no_such_cause"
+
+
+def rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
+    """The pages at `large` rows on SQLite; None for ROWS."""
+    if 28 in wanted:
+        count = large or ROWS
+        with desk(f"sqlite:///{big_table(count)}") as console:
+            where = f"{count:,} rows, SQLite"
+            yield from _pages(console, where)
+            yield _counts(console, where)
+
+
+def _pages(console: Console, where: str) -> Iterator[Row]:
+    chosen = {name: parse_filter(text).chosen for name, text in (_FILTERS | {"a rare cause": _RARE}).items()}
+    works = {
+        name: (lambda one=one: console.recovery.read_queue(_QUEUE, PAGE, chosen=one))  # type: ignore[misc]  # a default
+        for name, one in chosen.items()
+    }
+    took = side_by_side(works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE)}, _ROUNDS, warm=20)
+    plain = median(took["plain"])
+    for name in chosen:
+        figure, ratio = median(took[name]), median(took[name]) / plain
+        has_goal = name in _FILTERS
+        yield Row(
+            "28",
+            f"page of {PAGE} with {name}, {where}",
+            span(figure),
+            "–",
+            f"without a filter {span(plain)}",
+            times(ratio),
+            "≤ 1.5×" if has_goal else "–",
+            ratio <= 1.5 if has_goal else None,
+        )
+
+
+def _counts(console: Console, where: str) -> Row:
+    """The counts of views have no goal: they are read once a minute, and a part of the queue at most."""
+    choices = [QueueChoice(parse_filter(f"age:>{hours}h").chosen, now=datetime.now(UTC)) for hours in range(_VIEWS)]
+
+    def count() -> object:
+        with console.database.read() as conn:
+            return view_counts.count_choices(conn, _QUEUE, journal.lapsed_by_kind(conn), choices)
+
+    took = side_by_side({"views": count, "queues": console.recovery.count_queues}, _ROUNDS // 4)
+    views, queues = median(took["views"]), median(took["queues"])
+    peer = f"counts of all queues {span(queues)}"
+    return Row("28", f"counts of {_VIEWS} views, {where}", span(views), "–", peer, times(views / queues), "–", None)
