@@ -14,7 +14,7 @@ from tests.bench.subjects import PAGE, desk
 
 ROWS = 200_000
 """Records of the table if `--rows` isn't given; in full 10,000,000."""
-_QUEUE, _ROUNDS, _VIEWS = "incomplete", 200, 20
+_QUEUE, _ROUNDS, _VIEWS = "incomplete", 60, 20
 _FILTERS = {
     "a filter": "provider:alarmbox kind:credit-check certainty:known age:>1h",
     "20 conditions": (
