@@ -22,6 +22,7 @@ from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, staged
+from tests.shots.view_scenes import VIEWS
 
 SIGHTS = (
     Sight("ja", "light", 1280, 800),
@@ -53,7 +54,14 @@ def main() -> int:
 
 def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
     """All scenes in one sight; the dialogs at the smaller sizes alone."""
-    scenes = {**MAIN, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **({} if sight.width > 1600 else {**REST, **BULK})}
+    scenes = {
+        **MAIN,
+        **MONEY,
+        **RECONCILE,
+        **REGISTRY,
+        **REPORTS,
+        **({} if sight.width > 1600 else {**REST, **BULK, **VIEWS}),
+    }
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,

@@ -15,10 +15,12 @@ from tests.support.refund_desks import RefundDesk, refund_desk
 from tests.support.refusals import refusal
 
 FREE_RIGHTS = READING_RIGHTS | {
-    "audit_root", "due_tasks", "import", "probe", "refetch", "refund_withdraw", "registry_import", "set_read_only",
-    "schema",
+    "audit_root", "change_team_view", "due_tasks", "import", "probe", "refetch", "refund_withdraw", "registry_import",
+    "save_view", "set_read_only", "schema",
 }  # fmt: skip
-"""Rights that the switch leaves: to read, here and at the providers, to withdraw a request, and to end the switch."""
+"""Rights that the switch leaves: to read, here and at the providers, to withdraw a request, to end the switch, and to
+save views, which change no record.
+"""
 
 
 @pytest.fixture

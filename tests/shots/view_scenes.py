@@ -1,0 +1,57 @@
+"""What is photographed of the queues' workbench: a saved view, its dialog, groups by cause, columns, many conditions."""
+
+from collections.abc import Mapping
+
+from console.domain.queues.saved_views import ViewContent
+from console.views.queues.column_choice import ColumnsDialog
+from console.views.queues.page import QueuesPage
+from console.views.queues.view_dialogs import SaveViewDialog
+from console.views.runtime.routes import HomeRoute, QueuesRoute
+from tests.shots.scenes import Scene
+from tests.shots.stage import Stage
+
+_CONDITIONS = (
+    "provider:alarmbox,paypay kind:credit-check,payment,refund status:pending,submitting,error,failed,success"
+    " certainty:known,unknown work:needs_review,scheduled cause:timeout,lapsed,poll amount:>=1JPY age:>1m owner:-"
+)
+
+
+def workbench(stage: Stage) -> None:
+    """Views in the sidebar and on Home; then the page of a queue in each of its ways."""
+    views = stage.desk.console.saved_views
+    shown = views.save_view("AlarmBox 1日超", False, ViewContent("unknown", "provider:alarmbox", "", "-age"))
+    views.save_view("返金 未完了", True, ViewContent("refunds"))
+    views.save_view("newer", True, ViewContent("review", "flavour:sweet"))
+    stage.frame.context.saved_views_outdated.emit()
+    stage.until(lambda: len(stage.frame.context.saved_views) >= 3)
+    stage.go(HomeRoute())
+    stage.shoot("home-views")
+    stage.go(QueuesRoute(view=shown.id))
+    page = stage.find(QueuesPage)
+    stage.until(lambda: page.shown_view.view is not None and page.table.current_item is not None)
+    stage.shoot("queue-view")
+    page.shown_view.save()
+    dialog = stage.find(SaveViewDialog)
+    stage.until(dialog.act_button.isEnabled)
+    stage.shoot("view-save")
+    dialog.reject()
+    page.columns.open_dialog()
+    columns = stage.find(ColumnsDialog)
+    stage.until(columns.act_button.isEnabled)
+    stage.shoot("queue-columns")
+    columns.reject()
+    page.filter.show_filter(_CONDITIONS)
+    page.filter.changed.emit()
+    stage.until(lambda: page.row_model.is_complete)
+    stage.shoot("queue-conditions")
+    page.filter.clear()
+    page.toggle_by_cause()
+    stage.until(lambda: page.row_model.is_complete and page.table.current_item is not None)
+    page.open_current_record()
+    stage.until(lambda: page.row_model.is_complete)
+    stage.shoot("queue-causes")
+    page.toggle_by_cause()
+    stage.go(QueuesRoute("unknown"))
+
+
+VIEWS: Mapping[str, Scene] = {"workbench": workbench}
