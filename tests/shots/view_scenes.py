@@ -1,4 +1,4 @@
-"""What is photographed of the queues' workbench: a saved view, its dialog, groups by cause, columns, many conditions."""
+"""What is photographed of the queues' workbench: saved views, groups by cause, columns, many conditions."""
 
 from collections.abc import Mapping
 

@@ -50,6 +50,7 @@ _QUEUE_LOOKS = (
     ("companies", "not_equal", "care"),
 )
 _MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1
+_MIN_NARROW_PANEL_PX = 240  # the same for four panels, of which the ages give way first
 _MIN_ROWS = 4  # rows of the table that stay visible at any text size
 _MAX_VIEW_LINES = 7
 _COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
@@ -274,8 +275,8 @@ class HomePage(Page):
             self._fit_parts()
 
     def _fit_parts(self) -> None:
-        panels = 3 if self.views_panel.isHidden() else 4
-        side_by_side = self.width() >= _MIN_PANEL_PX * panels * current_appearance().scale
+        needed = _MIN_PANEL_PX * 3 if self.views_panel.isHidden() else _MIN_NARROW_PANEL_PX * 4
+        side_by_side = self.width() >= needed * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._panel_box.setDirection(across if side_by_side else down)
         self.recent.setVisible(self.width() >= _MIN_PANEL_PX * 3 * current_appearance().scale)
