@@ -210,7 +210,8 @@ class _PlaceDelegate(QStyledItemDelegate):
         shortcut_width = current_appearance().font_metrics("caption").horizontalAdvance(place.keys)
         right_x = box.right() - 8
         word_right = x + side + 8 + current_appearance().font_metrics("body", bold=is_current).horizontalAdvance(word)
-        if place.count and word_right + 6 + count_width + 18 + shortcut_width > right_x:
+        has_room = word_right + 6 + count_width + 18 + shortcut_width <= right_x
+        if place.count and (place.is_nested or not has_room):
             shortcut_width = -18  # too little room for both: the count is drawn in the shortcut's place
         else:
             painter.setFont(current_appearance().font("caption"))
