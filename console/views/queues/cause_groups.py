@@ -101,13 +101,20 @@ def group_columns(context: WindowContext, columns: Sequence[Column]) -> list[Col
     is named, the sums of each currency as the amount, and the age of the oldest record.
     """
     naming = next((column.key for column in columns if column.key in _NAMING_KEYS), columns[-1].key)
-    return [_with_groups(context, column, is_naming=column.key == naming) for column in columns]
+    has_cause = naming != CAUSE_KEY and any(column.key == CAUSE_KEY for column in columns)
+    return [_with_groups(context, column, is_naming=column.key == naming, has_cause=has_cause) for column in columns]
 
 
-def _with_groups(context: WindowContext, column: Column, *, is_naming: bool) -> Column:
+def _with_groups(context: WindowContext, column: Column, *, is_naming: bool, has_cause: bool) -> Column:
+    """Return the column with cells for groups. The cause stands in its own column if the table has it (`has_cause`):
+    where the record is named, a sentence and the number of records would be cut.
+    """
+
     def group_cell(row: CauseRow) -> Cell:
         if is_naming:
-            return f"{'▾' if row.is_open else '▸'} {_title(context, row)}"
+            return f"{'▾' if row.is_open else '▸'} {_count(context, row) if has_cause else _title(context, row)}"
+        if column.key == CAUSE_KEY:
+            return value_words("cause", row.cause, context)
         if column.key == "age":
             return age_cell(row.group.oldest, context)
         return sums_text(row.group.sums_minor) if column.kind == "amount" else ""
@@ -125,6 +132,10 @@ def _with_groups(context: WindowContext, column: Column, *, is_naming: bool) -> 
         return sums_text(row.group.sums_minor) if column.kind == "amount" else ""
 
     return replace(column, cell=cell, spoken=spoken)
+
+
+def _count(context: WindowContext, row: CauseRow) -> str:
+    return context.translate("queue.group.count", n=wording.format_count(row.group.count, is_capped=row.is_capped))
 
 
 def _title(context: WindowContext, row: CauseRow) -> str:
