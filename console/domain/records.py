@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
+    from console.domain.access.read_only import ReadOnlySwitch
     from console.domain.registry.facts import RegistryEntry
 
 
@@ -153,12 +154,14 @@ class CreditCheck:
 class CheckRelations:
     """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision.
     `claim_holder` is the id of another credit check that holds the claim on the same client and corporation number,
-    None if there is none. `finds_purchases`: the provider can be asked for an unknown purchase.
+    None if there is none. `finds_purchases`: the provider can be asked for an unknown purchase. `read_only` is the
+    switch that stops purchases, None if none does or if the record's next step is no such action.
     """
 
     awaits_second_person: bool = False
     claim_holder: int | None = None
     finds_purchases: bool = True
+    read_only: "ReadOnlySwitch | None" = None
 
 
 class OperationState(StrEnum):

@@ -74,6 +74,24 @@ ON_TELLING: tuple[Mutant, ...] = (
         ("tests/cli/test_names_in_lists.py",),
     ),
     _mutant(
+        "an approved refund is sent by itself while a read-only switch is on",
+        "console/domain/explanations/refunds.py",
+        "    if relations.read_only is not None:\n",
+        "    if relations.read_only is not None and is_cooling_off:\n",
+    ),
+    _mutant(
+        "what a read-only switch stops is advised",
+        "console/domain/explanations/read_only.py",
+        "    if switch is None or not is_action_stopped(explanation.next_step.action, switch):\n",
+        "    if switch is None or explanation.next_step.action is not None:\n",
+    ),
+    _mutant(
+        "what a read-only switch stops is offered",
+        "console/domain/recovery/decision_table.py",
+        "        return _stop_by_switch(plain, facts)\n",
+        "        return plain\n",
+    ),
+    _mutant(
         "nothing to do while a refund waits for approval",
         _PAYMENTS,
         "    if pending_refund is not None:\n        return _explain_pending_refund(pending_refund, facts)\n",

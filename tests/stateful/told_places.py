@@ -18,15 +18,17 @@ from console.cli.process.explained import complete_answer, complete_refusal
 from console.cli.text_output.records import explained_record, table_of_one_kind
 from console.cli.text_output.translator import Translator
 from console.cli.text_output.views import view_lines
+from console.domain.access.read_only import find_switch_on, is_action_stopped
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, age_of
 from console.domain.errors import ConsoleError
 from console.domain.explanations.badges import find_state_badge
 from console.domain.explanations.records import explain_record
 from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty, CreditCheck
+from console.domain.records import Certainty, CreditCheck, WorkState
 from console.domain.service_results import AllowedAction, CertaintyBadge, Explanation, WorkBadge
 from console.store.operations import journal
 from console.store.records import any_record
@@ -119,6 +121,7 @@ def check_told(stage: Stage, told: Told, *, always: bool = True) -> None:
     _check_nothing_contradicts(view, page)
     _check_refunds(stage, view, page)
     _check_advice(view, page)
+    _check_switch(stage, view, page)
 
 
 def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanation, now: datetime) -> None:
@@ -258,6 +261,28 @@ def _check_advice(view: Any, page: Explanation) -> None:
     advised = next((action for action in view.actions if action.action == page.next_step.action), None)
     if advised is not None and not advised.allowed:
         assert advised.reason in REASONS_OF_A_PERSON, (advised, page)
+
+
+def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
+    """While a read-only switch is on, nothing that it stops is advised or offered, and a refund that waits for its
+    end says so. While none is on, nobody is told to wait for one.
+    """
+    record, payment = view.record, getattr(view, "payment", None) or view.record
+    provider = CREDIT_CHECK_PROVIDER if isinstance(record, CreditCheck) else getattr(payment, "provider", None)
+    switch = find_switch_on(stage.console.read_only.list_switches(), provider)
+    if switch is None:
+        assert "read_only" not in page.why + page.next_step.code, page
+        return
+    offered = [page.next_step.action, *(action.action for action in view.actions if action.allowed)]
+    assert not [name for name in offered if is_action_stopped(name, switch)], (switch, offered)
+    is_known_refund = isinstance(record, Refund) and record.certainty is Certainty.KNOWN
+    if is_known_refund and record.state is RefundState.APPROVED and record.work.state is not WorkState.NEEDS_REVIEW:
+        assert page.why == "why.refund_read_only", page
+    pending = [
+        one for one in getattr(view, "refunds", ()) if one.state in (RefundState.REQUESTED, RefundState.APPROVED)
+    ]
+    if pending and page.next_step.action == "open_refund" and page.certainty is not CertaintyBadge.UNKNOWN:
+        assert page.next_step.code.endswith("_read_only"), page
 
 
 def _check_age(stage: Stage, told: Told, row: Any) -> None:

@@ -6,13 +6,15 @@ or move money at this provider. Reading stays possible in both cases, also at th
 lookups, and the due tasks that only read. A call that was under way is finished, and its answer is recorded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 EVERYTHING = "everything"
 """Scope of the switch that stops the changes of all people, at all providers."""
 SWITCH_KIND = "read-only"
+SWITCH_REASON = "reason.read_only_switch"
+"""Wording code of the reason for which an action is not possible while a switch stops it."""
 LONGEST_REASON_CHARACTERS = 200
 STOPPED_RIGHTS = frozenset(
     {
@@ -22,6 +24,14 @@ STOPPED_RIGHTS = frozenset(
 )  # fmt: skip
 """Rights that nobody can use while the switch of EVERYTHING is on. Withdrawing a refund request stays possible: it
 only prevents a refund.
+"""
+
+STOPPED_ACTIONS: Mapping[str, bool] = {
+    "approve": True, "buy": True, "note": False, "purchase": True, "refund": False, "reject": False, "renew": True,
+    "resolve": False, "submit": True, "take": False,
+}  # fmt: skip
+"""Actions on a record that the switch of EVERYTHING stops, as `AllowedAction` and `NextStep` name them. True: the
+switch of the record's provider stops the action, too, because it costs or moves money.
 """
 
 
@@ -44,3 +54,16 @@ def find_switch_on(switches: Iterable[ReadOnlySwitch], provider: str | None = No
     """
     by_scope = {switch.scope: switch for switch in switches if switch.is_on}
     return by_scope.get(EVERYTHING) or (None if provider is None else by_scope.get(provider))
+
+
+def is_action_stopped(action: str | None, switch: ReadOnlySwitch | None) -> bool:
+    """Return True if the switch stops the action. It is on, for EVERYTHING or for the record's provider. `action` may
+    have a target state, such as `resolve.completed`.
+    """
+    costs = STOPPED_ACTIONS.get(action.partition(".")[0]) if action is not None else None
+    return switch is not None and costs is not None and (costs or switch.scope == EVERYTHING)
+
+
+def facts_of_switch(switch: ReadOnlySwitch) -> Mapping[str, object]:
+    """Return the facts with which a sentence tells of the switch: the person, the instant and the person's text."""
+    return {"who": switch.person, "since": switch.at, "note": switch.reason}

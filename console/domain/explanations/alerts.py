@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.access.read_only import is_action_stopped
 from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
 from console.domain.clock import age_of
 from console.domain.money import Money
@@ -55,6 +56,8 @@ def find_alert_action(order: Order, payments: Sequence[Payment], finding: Broken
     if pending_refund is not None:
         command = f"support-console show refund {pending_refund.id}"
         return AlertAction("open", "refund", pending_refund.id, command, "_refund")
+    if is_action_stopped("refund", relations.read_only):
+        return AlertAction("open", "payment", payment.id, show, "_read_only")
     if relations.refund_refusal is not None or payment.certainty is Certainty.UNKNOWN:
         return AlertAction("open", "payment", payment.id, show, "_off")
     command = f"support-console refund request {payment.id} --amount N --reason TEXT"

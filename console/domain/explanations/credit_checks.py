@@ -11,6 +11,7 @@ from datetime import datetime
 
 from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
+from console.domain.explanations.read_only import wait_for_switch
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
@@ -29,7 +30,7 @@ def explain(record: CreditCheck, now: datetime) -> Explanation:
         certainty = CertaintyBadge.SIDES_DISAGREE
     is_awaiting = relations.awaits_second_person and record.certainty is Certainty.UNKNOWN
     work = WorkBadge.WAITING_FOR_APPROVAL if is_awaiting else find_work_badge(record.work, explanation)
-    return replace(explanation, certainty=certainty, work=work)
+    return wait_for_switch(replace(explanation, certainty=certainty, work=work), relations.read_only)
 
 
 def _explain_situation(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:

@@ -11,10 +11,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.alerts.rules import RULES, find_broken_rule
 from console.domain.clock import TimeScale, age_of
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
+from console.domain.explanations.read_only import switch_facts, wait_for_switch
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money
 from console.domain.payments.consistency import (
@@ -38,7 +40,7 @@ from console.domain.payments.records import (
     Refund,
 )
 from console.domain.payments.service_results import ComparedSide
-from console.domain.payments.states import PaymentState
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.row_comparison import RULES as RECONCILED
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
@@ -117,7 +119,8 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
             "verdict.payment_sides_differ", "why.payment_sides_differ", step, explanation.facts, DECIDING_ROLES
         )
     certainty = _find_certainty(record, relations, explanation.verdict, now)
-    return replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation, now))
+    explained = replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation, now))
+    return wait_for_switch(explained, relations.read_only)
 
 
 def _explain_situation(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
@@ -127,7 +130,7 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, relations, facts)
     if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:
-        step = _step_of_refund(pending_refund, facts)
+        step = _step_of_refund(pending_refund, facts, relations.read_only)
         reason = "why.payment_refund_unknown"
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
     if relations.awaits_second_person:
@@ -141,7 +144,7 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
     if holds_money(record) and is_order_open:
         return _explain_unmoved_order(record, relations, facts)
     if pending_refund is not None:
-        return _explain_pending_refund(pending_refund, facts)
+        return _explain_pending_refund(pending_refund, relations, facts)
     if record.state in WAITING_STATES:
         return _explain_waiting(record, facts)
     if record.state in _FINAL_EXPLANATIONS:
@@ -354,7 +357,7 @@ def _step_to_refund(record: Payment, relations: PaymentRelations, code: str, fac
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None:
-        return _step_of_refund(pending_refund, facts)
+        return _step_of_refund(pending_refund, facts, relations.read_only)
     if relations.refund_refusal is not None:
         return NextStep("next.payment_refund_off", facts, _show_command(record))
     is_only_aside = record.set_aside_minor > 0 and record.refundable_minor <= 0  # the terminal can't refund this part
@@ -385,21 +388,25 @@ def _explain_unmoved_order(record: Payment, relations: PaymentRelations, facts: 
     return Explanation("verdict.payment_not_moved", "why.payment_not_moved", step, facts, DECIDING_ROLES)
 
 
-def _explain_pending_refund(refund: Refund, facts: Facts) -> Explanation:
+def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: Facts) -> Explanation:
     """Explain a paid payment one of whose refunds has not ended. The refund's outcome is known so far."""
     code = f"payment_refund_{refund.state}"
-    return Explanation(f"verdict.{code}", f"why.{code}", _step_of_refund(refund, facts), facts)
+    step = _step_of_refund(refund, facts, relations.read_only)
+    return Explanation(f"verdict.{code}", f"why.{code}", step, facts)
 
 
-def _step_of_refund(refund: Refund, facts: Facts) -> NextStep:
-    """Return the next step of a payment whose refund has not ended: the step that the refund needs."""
+def _step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySwitch | None) -> NextStep:
+    """Return the next step of a payment whose refund has not ended: the step that the refund needs. While `switch` is
+    on, it can't be approved or sent.
+    """
     if refund.certainty is Certainty.UNKNOWN:
         scheduled = refund.work.state is WorkState.SCHEDULED and refund.work.at is not None
         code = "next.payment_refund_probe_scheduled" if scheduled else "next.payment_refund_unknown"
         return NextStep(code, facts, f"support-console probe refund {refund.id}", OPEN_REFUND)
-    return NextStep(
-        f"next.payment_refund_{refund.state}", facts, f"support-console show refund {refund.id}", OPEN_REFUND
-    )
+    code = f"next.payment_refund_{refund.state}"
+    if switch is not None and refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
+        code, facts = f"{code}_read_only", {**facts, **switch_facts(switch)}
+    return NextStep(code, facts, f"support-console show refund {refund.id}", OPEN_REFUND)
 
 
 def _explain_waiting(record: Payment, facts: Facts) -> Explanation:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
+from console.domain.explanations.read_only import LIST_COMMAND, switch_facts, wait_for_switch
 from console.domain.money import Money
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
@@ -43,7 +44,8 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
     certainty = CertaintyBadge(record.certainty.value)
     if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
         certainty = CertaintyBadge.SIDES_DISAGREE
-    return replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation))
+    explained = replace(explanation, certainty=certainty, work=_find_work(record, relations, explanation))
+    return wait_for_switch(explained, relations.read_only)
 
 
 def _find_work(record: Refund, relations: RefundRelations, explanation: Explanation) -> WorkBadge:
@@ -77,7 +79,7 @@ def _explain_situation(record: Refund, relations: RefundRelations, now: datetime
         case _R.REQUESTED:
             return _explain_requested(record, relations, facts, now)
         case _R.APPROVED:
-            return _explain_approved(record, facts, now)
+            return _explain_approved(record, relations, facts, now)
         case _R.SUBMITTING:
             step = NextStep("next.refund_wait", facts, _show_command(record))
             return Explanation("verdict.refund_submitting", "why.refund_submitting", step, facts)
@@ -141,9 +143,15 @@ def _explain_requested(record: Refund, relations: RefundRelations, facts: Facts,
     return Explanation("verdict.refund_requested", reason, step, facts, (APPROVER,))
 
 
-def _explain_approved(record: Refund, facts: Facts, now: datetime) -> Explanation:
+def _explain_approved(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
     command = f"support-console refund approve {record.id}"
-    if record.sends_after is not None and record.sends_after > now:
+    is_cooling_off = record.sends_after is not None and record.sends_after > now
+    if relations.read_only is not None:
+        facts = {**facts, **switch_facts(relations.read_only)}
+        code = "next.refund_after_read_only_cooling_off" if is_cooling_off else "next.refund_after_read_only"
+        step = NextStep(code, facts, LIST_COMMAND)
+        return Explanation("verdict.refund_approved", "why.refund_read_only", step, facts)
+    if is_cooling_off:
         step = NextStep("next.refund_cooling_off", facts, _show_command(record))
         return Explanation("verdict.refund_approved", "why.refund_cooling_off", step, facts)
     step = NextStep("next.refund_sent_by_itself", facts, command, "submit")

@@ -10,6 +10,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
 
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
+    from console.domain.access.read_only import ReadOnlySwitch
     from console.domain.registry.facts import RegistryEntry
 
 SHOWN_PAYER_CHARACTERS = 4
@@ -190,7 +191,8 @@ class PaymentRelations:
     can, or if no refund is advised. `awaits_second_person`: a first person has proposed a decision for
     `proposed_state`; `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the decision
     would be refused. `provider_meaning` is our payment state for the provider's own word. `can_ask`: the provider can
-    be queried.
+    be queried. `read_only` is the switch that stops changes at the provider, None if none does or if the next step is
+    none.
     """
 
     order: Order | None = None
@@ -202,6 +204,7 @@ class PaymentRelations:
     is_proposal_denied: bool = False
     provider_meaning: PaymentState | None = None
     can_ask: bool = True
+    read_only: "ReadOnlySwitch | None" = None
 
     @property
     def pending_refund(self) -> Refund | None:
@@ -216,12 +219,14 @@ class PaymentRelations:
 class RefundRelations:
     """The related facts of a refund. `payment` is its payment. `awaits_second_person`: a first person has proposed a
     decision. `approval_refusal` is the reason for which nobody can approve the refund now, a wording code without
-    `reason.`; None if an approver can.
+    `reason.`; None if an approver can. `read_only` is the switch that stops changes at the payment's provider, None
+    if none does or if the refund's next step is none.
     """
 
     payment: Payment | None = None
     awaits_second_person: bool = False
     approval_refusal: str | None = None
+    read_only: "ReadOnlySwitch | None" = None
 
 
 @dataclass(frozen=True, slots=True)

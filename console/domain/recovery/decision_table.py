@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same_person
+from console.domain.access.read_only import SWITCH_REASON, facts_of_switch, is_action_stopped
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import may_be_reversed_until
@@ -364,9 +365,16 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> Choice:
             plain, allowed=False, reason=f"reason.{reason}", facts=_facts_of_reason(reason, facts), effect=None
         )
     if facts.person is None or has_right(facts.person, right):
-        return plain
+        return _stop_by_switch(plain, facts)
     lacks = "may_not_buy" if right == "purchase" and facts.person.roles & ROLES_BY_RIGHT[right] else "role"
     return replace(plain, allowed=False, reason=f"reason.{lacks}", facts={"needs": plain.who})
+
+
+def _stop_by_switch(choice: Choice, facts: ChoiceFacts) -> Choice:
+    """Return the choice as it is while a read-only switch is on: excluded if the switch stops it."""
+    if facts.read_only is None or not is_action_stopped(choice.what, facts.read_only):
+        return choice
+    return replace(choice, allowed=False, reason=SWITCH_REASON, facts=facts_of_switch(facts.read_only), effect=None)
 
 
 def _facts_of_reason(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import MoneyParts
 from console.domain.records import CreditCheck, Person
@@ -96,6 +97,7 @@ class ChoiceFacts:
     - `claimed`: another live credit check holds the claim on the corporation number.
     - `refund_off`: the reason for which no refund can be requested now, with `refund_off_facts`.
     - `holder` is the person whose process calls the provider or holds the lease, since `held_since`.
+    - `read_only`: the read-only switch that stops changes of the record, None if none is on.
     - `person`: the acting person. If None, no right and no earlier decision of a person is checked.
     """
 
@@ -117,6 +119,7 @@ class ChoiceFacts:
     refund_off_facts: Mapping[str, object] = field(default_factory=dict)
     holder: str | None = None
     held_since: datetime | None = None
+    read_only: ReadOnlySwitch | None = None
 
 
 @dataclass(frozen=True, slots=True)

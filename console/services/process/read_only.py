@@ -2,7 +2,7 @@
 that moves money calls it in the transaction of the change.
 """
 
-from console.domain.access.read_only import EVERYTHING, find_switch_on
+from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch, find_switch_on
 from console.domain.error_details import ReadOnly
 from console.domain.error_reasons import ReadOnlyReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -10,12 +10,17 @@ from console.store.access import read_only_switches
 from console.store.database.sqlalchemy_names import Connection
 
 
+def find_switch(conn: Connection, provider: str | None = None) -> ReadOnlySwitch | None:
+    """Return the switch that is on and stops changes at this provider, or all changes; None if none does."""
+    return find_switch_on(read_only_switches.read_switches(conn), provider)
+
+
 def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
     """Refuse a change if the switch of everything is on, or the switch of `provider`, at which the change costs or
     moves money. Raises read_only with detail.who, detail.since and detail.note; detail.provider names the provider of
     the switch.
     """
-    switch = find_switch_on(read_only_switches.read_switches(conn), provider)
+    switch = find_switch(conn, provider)
     if switch is None:
         return
     facts: ReadOnly = {

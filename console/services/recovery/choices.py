@@ -12,6 +12,7 @@ from console.domain.payments.consistency import (
     PAID_STATES,
     is_order_covered,
 )
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, LeaseHolder, Operation, Person
 from console.domain.recovery.decision_table import all_choices, allowed_action
@@ -31,6 +32,7 @@ from console.services.payments import order_status
 from console.services.payments import probe as payment_probe
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
+from console.services.process.read_only import find_switch
 from console.services.recovery.provider_statement import find_last_statement
 from console.services.refunds import lease as refund_lease
 from console.services.refunds.request import RefundRequests
@@ -113,6 +115,7 @@ class Choices:
             taken=take,
             payment=payment,
             order=order,
+            read_only=find_switch(conn, payment.provider if payment is not None else None),
         )
         return self._add_money_facts(conn, facts) if money else facts
 
@@ -133,6 +136,7 @@ class Choices:
             proposed=_find_open_proposal(conn, credit_checks.KIND, record.id),
             taken=take,
             claimed=live_check is not None and live_check.id != record.id,
+            read_only=find_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
     def _can_ask_check(self) -> CanAsk:

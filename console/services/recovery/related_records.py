@@ -9,10 +9,13 @@ from datetime import datetime
 from functools import cache
 from typing import TypeVar
 
+from console.domain.access.read_only import STOPPED_ACTIONS, ReadOnlySwitch, find_switch_on
 from console.domain.alerts.rules import RULES, find_broken_rule
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.explanations.payments import explain_payment
+from console.domain.explanations.payments import OPEN_REFUND, explain_payment
+from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import (
     Limits,
     Order,
@@ -44,6 +47,7 @@ from console.store.tasks import sagas
 
 R = TypeVar("R", bound=QueuedRecord)
 Lapsed = Mapping[str, AbstractSet[int]]
+FindSwitch = Callable[[str | None], ReadOnlySwitch | None]
 
 
 class RelatedRecords:
@@ -63,20 +67,22 @@ class RelatedRecords:
 
     def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
         """Return the records with their relations, in the same sequence."""
-        lapsed = journal.lapsed_by_kind(conn)
+        lapsed, find_switch = journal.lapsed_by_kind(conn), _switch_finder(conn)
         completed: dict[tuple[object, int], QueuedRecord] = {}
         for part in (
-            self._complete_checks(conn, _of_type(records, CreditCheck)),
-            self._complete_orders(conn, _of_type(records, Order), lapsed),
-            self._complete_payments(conn, _of_type(records, Payment), lapsed),
-            self._complete_refunds(conn, _of_type(records, Refund), lapsed),
+            self._complete_checks(conn, _of_type(records, CreditCheck), find_switch),
+            self._complete_orders(conn, _of_type(records, Order), lapsed, find_switch),
+            self._complete_payments(conn, _of_type(records, Payment), lapsed, find_switch),
+            self._complete_refunds(conn, _of_type(records, Refund), lapsed, find_switch),
         ):
             completed |= {(type(record), record.id): record for record in part}
         return tuple(completed[type(record), record.id] for record in records)  # type: ignore[misc]  # completed records have the types of the given ones
 
     # Credit checks
 
-    def _complete_checks(self, conn: Connection, checks: Sequence[CreditCheck]) -> Iterable[CreditCheck]:
+    def _complete_checks(
+        self, conn: Connection, checks: Sequence[CreditCheck], find_switch: FindSwitch
+    ) -> Iterable[CreditCheck]:
         unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
         failed = {(check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR}
         awaited = approvals.proposed_states(conn, credit_checks.KIND, unknown)
@@ -86,7 +92,16 @@ class RelatedRecords:
             is_failed = check.state is CheckState.ERROR
             holder = holders.get((check.client_id, check.corporation_number)) if is_failed else None
             relations = CheckRelations(str(check.id) in awaited, holder, finds_purchases)
+            completed = replace(check, relations=relations)
+            if self._may_be_stopped(completed):
+                relations = replace(relations, read_only=find_switch(CREDIT_CHECK_PROVIDER))
             yield replace(check, relations=relations)
+
+    def _may_be_stopped(self, record: QueuedRecord) -> bool:
+        """True if a read-only switch could change the record's next step."""
+        action = explain_record(record, self._context.now()).next_step.action
+        is_approved = isinstance(record, Refund) and record.state is RefundState.APPROVED
+        return is_approved or action == OPEN_REFUND or action in STOPPED_ACTIONS
 
     def _finds_purchases(self) -> bool:
         """True if the provider can be asked for an unknown purchase, or if this desk doesn't know its provider."""
@@ -97,14 +112,19 @@ class RelatedRecords:
 
     # Orders
 
-    def _complete_orders(self, conn: Connection, some: Sequence[Order], lapsed: Lapsed) -> Iterable[Order]:
+    def _complete_orders(
+        self, conn: Connection, some: Sequence[Order], lapsed: Lapsed, find_switch: FindSwitch
+    ) -> Iterable[Order]:
         if not some:
             return
         open_alerts = alerts.open_of_subjects(conn, orders.KIND, [order.id for order in some])
         with_alert = [order.id for order in some if order.id in open_alerts]
         payments_of = _group(
             self._complete_payments(
-                conn, payments.of_orders(conn, with_alert, lapsed.get(payments.KIND, frozenset())), lapsed
+                conn,
+                payments.of_orders(conn, with_alert, lapsed.get(payments.KIND, frozenset())),
+                lapsed,
+                find_switch,
             ),
             lambda payment: payment.order_id,
         )
@@ -136,7 +156,9 @@ class RelatedRecords:
 
     # Payments
 
-    def _complete_payments(self, conn: Connection, some: Sequence[Payment], lapsed: Lapsed) -> tuple[Payment, ...]:
+    def _complete_payments(
+        self, conn: Connection, some: Sequence[Payment], lapsed: Lapsed, find_switch: FindSwitch
+    ) -> tuple[Payment, ...]:
         if not some:
             return ()
         lapsed_ids = lapsed.get(payments.KIND, frozenset())
@@ -169,7 +191,10 @@ class RelatedRecords:
                 can_ask=self._can_ask(payment.provider),
             )
             completed_payment = replace(payment, relations=relations)
-            if _may_advise_refund(completed_payment, self._context.now()):
+            may_advise_refund = _may_advise_refund(completed_payment, self._context.now())
+            if may_advise_refund or self._may_be_stopped(completed_payment):
+                relations = replace(relations, read_only=find_switch(payment.provider))
+            if may_advise_refund:
                 limited = limits_of(payment.currency)
                 refusal, _ = self._refund_requests.find_refusal(conn, payment, payment_refunds, limited)
                 relations = replace(relations, refund_refusal=refusal)
@@ -197,7 +222,9 @@ class RelatedRecords:
 
     # Refunds
 
-    def _complete_refunds(self, conn: Connection, some: Sequence[Refund], lapsed: Lapsed) -> Iterable[Refund]:
+    def _complete_refunds(
+        self, conn: Connection, some: Sequence[Refund], lapsed: Lapsed, find_switch: FindSwitch
+    ) -> Iterable[Refund]:
         if not some:
             return
         payment_ids = {refund.payment_id for refund in some}
@@ -225,7 +252,24 @@ class RelatedRecords:
                     conn, refund, payment, refunds_of.get(payment.id, ()), limits_of(payment.currency)
                 )
             relations = RefundRelations(payment, str(refund.id) in awaited, refusal)
+            if self._may_be_stopped(replace(refund, relations=relations)):
+                provider = payment.provider if payment is not None else None
+                relations = replace(relations, read_only=find_switch(provider))
             yield replace(refund, relations=relations)
+
+
+def _switch_finder(conn: Connection) -> FindSwitch:
+    """Return a function that finds the read-only switch that stops changes at a provider. Its first call reads the
+    switches.
+    """
+
+    @cache
+    def read_switches() -> tuple[ReadOnlySwitch, ...]:
+        from console.store.access import read_only_switches  # a lookup that finds nothing doesn't need this table
+
+        return read_only_switches.read_switches(conn)
+
+    return lambda provider: find_switch_on(read_switches(), provider)
 
 
 def _may_advise_refund(payment: Payment, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from console.domain.access.permissions import APPROVER, has_right, is_same_person
+from console.domain.access.read_only import facts_of_switch, is_action_stopped
 from console.domain.audit.actions import AuditAction
 from console.domain.error_details import ExceedsCaptured, InvalidAmount, PossibleRepeat
 from console.domain.error_reasons import (
@@ -41,6 +42,7 @@ from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
+from console.services.process.read_only import find_switch
 from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as radar
 from console.services.refunds import rules as refund_rules
@@ -115,6 +117,9 @@ class RefundRequests:
             hits = radar.read_signals(conn, refund_facts, minor) if minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
             checks, reason, facts = self._check_all(conn, refund_facts, minor)
+            switch = find_switch(conn, payment.provider)
+        if reason is None and switch is not None and is_action_stopped("refund", switch):
+            reason, facts = "read_only_switch", facts_of_switch(switch)
         return RefundPlan(
             payment=payment,
             order=refund_facts.order,

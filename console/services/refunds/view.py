@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
+from console.domain.access.read_only import SWITCH_REASON, ReadOnlySwitch, facts_of_switch, is_action_stopped
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
@@ -23,6 +24,7 @@ from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments.providers import PaymentProviders, find_refund_state, find_state
 from console.services.process.context import ServiceContext
+from console.services.process.read_only import find_switch
 from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as refund_risks
@@ -133,6 +135,7 @@ class RefundViews:
         stored_texts = refunds.request_facts(conn, [refund_id]).get(refund_id)
         facts_at_request, stored_hits = _parse_facts_at_request(refund_id, stored_texts)
         holder = leases.holder_of(conn, lease_name(payment.id))
+        switch = find_switch(conn, payment.provider)
         server_now = current_time(conn, now)
         return RefundView(
             record=refund,
@@ -162,7 +165,7 @@ class RefundViews:
             evidence=evidence.of_subject(conn, KIND, refund_id),
             actions=(
                 *self._read_actions(conn, KIND, refund_id, person, ("probe", "resolve")),
-                *(self._make_action(name, refund, person, holder, server_now) for name in _ACTIONS),
+                *(self._make_action(name, refund, person, holder, server_now, switch) for name in _ACTIONS),
             ),
             holder=holder,
             awaiting="second_person" if relations.awaits_second_person else None,
@@ -185,10 +188,11 @@ class RefundViews:
         person: Person | None,
         holder: LeaseHolder | None,
         server_now: datetime,
+        switch: ReadOnlySwitch | None,
     ) -> AllowedAction:
-        """Return the action `name`, and whether the person may run it at `server_now`; if not, with the reason. The
-        service that runs the action checks this again. The time is the database server's, as in the service: this
-        computer's clock may be wrong.
+        """Return the action `name`, and whether the person may run it at `server_now`; if not, with the reason, such
+        as the read-only `switch` that is on. The service that runs the action checks this again. The time is the
+        database server's, as in the service: this computer's clock may be wrong.
         """
         right = _ACTIONS[name]
         reason, facts = self._refusal_reason(name, refund, person, server_now)
@@ -198,6 +202,8 @@ class RefundViews:
             return AllowedAction(name, False, f"reason.{reason}", facts)
         if person is not None and not has_right(person, right):
             return AllowedAction(name, False, "reason.role", {"needs": tuple(sorted(ROLES_BY_RIGHT[right]))})
+        if switch is not None and is_action_stopped(name, switch):
+            return AllowedAction(name, False, SWITCH_REASON, facts_of_switch(switch))
         return AllowedAction(name, True)
 
     def _refusal_reason(

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
-from PySide6.QtCore import QPoint, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
 from console.domain.alerts.incidents import Incident, IncidentState
@@ -33,9 +33,9 @@ from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, Group
+from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import ElidedLabel, Surface, make_column
-from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.flow_layout import make_flow_widget
+from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
@@ -97,7 +97,7 @@ class AlertsPage(Page):
         self.table.current_changed.connect(self._show_incident)
         self.table.rows.page_applied.connect(self._go_to_first)
         self.bind_key("C", partial(self._press, self.closed_button))
-        set_tab_order(*self.head.stops, self.table, *self._buttons)
+        set_tab_order(*self.head.stops, self.table, *self._buttons, self.row.more)
 
     def _make_buttons(self) -> None:
         self.action_button = KeyButton("", "Enter", "primary", binds=False)
@@ -115,24 +115,19 @@ class AlertsPage(Page):
             self.action_button, self.take_button, self.give_back_button, self.hand_over_button, self.snooze_button,
             self.acknowledge_button, self.note_button, self.resolve_button, self.closed_button,
         )  # fmt: skip
-        self.more_button = KeyButton(self.context.translate("action.more"))
-        self.more_button.mark_as_menu()
-        self.more_button.clicked.connect(self._open_menu)
-        self.more_button.hide()
+        translate = self.context.translate
+        self.row = ActionRow(
+            self._buttons[:-1],
+            self._buttons[-1:],
+            (),
+            more=translate("action.more"),
+            explain=lambda action, reason: translate("act.about", title=action, message=reason),
+        )
         self.one_line_words = ElidedLabel("", "body")
         self.one_line_words.hide()
         self._offered: tuple[KeyButton, ...] = ()
         self.footer = Surface(raised=True, edge="top")
-        reason = ReasonLabel(self.acknowledge_button)
-        self.footer.setLayout(
-            make_column(
-                self.one_line_words,
-                make_flow_widget(*self._buttons, self.more_button, gap=8),
-                reason,
-                gap=4,
-                margins=(24, 8, 24, 8),
-            )
-        )
+        self.footer.setLayout(make_column(self.one_line_words, self.row, gap=4, margins=(24, 8, 24, 8)))
 
     def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:
         text = self.context.translate(words_key) if words_key else ""
@@ -142,27 +137,11 @@ class AlertsPage(Page):
         return button
 
     def _press(self, button: KeyButton) -> None:
-        """Press a button by its key, also one that stands in the menu of a low window."""
-        if self.is_short and button in self._offered and button.isEnabled():
+        """Press a button by its key, also one that stands in the menu of a narrow window."""
+        if button in self._offered and button.isEnabled():
             button.click()
         else:
             self.press_button(button, "" if self.current else self.context.translate("act.none_selected"))
-
-    @Slot()
-    def _open_menu(self) -> None:
-        self.build_menu().popup(self.more_button.mapToGlobal(QPoint(0, 0)))
-
-    def build_menu(self) -> QMenu:
-        """Build and return the menu with the buttons that a low window doesn't show."""
-        menu = QMenu(self)
-        menu.setAccessibleName(self.more_button.text())
-        menu.aboutToHide.connect(menu.deleteLater)
-        for button in self._offered:
-            if button.isHidden():
-                entry = menu.addAction(f"{button.text()}\t{button.key}")
-                entry.setEnabled(button.isEnabled())
-                entry.triggered.connect(button.click)
-        return menu
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give the card a fixed part of the height: a bar that appears takes its room from the list alone, so that
@@ -172,8 +151,8 @@ class AlertsPage(Page):
         self.card.setFixedHeight(round(self.height() * _CARD_PART))
 
     def show_short(self, *, is_short: bool) -> None:
-        """Besides the helping texts, hide the headings of the states, show the card as one line, and move all but
-        two buttons into a menu, so that eight incidents stay visible at the largest text.
+        """Also leave out the headings of the states, and make the card one line, so that eight incidents stay visible
+        at the largest text.
         """
         super().show_short(is_short=is_short)
         self.table.set_group_of(None if is_short else self._group_of)
@@ -287,7 +266,7 @@ class AlertsPage(Page):
         )
 
     def _offer(self, offered: tuple[KeyButton, ...]) -> None:
-        """Show these buttons; in a low window two of them, and a menu with the others."""
+        """Show these buttons; those without room are in a menu."""
         self._offered = (*offered, self.closed_button)
         self._place_parts()
 
@@ -297,10 +276,7 @@ class AlertsPage(Page):
         """
         self.card.setVisible(self._is_there and not self.is_short)
         self.one_line_words.setVisible(self._is_there and self.is_short)
-        first = (self.action_button, self.acknowledge_button)
-        for button in self._buttons:
-            button.setVisible(button in self._offered and (not self.is_short or button in first))
-        self.more_button.setVisible(self.is_short)
+        self.row.offer_buttons(self._offered)
 
     # -- acknowledgement
 

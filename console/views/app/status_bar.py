@@ -2,6 +2,7 @@
 
 from PySide6.QtCore import QObject, Slot
 
+from console.domain.access.read_only import EVERYTHING
 from console.views.presenters.credit_checks import clock_text
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
@@ -55,10 +56,10 @@ class StatusCells(QObject):
                 "status.read_only", reason=context.translate("status.worker_away"), since=away_since
             )
             return [*cells, Status(read_only_text, "lock", "care")]
-        switches = [switch for switch in context.connection_state.read_only_switches if switch.is_on]
-        if switches:
-            switch = switches[0]
-            read_only_text = context.translate("status.read_only", reason=switch.reason, since=switch.at)
+        switch = context.connection_state.shown_switch
+        if switch is not None:
+            key = "status.read_only" if switch.scope == EVERYTHING else "status.read_only_provider"
+            read_only_text = context.translate(key, scope=switch.scope, reason=switch.reason, since=switch.at)
             return [*cells, Status(read_only_text, "lock", "care")]
         return [*cells, Status(context.translate("status.writes_on"), "check")]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 
-from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch
+from console.domain.access.read_only import ReadOnlySwitch
 from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.last_screen import LastScreen
@@ -276,17 +276,12 @@ class WindowController(QObject):
             self._show_state(("screen.offline", "screen.state.offline", state.lost_since))
         elif lost_count is not None:
             self._show_rollback_bar(lost_count)
-        elif (switch := self._find_switch_on()) is not None:
+        elif (switch := state.shown_switch) is not None:
             self._show_read_only(switch)
         elif state.worker_away_since is not None:
             self._show_state(("screen.worker_away", "screen.worker_away.words", state.worker_away_since))
         else:
             self._show_leftovers()
-
-    def _find_switch_on(self) -> ReadOnlySwitch | None:
-        """Return a read-only switch that is on, that of everything before those of providers; None if none is on."""
-        switches = [switch for switch in self.context.connection_state.read_only_switches if switch.is_on]
-        return min(switches, key=lambda switch: switch.scope != EVERYTHING, default=None)
 
     def _show_read_only(self, switch: ReadOnlySwitch) -> None:
         """Show the bar about a read-only switch, with a button that opens the page of the administration."""

@@ -236,6 +236,8 @@ class Page(QWidget):
         context.changed.connect(self._refresh_on_changes)
         context.services_opened.connect(self._refresh_on_arrival)
         context.person_changed.connect(self._refresh_for_person)
+        self._seen_switches = context.connection_state.switches_on
+        context.connection_state_changed.connect(self._refresh_on_switches)
 
     # -- construction
 
@@ -429,6 +431,14 @@ class Page(QWidget):
     @Slot(object)
     def _refresh_on_changes(self, changes: frozenset[tuple[str, int]]) -> None:
         if self.is_affected_by(changes):
+            self.refresh("changed")
+
+    @Slot()
+    def _refresh_on_switches(self) -> None:
+        """Read the page again after a read-only switch was set: the next steps of records depend on it."""
+        switches = self.context.connection_state.switches_on
+        if switches != self._seen_switches:
+            self._seen_switches = switches
             self.refresh("changed")
 
     @Slot()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from PySide6.QtCore import QObject
 
-from console.domain.access.read_only import ReadOnlySwitch
+from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
@@ -99,6 +99,16 @@ class ConnectionState:
     is_provider_missing: bool = False
     gateways: tuple[Gateway, ...] = ()
     read_only_switches: tuple[ReadOnlySwitch, ...] = ()
+
+    @property
+    def switches_on(self) -> tuple[ReadOnlySwitch, ...]:
+        """The read-only switches that are on."""
+        return tuple(switch for switch in self.read_only_switches if switch.is_on)
+
+    @property
+    def shown_switch(self) -> ReadOnlySwitch | None:
+        """The read-only switch that bars show: that of everything before those of providers; None if none is on."""
+        return min(self.switches_on, key=lambda switch: switch.scope != EVERYTHING, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Action buttons on one line; the buttons without room are in the menu of a further button."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Slot
 from PySide6.QtGui import QResizeEvent
@@ -18,7 +18,7 @@ class ActionRow(QWidget):
     Neighbours that are disabled for the same reason have it once. In a narrow window, buttons move into the menu
     of the button "more": first the disabled ones, then the others, in both cases the last one first. Those of
     `in_menu` are always in the menu. The menu shows the keys, and the reason of each disabled entry. The page
-    binds the keys of all buttons, also of those in the menu.
+    binds the keys of all buttons, also of those in the menu. Buttons that `offer_buttons` hides are in neither.
     """
 
     def __init__(
@@ -50,9 +50,18 @@ class ActionRow(QWidget):
         self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # what doesn't fit is in the menu
         self.setLayout(self._box)
 
+    def offer_buttons(self, offered: Collection[KeyButton]) -> None:
+        """Show these of the buttons outside `in_menu`, as far as there is room; hide the others."""
+        for button in self._pairs:
+            button.setVisible(button in offered)
+        self._fit()
+
+    def _offered(self) -> list[KeyButton]:
+        return [button for button in self._pairs if not button.isHidden()]
+
     def buttons_in_menu(self) -> tuple[KeyButton, ...]:
         """Return the buttons that stand in the menu now, in their order."""
-        return (*(button for button, pair in self._pairs.items() if pair.isHidden()), *self._in_menu)
+        return (*(button for button in self._offered() if self._pairs[button].isHidden()), *self._in_menu)
 
     def minimumSizeHint(self) -> QSize:
         return self.more.sizeHint()
@@ -62,7 +71,7 @@ class ActionRow(QWidget):
 
     def _fit(self) -> None:
         """Show as many buttons as the line has room for."""
-        shown = list(self._pairs)
+        shown = self._offered()
         while shown and self._needed_width(shown) > self.width():
             disabled = [button for button in shown if not button.isEnabled()]
             shown.remove((disabled or shown)[-1])
@@ -86,7 +95,7 @@ class ActionRow(QWidget):
         return list(found.values())
 
     def _needed_width(self, shown: Sequence[KeyButton]) -> int:
-        has_menu = bool(self._in_menu) or len(shown) < len(self._pairs)
+        has_menu = bool(self._in_menu) or len(shown) < len(self._offered())
         widths = [button.sizeHint().width() + _GAP_PX for button in shown]
         for button in self._explained(shown):  # a reason may take two lines, which are as high as a button
             reason = self._reasons[button]

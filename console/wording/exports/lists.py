@@ -9,7 +9,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.service_results import SetAsideItem
 from console.domain.reconciliation.service_results import DifferenceItem, RunItem
 from console.domain.records import AuditEntry
-from console.domain.recovery.records import WaitingProposal
+from console.domain.recovery.records import RecoverableRecord, WaitingProposal
 from console.domain.registry.corporations import RegistryMatch
 from console.domain.tasks.records import AlertItem, BulkAction
 from console.domain.views.changed_companies import ChangedCompanyItem
@@ -80,19 +80,26 @@ def bulk_columns(context: TextContext, action: BulkAction) -> Columns:
         name = outcome_of(line.row.result, line.row.reason) or "none"
         return bulk_words.result_word(name, action, context)
 
-    def state(line: BulkLine) -> str | None:
-        return (
-            None
-            if line.record is None
-            else wording.badge_word(bulk_words.record_state_key(line.record), context.language)
-        )
+    def of(value: Callable[[RecoverableRecord], str | None]) -> Callable[[BulkLine], str | None]:
+        return lambda line: None if line.record is None else value(line.record)
+
+    def amount(line: BulkLine) -> tuple[int | None, str | None]:
+        return (None, None) if line.record is None else record_words.signed_amount(line.record)
+
+    def state(record: RecoverableRecord) -> str:
+        return wording.badge_word(bulk_words.record_state_key(record), context.language)
 
     return (
         number_column(context, "bulk.column.place", lambda line: line.row.position),
+        text_column(context, "column.kind", lambda line: context.translate(f"kind.{line.row.kind}")),
         text_column(context, "column.record", lambda line: bulk_words.record_name(line.record, line.row, context)),
         text_column(context, "column.corporation", lambda line: bulk_words.company_name(line.record, context)),
+        corporation_number_column(context, of(record_words.number_of)),
+        text_column(context, "column.provider", of(lambda record: record_words.provider_name(record, context))),
+        amount_column(context, "column.amount", amount),
+        currency_column(context, lambda line: amount(line)[1]),
         text_column(context, "column.result", result),
-        text_column(context, "bulk.column.state_now", state),
+        text_column(context, "bulk.column.state_now", of(state)),
         text_column(context, "column.reason", lambda line: bulk_words.row_reason(line.row, context)),
         instant_column(context, "export.column.done_at", lambda line: line.row.done_at),
     )

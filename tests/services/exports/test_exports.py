@@ -14,15 +14,19 @@ from typing import Any
 import openpyxl
 import pytest
 
+from console.domain.bulk.records import ChosenRecord
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import CellKind, ExportColumn, ExportRequest, ExportTable, ListName
+from console.domain.payments.records import Refund
+from console.domain.records import CreditCheck
 from console.services.exports import cells
 from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook
 from console.services.process.context import act_as
 from console.wiring.exports import make_table
 from console.wording import reports as report_words
+from console.wording.exports.columns import major_units
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.text_context import Texts
 from tests.support.furnished import Furnished, furnished
@@ -175,6 +179,41 @@ def read_report(desk: Furnished, folder: Path, name: str) -> list[dict[str, Any]
     desk.console.exports.write(ExportRequest(ListName.REPORT, name), file, "en")
     titles, *rows = openpyxl.load_workbook(file).worksheets[0].values
     return [dict(zip(map(str, titles), row, strict=True)) for row in rows]
+
+
+def test_the_results_of_a_bulk_run_are_in_words(desk: Furnished, tmp_path: Path) -> None:
+    """Records by the names and numbers that people know, with company and money; what was refused has its reason in
+    words; `not_done` leaves out what was done.
+    """
+    bulk, taken = desk.console.bulk, desk.console.recovery.read_queue("refunds").items[0].record
+    with act_as("op-a"):
+        check = desk.console.recovery.read_queue("incomplete").items[0].record
+        chosen = [
+            ChosenRecord("refund", taken.id, taken.version),
+            ChosenRecord("credit-check", check.id, check.version),
+        ]
+        run = bulk.freeze("take", [*chosen, ChosenRecord("credit-check", 9_999, 1)])
+        bulk.run(run.id)
+    found: dict[str, list[dict[str, str]]] = {}
+    for part in ("", "not_done"):
+        file = tmp_path / f"results{part}.csv"
+        desk.console.exports.write(ExportRequest(ListName.BULK, str(run.id), part), file, "en")
+        found[part] = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
+    of_refund, of_check, gone = found[""]
+    assert isinstance(taken, Refund)
+    assert (of_refund["Kind"], of_refund["Record"], of_refund["Result"]) == ("Refund", f"R-{taken.id}", "taken")
+    assert of_refund["Amount"] == str(major_units(-taken.amount_minor, taken.currency))
+    assert of_refund["Currency"] == taken.currency
+    assert isinstance(check, CreditCheck)
+    assert (of_check["Corporation number"].replace(" ", ""), of_check["Provider"]) == (
+        check.corporation_number,
+        "AlarmBox",
+    )
+    assert of_check["Corporation"] == check.company_name
+    assert (gone["Kind"], gone["Result"], gone["Amount"]) == ("Credit check", "not allowed", "")
+    assert gone["Reason"].endswith(".")
+    assert "9999" in gone["Record"]
+    assert found["not_done"] == [gone]
 
 
 def test_a_selection_is_exported_alone(desk: Furnished, tmp_path: Path) -> None:
