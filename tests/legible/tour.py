@@ -19,21 +19,26 @@ from PySide6.QtWidgets import QApplication, QWidget
 from console.views.theme.theme import current_appearance
 from tests.legible.faults import find_faults
 from tests.shots.bulk_scenes import BULK
+from tests.shots.further_scenes import FURTHER
 from tests.shots.money_scenes import MONEY
 from tests.shots.reconcile_scenes import RECONCILE
 from tests.shots.registry_scenes import REGISTRY
+from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, Stage
 from tests.support.furnished import Furnished, furnished
 
-SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY}
+SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **FURTHER}
 
 
 class LegibleStage(Stage):
-    """A window that is looked at wherever a picture would be taken. `found` has a line for each fault."""
+    """A window that is looked at wherever a picture would be taken. `found` has a line for each fault, `seen` the
+    types of the pages and dialogs that were looked at.
+    """
 
     def __init__(self, desk: Furnished, sight: Sight, folder: Path) -> None:
         self.found: list[str] = []
+        self.seen: set[type[QWidget]] = set()
         super().__init__(desk, sight, folder)
 
     def settle(self) -> None:
@@ -45,6 +50,7 @@ class LegibleStage(Stage):
 
     def shoot(self, name: str) -> Path:
         self.settle()
+        self.seen |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
         self.found += (f"{self.sight.name} {name}: {fault}" for fault in find_faults())
         return Path()
 

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from console.views.app.garbage_collection import GarbageCollectionTimer
 from tests.shots.bulk_scenes import BULK
+from tests.shots.further_scenes import FURTHER
 from tests.shots.money_scenes import MONEY
 from tests.shots.reconcile_scenes import RECONCILE
 from tests.shots.registry_scenes import REGISTRY
@@ -54,14 +55,8 @@ def main() -> int:
 
 def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
     """All scenes in one sight; the dialogs at the smaller sizes alone."""
-    scenes = {
-        **MAIN,
-        **MONEY,
-        **RECONCILE,
-        **REGISTRY,
-        **REPORTS,
-        **({} if sight.width > 1600 else {**REST, **BULK, **VIEWS}),
-    }
+    always = {**MAIN, **MONEY, **RECONCILE, **REGISTRY, **REPORTS}
+    scenes = always if sight.width > 1600 else {**always, **REST, **BULK, **VIEWS, **FURTHER}
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,

@@ -1,0 +1,129 @@
+"""What is photographed besides: tabs of a company, the list of reconciliations, an operation, and the dialogs that no
+other scene opens.
+"""
+
+from collections.abc import Mapping
+
+from console.domain.desk_requests.records import LeftoverCredentials
+from console.domain.payments.limits import Limit
+from console.domain.records import CreditCheck
+from console.services.alerts.evaluate import AlertRules
+from console.services.process.context import WORKER, act_as
+from console.views.admin.limit_dialog import LimitDialog
+from console.views.alerts.incident_dialogs import (
+    HandOverIncidentDialog,
+    ReopenIncidentDialog,
+    ResolveIncidentDialog,
+)
+from console.views.alerts.page import AlertsPage
+from console.views.app.close_dialog import open_close_dialog
+from console.views.app.leftovers_dialog import LeftoversDialog
+from console.views.app.notices_dialog import NoticesDialog, open_notices
+from console.views.approvals.page import ApprovalsPage
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.lookup.page import LookupPage
+from console.views.records.note_dialog import HandOverDialog, NoteDialog
+from console.views.refunds.decision_dialog import WithdrawDialog
+from console.views.runtime.routes import (
+    AlertsRoute,
+    ApprovalsRoute,
+    LookupRoute,
+    OperationRoute,
+    QueuesRoute,
+    ReconcileRunsRoute,
+    RecordRoute,
+)
+from console.views.runtime.status_values import PasswordRequest
+from console.views.sign_in.password_dialog import open_password_dialog
+from console.views.widgets.dialog import DialogFrame
+from tests.shots.scenes import Scene
+from tests.shots.stage import Stage
+
+
+def company_tabs(stage: Stage) -> None:
+    stage.go(LookupRoute(stage.desk.of("two_reports")[0].number))
+    company = stage.find(LookupPage).company
+    for tab in company.company_tabs:
+        company.tabs.setCurrentIndex(tab.place)
+        stage.shoot(f"company-tab-{tab.name}")
+
+
+def further_pages(stage: Stage) -> None:
+    stage.go(ReconcileRunsRoute())
+    stage.shoot("reconcile-runs")
+    unknown = (item.record for item in stage.desk.console.recovery.read_queue("unknown").items)
+    check = next(record for record in unknown if isinstance(record, CreditCheck) and record.operation_id)
+    stage.go(OperationRoute(check.operation_id or ""))
+    stage.shoot("operation")
+
+
+def notes(stage: Stage) -> None:
+    stage.go(RecordRoute(stage.desk.of("unknown")[0].id))
+    page = stage.find(CreditCheckPage)
+    assert page.view is not None
+    ref = ("credit-check", page.view.record.id)
+    collaboration = page.collaboration
+    collaboration.open_note(*ref)
+    _shoot_dialog(stage, NoteDialog, "dialog-note")
+    collaboration.hand_over(*ref)
+    _shoot_dialog(stage, HandOverDialog, "dialog-hand-over")
+
+
+def incidents(stage: Stage) -> None:
+    """Handing over and resolving; a resolved one, which can be reopened."""
+    with act_as(WORKER):
+        AlertRules(stage.desk.console._context).run()
+    stage.go(AlertsRoute())
+    page = stage.find(AlertsPage)
+    stage.until(lambda: page.current is not None)
+    page.hand_over_current()
+    _shoot_dialog(stage, HandOverIncidentDialog, "dialog-incident-hand-over")
+    page.resolve_current()
+    _shoot_dialog(stage, ResolveIncidentDialog, "dialog-incident-resolve")
+    assert page.current is not None
+    stage.desk.console.incidents.resolve(page.current.id, "店舗と合意済み")
+    stage.go(AlertsRoute(page.current.main_alert.id))
+    page.read_again()
+    stage.settle()
+    stage.shoot("alerts-resolved")
+    page.resolve_current()
+    _shoot_dialog(stage, ReopenIncidentDialog, "dialog-incident-reopen")
+
+
+def further_dialogs(stage: Stage) -> None:
+    stage.go(QueuesRoute("unknown"))
+    context, window = stage.opening.context, stage.window
+    LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-f"), window).open()
+    _shoot_dialog(stage, LimitDialog, "dialog-limit")
+    open_notices(stage.frame)
+    _shoot_dialog(stage, NoticesDialog, "dialog-notices")
+    leftovers = LeftoverCredentials(("CONSOLE_SECRET_PAYPAY_API_KEY",), ("alarmbox", "paypay"))
+    LeftoversDialog(context, leftovers, window).open()
+    _shoot_dialog(stage, LeftoversDialog, "dialog-leftovers")
+    request = PasswordRequest(context.translate("act.limit"), True, window, lambda _: None, lambda: None)
+    _close(stage, open_password_dialog(context, request, window), "dialog-password")
+    _close(stage, open_close_dialog(stage.frame), "dialog-close")
+
+
+def withdrawal(stage: Stage) -> None:
+    stage.go(ApprovalsRoute())
+    page = stage.find(ApprovalsPage)
+    own = next(refund for refund in page.inbox.others if refund.maker == stage.opening.context.operator)
+    page.acts.withdraw(stage.desk.console.refunds.read_refund(own.id))
+    _shoot_dialog(stage, WithdrawDialog, "dialog-withdraw")
+
+
+def _shoot_dialog(stage: Stage, kind: type[DialogFrame], name: str) -> None:
+    _close(stage, stage.find(kind), name)
+
+
+def _close(stage: Stage, dialog: DialogFrame, name: str) -> None:
+    stage.shoot(name)
+    dialog.reject()
+    stage.settle()
+
+
+FURTHER: Mapping[str, Scene] = {
+    "company_tabs": company_tabs, "further_pages": further_pages, "notes": notes, "incidents": incidents,
+    "further_dialogs": further_dialogs, "withdrawal": withdrawal,
+}  # fmt: skip
