@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
-    from console.domain.access.read_only import ReadOnlySwitch
     from console.domain.registry.facts import RegistryEntry
 
 
@@ -151,6 +150,19 @@ class CreditCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadOnlySwitch:
+    """The newest setting of the switch of one scope: everything or a provider, by its name. `person` set it at `at`;
+    `reason` is that person's text.
+    """
+
+    scope: str
+    is_on: bool
+    reason: str
+    person: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRelations:
     """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision.
     `claim_holder` is the id of another credit check that holds the claim on the same client and corporation number,
@@ -161,7 +173,7 @@ class CheckRelations:
     awaits_second_person: bool = False
     claim_holder: int | None = None
     finds_purchases: bool = True
-    read_only: "ReadOnlySwitch | None" = None
+    read_only: ReadOnlySwitch | None = None
 
 
 class OperationState(StrEnum):

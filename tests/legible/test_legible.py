@@ -56,7 +56,8 @@ def every_screen() -> set[type[QWidget]]:
     """The types of all pages and dialogs of the program; what others derive from is not shown itself."""
     for module in pkgutil.walk_packages(console.views.__path__, "console.views."):
         importlib.import_module(module.name)
-    kinds, waiting = set[type[QWidget]](), [Page, DialogFrame]
+    kinds: set[type[QWidget]] = set()
+    waiting: list[type[QWidget]] = [Page, DialogFrame]
     while waiting:
         derived = waiting.pop().__subclasses__()
         waiting += derived

@@ -7,8 +7,8 @@ lookups, and the due tasks that only read. A call that was under way is finished
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+
+from console.domain.records import ReadOnlySwitch as ReadOnlySwitch
 
 EVERYTHING = "everything"
 """Scope of the switch that stops the changes of all people, at all providers."""
@@ -33,19 +33,6 @@ STOPPED_ACTIONS: Mapping[str, bool] = {
 """Actions on a record that the switch of EVERYTHING stops, as `AllowedAction` and `NextStep` name them. True: the
 switch of the record's provider stops the action, too, because it costs or moves money.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOnlySwitch:
-    """The newest setting of the switch of one scope: EVERYTHING or the name of a provider. `person` set it at `at`;
-    `reason` is that person's text.
-    """
-
-    scope: str
-    is_on: bool
-    reason: str
-    person: str
-    at: datetime
 
 
 def find_switch_on(switches: Iterable[ReadOnlySwitch], provider: str | None = None) -> ReadOnlySwitch | None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, Work
+from console.domain.records import Certainty, ReadOnlySwitch, Work
 
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
-    from console.domain.access.read_only import ReadOnlySwitch
     from console.domain.registry.facts import RegistryEntry
 
 SHOWN_PAYER_CHARACTERS = 4
@@ -204,7 +203,7 @@ class PaymentRelations:
     is_proposal_denied: bool = False
     provider_meaning: PaymentState | None = None
     can_ask: bool = True
-    read_only: "ReadOnlySwitch | None" = None
+    read_only: ReadOnlySwitch | None = None
 
     @property
     def pending_refund(self) -> Refund | None:
@@ -226,7 +225,7 @@ class RefundRelations:
     payment: Payment | None = None
     awaits_second_person: bool = False
     approval_refusal: str | None = None
-    read_only: "ReadOnlySwitch | None" = None
+    read_only: ReadOnlySwitch | None = None
 
 
 @dataclass(frozen=True, slots=True)
