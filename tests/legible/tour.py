@@ -26,9 +26,10 @@ from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, Stage
+from tests.shots.view_scenes import VIEWS
 from tests.support.furnished import Furnished, furnished
 
-SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **FURTHER}
+SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **VIEWS, **FURTHER}
 
 
 class LegibleStage(Stage):
