@@ -15,10 +15,11 @@ from console.store.registry.import_files import import_registry_files
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.lookup.page import LookupPage
 from console.views.queues.companies_page import ChangedCompaniesPage
+from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.queues.page import QueuesPage
-from console.views.queues.tabs import QUEUE_TABS
+from console.views.queues.tabs import QUEUE_TABS, QueueTabs
 from console.views.registry.facts_view import CorporationFactsView
-from console.views.runtime.routes import ChangedCompaniesRoute, HomeRoute, QueuesRoute
+from console.views.runtime.routes import ChangedCompaniesRoute, HomeRoute, QueuesRoute, UnmatchedNoticesRoute
 from console.views.tables.columns import StateCell
 from console.views.widgets.base import TextLabel
 from tests.desk.conftest import Sit, buy
@@ -137,18 +138,20 @@ def _go_to(person: Person, page: ChangedCompaniesPage, number: str) -> None:
 
 def test_the_tabs_lead_to_it_and_back(sit: Sit) -> None:
     """By the arrow keys, which go on where they are: the focus stays on the tabs of the page that opens."""
+    last, notices, companies = QUEUE_TABS[-3:]
     person = sit()
-    person.frame.show_route(QueuesRoute(QUEUE_TABS[-2]))
+    person.frame.show_route(QueuesRoute(last))
     person.rest()
-    page = person.page(QueuesPage)
-    page.tabs.setFocus(Qt.FocusReason.TabFocusReason)
-    person.press("Right")
-    person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
-    changed = person.page(ChangedCompaniesPage)
-    assert person.window.focusWidget() is changed.tabs
-    assert changed.tabs.currentIndex() == QUEUE_TABS.index("companies")
-    assert page.tabs.currentIndex() == QUEUE_TABS.index(QUEUE_TABS[-2])
-    person.press("Left")
-    person.until(lambda: person.frame.current_route == QueuesRoute(QUEUE_TABS[-2]))
-    assert person.window.focusWidget() is page.tabs
-    assert page.tabs.currentIndex() == QUEUE_TABS.index(QUEUE_TABS[-2])
+    person.page(QueuesPage).tabs.setFocus(Qt.FocusReason.TabFocusReason)
+    for key, route, page_class, name in (
+        ("Right", UnmatchedNoticesRoute(), UnmatchedNoticesPage, notices),
+        ("Right", ChangedCompaniesRoute(), ChangedCompaniesPage, companies),
+        ("Left", UnmatchedNoticesRoute(), UnmatchedNoticesPage, notices),
+        ("Left", QueuesRoute(last), QueuesPage, last),
+    ):
+        person.press(key)
+        person.until(lambda route=route: person.frame.current_route == route)  # type: ignore[misc]  # of this turn
+        tabs = person.page(page_class).findChild(QueueTabs)
+        assert isinstance(tabs, QueueTabs)
+        assert person.window.focusWidget() is tabs
+        assert tabs.currentIndex() == QUEUE_TABS.index(name)
