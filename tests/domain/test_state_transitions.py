@@ -195,9 +195,9 @@ def test_how_long_refunds_wait_for_people() -> None:
 
 RIGHTS = {
     "operator": "read probe refetch take note resolve due_tasks payment_start import refund_request refund_withdraw "
-    "refund_submit audit_own audit_any",
+    "refund_submit save_view audit_own audit_any",
     "approver": "read probe refetch take note resolve resolve_second due_tasks payment_start import refund_request "
-    "refund_withdraw refund_approve refund_submit set_read_only audit_own audit_any",
+    "refund_withdraw refund_approve refund_submit set_read_only save_view change_team_view audit_own audit_any",
     "auditor": "read audit audit_any",
     "worker": "read probe refetch take due_tasks audit_root payment_start import refund_submit refund_propose "
     "registry_import",
