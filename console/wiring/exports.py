@@ -163,7 +163,7 @@ def _lookup(services: ReadServices, request: ExportRequest, context: TextContext
 
 def _search(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
-        yield services.lookup.suggest_records(request.subject, _MAX_FOUND)
+        yield tuple(services.lookup.search(request.subject, _MAX_FOUND).records)
 
     return _List(record_columns(context, lambda record: record), pages)
 

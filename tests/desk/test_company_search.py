@@ -13,6 +13,7 @@ from console.sandbox.registry.files import write_whole
 from console.sandbox.registry.rows import RegistryRow, company_row
 from console.sandbox.server import Sandbox
 from console.store.registry.import_files import import_registry_files
+from console.views.lookup.found_records import FoundRecords
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
@@ -53,6 +54,15 @@ def search(person: Person, text: str) -> LookupPage:
     person.frame.show_route(LookupRoute(text))
     person.rest()
     return person.page(LookupPage)
+
+
+def companies_of(page: LookupPage) -> CompanyList:
+    """The companies above the records of a search."""
+    found = page.content.currentWidget()
+    assert isinstance(found, FoundRecords)
+    assert found.table.all_rows
+    assert found.company_list is not None
+    return found.company_list
 
 
 def test_a_half_heard_name_in_five_keys(seats: Seats, sit: Sit, tmp_path: Path) -> None:
@@ -181,16 +191,14 @@ def buy_two_alike(seats: Seats) -> str:
 
 def test_nobody_knows_without_a_registry(seats: Seats, sit: Sit) -> None:
     """Companies of our own records: no word says whether they were closed, and no column stays empty."""
-    found = search(sit(), buy_two_alike(seats)).content.currentWidget()
-    assert isinstance(found, CompanyList)
+    found = companies_of(search(sit(), buy_two_alike(seats)))
     assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}
 
 
 def test_a_company_that_the_registry_lacks_is_not_said_to_be_open(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     prefix = buy_two_alike(seats)
     have_registry(seats, tmp_path, [])
-    found = search(sit(), prefix).content.currentWidget()
-    assert isinstance(found, CompanyList)
+    found = companies_of(search(sit(), prefix))
     state = next(column for column in found.table.rows.columns if column.key == "state")
     ours = [company for company in found.table.all_rows if not company.is_registered]
     assert {state.text(company) for company in ours} == {"not in the registry"}

@@ -78,7 +78,21 @@ VERBS = frozenset(
     }
 )  # fmt: skip
 NOUNS = frozenset(
-    {"All", "CSV", "Columns", "Help", "Keyboard", "Messages", "More", "Next", "Older", "Pages", "Previous", "Text"}
+    {
+        "About",
+        "All",
+        "CSV",
+        "Columns",
+        "Help",
+        "Keyboard",
+        "Messages",
+        "More",
+        "Next",
+        "Older",
+        "Pages",
+        "Previous",
+        "Text",
+    }
 )
 
 

@@ -1,60 +1,61 @@
-"""The search box over the window: it finds corporation numbers, company names, record ids, queues and commands."""
+"""The search box over the window: it finds companies, records, operations, alerts, pages and commands, and completes
+conditions. The services read the text (`domain/lookup/query.py`); this module shows what they answer.
+"""
 
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
+from console.domain.lookup.completion import list_completions
+from console.domain.lookup.query import ProblemKind
+from console.domain.lookup.results import SearchResult
 from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
-from console.domain.registry.corporations import RegistryMatches
 from console.domain.registry.facts import PUBLISHER
-from console.views.app.appearance_choices import choose_density, choose_theme
 from console.views.app.main_window import Frame
-from console.views.app.shortcuts_dialog import open_shortcuts_dialog
-from console.views.app.unfinished_dialog import open_unfinished
+from console.views.app.window_commands import (
+    Acts,
+    WindowCommand,
+    fold_words,
+    list_commands,
+    remember_command,
+    used_commands,
+)
+from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.presenters.saved_views import count_text, view_shape
-from console.views.queues.tabs import QUEUE_TABS
+from console.views.presenters.search_completions import completion_words
 from console.views.registry.company_list import FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import (
-    AlertsRoute,
-    ApprovalsRoute,
-    LookupRoute,
-    QueuesRoute,
-    ReconcileRoute,
-    ReconcileRunsRoute,
-    RecordRoute,
-    Route,
-    SetAsidesRoute,
-    queue_route,
-)
-from console.views.runtime.tasks import Failure
-from console.views.theme.theme import current_appearance
-from console.views.widgets.search_box import SearchBox
+from console.views.runtime.routes import AlertsRoute, LookupRoute, OperationRoute, QueuesRoute, RecordRoute, Route
+from console.views.runtime.tasks import Failure, TaskHandle
+from console.views.widgets.search_box import SearchBox, TextInsertion
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.wording import catalogue as wording
+from console.wording.search import problem_text
 
-_SEARCH_DELAY_MS = 60
+_SEARCH_DELAY_MS = 40
+_LIMIT = 50
 _MAX_ENTRIES = 8
+_ALL_RECORDS = ""
+"""The key of the entry that shows all found records in Lookup."""
 
 
 class CommandPalette(QObject):
-    """Connects the search box with the services. It lists matching commands immediately, and matching records after
-    the services have read them.
+    """Connects the search box with the services. It lists matching commands immediately, and everything else after
+    the services have answered. The answer to an earlier text is dropped.
     """
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, acts: Acts) -> None:
         super().__init__(frame)
-        self._context = frame.context
+        self._frame, self._context, self._acts = frame, frame.context, acts
         translate = self._context.translate
         hints = (
             (("↑", "↓"), translate("key.choose")),
             (("Enter",), translate("key.open")),
+            (("Tab",), translate("search.complete_key")),
             (("Ctrl+Enter",), translate("search.all_key")),
             (("Esc",), translate("action.close")),
         )
@@ -62,39 +63,47 @@ class CommandPalette(QObject):
         self.box.setParent(self)
         self.box.typed.connect(self._search)
         self.box.picked.connect(self._open_entry)
+        self.box.may_pick = self._may_pick
         self._timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
         self._timer.timeout.connect(self._read_matches)
+        self._reading: TaskHandle | None = None
         self._text = self._searched_text = ""
+        self._waits_for_exact = False
+        self._result: SearchResult | None = None
         self._matches: Sequence[ShownRecord] = ()
         self._companies: tuple[FoundCompany, ...] = ()
-        self._registry_date: date | None = None
-        self._commands: dict[str, Callable[[], object]] = {
-            "command.show_approvals": lambda: self._context.navigate(ApprovalsRoute()),
-            "command.show_reconcile": lambda: self._context.navigate(ReconcileRoute()),
-            "command.show_reconcile_runs": lambda: self._context.navigate(ReconcileRunsRoute()),
-            "command.show_alerts": lambda: self._context.navigate(AlertsRoute()),
-            "command.show_set_asides": lambda: self._context.navigate(SetAsidesRoute()),
-            "command.show_unfinished": lambda: open_unfinished(frame),
-            "command.show_keys": lambda: open_shortcuts_dialog(frame, frame.current_page),
-            "command.switch_language": self._switch_language,
-            "command.switch_theme": self._switch_theme,
-            "command.switch_density": self._switch_density,
-        }
+        self._commands: dict[str, WindowCommand] = {}
 
     @Slot()
     def open(self) -> None:
         if not self.box.is_open and self._context.is_ready:
+            self._load_commands()
             self.box.open()
+
+    def _load_commands(self) -> None:
+        commands = list_commands(self._frame, self._acts, _parsed_number(self._text))
+        self._commands = {command.name: command for command in commands}
+
+    # -- search
 
     @Slot(str)
     def _search(self, text: str) -> None:
-        self._text = text
+        self._text, self._waits_for_exact = text, False
         self._show_number_check()
+        if self._reading is not None:
+            self._reading.cancel()
         if not text.strip():
-            self._matches, self._companies = (), ()
-            self._show_results()
+            self._timer.stop()
+            self._show_answer("", None)
         else:
             self._timer.start()
+            if self._completes_value():
+                self._show_results(keeps_current=False)
+
+    def _completes_value(self) -> bool:
+        """True if the word at the cursor is a condition whose value can be completed: then completions come first."""
+        word = self._text[: self.box.input.cursorPosition()].rpartition(" ")[2]
+        return ":" in word and bool(list_completions(self._text, self.box.input.cursorPosition()))
 
     def _show_number_check(self) -> None:
         """Show the typed corporation number in groups of digits, and whether its check digit is right."""
@@ -112,38 +121,77 @@ class CommandPalette(QObject):
     @Slot()
     def _read_matches(self) -> None:
         text, began_at = self._text, self._context.monotonic()
-        self._context.run_read(
-            lambda services: (
-                services.lookup.suggest_records(text, 20),
-                services.registry.find(text, limit=_MAX_ENTRIES),
-            ),
-            lambda found: self._show_matches(text, *found, self._context.monotonic() - began_at),
-            self._show_failure,
+        self._reading = self._context.run_read(
+            lambda services: services.lookup.search(text, _LIMIT),
+            lambda found: self._show_matches(text, found, self._context.monotonic() - began_at),
+            lambda failure: self._show_failure(text, failure),
             owner=self,
+            key=self,
         )
 
-    def _show_matches(
-        self, text: str, matches: Sequence[ShownRecord], companies: RegistryMatches, seconds: float
-    ) -> None:
+    def _show_matches(self, text: str, found: SearchResult, seconds: float) -> None:
         if text == self._text:
-            self._matches, self._searched_text = matches, text
-            self._companies = list_found_companies(companies, matches, self._context)
-            self._registry_date = companies.registry_date
-            self._show_results()
+            self._show_answer(text, found)
             self.box.footer.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
 
-    def _show_failure(self, failure: Failure) -> None:
-        self.box.footer.count.show_text(self._context.failure_message(failure))
+    def _show_answer(self, text: str, found: SearchResult | None) -> None:
+        is_same_text = self._searched_text == text
+        self._result, self._searched_text = found, text
+        self._matches = tuple(found.records) if found is not None else ()
+        is_company = found is not None and bool(found.query.words)
+        self._companies = (
+            list_found_companies(found.companies, self._matches, self._context) if found and is_company else ()
+        )
+        self._load_commands()
+        self._show_problems()
+        self._show_results(keeps_current=is_same_text)
+        if self._waits_for_exact:
+            self._waits_for_exact = False
+            if found is not None and (found.exact is not None or not (self._matches or self._companies)):
+                self.box.pick_first()
+
+    def _show_problems(self) -> None:
+        """Show beside the field what could not be understood. A condition that is still being typed, whose
+        completions are listed, is no problem.
+        """
+        problems = self._result.query.problems if self._result is not None else ()
+        if self._command_group().entries:  # "Colours: Dark" is a command
+            problems = tuple(one for one in problems if one.kind is not ProblemKind.UNKNOWN_OPERATOR)
+        if list_completions(self._text, self.box.input.cursorPosition()):
+            incomplete = (ProblemKind.UNKNOWN_OPERATOR, ProblemKind.UNKNOWN_VALUE)
+            last_word = self._text.split()[-1]
+            problems = tuple(one for one in problems if one.word != last_word or one.kind not in incomplete)
+        self.box.show_notice(" ".join(problem_text(problem, self._context.translate) for problem in problems))
+
+    def _show_failure(self, text: str, failure: Failure) -> None:
+        if text == self._text:
+            self._waits_for_exact = False
+            self.box.footer.count.show_text(self._context.failure_message(failure))
+
+    def _may_pick(self) -> bool:
+        """True if the results are those of the typed text, or the text is a corporation number. Otherwise the exact
+        match is opened when the results are here.
+        """
+        if self._searched_text == self._text or _parsed_number(self._text) is not None:
+            return True
+        self._waits_for_exact = True
+        return False
 
     # -- results
 
-    def _show_results(self) -> None:
+    def _show_results(self, *, keeps_current: bool) -> None:
+        """Show what was found for the text. While a new text is searched, the results of the one before it stay; the
+        commands and completions are those of the new one.
+        """
         has_text = bool(self._text.strip())
         groups = self._result_groups() if has_text else self._recent_groups()
-        if has_text and self._searched_text == self._text and not any(group.entries for group in groups):
+        commands, completions = self._command_group(), self._completion_group()
+        is_nothing = has_text and self._searched_text == self._text and not any(group.entries for group in groups)
+        groups = [completions, *groups] if self._completes_value() else [*groups, completions]
+        groups.append(commands)
+        if is_nothing:
             groups.append(self._nothing_group())
-        groups.append(self._command_group())
-        self.box.show_groups([group for group in groups if group.entries])
+        self.box.show_groups([group for group in groups if group.entries], keeps_current=keeps_current)
 
     def _nothing_group(self) -> ResultGroup:
         """Return the group that says that nothing was found, with the searched sources, the registry's date and the
@@ -157,15 +205,99 @@ class CommandPalette(QObject):
         )
         return ResultGroup(title, entries)
 
-    def _result_groups(self) -> list[ResultGroup]:
-        """Return the groups of results in the order on screen: companies before records. If the typed text is the
-        exact number of a record, the records come first. Enter opens the first entry.
-        """
-        companies, records = self._corporation_groups(), self._record_groups()
-        is_exact_id = any(case_words.is_named(record, self._text) for record in self._matches)
-        return [*records, *companies] if is_exact_id else [*companies, *records]
+    def _completion_group(self) -> ResultGroup:
+        """Return the conditions that continue the word at the cursor. Picking one changes the text."""
+        cursor = self.box.input.cursorPosition()
+        entries = tuple(
+            ResultEntry(
+                TextInsertion(*completion.apply(self._text)),
+                "filter",
+                completion.text,
+                completion_words(completion, self._context),
+            )
+            for completion in list_completions(self._text, cursor)
+        )
+        return ResultGroup(self._context.translate("search.conditions"), entries)
 
-    def _corporation_groups(self) -> list[ResultGroup]:
+    def _result_groups(self) -> list[ResultGroup]:
+        """Return the groups of results in the order on screen: the exact match first, then companies and their open
+        records, then the other records. Enter opens the first entry.
+        """
+        found = self._result
+        exact = [] if found is None else self._exact_groups(found)
+        groups = [*exact, self._corporation_group()]
+        if found is None:
+            return groups
+        shown = {entry.key for group in exact for entry in group.entries}
+        has_words = bool(found.query.words)
+        open_records = [record for record in self._matches if has_words and case_words.is_open(record)]
+        rest = [record for record in self._matches if not (has_words and case_words.is_open(record))]
+        groups.append(self._record_group("lookup.open_matters", open_records, shown))
+        for kind in found.groups:
+            of_kind = [record for record in rest if case_words.kind_of(record) == kind]
+            groups.append(self._record_group(f"search.group.{kind}", of_kind, shown))
+        groups += [self._alert_group(found), self._operation_group(found)]
+        groups.append(self._rest_group(found))
+        return groups
+
+    def _exact_groups(self, found: SearchResult) -> list[ResultGroup]:
+        """Return the group with the record whose identifier is the text."""
+        if found.exact is None:
+            return []
+        kind, record_id = found.exact
+        exact = [one for one in self._matches if (case_words.kind_of(one), one.id) == (kind, record_id)]
+        if not exact:
+            return [self._operation_group(found)]
+        return [self._record_group(f"search.group.{kind}", exact, frozenset())]
+
+    def _record_group(
+        self, title_key: str, records: Sequence[ShownRecord], shown: "set[object] | frozenset[object]"
+    ) -> ResultGroup:
+        entries = [self.entry_of(record) for record in records]
+        entries = [entry for entry in entries if entry.key not in shown]
+        return ResultGroup(self._context.translate(title_key), tuple(entries[:_MAX_ENTRIES]))
+
+    def _alert_group(self, found: SearchResult) -> ResultGroup:
+        context = self._context
+        entries = [
+            ResultEntry(
+                AlertsRoute(),
+                "warning",
+                alert_words.rule_text(alert, context),
+                alert.order_no or "",
+                right_text=context.age_text(alert.detected_at),
+            )
+            for alert in found.alerts[:1]
+        ]
+        count = len(found.alerts)
+        return ResultGroup(context.translate("search.alerts", n=count), tuple(entries))
+
+    def _operation_group(self, found: SearchResult) -> ResultGroup:
+        context = self._context
+        entries = tuple(
+            ResultEntry(
+                OperationRoute(operation.id),
+                "terminal",
+                context.translate(f"operation.{operation.action}"),
+                context.translate(f"state.operation.{operation.state.value}"),
+                right_text=context.age_text(operation.started_at),
+            )
+            for operation in found.operations
+        )
+        return ResultGroup(context.translate("search.group.operation"), entries)
+
+    def _rest_group(self, found: SearchResult) -> ResultGroup:
+        """Return the entry that shows all found records in Lookup, if the box doesn't list all of them."""
+        translate = self._context.translate
+        counts = [len(group.records) for group in found.groups.values()]
+        has_more = any(group.has_more for group in found.groups.values())
+        if not has_more and max(counts) <= _MAX_ENTRIES:
+            return ResultGroup("", ())
+        key = "search.rest_more" if has_more else "search.rest"
+        entry = ResultEntry(_ALL_RECORDS, "arrow_right", translate(key, n=sum(counts)), key_cap="Ctrl+Enter")
+        return ResultGroup(translate("search.records"), (entry,))
+
+    def _corporation_group(self) -> ResultGroup:
         """Return one group of results: the companies of the found records, and those of the registry. If the typed
         text is a corporation number and no found company has this number, the group also has an entry that looks the
         number up.
@@ -174,80 +306,61 @@ class CommandPalette(QObject):
         for record in self._matches:
             if number := case_words.number_of(record):
                 by_number.setdefault(number, []).append(record)
+        companies = self._companies
         entries = [
             _company_entry(self._context, company, by_number.get(company.number, ()))
-            for company in self._companies[:_MAX_ENTRIES]
+            for company in companies[:_MAX_ENTRIES]
         ]
         typed_number = _parsed_number(self._text)
-        if typed_number is not None and all(company.number != typed_number for company in self._companies):
+        if typed_number is not None and all(company.number != typed_number for company in companies):
             entry_title = self._context.translate("search.look_up_number")
             entries.insert(
                 0, ResultEntry(LookupRoute(typed_number), "search", entry_title, wording.format_number(typed_number))
             )
-        return [ResultGroup(self._corporation_heading(), tuple(entries))]
+        return ResultGroup(self._corporation_heading(), tuple(entries))
 
     def _corporation_heading(self) -> str:
         """Return the heading of the companies. It names the registry and its date if there is one."""
         translate = self._context.translate
-        if self._registry_date is None:
+        registry_date = self._result.companies.registry_date if self._result is not None else None
+        if registry_date is None:
             return translate("search.corporation")
-        return translate("search.corporation_of", day=self._registry_date.isoformat(), publisher=PUBLISHER)
-
-    def _record_groups(self) -> list[ResultGroup]:
-        """Return two groups of found records: first payments, orders and refunds, then credit checks."""
-        checks = [record for record in self._matches if isinstance(record, CreditCheck)]
-        money_records = [record for record in self._matches if not isinstance(record, CreditCheck)]
-        money_records.sort(
-            key=lambda record: (not case_words.is_named(record, self._text), not isinstance(record, Payment))
-        )
-        titled_records = (("search.money", money_records), ("search.records", checks))
-        return [
-            ResultGroup(
-                self._context.translate(key), tuple(self.entry_of(record) for record in records[:_MAX_ENTRIES])
-            )
-            for key, records in titled_records
-        ]
+        return translate("search.corporation_of", day=registry_date.isoformat(), publisher=PUBLISHER)
 
     def _recent_groups(self) -> list[ResultGroup]:
         entries = tuple(self.entry_of(visit.record) for visit in self._context.visits[:_MAX_ENTRIES])
         return [ResultGroup(self._context.translate("search.recent"), entries)]
 
     def _command_group(self) -> ResultGroup:
-        translate, typed_text = self._context.translate, self._text.strip().casefold()
-        entries = [
-            ResultEntry(
-                queue_route(name),
-                "list",
-                translate("search.open_queue", queue=name),
-                right_text=self._count_text(name),
-            )
-            for name in QUEUE_TABS
-        ]
-        entries += [
-            ResultEntry(
-                QueuesRoute(view=one.view.id),
-                view_shape(one),
-                translate("search.open_view", name=one.view.name),
-                right_text=count_text(one),
-            )
-            for one in self._context.saved_views
-        ]
-        entries += [ResultEntry(key, "terminal", translate(key)) for key in self._commands]
-        matching_entries = [entry for entry in entries if not typed_text or typed_text in entry.title.casefold()]
-        return ResultGroup(translate("search.commands"), tuple(matching_entries[:_MAX_ENTRIES]))
+        """Return the commands that match the text in one of the languages, those that the person used last first."""
+        typed_words = fold_words(self._text)
+        used = {name: place for place, name in enumerate(used_commands(self._context))}
+        commands = [command for command in self._commands.values() if command.matches(typed_words)]
+        commands.sort(key=lambda command: used.get(command.name, len(used)))
+        entries = tuple(self._command_entry(command) for command in commands[:_MAX_ENTRIES])
+        return ResultGroup(self._context.translate("search.commands"), entries)
 
-    def _count_text(self, queue: str) -> str:
-        queue_count = self._context.work_counts.find_count(queue)
-        return wording.format_count(queue_count.count, is_capped=queue_count.capped) if queue_count else ""
+    def _command_entry(self, command: WindowCommand) -> ResultEntry:
+        return ResultEntry(
+            command,
+            command.icon,
+            command.title_of(self._context.language),
+            right_text=command.right_text,
+            key_cap=command.key,
+            disabled_reason=command.find_refusal(),
+        )
 
     def entry_of(self, record: ShownRecord) -> ResultEntry:
+        """Return the entry of a record: what it is, its amount, its state, and how long it has been so."""
         context = self._context
         state = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
-        created_at = case_words.began_at(record)
-        time_text = wording.format_instant(created_at, "day") if created_at else ""
+        since = record.state_since or case_words.began_at(record)
+        age, spoken_age = (context.age_text(since) if since else ""), words.age_spoken(since, context)
         if isinstance(record, CreditCheck):
             title, name = case_words.short_title(record, context), _shorten_name(case_words.name_of(record, context))
-            return ResultEntry(RecordRoute(record.id), "document", title, name, state=state, right_text=time_text)
+            return ResultEntry(
+                RecordRoute(record.id), "document", title, name, state=state, right_text=age, right_spoken=spoken_age
+            )
         return ResultEntry(
             case_words.route_of(record),
             "card",
@@ -255,28 +368,21 @@ class CommandPalette(QObject):
             amount=case_words.amount_text(record),
             provider=case_words.provider_name(record, context),
             state=state,
-            right_text=time_text,
+            right_text=age,
+            right_spoken=spoken_age,
         )
 
     # -- selection
 
     @Slot(object)
     def _open_entry(self, key: object) -> None:
-        if key == "":
+        if key == _ALL_RECORDS:
             self._context.navigate(LookupRoute(self._text))
-        elif isinstance(key, str):
-            self._commands[key]()
+        elif isinstance(key, WindowCommand):
+            remember_command(self._context, key.name)
+            key.run()
         else:
             self._context.navigate(_checked_route(key))
-
-    def _switch_language(self) -> None:
-        self._context.change_language("en" if self._context.language == "ja" else "ja")
-
-    def _switch_theme(self) -> None:
-        choose_theme(self._context, "light" if current_appearance().theme == "dark" else "dark")
-
-    def _switch_density(self) -> None:
-        choose_density(self._context, "comfortable" if current_appearance().density == "compact" else "compact")
 
 
 def _company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:

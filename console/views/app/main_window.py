@@ -41,7 +41,7 @@ from console.wording import catalogue as wording
 
 _COUNTED_QUEUES = ("review", "notices", "companies")
 """Queues whose entries wait for a person."""
-_PLACE_ROUTES: dict[str, Route] = {
+PLACE_ROUTES: dict[str, Route] = {
     "home": HomeRoute(),
     "queues": QueuesRoute(),
     "lookup": LookupRoute(),
@@ -127,7 +127,7 @@ class Frame(CoveredWindow):
             context.translate("screen.places"),
         )
         self.top.places_requested.connect(self._open_places)
-        self.side = SideBar(self._sidebar_places(), context.translate("screen.places"))
+        self.side = SideBar(self.sidebar_places(), context.translate("screen.places"))
         self.side.chosen.connect(self._go_to_place)
         self.side.bind_shortcuts(frame)
         self.stack = QStackedWidget()
@@ -163,7 +163,8 @@ class Frame(CoveredWindow):
         button = self.top.places
         self.side.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
-    def _sidebar_places(self) -> list[Place]:
+    def sidebar_places(self) -> list[Place]:
+        """Return the entries of the sidebar, in their order."""
         translate = self.context.translate
         return [
             Place("home", "home", translate("screen.home"), "Alt+1"),
@@ -293,7 +294,7 @@ class Frame(CoveredWindow):
     @Slot(str)
     def _go_to_place(self, key: str) -> None:
         view = parse_view_key(key)
-        self.show_route(QueuesRoute(view=view) if view else _PLACE_ROUTES[key])
+        self.show_route(QueuesRoute(view=view) if view else PLACE_ROUTES[key])
 
     @Slot()
     def read_page_again(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 
+from console.views.app.command_keys import COMMAND_KEYS
 from console.views.app.main_window import Frame
 from console.views.pages.base import KeyHint, Page
 from console.views.widgets.badge import KeyCap
@@ -11,15 +12,15 @@ from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
 
 _GLOBAL_HINTS: Sequence[KeyHint] = (
-    (("Ctrl+K",), "key.search"),
+    ((COMMAND_KEYS["search"],), "key.search"),
     (("Alt+1", "…", "Alt+9"), "key.screens"),
     (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
-    (("F5",), "key.reread"),
-    (("Ctrl+Shift+N",), "key.notices"),
-    (("Ctrl+L",), "key.lock"),
-    (("Ctrl+Shift+L",), "key.copy_link"),
-    (("F1",), "key.help"),
-    (("Ctrl+/",), "key.list"),
+    ((COMMAND_KEYS["reread"],), "key.reread"),
+    ((COMMAND_KEYS["notices"],), "key.notices"),
+    ((COMMAND_KEYS["lock"],), "key.lock"),
+    ((COMMAND_KEYS["copy_link"],), "key.copy_link"),
+    ((COMMAND_KEYS["help"],), "key.help"),
+    ((COMMAND_KEYS["keys"],), "key.list"),
     (("Esc",), "key.back"),
     (("Ctrl+C",), "key.copy"),
 )

@@ -14,6 +14,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from console.domain.access.read_only import ReadOnlySwitch
 from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
+from console.views.app.command_keys import COMMAND_KEYS
 from console.views.app.last_screen import LastScreen
 from console.views.app.main_window import Frame
 from console.views.app.window_links import WindowLinks
@@ -109,6 +110,19 @@ class WindowController(QObject):
         self.idle_lock.other_requested.connect(self.sign_out_requested)
         self.idle_lock.attended_changed.connect(self.background_refresh.set_attended)
         self.links = WindowLinks(frame, self)
+        self.acts: dict[str, Callable[[], object]] = {
+            "search": self._open_search,
+            "reread": frame.read_page_again,
+            "notices": self._open_notices,
+            "lock": self.idle_lock.lock_window,
+            "copy_link": self.links.copy_link,
+            "help": self._open_help,
+            "keys": self._open_shortcuts,
+            "quit": frame.window.close,
+            "about": self._open_about,
+            "unfinished": self._open_unfinished,
+            "sign_out": self.sign_out_requested.emit,
+        }
         self._bind_shortcuts()
         frame.window_cover.cover_shown.connect(self._connect_window_cover)
         frame.window_cover.cover_removed.connect(self._connect_window_cover)
@@ -143,7 +157,7 @@ class WindowController(QObject):
         from console.views.app.command_palette import CommandPalette
 
         if self._command_palette is None:
-            self._command_palette = CommandPalette(self.frame)
+            self._command_palette = CommandPalette(self.frame, self.acts)
         return self._command_palette
 
     @property
@@ -164,18 +178,11 @@ class WindowController(QObject):
         self.person_menu.open()
 
     def _bind_shortcuts(self) -> None:
-        keys: dict[str, Callable[[], object]] = {
-            "Ctrl+K": self._open_search,
-            "F5": self.frame.read_page_again,
-            "F1": self._open_help,
-            "Ctrl+/": self._open_shortcuts,
-            "Ctrl+Shift+N": self._open_notices,
-            "Ctrl+L": self.idle_lock.lock_window,
-            "Ctrl+Shift+L": self.links.copy_link,
+        tabs = {
             "Ctrl+Tab": partial(self._show_neighbour_tab, 1),
             "Ctrl+Shift+Tab": partial(self._show_neighbour_tab, -1),
-            "Ctrl+Q": self.frame.window.close,
         }
+        keys: dict[str, Callable[[], object]] = {key: self.acts[name] for name, key in COMMAND_KEYS.items()} | tabs
         self._shortcuts: list[QShortcut] = []
         for key_sequence, act in keys.items():
             shortcut = QShortcut(QKeySequence(key_sequence), self.frame.window)
@@ -235,6 +242,12 @@ class WindowController(QObject):
         open_about_dialog(self.frame)
 
     @Slot()
+    def _open_unfinished(self) -> None:
+        from console.views.app.unfinished_dialog import open_unfinished
+
+        open_unfinished(self.frame)
+
+    @Slot()
     def _open_notices(self) -> None:
         from console.views.app.notices_dialog import open_notices
 
@@ -242,12 +255,10 @@ class WindowController(QObject):
 
     @Slot(str)
     def _open_status_link(self, key: str) -> None:
-        from console.views.app.unfinished_dialog import open_unfinished
-
         if key == "notices":
             self._open_notices()
         else:
-            open_unfinished(self.frame)
+            self._open_unfinished()
 
     @Slot()
     def _apply_language(self) -> None:

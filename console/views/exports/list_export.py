@@ -53,6 +53,11 @@ class ListExport(QObject):
         if isinstance(parent, Page):
             parent.bind_key(KEY, self.choose_file)
 
+    @property
+    def has_list(self) -> bool:
+        """True if there is a list to export at present."""
+        return not self.is_running and self._make_request() is not None
+
     @Slot()
     def choose_file(self) -> None:
         """Ask for the path of the new file. Do nothing while an export runs."""

@@ -8,27 +8,32 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.domain.error_reasons import NumberReason
 from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.lookup.results import SearchResult, SearchSubject
 from console.domain.registry.corporations import RegistryMatches
 from console.domain.views.any_record import LookupResult
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.lookup.company_page import CompanyView
+from console.views.lookup.found_records import FoundRecords
 from console.views.pages.base import Page, PageHead
 from console.views.pages.corporation_number_field import NumberField
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.records.actions import RecordActionHandlers
-from console.views.registry.company_list import CompanyList, list_found_companies
+from console.views.registry.company_list import CompanyList, FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import LookupRoute
+from console.views.runtime.routes import LookupRoute, OperationRoute, Route, route_to
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
+from console.wording.search import problem_text
 
 _MIN_NUMBER_DIGITS = 11
 """A text with fewer digits is meant as something else than a corporation number, such as an order."""
+_FIRST_RECORDS, _MORE_FACTOR, _MOST_RECORDS = 50, 4, 1_000
+"""Records of each kind that a search lists at first and at most, and by how many times more each further reading."""
 
 
 class LookupPage(Page):
@@ -61,7 +66,7 @@ class LookupPage(Page):
         self.content = QStackedWidget()
         self.content.addWidget(QWidget())
         self.content.addWidget(self.company)
-        self._number = ""
+        self._number, self._limit = "", _FIRST_RECORDS
         self._opens_purchase = False
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
@@ -103,6 +108,14 @@ class LookupPage(Page):
         if is_company_shown:
             return self.company.focus_targets()
         shown = self.content.currentWidget()
+        if isinstance(shown, FoundRecords):
+            companies = shown.company_list.table if shown.company_list is not None else None
+            return (
+                companies,
+                shown.table,
+                shown.more_button if shown.more_button.isVisible() else None,
+                self.number.edit,
+            )
         return (shown.table if isinstance(shown, CompanyList) else None, self.number.edit)
 
     def take_focus(self) -> None:
@@ -131,6 +144,8 @@ class LookupPage(Page):
         shown = self.content.currentWidget()
         if shown is self.company and self.company.number:
             return ExportRequest(ListName.LOOKUP, self.company.number, self.company.visible_list_name)
+        if isinstance(shown, FoundRecords):
+            return ExportRequest(ListName.SEARCH, self._number)
         return ExportRequest(ListName.COMPANIES, self._number) if isinstance(shown, CompanyList) else None
 
     # -- lookup
@@ -142,7 +157,7 @@ class LookupPage(Page):
             self.context.navigate(LookupRoute(text))
 
     def _read_number(self, text: str) -> None:
-        self._number = text
+        self._number, self._limit = text, _FIRST_RECORDS
         if self.isVisible():
             self.read_data("asked")
         else:
@@ -204,46 +219,73 @@ class LookupPage(Page):
             self.show_reading_failure(failure)
 
     def _search_text(self, text: str) -> None:
-        """Search a text that is no corporation number: a name, an address, an order. If it means one company, show
-        this one; otherwise list the companies, or show the searched sources and the next steps.
+        """Search a text that is no corporation number. If it is the identifier of one record, or means one company,
+        show that one; otherwise list what was found, or show the searched sources and the next steps.
         """
+        limit = self._limit
         self.context.run_read(
-            lambda services: (services.lookup.suggest_records(text, 20), services.registry.find(text)),
-            lambda found: self._show_found(text, *found),
+            lambda services: services.lookup.search(text, limit),
+            lambda found: self._show_found(text, found),
             self.show_reading_failure,
             owner=self,
             key=self,
         )
 
-    def _show_found(self, text: str, records: Sequence[ShownRecord], matches: RegistryMatches) -> None:
+    def _show_found(self, text: str, found: SearchResult) -> None:
         if text != self._number:
             return
-        companies = list_found_companies(matches, records, self.context)
-        if len(companies) == 1:
+        problems = " ".join(problem_text(problem, self.context.translate) for problem in found.query.problems)
+        self.number.show_problems(problems)
+        records = tuple(found.records)
+        companies = list_found_companies(found.companies, records, self.context) if found.query.words else ()
+        if found.exact is not None and not problems:
+            self.context.replacement_requested.emit(_route_of_subject(found.exact))
+        elif len(companies) == 1 and not found.query.has_conditions and not problems:
             number = wording.format_number(companies[0].number)
             self.context.replacement_requested.emit(LookupRoute(number))
-            return
-        typed = text.strip()[:40]
-        if companies:
-            title = self.context.translate("corporation.found_for", text=typed, n=len(companies))
-            company_list = CompanyList(self.context, companies, title, matches.registry_date)
-            company_list.opened.connect(self._open_number)
-            self._replace_first(company_list)
+        elif records:
+            self._show_records(found, companies if not found.query.has_conditions else ())
+        elif companies and not found.query.has_conditions:
+            self._show_companies(found, companies)
         else:
             self._number = ""
-            self._replace_first(self._nothing_found(typed, len(records), matches))
+            self._replace_first(self._nothing_found(text.strip()[:40], found.companies))
+            self.take_focus()
+
+    def _show_records(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
+        view = FoundRecords(self.context, found, companies)
+        view.company_opened.connect(self._open_number)
+        view.record_opened.connect(self._open_found_record)
+        view.more_requested.connect(self._read_more)
+        self._replace_first(view)
         self.take_focus()
 
-    def _nothing_found(self, typed: str, record_count: int, matches: RegistryMatches) -> EmptyState:
+    def _show_companies(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
+        title = self.context.translate("corporation.found_for", text=found.query.words[:40], n=len(companies))
+        company_list = CompanyList(self.context, companies, title, found.companies.registry_date)
+        company_list.opened.connect(self._open_number)
+        self._replace_first(company_list)
+        self.take_focus()
+
+    @Slot()
+    def _read_more(self) -> None:
+        """Read more records of the same text."""
+        self._limit = min(self._limit * _MORE_FACTOR, _MOST_RECORDS)
+        self._search_text(self._number)
+
+    @Slot(object)
+    def _open_found_record(self, record: ShownRecord) -> None:
+        self.context.navigate(case_words.route_of(record, (), "lookup"))
+
+    def _nothing_found(self, typed: str, matches: RegistryMatches) -> EmptyState:
         """Return the text in place of a result: the searched sources, the registry's date, and the next steps.
         Without a registry it also says that a search by name needs one.
         """
         translate = self.context.translate
-        key = "lookup.several" if record_count else "lookup.nothing"
-        hint = translate(f"{key}_hint", at=self.context.now())
+        hint = translate("lookup.nothing_hint", at=self.context.now())
         if matches.registry_date is None:
             hint = f"{hint} {translate('lookup.no_registry')}"
-        return EmptyState(translate(key, text=typed, n=record_count), hint, shape="search")
+        return EmptyState(translate("lookup.nothing", text=typed), hint, shape="search")
 
     @Slot(str)
     def _open_number(self, number: str) -> None:
@@ -265,3 +307,8 @@ class LookupPage(Page):
     def _go_to_field(self) -> None:
         self.number.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.number.edit.selectAll()
+
+
+def _route_of_subject(subject: SearchSubject) -> Route:
+    kind, subject_id = subject
+    return OperationRoute(subject_id) if isinstance(subject_id, str) else route_to(kind, subject_id)

@@ -115,6 +115,11 @@ class NumberField(QWidget):
         else:
             self.field.show_hint(translate("lookup.prompt"))
 
+    def show_problems(self, words: str) -> None:
+        """Show beside the field what of the looked-up text could not be understood; "" for nothing."""
+        if words:
+            self.field.show_error(words)
+
     def show_fact(self, number: str, words: str) -> None:
         """Show the registry's facts about a number in place of the remark on its check digit, if the field still has
         this number.

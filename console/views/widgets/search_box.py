@@ -1,11 +1,13 @@
 """The search box over the window: an input, groups of results, and shortcuts at the bottom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 
+from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
@@ -14,6 +16,14 @@ from console.views.widgets.search_results import ResultGroup, ResultList
 from console.views.widgets.window_bars import HintBar
 
 _MAX_HEIGHT_PX = 520
+
+
+@dataclass(frozen=True, slots=True)
+class TextInsertion:
+    """The key of an entry that doesn't open anything: the input gets this text and this position of the cursor."""
+
+    text: str
+    cursor: int
 
 
 class SearchBoxFrame(QFrame):
@@ -42,7 +52,8 @@ class SearchBox(QObject):
 
     Signals:
     - typed(str): the whole text of the input, after each change by the person.
-    - picked(object): the `key` of the entry to open; "" (Ctrl+Enter) means to show all records of the text.
+    - picked(object): the `key` of the entry to open; "" (Ctrl+Enter) means to show all records of the text. The key
+      of an entry that completes the text isn't emitted: the text changes, and the box stays open.
     - closed: the person has closed the box without picking an entry.
     """
 
@@ -57,6 +68,8 @@ class SearchBox(QObject):
         hints: Sequence[tuple[Sequence[str], str]] = (),
     ) -> None:
         super().__init__(window)
+        self.may_pick: Callable[[], bool] = lambda: True
+        """Asked at Enter: False keeps the box open, because the results of the text aren't here yet."""
         self._window = window
         self._previous_focus: QWidget | None = None
         self.veil = OverlayLayer(window)
@@ -73,8 +86,10 @@ class SearchBox(QObject):
         self._read_as = TextLabel("", "small_data", "muted")
         self._sign = ShapeIcon("check", "good", 14)
         self._remark = TextLabel("", "small", "good")
+        self.notice = TextLabel("", "small", "care", wrap=True)
         self.footer = HintBar(hints)
         self._build()
+        self.notice.hide()
         self.show_finding("", "")
         window.installEventFilter(self)
 
@@ -92,6 +107,8 @@ class SearchBox(QObject):
         focus_line = QFrame()  # the input has the focus as long as the box is open
         focus_line.setObjectName("focus_line")
         layout.addWidget(focus_line)
+        self.notice.setContentsMargins(16, 6, 16, 2)
+        layout.addWidget(self.notice)
         layout.addWidget(self.list)
         layout.addWidget(self.footer)
 
@@ -118,11 +135,11 @@ class SearchBox(QObject):
     def is_open(self) -> bool:
         return self.frame.isVisible()
 
-    def show_groups(self, groups: Sequence[ResultGroup]) -> None:
-        """Show the groups of results. The current entry stays current if it is still among the results; otherwise the
-        first entry becomes current.
+    def show_groups(self, groups: Sequence[ResultGroup], *, keeps_current: bool = True) -> None:
+        """Show the groups of results. The current entry stays current if it is still among the results; otherwise, or
+        without `keeps_current`, the first entry becomes current.
         """
-        self.list.show_groups(groups)
+        self.list.show_groups(groups, keeps_current=keeps_current)
         self._set_geometry()
 
     def show_finding(self, read_as: str, words: str, shape: str = "check", tone: Tone = "good") -> None:
@@ -134,12 +151,40 @@ class SearchBox(QObject):
         self._sign.show_shape(shape, tone)
         self._sign.setVisible(bool(words))
 
-    def _pick_current(self) -> None:
+    def show_notice(self, words: str) -> None:
+        """Show, and say, what of the text could not be understood; "" for nothing."""
+        if words == self.notice.plain:
+            return
+        self.notice.show_text(words)
+        self.notice.setVisible(bool(words))
+        if words:
+            announce(self.input, words, is_stored=False)
+        self._set_geometry()
+
+    def pick_first(self) -> None:
+        """Pick the first entry that can be picked."""
+        self.list.go_to_first()
         self.list.pick_current()
 
+    @Slot()
+    def _pick_current(self) -> None:
+        if self.may_pick() or isinstance(self.list.current_key(), TextInsertion):
+            self.list.pick_current()
+
     def _pick_key(self, key: object) -> None:
+        if isinstance(key, TextInsertion):
+            self._insert(key)
+            return
         self._hide()
         self.picked.emit(key)
+
+    def _insert(self, insertion: TextInsertion) -> None:
+        """Put a completion into the input and say it."""
+        self.input.setText(insertion.text)
+        self.input.setCursorPosition(insertion.cursor)
+        self.input.setFocus()
+        announce(self.input, insertion.text.strip(), is_stored=False)
+        self.typed.emit(insertion.text)
 
     def _hide(self) -> None:
         self.frame.hide()
@@ -154,7 +199,10 @@ class SearchBox(QObject):
         )
         top = design.px("layout", "omnibox.top")
         max_height = min(_MAX_HEIGHT_PX, self._window.height() - top - 24)
-        fixed_height = design.px("layout", "omnibox.input") + 4 + self.footer.height()
+        notice_height = 0
+        if self.notice.isVisibleTo(self.frame):
+            notice_height = max(self.notice.heightForWidth(width - 2), self.notice.sizeHint().height())
+        fixed_height = design.px("layout", "omnibox.input") + 4 + self.footer.height() + notice_height
         self.list.setFixedHeight(min(self.list.full_height(), max(64, max_height - fixed_height)))
         height = fixed_height + self.list.height()
         self.frame.setGeometry((self._window.width() - width) // 2, top, width, height)
@@ -171,6 +219,9 @@ class SearchBox(QObject):
             self.close()
             return True
         if event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+            insertion = self.list.find_key(TextInsertion) if event.key() == Qt.Key.Key_Tab else None
+            if insertion is not None:
+                self._pick_key(insertion)
             return True  # the focus must stay in the box
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier:

@@ -32,7 +32,8 @@ _TITLE_X, _DETAIL_X, _AMOUNT_RIGHT_X, _PROVIDER_X, _STATE_X, _MARGIN_PX = 43, 23
 @dataclass(frozen=True, slots=True)
 class ResultEntry:
     """One entry in the results of the search box. If the person picks it, ResultList emits `key`. An entry with a
-    `disabled_reason` is muted, shows this reason and can't be picked.
+    `disabled_reason` is muted, shows this reason and can't be picked. Screen readers read `right_spoken` in place of
+    `right_text` if there is one, as for an age.
     """
 
     key: object
@@ -43,12 +44,14 @@ class ResultEntry:
     provider: str = ""
     state: StateCell | None = None
     right_text: str = ""
+    right_spoken: str = ""
     key_cap: str = ""
     disabled_reason: str = ""
 
     def spoken_text(self) -> str:
         state = self.state.word if self.state else ""
-        parts = (self.title, self.detail, self.amount, self.provider, state, self.right_text, self.disabled_reason)
+        right = self.right_spoken or self.right_text
+        parts = (self.title, self.detail, self.amount, self.provider, state, right, self.disabled_reason)
         return ", ".join(part for part in parts if part)
 
 
@@ -111,8 +114,8 @@ class ResultList(RememberedCurrentItem, QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.clicked.connect(self._pick)
 
-    def show_groups(self, groups: Sequence[ResultGroup]) -> None:
-        current_key = self.current_key()
+    def show_groups(self, groups: Sequence[ResultGroup], *, keeps_current: bool = True) -> None:
+        current_key = self.current_key() if keeps_current else None
         lines: list[ResultEntry | str] = []
         for group in groups:
             lines += [group.title, *group.entries]
@@ -142,6 +145,15 @@ class ResultList(RememberedCurrentItem, QListView):
     def _key_of(self, row: int) -> object:
         line = self._answers.lines[row]
         return line.key if isinstance(line, ResultEntry) else None
+
+    def go_to_first(self) -> None:
+        """Make the first entry that can be picked the current one."""
+        self._go_to(None)
+
+    def find_key(self, of: type) -> object | None:
+        """Return the key of the first entry whose key is of this type; None if there is none."""
+        lines = (line.key for line in self._answers.lines if isinstance(line, ResultEntry))
+        return next((key for key in lines if isinstance(key, of)), None)
 
     def line(self, row: int) -> ResultEntry | str:
         return self._answers.lines[row]

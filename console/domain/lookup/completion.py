@@ -1,0 +1,86 @@
+"""Completion of the conditions of a search: which operators and values continue the word at the cursor."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from console.domain.lookup.query import DAY_OPERATOR
+from console.domain.payments.records import OrderState
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.queues.filter_text import known_providers
+from console.domain.queues.filters import NOBODY, RECORD_KINDS
+from console.domain.records import Certainty, CheckState, WorkState
+
+MOST_COMPLETIONS = 12
+_MIN_NAME_CHARACTERS = 2
+_WORD = re.compile(r"\S*\Z")
+_STATES = tuple(
+    dict.fromkeys(str(state) for states in (PaymentState, RefundState, OrderState, CheckState) for state in states)
+)
+OFFERED_VALUES: Mapping[str, tuple[str, ...]] = {
+    "status": (*(str(one) for one in Certainty if one is Certainty.UNKNOWN), *_STATES),
+    "certainty": tuple(map(str, Certainty)),
+    "work": tuple(map(str, WorkState)),
+    "provider": (),
+    "amount": (">10000", ">50000", "10000..50000"),
+    "age": (">1h", ">1d", ">3d", "<1d"),
+    DAY_OPERATOR: (),
+    "kind": RECORD_KINDS,
+    "owner": ("me", NOBODY),
+    "cause": (),
+    "client": (),
+}
+"""The operators that are offered, with the values that are offered for each; the providers are added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A way to continue a text: the operator `name` with `value` ("" for the name alone) replaces the characters from
+    `start` to `end`.
+    """
+
+    name: str
+    value: str
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The text that replaces the word at the cursor."""
+        return f"{self.name}:{self.value}"
+
+    def apply(self, text: str) -> tuple[str, int]:
+        """Return the text with the completion, and the position of the cursor after it. A complete condition has a
+        space behind it.
+        """
+        inserted = self.text + (" " if self.value and not text[self.end : self.end + 1].isspace() else "")
+        return text[: self.start] + inserted + text[self.end :], self.start + len(inserted)
+
+
+def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
+    """Return the completions of the word that ends at the cursor, at most MOST_COMPLETIONS. Of several values with
+    commas between them, the last is completed. A word that is complete has none.
+    """
+    match = _WORD.search(text[:cursor])
+    start = match.start() if match else cursor
+    word = text[start:cursor].lower().replace("：", ":")
+    found = (
+        Completion(name, value, start, cursor) for name, value in _continue(word) if f"{name}:{value}" != word.strip()
+    )
+    return tuple(found)[:MOST_COMPLETIONS]
+
+
+def _continue(word: str) -> Iterator[tuple[str, str]]:
+    name, colon, values = word.partition(":")
+    if not colon:
+        if len(name) >= _MIN_NAME_CHARACTERS:
+            yield from ((one, "") for one in OFFERED_VALUES if one.startswith(name))
+        return
+    earlier, comma, partial = values.rpartition(",")
+    offered = known_providers() if name == "provider" else OFFERED_VALUES.get(name, ())
+    if partial in offered:
+        return
+    chosen = earlier.split(",")
+    for value in offered:
+        if value.startswith(partial) and value not in chosen:
+            yield name, f"{earlier}{comma}{value}"

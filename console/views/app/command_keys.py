@@ -1,0 +1,15 @@
+"""The shortcuts of the whole window, by the names of its commands."""
+
+from collections.abc import Mapping
+
+COMMAND_KEYS: Mapping[str, str] = {
+    "search": "Ctrl+K",
+    "reread": "F5",
+    "notices": "Ctrl+Shift+N",
+    "lock": "Ctrl+L",
+    "copy_link": "Ctrl+Shift+L",
+    "help": "F1",
+    "keys": "Ctrl+/",
+    "quit": "Ctrl+Q",
+}
+"""The shortcut of each command of the window that has one, by the command's name."""

@@ -1,0 +1,214 @@
+"""The commands of the window: what each does, its key, its words, and why it can't be done now. The search box, the
+shortcuts of the window and the dialog that lists them use this declaration.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+from console.views.app.appearance_choices import (
+    DENSITIES,
+    TEXT_SIZES_PERCENT,
+    THEMES,
+    choose_density,
+    choose_text_size,
+    choose_theme,
+)
+from console.views.app.command_keys import COMMAND_KEYS
+from console.views.app.main_window import PLACE_ROUTES, Frame
+from console.views.exports.list_export import KEY as EXPORT_KEY
+from console.views.exports.list_export import ListExport
+from console.views.links.routes import link_of_route
+from console.views.pages.no_permission import needed_right
+from console.views.presenters.saved_views import count_text, view_shape
+from console.views.queues.tabs import QUEUE_TABS
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import (
+    LookupRoute,
+    QueuesRoute,
+    ReconcileRunsRoute,
+    Route,
+    SetAsidesRoute,
+    queue_route,
+)
+from console.views.theme.design_tokens import Language
+from console.wording import catalogue as wording
+
+USED_COMMANDS = "commands"
+"""Name of the value of the person's state with the names of the commands that the person used last."""
+MOST_USED_COMMANDS = 8
+_LANGUAGES: tuple[Language, ...] = ("ja", "en")
+Acts = Mapping[str, Callable[[], object]]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCommand:
+    """A command that a person can choose. `title_of` returns its words in a language. `find_refusal` returns why it
+    can't be done now; "" if it can.
+    """
+
+    name: str
+    title_of: Callable[[Language], str]
+    run: Callable[[], object]
+    icon: str = "terminal"
+    key: str = ""
+    right_text: str = ""
+    find_refusal: Callable[[], str] = field(default=lambda: "")
+
+    def matches(self, words: Sequence[str]) -> bool:
+        """True if each of these words (folded by `fold_words`) is in the title, in one of the languages."""
+        titles = " ".join(unicodedata.normalize("NFKC", self.title_of(one)) for one in _LANGUAGES).casefold()
+        return all(word in titles for word in words)
+
+
+def fold_words(text: str) -> list[str]:
+    """Return the words of a typed text as `WindowCommand.matches` compares them."""
+    return unicodedata.normalize("NFKC", text[:200]).casefold().split()
+
+
+def list_commands(frame: Frame, acts: Acts, typed_number: str | None = None) -> list[WindowCommand]:
+    """Return all commands. `acts` are the functions of the window by the command's name; `typed_number` is the
+    corporation number in the search box.
+    """
+    return [
+        *_page_commands(frame),
+        *_queue_commands(frame.context),
+        *_act_commands(frame, acts, typed_number),
+        *_choice_commands(frame.context),
+    ]
+
+
+def used_commands(context: WindowContext) -> list[str]:
+    """Return the names of the commands that the person used last, the last one first."""
+    stored = context.own_state.value(USED_COMMANDS)
+    return [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
+
+
+def remember_command(context: WindowContext, name: str) -> None:
+    """Store that the person has used a command."""
+    earlier = [one for one in used_commands(context) if one != name]
+    context.own_state.store(USED_COMMANDS, [name, *earlier][:MOST_USED_COMMANDS])
+
+
+def _titled(key: str, **facts: object) -> Callable[[Language], str]:
+    return lambda language: wording.translate(key, language, **facts)
+
+
+def _with_choice(key: str, choice_key: str) -> Callable[[Language], str]:
+    """Return the title of a command that has another text of the catalogue in it."""
+    return lambda language: wording.translate(key, language, choice=wording.translate(choice_key, language))
+
+
+def _page_commands(frame: Frame) -> Iterator[WindowCommand]:
+    context = frame.context
+
+    def go(name: str, title_key: str, route: Route, icon: str, key: str = "") -> WindowCommand:
+        def refusal() -> str:
+            return context.missing_right_text(needed_right(route))
+
+        title = _with_choice("command.go", title_key)
+        return WindowCommand(name, title, partial(context.navigate, route), icon, key, find_refusal=refusal)
+
+    for place in frame.sidebar_places():
+        if place.key not in PLACE_ROUTES:  # a saved view
+            continue
+        yield go(f"go.{place.key}", f"screen.{place.key}", PLACE_ROUTES[place.key], place.icon, place.keys)
+    yield go("go.reconcile_runs", "search.page.reconcile_runs", ReconcileRunsRoute(), "swap")
+    yield go("go.set_asides", "search.page.set_asides", SetAsidesRoute(), "card")
+
+
+def _queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
+    """Yield a command for each queue and each saved view, with its count."""
+    for name in QUEUE_TABS:
+        counted = context.work_counts.find_count(name)
+        count = wording.format_count(counted.count, is_capped=counted.capped) if counted else ""
+        title = _titled("search.open_queue", queue=name)
+        yield WindowCommand(f"queue.{name}", title, partial(context.navigate, queue_route(name)), "list", "", count)
+    for one in context.saved_views:
+        title = _titled("search.open_view", name=one.view.name)
+        run = partial(context.navigate, QueuesRoute(view=one.view.id))
+        yield WindowCommand(f"view.{one.view.id}", title, run, view_shape(one), "", count_text(one))
+
+
+def _act_commands(frame: Frame, acts: Acts, typed_number: str | None) -> Iterator[WindowCommand]:
+    context = frame.context
+
+    def act(name: str, find_refusal: Callable[[], str] = lambda: "", icon: str = "terminal") -> WindowCommand:
+        key = COMMAND_KEYS.get(name, "")
+        return WindowCommand(name, _titled(f"command.{name}"), acts[name], icon, key, find_refusal=find_refusal)
+
+    yield act("unfinished")
+    yield _purchase_command(frame, typed_number)
+    yield _export_command(frame)
+    yield act("copy_link", lambda: "" if link_of_route(frame.current_route) else context.translate("link.none"))
+    yield act("reread")
+    yield act("notices")
+    yield act("lock", icon="lock")
+    yield act("help")
+    yield act("keys")
+    yield act("about")
+    yield act("sign_out", partial(_sign_out_refusal, context))
+    yield act("quit")
+
+
+def _purchase_command(frame: Frame, typed_number: str | None) -> WindowCommand:
+    """Return the command that opens a purchase: of the typed number, else of the shown company."""
+    context, route = frame.context, frame.current_route
+    number = typed_number or (_find_number(route.text) if isinstance(route, LookupRoute) else "")
+
+    def refusal() -> str:
+        return context.find_disabled_reason("purchase") or (
+            "" if number else context.translate("reason.no_typed_number")
+        )
+
+    run = partial(context.navigate, LookupRoute(wording.format_number(number) if number else "", buy=True))
+    provider = wording.translate(f"status.{CREDIT_CHECK_PROVIDER}", context.language)
+    return WindowCommand("purchase", _titled("command.purchase"), run, "plus", "B", provider, refusal)
+
+
+def _find_number(text: str) -> str:
+    """Return the corporation number in a text; "" if the text is none."""
+    try:
+        return parse_number(text).value
+    except InvalidCorporationNumber:
+        return ""
+
+
+def _export_command(frame: Frame) -> WindowCommand:
+    page = frame.current_page
+    export = getattr(page, "export", None)
+
+    def refusal() -> str:
+        if isinstance(export, ListExport) and export.has_list:
+            return ""
+        return frame.context.translate("reason.no_list")
+
+    def run() -> None:
+        if isinstance(export, ListExport):
+            export.choose_file()
+
+    return WindowCommand("export", _titled("command.export"), run, key=EXPORT_KEY, find_refusal=refusal)
+
+
+def _sign_out_refusal(context: WindowContext) -> str:
+    if not context.settings.sign_in.is_server:
+        return context.translate("reason.no_sign_in")
+    return context.translate("menu.sign_out.busy") if context.running_acts else ""
+
+
+def _choice_commands(context: WindowContext) -> Iterator[WindowCommand]:
+    for theme in THEMES:
+        title = _with_choice("command.theme", f"theme.{theme}")
+        yield WindowCommand(f"theme.{theme}", title, partial(choose_theme, context, theme))
+    for language in _LANGUAGES:
+        title = _with_choice("command.language", f"language.{language}")
+        yield WindowCommand(f"language.{language}", title, partial(context.change_language, language))
+    for size in TEXT_SIZES_PERCENT:
+        title = _titled("command.text_size", percent=size)
+        yield WindowCommand(f"text_size.{size}", title, partial(choose_text_size, context, size))
+    for density in DENSITIES:
+        title = _with_choice("command.density", f"density.{density}")
+        yield WindowCommand(f"density.{density}", title, partial(choose_density, context, density))

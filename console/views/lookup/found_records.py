@@ -1,0 +1,99 @@
+"""What a search in Lookup has found: companies, and a table of records grouped by kind, more of them on demand."""
+
+from collections.abc import Hashable, Sequence
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.lookup.results import SearchResult
+from console.views.pages.static_table import StaticTable
+from console.views.presenters import records as case_words
+from console.views.presenters.records import ShownRecord
+from console.views.records.columns import record_columns, return_record
+from console.views.registry.company_list import CompanyList, FoundCompany
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Group
+from console.views.theme.design_tokens import tokens
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
+from console.wording.search import group_note
+
+_COLUMNS = ("company", "number", "name", "provider", "amount", "state", "certainty", "work", "age")
+_MAX_COMPANY_ROWS = 6
+_ICONS = {"payment": "card", "refund": "arrow_back", "credit-check": "document", "order": "list"}
+
+
+class FoundRecords(QWidget):
+    """The companies and records that a text has found. The records are grouped by kind.
+
+    Signals:
+    - company_opened(str): the person opens the company with this corporation number.
+    - record_opened(object): the person opens this record.
+    - more_requested: the person asks for more records.
+    """
+
+    company_opened = Signal(str)
+    record_opened = Signal(object)
+    more_requested = Signal()
+
+    def __init__(self, context: WindowContext, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
+        super().__init__()
+        self._context = context
+        translate, margin = context.translate, tokens().px("spacing", "page_margin")
+        records = [record for group in found.groups.values() for record in group.records]
+        title = translate("search.found_for", text=found.query.text[:40], n=len(records))
+        has_more = any(group.has_more for group in found.groups.values())
+        self.more_button = KeyButton(translate("search.show_more"))
+        self.more_button.clicked.connect(self.more_requested)
+        self.more_button.setVisible(has_more)
+        notes = dict.fromkeys(group_note(group, translate) for group in found.groups.values())
+        self.note = TextLabel(" ".join(note for note in notes if note), "small", "muted", wrap=True)
+        self.table = StaticTable(
+            context,
+            record_columns(context, _COLUMNS, return_record),
+            _key_of,
+            title,
+            hideable_columns=("number", "company"),
+            group_of=lambda record: self._group_of(record, found),
+        )
+        self.table.opened.connect(self.record_opened)
+        head = Surface(edge="bottom")
+        head.setLayout(
+            make_row(
+                TextLabel(title, "section", heading=2),
+                self.note,
+                None,
+                self.more_button,
+                margins=(margin, 8, margin, 8),
+            )
+        )
+        parts: list[QWidget] = [head, self.table]
+        self.company_list: CompanyList | None = None
+        if companies:
+            company_title = translate("corporation.found_for", text=found.query.words[:40], n=len(companies))
+            self.company_list = CompanyList(context, companies, company_title, found.companies.registry_date)
+            self.company_list.opened.connect(self.company_opened)
+            rows = min(len(companies), _MAX_COMPANY_ROWS)
+            self.company_list.table.setMaximumHeight(self.company_list.table.height_for(rows))
+            parts.insert(0, self.company_list)
+        layout = make_column(*parts, gap=0)
+        layout.setStretch(len(parts) - 1, 1)
+        self.setLayout(layout)
+        self.table.rows.page_applied.connect(self._go_to_first)
+        self.table.show_rows(records)
+
+    def _group_of(self, record: ShownRecord, found: SearchResult) -> Group:
+        kind = case_words.kind_of(record)
+        group = found.groups[kind]
+        title = self._context.translate(f"search.group.{kind}")
+        count = f"{len(group.records)}+" if group.has_more else str(len(group.records))
+        return Group(kind, title, _ICONS[kind], "text", count)
+
+    @Slot()
+    def _go_to_first(self) -> None:
+        if self.table.current_item is None:
+            self.table.go_to_first()
+
+
+def _key_of(record: ShownRecord) -> Hashable:
+    return case_words.kind_of(record), record.id

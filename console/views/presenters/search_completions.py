@@ -1,0 +1,35 @@
+"""The words beside a completion of a condition."""
+
+from console.domain.lookup.completion import Completion
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+from console.domain.queues.filters import NOBODY
+from console.views.presenters.records import provider_word
+from console.views.runtime.context import WindowContext
+from console.views.theme.design_tokens import tokens
+
+_STATE_FAMILIES = ("payment", "refund", "order", "credit_check", "certainty")
+
+
+def completion_words(completion: Completion, context: WindowContext) -> str:
+    """Return what a completion means in the window's language: of a name what it restricts, of a value its word."""
+    value = completion.value.rpartition(",")[2]
+    if not value:
+        return context.translate(f"search.operator.{completion.name}")
+    match completion.name:
+        case "provider":
+            return provider_word(value, context) or CREDIT_CHECK_PROVIDER
+        case "status":
+            return _badge_word(value, _STATE_FAMILIES, context)
+        case "certainty" | "work":
+            return _badge_word(value, (completion.name,), context)
+        case "kind":
+            return context.translate(f"kind.{value}")
+        case "owner":
+            return context.translate(f"queue.filter.owner.{'nobody' if value == NOBODY else 'me'}")
+    return context.translate(f"search.operator.{completion.name}")
+
+
+def _badge_word(value: str, families: tuple[str, ...], context: WindowContext) -> str:
+    badges = tokens().badges
+    keys = (f"{family}.{value}" for family in families)
+    return next((badges[key].word(context.language) for key in keys if key in badges), value)

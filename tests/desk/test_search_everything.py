@@ -1,0 +1,188 @@
+"""Ctrl+K and Lookup: conditions with completion, what is told, exact matches, commands, and hostile texts."""
+
+from collections.abc import Iterator
+
+from console.domain.records import CreditCheck
+from console.sandbox.server import Sandbox
+from console.views.admin.page import AdminPage
+from console.views.app.command_palette import CommandPalette
+from console.views.app.window_commands import MOST_USED_COMMANDS, WindowCommand, used_commands
+from console.views.lookup.found_records import FoundRecords
+from console.views.lookup.page import LookupPage
+from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRoute
+from console.views.theme.theme import current_appearance
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.search_box import TextInsertion
+from console.views.widgets.search_results import ResultEntry
+from tests.desk.conftest import Sit, buy, buy_unknown
+from tests.desk.hands import Person
+from tests.desk.seats import Seats
+from tests.support.invented import numbers
+
+GOOD, UNKNOWN = numbers(2, 93)
+HOSTILE = (
+    "%",
+    "_",
+    "'\"\\",
+    "\u202eあ\u200f",
+    "🦊",
+    "\x00",
+    "名" * 40_000,
+    "status:pending " * 200,
+    "kind:payment amount:¥",
+)
+
+
+def open_box(person: Person) -> CommandPalette:
+    person.press("Ctrl+K")
+    assert person.opening.controller is not None
+    palette = person.opening.controller.command_palette
+    person.until(lambda: palette.box.is_open)
+    return palette
+
+
+def search(person: Person, palette: CommandPalette, text: str) -> None:
+    """Put a text into the box, as a paste does, and wait for its answer."""
+    palette.box.input.setText("")
+    palette.box.input.insert(text)
+    person.until(lambda: palette._searched_text == palette.box.input.text())
+    person.rest()
+
+
+def entries(palette: CommandPalette) -> Iterator[ResultEntry]:
+    model = palette.box.list.model()
+    lines = (palette.box.list.line(row) for row in range(model.rowCount()))
+    return (line for line in lines if isinstance(line, ResultEntry))
+
+
+def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
+    """A morning at the box, in one window."""
+    good, unknown = buy(seats.console, GOOD), buy_unknown(seats.console, sandbox, UNKNOWN)
+    person = sit()
+    palette = open_box(person)
+
+    # completion: a name, then a value, by Tab and Enter, read aloud
+    search(person, palette, "stat")
+    (name,) = (one for one in entries(palette) if isinstance(one.key, TextInsertion))
+    assert name.title == "status:"
+    assert name.detail
+    person.press("Tab")
+    assert palette.box.input.text() == "status:"
+    assert palette.box.notice.plain == ""  # it is still being typed
+    person.type_in("unk")
+    first = next(entries(palette))
+    assert (first.title, palette.box.list.current_key()) == ("status:unknown", first.key)
+    assert first.spoken_text().startswith("status:unknown, ")
+    person.press("Return")
+    assert palette.box.is_open
+    assert palette.box.input.text() == "status:unknown "
+    person.until(lambda: palette._searched_text == "status:unknown ")
+    assert [one.id for one in palette._matches if isinstance(one, CreditCheck)] == [unknown.id]
+    shown = next(one for one in entries(palette) if one.key == RecordRoute(unknown.id))
+    assert shown.state is not None
+    assert shown.right_text  # its age
+
+    # what isn't understood is told beside the field
+    search(person, palette, "status:zzz provider:alarmbox foo:bar ")
+    assert "status:zzz" in palette.box.notice.plain
+    assert "foo:bar" in palette.box.notice.plain
+    assert palette.box.notice.isVisible()
+    search(person, palette, "provider:alarmbox ")
+    assert not palette.box.notice.isVisible()
+    assert {one.id for one in palette._matches} == {good.id, unknown.id}
+
+    # Enter before the answer: the exact match is opened as soon as it is known
+    palette.box.input.setText("")
+    palette.box.input.insert(good.operation_id or "")
+    person.press("Return")
+    person.until(lambda: person.frame.current_route == OperationRoute(good.operation_id or ""))
+    assert not palette.box.is_open
+
+    # a text that is replaced before its answer leaves no trace
+    palette = open_box(person)
+    palette.box.input.insert(GOOD)
+    palette.box.input.setText("")
+    palette.box.input.insert("nobody-has-this")
+    person.until(lambda: palette._searched_text == "nobody-has-this")
+    person.rest()
+    assert palette._matches == ()
+    for text in HOSTILE:
+        search(person, palette, text)
+        assert all(isinstance(one.title, str) for one in entries(palette))
+    search(person, palette, "名" * 40_000)
+    assert palette.box.notice.plain
+
+    # all of it in Lookup
+    search(person, palette, "provider:alarmbox")
+    person.press("Ctrl+Return")
+    page = person.page(LookupPage)
+    person.until(lambda: isinstance(page.content.currentWidget(), FoundRecords))
+    found = page.content.currentWidget()
+    assert isinstance(found, FoundRecords)
+    assert {one.id for one in found.table.all_rows} == {good.id, unknown.id}
+    assert not found.more_button.isVisible()
+    page._limit = 1
+    page._search_text(page._number)
+    person.until(lambda: page.content.currentWidget() is not found)
+    person.rest()
+    fewer = page.content.currentWidget()
+    assert isinstance(fewer, FoundRecords)
+    assert len(fewer.table.all_rows) == 1
+    fewer.more_button.click()
+    person.until(lambda: page.content.currentWidget() is not fewer)
+    person.rest()
+    more = page.content.currentWidget()
+    assert isinstance(more, FoundRecords)
+    assert len(more.table.all_rows) == 2
+    person.frame.show_route(LookupRoute("status:zzz client:1"))
+    person.until(lambda: "status:zzz" in page.number.edit.accessibleDescription())
+
+
+def commands(palette: CommandPalette) -> list[WindowCommand]:
+    return [entry.key for entry in entries(palette) if isinstance(entry.key, WindowCommand)]
+
+
+def test_commands(sit: Sit) -> None:
+    """Found by their words in both languages, with their keys; what was used last comes first; what can't be done
+    says why.
+    """
+    person = sit()
+    palette = open_box(person)
+    for text, name in {
+        "ダーク": "theme.dark",
+        "colours dark": "theme.dark",
+        "管理": "go.admin",
+        "lock": "lock",
+    }.items():
+        search(person, palette, text)
+        assert name in [command.name for command in commands(palette)], text
+    by_name = palette._commands
+    keys = {"go.admin": "Alt+9", "lock": "Ctrl+L", "export": "Ctrl+E", "keys": "Ctrl+/", "copy_link": "Ctrl+Shift+L"}
+    assert {name: by_name[name].key for name in keys} == keys
+    assert {"language.ja", "text_size.150", "density.compact", "purchase", "about", "queue.unknown"} <= by_name.keys()
+    search(person, palette, "sign out")
+    (off,) = (one for one in entries(palette) if isinstance(one.key, WindowCommand) and one.key.name == "sign_out")
+    assert off.disabled_reason
+    assert palette.box.list.current_key() is not off.key
+    for name in ("export", "purchase"):
+        assert by_name[name].find_refusal(), name
+    search(person, palette, "Colours: Dark")
+    person.press("Return")
+    person.until(lambda: current_appearance().theme == "dark")
+    palette = open_box(person)
+    person.until(lambda: bool(commands(palette)))
+    assert commands(palette)[0].name == "theme.dark"
+    search(person, palette, "Admin")
+    person.press("Return")
+    person.page(AdminPage)
+    assert used_commands(person.opening.context) == ["go.admin", "theme.dark"]
+    palette = open_box(person)
+    for name in [*palette._commands][:20]:
+        if name.startswith("queue."):
+            palette._open_entry(palette._commands[name])
+    assert len(used_commands(person.opening.context)) <= MOST_USED_COMMANDS
+    palette.box.close()
+    palette = open_box(person)
+    search(person, palette, "about this")
+    person.press("Return")
+    assert person.dialog(DialogFrame).accessibleName().startswith("About Support Console")
