@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from console.domain.lookup.query import parse_search
 from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.order import QueueOrder, SortColumn
 from console.domain.service_results import FeedMark
@@ -16,6 +17,8 @@ from console.store.alerts import cases
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database import change_feed
 from console.store.database.engine import Database
+from console.store.lookup import record_search
+from console.store.lookup.record_search import RecordSearch
 from console.store.operations import idempotency, journal, leases
 from console.store.payments import account_limits as accounts
 from console.store.payments import events as payment_events
@@ -183,6 +186,26 @@ BEGINNINGS: dict[str, Ask] = {
     "numbers that begin so": lambda conn: credit_checks.find_by_prefix(conn, "7", "", 20, _NONE),
     "names that begin so": lambda conn: credit_checks.find_by_prefix(conn, "", "架空商事9", 20, _NONE),
 }
+
+
+def _search_of(text: str, named: record_search.Ids | None = None) -> Ask:
+    query = parse_search(text, _NOW.date())
+    search = RecordSearch(QueueChoice(query.chosen, now=_NOW), query.days, _NOTHING_LAPSED, 50, named)
+    return lambda conn: record_search.find_records(conn, search)
+
+
+SEARCHES: dict[str, Ask] = {
+    "search by status": _search_of("status:reversed provider:paypay amount:>100"),
+    "search by outcome": _search_of("certainty:unknown kind:payment,refund cause:timeout"),
+    "search by work": _search_of("work:needs_review kind:payment amount:>100"),
+    "search of named records": _search_of("amount:>100", {"payment": {1, 2}, "refund": {1}, "order": {1}}),
+    "records of searched numbers": lambda conn: record_search.ids_of_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),
+}
+"""Searches that an index answers; the rows are few, and are sorted by work state."""
+NEWEST: dict[str, Ask] = {
+    f"search of the newest {kind}s": _search_of(f"kind:{kind} amount:>100") for kind in ("payment", "order", "refund")
+}
+"""Searches that read the newest rows by primary key, until the answer is full."""
 ALL: dict[str, Ask] = {**PAGES, **MERGED, **FILTERED, **COUNTS, **BY_KEY, **SORTED_IN_MEMORY, **BEGINNINGS}
 
 

@@ -23,8 +23,10 @@ from tests.bench.plans import (
     FILTERED,
     FILTERS,
     MERGED,
+    NEWEST,
     PAGES,
     PARTS,
+    SEARCHES,
     SORTED_IN_MEMORY,
     VIEW_COUNTS,
     Ask,
@@ -110,6 +112,20 @@ def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how:
         sorted_steps = [step for step in plans.sorts(found) if not step.startswith("ALL <")]  # a page that was read
         assert not [step for step in sorted_steps if step in read], (name, found)
         assert len(sorted_steps) <= len(read), (name, found)
+
+
+def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
+    """A selective condition is read from its index; otherwise the primary key is read downwards, unsorted, until
+    the answer is full.
+    """
+    for name, ask in SEARCHES.items():
+        found = plans.steps(database, ask)
+        assert not plans.whole_tables(found), (name, found)
+    for name, ask in NEWEST.items():
+        found = plans.steps(database, ask)
+        read = [step for step in found if not step.startswith(("ALL <", "SCAN CONSTANT"))]
+        assert not [step for step in read if step.startswith("ALL ")], (name, found)
+        assert not [step for step in plans.sorts(found) if not step.startswith("ALL <")], (name, found)
 
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
