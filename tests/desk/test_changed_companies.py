@@ -1,19 +1,23 @@
 """The queue of changed companies in the window: each change once, the successor one key away, ended by a person."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from sqlalchemy import update
 
 from console.sandbox.registry.changes import close, merge, move, rename
 from console.sandbox.registry.files import write_difference, write_whole
 from console.sandbox.registry.rows import RegistryRow, company_row
 from console.services.alerts.changed_companies import ChangedCompanies
 from console.services.process.context import WORKER, act_as
+from console.store.database.instants import to_naive_utc
 from console.store.registry.import_files import import_registry_files
+from console.store.schema.core import credit_checks
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.lookup.page import LookupPage
+from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.companies_page import ChangedCompaniesPage
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.queues.page import QueuesPage
@@ -126,6 +130,30 @@ def test_acting_on_a_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     dialog.act_button.click()
     person.no_dialog()
     person.until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
+
+
+def test_renewing_the_check_of_a_changed_company(seats: Seats, sit: Sit, tmp_path: Path) -> None:
+    """B says until when the credit check is valid; once it has expired, B opens the purchase that renews it."""
+    record = buy(seats.console, WATCHED[2])
+    tell_changes(seats, tmp_path, [CHANGES[2](ROWS[WATCHED[2]])])
+    person = sit()
+    page = open_queue(person)
+    person.until(lambda: page.current_change is not None)
+    assert record.expired_at is not None
+    assert not page.renew_button.isEnabled()
+    assert f"{record.expired_at.year}" in page.renew_button.shown_reason
+    person.press("B")
+    assert person.window.findChildren(PurchaseDialog) == []
+    with seats.past_the_console() as tx:
+        past = to_naive_utc(datetime(2026, 1, 1, tzinfo=UTC))
+        tx.conn.execute(update(credit_checks).where(credit_checks.c.id == record.id).values(expired_at=past))
+    page.refresh("asked")
+    person.until(page.renew_button.isEnabled)
+    person.press("B")
+    dialog = person.dialog(PurchaseDialog)
+    assert dialog.form.is_renewal
+    assert dialog.form.client_id == record.client_id
+    person.until(dialog.act_button.isEnabled)
 
 
 def _go_to(person: Person, page: ChangedCompaniesPage, number: str) -> None:

@@ -54,6 +54,13 @@ ON_REGISTRY: tuple[Mutant, ...] = (
         ("tests/services/registry/test_facts.py",),
     ),
     _mutant(
+        "rows whose furigana is its own comparison form aren't searched",
+        "console/store/registry/search_filter.py",
+        '("name", "furigana", "folded_names")',
+        '("name", "folded_names")',
+        ("tests/store/registry/test_folded_texts.py",),
+    ),
+    _mutant(
         "a harmed registry is put in use at a desk",
         _DISTRIBUTION,
         "    if _hash_file(path) != stored.sha256:\n",

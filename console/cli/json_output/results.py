@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from console.domain.service_results import HealthCheck, RefetchResult, TaskRun
     from console.domain.views.any_record import AnyView, LookupResult, QueueItem, QueuePage, ResolveResult
     from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
+    from console.domain.views.company_actions import CompanyAction
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
 
     AnyItem = QueueItem | ChangedCompanyItem | UnmatchedNoticeItem
@@ -161,7 +162,20 @@ def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObjec
         "successors": [match_json(match) for match in item.related.successors] if item.related else [],
         "predecessors": [match_json(match) for match in item.related.predecessors] if item.related else [],
         **explanation_json(item.explanation, translate),
+        "actions": [_company_action_json(action, translate) for action in item.actions],
         "since": instant_json(item.since),
+    }
+
+
+def _company_action_json(action: "CompanyAction", translate: Translate) -> JsonObject:
+    """Return an action on a changed corporation as JSON. `command` is None if the action isn't possible now; then
+    `reason` is the sentence that says why.
+    """
+    return {
+        "action": action.action,
+        "allowed": action.allowed,
+        "command": action.command or None,
+        "reason": translate(action.reason, **action.facts) if action.reason else None,
     }
 
 

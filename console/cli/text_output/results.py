@@ -192,6 +192,17 @@ def _explanation_lines(item: "AnyQueueItem", translator: Translator) -> Iterator
     yield from (f"{COLUMN_GAP}{line}" for line in _detail_lines(item, translator))
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
     yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
+    yield from _company_action_lines(item, translator)
+
+
+def _company_action_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
+    """Yield, for a changed corporation, the command of each action that is possible now."""
+    from console.domain.views.changed_companies import ChangedCompanyItem
+
+    if isinstance(item, ChangedCompanyItem):
+        for action in item.actions:
+            if action.allowed:
+                yield f"{COLUMN_GAP}{translator(f'cli.queue.action.{action.action}', command=action.command)}"
 
 
 def audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> Lines:

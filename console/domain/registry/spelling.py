@@ -11,6 +11,7 @@ Legal forms (株式会社, (株), カ) and others) are in the module `legal_form
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from console.domain.registry.kanji_forms import COMPARISON_KANJI
 
@@ -51,6 +52,25 @@ def fold_text(text: str) -> str:
     return text.translate(_FOLDING)
 
 
+class _FoldingOfLines(dict[int, str]):
+    """As `_Folding`, but line breaks remain."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = "\n" if code == ord("\n") else _FOLDING[code]
+        return folded
+
+
+_FOLDING_OF_LINES = _FoldingOfLines()
+
+
+def _fold_all(texts: Sequence[str]) -> list[str]:
+    """Return the comparison forms of many texts, faster than one by one."""
+    together = "\n".join(texts)
+    if not _VOICING_MARKS.isdisjoint(together) or together.count("\n") >= len(texts):
+        return list(map(fold_text, texts))
+    return together.translate(_FOLDING_OF_LINES).split("\n")
+
+
 # Other characters than katakana, and the edge of a text, because a part of a name may have been cut beside a kanji.
 _KA_BETWEEN_KANJI = re.compile(r"(?<![ァ-ヺー])[ヶケヵカ](?![ァ-ヺー])")
 _VU_SYLLABLES = {"ヴァ": "バ", "ヴィ": "ビ", "ヴェ": "ベ", "ヴォ": "ボ"}
@@ -71,6 +91,14 @@ def list_readings(text: str) -> tuple[str, ...]:
         return (folded,)
     second = _read_by_neighbours(text)
     return (folded,) if second == folded else (folded, second)
+
+
+def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return `list_readings` of each of many texts, faster than one by one."""
+    return [
+        list_readings(text) if has_second_reading(text) and _SECOND_READING.search(text) else (folded,)
+        for text, folded in zip(texts, _fold_all(texts), strict=True)
+    ]
 
 
 def _read_by_neighbours(text: str) -> str:

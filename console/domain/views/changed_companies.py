@@ -7,19 +7,26 @@ from console.domain.registry.facts import CorporationFacts
 from console.domain.registry.watched_facts import CompanyChange
 from console.domain.service_results import Explanation
 from console.domain.tasks.records import Alert
+from console.domain.views.company_actions import RENEW, CompanyAction
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedCompanyItem:
     """A changed corporation in the queue, with its explanation and the open alert about it. `related` has the
     corporations into which it was merged and those merged into it, and tells which of them have records here; None if
-    this desk has no registry, or if the caller doesn't need it.
+    this desk has no registry, or if the caller doesn't need it. `actions` are those of `list_actions`.
     """
 
     change: CompanyChange
     explanation: Explanation
     alert: Alert
     related: CorporationFacts | None = None
+    actions: tuple[CompanyAction, ...] = ()
+
+    @property
+    def renewal(self) -> CompanyAction:
+        """The first renewal, or the reason for which there is none."""
+        return next(action for action in self.actions if action.action == RENEW)
 
     @property
     def since(self) -> datetime:

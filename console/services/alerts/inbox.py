@@ -16,6 +16,7 @@ from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND,
 from console.domain.service_results import QueueCount
 from console.domain.tasks.records import Alert, AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
+from console.domain.views.company_actions import list_actions
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.database_rollback import RollbackFinding
@@ -23,6 +24,7 @@ from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import read_facts
 from console.store.alerts import alerts, candidates, outbox
+from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
@@ -103,23 +105,26 @@ class AlertService:
     def read_company_queue(
         self, limit: int = 50, after: str | None = None, *, with_related: bool = True
     ) -> ChangedCompanyPage:
-        """Return one page of the queue of changed corporations, the oldest change first. `after` is the cursor that
-        the previous page contains. `with_related` also reads the registry for each corporation, to tell which others
-        it was merged with. Raises usage for an unknown cursor, not_allowed.
+        """Return one page of the queue of changed corporations, the oldest change first, each with the actions on it.
+        `after` is the cursor that the previous page contains. `with_related` also reads the registry for each
+        corporation, to tell which others it was merged with. Raises usage for an unknown cursor, not_allowed.
         """
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts_of_rule(conn, CHANGE_RULE, limit, last_id)
+            changes = watched_corporations.find_changes(conn, open_alerts)
+            checks = credit_checks.live_of_numbers(conn, {change.number for _, change in changes})
             items = tuple(
                 ChangedCompanyItem(
                     change,
                     explain_company_change(change, alert.observed),
                     alert,
                     read_facts(self._context, conn, change.number) if with_related else None,
+                    list_actions(change, checks.get(change.number, ()), self._context.now()),
                 )
-                for alert, change in watched_corporations.find_changes(conn, open_alerts)
+                for alert, change in changes
             )
         return ChangedCompanyPage(QUEUE_NAME, items, str(open_alerts[-1].id) if len(open_alerts) == limit else None)
 

@@ -89,6 +89,7 @@ _IS_GIVEN_UP = and_(
 _CLAIM_HOLDERS_QUERY = select(_t.id, _t.client_id, _t.claim_number).where(
     _t.claim_number.in_(bindparam("numbers", expanding=True))
 )
+_LIVE_OF_NUMBERS_QUERY = _ALL_QUERY.where(_t.claim_number.in_(bindparam("numbers", expanding=True))).order_by(_t.id)
 _GIVEN_UP_QUERY = _ALL_QUERY.where(_IS_GIVEN_UP).order_by(_t.id.desc())
 _MAY_BE_CLAIMED_QUERY = union_all(select(_CLAIMED_IDS.c.id), select(_t.id).where(_IS_GIVEN_UP)).limit(1)
 """Query of one id that `find_claim_holder` must read. A number that is bought for the first time has no such row, so
@@ -150,6 +151,17 @@ def find_claim_holders(conn: Connection, pairs: Collection[tuple[str, str]]) -> 
     rows = conn.execute(_CLAIM_HOLDERS_QUERY, {"numbers": sorted({number for _, number in pairs})})
     holders = {(str(row.client_id), row.claim_number): row.id for row in rows}
     return {pair: holders[pair] for pair in pairs if pair in holders}
+
+
+def live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
+    """Return the live records of corporation numbers, by number, oldest first. A number without one is left out."""
+    found: dict[str, tuple[CreditCheck, ...]] = {}
+    rows = conn.execute(_LIVE_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
+    for record in (to_record(row, frozenset()) for row in rows):
+        if record.live:
+            number = record.corporation_number
+            found[number] = (*found.get(number, ()), record)
+    return found
 
 
 def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCheck | None:

@@ -7,12 +7,13 @@ from console.domain.registry.corporations import Process, find_changed_facts
 from console.store.registry.file_rows import EPOCH, Columns, read_rows
 from console.store.registry.progress import ImportRun
 from console.store.registry.schema import (
-    COLUMN_NAMES,
     COLUMNS,
     INSERT,
+    WRITTEN_COLUMN_NAMES,
     PlaceKey,
     Places,
     StoredRow,
+    add_missing_columns,
     pack_state,
     read_corporation,
     read_fact,
@@ -27,7 +28,7 @@ DAYS_OF_CHANGES = 92
 """Number of days for which the changes by a difference are stored."""
 _FIND = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _FIND_ID = "SELECT id FROM corporations WHERE number = ?"
-_ASSIGNMENTS = ", ".join(f"{name} = ?" for name in COLUMN_NAMES)
+_ASSIGNMENTS = ", ".join(f"{name} = ?" for name in WRITTEN_COLUMN_NAMES)
 _UPDATE = f"UPDATE corporations SET {_ASSIGNMENTS} WHERE id = ?"  # noqa: S608 - names of our own columns
 _DELETE = "DELETE FROM corporations WHERE id = ?"
 _INSERT_CHANGE = """
@@ -41,6 +42,7 @@ the state before the first row and the state after the last one.
 
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
     """Apply a difference in the transaction of the caller. Raises bad_registry_file, interrupted."""
+    add_missing_columns(connection)
     inserted = Places(connection)
     places = read_places(connection)
     done, count = 0, read_fact(connection, "rows")

@@ -20,6 +20,7 @@ from console.store.registry.schema import (
     FORMAT_VERSION,
     INSERT,
     Places,
+    add_missing_columns,
     applied_hashes,
     create_indexes,
     create_tables,
@@ -127,6 +128,7 @@ def _begin(connection: sqlite3.Connection, former: Path | None, adds: bool) -> N
         if adds:
             source.backup(connection)
             connection.execute("PRAGMA journal_mode=TRUNCATE")  # the copy has the write-ahead log of its original
+            add_missing_columns(connection)
             drop_indexes(connection)
             last = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
             write_facts(connection, {"indexed": last, "is_indexed": 0})

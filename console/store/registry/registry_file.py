@@ -33,7 +33,10 @@ BUILDING_NAME = "building"
 FileStamp: TypeAlias = tuple[int, int, int]
 _REGISTRY_FOLDERS = "[0-9]*-*"
 _LOCK_NAME = "import.lock"
-_MMAP_BYTES = 256 * 1024**2
+_MMAP_BYTES = 2**31 - 2**16
+"""Bytes of a registry that readers map into memory: the most that SQLite allows. A registry in use is never
+truncated, so a mapped page stays readable.
+"""
 _BUSY_SECONDS = 30.0
 
 

@@ -15,11 +15,15 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, Process
+from console.domain.registry.spelling import fold_address
 from console.store.registry.file_rows import EPOCH, Column, Columns, stored_days
+from console.store.registry.folded_texts import fold_names, fold_streets
 from console.store.registry.source_file import SourceFile
 
-FORMAT_VERSION = 2
-"""Version of the tables. A registry of another version is built again from the publisher's files."""
+FORMAT_VERSION = 3
+"""Version of the tables. A registry of form 2, which has no comparison forms of the texts, is still read and changed;
+the next whole file makes one of form 3.
+"""
 APPLICATION_ID = 0x52454731  # "REG1"
 
 TABLES = (
@@ -27,6 +31,7 @@ TABLES = (
     CREATE TABLE places (
         id INTEGER PRIMARY KEY,
         prefecture_code TEXT NOT NULL, city_code TEXT NOT NULL, prefecture TEXT NOT NULL, city TEXT NOT NULL,
+        folded TEXT NOT NULL,
         UNIQUE (prefecture_code, city_code, prefecture, city)
     )
     """,
@@ -40,7 +45,8 @@ TABLES = (
         updated_on INTEGER NOT NULL, changed_on INTEGER NOT NULL, assigned_on INTEGER NOT NULL,
         closed_on INTEGER, close_cause INTEGER, successor INTEGER, is_hidden INTEGER NOT NULL,
         change_cause TEXT NOT NULL, name_image_id TEXT NOT NULL, address_image_id TEXT NOT NULL,
-        address_outside TEXT NOT NULL
+        address_outside TEXT NOT NULL,
+        folded_names TEXT NOT NULL, folded_street TEXT NOT NULL
     )
     """,
     """
@@ -72,15 +78,21 @@ COLUMN_NAMES = (
     "change_cause", "name_image_id", "address_image_id", "address_outside",
 )  # fmt: skip
 COLUMNS = ", ".join(COLUMN_NAMES)
-INSERT = f"INSERT INTO corporations ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMN_NAMES))})"  # noqa: S608  # names of our own columns
+WRITTEN_COLUMN_NAMES = (*COLUMN_NAMES, "folded_names", "folded_street")
+INSERT = (
+    f"INSERT INTO corporations ({', '.join(WRITTEN_COLUMN_NAMES)}) "  # noqa: S608  # names of our own columns
+    f"VALUES ({', '.join('?' * len(WRITTEN_COLUMN_NAMES))})"
+)
 """Inserts a corporation with the next row id."""
+_ADDED_COLUMNS = (("corporations", "folded_names"), ("corporations", "folded_street"), ("places", "folded"))
+"""Tables and columns that a registry of form 2 doesn't have."""
 
 StoredRow: TypeAlias = tuple[Any, ...]
-"""The values of COLUMN_NAMES in their order."""
+"""The values of COLUMN_NAMES in their order. A row that is written has those of WRITTEN_COLUMN_NAMES."""
 PlaceKey: TypeAlias = tuple[str, str, str, str]
 """Prefecture code, city code, prefecture and city."""
 
-_PLACE = COLUMN_NAMES.index("place_id")
+_PLACE, _READ = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
 _EPOCH_ORDINAL = EPOCH.toordinal()
 _KINDS: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
 _PROCESSES: Mapping[int, Process] = {int(process): process for process in Process}
@@ -95,6 +107,19 @@ def create_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+
+
+def add_missing_columns(connection: sqlite3.Connection) -> None:
+    """Add the columns that a registry of form 2 doesn't have; they are NULL in its rows. Its form remains 2."""
+    for table, column in _ADDED_COLUMNS:
+        if column not in (row[1] for row in connection.execute(f"PRAGMA table_info({table})")):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
+
+
+def has_folded_texts(connection: sqlite3.Connection) -> bool:
+    """True if all rows have the comparison forms of their texts."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version >= FORMAT_VERSION
 
 
 def create_indexes(connection: sqlite3.Connection) -> None:
@@ -145,12 +170,13 @@ class Places:
         )
         for key in set(keys).difference(self._ids):
             self._ids[key] = len(self._ids) + 1
-            self._connection.execute("INSERT INTO places VALUES (?, ?, ?, ?, ?)", (self._ids[key], *key))
+            place = (self._ids[key], *key, fold_address(key[2] + key[3]))
+            self._connection.execute("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?)", place)
         return map(self._ids.__getitem__, keys)
 
 
 def store_rows(columns: Columns, places: Places) -> Iterator[StoredRow]:
-    """Yield the stored form of checked rows."""
+    """Yield the values of WRITTEN_COLUMN_NAMES of checked rows."""
     rows = len(columns.corporate_number)
     return zip(
         map(int, columns.corporate_number),
@@ -173,6 +199,8 @@ def store_rows(columns: Columns, places: Places) -> Iterator[StoredRow]:
         columns.name_image_id,
         map(_either, columns.address_image_id, columns.address_outside_image_id),
         columns.address_outside,
+        fold_names(columns),
+        fold_streets(columns),
         strict=True,
     )
 
@@ -184,7 +212,7 @@ def read_corporation(row: StoredRow, places: Mapping[int, PlaceKey]) -> Corporat
 
 def pack_state(row: StoredRow, places: Mapping[int, PlaceKey]) -> str:
     """Return a stored row as JSON for the table `changes`, with its place instead of the place's id."""
-    return json.dumps([*row[:_PLACE], places[row[_PLACE]], *row[_PLACE + 1 :]], ensure_ascii=False)
+    return json.dumps([*row[:_PLACE], places[row[_PLACE]], *row[_PLACE + 1 : _READ]], ensure_ascii=False)
 
 
 def read_state(state: str) -> Corporation:
@@ -197,7 +225,7 @@ def _make_corporation(row: StoredRow, place: PlaceKey) -> Corporation:
     (
         number, name, furigana, english_name, _, street, post_code, kind, process,
         updated_on, changed_on, assigned_on, closed_on, close_cause, successor, is_hidden,
-        change_cause, name_image_id, address_image_id, address_outside,
+        change_cause, name_image_id, address_image_id, address_outside, *_,
     ) = row  # fmt: skip
     prefecture_code, city_code, prefecture, city = place
     return Corporation(
@@ -226,9 +254,12 @@ def _make_corporation(row: StoredRow, place: PlaceKey) -> Corporation:
     )
 
 
+_READ_PLACES = "SELECT id, prefecture_code, city_code, prefecture, city FROM places"
+
+
 def read_places(connection: sqlite3.Connection) -> dict[int, PlaceKey]:
     """Return the rows of the table `places` by their ids."""
-    return {row[0]: row[1:] for row in connection.execute("SELECT * FROM places")}
+    return {row[0]: row[1:] for row in connection.execute(_READ_PLACES)}
 
 
 def read_fact(connection: sqlite3.Connection, name: str) -> Any:

@@ -17,6 +17,8 @@ from console.domain.registry.corporations import Corporation
 from console.domain.registry.legal_forms import is_form, remove_form
 from console.domain.registry.queries import QueryKind, RegistryQuery, SearchWord
 from console.store.registry.ranking import Rank, Ranking, Texts
+from console.store.registry.schema import has_folded_texts
+from console.store.registry.search_filter import write_filter
 from console.store.registry.search_index import (
     CLOSED,
     OPEN,
@@ -99,25 +101,39 @@ class _Candidates:
         self.ranking = Ranking(query)
         self.budget = MAX_CANDIDATES
         self._known: dict[int, _Candidate] = {}
+        self._filter, self._values = write_filter(query) if has_folded_texts(connection) else ("1", {})
 
     def read_ids(self, table: str, expression: str) -> Iterator[int]:
         """Yield the row ids that match an expression of the index, in their order."""
         return _list_ids(self.connection.execute(_READ_IDS.format(table), (self._restrict(expression),)))
 
-    def read_rows(self, table: str, expression: str) -> Iterator[tuple[Any, ...]]:
-        """Yield the texts of the corporations that match an expression of the index, in the order of row ids."""
-        return self.connection.execute(_READ_MATCHES.format(table), (self._restrict(expression),))
+    def verify(self, table: str, expression: str) -> Iterator[_Candidate | None]:
+        """Yield the corporations that match an expression of the index, in the order of row ids; None for one whose
+        texts don't match.
+        """
+        query = _VERIFY.format(table, self._filter)
+        for row_id, may_match in self.connection.execute(
+            query, {**self._values, "terms": self._restrict(expression)}
+        ):
+            yield self._known.get(row_id) or self._rank_chosen(row_id) if may_match else None
 
-    def read_chosen(self, ids: Iterable[int]) -> Iterator[tuple[Any, ...]]:
-        """Yield the texts of the corporations with these row ids."""
-        return (row for row_id in ids for row in self.connection.execute(_READ_ONE, (row_id,)))
+    def rank_chosen(self, ids: Iterable[int]) -> Iterator[_Candidate]:
+        """Yield those of the corporations with these row ids that match."""
+        query = f"{_READ_ONE} AND {self._filter}"
+        for row_id in ids:
+            for row in self.connection.execute(query, {**self._values, "id": row_id}):
+                if (one := self.rank(row)).rank is not None:
+                    yield one
+
+    def _rank_chosen(self, row_id: int) -> _Candidate:
+        return self.rank(self.connection.execute(_READ_ONE, {"id": row_id}).fetchone())
 
     def read_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
         """Yield the texts of those of the corporations that a search may find, and True for a closed one."""
         for start in range(0, len(numbers), _MAX_PER_QUERY):
             part = numbers[start : start + _MAX_PER_QUERY]
-            query = _READ_NUMBERS.format(", ".join("?" * len(part)))
-            for *row, is_closed in self.connection.execute(query, (self.prefecture_code, *part)):
+            query = _READ_NUMBERS.format(", ".join(map(str, part)), self._filter)
+            for *row, is_closed in self.connection.execute(query, {**self._values, "code": self.prefecture_code}):
                 yield tuple(row), bool(is_closed)
 
     def list_matches(self) -> list[int]:
@@ -147,16 +163,16 @@ _TEXTS = """
         coalesce(nullif(p.prefecture || p.city || c.street, ''), c.address_outside),
         coalesce(substr('0000000' || c.post_code, -7), '')
 """
-_READ_ONE = f"{_TEXTS} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = ?"
+_READ_ONE = f"{_TEXTS} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = :id"
 _READ_NUMBERS = f"""
     {_TEXTS}, c.closed_on IS NOT NULL FROM corporations c JOIN places p ON p.id = c.place_id
-    WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(?, p.prefecture_code) AND c.number IN ({{}})
+    WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(:code, p.prefecture_code) AND c.number IN ({{}})
+    AND {{}}
 """
-_READ_MATCHES = f"""
-    {_TEXTS} FROM {{0}} CROSS JOIN corporations c ON c.id = {{0}}.rowid CROSS JOIN places p ON p.id = c.place_id
-    WHERE {{0}} MATCH ? ORDER BY {{0}}.rowid
+_VERIFY = """
+    SELECT c.id, {1} FROM {0} CROSS JOIN corporations c ON c.id = {0}.rowid CROSS JOIN places p ON p.id = c.place_id
+    WHERE {0} MATCH :terms ORDER BY {0}.rowid
 """
-"""Reads the texts with the index in one statement, because a statement for each row takes longer than the row."""
 
 
 def _find_others(candidates: _Candidates, limit: int, found: Container[int]) -> Iterator[int]:
@@ -199,8 +215,7 @@ def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
             return None
     ranked = [
         (one.rank, is_closed[one.row_id], _length_of_name(one), one.row_id)
-        for one in map(candidates.rank, candidates.read_chosen(is_closed))
-        if one.rank is not None
+        for one in candidates.rank_chosen(is_closed)
     ]
     return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
 
@@ -226,12 +241,11 @@ def _find_ranked(candidates: _Candidates, rank: Rank, table: str) -> Iterator[_C
     expression = write_expression(candidates.query, rank)
     if expression is None:
         return
-    for row in candidates.read_rows(table, expression):
+    for one in candidates.verify(table, expression):
         if candidates.budget == 0:
             return
         candidates.budget -= 1
-        one = candidates.rank(row)
-        if one.rank is not None and one.rank <= rank:
+        if one is not None and one.rank is not None and one.rank <= rank:
             yield one
 
 

@@ -23,6 +23,7 @@ from typing import TypeAlias
 
 from console.domain.registry.legal_forms import remove_english_form, remove_form
 from console.domain.registry.spelling import fold_text, list_readings
+from console.store.registry.folded_texts import DIGITS_TO_0, list_name_readings
 
 OPEN, CLOSED = "open_terms", "closed_terms"
 _TOKENIZER = "ascii tokenchars ''^$@#=~''"
@@ -31,7 +32,6 @@ _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", 
 _ROWS_PER_BATCH = 2_000
 _POST_CODE_DIGITS = 7
 _NUMBERS = re.compile(r"([^\W\d_目番地号])(\d{1,6})(?!\d)")
-_DIGITS_TO_0 = str.maketrans(dict.fromkeys("123456789０１２３４５６７８９", "0"))
 _DIGITS_TO_BREAKS = str.maketrans(dict.fromkeys("0123456789", " "))
 
 
@@ -88,10 +88,10 @@ def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
 _LAST_ID = "SELECT max(id) FROM (SELECT id FROM corporations WHERE id > ? ORDER BY id LIMIT ?)"
 _TEXTS = """
     SELECT c.id, c.name, c.furigana, c.english_name, p.prefecture_code, p.prefecture || p.city,
-        c.street || c.address_outside, c.post_code, c.closed_on IS NOT NULL
+        c.street || c.address_outside, c.post_code, c.folded_names, c.closed_on IS NOT NULL
     FROM corporations c JOIN places p ON p.id = c.place_id WHERE NOT c.is_hidden
 """
-_TextsRow: TypeAlias = tuple[int, str, str, str, str, str, str, int | None, int]
+_TextsRow: TypeAlias = tuple[int, str, str, str, str, str, str, int | None, str | None, int]
 
 
 def _read_texts(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[_TextsRow]:
@@ -107,7 +107,7 @@ def _write(connection: sqlite3.Connection, rows: Iterable[_TextsRow], statement:
     remaining = iter(rows)
     while batch := list(islice(remaining, _ROWS_PER_BATCH)):
         for table, is_closed in ((OPEN, 0), (CLOSED, 1)):
-            terms = [(row[0], write_terms(*row[1:8])) for row in batch if row[8] == is_closed]
+            terms = [(row[0], write_terms(*row[1:9])) for row in batch if row[9] == is_closed]
             connection.executemany(statement.format(table), terms)
 
 
@@ -119,22 +119,24 @@ def write_terms(
     place: str,
     street: str,
     post_code: int | None,
+    folded_names: str | None,
 ) -> str:
-    """Return the terms of a corporation, separated by spaces."""
+    """Return the terms of a corporation, separated by spaces. `folded_names` is None in a row of form 2."""
     terms = [
         _write_place_terms(prefecture_code, place),
-        _write_street_terms(place[-1:], street.translate(_DIGITS_TO_0)),
+        _write_street_terms(place[-1:], street.translate(DIGITS_TO_0)),
     ]
     terms += _list_number_terms_and_beginnings(street)
     if post_code is not None:
         terms += list_post_code_terms(f"{post_code:07}")
-    for text in (name, furigana, remove_english_form(english_name) if english_name else ""):
-        for reading in list_readings(text) if text else ():
-            terms += map(add, reading, reading[1:])
-            bare = remove_form(reading)
-            terms += (f"^{bare[:2]}", f"{bare[-2:]}$")
+    readings = list_name_readings(name, furigana, folded_names)
     if english_name:
+        readings += list_readings(remove_english_form(english_name))
         terms += list_pairs(fold_text(english_name))
+    for reading in readings:
+        terms += map(add, reading, reading[1:])
+        bare = remove_form(reading)
+        terms += (f"^{bare[:2]}", f"{bare[-2:]}$")
     return " ".join(terms)
 
 

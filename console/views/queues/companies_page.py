@@ -1,5 +1,5 @@
 """The page of the queue of changed companies: the changed facts of companies with live records in the corporation
-registry, their successors, and the acknowledgement that ends an entry.
+registry, their successors, and the actions that end an entry: its acknowledgement, or a renewed credit check.
 """
 
 from collections.abc import Sequence
@@ -20,16 +20,17 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.permission_buttons import bind_right
+from console.views.pages.permission_buttons import DisabledReasons, bind_right, bind_worker
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import width_of_text
 from console.views.queues.tabs import QueueTabs
+from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute
 from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.buttons import KeyButton
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 from console.wording.registry import source_line
@@ -50,7 +51,8 @@ _CHANGE_SHAPES = {
 
 class ChangedCompaniesPage(Page):
     """The page of the queue of changed companies, the oldest change first. The Enter key looks the current company
-    up, the S key its successor; the A key opens the dialog that acknowledges the change, which ends the entry.
+    up, the S key its successor; the A key opens the dialog that acknowledges the change, the B key the one that
+    renews its credit check. Both end the entry.
     """
 
     sidebar_key = "queues"
@@ -59,6 +61,7 @@ class ChangedCompaniesPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("S",), "key.successor"),
+        (("B",), "key.renew"),
         (("A",), "key.acknowledge"),
         (("Ctrl+C",), "key.copy"),
         list_export.HINT,
@@ -68,6 +71,7 @@ class ChangedCompaniesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
+        self.acts = RecordActionHandlers(context, self)
         self.head = self.make_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
@@ -96,9 +100,10 @@ class ChangedCompaniesPage(Page):
         self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds=False)
         acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
         self.acknowledge_button = bind_right(self.context, acknowledge, "note")
-        self._buttons = (self.open_button, self.successor_button, self.acknowledge_button)
-        buttons = make_row(*self._buttons, ReasonLabel(self.acknowledge_button), None, gap=8)
-        parts = (self.why_words, self.action_words, buttons, self.source_words)
+        self.renew_button = bind_worker(self.context, KeyButton(translate("action.renew"), "B", binds=False))
+        self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
+        reasons = DisabledReasons(self.renew_button, self.acknowledge_button)
+        parts = (self.why_words, self.action_words, make_row(*self._buttons, None, gap=8), reasons, self.source_words)
         self.footer = Surface(raised=True, edge="top")
         self.footer.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
         return self.footer
@@ -110,8 +115,13 @@ class ChangedCompaniesPage(Page):
         self.open_button.clicked.connect(self._open_current)
         self.successor_button.clicked.connect(self._open_successor)
         self.acknowledge_button.clicked.connect(self._acknowledge)
+        self.renew_button.clicked.connect(self._renew)
+        context = self.context
+        for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
+            signal.connect(self._update_renewal)
         self.bind_key("S", self._open_successor_by_key)
         self.bind_key("A", self._acknowledge_by_key)
+        self.bind_key("B", self._renew_by_key)
         self.bind_key("Ctrl+C", self._copy_number)
         self.context.work_counts_changed.connect(self.table.repaint_ages)
 
@@ -165,6 +175,21 @@ class ChangedCompaniesPage(Page):
         self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
         self.source_words.show_text(source_line(item.change.registry_date, translate))
         self.successor_button.setVisible(item.change.after.successor is not None)
+        self._update_renewal()
+
+    @Slot()
+    def _update_renewal(self) -> None:
+        """Enable the button that renews a credit check, or disable it with the reason."""
+        item = self.current_change
+        if item is None:
+            return
+        translate, renewal = self.context.translate, item.renewal
+        reason = translate(renewal.reason, **renewal.facts) if renewal.reason else ""
+        disabled_reason = reason or self.context.find_disabled_reason("purchase")
+        if disabled_reason:
+            self.renew_button.disable_with_reason(translate("queue.companies.not_renewable", reason=disabled_reason))
+        else:
+            self.renew_button.enable_button()
 
     # -- actions
 
@@ -198,6 +223,15 @@ class ChangedCompaniesPage(Page):
                 item.alert, "look_up", CORPORATION_KIND, item.alert.subject_id, number=item.change.number
             )
             AcknowledgeDialog(self.context, subject, self.window()).open()
+
+    def _renew_by_key(self) -> None:
+        self.press_button(self.renew_button, self.context.translate("act.none_selected"))
+
+    @Slot()
+    def _renew(self) -> None:
+        item = self.current_change
+        if item is not None and self.renew_button.isEnabled():
+            self.acts.purchase(item.change.number, item.renewal.client_id)
 
     def _copy_number(self) -> None:
         if self.current_change is None:

@@ -59,6 +59,30 @@ def test_told_and_acknowledged(desk: PayingTerminal) -> None:
     assert desk.json("queue", "companies", "--after", "x").refused == (2, "usage")
 
 
+def test_actions(desk: PayingTerminal) -> None:
+    """Each entry has its actions with their commands; the renewal only once the credit check has expired."""
+    renewal = f"support-console purchase {NUMBER} --client 1 --renew"
+    (item,) = desk.json("queue", "companies").data["items"]
+    acknowledge, renew, successor = item["actions"]
+    assert (acknowledge["action"], acknowledge["command"]) == ("acknowledge", item["next_step"]["command"])
+    assert (renew["action"], renew["allowed"], renew["command"]) == ("renew", False, None)
+    assert "2099" in renew["reason"]
+    assert successor == {
+        "action": "open_successor", "allowed": True, "command": f"support-console lookup {SUCCESSOR}", "reason": None,
+    }  # fmt: skip
+    assert renewal not in desk("queue", "companies").out.decode()
+    with sqlite3.connect(desk.home / "console.db") as conn:
+        conn.execute("UPDATE hansha_alarmbox_credit_checks SET expired_at = '2026-01-01'")
+    (item,) = desk.json("queue", "companies").data["items"]
+    assert item["actions"][1] == {"action": "renew", "allowed": True, "command": renewal, "reason": None}
+    text = desk("queue", "companies").out.decode()
+    assert all(action["command"] in text for action in item["actions"])
+    with sqlite3.connect(desk.home / "console.db") as conn:
+        conn.execute("DELETE FROM hansha_alarmbox_credit_checks")
+    (item,) = desk.json("queue", "companies").data["items"]
+    assert (item["actions"][1]["allowed"], item["actions"][1]["command"]) == (False, None)
+
+
 @pytest.mark.parametrize(
     ("language", "expected"),
     [("en", "Merged into 株式会社残る (8 7001 1000 5901) on 2026-11-18"), ("ja", "2026-11-18 に合併により解散")],

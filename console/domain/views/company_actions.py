@@ -1,0 +1,62 @@
+"""The actions that end or follow up a change of a corporation with records of ours. No I/O."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from console.domain.records import CreditCheck
+from console.domain.recovery.decidable import refusal_reason_of_renewal
+from console.domain.registry.watched_facts import CompanyChange
+
+ACKNOWLEDGE, RENEW, OPEN_SUCCESSOR = "acknowledge", "renew", "open_successor"
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyAction:
+    """An action on a changed corporation. `command` is the terminal's command. If the action isn't possible now,
+    `reason` is the wording code of the reason, with `facts`. `client_id` is the client for whom a credit check is
+    renewed.
+    """
+
+    action: str
+    command: str = ""
+    reason: str | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+    client_id: str | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """True if the record permits the action. Whether the acting person has the right is another question."""
+        return self.reason is None
+
+
+def list_actions(
+    change: CompanyChange, live_checks: Sequence[CreditCheck], now: datetime
+) -> tuple[CompanyAction, ...]:
+    """Return the acknowledgement, a renewal for each client whose live credit check can be renewed at the instant
+    `now` (or one with the reason against it), and the look-up of the successor.
+    """
+    acknowledge = CompanyAction(ACKNOWLEDGE, f"support-console alerts ack {change.alert_id} --note TEXT")
+    return (acknowledge, *_list_renewals(live_checks, now), _open_successor(change))
+
+
+def _list_renewals(live_checks: Sequence[CreditCheck], now: datetime) -> Iterator[CompanyAction]:
+    refused = CompanyAction(RENEW, reason="reason.no_live_check")
+    is_possible = False
+    for check in live_checks:
+        reason = refusal_reason_of_renewal(check, now)
+        if reason is None:
+            is_possible = True
+            command = f"support-console purchase {check.corporation_number} --client {check.client_id} --renew"
+            yield CompanyAction(RENEW, command, client_id=check.client_id)
+        else:
+            facts = {"until": check.expired_at, "holder": None}
+            refused = CompanyAction(RENEW, reason=f"reason.{reason}", facts=facts, client_id=check.client_id)
+    if not is_possible:
+        yield refused
+
+
+def _open_successor(change: CompanyChange) -> CompanyAction:
+    if change.after.successor is None:
+        return CompanyAction(OPEN_SUCCESSOR, reason="queue.companies.no_successor")
+    return CompanyAction(OPEN_SUCCESSOR, f"support-console lookup {change.after.successor}")

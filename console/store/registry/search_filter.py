@@ -1,0 +1,59 @@
+"""Writes the condition in SQL that all corporations meet that match a query, and few others.
+
+The index finds up to a thousand rows of which few match. The condition compares the comparison forms in the database
+(module `folded_texts`), so that only the other rows' texts are read and ranked (module `ranking`).
+
+A comparison form that a row doesn't have is that of a text that is its own form, so the texts are searched as well.
+"""
+
+from collections.abc import Sequence
+
+from console.domain.registry.queries import RegistryQuery, SearchWord
+
+_MAX_WORDS = 8
+"""Words of a text that the condition has. Few rows have so many words and not the others."""
+_POST_CODE_DIGITS = 7
+_NAME_COLUMNS = ("name", "furigana", "folded_names")
+
+
+def write_filter(query: RegistryQuery) -> tuple[str, dict[str, str]]:
+    """Return the condition on a row `c` of `corporations` and its place `p`, and the values of its parameters."""
+    values: dict[str, str] = {}
+    groups = [
+        _write_words(words, values) for words in ((query.whole,), query.words, query.pieces) if _has_texts(words)
+    ]
+    if query.digits:
+        groups.append(_write_digits(query.digits, values))
+    return f"({' OR '.join(groups) or '0'})", values
+
+
+def _has_texts(words: Sequence[SearchWord]) -> bool:
+    """False if there are no words, or if one of them consists of spaces and symbols only, so that no text matches."""
+    return bool(words) and all(word.names and word.names[0] for word in words)
+
+
+def _write_words(words: Sequence[SearchWord], values: dict[str, str]) -> str:
+    return f"({' AND '.join(_write_word(word, values) for word in words[:_MAX_WORDS])})"
+
+
+def _write_word(word: SearchWord, values: dict[str, str]) -> str:
+    names = [_name(bare, values) for bare in dict.fromkeys(word.bare_names)]
+    conditions = [f"instr(c.{column}, {name})" for name in names for column in _NAME_COLUMNS]
+    if word.address:
+        conditions.append(f"instr(p.folded || c.folded_street, {_name(word.address, values)})")
+    if word.post_code:
+        first, last = (_name(word.post_code.ljust(_POST_CODE_DIGITS, digit), values) for digit in "09")
+        conditions.append(f"c.post_code BETWEEN CAST({first} AS INTEGER) AND CAST({last} AS INTEGER)")
+    return f"({' OR '.join(conditions)})"
+
+
+def _write_digits(digits: str, values: dict[str, str]) -> str:
+    name = _name(digits, values)
+    return " OR ".join(f"substr(printf('%013d', c.number), {start}, length({name})) = {name}" for start in (1, 2))
+
+
+def _name(value: str, values: dict[str, str]) -> str:
+    """Return the parameter for a value, which is added to the values."""
+    name = f"v{len(values)}"
+    values[name] = value
+    return f":{name}"

@@ -1,0 +1,135 @@
+"""The stored comparison forms: what they save must change neither the terms of the index nor an answer."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console.domain.registry.queries import parse_query
+from console.store.registry.file_rows import Columns
+from console.store.registry.folded_texts import fold_names, fold_streets
+from console.store.registry.import_files import import_registry_files
+from console.store.registry.ranking import Ranking, Texts
+from console.store.registry.reader import open_registry
+from console.store.registry.registry_file import find_registry_file, open_for_writing
+from console.store.registry.schema import INSERT, Places, create_tables, has_folded_texts, store_rows
+from console.store.registry.search_filter import write_filter
+from console.store.registry.search_index import write_terms
+from tests.store.registry.files import WHOLE, number, row, write_file
+
+NAMES = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
+OWN_FORMS = st.text(st.sampled_from("緑川佐木カガ"), min_size=2, max_size=6)
+ENGLISH = st.sampled_from(["", "Cherry Works Co., Ltd.", "Harbor", "K.K. É-Z"])
+PLACES = st.sampled_from(["東京都", "北海道龍ケ崎市", "大阪市", "緑か丘町", "", "甲村ケ", "佐々", "三市"])
+STREETS = st.text(st.sampled_from("町丁目番地号の二十1４０－ケか々髙ヶ①丘"), max_size=12)
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> list[str]:
+    return row(
+        0, name=draw(NAMES | OWN_FORMS), furigana=draw(NAMES | OWN_FORMS), en_name=draw(ENGLISH),
+        prefecture_name=draw(PLACES), city_name="",
+        street_number=draw(STREETS), address_outside=draw(STREETS), post_code=draw(st.sampled_from(["", "0640941"])),
+    )  # fmt: skip
+
+
+def parts_of(fields: Columns) -> st.SearchStrategy[str]:
+    """Texts that somebody may type: a part of one of the texts, alone or with a part of another one."""
+    columns = fields.name, fields.furigana, fields.furigana, fields.en_name, fields.address_outside, fields.post_code
+    values = [column[0] for column in columns]
+    values.append(fields.prefecture_name[0] + fields.street_number[0])
+
+    def part_of(text: str) -> st.SearchStrategy[str]:
+        places = st.integers(0, len(text))
+        return st.tuples(places, places).map(lambda ends: text[min(ends) : max(ends)])
+
+    part = st.sampled_from(values).flatmap(part_of)
+    return part | st.tuples(part, part).map(" ".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows(), st.data())
+def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObject) -> None:
+    columns = Columns(*((value,) for value in fields))
+    query = parse_query(data.draw(parts_of(columns)))
+    address = "".join((*columns.prefecture_name, *columns.city_name, *columns.street_number))
+    texts = Texts(
+        fields[1], columns.name[0], columns.furigana[0], columns.en_name[0], address or columns.address_outside[0],
+        columns.post_code[0],
+    )  # fmt: skip
+    if Ranking(query).rank(texts) is None:
+        return
+    condition, values = write_filter(query)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        create_tables(connection)
+        connection.executemany(INSERT, store_rows(columns, Places(connection)))
+        stored = "SELECT count(*) FROM corporations c JOIN places p ON p.id = c.place_id WHERE "
+        assert connection.execute(stored + condition, values).fetchone() == (1,)
+
+
+@settings(max_examples=100)
+@given(rows())
+def test_the_terms_are_those_of_the_texts(fields: list[str]) -> None:
+    columns = Columns(*((value,) for value in fields))
+    (folded,) = fold_names(columns)
+    texts = columns.name[0], columns.furigana[0], columns.en_name[0], "13", "東京都", columns.street_number[0], None
+    assert sorted(write_terms(*texts, folded).split()) == sorted(write_terms(*texts, None).split())
+
+
+def test_only_other_forms_are_stored() -> None:
+    """A text that is its own comparison form takes no bytes; numbers of a street are short."""
+    plain = row(0, name="株式会社緑川", furigana="ミドリカワ", street_number="梅田２丁目４番９号")
+    other = row(1, name="みどりカー", furigana="ミドリッ", street_number="霞ヶ関三丁目１－１")
+    columns = Columns(*zip(plain, other, strict=True))
+    assert list(fold_names(columns)) == ["", "ミドリカ\nミドリツ"]
+    assert list(fold_streets(columns)) == ["梅田2-4-9", "霞ガ関3-1-1"]
+
+
+def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
+    """Without the comparison forms; its next whole file makes one that has them."""
+    folder = tmp_path / "registry"
+    names = ("株式会社あさひガラス", "髙田商会", "霞ヶ関工業")
+    osaka = {"name": "ひかり", "prefecture_name": "大阪府", "prefecture_code": "27", "street_number": "梅田１－２"}
+    import_registry_files(folder, [write_file(tmp_path, WHOLE, [row(i, name=name) for i, name in enumerate(names)])])
+    make_form_2(folder)
+    reader = open_registry(folder)
+    assert reader is not None
+    texts = ("旭", "アサヒガラス", "高田", "霞が関工業", "千代田区霞が関3-1", "ひかり", "梅田1-2", "あさひ 東京")
+    before = [sorted(one.number for one in reader.search(text)) for text in texts]
+    assert before[1:6] == [[number(0)], [number(1)], [number(2)], sorted(number(i) for i in range(3)), []]
+    changes = [row(5, **osaka), row(1, name="髙田商店", process="11")]
+    import_registry_files(folder, [write_file(tmp_path, "diff_20251104", changes)])
+    assert [one.number for one in reader.search("高田商店")] == [number(1)]
+    assert [[one.number for one in reader.search(text)] for text in ("高田商会", "光", "梅田1-2", "アサヒ")] == [
+        [], [], [number(5)], [number(0)],
+    ]  # fmt: skip
+    import_registry_files(folder, [write_file(tmp_path, "00_zenkoku_all_20251128", [row(0, name="ひかりガラス")])])
+    assert [one.name for one in reader.search("ヒカリガラス")] == ["ひかりガラス"]
+    assert reader.ask(lambda connection, _: has_folded_texts(connection))
+    reader.close()
+
+
+def test_a_prefecture_is_added_to_a_registry_of_form_2(tmp_path: Path) -> None:
+    folder = tmp_path / "registry"
+    import_registry_files(folder, [write_file(tmp_path, "13_tokyo_all_20251031", [row(0, name="ひかり")])])
+    make_form_2(folder)
+    import_registry_files(folder, [write_file(tmp_path, "27_osaka_all_20251031", [row(1, name="ひかりカー")])])
+    reader = open_registry(folder)
+    assert reader is not None
+    assert {one.number for one in reader.search("ヒカリ")} == {number(0), number(1)}
+    reader.close()
+
+
+def make_form_2(folder: Path) -> None:
+    file = find_registry_file(folder)
+    assert file is not None
+    with closing(open_for_writing(file)) as connection:
+        for table, column in (
+            ("corporations", "folded_names"),
+            ("corporations", "folded_street"),
+            ("places", "folded"),
+        ):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("PRAGMA user_version=2")
