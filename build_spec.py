@@ -1,7 +1,6 @@
 """Builds the one-folder application with PyInstaller: `python build_spec.py` → dist/support-console/."""
 
 import argparse
-import shutil
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -40,9 +39,6 @@ EXTRAS = {
     "gs": ("gcsfs", "fsspec", "google", "grpc", "aiohttp", "googleapiclient"),
     "kafka": ("confluent_kafka",),
 }
-# Under the LGPL, as files that anybody can replace; PySide6 and Qt are so anyway.
-PLAIN = ("stdnum",)
-NEEDED_BY_PLAIN = ("pydoc", "unicodedata", "warnings", "re", "datetime", "ssl", "json")
 
 
 def options(dist: Path, work: Path, extras: Sequence[str] = ()) -> list[str]:
@@ -61,9 +57,10 @@ def options(dist: Path, work: Path, extras: Sequence[str] = ()) -> list[str]:
         for folder in spec.submodule_search_locations or ()
     ]
     chosen += [f"--collect-submodules={name}" for name in COLLECTED]
-    chosen += [f"--hidden-import={name}" for name in (*HIDDEN, *NEEDED_BY_PLAIN)]
+    chosen += [f"--hidden-import={name}" for name in HIDDEN]
+    chosen.append("--copy-metadata=PySide6_Essentials")  # `--version` reads it
     left_out = [name for extra, names in EXTRAS.items() if extra not in extras for name in names]
-    chosen += [f"--exclude-module={name}" for name in (*UNUSED, *FORBIDDEN, *PLAIN, *left_out)]
+    chosen += [f"--exclude-module={name}" for name in (*UNUSED, *FORBIDDEN, *left_out)]
     chosen += [f"--hidden-import={name}" for extra in extras for name in EXTRAS[extra] if find_spec(name)]
     return [*chosen, str(ROOT / "console" / "__main__.py")]
 
@@ -74,18 +71,8 @@ def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Seque
 
     work.mkdir(parents=True, exist_ok=True)
     run(options(dist, work, extras))
-    for name in PLAIN:
-        _copy_plain(name, dist / NAME / "_internal")
     third_party.write(dist / NAME / "THIRD_PARTY", extras)
     return dist / NAME / (f"{NAME}.exe" if sys.platform == "win32" else NAME)
-
-
-def _copy_plain(name: str, target: Path) -> None:
-    """Put a package's own files where the program finds them: whoever replaces them runs the replacement."""
-    found = find_spec(name)
-    assert found is not None, name  # it is pinned
-    assert found.origin is not None, name  # it is a package
-    shutil.copytree(Path(found.origin).parent, target / name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

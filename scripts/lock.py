@@ -31,6 +31,7 @@ ELSEWHERE = {
     "pefile": 'sys_platform == "win32"',
     "pywin32-ctypes": 'sys_platform == "win32"',
     "macholib": 'sys_platform == "darwin"',
+    "tzdata": 'sys_platform == "win32"',
 }
 
 HEADER = """\

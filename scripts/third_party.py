@@ -23,9 +23,8 @@ _SHARED = ROOT / "licenses"
 _HEAD = """\
 Packages in this folder, with their licences. Texts of the LGPL, GPL and Apache licence are in `licenses/`.
 
-Qt and PySide6 (LGPL-3.0) are the shared libraries in _internal/PySide6 and _internal/shiboken6, python-stdnum
-(LGPL-2.1-or-later) the plain files in _internal/stdnum: replace them by builds of your own, and the program uses
-those. Their source: https://code.qt.io and https://arthurdejong.org/python-stdnum/, in the versions named below.
+Qt and PySide6 (LGPL-3.0) are the shared libraries in _internal/PySide6 and _internal/shiboken6: replace them by
+builds of your own, and the program uses those. Their source: https://code.qt.io, in the versions named below.
 
 """
 

@@ -1,0 +1,44 @@
+"""What the program imports is what it declares."""
+
+import ast
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+BROUGHT = {"gcsfs": {"fsspec", "google-auth"}, "pyside6-essentials": {"shiboken6"}}
+"""Packages of the same makers that always come with a declared one."""
+
+
+def imported() -> set[str]:
+    """The names of all top-level modules that `console` imports, at the start or later."""
+    names: set[str] = set()
+    for file in (ROOT / "console").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                names.add(node.module.partition(".")[0])
+    return names - {"console"} - sys.stdlib_module_names
+
+
+def declared() -> set[str]:
+    """The distributions that pyproject.toml asks for, extras included, without those for development."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["gs"], *extras["kafka"]]
+    names = {canonicalize_name(Requirement(line).name) for line in lines}
+    return names | {companion for name in names for companion in BROUGHT.get(name, ())}
+
+
+def test_every_imported_package_is_declared() -> None:
+    """What only another package brings may be gone with its next release."""
+    owners = packages_distributions()
+    undeclared = {
+        name for name in imported() if not {canonicalize_name(owner) for owner in owners.get(name, ())} & declared()
+    }
+    assert undeclared == set()
