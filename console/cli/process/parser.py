@@ -190,9 +190,8 @@ def _build_parser(translate: Translate, words: Sequence[str]) -> _Parser:
     """
     parser = _Parser(prog=PROGRAM_NAME, description=translate("cli.help"), allow_abbrev=False)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
-    parser.add_argument(
-        "--version", action=_VersionAction, nargs=0, dest=argparse.SUPPRESS, help=translate("cli.help.program_version")
-    )
+    version_help = translate("cli.help.program_version")
+    parser.add_argument("--version", action=_VersionAction, nargs=0, dest=argparse.SUPPRESS, help=version_help)
     parser.set_defaults(json=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     command_name = next((word for word in words if not word.startswith("-")), "")
