@@ -15,6 +15,7 @@ from console.domain.alerts.incidents import Incident
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund
+from console.domain.queues.saved_views import ViewContent
 from console.domain.reconciliation.service_results import RunItem, RunState
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.tasks.records import AlertItem, BulkAction, BulkRun
@@ -38,6 +39,8 @@ from console.views.pages.base import Page
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.selection_bar import _SelectedRecords
+from console.views.queues.shown_view import ShownView
+from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.reconciliation.actions import ReconciliationActions
 from console.views.reconciliation.dialog import ReconcileDialog
 from console.views.records.actions import RecordActionHandlers
@@ -61,7 +64,7 @@ from tests.views.runtime.test_acts_have_ids import acts_of_the_window
 WRITTEN = (
     "hansha_alarmbox_credit_checks", "operations", "evidence", "orders", "payments", "refunds", "approvals", "notes",
     "takes", "alerts", "bulk_runs", "bulk_rows", "reconciliations", "reconciliation_rows", "documents",
-    "payment_events", "outbox", "read_only_switches",
+    "payment_events", "outbox", "read_only_switches", "saved_views",
 )  # fmt: skip
 NUMBER = NUMBERS[0]
 Click = Callable[[], None]
@@ -431,6 +434,49 @@ def set_switch(at: Seat) -> Click:
     return click
 
 
+CONTENT = ViewContent("unknown", "provider:paypay")
+
+
+def save_view(at: Seat) -> Click:
+    at.buy_check()
+
+    def click() -> None:
+        dialog = SaveViewDialog(at.context, CONTENT, at.parent)
+        dialog.name_field.edit.setText("PayPay")  # type: ignore[union-attr]  # a line
+        dialog._act()
+
+    return click
+
+
+def rename_view(at: Seat) -> Click:
+    view = at.desk.saved_views.save_view("PayPay", False, CONTENT)
+
+    def click() -> None:
+        dialog = RenameViewDialog(at.context, view, at.parent)
+        dialog.name_field.edit.setText("Atom")  # type: ignore[union-attr]  # a line
+        dialog._act()
+
+    return click
+
+
+def on_view(act: str, *before: str) -> Callable[[Seat], Click]:
+    """Delete or restore a view, from the page's menu."""
+
+    def prepare(at: Seat) -> Click:
+        view = at.desk.saved_views.save_view("PayPay", False, CONTENT)
+        for name in before:
+            view = getattr(at.desk.saved_views, name)(view.id)
+
+        def click() -> None:
+            shown = ShownView(at.context, at.page, lambda: CONTENT)
+            shown.view = view
+            shown.delete() if act == "delete" else shown._restore(view)
+
+        return click
+
+    return prepare
+
+
 ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "buy": (purchase, ("credit_checks", "purchase")),
     "fetch again": (refetch, ("credit_checks", "refetch")),
@@ -468,6 +514,10 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "leave a frozen run": (leave, ("bulk", "discard")),
     "reconcile": (reconcile, ("reconciliation", "run")),
     "go on reconciling": (reconcile_on, ("reconciliation", "run")),
+    "save a view": (save_view, ("saved_views", "save_view")),
+    "rename a view": (rename_view, ("saved_views", "rename_view")),
+    "delete a view": (on_view("delete"), ("saved_views", "delete_view")),
+    "restore a view": (on_view("restore", "delete_view"), ("saved_views", "restore_view")),
     "set read-only": (set_switch, ("read_only", "set_switch")),
 }
 CHECKERS = {"approve", "reject", "set read-only"}
