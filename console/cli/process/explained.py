@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def complete_answer(console: "Console", value: Any) -> Any:
-    """Return the value of a command; its record, or the value itself if it is a record, has its relations."""
+    """Read the related records of the record in `value`, or of `value` itself if it is a record, and return the value
+    with them. Any other value is returned unchanged.
+    """
     if type(value) in KIND_BY_TYPE:
         return _complete_record(console, value)
     record: Any = getattr(value, "record", None)
@@ -25,7 +27,7 @@ def complete_answer(console: "Console", value: Any) -> Any:
 
 
 def complete_refusal(console: "Console", refusal: ConsoleError) -> None:
-    """Give the record in the details of an error its relations."""
+    """Read the related records of the record in the details of an error, and add them to it."""
     record: Any = refusal.detail.get("record")
     if type(record) in KIND_BY_TYPE:
         refusal.detail["record"] = _complete_record(console, record)

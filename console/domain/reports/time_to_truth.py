@@ -47,7 +47,9 @@ class TimeToTruth:
 
 @dataclass(frozen=True, slots=True)
 class TimeToTruthReport:
-    """The report about calls that began in the period."""
+    """The report of the time to truth: for each kind of call that began in the period, how long its outcome was unknown
+    (median, 90th percentile and longest).
+    """
 
     period: Period
     kinds: tuple[TimeToTruth, ...]

@@ -155,9 +155,7 @@ class Lookup:
             return self._read_facts(conn, number.value)
 
     def read_records(self, refs: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
-        """Return the records of these kinds and ids, by kind and id, without those that don't exist. Raises
-        not_allowed.
-        """
+        """Return the existing records among these pairs of kind and id, by that pair. Raises not_allowed."""
         from console.store.records import any_record
 
         self._context.require_right("read")

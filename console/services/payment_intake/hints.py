@@ -32,7 +32,9 @@ _LONGEST_STORED_CHARACTERS = 2_000
 
 
 class HintHandler:
-    """Handles the hints of one provider. Only hints from the provider's own network addresses are accepted."""
+    """Handles the hints of one provider. A hint is a notice without a signature: it books nothing, but makes the
+    program ask the provider about the payment. Only hints from the provider's own network addresses are accepted.
+    """
 
     def __init__(
         self,

@@ -66,7 +66,10 @@ def _list_english_forms(english_name: str) -> list[str]:
 
 
 def list_name_readings(name: str, furigana: str, folded_names: str | None) -> list[str]:
-    """Return the readings of the name and of the furigana; `folded_names` is None in a row of form 2."""
+    """Return the texts by which a search finds a corporation: the forms of its name and of its furigana in which
+    width, case, legal form and old characters make no difference. They are stored in `folded_names`; None is a row of
+    an older registry file, for which they are computed.
+    """
     if folded_names is None:
         return [reading for text in (name, furigana) if text for reading in list_readings(text)]
     first, *others = folded_names.partition(_ENGLISH)[0].split(_LINE)

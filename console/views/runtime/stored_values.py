@@ -72,8 +72,9 @@ class StoredValues(QObject):
             self.set_aside.emit(stored.set_aside)
 
     def load(self, person: str) -> None:
-        """Read this person's values in a worker thread, unless they are the present ones; then emit `loaded`. If they
-        can't be read, there are none, and changes stay in memory.
+        """Read this person's values in a background thread, and emit `loaded` when they have been read. Do nothing if
+        this person's values are in use already. If they can't be read, the person has no values, and changes stay in
+        memory.
         """
         if person == self.person:
             return

@@ -7,7 +7,9 @@ from console.wording.line_breaks import WORD_JOINER, remove_line_break_marks
 
 
 def install_plain_clipboard() -> None:
-    """Remove these characters from each text that the application puts on the clipboard. Call this once."""
+    """Remove the marks that keep phrases and numbers on one line from each text that the application puts on the
+    clipboard. Call this once.
+    """
     QGuiApplication.clipboard().changed.connect(_make_plain)
 
 
