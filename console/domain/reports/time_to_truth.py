@@ -47,8 +47,8 @@ class TimeToTruth:
 
 @dataclass(frozen=True, slots=True)
 class TimeToTruthReport:
-    """The report of the time to truth: for each kind of call that began in the period, how long its outcome was unknown
-    (median, 90th percentile and longest).
+    """The report of the time to truth: for each kind of call that began in the period, how long its outcome was
+    unknown (median, 90th percentile and longest).
     """
 
     period: Period

@@ -29,8 +29,8 @@ def withdraw(context: ServiceContext, request: str) -> bool:
 
 
 def read_answer(text: str) -> tuple[CallAnswer, bool]:
-    """Parse a stored answer of a desk request. Return the answer, and True if the worker has repeated the answer to an
-    earlier call with the same request id. Raises ValueError if `text` is no stored answer.
+    """Parse a stored answer of a desk request. Return the answer, and True if the worker has repeated the answer to
+    an earlier call with the same request id. Raises ValueError if `text` is no stored answer.
     """
     content = json.loads(text)
     return answer_serialization.from_text(content["answer"]), bool(content["repeated"])

@@ -159,8 +159,8 @@ class ServiceContext:
     counters: ProcessCounters = field(default_factory=ProcessCounters)
     _chain_lock: ChainLock = field(default_factory=ChainLock, repr=False)
     make_live_numbers: "Callable[[ServiceContext], LiveNumberSource] | None" = field(default=None, repr=False)
-    """Function that makes the service which asks the registry's publisher about one corporation number; it is called at
-    the first use. None: this desk never asks the publisher.
+    """Function that makes the service which asks the registry's publisher about one corporation number; it is called
+    at the first use. None: this desk never asks the publisher.
     """
     _registry: "RegistryReader | None" = field(default=None, repr=False)
 

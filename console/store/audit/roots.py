@@ -29,8 +29,8 @@ from console.store.spool.spool import Head
 
 ROOT_ACTION, KIND, ROOT_SUBJECT_ID = AuditAction.AUDIT_ROOT, "audit", "root"
 HEADS_PER_ROW = 100
-"""Largest number of chain heads (last rows of a session) in the detail of one audit row. A root that covers more heads
-has several rows.
+"""Largest number of chain heads (last rows of a session) in the detail of one audit row. A root that covers more
+heads has several rows.
 """
 ROWS_PER_ROOT = 5_000
 _a = audit_log.c

@@ -346,8 +346,8 @@ class Spool:
         )
 
     def walk_anchors(self, database_id: str) -> Iterator[Head]:
-        """Yield every anchor of that database: a row of its audit trail that this desk saw committed. They are sorted by
-        chain and position.
+        """Yield every anchor of that database: a row of its audit trail that this desk saw committed. They are sorted
+        by chain and position.
         """
         rows = self._file.stream(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? ORDER BY chain, seq, row_id",
