@@ -400,7 +400,7 @@ def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) ->
     back = terminal.json("documents", "compare", record, "--old", new["sha256"], "--new", old["sha256"]).data
     assert (back["differences"][0]["old"], back["differences"][0]["new"]) == ("2", "1")
     told = terminal("documents", "compare", record, LANGUAGE="ja").out.decode().splitlines()
-    assert told[0].startswith("差異 ")
+    assert told[0].startswith("差異は ")
     assert told[1] == "≠ 1 ページ: 変更: 1 → 2"
     assert terminal.json("documents", "compare", record, "--old", "0" * 64).refused == (2, "not_found")
 

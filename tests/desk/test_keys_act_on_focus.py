@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShortcut
-from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMenu, QWidget
 from pytestqt.exceptions import TimeoutError
 from pytestqt.qtbot import QtBot
 
@@ -270,6 +270,11 @@ def single_keys(page: Page) -> list[str]:
     return sorted({key for key in keys if len(key) == 1 or key == "Shift+T"})
 
 
+def menus(person: Person) -> list[QMenu]:
+    """The menus that are open."""
+    return [menu for menu in person.window.findChildren(QMenu) if menu.isVisible()]
+
+
 def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple[str, Ref]]) -> list[str]:
     """Press each of these keys once; return those after which nothing is heard, done, opened or shown."""
     silent = []
@@ -279,7 +284,7 @@ def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple
         route, focus = person.frame.current_route, person.window.focusWidget()
 
         def is_told(route: Route | None = route, focus: QWidget | None = focus) -> bool:
-            is_open = any(one.isVisible() for one in person.window.findChildren(QDialog))
+            is_open = any(one.isVisible() for one in (*person.window.findChildren(QDialog), *menus(person)))
             is_moved = person.frame.current_route != route or person.window.focusWidget() is not focus
             return bool(heard or acts or is_open or is_moved)
 
@@ -291,6 +296,8 @@ def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple
         person.rest()
         for dialog in person.window.findChildren(QDialog):
             dialog.reject()
+        for menu in menus(person):
+            menu.close()
         QApplication.processEvents()
         if person.frame.current_route != route and route is not None:
             person.frame.show_route(route)

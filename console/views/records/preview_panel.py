@@ -140,13 +140,15 @@ class RecordPreview(Surface):
         return part
 
     def _sides_part(self, record: Payment) -> QWidget:
-        """Return a widget with what our record, the provider and the order say. A side that differs is marked."""
+        """Return a widget with what our record, the provider and the order say. A side that differs is marked. The
+        provider's own word is a code, so only the record's page shows it.
+        """
         relations = record.relations or PaymentRelations()
         sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
         facts = FactList()
         for side in shown_sides(sides, self._context, provider=record.provider):
             mark = "≠ " if side.is_different else ""
-            words = "  ".join(part for part in (f"{mark}{side.word}", side.own_word, side.amount) if part)
+            words = "  ".join(part for part in (f"{mark}{side.word}", side.amount) if part)
             label = TextLabel(words, "body", "bad" if side.is_different else "text", wrap=True)
             label.setAccessibleName(side.spoken_text())
             facts.add_fact(side.name, label)

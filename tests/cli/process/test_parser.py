@@ -130,8 +130,8 @@ def test_other_words_are_a_usage_error_that_says_what_is_wrong(given: tuple[str,
 def test_a_usage_error_shows_how_the_command_is_written() -> None:
     """The detail carries the synopsis on one line."""
     synopsis = refusal("queue", "everything").detail["usage"]
-    options = "[--limit N] [--after CURSOR] [--filter TEXT] [--sort COLUMN] [--by-cause]"
-    assert synopsis == f"support-console queue [-h] [--json] {options} NAME"
+    options = "[--view VIEW] [--limit N] [--after CURSOR] [--filter TEXT] [--sort COLUMN] [--by-cause]"
+    assert synopsis == f"support-console queue [-h] [--json] {options} [NAME]"
 
 
 def test_a_pasted_book_is_not_repeated_in_the_refusal() -> None:

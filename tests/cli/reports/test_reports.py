@@ -19,7 +19,7 @@ def test_the_shape_of_the_figures(terminal: Terminal) -> None:
     assert set(data) == {"read_at", "success", "queue_ages", "refund_funnel", "settlement", "time_to_truth"}
     assert set(data["success"]) == {"from", "to", "providers", "outages"}
     queues = {queue["queue"]: queue for queue in data["queue_ages"]["queues"]}
-    assert set(queues) == {"pending", "unknown", "error", "incomplete", "review", "refunds"}
+    assert set(queues) == {"pending", "unknown", "error", "incomplete", "review", "refunds", "disagree"}
     classes = {"hour", "four_hours", "day", "three_days", "older"}
     assert set(queues["pending"]) == {"queue", "undated", "complete", *classes}
     assert (data["refund_funnel"]["currencies"], data["refund_funnel"]["complete"]) == ([], True)

@@ -48,7 +48,9 @@ def test_words_that_differ() -> None:
     assert told(compare(pdf_of_pages([["a b c"]]), pdf_of_pages([["a c"]]))) == [(0, _K.REMOVED, "b", "")]
     assert told(compare(old, old)) == []
     assert [difference_line(one, "en") for one in added.differences] == ["+ Page 1: added: c"]
-    assert summary_lines(compare(old, old), "ja") == ["差異は見つかりませんでした。ページ数: 旧版 3、新版 3。"]
+    assert summary_lines(compare(old, old), "ja") == [
+        "差異は見つかりませんでした。ページ数は、旧版が 3、新版が 3 です。"
+    ]
 
 
 def test_japanese_has_no_spaces_between_words() -> None:

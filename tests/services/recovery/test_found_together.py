@@ -106,7 +106,10 @@ def test_queues_lead_from_kind_to_kind(console: Console, books: Connection, limi
     assert walked(console, "review", limit) == [("Refund", refund.id), ("Payment", looked_at.id)]
     assert walked(console, "refunds", limit) == [("Refund", refund.id)]
     counted = {one.queue: one.count for one in console.recovery.count_queues()}
-    assert counted == {"pending": 3, "unknown": 0, "error": 0, "incomplete": 0, "review": 2, "refunds": 1}
+    contradicted = [("Refund", refund.id), ("Payment", looked_at.id)]
+    assert walked(console, "disagree", limit) == contradicted
+    counts = {"pending": 3, "unknown": 0, "error": 0, "incomplete": 0, "review": 2, "refunds": 1, "disagree": 2}
+    assert counted == counts
 
 
 def test_everything_in_a_queue_is_explained(console: Console, books: Connection) -> None:

@@ -232,9 +232,8 @@ def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: 
     assert "Nothing has changed since." in pdf_text(again)[0]
     assert write("a.xlsx").read_bytes() == write("b.xlsx").read_bytes()
     compare_workbook(tmp_path / "a.xlsx", console.reports.read_daily_close("paypay", YESTERDAY))
-    assert (
-        "未確定: 結果不明が 2 件残っています、この日の照合が終わっていません。" in pdf_text(write("ja.pdf", "ja"))[0]
-    )
+    reasons = "結果不明が 2 件残っています、この日の照合が終わっていません"
+    assert f"この締めは未確定です。理由: {reasons}" in pdf_text(write("ja.pdf", "ja"))[0]
 
     place.sql("UPDATE payments SET certainty = 'known', status = 'completed', captured_minor = 1000,"
               " paid_at = '2026-11-19 03:00:00' WHERE id = 8")  # fmt: skip

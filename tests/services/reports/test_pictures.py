@@ -47,6 +47,7 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
         "incomplete": ((0, 0, 0, 0, 0), 0),
         "review": ((0, 0, 1, 1, 0), 0),
         "refunds": ((0, 0, 1, 0, 0), 1),
+        "disagree": ((0, 0, 0, 0, 0), 0),
     }
     assert all(queue.is_complete for queue in ages.values())
     monkeypatch.setattr(queue_ages, "MAX_RECORDS", 3)
