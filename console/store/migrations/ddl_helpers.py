@@ -46,10 +46,11 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 
 def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column as `add_column` does. In an adopted table it is hidden as the adoption hides the console's
-    columns,
-    from `SELECT *` and from an INSERT without a list of columns.
+    columns, from `SELECT *` and from an INSERT without a list of columns. A derived column isn't stored there.
     """
-    if is_on_server() and _is_hidden(table, "work_state") and column.name not in _columns(table):
+    if column.name in _columns(table) or waits_for_adoption(table):
+        return
+    if is_on_server() and _is_hidden(table, "work_state"):
         ddl = sa.schema.CreateColumn(column).compile(dialect=op.get_bind().dialect)
         op.execute(f"ALTER TABLE {table} ADD COLUMN {ddl} INVISIBLE")
     else:

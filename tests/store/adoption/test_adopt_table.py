@@ -19,8 +19,9 @@ from console.store.database import online_ddl
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.schema import legacy_table
-from console.store.schema.core import SCHEMA_VERSION, credit_checks
+from console.store.schema.core import SCHEMA_VERSION, alerts, credit_checks
 from tests.bench import plans
+from tests.store.migrations.test_each_version import UNDONE
 from tests.support import legacy, server_fixtures
 from tests.support.adoptions import adoption, shared_database
 from tests.support.invented import numbers
@@ -181,15 +182,18 @@ def shape(database: Database) -> dict[str, tuple[object, ...]]:
 
 
 def copied(database: Database, ours: Database) -> None:
-    """The same rows in a table of ours. (Nobody knows the ages of adopted rows; here both get some.)"""
-    columns = ", ".join(column.name for column in credit_checks.c if column.computed is None)
-    source = f"`{database.url.database}`.{NAME}"
-    run(ours, f"INSERT INTO {NAME} ({columns}) SELECT {columns} FROM {source}")
+    """The same rows in a table of ours, and the cases that the adoption has opened about them. (Nobody knows the ages
+    of adopted rows; here both get some.)
+    """
+    for table in (credit_checks, alerts):
+        columns = ", ".join(column.name for column in table.c if column.computed is None)
+        source = f"`{database.url.database}`.{table.name}"
+        run(ours, f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {source}")
     for one in (database, ours):
         run(one, f"UPDATE {NAME} SET state_since = '2026-04-15 02:00:00' + INTERVAL id MINUTE")
         # The update leaves the old entries of the indexes behind until they are purged, and a server counts them when
         # it chooses between two indexes. Made anew, both tables have none.
-        run(one, f"OPTIMIZE TABLE {NAME}")
+        run(one, f"OPTIMIZE TABLE {NAME}, {alerts.name}")
 
 
 def test_it_is_as_good_as_a_table_of_ours(database: Database, engine: Engine, tmp_path: Path) -> None:
@@ -424,6 +428,22 @@ def test_its_own_account_is_never_refused_meanwhile(sql_server: SqlServer, serve
     with pytest.raises(IntegrityError):
         legacy.add(other, [bought(TWO, 1)])
     other.close()
+
+
+def test_an_upgrade_after_it_adds_what_it_adds(served: Database, tmp_path: Path) -> None:
+    """A column of a later version is the same in a table that was adopted before that version: derived, hidden."""
+    legacy.make(served, [bought(ONE, 1)])
+    adopt(served, tmp_path)
+    adopted = adopt_table.read_table(served)
+    with served.read() as conn:
+        versions = migrate._stored_version_table(conn)
+    run(served, UNDONE["0020"][0], f"UPDATE {versions} SET version_num = '0020'")
+    assert "disagrees" not in adopt_table.read_table(served).columns
+    for _ in range(2):
+        migrate.upgrade(served)
+        assert adopt_table.read_table(served) == adopted
+    adopt(served, tmp_path)
+    assert adopt_table.read_table(served) == adopted
 
 
 def test_it_need_not_name_its_columns(served: Database, tmp_path: Path) -> None:
