@@ -30,6 +30,14 @@ class Money:
             raise InvalidAmountText("no currency of ours")
 
 
+def stored_money(minor: int, currency: str) -> Money | None:
+    """Return a stored amount as Money; None for a value that Money refuses. Another program may have stored it."""
+    try:
+        return Money(minor, currency)
+    except InvalidAmountText:
+        return None
+
+
 def decimal_text(money: Money) -> str:
     """Return the amount with all decimal places of its currency: `3300` (yen), `150.50` (rupees)."""
     digits = MINOR_DIGITS[money.currency]

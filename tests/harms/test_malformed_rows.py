@@ -177,6 +177,45 @@ def test_a_row_ends_no_list_and_no_task(rows: Scene) -> None:
     assert troubles(rows) == {}
 
 
+SUMS = ("9223372036854775806", "1000000000000001", "-1", "0", "NULL")
+TIMES = ("'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'", "NULL")
+TOLD = tuple(
+    statement
+    for sources in ("'bank'", "'paypay'", "'atom'", "'nonsense'")
+    for amount in SUMS
+    for currency in ("'JPY'", "'INR'", "'USD'", "''")
+    for at in TIMES
+    for statement in (
+        money_scene.notice(source=sources, order_no="UUID()", amount_minor=amount, currency=currency, occurred_at=at,
+                           **({} if at == "NULL" else {"received_at": at})),
+        money_scene.row("alerts", rule_id="'unmatched_notice'", subject_kind="'notice'",
+                        subject_id="LAST_INSERT_ID()", observed="''", expected="''",
+                        detected_at=UTC if at == "NULL" else at),
+    )
+)  # fmt: skip
+"""Notices of sums, currencies and times that nobody can have meant, each with its case."""
+SHOPPED = tuple(
+    money_scene.row(
+        "orders", merch_txn_id="UUID()", total_amount=total, currency=currency, status=status, work_state=work,
+        work_reason=f"'{reason}'", created_at=at, updated_at=at,
+    )
+    for total in SUMS[:2]
+    for currency in ("'JPY'", "'USD'", "''")
+    for status, work, reason in (("'pending'", "'needs_review'", "amount_differs"), ("'nonsense'", "'none'", ""))
+    for at in TIMES[:2]
+)  # fmt: skip
+"""Orders that the shop writes: no rule of ours holds for their sums and currencies."""
+
+
+@pytest.mark.expects_log("rows that can't be read are told")
+def test_no_sum_and_no_time_ends_a_queue(rows: Scene) -> None:
+    """What others tell, and what the shop sells for, is shown whatever it is."""
+    said = rows.tries("worker", Way("told", (UNCHECKED, *TOLD)))
+    assert said.count("") > 200, set(said)
+    rows.sql(UNCHECKED, *SHOPPED)
+    assert troubles(rows) == {}
+
+
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_strange_row_is_passed_over(rows: Scene) -> None:
     """Added by people and by the worker: the others are served; where it is about a record there is a case."""

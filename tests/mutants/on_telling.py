@@ -94,7 +94,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "nothing to do while a refund waits for approval",
         _PAYMENTS,
-        "    if pending_refund is not None:\n        return _explain_pending_refund(pending_refund, facts)\n",
+        "    if pending_refund is not None:\n"
+        "        return _explain_pending_refund(pending_refund, relations, facts)\n",
         "",
     ),
     _mutant(
@@ -116,9 +117,17 @@ ON_TELLING: tuple[Mutant, ...] = (
         "",
     ),
     _mutant(
+        "a sum that no provider can have told is told as another one",
+        _PAYMENTS,
+        "else stored_money(record.provider_minor, record.currency),\n",
+        "else _money(record.provider_minor, record.currency),\n",
+        _RULES,
+    ),
+    _mutant(
         "a second refund is advised while one is open",
         _PAYMENTS,
-        "    if pending_refund is not None:\n        return _step_of_refund(pending_refund, facts)\n",
+        "    if pending_refund is not None:\n"
+        "        return _step_of_refund(pending_refund, facts, relations.read_only)\n",
         "",
         _RULES,
     ),

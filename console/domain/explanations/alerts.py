@@ -13,7 +13,7 @@ from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.access.read_only import is_action_stopped
 from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
 from console.domain.clock import age_of
-from console.domain.money import Money
+from console.domain.money import stored_money
 from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
 from console.domain.records import Certainty
@@ -118,11 +118,11 @@ def _facts(
         "payment_state": payment.state,
         "number": payment.merchant_payment_id,
         "provider": payment.provider,
-        "amount": Money(payment.captured_minor or payment.asked_minor, payment.currency),
-        "left": Money(max(0, payment.refundable_minor), payment.currency),
-        "total": Money(order.total_minor, order.currency),
-        "paid": Money(paid_minor, payment.currency),
-        "missing": Money(max(0, order.total_minor - paid_minor), order.currency),
+        "amount": stored_money(payment.captured_minor or payment.asked_minor, payment.currency),
+        "left": stored_money(max(0, payment.refundable_minor), payment.currency),
+        "total": stored_money(order.total_minor, order.currency),
+        "paid": stored_money(paid_minor, payment.currency),
+        "missing": stored_money(max(0, order.total_minor - paid_minor), order.currency),
         "refund": refund.id if refund else None,
         "refusal": relations.refund_refusal,
         "at": since,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from console.domain.access.permissions import APPROVER, OPERATOR
-from console.domain.money import Money, decimal_text
+from console.domain.money import Money, decimal_text, stored_money
 from console.domain.payments import provider_registry
 from console.domain.payments.records import Order, Payment
 from console.domain.service_results import Explanation, NextStep, WorkBadge
@@ -85,4 +85,4 @@ def _find_step(
 def _amount_of(notice: UnmatchedNotice) -> Money | None:
     if notice.amount_minor is None or notice.currency is None:
         return None
-    return Money(notice.amount_minor, notice.currency)
+    return stored_money(notice.amount_minor, notice.currency)

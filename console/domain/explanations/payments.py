@@ -18,7 +18,7 @@ from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
 from console.domain.explanations.read_only import switch_facts, wait_for_switch
 from console.domain.explanations.refunds import explain_refund
-from console.domain.money import Money
+from console.domain.money import Money, stored_money
 from console.domain.payments.consistency import (
     NOTICED_STATES,
     PAID_STATES,
@@ -264,7 +264,7 @@ def _payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
         "order_state": order.state.value if order else None,
         "amount": captured if record.captured_minor else _money(record.asked_minor, record.currency),
         "asked": _money(record.asked_minor, record.currency),
-        "told": None if record.provider_minor is None else _money(record.provider_minor, record.currency),
+        "told": None if record.provider_minor is None else stored_money(record.provider_minor, record.currency),
         "refunded": _money(record.refunded_minor, record.currency),
         "left": _money(record.refundable_minor, record.currency),
         "aside": _money(record.set_aside_minor, record.currency),
@@ -453,8 +453,11 @@ def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, fa
     return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts, DECIDING_ROLES)
 
 
-def _money(minor: int, currency: str) -> Money:
-    return Money(max(0, minor), currency)
+def _money(minor: int, currency: str) -> Money | None:
+    """Return an amount or a difference, 0 for a negative one; None if it is stored in a currency that the console
+    doesn't know, or too large.
+    """
+    return stored_money(max(0, minor), currency)
 
 
 def _show_command(record: Payment) -> str:

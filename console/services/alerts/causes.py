@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, Cause
 from console.domain.alerts.queue_age import AGE_LIMITS, QUEUES_BY_NUMBER
 from console.domain.alerts.queue_age import KIND as QUEUE_KIND
-from console.domain.money import MINOR_DIGITS, Money
+from console.domain.money import Money, stored_money
 from console.domain.payments.consistency import FINAL_STATES
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
@@ -218,5 +218,5 @@ def _to_affected(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
 
 
 def _money(minor: int, currency: str) -> Money | None:
-    """Return the amount; None for a currency that the console doesn't know."""
-    return Money(max(0, minor), currency) if currency in MINOR_DIGITS else None
+    """Return the amount; None for a currency that the console doesn't know, or a value that is too large."""
+    return stored_money(max(0, minor), currency)

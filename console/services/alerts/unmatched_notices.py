@@ -6,7 +6,7 @@ program assigns a notice to a record by hand, because only the signed body, or t
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.notices import explain_notice
@@ -37,6 +37,10 @@ from console.store.payments.events import PaymentEvent
 MAX_COUNTED_NOTICES = 1_000
 _RULE = WorkReason.UNMATCHED_NOTICE
 _ONE_DAY = timedelta(days=1)
+_EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+"""Bounds of the instants of a notice. Outside of them an instant may have no day in another time zone, because the
+calendar of Python has the years 1 to 9999.
+"""
 
 
 class UnmatchedNotices:
@@ -138,8 +142,14 @@ def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> U
         proof = NoticeProof.NONE
     return UnmatchedNotice(
         event.id, event.source, event.event_id, event.kind, event.order_no, event.amount_minor, event.currency,
-        event.occurred_at, event.received_at or case.detected_at, proof,
+        None if event.occurred_at is None else _bound(event.occurred_at),
+        _bound(event.received_at or case.detected_at), proof,
     )  # fmt: skip
+
+
+def _bound(at: datetime) -> datetime:
+    """Return the instant; the nearest of the bounds for one outside of them, which only another program writes."""
+    return min(max(at, _EARLIEST), _LATEST)
 
 
 def _find_candidates(
@@ -168,6 +178,6 @@ def _shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[Sha
     shared = {
         SharedFact.NUMBER: notice.order_no in _numbers_of(record),
         SharedFact.AMOUNT: (minor, record.currency) == (notice.amount_minor, notice.currency),
-        SharedFact.DAY: any(at is not None and at.astimezone(zone).date() == day for at in instants),
+        SharedFact.DAY: any(at is not None and _bound(at).astimezone(zone).date() == day for at in instants),
     }
     return tuple(fact for fact, is_shared in shared.items() if is_shared)

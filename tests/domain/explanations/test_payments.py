@@ -11,6 +11,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, PaymentRelations, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
+from console.domain.service_results import CertaintyBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
@@ -246,3 +247,15 @@ def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
     refused = PaymentRelations(ORDER, refund_refusal="refund_window")
     off = explain_payment(replace(REVIEWED, relations=refused), NOW).next_step
     assert (off.code, off.action) == ("next.payment_refund_off", None)
+
+
+@pytest.mark.parametrize("minor", [10**15 + 1, 2**63 - 1, -1])
+def test_sums_that_are_none(minor: int) -> None:
+    """What a provider can't have told is left out, and never told as another sum; neither is an unknown currency."""
+    told = replace(DONE, provider_minor=minor, told_at=NOW)
+    explained = explain_payment(replace(told, relations=PaymentRelations(ORDER)), NOW)
+    assert (explained.facts["told"], explained.facts["amount"]) == (None, Money(3300, "JPY"))
+    assert explained.certainty is CertaintyBadge.SIDES_DISAGREE
+    foreign = replace(ORDER, currency="USD", total_minor=minor)
+    assert explain_order(foreign, NOW).facts["total"] is None
+    assert explain_payment(replace(DONE, relations=PaymentRelations(foreign)), NOW).facts["total"] is None
