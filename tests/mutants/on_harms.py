@@ -59,7 +59,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "        if self._shares_key(event.source, key):\n", "        if not key:\n",
         f"{_FORGED}::test_a_key_that_is_gone_or_replaced_books_nothing"),
     _mutant("a notice whose key is gone is booked", _SIGNED,
-        "            raise NoticeRefused(NO_KEY)\n", "            return read(event.source, event.body.encode())\n",
+        "            raise NoticeRefused(NO_KEY)\n", "            return parse_notice(event.source, event.body.encode())\n",
         f"{_FORGED}::test_a_key_that_is_gone_or_replaced_books_nothing"),
     _mutant("an older pair of tokens comes back", _RULES,
         "CONCAT('^v', NEW.version, '[.]gAAAA", "CONCAT('^(v[0-9]+[.])?', 'gAAAA",
