@@ -1,6 +1,10 @@
 """Demand 4: the guards' tests notice when a guard is missing."""
 
 import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from cosmic_ray.mutating import mutate_code
@@ -24,6 +28,23 @@ def test_still_fits(mutant: Mutant) -> None:
         assert (ROOT / change.file).read_text("utf-8").count(change.old) == 1, change
     for test in mutant.tests:
         assert (ROOT / test.split("::")[0]).is_file(), test
+
+
+def test_mutants_name_what_exists(tmp_path: Path) -> None:
+    """A change that calls what isn't there any more ends in a NameError, which a test may take for a refusal."""
+    for number, mutant in enumerate(MUTANTS):
+        sources: dict[str, str] = {}
+        for change in mutant.changes:
+            before = sources.get(change.file) or (ROOT / change.file).read_text("utf-8")
+            sources[change.file] = before.replace(change.old, change.new)
+        for place, source in enumerate(sources.values()):
+            (tmp_path / f"{number:03}_{place}.py").write_text(source, "utf-8")
+    options = ("--isolated", "--select", "F821", "--output-format", "concise")
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", *options, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    wrong = {int(line) for line in re.findall(r"^\S*?(\d{3})_\d\.py:", done.stdout, re.MULTILINE)}
+    assert [MUTANTS[number].name for number in sorted(wrong)] == [], done.stdout
 
 
 @pytest.mark.parametrize("name", QUICK)
