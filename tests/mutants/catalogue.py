@@ -86,7 +86,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "        context.record_audit(tx, AuditAction.CREDIT_CHECK_PROBED, record.id, "
                 'result="failed", reason=reason[:64])\n'
                 '        if reason == "none_found":\n'
-                "            settling.write_error(context, tx, record, reason)\n"
+                "            outcomes.write_error(context, tx, record, reason)\n"
                 "            return None\n",
             ),
         ),
