@@ -1,7 +1,7 @@
 """The page with two versions of a PDF side by side, their differences marked, and the list of the differences."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -314,7 +314,10 @@ _TONES: dict[DifferenceKind, Tone] = {
 
 def _columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
-    words: Callable[[_Row], str] = lambda row: document_words.difference_text(row.difference, language)  # noqa: E731
+
+    def words(row: _Row) -> str:
+        return document_words.difference_text(row.difference, language)
+
     return [
         Column("sign", translate("compare.column.sign"), 60, lambda row: SIGNS[row.difference.kind]),
         Column("page", translate("compare.column.page"), 80, lambda row: str(row.difference.page + 1), "amount"),
