@@ -1,10 +1,12 @@
 """The columns of a queue at a desk: chosen by menu, dialog and drag, kept for the person, and saved in a view."""
 
+import pytest
+
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.views.queues.column_choice import ColumnsDialog
 from console.views.queues.page import QueuesPage
-from console.views.runtime.routes import QueuesRoute
+from console.views.runtime.routes import HomeRoute, QueuesRoute
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.test_queue_filter import NUMBERS, listed
 
@@ -67,3 +69,28 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     page.columns.choose("unknown", ["provider", "state"])
     person.until(lambda: keys(page) == ["provider", "state"])
     assert person.frame.context.preferences.value("shown_columns.queues.unknown") == ["provider", "state"]
+
+
+@pytest.mark.usefixtures("embedded")
+def test_a_hidden_queue_reads_its_list_for_the_next_person(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Another person has other columns, so the table is made anew while the page is hidden; a record changes before
+    the page is shown again, which alone would only compare the rows.
+    """
+    check = buy_unknown(console, sandbox, NUMBERS[0])
+    person = sit()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    usual, chosen = keys(page), ["state", "age"]
+    page.columns.choose("unknown", chosen)
+    person.until(lambda: keys(page) == chosen)
+    context = person.frame.context
+    first = context.operator or ""
+    person.frame.show_route(HomeRoute())
+    for name, shown in (("op-b", usual), (first, chosen)):
+        context.change_operator(name)
+        person.until(lambda shown=shown: keys(page) == shown)  # type: ignore[misc]  # its own value
+        context.changed.emit(frozenset({("credit-check", check.id)}))
+    person.frame.show_route(QueuesRoute("unknown"))
+    person.until(lambda: listed(page) == [check.id] and page.table.current_item is not None)
+    assert keys(page) == chosen

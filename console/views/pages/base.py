@@ -409,7 +409,7 @@ class Page(QWidget):
             log.debug("%s reads anew: %s", type(self).__name__, reason)
             self._pending_refresh_reason = ""
             self.read_data(reason)
-        else:
+        elif reason != "changed" or not self._pending_refresh_reason:  # "changed" asks for the least of all reasons
             self._pending_refresh_reason = reason
 
     def read_data(self, reason: str) -> None:

@@ -328,17 +328,18 @@ class QueuesPage(Page):
 
     @Slot(str)
     def _use_columns(self, queue: str) -> None:
-        """Make the tables of a queue anew, because its columns have changed; those of all queues for ""."""
+        """Make the tables of a queue anew, because its columns have changed; those of all queues for "". A hidden page
+        reads the new table when it is next shown.
+        """
         had_focus = bool(self._lists) and self.table.hasFocus()
         for key in [key for key in self._lists if queue in ("", key.partition(".")[0])]:
             table = self._lists.pop(key)
             self.list.removeWidget(table)
             table.rows.deleteLater()
             table.deleteLater()
-        if self.context.is_ready and self.isVisible():
-            self._show_list()
-            if had_focus:
-                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.refresh("columns")
+        if had_focus:
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def _read_list(self) -> None:
