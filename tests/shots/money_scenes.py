@@ -1,5 +1,6 @@
 """What is photographed of payments, orders, refunds, approvals and set-asides."""
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ from console.views.approvals.page import ApprovalsPage
 from console.views.money.order_page import OrderPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
+from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog
 from console.views.refunds.request_dialog import RefundDialog
@@ -33,9 +35,11 @@ from console.views.runtime.routes import (
     QueuesRoute,
     RefundRoute,
     SetAsidesRoute,
+    UnmatchedNoticesRoute,
 )
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
+from tests.support.payment_desks import signed
 
 
 def payments(stage: Stage) -> None:
@@ -106,6 +110,26 @@ def money_lists(stage: Stage) -> None:
     stage.shoot("set-asides")
     stage.go(LookupRoute(stage.desk.paid("complete")[-1].corporation))
     stage.shoot("company-payments")
+
+
+def unmatched_notices(stage: Stage) -> None:
+    """Two notices of a bank that name no payment of ours; the first resembles one by its amount and day."""
+    payment = next(one for one in reversed(stage.desk.paid("complete")) if one.currency == "JPY")
+    for number, amount_minor in (("ORD-4711", payment.amount_minor), ("ORD-4712", 33_000)):
+        fields = {
+            "event_id": f"ev-{number}",
+            "type": "payment.succeeded",
+            "order_no": number,
+            "amount": str(amount_minor),
+            "currency": "JPY",
+            "occurred_at": payment.at.isoformat(),
+        }
+        post = signed("bank", json.dumps(fields).encode(), stage.opening.context.now())
+        stage.desk.console.payments.receive_notice(post)
+    stage.go(UnmatchedNoticesRoute())
+    page = stage.find(UnmatchedNoticesPage)
+    stage.until(lambda: len(page.table.all_rows) > 1 and page.candidates is not None)
+    stage.shoot("queue-notices")
 
 
 def refund_dialog(stage: Stage) -> None:
@@ -227,6 +251,7 @@ MONEY: Mapping[str, Scene] = {
     "orders": orders,
     "refunds": refunds,
     "money_lists": money_lists,
+    "unmatched_notices": unmatched_notices,
     "refund_dialog": refund_dialog,
     "approvals": approvals,
     "proposals": proposals,

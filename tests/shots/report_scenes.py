@@ -1,8 +1,9 @@
-"""What is photographed of the reports: each picture, and the table behind it."""
+"""What is photographed of the reports: each section, and the table behind a picture."""
 
 from collections.abc import Mapping
 
 from console.views.reports.page import ReportsPage
+from console.views.reports.section import PictureSection
 from console.views.runtime.routes import ReportsRoute
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
@@ -14,8 +15,11 @@ def reports(stage: Stage) -> None:
     for section in page.sections:
         stage.go(ReportsRoute(section.name))
         stage.shoot(f"report-{section.name}")
-    page.section.switch_view()  # type: ignore[attr-defined]  # every section so far has a picture
+    with_picture = next(section for section in page.sections if isinstance(section, PictureSection))
+    stage.go(ReportsRoute(with_picture.name))
+    with_picture.switch_view()
     stage.shoot("report-table")
+    with_picture.switch_view()
 
 
 REPORTS: Mapping[str, Scene] = {"reports": reports}

@@ -20,6 +20,7 @@ from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
 from console.views.audit.page import AuditPage
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.documents.compare_page import ComparePage
 from console.views.documents.pdf_page import PdfPage
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
@@ -28,6 +29,7 @@ from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import (
     AdminRoute,
     AuditRoute,
+    CompareRoute,
     HomeRoute,
     LookupRoute,
     PdfRoute,
@@ -122,6 +124,17 @@ def pdf(stage: Stage) -> None:
     QTest.keyClick(page.search, Qt.Key.Key_Return)
     stage.settle()
     stage.shoot("pdf")
+
+
+def compare(stage: Stage) -> None:
+    """Two versions of a PDF side by side, and a difference on their second page."""
+    stage.go(CompareRoute(stage.desk.of("two_reports")[0].id))
+    page = stage.find(ComparePage)
+    stage.until(lambda: len(page.list.all_rows) > 1 and bool(page.new_view.marks))
+    stage.shoot("pdf-compare")
+    page.step(1)
+    stage.until(lambda: page.page_index == 1 and bool(page.new_view.marks))
+    stage.shoot("pdf-compare-changed")
 
 
 def audit(stage: Stage) -> None:
@@ -315,8 +328,8 @@ def free_number(serial: int) -> str:
 
 
 MAIN: Mapping[str, Scene] = {
-    "home": home, "queues": queues, "company": company, "records": records, "pdf": pdf, "audit": audit,
-    "admin": admin, "sign_in": sign_in, "lock": lock, "unlock": unlock,
+    "home": home, "queues": queues, "company": company, "records": records, "pdf": pdf, "compare": compare,
+    "audit": audit, "admin": admin, "sign_in": sign_in, "lock": lock, "unlock": unlock,
 }  # fmt: skip
 REST: Mapping[str, Scene] = {
     "record_tabs": record_tabs, "search": search, "menu": menu, "dialogs": dialogs, "purchase": purchase,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from console.domain.queues.saved_views import ViewContent
 from console.views.queues.column_choice import ColumnsDialog
 from console.views.queues.page import QueuesPage
-from console.views.queues.view_dialogs import SaveViewDialog
+from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.routes import HomeRoute, QueuesRoute
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
@@ -35,6 +35,11 @@ def workbench(stage: Stage) -> None:
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("view-save")
     dialog.reject()
+    page.shown_view.rename()
+    renaming = stage.find(RenameViewDialog)
+    stage.until(renaming.act_button.isEnabled)
+    stage.shoot("view-rename")
+    renaming.reject()
     page.columns.open_dialog()
     columns = stage.find(ColumnsDialog)
     stage.until(columns.act_button.isEnabled)

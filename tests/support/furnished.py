@@ -24,6 +24,7 @@ from console.sandbox.alarmbox import companies as content
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support.desks import environment, have_database
+from tests.support.payment_desks import BANK_KEY
 
 TEAM = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
@@ -55,7 +56,7 @@ class Furnished:
 def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None, **extra: str) -> Iterator[Furnished]:
     """A desk on `home`, closed at the end; `extra` are settings without their `CONSOLE_`."""
     with Sandbox() as sandbox:
-        urls = {"PAYPAY_URL": sandbox.url, "ATOM_URL": sandbox.url}
+        urls = {"PAYPAY_URL": sandbox.url, "ATOM_URL": sandbox.url, "SECRET_NOTICE_BANK_KEY": BANK_KEY}
         merchant = {
             name.removeprefix("CONSOLE_"): value for name, value in demo_payments.register_merchant(sandbox).items()
         }

@@ -195,7 +195,8 @@ def _draw_mark(painter: QPainter, mark: Mark, place: QRectF, page_left: float) -
     fill.setAlpha(70 if mark.is_current else 36)
     painter.fillRect(frame, fill)
     painter.setFont(current_appearance().font("caption"))
-    column = page_left + 2 + _SIGN_COLUMN_PX * max(_SIGN_COLUMNS.find(mark.sign), 0)
+    width, height = (current_appearance().icon_px(side) for side in (_SIGN_COLUMN_PX, 24))
+    column = page_left + 2 + width * max(_SIGN_COLUMNS.find(mark.sign), 0)
     painter.drawText(
-        QRectF(column, frame.center().y() - 12, _SIGN_COLUMN_PX, 24), Qt.AlignmentFlag.AlignCenter, mark.sign
+        QRectF(column, frame.center().y() - height / 2, width, height), Qt.AlignmentFlag.AlignCenter, mark.sign
     )

@@ -123,9 +123,12 @@ class FittedTable(RecordTable):
 
     def _preferred_width(self, place: int) -> int:
         """Return the width that a column should have, in px. A sentence that is never hidden, such as the cause,
-        takes up to twice its width before columns that may be hidden get any.
+        takes up to twice its width before columns that may be hidden get any. An amount is never cut, whatever width
+        the person has chosen.
         """
         column, width = self.rows.columns[place], self.column_width(place)
+        if column.kind == "amount":
+            return max(width, self._contents_width(place))
         has_own_width = column.key in self.preferred_widths or column.key in self._hideable_keys
         if column.kind == "data" and column.key not in self.preferred_widths and not column.is_stretched:
             return max(width, min(2 * width, self._contents_width(place)))  # an identifier is elided last
