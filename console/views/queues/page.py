@@ -328,8 +328,8 @@ class QueuesPage(Page):
 
     @Slot(str)
     def _use_columns(self, queue: str) -> None:
-        """Make the tables of a queue anew, because its columns have changed; those of all queues for "". A hidden page
-        reads the new table when it is next shown.
+        """Make the tables of a queue anew, because its columns have changed; those of all queues for "". A hidden
+        page reads the new table when it is next shown.
         """
         had_focus = bool(self._lists) and self.table.hasFocus()
         for key in [key for key in self._lists if queue in ("", key.partition(".")[0])]:
