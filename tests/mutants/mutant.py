@@ -52,8 +52,8 @@ BEFORE_COMMIT = (
 UNFENCED = (
     Change(
         JOURNAL,
-        '_t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)\n_RENEW',
-        'bindparam("held") == bindparam("held"))\n_RENEW',
+        '    operations.c.fence == bindparam("held"),\n    operations.c.state == OperationState.CALLING.value,\n',
+        '    bindparam("held") == bindparam("held"),\n',
     ),
 )
 NOT_UNIQUE = (

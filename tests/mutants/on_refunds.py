@@ -15,12 +15,12 @@ _SUM = """    from sqlalchemy import func, select
     from console.store.schema.payments import refunds
 
     taken = select(func.sum(refunds.c.refund_amount)).where(refunds.c.payment_id == payment_id)
-    captured = conn.scalar(select(_t.captured_minor).where(_t.id == payment_id).with_for_update())
+    captured = conn.scalar(select(payments.c.captured_minor).where(payments.c.id == payment_id).with_for_update())
     return int(captured or 0) - int(conn.scalar(taken) or 0) >= minor
 """
 _READ_FIRST = """    from sqlalchemy import select
 
-    if (conn.scalar(select(_LEFT_MINOR).where(_t.id == payment_id)) or 0) < minor:
+    if (conn.scalar(select(_LEFT_MINOR).where(payments.c.id == payment_id)) or 0) < minor:
         return False
     return _move_amount(conn, _TO_RESERVED, payment_id, minor, now)
 """

@@ -14,8 +14,6 @@ from console.domain.records import Person
 from console.store.database.instants import to_naive_utc
 from console.store.schema.core import operators, sessions
 
-_t = operators.c
-
 
 @dataclass(frozen=True, slots=True)
 class StoredPerson:
@@ -28,12 +26,14 @@ class StoredPerson:
     asks_worker: bool = False
 
 
-PERSON_COLUMNS = (_t.name, _t.roles, _t.may_buy)
-IS_ENABLED_PERSON = and_(_t.name == bindparam("who"), _t.disabled_at.is_(None))
+PERSON_COLUMNS = (operators.c.name, operators.c.roles, operators.c.may_buy)
+IS_ENABLED_PERSON = and_(operators.c.name == bindparam("who"), operators.c.disabled_at.is_(None))
 _ENABLED_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(IS_ENABLED_PERSON)
-_ASKS_WORKER_QUERY = select(_t.asks).where(IS_ENABLED_PERSON)
-_ENABLED_NAMES_QUERY = select(_t.name).where(_t.name.in_(bindparam("some", expanding=True)), _t.disabled_at.is_(None))
-_ANY_NAME_QUERY = select(_t.name).limit(1)
+_ASKS_WORKER_QUERY = select(operators.c.asks).where(IS_ENABLED_PERSON)
+_ENABLED_NAMES_QUERY = select(operators.c.name).where(
+    operators.c.name.in_(bindparam("some", expanding=True)), operators.c.disabled_at.is_(None)
+)
+_ANY_NAME_QUERY = select(operators.c.name).limit(1)
 
 
 def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person | None:
@@ -93,7 +93,7 @@ def person_without_operators(conn: Connection, name: str) -> Person | None:
 
 def enabled_people(conn: Connection) -> tuple[Person, ...]:
     """Return all people who aren't disabled, sorted by name."""
-    query = select(*PERSON_COLUMNS).where(_t.disabled_at.is_(None)).order_by(_t.name)
+    query = select(*PERSON_COLUMNS).where(operators.c.disabled_at.is_(None)).order_by(operators.c.name)
     return tuple(Person(name, _parse_roles(roles), bool(buy)) for name, roles, buy in conn.execute(query))
 
 
@@ -113,7 +113,9 @@ def insert_person(conn: Connection, person: Person) -> None:
 
 def people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
     """Return all rows of the table `operators` by name, with disabled people."""
-    query = select(_t.name, _t.roles, _t.may_buy, _t.disabled_at, _t.asks)
+    query = select(
+        operators.c.name, operators.c.roles, operators.c.may_buy, operators.c.disabled_at, operators.c.asks
+    )
     return {
         name: StoredPerson(Person(name, _parse_roles(roles), bool(buy)), disabled is not None, bool(asks_))
         for name, roles, buy, disabled, asks_ in conn.execute(query)
@@ -127,7 +129,7 @@ def save_person(conn: Connection, entry: StoredPerson, now: datetime) -> None:
     person, name = entry.person, entry.person.name
     if name not in people_by_name(conn):
         insert_person(conn, person)
-    since = conn.scalar(select(_t.disabled_at).where(_t.name == name))
+    since = conn.scalar(select(operators.c.disabled_at).where(operators.c.name == name))
     disabled_at = (since or to_naive_utc(now)) if entry.is_disabled else None
     values = {
         "roles": ",".join(sorted(person.roles)),
@@ -135,7 +137,7 @@ def save_person(conn: Connection, entry: StoredPerson, now: datetime) -> None:
         "disabled_at": disabled_at,
         "asks": entry.asks_worker,
     }
-    conn.execute(update(operators).where(_t.name == name).values(**values))
+    conn.execute(update(operators).where(operators.c.name == name).values(**values))
 
 
 def begin_session(

@@ -8,9 +8,18 @@ from console.domain.access.read_only import ReadOnlySwitch
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.worker import read_only_switches
 
-_t = read_only_switches.c
-_NEWEST = select(func.max(_t.id)).group_by(_t.scope)
-_QUERY = select(_t.scope, _t.is_on, _t.reason, _t.person, _t.at).where(_t.id.in_(_NEWEST)).order_by(_t.scope)
+_NEWEST = select(func.max(read_only_switches.c.id)).group_by(read_only_switches.c.scope)
+_QUERY = (
+    select(
+        read_only_switches.c.scope,
+        read_only_switches.c.is_on,
+        read_only_switches.c.reason,
+        read_only_switches.c.person,
+        read_only_switches.c.at,
+    )
+    .where(read_only_switches.c.id.in_(_NEWEST))
+    .order_by(read_only_switches.c.scope)
+)
 
 
 def read_switches(conn: Connection) -> tuple[ReadOnlySwitch, ...]:

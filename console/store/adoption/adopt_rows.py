@@ -17,12 +17,11 @@ from console.store.credit_checks.credit_checks import KIND
 from console.store.database.instants import to_naive_utc
 from console.store.schema.core import alerts, credit_checks
 
-_t = credit_checks.c
 _THIRTEEN_DIGITS = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
-_IS_BOUGHT = _t.credit_check_id.is_not(None)
-_HAS_ENDED = or_(_IS_BOUGHT, _t.status == CheckState.ERROR.value)
-_IS_UNDECIDED = _t.work_state.is_(None)
-_IS_INCOMPLETE_FOREIGN_ROW = and_(_t.operation_id.is_(None), _t.missing == 1)
+_IS_BOUGHT = credit_checks.c.credit_check_id.is_not(None)
+_HAS_ENDED = or_(_IS_BOUGHT, credit_checks.c.status == CheckState.ERROR.value)
+_IS_UNDECIDED = credit_checks.c.work_state.is_(None)
+_IS_INCOMPLETE_FOREIGN_ROW = and_(credit_checks.c.operation_id.is_(None), credit_checks.c.missing == 1)
 
 OriginalRow = tuple[int, str, object, int | None, str]
 """A row of the table: id, client id, corporation number as written, credit_check_id, and state (`pending` if the
@@ -45,7 +44,13 @@ def id_ranges(conn: Connection, after: int, upto: int, size: int) -> Iterator[tu
     `upto`.
     """
     while after < upto:
-        ids = select(_t.id).where(_t.id > after, _t.id <= upto).order_by(_t.id).limit(size).subquery()
+        ids = (
+            select(credit_checks.c.id)
+            .where(credit_checks.c.id > after, credit_checks.c.id <= upto)
+            .order_by(credit_checks.c.id)
+            .limit(size)
+            .subquery()
+        )
         end = conn.scalar(select(func.max(ids.c.id)))
         if end is None:
             return
@@ -55,7 +60,7 @@ def id_ranges(conn: Connection, after: int, upto: int, size: int) -> Iterator[tu
 
 def highest_id(conn: Connection) -> int:
     """Return the highest id of the table; 0 if it is empty."""
-    return int(conn.scalar(select(func.max(_t.id))) or 0)
+    return int(conn.scalar(select(func.max(credit_checks.c.id))) or 0)
 
 
 def count_rows(conn: Connection) -> int:
@@ -67,9 +72,15 @@ def original_rows(conn: Connection, after: int, upto: int, *, has_status: bool) 
     """Yield each row with `after` < id <= `upto`. For the check that precedes the first change of the table.
     `has_status`: the table has a column `status`.
     """
-    status = _t.status if has_status else literal(CheckState.PENDING.value)
-    query = select(_t.id, _t.client_id, _t.corporation_number, _t.credit_check_id, status)
-    in_range = query.where(_t.id > after, _t.id <= upto).order_by(_t.id)
+    status = credit_checks.c.status if has_status else literal(CheckState.PENDING.value)
+    query = select(
+        credit_checks.c.id,
+        credit_checks.c.client_id,
+        credit_checks.c.corporation_number,
+        credit_checks.c.credit_check_id,
+        status,
+    )
+    in_range = query.where(credit_checks.c.id > after, credit_checks.c.id <= upto).order_by(credit_checks.c.id)
     for record_id, client, raw, bought, word in conn.execute(in_range):
         yield int(record_id), str(client or 0), raw, bought, str(word)
 
@@ -78,7 +89,7 @@ def distinct_statuses(conn: Connection) -> tuple[str, ...]:
     """Return the distinct values of the column `status`. They are compared byte by byte, whatever the column's
     collation is. Reads the whole table once.
     """
-    exact = cast(_t.status, LargeBinary)
+    exact = cast(credit_checks.c.status, LargeBinary)
     return tuple(bytes(word).decode(errors="replace") for word in conn.scalars(select(exact).distinct()) if word)
 
 
@@ -86,24 +97,34 @@ def unnormalised_rows(conn: Connection, after: int, upto: int) -> tuple[tuple[in
     """Return (id, corporation number as written) of each undecided row with `after` < id <= `upto` whose number isn't
     written as exactly thirteen digits.
     """
-    is_normalised = and_(_t.corporation_number.is_not(None), has_thirteen_digits(conn, _t.corporation_number))
-    query = select(_t.id, _t.corporation_number).where(_t.id > after, _t.id <= upto, _IS_UNDECIDED, ~is_normalised)
-    return tuple((int(record_id), raw) for record_id, raw in conn.execute(query.order_by(_t.id)))
+    is_normalised = and_(
+        credit_checks.c.corporation_number.is_not(None), has_thirteen_digits(conn, credit_checks.c.corporation_number)
+    )
+    query = select(credit_checks.c.id, credit_checks.c.corporation_number).where(
+        credit_checks.c.id > after, credit_checks.c.id <= upto, _IS_UNDECIDED, ~is_normalised
+    )
+    return tuple((int(record_id), raw) for record_id, raw in conn.execute(query.order_by(credit_checks.c.id)))
 
 
 def write_number(conn: Connection, record_id: int, raw: object, number: str, now: datetime) -> bool:
     """Replace the corporation number `raw` by the normalised `number`. Return False, without a write, if the row has
     been decided or its number has changed since it was read.
     """
-    query = update(credit_checks).where(_t.id == record_id, _t.corporation_number == raw, _IS_UNDECIDED)
+    query = update(credit_checks).where(
+        credit_checks.c.id == record_id, credit_checks.c.corporation_number == raw, _IS_UNDECIDED
+    )
     return _update_row(conn, query.values(corporation_number=number), now)
 
 
 def other_row_with_number(conn: Connection, record_id: int, number: str) -> int | None:
     """Return the highest id of another row of the same client with exactly this number; None if there is none."""
-    client = select(_t.client_id).where(_t.id == record_id).scalar_subquery()
-    query = select(_t.id).where(_t.corporation_number == number, _t.client_id == client, _t.id != record_id)
-    other_id = conn.scalar(query.order_by(_t.id.desc()).limit(1))
+    client = select(credit_checks.c.client_id).where(credit_checks.c.id == record_id).scalar_subquery()
+    query = select(credit_checks.c.id).where(
+        credit_checks.c.corporation_number == number,
+        credit_checks.c.client_id == client,
+        credit_checks.c.id != record_id,
+    )
+    other_id = conn.scalar(query.order_by(credit_checks.c.id.desc()).limit(1))
     return None if other_id is None else int(other_id)
 
 
@@ -117,22 +138,31 @@ def mark_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
         "work_state": "needs_review",
         "work_reason": WorkReason.NUMBER_UNREADABLE,
     }
-    return _update_row(conn, update(credit_checks).where(_t.id == record_id, _IS_UNDECIDED).values(**values), now)
+    return _update_row(
+        conn, update(credit_checks).where(credit_checks.c.id == record_id, _IS_UNDECIDED).values(**values), now
+    )
 
 
 def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     """Return the rows that must give up their claim to another row, each as (id, id of the row that keeps the claim,
     number). Reads the whole table once.
     """
-    order = (_t.credit_check_id.is_(None), _t.purchased_at.desc(), _t.expired_at.desc(), _t.id.desc())
-    stays = func.first_value(_t.id).over(partition_by=(_t.client_id, _t.number_key), order_by=order)
+    order = (
+        credit_checks.c.credit_check_id.is_(None),
+        credit_checks.c.purchased_at.desc(),
+        credit_checks.c.expired_at.desc(),
+        credit_checks.c.id.desc(),
+    )
+    stays = func.first_value(credit_checks.c.id).over(
+        partition_by=(credit_checks.c.client_id, credit_checks.c.number_key), order_by=order
+    )
     ranked = (
-        select(_t.id, _t.number_key, stays.label("stays"))
+        select(credit_checks.c.id, credit_checks.c.number_key, stays.label("stays"))
         .where(
-            has_thirteen_digits(conn, _t.number_key),
-            _t.seen_status.in_(("pending", "success")),
-            _t.superseded_at.is_(None),
-            or_(_t.duplicate_of.is_(None), _t.duplicate_of == UNDECIDED_CLAIM),
+            has_thirteen_digits(conn, credit_checks.c.number_key),
+            credit_checks.c.seen_status.in_(("pending", "success")),
+            credit_checks.c.superseded_at.is_(None),
+            or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM),
         )
         .subquery()
     )
@@ -144,14 +174,16 @@ def mark_duplicate(conn: Connection, record_id: int, remaining_id: int, now: dat
     """Mark a row as a duplicate of the row `remaining_id`, with the work state needs_review. Return False if it is
     marked already.
     """
-    is_unmarked = or_(_t.duplicate_of.is_(None), _t.duplicate_of == UNDECIDED_CLAIM)
+    is_unmarked = or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM)
     values = {
         "status": _status_sql(),
         "duplicate_of": remaining_id,
         "work_state": "needs_review",
         "work_reason": WorkReason.DUPLICATE,
     }
-    return _update_row(conn, update(credit_checks).where(_t.id == record_id, is_unmarked).values(**values), now)
+    return _update_row(
+        conn, update(credit_checks).where(credit_checks.c.id == record_id, is_unmarked).values(**values), now
+    )
 
 
 def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, str]], now: datetime) -> None:
@@ -180,13 +212,18 @@ def decide_remaining(conn: Connection, after: int, upto: int, now: datetime) -> 
     """Set the work state of each row with `after` < id <= `upto` that is still undecided and has a number of thirteen
     digits. A bought or failed row gets none; every other row gets needs_review. Return the number of changed rows.
     """
-    in_range = and_(_t.id > after, _t.id <= upto, _IS_UNDECIDED, has_thirteen_digits(conn, _t.number_key))
+    in_range = and_(
+        credit_checks.c.id > after,
+        credit_checks.c.id <= upto,
+        _IS_UNDECIDED,
+        has_thirteen_digits(conn, credit_checks.c.number_key),
+    )
     values = {
         "status": _status_sql(),
         "work_state": case((_HAS_ENDED, "none"), else_="needs_review"),
         "work_reason": case((_HAS_ENDED, None), else_=WorkReason.WRITTEN_BY_OTHER.value),
         "duplicate_of": None,
-        "version": _t.version + 1,
+        "version": credit_checks.c.version + 1,
         "changed_at": to_naive_utc(now),
     }
     return conn.execute(update(credit_checks).where(in_range).values(**values)).rowcount
@@ -197,7 +234,8 @@ def incomplete_ids(conn: Connection, limit: int) -> tuple[int, ...]:
     bought rows with missing values.
     """
     return tuple(
-        int(record_id) for record_id in conn.scalars(select(_t.id).where(_IS_INCOMPLETE_FOREIGN_ROW).limit(limit))
+        int(record_id)
+        for record_id in conn.scalars(select(credit_checks.c.id).where(_IS_INCOMPLETE_FOREIGN_ROW).limit(limit))
     )
 
 
@@ -210,22 +248,31 @@ def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> in
     """Remove these rows from the queue of incomplete credit checks and return the number of removed rows. Their
     missing values stay missing; a re-fetch may still fill them.
     """
-    query = update(credit_checks).where(_t.id.in_(ids), _IS_INCOMPLETE_FOREIGN_ROW).values(incomplete_accepted=True)
-    return conn.execute(query.values(version=_t.version + 1, changed_at=to_naive_utc(now))).rowcount
+    query = (
+        update(credit_checks)
+        .where(credit_checks.c.id.in_(ids), _IS_INCOMPLETE_FOREIGN_ROW)
+        .values(incomplete_accepted=True)
+    )
+    return conn.execute(query.values(version=credit_checks.c.version + 1, changed_at=to_naive_utc(now))).rowcount
 
 
 def undecided_rows(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
     """Return at most `limit` undecided rows, each as (id, corporation number as written), sorted by `work_at` and id
     as the index of work is.
     """
-    query = select(_t.id, _t.corporation_number).where(_IS_UNDECIDED).order_by(_t.work_at, _t.id).limit(limit)
+    query = (
+        select(credit_checks.c.id, credit_checks.c.corporation_number)
+        .where(_IS_UNDECIDED)
+        .order_by(credit_checks.c.work_at, credit_checks.c.id)
+        .limit(limit)
+    )
     return tuple((int(record_id), raw) for record_id, raw in conn.execute(query))
 
 
 def _status_sql() -> ColumnElement[str]:
-    return case((_IS_BOUGHT, "success"), else_=_t.status)
+    return case((_IS_BOUGHT, "success"), else_=credit_checks.c.status)
 
 
 def _update_row(conn: Connection, query: Update, now: datetime) -> bool:
-    values = {"version": _t.version + 1, "changed_at": to_naive_utc(now)}
+    values = {"version": credit_checks.c.version + 1, "changed_at": to_naive_utc(now)}
     return conn.execute(query.values(**values)).rowcount == 1

@@ -22,52 +22,62 @@ LONGEST_TEXT_CHARACTERS = 255
 _ABOVE_EVERY_ID = 2**63 - 1
 """A number above every row id: the start of the first page."""
 
-_t = alerts.c
 _ALL_QUERY = select(
-    _t.id, _t.rule_id, _t.subject_kind, _t.subject_id, _t.order_no, _t.observed, _t.expected, _t.detected_at,
-    _t.resolved_at, _t.acknowledged_by, _t.acknowledged_at, _t.note,
+    alerts.c.id, alerts.c.rule_id, alerts.c.subject_kind, alerts.c.subject_id, alerts.c.order_no, alerts.c.observed,
+    alerts.c.expected, alerts.c.detected_at, alerts.c.resolved_at, alerts.c.acknowledged_by, alerts.c.acknowledged_at,
+    alerts.c.note,
 )  # fmt: skip
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_IS_OPEN = _t.resolved_at.is_(None)
-_OPEN_PAGE_QUERY = _ALL_QUERY.where(_IS_OPEN, _t.id > bindparam("after")).order_by(_t.id).limit(_LIMIT_PARAMETER)
-_OPEN_PAGE_OF_RULE_QUERY = _OPEN_PAGE_QUERY.where(_t.rule_id == bindparam("rule"))
-_OPEN_IDS_OF_RULE = (
-    select(_t.id).where(_IS_OPEN, _t.rule_id == bindparam("rule")).order_by(_t.id).limit(_LIMIT_PARAMETER).subquery()
+_IS_OPEN = alerts.c.resolved_at.is_(None)
+_OPEN_PAGE_QUERY = (
+    _ALL_QUERY.where(_IS_OPEN, alerts.c.id > bindparam("after")).order_by(alerts.c.id).limit(_LIMIT_PARAMETER)
 )
-_UNSEEN_PAGE_OF_RULE_QUERY = _OPEN_PAGE_OF_RULE_QUERY.where(_t.acknowledged_by.is_(None))
+_OPEN_PAGE_OF_RULE_QUERY = _OPEN_PAGE_QUERY.where(alerts.c.rule_id == bindparam("rule"))
+_OPEN_IDS_OF_RULE = (
+    select(alerts.c.id)
+    .where(_IS_OPEN, alerts.c.rule_id == bindparam("rule"))
+    .order_by(alerts.c.id)
+    .limit(_LIMIT_PARAMETER)
+    .subquery()
+)
+_UNSEEN_PAGE_OF_RULE_QUERY = _OPEN_PAGE_OF_RULE_QUERY.where(alerts.c.acknowledged_by.is_(None))
 _UNSEEN_IDS_OF_RULE = (
-    select(_t.id)
-    .where(_IS_OPEN, _t.rule_id == bindparam("rule"), _t.acknowledged_by.is_(None))
-    .order_by(_t.id)
+    select(alerts.c.id)
+    .where(_IS_OPEN, alerts.c.rule_id == bindparam("rule"), alerts.c.acknowledged_by.is_(None))
+    .order_by(alerts.c.id)
     .limit(_LIMIT_PARAMETER)
     .subquery()
 )
 _COUNT_UNSEEN_OF_RULE_QUERY = select(func.count(), func.min(_UNSEEN_IDS_OF_RULE.c.id))
 _COUNT_OF_RULE_QUERY = select(func.count(), func.min(_OPEN_IDS_OF_RULE.c.id))
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
-_NEWEST_PAGE_QUERY = _ALL_QUERY.where(_t.id < bindparam("before")).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
-_OF_SUBJECT_QUERY = _ALL_QUERY.where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of")).order_by(
-    _t.id
+_BY_ID_QUERY = _ALL_QUERY.where(alerts.c.id == bindparam("of"))
+_NEWEST_PAGE_QUERY = (
+    _ALL_QUERY.where(alerts.c.id < bindparam("before")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
-_NEWEST_OF_SUBJECT_QUERY = _OF_SUBJECT_QUERY.order_by(None).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
-_OPEN_OF_RULE_QUERY = _OF_SUBJECT_QUERY.where(_t.rule_id == bindparam("rule"), _IS_OPEN)
-_HAS_LISTED_SUBJECT = _t.subject_id.in_(bindparam("ids", expanding=True))
-_OPEN_OF_SUBJECTS_QUERY = _ALL_QUERY.where(_t.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT, _IS_OPEN)
-_OF_SUBJECTS_QUERY = _ALL_QUERY.where(_t.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT).order_by(_t.id)
+_OF_SUBJECT_QUERY = _ALL_QUERY.where(
+    alerts.c.subject_kind == bindparam("kind"), alerts.c.subject_id == bindparam("of")
+).order_by(alerts.c.id)
+_NEWEST_OF_SUBJECT_QUERY = _OF_SUBJECT_QUERY.order_by(None).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
+_OPEN_OF_RULE_QUERY = _OF_SUBJECT_QUERY.where(alerts.c.rule_id == bindparam("rule"), _IS_OPEN)
+_HAS_LISTED_SUBJECT = alerts.c.subject_id.in_(bindparam("ids", expanding=True))
+_OPEN_OF_SUBJECTS_QUERY = _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT, _IS_OPEN)
+_OF_SUBJECTS_QUERY = _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind"), _HAS_LISTED_SUBJECT).order_by(
+    alerts.c.id
+)
 _NEWEST_OF_KIND_QUERY = (
-    _ALL_QUERY.where(_t.subject_kind == bindparam("kind")).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
+    _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
 _INSERT = into(alerts)
-_RESOLVE = update(alerts).where(_t.id == bindparam("of"), _IS_OPEN).values(resolved_at=bindparam("at"))
+_RESOLVE = update(alerts).where(alerts.c.id == bindparam("of"), _IS_OPEN).values(resolved_at=bindparam("at"))
 _ACKNOWLEDGE = (
     update(alerts)
-    .where(_t.id == bindparam("of"), _t.acknowledged_by.is_(None))
+    .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by.is_(None))
     .values(acknowledged_by=bindparam("who"), acknowledged_at=bindparam("at"), note=bindparam("words"))
 )
 
 _UNDO_ACKNOWLEDGEMENT = (
     update(alerts)
-    .where(_t.id == bindparam("of"), _t.acknowledged_by == bindparam("who"), _IS_OPEN)
+    .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by == bindparam("who"), _IS_OPEN)
     .values(acknowledged_by=None, acknowledged_at=None, note=None)
 )
 

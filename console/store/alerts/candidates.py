@@ -18,40 +18,47 @@ from console.store.schema.core import changes
 from console.store.schema.payments import orders as order_rows
 from console.store.schema.payments import payments as payment_rows
 
-_o, _p, _c = order_rows.c, payment_rows.c, changes.c
-_LATEST_CHANGE_QUERY = select(func.max(_c.id))
-_NEWEST_ORDER_QUERY = select(func.max(_o.id))
+_LATEST_CHANGE_QUERY = select(func.max(changes.c.id))
+_NEWEST_ORDER_QUERY = select(func.max(order_rows.c.id))
 _IDS_PARAMETER: BindParameter[int] = bindparam("ids", expanding=True)
 _CHANGES_QUERY = (
-    select(_c.id, _c.kind, _c.subject_id, _c.at)
-    .where(_c.id > bindparam("after"))
-    .order_by(_c.id)
+    select(changes.c.id, changes.c.kind, changes.c.subject_id, changes.c.at)
+    .where(changes.c.id > bindparam("after"))
+    .order_by(changes.c.id)
     .limit(bindparam("most", type_=Whole))
 )
-_ORDERS_OF_PAYMENTS_QUERY = select(_p.order_id).where(_p.id.in_(_IDS_PARAMETER), _p.order_id.is_not(None)).distinct()
-_ORDERS_QUERY = orders.all_records().where(_o.id.in_(_IDS_PARAMETER))
-_PAYMENTS_QUERY = payments.all_records().where(_p.order_id.in_(_IDS_PARAMETER)).order_by(_p.id)
+_ORDERS_OF_PAYMENTS_QUERY = (
+    select(payment_rows.c.order_id)
+    .where(payment_rows.c.id.in_(_IDS_PARAMETER), payment_rows.c.order_id.is_not(None))
+    .distinct()
+)
+_ORDERS_QUERY = orders.all_records().where(order_rows.c.id.in_(_IDS_PARAMETER))
+_PAYMENTS_QUERY = (
+    payments.all_records().where(payment_rows.c.order_id.in_(_IDS_PARAMETER)).order_by(payment_rows.c.id)
+)
 
 
 def _has_payment(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(_p.order_id == _o.id, *conditions)
+    return exists().where(payment_rows.c.order_id == order_rows.c.id, *conditions)
 
 
-_IS_PAID = _p.status.in_(sorted(state.value for state in PAID_STATES))
+_IS_PAID = payment_rows.c.status.in_(sorted(state.value for state in PAID_STATES))
 # coalesce() prevents a server from using the index of `status`, which it would read completely. The range of ids is
 # shorter.
-_ORDER_STATE = func.coalesce(_o.status, "")
+_ORDER_STATE = func.coalesce(order_rows.c.status, "")
 _IS_WAITING = _ORDER_STATE.in_([OrderState.PENDING.value, OrderState.CANCELLED.value])
 _IS_MARKED_PAID = _ORDER_STATE.in_(sorted(state.value for state in PAID_ORDER_STATES))
 # True for every order that violates a rule, and for some others. It is one OR, because a server turns several
 # conditions into a join over all rows.
 _IS_CANDIDATE = or_(
     and_(_IS_WAITING, _has_payment(_IS_PAID)),
-    and_(_IS_MARKED_PAID, _has_payment(_p.late_after.is_not(None))),
+    and_(_IS_MARKED_PAID, _has_payment(payment_rows.c.late_after.is_not(None))),
     and_(_IS_MARKED_PAID, _has_payment(), ~_has_payment(_IS_PAID)),
 )
 _CANDIDATES_QUERY = (
-    select(_o.id).where(_o.id > bindparam("after"), _o.id <= bindparam("upto"), _IS_CANDIDATE).order_by(_o.id)
+    select(order_rows.c.id)
+    .where(order_rows.c.id > bindparam("after"), order_rows.c.id <= bindparam("upto"), _IS_CANDIDATE)
+    .order_by(order_rows.c.id)
 )
 
 

@@ -14,8 +14,7 @@ from console.store.alerts import alerts
 from console.store.database.instants import to_naive_utc
 from console.store.schema.core import alerts as table
 
-_t = table.c
-_IS_CASE = _t.rule_id.not_in([rule.value for rule in Rule])
+_IS_CASE = table.c.rule_id.not_in([rule.value for rule in Rule])
 
 
 def open_case(
@@ -27,22 +26,34 @@ def open_case(
 
 def open_case_id(conn: Connection, rule: str, kind: str, subject_id: int) -> int | None:
     """Return the id of the open case of a rule about this record; None if there is none."""
-    same = (_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None), _t.rule_id == rule)
-    return conn.scalar(select(_t.id).where(*same).order_by(_t.id.desc()).limit(1))
+    same = (
+        table.c.subject_kind == kind,
+        table.c.subject_id == subject_id,
+        table.c.resolved_at.is_(None),
+        table.c.rule_id == rule,
+    )
+    return conn.scalar(select(table.c.id).where(*same).order_by(table.c.id.desc()).limit(1))
 
 
 def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> None:
     """Mark all open cases about a record as resolved, because the contradiction has ended or a person has decided."""
     conn.execute(
         update(table)
-        .where(_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None), _IS_CASE)
+        .where(
+            table.c.subject_kind == kind, table.c.subject_id == subject_id, table.c.resolved_at.is_(None), _IS_CASE
+        )
         .values(resolved_at=to_naive_utc(now))
     )
 
 
 def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: datetime) -> None:
     """Mark the open case of one rule about a record as resolved."""
-    same = (_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None), _t.rule_id == rule)
+    same = (
+        table.c.subject_kind == kind,
+        table.c.subject_id == subject_id,
+        table.c.resolved_at.is_(None),
+        table.c.rule_id == rule,
+    )
     conn.execute(update(table).where(*same, _IS_CASE).values(resolved_at=to_naive_utc(now)))
 
 
@@ -55,10 +66,15 @@ def rules_of_open_cases_by_id(conn: Connection, kind: str, ids: Collection[int])
     """Return the rules of the open cases of each of these records, oldest first, by the record's id; a record without
     any is missing.
     """
-    same = (_t.subject_kind == kind, _t.subject_id.in_(sorted(ids)), _t.resolved_at.is_(None), _IS_CASE)
+    same = (
+        table.c.subject_kind == kind,
+        table.c.subject_id.in_(sorted(ids)),
+        table.c.resolved_at.is_(None),
+        _IS_CASE,
+    )
     found: dict[int, tuple[str, ...]] = {}
     for subject_id, rule in (
-        conn.execute(select(_t.subject_id, _t.rule_id).where(*same).order_by(_t.id)) if ids else ()
+        conn.execute(select(table.c.subject_id, table.c.rule_id).where(*same).order_by(table.c.id)) if ids else ()
     ):
         found[subject_id] = (*found.get(subject_id, ()), rule)
     return found

@@ -18,15 +18,18 @@ from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments.row_mapping import in_utc
 from console.store.schema.worker import incident_steps
 
-_t = incident_steps.c
 _OF_INCIDENTS_QUERY = (
     select(
-        _t.incident_id, _t.position, _t.action, _t.person, _t.at, _t.new_owner, _t.until, _t.words, _t.extent
+        incident_steps.c.incident_id, incident_steps.c.position, incident_steps.c.action, incident_steps.c.person,
+        incident_steps.c.at, incident_steps.c.new_owner, incident_steps.c.until, incident_steps.c.words,
+        incident_steps.c.extent
     )
-    .where(_t.incident_id.in_(bindparam("ids", expanding=True)))
-    .order_by(_t.id)
+    .where(incident_steps.c.incident_id.in_(bindparam("ids", expanding=True)))
+    .order_by(incident_steps.c.id)
 )  # fmt: skip
-_LAST_POSITION_QUERY = select(func.max(_t.position)).where(_t.incident_id == bindparam("of"))
+_LAST_POSITION_QUERY = select(func.max(incident_steps.c.position)).where(
+    incident_steps.c.incident_id == bindparam("of")
+)
 _INSERT = into(incident_steps)
 
 

@@ -22,32 +22,33 @@ _LATEST_INSTANT = datetime.max.replace(microsecond=0, tzinfo=UTC)
 UNPUBLISHED_RULE = "events_unpublished"
 """Rule of the alert that is open while the oldest unpublished event has waited for too long."""
 
-_t = outbox.c
 _ALL_QUERY = select(
-    _t.id, _t.topic, _t.event_id, _t.record_key, _t.body, _t.created_at, _t.next_at, _t.attempts, _t.trouble,
-    _t.published_at,
+    outbox.c.id, outbox.c.topic, outbox.c.event_id, outbox.c.record_key, outbox.c.body, outbox.c.created_at,
+    outbox.c.next_at, outbox.c.attempts, outbox.c.trouble, outbox.c.published_at,
 )  # fmt: skip
-_BY_EVENT_ID_QUERY = _ALL_QUERY.where(_t.event_id == bindparam("of"))
+_BY_EVENT_ID_QUERY = _ALL_QUERY.where(outbox.c.event_id == bindparam("of"))
 _earlier_events = outbox.alias("earlier")
 _HAS_EARLIER_EVENT = exists().where(
-    _earlier_events.c.record_key == _t.record_key,
+    _earlier_events.c.record_key == outbox.c.record_key,
     _earlier_events.c.published_at.is_(None),
-    _earlier_events.c.id < _t.id,
+    _earlier_events.c.id < outbox.c.id,
 )
-_IS_UNPUBLISHED = _t.published_at.is_(None)
+_IS_UNPUBLISHED = outbox.c.published_at.is_(None)
 _DUE_EVENTS_QUERY = (
     _ALL_QUERY.where(
-        _IS_UNPUBLISHED, or_(_t.next_at <= bindparam("now"), _t.next_at > bindparam("too_far")), ~_HAS_EARLIER_EVENT
+        _IS_UNPUBLISHED,
+        or_(outbox.c.next_at <= bindparam("now"), outbox.c.next_at > bindparam("too_far")),
+        ~_HAS_EARLIER_EVENT,
     )
-    .order_by(_t.next_at, _t.id)
+    .order_by(outbox.c.next_at, outbox.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_COUNTS_QUERY = select(func.count(), func.min(_t.created_at)).where(_IS_UNPUBLISHED)
+_COUNTS_QUERY = select(func.count(), func.min(outbox.c.created_at)).where(_IS_UNPUBLISHED)
 _INSERT = into(outbox)
-_UPDATE_UNPUBLISHED = update(outbox).where(_t.id == bindparam("of"), _IS_UNPUBLISHED)
+_UPDATE_UNPUBLISHED = update(outbox).where(outbox.c.id == bindparam("of"), _IS_UNPUBLISHED)
 _MARK_PUBLISHED = _UPDATE_UNPUBLISHED.values(published_at=bindparam("at"), trouble=None)
-_POSTPONE = _UPDATE_UNPUBLISHED.where(_t.attempts == bindparam("as_read")).values(
-    attempts=_t.attempts + 1, next_at=bindparam("at"), trouble=bindparam("why")
+_POSTPONE = _UPDATE_UNPUBLISHED.where(outbox.c.attempts == bindparam("as_read")).values(
+    attempts=outbox.c.attempts + 1, next_at=bindparam("at"), trouble=bindparam("why")
 )
 
 

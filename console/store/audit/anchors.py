@@ -23,11 +23,10 @@ WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
 SETTLED_AGE = timedelta(seconds=5)
 """Age from which on an audit row counts as written to the server's disk, because a COMMIT waits for the disk."""
 _MAX_STATUS_READS = 5
-_a = audit_log.c
-_ROW_COLUMNS = (_a.id, _a.session, _a.seq, _a.hash)
-_TIME_COLUMNS = (_a.at, SERVER_TIME)
-_HAS_LISTED_ID = _a.id.in_(bindparam("ids", expanding=True))
-_IS_NEWEST = _a.id == select(func.max(_a.id)).scalar_subquery()
+_ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
+_TIME_COLUMNS = (audit_log.c.at, SERVER_TIME)
+_HAS_LISTED_ID = audit_log.c.id.in_(bindparam("ids", expanding=True))
+_IS_NEWEST = audit_log.c.id == select(func.max(audit_log.c.id)).scalar_subquery()
 _ROWS_BY_ID_QUERY = select(*_ROW_COLUMNS).where(_HAS_LISTED_ID)
 _COMPARISON_QUERY = union_all(_ROWS_BY_ID_QUERY, select(*_ROW_COLUMNS).where(_IS_NEWEST))
 _COMPARISON_WITH_TIMES_QUERY = union_all(

@@ -10,12 +10,13 @@ from console.store.records.history import ROWS_PER_BATCH, is_not_only_reading_sq
 from console.store.schema.core import audit_log
 from console.store.spool.spool import Head
 
-_t = audit_log.c
-_COLUMNS = [cast(_t.at, String(26)).label("at") if name == "at" else _t[name] for name in HASHED_COLUMNS]
+_COLUMNS = [
+    cast(audit_log.c.at, String(26)).label("at") if name == "at" else audit_log.c[name] for name in HASHED_COLUMNS
+]
 _ROWS_QUERY = (
-    select(_t.id, *_COLUMNS, _t.prev_hash, _t.hash)
+    select(audit_log.c.id, *_COLUMNS, audit_log.c.prev_hash, audit_log.c.hash)
     .where(is_not_only_reading_sql())
-    .order_by(_t.id)
+    .order_by(audit_log.c.id)
     .limit(ROWS_PER_BATCH)
 )
 
@@ -42,8 +43,8 @@ def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainR
     record are left out.
     """
     last = 0
-    query = _ROWS_QUERY.where(_t.subject_kind == kind, _t.subject_id == id)
-    while page := conn.execute(query.where(_t.id > last)).all():
+    query = _ROWS_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == id)
+    while page := conn.execute(query.where(audit_log.c.id > last)).all():
         for row in page:
             content = dict(zip(HASHED_COLUMNS, row[1:-2], strict=True))
             yield ChainRow(row.id, content, row.prev_hash, row.hash)
@@ -52,6 +53,8 @@ def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainR
 
 def head_of_chain(conn: Connection, chain: str, up_to: int) -> Head | None:
     """Return, as a head, the last row of a chain with a row id of at most `up_to`; None if there is none."""
-    heads = select(_t.seq, _t.id, _t.hash).where(_t.session == chain, _t.id <= up_to)
-    row = conn.execute(heads.order_by(_t.seq.desc()).limit(1)).first()
+    heads = select(audit_log.c.seq, audit_log.c.id, audit_log.c.hash).where(
+        audit_log.c.session == chain, audit_log.c.id <= up_to
+    )
+    row = conn.execute(heads.order_by(audit_log.c.seq.desc()).limit(1)).first()
     return None if row is None else Head(chain, row.seq, row.id, row.hash)

@@ -33,35 +33,49 @@ HEADS_PER_ROW = 100
 heads has several rows.
 """
 ROWS_PER_ROOT = 5_000
-_a = audit_log.c
-_IS_ROOT = (_a.subject_kind == KIND, _a.subject_id == ROOT_SUBJECT_ID, _a.what == ROOT_ACTION)
-_IS_BY_WORKER = _a.who.in_(bindparam("keepers", expanding=True))
-_LAST_DETAIL_QUERY = select(_a.detail).where(*_IS_ROOT, _IS_BY_WORKER).order_by(_a.id.desc()).limit(1)
+_IS_ROOT = (
+    audit_log.c.subject_kind == KIND,
+    audit_log.c.subject_id == ROOT_SUBJECT_ID,
+    audit_log.c.what == ROOT_ACTION,
+)
+_IS_BY_WORKER = audit_log.c.who.in_(bindparam("keepers", expanding=True))
+_LAST_DETAIL_QUERY = (
+    select(audit_log.c.detail).where(*_IS_ROOT, _IS_BY_WORKER).order_by(audit_log.c.id.desc()).limit(1)
+)
 _ROOTS_QUERY = (
-    select(_a.id, _a.session, _a.who, _a.detail)
-    .where(*_IS_ROOT, _a.id > bindparam("after"))
-    .order_by(_a.id)
+    select(audit_log.c.id, audit_log.c.session, audit_log.c.who, audit_log.c.detail)
+    .where(*_IS_ROOT, audit_log.c.id > bindparam("after"))
+    .order_by(audit_log.c.id)
     .limit(200)
 )
 _OLDEST_UNCOVERED_QUERY = (
-    select(_a.at).where(_a.id > bindparam("after"), _a.what != ROOT_ACTION).order_by(_a.id).limit(1)
+    select(audit_log.c.at)
+    .where(audit_log.c.id > bindparam("after"), audit_log.c.what != ROOT_ACTION)
+    .order_by(audit_log.c.id)
+    .limit(1)
 )
-_FIRST_ID_AFTER_QUERY = select(func.min(_a.id)).where(_a.id > bindparam("after"))
-_LAST_ID_QUERY = select(func.max(_a.id)).where(_a.id <= bindparam("most"))
+_FIRST_ID_AFTER_QUERY = select(func.min(audit_log.c.id)).where(audit_log.c.id > bindparam("after"))
+_LAST_ID_QUERY = select(func.max(audit_log.c.id)).where(audit_log.c.id <= bindparam("most"))
 _SETTLED_QUERY = (
-    select(_a.id)
-    .where(or_(_a.at <= bindparam("settled"), _a.at > bindparam("present")))
-    .order_by(_a.id.desc())
+    select(audit_log.c.id)
+    .where(or_(audit_log.c.at <= bindparam("settled"), audit_log.c.at > bindparam("present")))
+    .order_by(audit_log.c.id.desc())
     .limit(1)
 )
 _newest = (
-    select(func.max(_a.id).label("id"))
-    .where(_a.id > bindparam("after"), _a.id <= bindparam("upto"))
-    .group_by(_a.session)
+    select(func.max(audit_log.c.id).label("id"))
+    .where(audit_log.c.id > bindparam("after"), audit_log.c.id <= bindparam("upto"))
+    .group_by(audit_log.c.session)
     .subquery()
 )
-_HEADS_QUERY = select(_a.session, _a.seq, _a.id, _a.hash).join(_newest, _newest.c.id == _a.id).order_by(_a.id)
-_ROWS_BY_ID_QUERY = select(_a.id, _a.session, _a.seq, _a.hash).where(_a.id.in_(bindparam("ids", expanding=True)))
+_HEADS_QUERY = (
+    select(audit_log.c.session, audit_log.c.seq, audit_log.c.id, audit_log.c.hash)
+    .join(_newest, _newest.c.id == audit_log.c.id)
+    .order_by(audit_log.c.id)
+)
+_ROWS_BY_ID_QUERY = select(audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash).where(
+    audit_log.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)

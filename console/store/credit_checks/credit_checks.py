@@ -40,10 +40,9 @@ from console.store.schema.core import credit_checks
 
 KIND = "credit-check"
 LONGEST_NAME_CHARACTERS = 255
-_t = credit_checks.c
 
 _ALL_QUERY = select(*COLUMNS)
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_BY_ID_QUERY = _ALL_QUERY.where(credit_checks.c.id == bindparam("of"))
 # Few rows of other applications have a number that SQL can't normalise, and no index finds them until a task of the
 # worker corrects them. So each search reads up to 200 of them.
 _other_check = credit_checks.alias("other").c
@@ -60,43 +59,47 @@ def _ids_with_unnormalised(condition: ColumnElement[bool]) -> Subquery:
     """Return a subquery of the ids of the rows for which `condition` is true, and of all rows whose number SQL can't
     normalise. It is a union, because servers use only one index for an OR.
     """
-    return union_all(select(_t.id).where(condition), _UNNORMALISED_IDS).subquery()
+    return union_all(select(credit_checks.c.id).where(condition), _UNNORMALISED_IDS).subquery()
 
 
-IDS_BY_NUMBER = _ids_with_unnormalised(_t.number_key == bindparam("number"))
+IDS_BY_NUMBER = _ids_with_unnormalised(credit_checks.c.number_key == bindparam("number"))
 """Subquery: the ids of the rows with the corporation number in the parameter `number`, and of all rows whose number
 SQL can't normalise. `of_number` removes rows with another number.
 """
 _CLAIMED_IDS = _ids_with_unnormalised(
-    and_(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number"))
+    and_(credit_checks.c.client_id == bindparam("client"), credit_checks.c.claim_number == bindparam("number"))
 )
-_BY_NUMBER_QUERY = _ALL_QUERY.join_from(IDS_BY_NUMBER, credit_checks, _t.id == IDS_BY_NUMBER.c.id)
-_LIVE_QUERY = _ALL_QUERY.join_from(_CLAIMED_IDS, credit_checks, _t.id == _CLAIMED_IDS.c.id)
+_BY_NUMBER_QUERY = _ALL_QUERY.join_from(IDS_BY_NUMBER, credit_checks, credit_checks.c.id == IDS_BY_NUMBER.c.id)
+_LIVE_QUERY = _ALL_QUERY.join_from(_CLAIMED_IDS, credit_checks, credit_checks.c.id == _CLAIMED_IDS.c.id)
 _renewal_check = credit_checks.alias("renewal")
-_RENEWED_BY_QUERY = _ALL_QUERY.join_from(_renewal_check, credit_checks, _t.id == _renewal_check.c.renews).where(
-    _renewal_check.c.id == bindparam("of"), _t.superseded_by == bindparam("of")
-)
+_RENEWED_BY_QUERY = _ALL_QUERY.join_from(
+    _renewal_check, credit_checks, credit_checks.c.id == _renewal_check.c.renews
+).where(_renewal_check.c.id == bindparam("of"), credit_checks.c.superseded_by == bindparam("of"))
 _successor_check = credit_checks.alias("successor").c
 _HAS_SUCCESSOR = exists().where(
-    _successor_check.id == _t.superseded_by, _successor_check.status != CheckState.ERROR.value
+    _successor_check.id == credit_checks.c.superseded_by, _successor_check.status != CheckState.ERROR.value
 )
 _IS_GIVEN_UP = and_(
-    _t.number_key == bindparam("number"),
-    _t.client_id + 0 == bindparam("client"),  # not by an index: SQLite would read all checks of a client
-    _t.superseded_at.is_not(None),
+    credit_checks.c.number_key == bindparam("number"),
+    credit_checks.c.client_id + 0 == bindparam("client"),  # not by an index: SQLite would read all checks of a client
+    credit_checks.c.superseded_at.is_not(None),
     ~_HAS_SUCCESSOR,
 )
-_CLAIM_HOLDERS_QUERY = select(_t.id, _t.client_id, _t.claim_number).where(
-    _t.claim_number.in_(bindparam("numbers", expanding=True))
+_CLAIM_HOLDERS_QUERY = select(credit_checks.c.id, credit_checks.c.client_id, credit_checks.c.claim_number).where(
+    credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
 )
-_LIVE_OF_NUMBERS_QUERY = _ALL_QUERY.where(_t.claim_number.in_(bindparam("numbers", expanding=True))).order_by(_t.id)
-_GIVEN_UP_QUERY = _ALL_QUERY.where(_IS_GIVEN_UP).order_by(_t.id.desc())
-_MAY_BE_CLAIMED_QUERY = union_all(select(_CLAIMED_IDS.c.id), select(_t.id).where(_IS_GIVEN_UP)).limit(1)
+_LIVE_OF_NUMBERS_QUERY = _ALL_QUERY.where(
+    credit_checks.c.claim_number.in_(bindparam("numbers", expanding=True))
+).order_by(credit_checks.c.id)
+_GIVEN_UP_QUERY = _ALL_QUERY.where(_IS_GIVEN_UP).order_by(credit_checks.c.id.desc())
+_MAY_BE_CLAIMED_QUERY = union_all(select(_CLAIMED_IDS.c.id), select(credit_checks.c.id).where(_IS_GIVEN_UP)).limit(1)
 """Query of one id that `find_claim_holder` must read. A number that is bought for the first time has no such row, so
 the purchase saves two reads of all columns (0.9 ms on MariaDB).
 """
-_NUMBERS_QUERY = select(_t.id, _t.number_key).where(_t.id.in_(bindparam("some", expanding=True)))
-_SPELLING_QUERY = select(_t.corporation_number).where(_t.id == bindparam("of"))
+_NUMBERS_QUERY = select(credit_checks.c.id, credit_checks.c.number_key).where(
+    credit_checks.c.id.in_(bindparam("some", expanding=True))
+)
+_SPELLING_QUERY = select(credit_checks.c.corporation_number).where(credit_checks.c.id == bindparam("of"))
 _INSERT = insert(credit_checks)
 
 
@@ -200,13 +203,19 @@ def of_operation(conn: Connection, number: str, operation_id: str) -> CreditChec
 
 def known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
     """Return those of the corporation numbers that have records: at most `limit`, sorted."""
-    query = select(_t.number_key).where(_t.number_key.in_(numbers)).distinct().order_by(_t.number_key).limit(limit)
+    query = (
+        select(credit_checks.c.number_key)
+        .where(credit_checks.c.number_key.in_(numbers))
+        .distinct()
+        .order_by(credit_checks.c.number_key)
+        .limit(limit)
+    )
     return tuple(str(number) for number in conn.scalars(query))
 
 
 def with_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
     """Return the records with this id of the provider. Records of two clients may have the same id."""
-    return select_records(conn, _ALL_QUERY.where(_t.credit_check_id == provider_id))
+    return select_records(conn, _ALL_QUERY.where(credit_checks.c.credit_check_id == provider_id))
 
 
 def select_records(
@@ -228,8 +237,12 @@ def find_by_prefix(
     They are sorted by number or name; records with the same number or name are sorted by descending id.
     """
     if number:
-        return _records_in_range(conn, _t.number_key, number, number + ":", limit, lapsed)
-    return _records_in_range(conn, _t.company_name, name, name + "\U0010ffff", limit, lapsed) if name else ()
+        return _records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed)
+    return (
+        _records_in_range(conn, credit_checks.c.company_name, name, name + "\U0010ffff", limit, lapsed)
+        if name
+        else ()
+    )
 
 
 def _records_in_range(
@@ -241,7 +254,7 @@ def _records_in_range(
     values = select(column.label("value")).where(column >= first, column < beyond).distinct().order_by(column)
     first_values = values.limit(limit).subquery()
     rows = _ALL_QUERY.join_from(first_values, credit_checks, column == first_values.c.value).order_by(
-        column, _t.id.desc()
+        column, credit_checks.c.id.desc()
     )
     return select_records(conn, rows.limit(limit), lapsed)
 
@@ -328,7 +341,9 @@ def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
 @cache
 def _update_of(columns: tuple[str, ...]) -> Update:
     """Return the compare-and-swap statement that writes these columns. Cached for each combination of columns."""
-    swap = update(credit_checks).where(_t.id == bindparam("of"), _t.version == bindparam("as_read"))
+    swap = update(credit_checks).where(
+        credit_checks.c.id == bindparam("of"), credit_checks.c.version == bindparam("as_read")
+    )
     return swap.values({column: bindparam(column) for column in columns})
 
 
@@ -361,9 +376,9 @@ def has_later_success_sql() -> ColumnElement[bool]:
     """
     later = credit_checks.alias("later")
     return exists().where(
-        later.c.number_key == _t.number_key,
-        later.c.client_id == _t.client_id,
-        later.c.id > _t.id,
+        later.c.number_key == credit_checks.c.number_key,
+        later.c.client_id == credit_checks.c.client_id,
+        later.c.id > credit_checks.c.id,
         later.c.seen_status == CheckState.SUCCESS.value,
     )
 

@@ -13,13 +13,15 @@ from console.domain.records import Certainty, CheckState, CreditCheck, Work, Wor
 from console.store.database.instants import known_instant, to_aware_utc
 from console.store.schema.core import credit_checks
 
-_t = credit_checks.c
 COLUMNS = (
-    _t.id, _t.corporation_number, _t.number_key, _t.client_id, _t.seen_status, _t.certainty, _t.seen_work,
-    _t.work_at, _t.work_reason, _t.work_attempts, _t.credit_check_id, _t.company_name, _t.result, _t.purchased_at,
-    _t.expired_at, _t.pdf_file_path, _t.superseded_by, _t.operation_id, _t.version, _t.created_at, _t.changed_at,
-    _t.error_code, _t.viewing_over, _t.duplicate_of, _t.work_state, _t.dates_zone,
-    _t.state_since, _t.asked_at,
+    credit_checks.c.id, credit_checks.c.corporation_number, credit_checks.c.number_key, credit_checks.c.client_id,
+    credit_checks.c.seen_status, credit_checks.c.certainty, credit_checks.c.seen_work, credit_checks.c.work_at,
+    credit_checks.c.work_reason, credit_checks.c.work_attempts, credit_checks.c.credit_check_id,
+    credit_checks.c.company_name, credit_checks.c.result, credit_checks.c.purchased_at, credit_checks.c.expired_at,
+    credit_checks.c.pdf_file_path, credit_checks.c.superseded_by, credit_checks.c.operation_id,
+    credit_checks.c.version, credit_checks.c.created_at, credit_checks.c.changed_at, credit_checks.c.error_code,
+    credit_checks.c.viewing_over, credit_checks.c.duplicate_of, credit_checks.c.work_state,
+    credit_checks.c.dates_zone, credit_checks.c.state_since, credit_checks.c.asked_at,
 )  # fmt: skip
 
 

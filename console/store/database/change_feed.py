@@ -19,7 +19,6 @@ from console.domain.service_results import FeedMark
 from console.store.schema.core import changes
 
 FeedRow = Row[int, str, int]
-_t = changes.c
 MAX_ROWS_PER_READ = 5_000
 """Largest number of rows that one reading returns. The next reading returns the rest."""
 FIRST_OPEN_IDS = 1_000
@@ -31,10 +30,14 @@ OPEN_SECONDS = 60.0
 a few retries together.
 """
 
-_LATEST_ID_QUERY = select(func.max(_t.id))
-_LATER_ROWS_QUERY = select(_t.id, _t.kind, _t.subject_id).where(_t.id > bindparam("after")).order_by(_t.id)
-_IS_OPEN = _t.id > bindparam("closed"), _t.id <= bindparam("upto")
-_OPEN_ROWS_QUERY = select(_t.id, _t.kind, _t.subject_id).where(*_IS_OPEN).order_by(_t.id)
+_LATEST_ID_QUERY = select(func.max(changes.c.id))
+_LATER_ROWS_QUERY = (
+    select(changes.c.id, changes.c.kind, changes.c.subject_id)
+    .where(changes.c.id > bindparam("after"))
+    .order_by(changes.c.id)
+)
+_IS_OPEN = changes.c.id > bindparam("closed"), changes.c.id <= bindparam("upto")
+_OPEN_ROWS_QUERY = select(changes.c.id, changes.c.kind, changes.c.subject_id).where(*_IS_OPEN).order_by(changes.c.id)
 STATE_QUERY = select(
     select(func.count()).where(*_IS_OPEN).scalar_subquery().label("open_rows"),
     _LATEST_ID_QUERY.scalar_subquery().label("latest"),

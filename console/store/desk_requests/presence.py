@@ -9,13 +9,19 @@ from console.store.database import change_feed
 from console.store.database.lease_clock import is_live, lease_now
 from console.store.schema.core import leases
 
-_t = leases.to_metadata(MetaData(), name=WORKERS).c  # a view: a person who asks a worker sees only these leases
-_REMAINING_MS = (_t.lease_expires - lease_now()).label("remaining_ms")
-_IS_ALIVE = is_live(_t.lease_clock, _t.lease_expires)
+# A view: a person who asks a worker sees only these leases.
+_presence_leases = leases.to_metadata(MetaData(), name=WORKERS)
+_REMAINING_MS = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
+_IS_ALIVE = is_live(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
 _IS_ANY_ALIVE = exists().where(_IS_ALIVE).label("is_worker_there")
 _NEWS_QUERY = change_feed.STATE_QUERY.add_columns(_IS_ANY_ALIVE)
 _PRESENCE_QUERY = select(_IS_ANY_ALIVE)
-_NEWEST_QUERY = select(_t.operator, _REMAINING_MS).where(_IS_ALIVE).order_by(_t.lease_expires.desc()).limit(1)
+_NEWEST_QUERY = (
+    select(_presence_leases.c.operator, _REMAINING_MS)
+    .where(_IS_ALIVE)
+    .order_by(_presence_leases.c.lease_expires.desc())
+    .limit(1)
+)
 _TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_now()).label("remaining_ms")).where(
     leases.c.name == PRESENCE_LEASE, leases.c.lease_expires > 0
 )

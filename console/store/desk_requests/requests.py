@@ -52,19 +52,20 @@ _MAX_LAPSES = 100
 _NOW: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')")
 """SQL expression: the present instant in UTC by the server's clock, which no session can set."""
 
-_t = requests.c
-_IS_LIVE = is_live(_t.lease_clock, _t.lease_expires)
-_IS_WAITING = and_(_t.state == DeskRequestState.WAITING, _t.expires_at > _NOW)
-_IS_ABANDONED = and_(_t.state == DeskRequestState.TAKEN, not_(_IS_LIVE))
+_IS_LIVE = is_live(requests.c.lease_clock, requests.c.lease_expires)
+_IS_WAITING = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at > _NOW)
+_IS_ABANDONED = and_(requests.c.state == DeskRequestState.TAKEN, not_(_IS_LIVE))
 _withdrawal = requests.alias("withdrawal")
 _IS_WITHDRAWN = (
     select(_withdrawal.c.id)
-    .where(_withdrawal.c.claimed_id == _t.id, _withdrawal.c.id != _t.id)
+    .where(_withdrawal.c.claimed_id == requests.c.id, _withdrawal.c.id != requests.c.id)
     .correlate(requests)
     .exists()
 )
-_IS_RUNNING = and_(_t.state == DeskRequestState.TAKEN, _IS_LIVE)
-_IS_ANY_OPEN_QUERY = select(_t.state).where(_t.state.in_((DeskRequestState.WAITING, DeskRequestState.TAKEN))).limit(1)
+_IS_RUNNING = and_(requests.c.state == DeskRequestState.TAKEN, _IS_LIVE)
+_IS_ANY_OPEN_QUERY = (
+    select(requests.c.state).where(requests.c.state.in_((DeskRequestState.WAITING, DeskRequestState.TAKEN))).limit(1)
+)
 """Query that returns a row if any request is open. It is the cheapest such read: an idle worker runs it 25 times a
 second.
 """
@@ -72,29 +73,28 @@ second.
 # deterministic expressions (error 3587).
 _listed = (
     select(
-        _t.id,
-        _t.fence,
-        _t.at,
-        _t.who,
-        func.coalesce(_t.subject_kind, "").label("kind"),
-        func.coalesce(_t.subject_id, _t.id).label("subject"),
+        requests.c.id,
+        requests.c.fence,
+        requests.c.at,
+        requests.c.who,
+        func.coalesce(requests.c.subject_kind, "").label("kind"),
+        func.coalesce(requests.c.subject_id, requests.c.id).label("subject"),
         _IS_RUNNING.label("running"),
     )
     .where(
-        or_(and_(_IS_WAITING, not_(_IS_WITHDRAWN)), _t.state == DeskRequestState.TAKEN),
-        _t.action.not_in((AUDIT_ACTION, WITHDRAW_ACTION)),
+        or_(and_(_IS_WAITING, not_(_IS_WITHDRAWN)), requests.c.state == DeskRequestState.TAKEN),
+        requests.c.action.not_in((AUDIT_ACTION, WITHDRAW_ACTION)),
     )
     .subquery("listed")
 )
-_l = _listed.c
-_IN_TURN = (_l.running.desc(), _l.at, _l.id)
+_IN_TURN = (_listed.c.running.desc(), _listed.c.at, _listed.c.id)
 _open = select(
-    _l.id,
-    _l.fence,
-    _l.at,
-    _l.running,
-    func.row_number().over(partition_by=(_l.kind, _l.subject), order_by=_IN_TURN).label("place"),
-    func.row_number().over(partition_by=_l.who, order_by=_IN_TURN).label("turn"),
+    _listed.c.id,
+    _listed.c.fence,
+    _listed.c.at,
+    _listed.c.running,
+    func.row_number().over(partition_by=(_listed.c.kind, _listed.c.subject), order_by=_IN_TURN).label("place"),
+    func.row_number().over(partition_by=_listed.c.who, order_by=_IN_TURN).label("turn"),
 ).subquery("open")
 # The first request of each subject. A person's second one comes after the first ones of everybody, so that nobody
 # waits for all requests of somebody else.
@@ -105,33 +105,42 @@ _TAKABLE_QUERY = (
     .limit(_MAX_CANDIDATES)
 )
 _TAKABLE_AUDIT_QUERY = (  # read only if no other request can be taken: no person waits for an audit entry
-    select(_t.id, _t.fence)
-    .where(or_(_IS_WAITING, _IS_ABANDONED), _t.action == AUDIT_ACTION)
-    .order_by(_t.at, _t.id)
+    select(requests.c.id, requests.c.fence)
+    .where(or_(_IS_WAITING, _IS_ABANDONED), requests.c.action == AUDIT_ACTION)
+    .order_by(requests.c.at, requests.c.id)
     .limit(_MAX_CANDIDATES)
 )
 _ANY_TURN = 1_000_000
-_IS_TAKEN_HERE = and_(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == DeskRequestState.TAKEN)
+_IS_TAKEN_HERE = and_(
+    requests.c.id == bindparam("of"),
+    requests.c.fence == bindparam("held"),
+    requests.c.state == DeskRequestState.TAKEN,
+)
 _TAKE_REQUEST = (
     update(requests)
-    .where(_t.id == bindparam("of"), _t.fence == bindparam("held"), or_(_IS_WAITING, _IS_ABANDONED))
+    .where(requests.c.id == bindparam("of"), requests.c.fence == bindparam("held"), or_(_IS_WAITING, _IS_ABANDONED))
     .values(
         state=DeskRequestState.TAKEN, taken_by=bindparam("account"), worker=bindparam("session"),
-        lease_clock=lease_clock_id(), lease_expires=expiry(), fence=_t.fence + 1,
+        lease_clock=lease_clock_id(), lease_expires=expiry(), fence=requests.c.fence + 1,
     )
 )  # fmt: skip
 _TAKEN_QUERY = select(
-    _t.id, _t.who, _t.action, _t.args, func.coalesce(_t.request_id, _t.id), _t.evidence_sha256, _t.confirmed,
-    _t.fence, _t.subject_kind, _t.subject_id, _t.amount_minor, _t.proposed,
-).where(_t.id == bindparam("of"))  # fmt: skip
+    requests.c.id, requests.c.who, requests.c.action, requests.c.args, func.coalesce(requests.c.request_id,
+    requests.c.id), requests.c.evidence_sha256, requests.c.confirmed, requests.c.fence, requests.c.subject_kind,
+    requests.c.subject_id, requests.c.amount_minor, requests.c.proposed,
+).where(requests.c.id == bindparam("of"))  # fmt: skip
 _RENEW_LEASE = update(requests).where(_IS_TAKEN_HERE).values(lease_expires=expiry())
-_TAKEN_BY_QUERY = select(_t.id, _t.worker).where(
-    _t.state == DeskRequestState.TAKEN,
-    _t.worker.in_(bindparam("workers", expanding=True)),
-    _t.taken_by == bindparam("account"),
+_TAKEN_BY_QUERY = select(requests.c.id, requests.c.worker).where(
+    requests.c.state == DeskRequestState.TAKEN,
+    requests.c.worker.in_(bindparam("workers", expanding=True)),
+    requests.c.taken_by == bindparam("account"),
     _IS_LIVE,
 )
-_END_LEASE = update(requests).where(_t.id == bindparam("of"), _t.worker == bindparam("token")).values(lease_expires=0)
+_END_LEASE = (
+    update(requests)
+    .where(requests.c.id == bindparam("of"), requests.c.worker == bindparam("token"))
+    .values(lease_expires=0)
+)
 _END_OWN_LEASE = update(requests).where(_IS_TAKEN_HERE).values(lease_expires=0)
 _WRITE_PROGRESS = update(requests).where(_IS_TAKEN_HERE).values(progress=bindparam("step"))
 _END_REQUEST = (
@@ -139,52 +148,65 @@ _END_REQUEST = (
     .where(_IS_TAKEN_HERE)
     .values(state=DeskRequestState.ENDED, result=bindparam("answer"), ended_at=_NOW, lease_expires=0)
 )
-_IS_LAPSED = and_(_t.state == DeskRequestState.WAITING, _t.expires_at <= _NOW)
+_IS_LAPSED = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at <= _NOW)
 # By its id: a search by state would wait for the transactions in which people insert requests.
 _MARK_LAPSED = (
-    update(requests).where(_t.id == bindparam("of"), _IS_LAPSED).values(state=DeskRequestState.LAPSED, ended_at=_NOW)
+    update(requests)
+    .where(requests.c.id == bindparam("of"), _IS_LAPSED)
+    .values(state=DeskRequestState.LAPSED, ended_at=_NOW)
 )
-_LAPSED_QUERY = select(_t.id).where(_IS_LAPSED).limit(bindparam("most"))
-_o = requests.to_metadata(MetaData(), name=OWN_REQUESTS).c
-_IS_OWN_LIVE = is_live(_o.lease_clock, _o.lease_expires)
-_IS_OWN_OVER = and_(_o.state == DeskRequestState.WAITING, _o.expires_at <= _NOW)
-_w = requests.to_metadata(MetaData(), name=OWN_REQUESTS).alias("own_withdrawal").c
+_LAPSED_QUERY = select(requests.c.id).where(_IS_LAPSED).limit(bindparam("most"))
+_own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS)
+_IS_OWN_LIVE = is_live(_own_requests.c.lease_clock, _own_requests.c.lease_expires)
+_IS_OWN_OVER = and_(_own_requests.c.state == DeskRequestState.WAITING, _own_requests.c.expires_at <= _NOW)
+_withdrawals = requests.to_metadata(MetaData(), name=OWN_REQUESTS).alias("own_withdrawal")
 _PROGRESS_QUERY = select(
-    _o.state,
-    _o.progress,
-    _o.result,
+    _own_requests.c.state,
+    _own_requests.c.progress,
+    _own_requests.c.result,
     _IS_OWN_OVER.label("over"),
-    and_(_o.state == DeskRequestState.TAKEN, not_(_IS_OWN_LIVE)).label("abandoned"),
-    select(_w.id)
-    .where(_w.id == bindparam("withdrawal"), _w.action == WITHDRAW_ACTION, _w.subject_id == bindparam("of"))
+    and_(_own_requests.c.state == DeskRequestState.TAKEN, not_(_IS_OWN_LIVE)).label("abandoned"),
+    select(_withdrawals.c.id)
+    .where(
+        _withdrawals.c.id == bindparam("withdrawal"),
+        _withdrawals.c.action == WITHDRAW_ACTION,
+        _withdrawals.c.subject_id == bindparam("of"),
+    )
     .exists()
     .label("withdrawn"),
-).where(_o.id == bindparam("of"))
+).where(_own_requests.c.id == bindparam("of"))
 _LONGEST_LISTED_RESULT = 64 * 1024
 """Length (bytes) of the longest answer that a list of requests reads."""
 _OWN_QUERY = (
     select(
-        _o.id,
-        _o.at,
-        _o.action,
-        _o.subject_kind,
-        _o.subject_id,
-        _o.state,
+        _own_requests.c.id,
+        _own_requests.c.at,
+        _own_requests.c.action,
+        _own_requests.c.subject_kind,
+        _own_requests.c.subject_id,
+        _own_requests.c.state,
         _IS_OWN_OVER.label("over"),
-        case((func.octet_length(_o.result) <= _LONGEST_LISTED_RESULT, _o.result)).label("result"),
+        case((func.octet_length(_own_requests.c.result) <= _LONGEST_LISTED_RESULT, _own_requests.c.result)).label(
+            "result"
+        ),
     )
-    .where(_o.id >= bindparam("first"), _o.action.not_in((AUDIT_ACTION, WITHDRAW_ACTION)))
-    .order_by(_o.id.desc())
+    .where(_own_requests.c.id >= bindparam("first"), _own_requests.c.action.not_in((AUDIT_ACTION, WITHDRAW_ACTION)))
+    .order_by(_own_requests.c.id.desc())
     .limit(bindparam("most"))
 )
 _OWN_SUBJECT_QUERY = (
-    select(_o.subject_kind, _o.subject_id)
-    .where(_o.id >= bindparam("first"), or_(_o.id == bindparam("of"), _o.request_id == bindparam("of")))
-    .order_by(_o.id.desc())
+    select(_own_requests.c.subject_kind, _own_requests.c.subject_id)
+    .where(
+        _own_requests.c.id >= bindparam("first"),
+        or_(_own_requests.c.id == bindparam("of"), _own_requests.c.request_id == bindparam("of")),
+    )
+    .order_by(_own_requests.c.id.desc())
     .limit(1)
 )
-_OWN_WITHDRAWN_QUERY = select(_o.subject_id).where(_o.id >= bindparam("first"), _o.action == WITHDRAW_ACTION)
-_IS_STORED_QUERY = locking_read(select(_o.id).where(_o.id == bindparam("of")))
+_OWN_WITHDRAWN_QUERY = select(_own_requests.c.subject_id).where(
+    _own_requests.c.id >= bindparam("first"), _own_requests.c.action == WITHDRAW_ACTION
+)
+_IS_STORED_QUERY = locking_read(select(_own_requests.c.id).where(_own_requests.c.id == bindparam("of")))
 _PARTS_QUERY = (
     select(request_files.c.content).where(request_files.c.request == bindparam("of")).order_by(request_files.c.part)
 )

@@ -50,28 +50,27 @@ MOST_OF_NUMBERS = 5_000
 Ids = Mapping[str, Collection[int]]
 """Ids of records by kind."""
 
-_c, _o, _p, _r = check_table.c, order_table.c, payment_table.c, refund_table.c
 _NUMBER_COLUMNS: Mapping[str, Column[Any]] = {
-    credit_checks.KIND: _c.number_key,
-    orders.KIND: _o.number_key,
-    payments.KIND: _p.corporation_number,
+    credit_checks.KIND: check_table.c.number_key,
+    orders.KIND: order_table.c.number_key,
+    payments.KIND: payment_table.c.corporation_number,
 }
 _STATUS_COLUMNS: Mapping[str, Column[Any]] = {
-    credit_checks.KIND: _c.seen_status,
-    orders.KIND: _o.status,
-    payments.KIND: _p.status,
-    refunds.KIND: _r.status,
+    credit_checks.KIND: check_table.c.seen_status,
+    orders.KIND: order_table.c.status,
+    payments.KIND: payment_table.c.status,
+    refunds.KIND: refund_table.c.status,
 }
 _CERTAINTY_COLUMNS: Mapping[str, Column[Any]] = {
-    credit_checks.KIND: _c.certainty,
-    payments.KIND: _p.certainty,
-    refunds.KIND: _r.certainty,
+    credit_checks.KIND: check_table.c.certainty,
+    payments.KIND: payment_table.c.certainty,
+    refunds.KIND: refund_table.c.certainty,
 }
 _DAY_COLUMNS: Mapping[str, Sequence[Column[Any]]] = {
-    credit_checks.KIND: (_c.created_at,),
-    orders.KIND: (_o.created_at,),
-    payments.KIND: (_p.created_at, _p.begun_at, _p.paid_at),
-    refunds.KIND: (_r.created_at,),
+    credit_checks.KIND: (check_table.c.created_at,),
+    orders.KIND: (order_table.c.created_at,),
+    payments.KIND: (payment_table.c.created_at, payment_table.c.begun_at, payment_table.c.paid_at),
+    refunds.KIND: (refund_table.c.created_at,),
 }
 """The instants of a record that count for a condition on the day."""
 _STATES: Mapping[str, frozenset[str]] = {
@@ -223,9 +222,9 @@ def _ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[ColumnEle
 def _payment_days(first: datetime, end: datetime) -> list[ColumnElement[bool]]:
     """Return the index ranges of the payments that were begun or paid between two instants."""
     return [
-        and_(_p.provider == provider, column >= literal(first, Instant), column < literal(end, Instant))
+        and_(payment_table.c.provider == provider, column >= literal(first, Instant), column < literal(end, Instant))
         for provider in known_providers()
-        for column in (_p.begun_at, _p.paid_at)
+        for column in (payment_table.c.begun_at, payment_table.c.paid_at)
     ]
 
 
@@ -247,12 +246,18 @@ def _is_of_days(kind: str, days: DayRange) -> ColumnElement[bool]:
     first, end = _instants(days)
     conditions = [_is_between(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
     if kind == credit_checks.KIND:
-        is_foreign = _c.created_at.is_(None)
+        is_foreign = check_table.c.created_at.is_(None)
         local = [at.replace(tzinfo=None) for at in (one.astimezone(JST) for one in days.instants())]
-        in_utc = _is_between(_c.purchased_at, ForeignInstant, first, end)
-        in_japan = _is_between(_c.purchased_at, ForeignInstant, *local)
+        in_utc = _is_between(check_table.c.purchased_at, ForeignInstant, first, end)
+        in_japan = _is_between(check_table.c.purchased_at, ForeignInstant, *local)
         conditions.append(
-            and_(is_foreign, or_(and_(_c.dates_zone.is_(None), in_utc), and_(_c.dates_zone.is_not(None), in_japan)))
+            and_(
+                is_foreign,
+                or_(
+                    and_(check_table.c.dates_zone.is_(None), in_utc),
+                    and_(check_table.c.dates_zone.is_not(None), in_japan),
+                ),
+            )
         )
     return or_(*conditions)
 
@@ -288,9 +293,9 @@ def ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str
             ids[kind].update(rows)
             is_partial = is_partial or len(rows) == most
     if ids[orders.KIND]:
-        ids[payments.KIND].update(_ids_of(conn, _p.id, _p.order_id, ids[orders.KIND]))
+        ids[payments.KIND].update(_ids_of(conn, payment_table.c.id, payment_table.c.order_id, ids[orders.KIND]))
     if ids[payments.KIND]:
-        ids[refunds.KIND].update(_ids_of(conn, _r.id, _r.payment_id, ids[payments.KIND]))
+        ids[refunds.KIND].update(_ids_of(conn, refund_table.c.id, refund_table.c.payment_id, ids[payments.KIND]))
     return ids, is_partial
 
 

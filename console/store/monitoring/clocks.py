@@ -9,11 +9,10 @@ from sqlalchemy import Connection, bindparam, literal_column, select
 from console.store.database.instants import SERVER_TIME, to_aware_utc
 from console.store.schema.core import requests
 
-_t = requests.c
 _RECENT_REQUESTS_QUERY = (
-    select(_t.id, _t.who, _t.desk, _t.at)
-    .where(_t.at > SERVER_TIME - literal_column("INTERVAL 10 MINUTE"), _t.confirmed.is_(False))
-    .order_by(_t.at.desc())
+    select(requests.c.id, requests.c.who, requests.c.desk, requests.c.at)
+    .where(requests.c.at > SERVER_TIME - literal_column("INTERVAL 10 MINUTE"), requests.c.confirmed.is_(False))
+    .order_by(requests.c.at.desc())
     .limit(bindparam("most"))
 )
 _MAX_REQUESTS = 2_000

@@ -26,22 +26,33 @@ LONGEST_WAIT_MS = 86_400_000
 """Largest value of WAITED_MS_KEY that is used: a day in milliseconds. Every account may insert audit entries, so a
 larger value may be invented.
 """
-_e, _o, _n, _c, _p, _a = evidence.c, operations.c, payment_events.c, changes.c, payments.c, audit_log.c
 _MAX_PARAMETER = bindparam("most", type_=Integer)
-_ANSWERS_QUERY = select(_e.at, _e.source, _e.summary, _e.operation_id).order_by(_e.id.desc()).limit(_MAX_PARAMETER)
-_NOTICES_QUERY = select(_n.received_at, _n.source, _n.done).order_by(_n.id.desc()).limit(_MAX_PARAMETER)
-_CHANGES_QUERY = select(_c.at, _c.kind, _c.subject_id).order_by(_c.id.desc()).limit(_MAX_PARAMETER)
-_TRAIL_QUERY = (
-    select(_a.id, _a.session, _a.result, _a.reason, _a.detail)
-    .where(_a.id > bindparam("after"))
-    .order_by(_a.id)
+_ANSWERS_QUERY = (
+    select(evidence.c.at, evidence.c.source, evidence.c.summary, evidence.c.operation_id)
+    .order_by(evidence.c.id.desc())
     .limit(_MAX_PARAMETER)
 )
-_DURATIONS_QUERY = select(_o.started_at, _o.ended_at).where(
-    _o.id.in_(bindparam("ids", expanding=True)), _o.ended_at >= bindparam("since")
+_NOTICES_QUERY = (
+    select(payment_events.c.received_at, payment_events.c.source, payment_events.c.done)
+    .order_by(payment_events.c.id.desc())
+    .limit(_MAX_PARAMETER)
+)
+_CHANGES_QUERY = (
+    select(changes.c.at, changes.c.kind, changes.c.subject_id).order_by(changes.c.id.desc()).limit(_MAX_PARAMETER)
+)
+_TRAIL_QUERY = (
+    select(audit_log.c.id, audit_log.c.session, audit_log.c.result, audit_log.c.reason, audit_log.c.detail)
+    .where(audit_log.c.id > bindparam("after"))
+    .order_by(audit_log.c.id)
+    .limit(_MAX_PARAMETER)
+)
+_DURATIONS_QUERY = select(operations.c.started_at, operations.c.ended_at).where(
+    operations.c.id.in_(bindparam("ids", expanding=True)), operations.c.ended_at >= bindparam("since")
 )
 _PAYMENT_STATES_QUERY = (
-    select(_p.status, func.count()).where(_p.id.in_(bindparam("ids", expanding=True))).group_by(_p.status)
+    select(payments.c.status, func.count())
+    .where(payments.c.id.in_(bindparam("ids", expanding=True)))
+    .group_by(payments.c.status)
 )
 
 
@@ -99,7 +110,7 @@ class OtherProcessFigures:
 
 def newest_trail_id(conn: Connection) -> int:
     """Return the id of the newest audit entry; 0 if there is none."""
-    return int(conn.scalar(select(func.max(_a.id))) or 0)
+    return int(conn.scalar(select(func.max(audit_log.c.id))) or 0)
 
 
 def read_other_processes(

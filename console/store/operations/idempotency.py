@@ -17,35 +17,37 @@ from console.store.operations.leases import Holder
 from console.store.schema.core import leases as named_leases
 from console.store.schema.core import operations
 
-_t = operations.c
 _USE_QUERY = select(
-    _t.id,
-    _t.state,
-    _t.fingerprint,
-    _t.result,
-    _t.operator,
-    _t.desk,
-    _t.started_at,
-    is_live(_t.lease_clock, _t.lease_expires).label("live"),
-).where(_t.idempotency_key == bindparam("key"))
+    operations.c.id,
+    operations.c.state,
+    operations.c.fingerprint,
+    operations.c.result,
+    operations.c.operator,
+    operations.c.desk,
+    operations.c.started_at,
+    is_live(operations.c.lease_clock, operations.c.lease_expires).label("live"),
+).where(operations.c.idempotency_key == bindparam("key"))
 _END_OPERATION = (
     update(operations)
-    .where(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
+    .where(
+        operations.c.id == bindparam("of"),
+        operations.c.fence == bindparam("held"),
+        operations.c.state == OperationState.CALLING.value,
+    )
     .values(state=bindparam("to"), result=bindparam("kept"), ended_at=bindparam("at"))
 )
-_RESULT_QUERY = select(_t.result).where(
-    _t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == bindparam("to")
+_RESULT_QUERY = select(operations.c.result).where(
+    operations.c.id == bindparam("of"), operations.c.fence == bindparam("held"), operations.c.state == bindparam("to")
 )
-_FREE_KEY = update(operations).where(_t.id == bindparam("of")).values(idempotency_key=bindparam("key"))
+_FREE_KEY = update(operations).where(operations.c.id == bindparam("of")).values(idempotency_key=bindparam("key"))
 LONGEST_EPOCH = timedelta(hours=1)
-_l = named_leases.c
 _EPOCH_ROW = {"of": "idempotency_cache"}
-_IS_EPOCH = and_(_l.name == bindparam("of"), _l.slot == 0)
-_EPOCH_QUERY = select(_l.token, _l.since).where(_IS_EPOCH)
+_IS_EPOCH = and_(named_leases.c.name == bindparam("of"), named_leases.c.slot == 0)
+_EPOCH_QUERY = select(named_leases.c.token, named_leases.c.since).where(_IS_EPOCH)
 _REPLACE_EPOCH = (
     update(named_leases)
     .where(_IS_EPOCH)
-    .values(token=bindparam("token_"), since=bindparam("since_"), fence=_l.fence + 1)
+    .values(token=bindparam("token_"), since=bindparam("since_"), fence=named_leases.c.fence + 1)
 )
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome
     from console.store.operations.leases import Holder
 
-_t = operations.c
 FIRST_FENCE = 1
 EFFECTIVE_ACTION_OF_KIND: Mapping[str, str] = {
     "credit-check": AuditAction.CREDIT_CHECK_PURCHASE,
@@ -69,11 +68,16 @@ class NewOperation:
 
 
 _COLUMNS = (
-    _t.id, _t.action, _t.subject_kind, _t.subject_id, _t.state, _t.operator, _t.desk, _t.started_at, _t.ended_at,
-    _t.corporation_number, _t.client_id, _t.outcome_class, _t.outcome_reason,
+    operations.c.id, operations.c.action, operations.c.subject_kind, operations.c.subject_id, operations.c.state,
+    operations.c.operator, operations.c.desk, operations.c.started_at, operations.c.ended_at,
+    operations.c.corporation_number, operations.c.client_id, operations.c.outcome_class, operations.c.outcome_reason,
 )  # fmt: skip
-_IS_LIVE = is_live(_t.lease_clock, _t.lease_expires)
-_IS_OWN_CALL = (_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
+_IS_LIVE = is_live(operations.c.lease_clock, operations.c.lease_expires)
+_IS_OWN_CALL = (
+    operations.c.id == bindparam("of"),
+    operations.c.fence == bindparam("held"),
+    operations.c.state == OperationState.CALLING.value,
+)
 _RENEW_LEASE = update(operations).where(*_IS_OWN_CALL).values(lease_expires=expiry())
 _INSERT_OPERATION = insert(operations).values(
     {column: bindparam(column) for column in (
@@ -81,7 +85,7 @@ _INSERT_OPERATION = insert(operations).values(
         "fingerprint", "operator", "desk", "host", "process", "session", "started_at", "answer_lock",
     )} | {"lease_clock": lease_clock_id(), "lease_expires": expiry(), "fence": FIRST_FENCE}
 )  # fmt: skip
-_ID_QUERY = locking_read(select(_t.id).where(_t.id == bindparam("of")))
+_ID_QUERY = locking_read(select(operations.c.id).where(operations.c.id == bindparam("of")))
 _END_OPERATION = update(operations).values(
     state=bindparam("new_state"),
     outcome_class=bindparam("kind"),
@@ -90,21 +94,21 @@ _END_OPERATION = update(operations).values(
     answer_key=bindparam("shown"),
 )
 _END_OWN_CALL = _END_OPERATION.where(*_IS_OWN_CALL)
-_KEY_QUERY = select(_t.idempotency_key).where(_t.id == bindparam("of"))
-_BY_ID_QUERY = select(*_COLUMNS).where(_t.id == bindparam("of"))
-_EFFECTIVE_OPERATION_QUERY = select(*_COLUMNS, not_(_IS_LIVE)).where(_t.id == bindparam("of"))
+_KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("of"))
+_BY_ID_QUERY = select(*_COLUMNS).where(operations.c.id == bindparam("of"))
+_EFFECTIVE_OPERATION_QUERY = select(*_COLUMNS, not_(_IS_LIVE)).where(operations.c.id == bindparam("of"))
 _OF_SUBJECT = (
     select(*_COLUMNS)
-    .where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
-    .order_by(_t.started_at)
+    .where(operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("of"))
+    .order_by(operations.c.started_at)
 )
-_CALLING_QUERY = select(*_COLUMNS).where(_t.state == OperationState.CALLING.value)
-_LAPSED_QUERY = _CALLING_QUERY.where(not_(_IS_LIVE)).order_by(_t.started_at)
-_LAPSED_SUBJECTS_QUERY = select(_t.subject_id).where(
-    _t.state == OperationState.CALLING.value, _t.action == bindparam("effect"), not_(_IS_LIVE)
+_CALLING_QUERY = select(*_COLUMNS).where(operations.c.state == OperationState.CALLING.value)
+_LAPSED_QUERY = _CALLING_QUERY.where(not_(_IS_LIVE)).order_by(operations.c.started_at)
+_LAPSED_SUBJECTS_QUERY = select(operations.c.subject_id).where(
+    operations.c.state == OperationState.CALLING.value, operations.c.action == bindparam("effect"), not_(_IS_LIVE)
 )
 _RUNNING_QUERY = _CALLING_QUERY.where(
-    _IS_LIVE, _t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of")
+    _IS_LIVE, operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("of")
 )
 
 
@@ -176,9 +180,11 @@ def settle_operation(
     Return False if its state doesn't allow it. `answer_key` proves that the answer comes from a desk with the store
     key.
     """
-    settled = _END_OPERATION.where(_t.id == operation_id, _t.state.in_(sources_of_operation(state)))
+    settled = _END_OPERATION.where(
+        operations.c.id == operation_id, operations.c.state.in_(sources_of_operation(state))
+    )
     values = _ending_values(state, outcome, now, answer_key)
-    return conn.execute(settled.values(fence=_t.fence + 1), values).rowcount == 1
+    return conn.execute(settled.values(fence=operations.c.fence + 1), values).rowcount == 1
 
 
 def _ending_values(
@@ -201,9 +207,9 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
     """
     lapsed = (
         update(operations)
-        .where(_t.id == operation_id, _t.state == OperationState.CALLING.value, not_(_IS_LIVE))
+        .where(operations.c.id == operation_id, operations.c.state == OperationState.CALLING.value, not_(_IS_LIVE))
         .values(
-            fence=_t.fence + 1,
+            fence=operations.c.fence + 1,
             state=state.value,
             outcome_class="UNKNOWN",
             outcome_reason="lapsed",
@@ -261,7 +267,9 @@ def find_running(conn: Connection, kind: str, subject_id: int) -> Operation | No
 def unfinished_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
     """Return the operations in state `calling` or `unknown`, oldest first."""
     open_states = (OperationState.CALLING.value, OperationState.UNKNOWN.value)
-    query = select(*_COLUMNS).where(_t.state.in_(open_states)).order_by(_t.started_at).limit(limit)
+    query = (
+        select(*_COLUMNS).where(operations.c.state.in_(open_states)).order_by(operations.c.started_at).limit(limit)
+    )
     return unreadable_rows.read_each("operations", conn.execute(query), _to_operation)
 
 
@@ -292,25 +300,29 @@ def _lapsed_by_kind(*effects: str) -> Select[Any]:
     """Return the query of `lapsed_by_kind`. It uses OR instead of IN, because SQLAlchemy would compile an IN again
     for each call.
     """
-    any_effect = or_(*(_t.action == action for action in effects))
-    return select(_t.subject_kind, _t.subject_id).where(
-        _t.state == OperationState.CALLING.value, any_effect, not_(_IS_LIVE)
+    any_effect = or_(*(operations.c.action == action for action in effects))
+    return select(operations.c.subject_kind, operations.c.subject_id).where(
+        operations.c.state == OperationState.CALLING.value, any_effect, not_(_IS_LIVE)
     )
 
 
 def is_lapsed(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Return SQL that is true if the record is one of `lapsed_subjects`."""
     broken_off = and_(
-        _t.state == OperationState.CALLING.value, _t.action == EFFECTIVE_ACTION_OF_KIND[kind], not_(_IS_LIVE)
+        operations.c.state == OperationState.CALLING.value,
+        operations.c.action == EFFECTIVE_ACTION_OF_KIND[kind],
+        not_(_IS_LIVE),
     )
-    return exists().where(_t.subject_kind == kind, _t.subject_id == subject_id, broken_off)
+    return exists().where(operations.c.subject_kind == kind, operations.c.subject_id == subject_id, broken_off)
 
 
 def open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
     """Return the purchases of a corporation's credit check, for any client, in state `unknown` or `calling`."""
     unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
-    bought = _t.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
-    query = select(*_COLUMNS).where(_t.corporation_number == corporation_number, _t.state.in_(unsettled), bought)
+    bought = operations.c.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
+    query = select(*_COLUMNS).where(
+        operations.c.corporation_number == corporation_number, operations.c.state.in_(unsettled), bought
+    )
     return tuple(_to_operation(row) for row in conn.execute(query))
 
 

@@ -24,8 +24,6 @@ from console.store.database.lease_clock import expiry, is_live, lease_clock_id
 from console.store.database.transaction import locking_read
 from console.store.schema.core import leases
 
-_t = leases.c
-
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -51,14 +49,14 @@ class Lease:
     token: str
 
 
-_IS_LIVE = is_live(_t.lease_clock, _t.lease_expires)
+_IS_LIVE = is_live(leases.c.lease_clock, leases.c.lease_expires)
 _ACQUIRE_LEASE = (
     update(leases)
-    .where(_t.name == bindparam("of"), _t.slot == bindparam("at"), not_(_IS_LIVE))
+    .where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), not_(_IS_LIVE))
     .values(
         operator=bindparam("who"), desk=bindparam("desk_"), host=bindparam("host_"), process=bindparam("process_"),
         since=bindparam("since_"), until=bindparam("until_"), token=bindparam("token_"), lease_clock=lease_clock_id(),
-        lease_expires=expiry(), fence=_t.fence + 1,
+        lease_expires=expiry(), fence=leases.c.fence + 1,
     )
 )  # fmt: skip
 _INSERT_LEASE = insert(leases).values(
@@ -66,15 +64,21 @@ _INSERT_LEASE = insert(leases).values(
     host=bindparam("host_"), process=bindparam("process_"), since=bindparam("since_"), until=bindparam("until_"),
     token=bindparam("token_"), lease_clock=lease_clock_id(), lease_expires=expiry(), fence=1,
 )  # fmt: skip
-_SLOT_QUERY = select(_t.slot).where(_t.name == bindparam("of"), _t.slot == bindparam("at"))
-_IS_OWN_LEASE = and_(_t.name == bindparam("of"), _t.slot == bindparam("at"), _t.token == bindparam("own"))
+_SLOT_QUERY = select(leases.c.slot).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
+_IS_OWN_LEASE = and_(
+    leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"), leases.c.token == bindparam("own")
+)
 _RELEASE_LEASE = update(leases).where(_IS_OWN_LEASE).values(lease_expires=0)
 _RENEW_LEASE = update(leases).where(_IS_OWN_LEASE, _IS_LIVE).values(lease_expires=expiry(), until=bindparam("until_"))
-_TOKEN_QUERY = locking_read(select(_t.token).where(_t.name == bindparam("of"), _t.slot == bindparam("at")))
+_TOKEN_QUERY = locking_read(
+    select(leases.c.token).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
+)
 # Implied by _IS_LIVE, but a server uses no index for a comparison with its clock.
-_IS_RUNNING = and_(_IS_LIVE, _t.lease_expires > 0)
-_HOLDERS_QUERY = select(_t.name, _t.operator, _t.desk, _t.host, _t.process, _t.since, _t.until).where(_IS_RUNNING)
-_HOLDER_QUERY = _HOLDERS_QUERY.where(_t.name == bindparam("of")).order_by(_t.slot).limit(1)
+_IS_RUNNING = and_(_IS_LIVE, leases.c.lease_expires > 0)
+_HOLDERS_QUERY = select(
+    leases.c.name, leases.c.operator, leases.c.desk, leases.c.host, leases.c.process, leases.c.since, leases.c.until
+).where(_IS_RUNNING)
+_HOLDER_QUERY = _HOLDERS_QUERY.where(leases.c.name == bindparam("of")).order_by(leases.c.slot).limit(1)
 
 
 def acquire(
@@ -149,7 +153,7 @@ def holder_of(conn: Connection, name: str) -> LeaseHolder | None:
 
 def holders(conn: Connection) -> tuple[LeaseHolder, ...]:
     """Return the holders of all leases that are held now, oldest first."""
-    return unreadable_rows.read_each("leases", conn.execute(_HOLDERS_QUERY.order_by(_t.since)), _to_holder)
+    return unreadable_rows.read_each("leases", conn.execute(_HOLDERS_QUERY.order_by(leases.c.since)), _to_holder)
 
 
 def _to_holder(row: Sequence[Any]) -> LeaseHolder:

@@ -22,31 +22,41 @@ from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 MAX_OPERATIONS = 200
 KIND = "operation"
 _BATCH_SIZE = 500
-_t = lost_operations.c
 _INTENT_COLUMNS = (
-    _t.id, _t.database_id, _t.action, _t.client_id, _t.corporation_number, _t.record_id, _t.operator, _t.desk, _t.at,
-    _t.fingerprint, _t.payment_id, _t.provider_key, _t.amount_minor,
+    lost_operations.c.id, lost_operations.c.database_id, lost_operations.c.action, lost_operations.c.client_id,
+    lost_operations.c.corporation_number, lost_operations.c.record_id, lost_operations.c.operator,
+    lost_operations.c.desk, lost_operations.c.at, lost_operations.c.fingerprint, lost_operations.c.payment_id,
+    lost_operations.c.provider_key, lost_operations.c.amount_minor,
 )  # fmt: skip
 _IS_DECIDED = exists().where(
-    approvals.c.subject_kind == KIND, approvals.c.subject_id == _t.id, approvals.c.closed_at.is_not(None)
+    approvals.c.subject_kind == KIND,
+    approvals.c.subject_id == lost_operations.c.id,
+    approvals.c.closed_at.is_not(None),
 )
 _HAS_FAILED = exists().where(
-    evidence.c.operation_id == _t.id,
+    evidence.c.operation_id == lost_operations.c.id,
     evidence.c.summary.like(f"%{OutcomeClass.FAILED_DEFINITE.value}%"),
     evidence.c.source.like("%.refund_status"),
 )
-_HOLDS_CLAIM = (_t.holds.is_(True), ~_IS_DECIDED, ~_HAS_FAILED)
+_HOLDS_CLAIM = (lost_operations.c.holds.is_(True), ~_IS_DECIDED, ~_HAS_FAILED)
 _IS_OF_CLIENT_AND_NUMBER = (
-    _t.corporation_number == bindparam("number"), _t.client_id == bindparam("client"), *_HOLDS_CLAIM
+    lost_operations.c.corporation_number == bindparam("number"), lost_operations.c.client_id == bindparam("client"),
+    *_HOLDS_CLAIM
 )  # fmt: skip
-_IDS_OF_CLIENT_AND_NUMBER_QUERY = select(_t.id).where(*_IS_OF_CLIENT_AND_NUMBER)
+_IDS_OF_CLIENT_AND_NUMBER_QUERY = select(lost_operations.c.id).where(*_IS_OF_CLIENT_AND_NUMBER)
 _OF_CLIENT_AND_NUMBER_QUERY = select(*_INTENT_COLUMNS).where(*_IS_OF_CLIENT_AND_NUMBER)
-_OF_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(_t.payment_id == bindparam("payment"), *_HOLDS_CLAIM)
-_BY_ID_QUERY = select(*_INTENT_COLUMNS, _t.provider_id, _t.holds).where(_t.id == bindparam("of"))
-_NEWEST_QUERY = select(*_INTENT_COLUMNS).order_by(_t.told_at.desc(), _t.id).limit(MAX_OPERATIONS)
+_OF_PAYMENT_QUERY = select(*_INTENT_COLUMNS).where(
+    lost_operations.c.payment_id == bindparam("payment"), *_HOLDS_CLAIM
+)
+_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provider_id, lost_operations.c.holds).where(
+    lost_operations.c.id == bindparam("of")
+)
+_NEWEST_QUERY = (
+    select(*_INTENT_COLUMNS).order_by(lost_operations.c.told_at.desc(), lost_operations.c.id).limit(MAX_OPERATIONS)
+)
 _JOURNAL_IDS_QUERY = select(operations.c.id).where(operations.c.id.in_(bindparam("ids", expanding=True)))
-_STORED_IDS_QUERY = select(_t.id).where(_t.id.in_(bindparam("ids", expanding=True)))
-_IS_RESTORED = exists().where(operations.c.id == _t.id)
+_STORED_IDS_QUERY = select(lost_operations.c.id).where(lost_operations.c.id.in_(bindparam("ids", expanding=True)))
+_IS_RESTORED = exists().where(operations.c.id == lost_operations.c.id)
 _INSERT = insert(lost_operations)
 
 

@@ -12,8 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.core import provider_tokens
 
-_t = provider_tokens.c
-
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
@@ -32,7 +30,12 @@ class StoredToken:
 def read_token(conn: Connection, provider: str) -> StoredToken | None:
     """Return the stored token of a provider; None if there is none."""
     row = conn.execute(
-        select(_t.sealed, _t.expires_at, _t.version, _t.used_first).where(_t.provider == provider)
+        select(
+            provider_tokens.c.sealed,
+            provider_tokens.c.expires_at,
+            provider_tokens.c.version,
+            provider_tokens.c.used_first,
+        ).where(provider_tokens.c.provider == provider)
     ).first()
     if row is None:
         return None
@@ -59,5 +62,9 @@ def replace_token(
         except IntegrityError:  # two desks wrote the first pair at the same time
             return False
         return True
-    swapped = update(provider_tokens).where(_t.provider == provider, _t.version == before.version).values(**values)
+    swapped = (
+        update(provider_tokens)
+        .where(provider_tokens.c.provider == provider, provider_tokens.c.version == before.version)
+        .values(**values)
+    )
     return conn.execute(swapped).rowcount == 1

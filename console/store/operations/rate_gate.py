@@ -11,20 +11,19 @@ from console.store.database.engine import RunAgain
 from console.store.database.lease_clock import lease_clock_id, lease_now
 from console.store.schema.core import call_rates
 
-_t = call_rates.c
 _spacing_ms = bindparam("spacing_ms", type_=BigInteger())
-_is_still_ahead = (_t.lease_clock == lease_clock_id()) & (_t.not_before > lease_now())
+_is_still_ahead = (call_rates.c.lease_clock == lease_clock_id()) & (call_rates.c.not_before > lease_now())
 # `not_before` is assigned first: MySQL assigns from left to right, and `_is_still_ahead` must read the old value of
 # `lease_clock`.
 _MOVE_NOT_BEFORE = (
     update(call_rates)
-    .where(_t.name == bindparam("of"))
+    .where(call_rates.c.name == bindparam("of"))
     .ordered_values(
-        (_t.not_before, case((_is_still_ahead, _t.not_before), else_=lease_now()) + _spacing_ms),
-        (_t.lease_clock, lease_clock_id()),
+        (call_rates.c.not_before, case((_is_still_ahead, call_rates.c.not_before), else_=lease_now()) + _spacing_ms),
+        (call_rates.c.lease_clock, lease_clock_id()),
     )
 )
-_WAIT_QUERY = select(_t.not_before - _spacing_ms - lease_now()).where(_t.name == bindparam("of"))
+_WAIT_QUERY = select(call_rates.c.not_before - _spacing_ms - lease_now()).where(call_rates.c.name == bindparam("of"))
 _INSERT_RATE = insert(call_rates).values(
     name=bindparam("of"), lease_clock=lease_clock_id(), not_before=lease_now() + _spacing_ms
 )

@@ -25,16 +25,18 @@ if TYPE_CHECKING:
 ANSWER_RETENTION = timedelta(hours=24)
 RUNNING, KEPT, FREE = "running", "kept", "free"
 
-_t = request_ids.c
-_IS_ROW = and_(_t.person == bindparam("who"), _t.request_id == bindparam("of"))
-_IS_OWN_USE = and_(_IS_ROW, _t.fence == bindparam("held"), _t.state == RUNNING)
-_AGE_MS: Any = database_unix_ms() - _t.begun_ms
+_IS_ROW = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
+_IS_OWN_USE = and_(_IS_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == RUNNING)
+_AGE_MS: Any = database_unix_ms() - request_ids.c.begun_ms
 _USE_QUERY = select(
-    _t.command, _t.fingerprint, _t.state, _t.subject_kind, _t.subject_id, _t.operation_id, _t.answer, _t.desk,
-    _t.host, _t.process, _t.since, _t.fence, is_live(_t.lease_clock, _t.lease_expires).label("live"),
-    _AGE_MS.label("age_ms"),
+    request_ids.c.command, request_ids.c.fingerprint, request_ids.c.state, request_ids.c.subject_kind,
+    request_ids.c.subject_id, request_ids.c.operation_id, request_ids.c.answer, request_ids.c.desk,
+    request_ids.c.host, request_ids.c.process, request_ids.c.since, request_ids.c.fence,
+    is_live(request_ids.c.lease_clock, request_ids.c.lease_expires).label("live"), _AGE_MS.label("age_ms"),
 ).where(_IS_ROW)  # fmt: skip
-_RESULT_IDS_QUERY = select(_t.subject_kind, _t.subject_id, _t.operation_id).where(_IS_ROW)
+_RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id, request_ids.c.operation_id).where(
+    _IS_ROW
+)
 _COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token")
 _BEGIN_VALUES = {
     **{column: bindparam(f"{column}_") for column in _COLUMNS},
@@ -49,21 +51,21 @@ _INSERT_ROW = insert(request_ids).values(
 _NO_RESULT_VALUES = dict.fromkeys(("subject_kind", "subject_id", "operation_id", "answer"))
 _TAKE_ROW = (
     update(request_ids)
-    .where(_IS_ROW, _t.fence == bindparam("held"), _t.state == bindparam("as_read"))
-    .values(fence=_t.fence + 1, **_NO_RESULT_VALUES, **_BEGIN_VALUES)
+    .where(_IS_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == bindparam("as_read"))
+    .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_BEGIN_VALUES)
 )
-_TOKEN_QUERY = locking_read(select(_t.token).where(_IS_ROW))
+_TOKEN_QUERY = locking_read(select(request_ids.c.token).where(_IS_ROW))
 _RENEW_LEASE = update(request_ids).where(_IS_OWN_USE).values(lease_expires=expiry())
 _STORE_RESULT_IDS = (
     update(request_ids)
     .where(_IS_OWN_USE)
     .values(
-        subject_kind=func.coalesce(_t.subject_kind, bindparam("kind")),
-        subject_id=func.coalesce(_t.subject_id, bindparam("subject")),
-        operation_id=func.coalesce(bindparam("operation"), _t.operation_id),
+        subject_kind=func.coalesce(request_ids.c.subject_kind, bindparam("kind")),
+        subject_id=func.coalesce(request_ids.c.subject_id, bindparam("subject")),
+        operation_id=func.coalesce(bindparam("operation"), request_ids.c.operation_id),
     )
 )
-_FENCE_QUERY = select(_t.fence).where(_IS_OWN_USE)
+_FENCE_QUERY = select(request_ids.c.fence).where(_IS_OWN_USE)
 _END_USE = (
     update(request_ids).where(_IS_OWN_USE).values(state=bindparam("to"), answer=bindparam("answer_"), lease_expires=0)
 )

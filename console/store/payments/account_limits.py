@@ -10,27 +10,34 @@ from console.store.database.compare_and_swap import Stale as Stale
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.schema.payments import accounts
 
-_t = accounts.c
 _MINOR_PARAMETER: BindParameter[int] = bindparam("x")
 _ALL_QUERY = select(
-    _t.id, _t.corporation_number, _t.currency, _t.limit_minor, _t.balance_minor, _t.reserved_minor, _t.version
+    accounts.c.id,
+    accounts.c.corporation_number,
+    accounts.c.currency,
+    accounts.c.limit_minor,
+    accounts.c.balance_minor,
+    accounts.c.reserved_minor,
+    accounts.c.version,
 )
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_BY_ID_QUERY = _ALL_QUERY.where(accounts.c.id == bindparam("of"))
 _BY_CORPORATION_QUERY = _ALL_QUERY.where(
-    _t.corporation_number == bindparam("of"), _t.currency == bindparam("in_currency")
+    accounts.c.corporation_number == bindparam("of"), accounts.c.currency == bindparam("in_currency")
 )
 _INSERT = insert(accounts)
 _UPDATE_AMOUNTS = (
-    update(accounts).where(_t.id == bindparam("of"), _MINOR_PARAMETER > 0).values(version=_t.version + 1)
+    update(accounts)
+    .where(accounts.c.id == bindparam("of"), _MINOR_PARAMETER > 0)
+    .values(version=accounts.c.version + 1)
 )
-_RESERVE = _UPDATE_AMOUNTS.where(_t.limit_minor - _t.balance_minor - _t.reserved_minor >= _MINOR_PARAMETER).values(
-    reserved_minor=_t.reserved_minor + _MINOR_PARAMETER
+_RESERVE = _UPDATE_AMOUNTS.where(
+    accounts.c.limit_minor - accounts.c.balance_minor - accounts.c.reserved_minor >= _MINOR_PARAMETER
+).values(reserved_minor=accounts.c.reserved_minor + _MINOR_PARAMETER)
+_RELEASE = _UPDATE_AMOUNTS.where(accounts.c.reserved_minor >= _MINOR_PARAMETER).values(
+    reserved_minor=accounts.c.reserved_minor - _MINOR_PARAMETER
 )
-_RELEASE = _UPDATE_AMOUNTS.where(_t.reserved_minor >= _MINOR_PARAMETER).values(
-    reserved_minor=_t.reserved_minor - _MINOR_PARAMETER
-)
-_SUBTRACT_FROM_BALANCE = _UPDATE_AMOUNTS.where(_t.balance_minor >= _MINOR_PARAMETER).values(
-    balance_minor=_t.balance_minor - _MINOR_PARAMETER
+_SUBTRACT_FROM_BALANCE = _UPDATE_AMOUNTS.where(accounts.c.balance_minor >= _MINOR_PARAMETER).values(
+    balance_minor=accounts.c.balance_minor - _MINOR_PARAMETER
 )
 
 

@@ -20,46 +20,50 @@ KIND = "payment"
 MONEY_COLUMNS = frozenset({"captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor"})
 """Columns of amounts, which only the functions of this module write."""
 
-_t = payments.c
 _MINOR_PARAMETER: BindParameter[int] = bindparam("x")
-_LEFT_MINOR = _t.captured_minor - _t.reserved_minor - _t.refunded_minor - _t.set_aside_minor
+_LEFT_MINOR = (
+    payments.c.captured_minor - payments.c.reserved_minor - payments.c.refunded_minor - payments.c.set_aside_minor
+)
 _UPDATE_AMOUNTS = (
     update(payments)
-    .where(_t.id == bindparam("of"), _MINOR_PARAMETER > 0)
-    .values(version=_t.version + 1, changed_at=bindparam("at"))
+    .where(payments.c.id == bindparam("of"), _MINOR_PARAMETER > 0)
+    .values(version=payments.c.version + 1, changed_at=bindparam("at"))
 )
-_IS_NOT_REVERSED = _t.status != PaymentState.REVERSED.value
-_TO_RESERVED = _UPDATE_AMOUNTS.values(reserved_minor=_t.reserved_minor + _MINOR_PARAMETER)
-_FROM_RESERVED = _UPDATE_AMOUNTS.where(_t.reserved_minor >= _MINOR_PARAMETER).values(
-    reserved_minor=_t.reserved_minor - _MINOR_PARAMETER
+_IS_NOT_REVERSED = payments.c.status != PaymentState.REVERSED.value
+_TO_RESERVED = _UPDATE_AMOUNTS.values(reserved_minor=payments.c.reserved_minor + _MINOR_PARAMETER)
+_FROM_RESERVED = _UPDATE_AMOUNTS.where(payments.c.reserved_minor >= _MINOR_PARAMETER).values(
+    reserved_minor=payments.c.reserved_minor - _MINOR_PARAMETER
 )
 _RESERVE = _TO_RESERVED.where(_LEFT_MINOR >= _MINOR_PARAMETER, _IS_NOT_REVERSED)
-_RESERVE_ASIDE = _TO_RESERVED.where(_t.set_aside_minor >= _MINOR_PARAMETER, _IS_NOT_REVERSED).values(
-    set_aside_minor=_t.set_aside_minor - _MINOR_PARAMETER
+_RESERVE_ASIDE = _TO_RESERVED.where(payments.c.set_aside_minor >= _MINOR_PARAMETER, _IS_NOT_REVERSED).values(
+    set_aside_minor=payments.c.set_aside_minor - _MINOR_PARAMETER
 )
 _RELEASE = _FROM_RESERVED
-_RELEASE_ASIDE = _FROM_RESERVED.values(set_aside_minor=_t.set_aside_minor + _MINOR_PARAMETER)
-_NEW_REFUNDED_MINOR, _PROVIDER_REFUNDED = _t.refunded_minor + _MINOR_PARAMETER, _t.provider_refunded_minor
+_RELEASE_ASIDE = _FROM_RESERVED.values(set_aside_minor=payments.c.set_aside_minor + _MINOR_PARAMETER)
+_NEW_REFUNDED_MINOR, _PROVIDER_REFUNDED = (
+    payments.c.refunded_minor + _MINOR_PARAMETER,
+    payments.c.provider_refunded_minor,
+)
 # The provider has confirmed the refund, but perhaps its last statement about the payment doesn't contain it yet.
 # Raise the stored total of that statement, so that it doesn't differ from ours. This assignment comes first, because
 # on a server later assignments read the new values.
 _SETTLE = (
     update(payments)
-    .where(_t.id == bindparam("of"), _MINOR_PARAMETER > 0, _t.reserved_minor >= _MINOR_PARAMETER)
+    .where(payments.c.id == bindparam("of"), _MINOR_PARAMETER > 0, payments.c.reserved_minor >= _MINOR_PARAMETER)
     .ordered_values(
         (
             _PROVIDER_REFUNDED,
             case((_PROVIDER_REFUNDED < _NEW_REFUNDED_MINOR, _NEW_REFUNDED_MINOR), else_=_PROVIDER_REFUNDED),
         ),
-        (_t.refunded_minor, _NEW_REFUNDED_MINOR),
-        (_t.reserved_minor, _t.reserved_minor - _MINOR_PARAMETER),
-        (_t.version, _t.version + 1),
-        (_t.changed_at, bindparam("at")),
+        (payments.c.refunded_minor, _NEW_REFUNDED_MINOR),
+        (payments.c.reserved_minor, payments.c.reserved_minor - _MINOR_PARAMETER),
+        (payments.c.version, payments.c.version + 1),
+        (payments.c.changed_at, bindparam("at")),
     )
 )
-_CAPTURE = _UPDATE_AMOUNTS.where(_t.captured_minor < _MINOR_PARAMETER).values(captured_minor=_MINOR_PARAMETER)
+_CAPTURE = _UPDATE_AMOUNTS.where(payments.c.captured_minor < _MINOR_PARAMETER).values(captured_minor=_MINOR_PARAMETER)
 _SET_ASIDE = _UPDATE_AMOUNTS.where(_LEFT_MINOR >= _MINOR_PARAMETER).values(
-    set_aside_minor=_t.set_aside_minor + _MINOR_PARAMETER
+    set_aside_minor=payments.c.set_aside_minor + _MINOR_PARAMETER
 )
 
 

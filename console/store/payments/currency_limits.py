@@ -7,9 +7,8 @@ from sqlalchemy import Connection, bindparam, select
 from console.domain.payments.records import Limits
 from console.store.schema.payments import limits
 
-_t = limits.c
-_BY_CURRENCIES_QUERY = select(_t.currency, _t.name, _t.value).where(
-    _t.currency.in_(bindparam("some", expanding=True))
+_BY_CURRENCIES_QUERY = select(limits.c.currency, limits.c.name, limits.c.value).where(
+    limits.c.currency.in_(bindparam("some", expanding=True))
 )
 _STRICTEST_LIMITS = {
     "per_refund": 0,

@@ -16,34 +16,40 @@ from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments.row_mapping import in_utc
 from console.store.schema.payments import payment_events
 
-_t = payment_events.c
 LONGEST_BODY_CHARACTERS = 20_000
 _ALL_QUERY = select(
-    _t.id, _t.source, _t.event_id, _t.payment_id, _t.kind, _t.order_no, _t.amount_minor, _t.currency, _t.occurred_at,
-    _t.received_at, _t.done, _t.body, _t.signature, _t.who,
+    payment_events.c.id, payment_events.c.source, payment_events.c.event_id, payment_events.c.payment_id,
+    payment_events.c.kind, payment_events.c.order_no, payment_events.c.amount_minor, payment_events.c.currency,
+    payment_events.c.occurred_at, payment_events.c.received_at, payment_events.c.done, payment_events.c.body,
+    payment_events.c.signature, payment_events.c.who,
 )  # fmt: skip
-_BY_SOURCE_ID_QUERY = _ALL_QUERY.where(_t.source == bindparam("whose"), _t.event_id == bindparam("of"))
-_BY_IDS_QUERY = _ALL_QUERY.where(_t.id.in_(bindparam("some", expanding=True)))
-_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.payment_id == bindparam("of")).order_by(_t.id)
+_BY_SOURCE_ID_QUERY = _ALL_QUERY.where(
+    payment_events.c.source == bindparam("whose"), payment_events.c.event_id == bindparam("of")
+)
+_BY_IDS_QUERY = _ALL_QUERY.where(payment_events.c.id.in_(bindparam("some", expanding=True)))
+_OF_PAYMENT_QUERY = _ALL_QUERY.where(payment_events.c.payment_id == bindparam("of")).order_by(payment_events.c.id)
 _ROWS_PER_PAGE = 100
 _PAGE_QUERY = (
-    _ALL_QUERY.where(_t.payment_id == bindparam("of"), _t.id > bindparam("after"))
-    .order_by(_t.id)
+    _ALL_QUERY.where(payment_events.c.payment_id == bindparam("of"), payment_events.c.id > bindparam("after"))
+    .order_by(payment_events.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 _WITH_RESULT_QUERY = (
-    _ALL_QUERY.where(_t.done == bindparam("what"), _t.id > bindparam("after"))
-    .order_by(_t.id)
+    _ALL_QUERY.where(payment_events.c.done == bindparam("what"), payment_events.c.id > bindparam("after"))
+    .order_by(payment_events.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 _WITH_RESULT_IDS = (
-    select(_t.id).where(_t.done == bindparam("what")).limit(bindparam("most", type_=Integer)).subquery()
+    select(payment_events.c.id)
+    .where(payment_events.c.done == bindparam("what"))
+    .limit(bindparam("most", type_=Integer))
+    .subquery()
 )
 _COUNT_QUERY = select(func.count()).select_from(_WITH_RESULT_IDS)
 _INSERT = into(payment_events)
 _WRITE_RESULT = (
     update(payment_events)
-    .where(_t.id == bindparam("of"), _t.done == bindparam("was"))
+    .where(payment_events.c.id == bindparam("of"), payment_events.c.done == bindparam("was"))
     .values(done=bindparam("becomes"), payment_id=bindparam("whose"))
 )
 

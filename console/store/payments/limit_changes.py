@@ -14,10 +14,11 @@ from console.store.schema.core import approvals
 from console.store.schema.payments import limits, metadata
 
 LIMIT_ACTION = "limit"
-_t, _a = limits.c, approvals.c
 _seen = approvals.to_metadata(type(metadata)(), name=LIMIT_PROPOSALS)
-_VALUE_QUERY = select(_t.value).where(_t.name == bindparam("of"), _t.currency == bindparam("in_currency"))
-_ALL_QUERY = select(_t.name, _t.currency, _t.value).order_by(_t.currency, _t.name)
+_VALUE_QUERY = select(limits.c.value).where(
+    limits.c.name == bindparam("of"), limits.c.currency == bindparam("in_currency")
+)
+_ALL_QUERY = select(limits.c.name, limits.c.currency, limits.c.value).order_by(limits.c.currency, limits.c.name)
 
 
 def find_value(conn: Connection, name: str, currency: str) -> int | None:
@@ -50,7 +51,7 @@ def find_proposers(conn: Connection, subject: str, value: int, now: datetime) ->
 
 
 def _open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
-    c = _seen.c if reads_views(conn) else _a
+    c = _seen.c if reads_views(conn) else approvals.c
     query = select(c.subject_id, c.proposed, c.person).where(
         c.subject_kind == LIMIT_KIND, c.closed_at.is_(None), c.at > to_naive_utc(now - PROPOSAL_TIME_LIMIT)
     )
@@ -72,8 +73,12 @@ def change_value(conn: Connection, limit: Limit, value: int, now: datetime) -> N
     if limit.value is None:
         conn.execute(insert(limits).values(name=limit.name, currency=limit.currency, value=value))
     else:
-        is_limit = (_t.name == limit.name, _t.currency == limit.currency)
+        is_limit = (limits.c.name == limit.name, limits.c.currency == limit.currency)
         conn.execute(update(limits).where(*is_limit).values(value=value))
     subject = limit_subject(limit.name, limit.currency, limit.value)
-    is_open = (_a.subject_kind == LIMIT_KIND, _a.subject_id == subject, _a.closed_at.is_(None))
+    is_open = (
+        approvals.c.subject_kind == LIMIT_KIND,
+        approvals.c.subject_id == subject,
+        approvals.c.closed_at.is_(None),
+    )
     conn.execute(update(approvals).where(*is_open).values(closed_at=to_naive_utc(now)))

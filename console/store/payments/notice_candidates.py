@@ -17,34 +17,33 @@ from console.store.schema.payments import orders as order_rows
 from console.store.schema.payments import payments as payment_rows
 
 MAX_CANDIDATES = 5
-_o, _p = order_rows.c, payment_rows.c
 _SOME: BindParameter[str] = bindparam("some", expanding=True)
 _MOST: BindParameter[int] = bindparam("most", type_=Integer)
-_PAYMENTS_BY_OUR_NUMBER = payments.all_records().where(_p.merchant_payment_id.in_(_SOME)).limit(_MOST)
-_PAYMENTS_BY_THEIR_NUMBER = payments.all_records().where(_p.provider_payment_id.in_(_SOME)).limit(_MOST)
-_ORDERS_BY_NUMBER = orders.all_records().where(_o.merch_txn_id.in_(_SOME)).limit(_MOST)
+_PAYMENTS_BY_OUR_NUMBER = payments.all_records().where(payment_rows.c.merchant_payment_id.in_(_SOME)).limit(_MOST)
+_PAYMENTS_BY_THEIR_NUMBER = payments.all_records().where(payment_rows.c.provider_payment_id.in_(_SOME)).limit(_MOST)
+_ORDERS_BY_NUMBER = orders.all_records().where(order_rows.c.merch_txn_id.in_(_SOME)).limit(_MOST)
 
 
 def _within(column: Column[datetime]) -> ColumnElement[bool]:
     return column.between(bindparam("since", type_=Instant), bindparam("until", type_=Instant))
 
 
-_IS_SAME_PRICE = (_p.provider == bindparam("whose"), _p.currency == bindparam("currency"),
-                  _p.asked_minor == bindparam("minor"))  # fmt: skip
+_IS_SAME_PRICE = (payment_rows.c.provider == bindparam("whose"), payment_rows.c.currency == bindparam("currency"),
+                  payment_rows.c.asked_minor == bindparam("minor"))  # fmt: skip
 _PAYMENTS_OF_DAY = [
     payments.all_records().where(*_IS_SAME_PRICE, _within(column)).order_by(column).limit(_MOST)
-    for column in (_p.begun_at, _p.paid_at)
+    for column in (payment_rows.c.begun_at, payment_rows.c.paid_at)
 ]
 _ORDERS_OF_DAY = (
     orders.all_records()
     .where(
-        _o.status == OrderState.PENDING.value,
-        _o.work_state == bindparam("work"),
-        _within(_o.state_since),
-        _o.currency == bindparam("currency"),
-        _o.total_amount == bindparam("minor"),
+        order_rows.c.status == OrderState.PENDING.value,
+        order_rows.c.work_state == bindparam("work"),
+        _within(order_rows.c.state_since),
+        order_rows.c.currency == bindparam("currency"),
+        order_rows.c.total_amount == bindparam("minor"),
     )
-    .order_by(_o.state_since)
+    .order_by(order_rows.c.state_since)
     .limit(_MOST)
 )
 

@@ -25,22 +25,24 @@ from console.store.payments.row_mapping import in_utc
 from console.store.schema.payments import orders, payments
 
 KIND = "order"
-_t, _p = orders.c, payments.c
 COLUMNS = (
-    _t.id, _t.merch_txn_id, _t.corporation_number, _t.number_key, _t.status, _t.currency, _t.total_amount, _t.version,
-    _t.payment_method, _t.created_at, _t.updated_at, _t.work_state, _t.work_at, _t.work_reason, _t.work_attempts,
-    _t.atom_token_id, _t.atom_txn_id, _t.state_since,
+    orders.c.id, orders.c.merch_txn_id, orders.c.corporation_number, orders.c.number_key, orders.c.status,
+    orders.c.currency, orders.c.total_amount, orders.c.version, orders.c.payment_method, orders.c.created_at,
+    orders.c.updated_at, orders.c.work_state, orders.c.work_at, orders.c.work_reason, orders.c.work_attempts,
+    orders.c.atom_token_id, orders.c.atom_txn_id, orders.c.state_since,
 )  # fmt: skip
 UNREADABLE_STATE_REASON = WorkReason.STATE_UNREADABLE
 """Work reason of an order whose stored state isn't an `OrderState`."""
 
 _ALL_QUERY = select(*COLUMNS)
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
-_BY_IDS_QUERY = _ALL_QUERY.where(_t.id.in_(bindparam("some", expanding=True)))
-_BY_NUMBER_QUERY = _ALL_QUERY.where(_t.merch_txn_id == bindparam("of"))
-_OF_CORPORATION_QUERY = _ALL_QUERY.where(_t.number_key == bindparam("of")).order_by(_t.id.desc())
+_BY_ID_QUERY = _ALL_QUERY.where(orders.c.id == bindparam("of"))
+_BY_IDS_QUERY = _ALL_QUERY.where(orders.c.id.in_(bindparam("some", expanding=True)))
+_BY_NUMBER_QUERY = _ALL_QUERY.where(orders.c.merch_txn_id == bindparam("of"))
+_OF_CORPORATION_QUERY = _ALL_QUERY.where(orders.c.number_key == bindparam("of")).order_by(orders.c.id.desc())
 _PAYMENT_IDS_QUERY = (
-    select(_p.order_id, _p.id).where(_p.order_id.in_(bindparam("ids", expanding=True))).order_by(_p.order_id, _p.id)
+    select(payments.c.order_id, payments.c.id)
+    .where(payments.c.order_id.in_(bindparam("ids", expanding=True)))
+    .order_by(payments.c.order_id, payments.c.id)
 )
 _INSERT = into(orders)
 _FIXED_COLUMNS = frozenset(
@@ -205,7 +207,7 @@ def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Ma
     has filled one of the columns meanwhile.
     """
     empty = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
-    as_read = _t.id == order.id, _t.version == order.version, _t.status == order.state.value
+    as_read = orders.c.id == order.id, orders.c.version == order.version, orders.c.status == order.state.value
     statement = update(orders).where(*as_read, *empty).values({**values, "version": order.version + 1})
     if conn.execute(statement).rowcount != 1:
         raise Stale(order.id)

@@ -13,19 +13,18 @@ from console.store.payments.payments import all_records, select_records
 from console.store.schema.payments import payments
 from console.store.schema.worker import sagas
 
-_t, _s = payments.c, sagas.c
-_OPEN_SAGA_QUERY = select(_s.id).where(
-    _s.kind == bindparam("saga"), _s.subject_kind == KIND, _s.open_subject == payments.c.id
+_OPEN_SAGA_QUERY = select(sagas.c.id).where(
+    sagas.c.kind == bindparam("saga"), sagas.c.subject_kind == KIND, sagas.c.open_subject == payments.c.id
 )
 _OVERDUE_QUERY = (
     all_records()
     .where(
-        _t.status.in_(sorted(state.value for state in WAITING_STATES)),
-        _t.certainty == Certainty.KNOWN.value,
-        _t.payment_expires_at < bindparam("now"),
+        payments.c.status.in_(sorted(state.value for state in WAITING_STATES)),
+        payments.c.certainty == Certainty.KNOWN.value,
+        payments.c.payment_expires_at < bindparam("now"),
         ~_OPEN_SAGA_QUERY.exists(),
     )
-    .order_by(_t.payment_expires_at, _t.id)
+    .order_by(payments.c.payment_expires_at, payments.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 

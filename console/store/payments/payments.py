@@ -32,20 +32,23 @@ from console.store.payments.balances import settle_refund as settle_refund
 from console.store.payments.row_mapping import COLUMNS, to_record
 from console.store.schema.payments import payments
 
-_t = payments.c
 _ALL_QUERY = select(*COLUMNS)
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
-_BY_IDS_QUERY = _ALL_QUERY.where(_t.id.in_(bindparam("some", expanding=True)))
-_OF_PROVIDER_QUERY = _ALL_QUERY.where(_t.provider == bindparam("whose"))
-_BY_MERCHANT_ID_QUERY = _OF_PROVIDER_QUERY.where(_t.merchant_payment_id == bindparam("of"))
-_BY_PROVIDER_ID_QUERY = _OF_PROVIDER_QUERY.where(_t.provider_payment_id == bindparam("of"))
-_OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
-_OF_ORDERS_QUERY = _ALL_QUERY.where(_t.order_id.in_(bindparam("some", expanding=True))).order_by(_t.id.desc())
-_OF_CORPORATION_QUERY = _ALL_QUERY.where(_t.corporation_number == bindparam("of")).order_by(_t.id.desc())
+_BY_ID_QUERY = _ALL_QUERY.where(payments.c.id == bindparam("of"))
+_BY_IDS_QUERY = _ALL_QUERY.where(payments.c.id.in_(bindparam("some", expanding=True)))
+_OF_PROVIDER_QUERY = _ALL_QUERY.where(payments.c.provider == bindparam("whose"))
+_BY_MERCHANT_ID_QUERY = _OF_PROVIDER_QUERY.where(payments.c.merchant_payment_id == bindparam("of"))
+_BY_PROVIDER_ID_QUERY = _OF_PROVIDER_QUERY.where(payments.c.provider_payment_id == bindparam("of"))
+_OF_ORDER_QUERY = _ALL_QUERY.where(payments.c.order_id == bindparam("of")).order_by(payments.c.id.desc())
+_OF_ORDERS_QUERY = _ALL_QUERY.where(payments.c.order_id.in_(bindparam("some", expanding=True))).order_by(
+    payments.c.id.desc()
+)
+_OF_CORPORATION_QUERY = _ALL_QUERY.where(payments.c.corporation_number == bindparam("of")).order_by(
+    payments.c.id.desc()
+)
 _OF_CORPORATIONS_QUERY = _ALL_QUERY.where(
-    _t.corporation_number.in_(bindparam("some", expanding=True)),
-    _t.captured_minor.in_(bindparam("amounts", expanding=True)),
-).order_by(_t.id.desc())
+    payments.c.corporation_number.in_(bindparam("some", expanding=True)),
+    payments.c.captured_minor.in_(bindparam("amounts", expanding=True)),
+).order_by(payments.c.id.desc())
 _DUE_QUERY = compare_and_swap.due_query(payments, _ALL_QUERY)
 _INSERT = into(payments)
 _FIXED_COLUMNS = MONEY_COLUMNS | {

@@ -12,15 +12,17 @@ from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.store.database.instants import known_instant, to_aware_utc
 from console.store.schema.payments import payments
 
-_t = payments.c
 COLUMNS = (
-    _t.id, _t.order_id, _t.provider, _t.merchant_payment_id, _t.provider_payment_id, _t.corporation_number,
-    _t.payer_ref, _t.status, _t.certainty, _t.work_state, _t.work_at, _t.work_reason, _t.work_attempts, _t.currency,
-    _t.asked_minor, _t.captured_minor, _t.reserved_minor, _t.refunded_minor, _t.set_aside_minor, _t.version,
-    _t.by_code, _t.handle, _t.url, _t.payment_expires_at, _t.begun_at, _t.paid_at, _t.provider_state,
-    _t.provider_minor, _t.provider_refunded_minor, _t.told_at, _t.payment_last_event_id, _t.error_code,
-    _t.operation_id, _t.created_at, _t.changed_at, _t.account_minor, _t.booked_at, _t.late_after,
-    _t.state_since,
+    payments.c.id, payments.c.order_id, payments.c.provider, payments.c.merchant_payment_id,
+    payments.c.provider_payment_id, payments.c.corporation_number, payments.c.payer_ref, payments.c.status,
+    payments.c.certainty, payments.c.work_state, payments.c.work_at, payments.c.work_reason, payments.c.work_attempts,
+    payments.c.currency, payments.c.asked_minor, payments.c.captured_minor, payments.c.reserved_minor,
+    payments.c.refunded_minor, payments.c.set_aside_minor, payments.c.version, payments.c.by_code, payments.c.handle,
+    payments.c.url, payments.c.payment_expires_at, payments.c.begun_at, payments.c.paid_at, payments.c.provider_state,
+    payments.c.provider_minor, payments.c.provider_refunded_minor, payments.c.told_at,
+    payments.c.payment_last_event_id, payments.c.error_code, payments.c.operation_id, payments.c.created_at,
+    payments.c.changed_at, payments.c.account_minor, payments.c.booked_at, payments.c.late_after,
+    payments.c.state_since,
 )  # fmt: skip
 LAPSED_WORK = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
 """Work of a record that is shown while its operation has lapsed (its process crashed or froze), until a due task

@@ -15,20 +15,19 @@ from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.payments import refunds, set_asides
 
 KIND = "set-aside"
-_t = set_asides.c
 _ALL_QUERY = select(
-    _t.id, _t.payment_id, _t.account_id, _t.amount_minor, _t.currency, _t.status, _t.refund_id, _t.version,
-    _t.created_at,
+    set_asides.c.id, set_asides.c.payment_id, set_asides.c.account_id, set_asides.c.amount_minor,
+    set_asides.c.currency, set_asides.c.status, set_asides.c.refund_id, set_asides.c.version, set_asides.c.created_at,
 )  # fmt: skip
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
-_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.payment_id == bindparam("of")).order_by(_t.id)
+_BY_ID_QUERY = _ALL_QUERY.where(set_asides.c.id == bindparam("of"))
+_OF_PAYMENT_QUERY = _ALL_QUERY.where(set_asides.c.payment_id == bindparam("of")).order_by(set_asides.c.id)
 _OPEN_QUERY = (
-    _ALL_QUERY.where(_t.status == SetAsideState.OPEN.value, _t.id > bindparam("after"))
-    .order_by(_t.id)
+    _ALL_QUERY.where(set_asides.c.status == SetAsideState.OPEN.value, set_asides.c.id > bindparam("after"))
+    .order_by(set_asides.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 _WITHOUT_REFUND_QUERY = _OPEN_QUERY.where(
-    ~exists().where(refunds.c.set_aside_id == _t.id, refunds.c.payment_id == _t.payment_id)
+    ~exists().where(refunds.c.set_aside_id == set_asides.c.id, refunds.c.payment_id == set_asides.c.payment_id)
 )
 _INSERT = into(set_asides)
 

@@ -12,14 +12,21 @@ from console.store.database.instants import to_naive_utc
 from console.store.payments import orders
 from console.store.schema.worker import stock_reservations
 
-_t = stock_reservations.c
 _ALL_QUERY = (
-    select(_t.id, _t.order_id, _t.item, _t.quantity, _t.status).where(_t.order_id == bindparam("of")).order_by(_t.id)
+    select(
+        stock_reservations.c.id,
+        stock_reservations.c.order_id,
+        stock_reservations.c.item,
+        stock_reservations.c.quantity,
+        stock_reservations.c.status,
+    )
+    .where(stock_reservations.c.order_id == bindparam("of"))
+    .order_by(stock_reservations.c.id)
 )
-_RESERVED_QUERY = _ALL_QUERY.where(_t.status == StockState.HELD.value)
+_RESERVED_QUERY = _ALL_QUERY.where(stock_reservations.c.status == StockState.HELD.value)
 _RELEASE = (
     update(stock_reservations)
-    .where(_t.order_id == bindparam("of"), _t.status == StockState.HELD.value)
+    .where(stock_reservations.c.order_id == bindparam("of"), stock_reservations.c.status == StockState.HELD.value)
     .values(status=StockState.RELEASED.value, updated_at=bindparam("at"))
 )
 

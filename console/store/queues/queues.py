@@ -23,7 +23,6 @@ LapsedIds = Mapping[str, AbstractSet[int]]
 """For each kind, the ids of the records whose operation has lapsed: its process crashed or froze during a call."""
 
 _LARGEST_ID = 2**63 - 1
-_t = table.c
 
 
 class QueuePosition(NamedTuple):
@@ -131,19 +130,24 @@ def due_credit_checks(conn: Connection, work_reason: str, now: datetime, limit: 
     """Return at most `limit` credit checks whose scheduled work has this reason and is due, longest due first."""
     query = (
         credit_checks.all_records()
-        .where(_t.work_state == "scheduled", _t.work_at <= now, _t.work_reason == work_reason)
-        .order_by(_t.work_at)
+        .where(table.c.work_state == "scheduled", table.c.work_at <= now, table.c.work_reason == work_reason)
+        .order_by(table.c.work_at)
         .limit(limit)
     )
     return credit_checks.select_records(conn, query)
 
 
-_IS_ADOPTED = _t.work_state.is_not(None)
-_IS_BOUGHT_SINCE = and_(PENDING_CHECK, _IS_ADOPTED, _t.credit_check_id.is_not(None))
-_IS_AWAITED = and_(_t.seen_work == "needs_review", _t.work_reason == WorkReason.WRITTEN_BY_OTHER)
+_IS_ADOPTED = table.c.work_state.is_not(None)
+_IS_BOUGHT_SINCE = and_(PENDING_CHECK, _IS_ADOPTED, table.c.credit_check_id.is_not(None))
+_IS_AWAITED = and_(table.c.seen_work == "needs_review", table.c.work_reason == WorkReason.WRITTEN_BY_OTHER)
 _END_CONDITIONS = (
-    and_(_t.seen_status == "success", _t.certainty == "known", _IS_AWAITED, _t.credit_check_id.is_not(None)),
-    and_(_t.seen_status == "error", _t.certainty == "known", _IS_AWAITED),
+    and_(
+        table.c.seen_status == "success",
+        table.c.certainty == "known",
+        _IS_AWAITED,
+        table.c.credit_check_id.is_not(None),
+    ),
+    and_(table.c.seen_status == "error", table.c.certainty == "known", _IS_AWAITED),
 )
 """Conditions of credit checks that a due task adopted before the other application had written their final state, and
 whose final state is written now. Each condition uses the index of states.
@@ -156,8 +160,8 @@ def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     These are at most `limit` rows that no due task has adopted yet (`work_state` is NULL), and for each further
     condition at most `limit` adopted rows that the other application has changed since.
     """
-    rows = select(_t.id, _t.corporation_number, _t.number_key).limit(limit)
-    new = rows.where(~_IS_ADOPTED).order_by(_t.work_at, _t.id)  # in the order of the index
+    rows = select(table.c.id, table.c.corporation_number, table.c.number_key).limit(limit)
+    new = rows.where(~_IS_ADOPTED).order_by(table.c.work_at, table.c.id)  # in the order of the index
     written = [*conn.execute(new)]
     for since in (_IS_BOUGHT_SINCE, *_END_CONDITIONS):
         written += conn.execute(rows.where(since))
@@ -171,5 +175,5 @@ def _text(value: object) -> str:
 
 def is_foreign_row(conn: Connection, record_id: int) -> bool:
     """True if `find_foreign_rows` could still return this row."""
-    row = select(_t.id).where(_t.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_SINCE, *_END_CONDITIONS))
+    row = select(table.c.id).where(table.c.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_SINCE, *_END_CONDITIONS))
     return conn.execute(row).first() is not None

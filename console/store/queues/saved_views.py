@@ -18,19 +18,24 @@ from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments.row_mapping import in_utc
 from console.store.schema.worker import saved_views
 
-_t = saved_views.c
 _MOST_ROWS = 1_000
-_IS_SHOWN_TO = or_(_t.is_team == true(), and_(_t.is_team == false(), _t.maker == bindparam("person")))
-_ALL_QUERY = (
-    select(saved_views).where(_IS_SHOWN_TO, _t.deleted_at.is_(None)).order_by(_t.is_team, _t.id).limit(_MOST_ROWS)
+_IS_SHOWN_TO = or_(
+    saved_views.c.is_team == true(),
+    and_(saved_views.c.is_team == false(), saved_views.c.maker == bindparam("person")),
 )
-_BY_ID_QUERY: Select[Any] = select(saved_views).where(_t.id == bindparam("of"))
-_NAMED_QUERY: Select[Any] = select(saved_views).where(_t.claim == bindparam("claim"))
+_ALL_QUERY = (
+    select(saved_views)
+    .where(_IS_SHOWN_TO, saved_views.c.deleted_at.is_(None))
+    .order_by(saved_views.c.is_team, saved_views.c.id)
+    .limit(_MOST_ROWS)
+)
+_BY_ID_QUERY: Select[Any] = select(saved_views).where(saved_views.c.id == bindparam("of"))
+_NAMED_QUERY: Select[Any] = select(saved_views).where(saved_views.c.claim == bindparam("claim"))
 _INSERT = into(saved_views)
 _CHANGED_COLUMNS = ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version")
 _UPDATE = (
     update(saved_views)
-    .where(_t.id == bindparam("of"), _t.version == bindparam("as_read"))
+    .where(saved_views.c.id == bindparam("of"), saved_views.c.version == bindparam("as_read"))
     .values({column: bindparam(column) for column in _CHANGED_COLUMNS})
 )
 

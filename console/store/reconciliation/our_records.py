@@ -38,11 +38,10 @@ class TimedEvent:
     at: datetime
 
 
-_p, _r, _e, _a, _row = table.c, refunds_table.c, events_table.c, alerts.c, reconciliation_rows.c
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_OF_PROVIDER_QUERY = payments.all_records().where(_p.provider == bindparam("whose"))
-_BY_PROVIDER_IDS_QUERY = _OF_PROVIDER_QUERY.where(_p.provider_payment_id.in_(bindparam("some", expanding=True)))
-_BY_MERCHANT_IDS_QUERY = _OF_PROVIDER_QUERY.where(_p.merchant_payment_id.in_(bindparam("some", expanding=True)))
+_OF_PROVIDER_QUERY = payments.all_records().where(table.c.provider == bindparam("whose"))
+_BY_PROVIDER_IDS_QUERY = _OF_PROVIDER_QUERY.where(table.c.provider_payment_id.in_(bindparam("some", expanding=True)))
+_BY_MERCHANT_IDS_QUERY = _OF_PROVIDER_QUERY.where(table.c.merchant_payment_id.in_(bindparam("some", expanding=True)))
 
 
 def _page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
@@ -57,37 +56,43 @@ def _page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
     )
 
 
-_PAID_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, _p.paid_at, _p.id)
-_BEGUN_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, _p.begun_at, _p.id)
+_PAID_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, table.c.paid_at, table.c.id)
+_BEGUN_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
 _EVENTS_PAGE_QUERY = _page_query(
-    payment_events.all_events().where(_e.source == bindparam("whose"), _e.order_no.is_not(None)),
-    _e.occurred_at,
-    _e.id,
+    payment_events.all_events().where(
+        events_table.c.source == bindparam("whose"), events_table.c.order_no.is_not(None)
+    ),
+    events_table.c.occurred_at,
+    events_table.c.id,
 )
-_SENT_REFUNDS_PAGE_QUERY = _page_query(refunds.all_records(), _r.first_sent_at, _r.id)
+_SENT_REFUNDS_PAGE_QUERY = _page_query(refunds.all_records(), refunds_table.c.first_sent_at, refunds_table.c.id)
 _ANNOUNCED_EVENTS_QUERY = (
-    select(_e.event_id)
-    .where(_e.done == ANNOUNCED_RESULT, _e.source == bindparam("whose"), _e.order_no == bindparam("day"))
-    .order_by(_e.id.desc())
+    select(events_table.c.event_id)
+    .where(
+        events_table.c.done == ANNOUNCED_RESULT,
+        events_table.c.source == bindparam("whose"),
+        events_table.c.order_no == bindparam("day"),
+    )
+    .order_by(events_table.c.id.desc())
     .limit(1)
 )
-_OPEN_CASES_QUERY = select(_a.subject_id, _a.id, _a.rule_id, _a.observed).where(
-    _a.subject_kind == payments.KIND,
-    _a.subject_id.in_(bindparam("some", expanding=True)),
-    _a.rule_id.in_(bindparam("rules", expanding=True)),
-    _a.resolved_at.is_(None),
+_OPEN_CASES_QUERY = select(alerts.c.subject_id, alerts.c.id, alerts.c.rule_id, alerts.c.observed).where(
+    alerts.c.subject_kind == payments.KIND,
+    alerts.c.subject_id.in_(bindparam("some", expanding=True)),
+    alerts.c.rule_id.in_(bindparam("rules", expanding=True)),
+    alerts.c.resolved_at.is_(None),
 )
 _CASES_OF_RUN_QUERY = (
-    select(_a.id)
-    .join_from(reconciliation_rows, alerts, _a.subject_id == _row.payment_id)
+    select(alerts.c.id)
+    .join_from(reconciliation_rows, alerts, alerts.c.subject_id == reconciliation_rows.c.payment_id)
     .where(
-        _row.run_id == bindparam("run"),
-        _a.subject_kind == payments.KIND,
-        _a.rule_id.in_(bindparam("rules", expanding=True)),
-        or_(_a.resolved_at.is_(None), _a.detected_at >= bindparam("since")),
+        reconciliation_rows.c.run_id == bindparam("run"),
+        alerts.c.subject_kind == payments.KIND,
+        alerts.c.rule_id.in_(bindparam("rules", expanding=True)),
+        or_(alerts.c.resolved_at.is_(None), alerts.c.detected_at >= bindparam("since")),
     )
     .distinct()
-    .order_by(_a.id)
+    .order_by(alerts.c.id)
     .limit(_LIMIT_PARAMETER)
 )
 
@@ -169,8 +174,12 @@ def announced_event_id(conn: Connection, source: str, day: str) -> str | None:
 
 def announced_days(conn: Connection, source: str, since: datetime) -> tuple[str, ...]:
     """Return the days (ISO dates) whose files a source has announced since the instant `since`, sorted."""
-    which = _e.done == ANNOUNCED_RESULT, _e.source == source, _e.received_at >= to_naive_utc(since)
-    query = select(_e.order_no).where(*which).distinct()
+    which = (
+        events_table.c.done == ANNOUNCED_RESULT,
+        events_table.c.source == source,
+        events_table.c.received_at >= to_naive_utc(since),
+    )
+    query = select(events_table.c.order_no).where(*which).distinct()
     return tuple(sorted(str(day) for (day,) in conn.execute(query)))
 
 
@@ -202,11 +211,15 @@ def cases_of_run(
 
 def count_refused_rows(conn: Connection, run_id: int) -> int:
     """Return the number of rows of the provider's history that a run couldn't use (verdict refused)."""
-    which = _row.run_id == run_id, _row.verdict == Verdict.REFUSED.value
+    which = reconciliation_rows.c.run_id == run_id, reconciliation_rows.c.verdict == Verdict.REFUSED.value
     return int(conn.scalar(select(func.count()).select_from(reconciliation_rows).where(*which)) or 0)
 
 
 def open_case_ids_of_runs(conn: Connection, run_ids: Collection[int], rule: str) -> tuple[int, ...]:
     """Return the ids of the open cases under `rule` about these runs."""
-    which = _a.subject_kind == "reconciliation", _a.subject_id.in_(sorted(run_ids)), _a.rule_id == rule
-    return tuple(conn.scalars(select(_a.id).where(*which, _a.resolved_at.is_(None))))
+    which = (
+        alerts.c.subject_kind == "reconciliation",
+        alerts.c.subject_id.in_(sorted(run_ids)),
+        alerts.c.rule_id == rule,
+    )
+    return tuple(conn.scalars(select(alerts.c.id).where(*which, alerts.c.resolved_at.is_(None))))

@@ -15,25 +15,24 @@ from console.store.schema.worker import reconciliation_rows
 from console.store.schema.worker import reconciliations as runs
 
 MAX_CASES = 1_000
-_run, _row, _a, _e = runs.c, reconciliation_rows.c, alerts.c, evidence.c
 
 
 def runs_page(conn: Connection, provider: str | None, limit: int, before: int | None) -> tuple[Run, ...]:
     """Return at most `limit` runs of a provider (None: of all), newest first. `before` is the last id of the previous
     page; None for the first page.
     """
-    query = reconciliations.all_runs().order_by(_run.id.desc()).limit(limit)
+    query = reconciliations.all_runs().order_by(runs.c.id.desc()).limit(limit)
     if provider is not None:
-        query = query.where(_run.provider == provider)
+        query = query.where(runs.c.provider == provider)
     if before is not None:
-        query = query.where(_run.id < before)
+        query = query.where(runs.c.id < before)
     return reconciliations.select_runs(conn, query)
 
 
 def adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | None]:
     """Return the ids of the next newer and the next older run, of any provider; None in place of a missing one."""
-    newer = conn.scalar(select(func.min(_run.id)).where(_run.id > run_id))
-    older = conn.scalar(select(func.max(_run.id)).where(_run.id < run_id))
+    newer = conn.scalar(select(func.min(runs.c.id)).where(runs.c.id > run_id))
+    older = conn.scalar(select(func.max(runs.c.id)).where(runs.c.id < run_id))
     return newer, older
 
 
@@ -44,13 +43,21 @@ def differences(
     previous page.
     """
     query = (
-        select(_row.row_key, _row.verdict, _row.payment_id, _row.ours, _row.theirs, _row.case_opened, _row.id)
-        .where(_row.run_id == run_id, _row.id > after)
-        .order_by(_row.id)
+        select(
+            reconciliation_rows.c.row_key,
+            reconciliation_rows.c.verdict,
+            reconciliation_rows.c.payment_id,
+            reconciliation_rows.c.ours,
+            reconciliation_rows.c.theirs,
+            reconciliation_rows.c.case_opened,
+            reconciliation_rows.c.id,
+        )
+        .where(reconciliation_rows.c.run_id == run_id, reconciliation_rows.c.id > after)
+        .order_by(reconciliation_rows.c.id)
         .limit(limit)
     )
     if len(verdicts) < len(Verdict) - 1:  # all verdicts except "matched", which has no rows
-        query = query.where(_row.verdict.in_(sorted(verdicts)))
+        query = query.where(reconciliation_rows.c.verdict.in_(sorted(verdicts)))
     return tuple(
         Difference(key, Verdict(verdict), payment, ours, theirs, bool(case), row_id)
         for key, verdict, payment, ours, theirs, case, row_id in conn.execute(query)
@@ -77,9 +84,15 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
 
     The query starts with the open cases, because they are few even if the run has many rows.
     """
-    of_run = exists().where(_row.payment_id == _a.subject_id, _row.run_id == run_id)
-    open_ones = _a.subject_kind == payments.KIND, _a.rule_id.in_(sorted(rules)), _a.resolved_at.is_(None)
-    subjects = select(_a.subject_id).where(*open_ones, of_run).distinct().limit(MAX_CASES)
+    of_run = exists().where(
+        reconciliation_rows.c.payment_id == alerts.c.subject_id, reconciliation_rows.c.run_id == run_id
+    )
+    open_ones = (
+        alerts.c.subject_kind == payments.KIND,
+        alerts.c.rule_id.in_(sorted(rules)),
+        alerts.c.resolved_at.is_(None),
+    )
+    subjects = select(alerts.c.subject_id).where(*open_ones, of_run).distinct().limit(MAX_CASES)
     return int(conn.scalar(select(func.count()).select_from(subjects.subquery())) or 0)
 
 
@@ -87,6 +100,14 @@ def files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tu
     """Return (run id, SHA-256 of a file that the run read) for these runs. `source` is the source of the evidence
     that stores such files.
     """
-    which = _e.subject_kind == reconciliations.KIND, _e.subject_id.in_(sorted(run_ids)), _e.source == source
-    rows = conn.execute(select(_e.subject_id, _e.sha256).where(*which).order_by(_e.subject_id)) if run_ids else ()
+    which = (
+        evidence.c.subject_kind == reconciliations.KIND,
+        evidence.c.subject_id.in_(sorted(run_ids)),
+        evidence.c.source == source,
+    )
+    rows = (
+        conn.execute(select(evidence.c.subject_id, evidence.c.sha256).where(*which).order_by(evidence.c.subject_id))
+        if run_ids
+        else ()
+    )
     return tuple((int(run), str(sha256)) for run, sha256 in rows)

@@ -21,32 +21,48 @@ KIND = "reconciliation"
 RUNNING, DONE, FAILED = "running", "done", "failed"
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 _LONGEST_TEXT_CHARACTERS = 255
-_t, _rows = reconciliations.c, reconciliation_rows.c
 _ALL_QUERY = select(
-    _t.id, _t.provider, _t.from_day, _t.to_day, _t.state, _t.phase, _t.position, _t.matched, _t.imported,
-    _t.missing_there, _t.different_state, _t.different_amount, _t.evidence_id, _t.reason, _t.asked_by, _t.begun_at,
-    _t.changed_at, _t.ended_at, _t.version,
+    reconciliations.c.id, reconciliations.c.provider, reconciliations.c.from_day, reconciliations.c.to_day,
+    reconciliations.c.state, reconciliations.c.phase, reconciliations.c.position, reconciliations.c.matched,
+    reconciliations.c.imported, reconciliations.c.missing_there, reconciliations.c.different_state,
+    reconciliations.c.different_amount, reconciliations.c.evidence_id, reconciliations.c.reason,
+    reconciliations.c.asked_by, reconciliations.c.begun_at, reconciliations.c.changed_at, reconciliations.c.ended_at,
+    reconciliations.c.version,
 )  # fmt: skip
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
-_OPEN_QUERY = _ALL_QUERY.where(_t.open_provider == bindparam("whose")).order_by(_t.id)
-_OPEN_OF_DAYS_QUERY = _OPEN_QUERY.where(_t.from_day == bindparam("first"), _t.to_day == bindparam("last"))
-_LATEST_OF_PROVIDER_QUERY = (
-    _ALL_QUERY.where(_t.provider == bindparam("whose")).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
+_BY_ID_QUERY = _ALL_QUERY.where(reconciliations.c.id == bindparam("of"))
+_OPEN_QUERY = _ALL_QUERY.where(reconciliations.c.open_provider == bindparam("whose")).order_by(reconciliations.c.id)
+_OPEN_OF_DAYS_QUERY = _OPEN_QUERY.where(
+    reconciliations.c.from_day == bindparam("first"), reconciliations.c.to_day == bindparam("last")
 )
-_LATEST_QUERY = _ALL_QUERY.order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
+_LATEST_OF_PROVIDER_QUERY = (
+    _ALL_QUERY.where(reconciliations.c.provider == bindparam("whose"))
+    .order_by(reconciliations.c.id.desc())
+    .limit(_LIMIT_PARAMETER)
+)
+_LATEST_QUERY = _ALL_QUERY.order_by(reconciliations.c.id.desc()).limit(_LIMIT_PARAMETER)
 _INSERT = into(reconciliations)
 _ADD_ROW = into(reconciliation_rows)
-_ROW_ID_QUERY = select(_rows.id).where(_rows.run_id == bindparam("run"), _rows.row_key == bindparam("of"))
+_ROW_ID_QUERY = select(reconciliation_rows.c.id).where(
+    reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.row_key == bindparam("of")
+)
 _ROWS_QUERY = (
-    select(_rows.row_key, _rows.verdict, _rows.payment_id, _rows.ours, _rows.theirs, _rows.case_opened, _rows.id)
-    .where(_rows.run_id == bindparam("run"), _rows.id > bindparam("after"))
-    .order_by(_rows.id)
+    select(
+        reconciliation_rows.c.row_key,
+        reconciliation_rows.c.verdict,
+        reconciliation_rows.c.payment_id,
+        reconciliation_rows.c.ours,
+        reconciliation_rows.c.theirs,
+        reconciliation_rows.c.case_opened,
+        reconciliation_rows.c.id,
+    )
+    .where(reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.id > bindparam("after"))
+    .order_by(reconciliation_rows.c.id)
     .limit(_LIMIT_PARAMETER)
 )
 _MARK_CASE_OPENED = (
     update(reconciliation_rows)
-    .where(_rows.run_id == bindparam("run"), _rows.row_key == bindparam("of"))
+    .where(reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.row_key == bindparam("of"))
     .values(case_opened=True)
 )
 _FIXED_COLUMNS = frozenset({"id", "version", "provider", "from_day", "to_day", "asked_by", "begun_at", "ended_at"})

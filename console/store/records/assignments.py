@@ -17,13 +17,12 @@ from console.store.database.error_codes import RunAgain
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.worker import takes
 
-_t = takes.c
-_OF_SUBJECTS_QUERY = select(_t.subject_id, _t.person, _t.taken_at, _t.until).where(
-    _t.kind == bindparam("whose"), _t.subject_id.in_(bindparam("ids", expanding=True))
+_OF_SUBJECTS_QUERY = select(takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until).where(
+    takes.c.kind == bindparam("whose"), takes.c.subject_id.in_(bindparam("ids", expanding=True))
 )
 
 
-_RUNNING_QUERY = select(_t.kind, _t.subject_id, _t.person, _t.taken_at, _t.until)
+_RUNNING_QUERY = select(takes.c.kind, takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until)
 _MAX_TAKES = 500
 
 
@@ -33,15 +32,15 @@ class _TakeStatements:
     """
 
     def __init__(self, now: Any, until: Any, possible: Any) -> None:
-        this = update(takes).where(_t.kind == bindparam("whose"), _t.subject_id == bindparam("of"))
-        own, runs = _t.person == bindparam("who"), and_(_t.until > now, possible)
+        this = update(takes).where(takes.c.kind == bindparam("whose"), takes.c.subject_id == bindparam("of"))
+        own, runs = takes.c.person == bindparam("who"), and_(takes.c.until > now, possible)
         taken = {"person": bindparam("who"), "taken_at": now, "until": until}
         self.renew = this.where(own, runs).values(until=until)
         self.take_over = this.where(~runs).values(taken)
         self.insert = into(takes).values(kind=bindparam("whose"), subject_id=bindparam("of"), **taken)
         self.release = this.where(own, runs).values(until=now)
         self.running = _OF_SUBJECTS_QUERY.where(runs)
-        self.all_running = _RUNNING_QUERY.where(runs).order_by(_t.taken_at).limit(_MAX_TAKES)
+        self.all_running = _RUNNING_QUERY.where(runs).order_by(takes.c.taken_at).limit(_MAX_TAKES)
 
 
 _SERVER_NOW = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
@@ -54,7 +53,7 @@ _SERVER_STATEMENTS = _TakeStatements(
 _SQLITE_STATEMENTS = _TakeStatements(
     bindparam("now", type_=DateTime()),
     bindparam("ends", type_=DateTime()),
-    _t.taken_at <= bindparam("latest", type_=DateTime()),
+    takes.c.taken_at <= bindparam("latest", type_=DateTime()),
 )
 
 

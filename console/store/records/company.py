@@ -26,8 +26,6 @@ from console.store.schema.core import audit_log, documents
 from console.store.schema.payments import payment_events, payments, refunds
 from console.store.schema.worker import notes
 
-_p, _r, _n, _d = payments.c, refunds.c, notes.c, documents.c
-_a, _e = audit_log.c, payment_events.c
 _KNOWN, _R = Certainty.KNOWN.value, RefundState
 
 
@@ -36,22 +34,26 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
     the instant `since`. Reversed payments, and those whose outcome is unknown, are left out.
     """
     start = to_naive_utc(since)
-    is_paid = (_p.certainty == _KNOWN) & _p.status.in_([str(state) for state in PAID_STATES]) & (_p.paid_at >= start)
-    is_known = _r.certainty == _KNOWN
+    is_paid = (
+        (payments.c.certainty == _KNOWN)
+        & payments.c.status.in_([str(state) for state in PAID_STATES])
+        & (payments.c.paid_at >= start)
+    )
+    is_known = refunds.c.certainty == _KNOWN
     paid = (
-        select(_p.currency, func.sum(case((is_paid, _p.captured_minor), else_=0)))
-        .join_from(MATCHING_IDS, payments, _p.id == MATCHING_IDS.c.payment_id)
-        .group_by(_p.currency)
+        select(payments.c.currency, func.sum(case((is_paid, payments.c.captured_minor), else_=0)))
+        .join_from(MATCHING_IDS, payments, payments.c.id == MATCHING_IDS.c.payment_id)
+        .group_by(payments.c.currency)
     )
     parts = (
-        (_r.status == _R.COMPLETED.value) & is_known & (_r.state_since >= start),
-        (_r.status == _R.SUBMITTED.value) & is_known,
-        _r.certainty == Certainty.UNKNOWN.value,
+        (refunds.c.status == _R.COMPLETED.value) & is_known & (refunds.c.state_since >= start),
+        (refunds.c.status == _R.SUBMITTED.value) & is_known,
+        refunds.c.certainty == Certainty.UNKNOWN.value,
     )
     refunded = (
-        select(_r.currency, *(func.sum(case((part, _r.refund_amount), else_=0)) for part in parts))
-        .join_from(MATCHING_IDS, refunds, _r.id == MATCHING_IDS.c.refund_id)
-        .group_by(_r.currency)
+        select(refunds.c.currency, *(func.sum(case((part, refunds.c.refund_amount), else_=0)) for part in parts))
+        .join_from(MATCHING_IDS, refunds, refunds.c.id == MATCHING_IDS.c.refund_id)
+        .group_by(refunds.c.currency)
     )
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for currency, minor in conn.execute(paid, {"number": number}):
@@ -65,8 +67,8 @@ def read_notes(conn: Connection, refs: Collection[Ref]) -> tuple[Note, ...]:
     """Return the newest notes of these records, newest first, at most MOST_COMPANY_ROWS of each kind."""
     rows: list[Any] = []
     for kind, ids in _by_kind(refs):
-        query = select(_n.id, _n.kind, _n.subject_id, _n.person, _n.words, _n.at)
-        rows += _newest(conn, query.where(_n.kind == kind, _n.subject_id.in_(ids)), _n.id)
+        query = select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
+        rows += _newest(conn, query.where(notes.c.kind == kind, notes.c.subject_id.in_(ids)), notes.c.id)
     read = (Note(row.id, row.kind, row.subject_id, row.person, row.words, to_aware_utc(row.at)) for row in rows)
     return tuple(sorted(read, key=lambda note: note.id, reverse=True))
 
@@ -77,7 +79,11 @@ def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocu
     """
     rows: list[Any] = []
     for kind, ids in _by_kind(refs):
-        rows += _newest(conn, select(documents).where(_d.subject_kind == kind, _d.subject_id.in_(ids)), _d.id)
+        rows += _newest(
+            conn,
+            select(documents).where(documents.c.subject_kind == kind, documents.c.subject_id.in_(ids)),
+            documents.c.id,
+        )
     rows.sort(key=lambda row: (row.fetched_at, row.id), reverse=True)
     current: set[Ref] = set()
     read = []
@@ -102,14 +108,28 @@ def read_history(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyEvent,
 
 
 def _audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
-    columns = (_a.id, _a.at, _a.who, _a.what, _a.result, _a.reason, _a.detail, _a.session, _a.subject_id)
-    is_own = (_a.subject_kind == kind) & _a.subject_id.in_([str(id) for id in ids])
-    for row in _newest(conn, select(*columns).where(is_own, is_not_only_reading_sql()), _a.id):
+    columns = (
+        audit_log.c.id,
+        audit_log.c.at,
+        audit_log.c.who,
+        audit_log.c.what,
+        audit_log.c.result,
+        audit_log.c.reason,
+        audit_log.c.detail,
+        audit_log.c.session,
+        audit_log.c.subject_id,
+    )
+    is_own = (audit_log.c.subject_kind == kind) & audit_log.c.subject_id.in_([str(id) for id in ids])
+    for row in _newest(conn, select(*columns).where(is_own, is_not_only_reading_sql()), audit_log.c.id):
         yield CompanyEvent((kind, int(row.subject_id)), audit_event(row, kind, row.subject_id))
 
 
 def _notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEvent]:
-    for row in _newest(conn, NOTICE_QUERY.add_columns(_e.payment_id).where(_e.payment_id.in_(ids)), _e.id):
+    for row in _newest(
+        conn,
+        NOTICE_QUERY.add_columns(payment_events.c.payment_id).where(payment_events.c.payment_id.in_(ids)),
+        payment_events.c.id,
+    ):
         yield CompanyEvent((PAYMENT, row.payment_id), notice_event(row, PAYMENT, str(row.payment_id)))
 
 

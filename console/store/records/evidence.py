@@ -16,7 +16,6 @@ from console.store.schema.core import documents, evidence
 if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome
 
-_e, _d = evidence.c, documents.c
 LONGEST_BODY_CHARACTERS = 20_000
 _ROWS_PER_PAGE = 100
 _INSERT = insert(evidence)
@@ -78,19 +77,27 @@ def _insert_evidence(
 
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[EvidenceItem, ...]:
     """Return the evidence of a record, oldest first."""
-    return _select_items(conn, (_e.subject_kind == kind) & (_e.subject_id == subject_id))
+    return _select_items(conn, (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id))
 
 
 def of_operation(conn: Connection, operation_id: str) -> tuple[EvidenceItem, ...]:
     """Return the evidence of one operation, oldest first."""
-    return _select_items(conn, _e.operation_id == operation_id)
+    return _select_items(conn, evidence.c.operation_id == operation_id)
 
 
 def _select_items(conn: Connection, condition: object, limit: int | None = None) -> tuple[EvidenceItem, ...]:
     query = (
-        select(_e.id, _e.at, _e.source, _e.sha256, _e.summary, _e.body, _e.who)
+        select(
+            evidence.c.id,
+            evidence.c.at,
+            evidence.c.source,
+            evidence.c.sha256,
+            evidence.c.summary,
+            evidence.c.body,
+            evidence.c.who,
+        )
         .where(condition)  # type: ignore[arg-type]  # a column condition
-        .order_by(_e.id)
+        .order_by(evidence.c.id)
         .limit(limit)
     )
     return tuple(EvidenceItem(i, to_aware_utc(at), *rest) for i, at, *rest in conn.execute(query))
@@ -101,8 +108,8 @@ def walk_items(conn: Connection, kind: str, subject_id: int) -> Iterator[Evidenc
     constant.
     """
     last = 0
-    of_subject = (_e.subject_kind == kind) & (_e.subject_id == subject_id)
-    while page := _select_items(conn, of_subject & (_e.id > last), limit=_ROWS_PER_PAGE):
+    of_subject = (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id)
+    while page := _select_items(conn, of_subject & (evidence.c.id > last), limit=_ROWS_PER_PAGE):
         yield from page
         last = page[-1].id
 
@@ -115,10 +122,12 @@ def add_document(
 
     Raises RunAgain if another process inserted the same PDF at the same time.
     """
-    query = select(_d.id).where(_d.subject_kind == kind, _d.subject_id == subject_id, _d.sha256 == sha256)
+    query = select(documents.c.id).where(
+        documents.c.subject_kind == kind, documents.c.subject_id == subject_id, documents.c.sha256 == sha256
+    )
     row_id = conn.scalar(query)
     if row_id is not None:
-        conn.execute(update(documents).where(_d.id == row_id).values(fetched_at=to_naive_utc(now)))
+        conn.execute(update(documents).where(documents.c.id == row_id).values(fetched_at=to_naive_utc(now)))
         return False
     new = insert(documents).values(
         subject_kind=kind, subject_id=subject_id, path=path, sha256=sha256, bytes=size, fetched_at=to_naive_utc(now)
@@ -132,7 +141,7 @@ def add_document(
 
 def has_documents(conn: Connection) -> bool:
     """True if the database has a row of a stored PDF, of any record."""
-    return conn.scalar(select(_d.id).limit(1)) is not None
+    return conn.scalar(select(documents.c.id).limit(1)) is not None
 
 
 def documents_of(conn: Connection, kind: str, subject_id: int, current: str | None) -> tuple[Document, ...]:
@@ -140,8 +149,8 @@ def documents_of(conn: Connection, kind: str, subject_id: int, current: str | No
     path is marked as current.
     """
     query = (
-        select(_d.path, _d.sha256, _d.bytes, _d.fetched_at)
-        .where(_d.subject_kind == kind, _d.subject_id == subject_id)
-        .order_by(_d.fetched_at.desc(), _d.id.desc())
+        select(documents.c.path, documents.c.sha256, documents.c.bytes, documents.c.fetched_at)
+        .where(documents.c.subject_kind == kind, documents.c.subject_id == subject_id)
+        .order_by(documents.c.fetched_at.desc(), documents.c.id.desc())
     )
     return tuple(Document(p, sha, size, to_aware_utc(at), p == current) for p, sha, size, at in conn.execute(query))

@@ -27,8 +27,6 @@ OPERATION, PAYMENT = "operation", "payment"
 READING_PATTERNS = ("%.opened", "%.pdf_read", "%.listed", "%.exported")
 """SQL patterns of the actions whose audit entries only report that a person has read something."""
 
-_a, _o, _e, _n = audit_log.c, operations.c, evidence.c, payment_events.c
-_p, _l, _s, _r, _run = approvals.c, alerts.c, sagas.c, reconciliation_rows.c, reconciliations.c
 _SUMMARY_PATTERN = re.compile(r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]*)")
 """Regular expression for the column `summary` of a provider's answer in the table `evidence`."""
 _LONGEST_COMMIT_DELAY = timedelta(seconds=2)
@@ -101,7 +99,7 @@ def is_not_only_reading_sql() -> ColumnElement[bool]:
     """Return an SQL condition: the audit entry reports more than that a person has read something
     (`READING_PATTERNS`).
     """
-    return and_(*(_a.what.not_like(pattern) for pattern in READING_PATTERNS))
+    return and_(*(audit_log.c.what.not_like(pattern) for pattern in READING_PATTERNS))
 
 
 # Events from rows
@@ -245,83 +243,158 @@ def _has_text_subject(table: Any) -> Callable[[str, str], ColumnElement[bool]]:
 
 
 _OPERATION_QUERY = select(
-    _o.id, _o.action, _o.operator, _o.session, _o.state, _o.started_at, _o.ended_at, _o.outcome_class,
-    _o.outcome_reason,
+    operations.c.id, operations.c.action, operations.c.operator, operations.c.session, operations.c.state,
+    operations.c.started_at, operations.c.ended_at, operations.c.outcome_class, operations.c.outcome_reason,
 )  # fmt: skip
 # An answer and the end of its operation are written in one transaction, but with slightly different times.
-_ANSWERED_AT_QUERY = select(_e.at).where(_e.operation_id == _o.id).order_by(_e.id).limit(1).scalar_subquery()
+_ANSWERED_AT_QUERY = (
+    select(evidence.c.at)
+    .where(evidence.c.operation_id == operations.c.id)
+    .order_by(evidence.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
 _ENDED_OPERATION_QUERY = _OPERATION_QUERY.add_columns(_ANSWERED_AT_QUERY.label("answered_at")).where(
-    _o.ended_at.is_not(None)
+    operations.c.ended_at.is_not(None)
 )
-_EVIDENCE_QUERY = select(_e.id, _e.at, _e.source, _e.who, _e.sha256, _e.summary, _e.operation_id)
-_AUDIT_QUERY = select(_a.id, _a.at, _a.who, _a.what, _a.result, _a.reason, _a.detail, _a.session).where(
-    is_not_only_reading_sql(), _a.what.not_like("%.started")
+_EVIDENCE_QUERY = select(
+    evidence.c.id,
+    evidence.c.at,
+    evidence.c.source,
+    evidence.c.who,
+    evidence.c.sha256,
+    evidence.c.summary,
+    evidence.c.operation_id,
 )
+_AUDIT_QUERY = select(
+    audit_log.c.id,
+    audit_log.c.at,
+    audit_log.c.who,
+    audit_log.c.what,
+    audit_log.c.result,
+    audit_log.c.reason,
+    audit_log.c.detail,
+    audit_log.c.session,
+).where(is_not_only_reading_sql(), audit_log.c.what.not_like("%.started"))
 _ALERT_QUERY = select(
-    _l.id, _l.rule_id, _l.observed, _l.expected, _l.note, _l.detected_at, _l.acknowledged_at, _l.acknowledged_by,
-    _l.resolved_at,
+    alerts.c.id, alerts.c.rule_id, alerts.c.observed, alerts.c.expected, alerts.c.note, alerts.c.detected_at,
+    alerts.c.acknowledged_at, alerts.c.acknowledged_by, alerts.c.resolved_at,
 )  # fmt: skip
-_SAGA_QUERY = select(_s.id, _s.kind, _s.state, _s.step, _s.reason, _s.attempts, _s.begun_at, _s.ended_at)
+_SAGA_QUERY = select(
+    sagas.c.id,
+    sagas.c.kind,
+    sagas.c.state,
+    sagas.c.step,
+    sagas.c.reason,
+    sagas.c.attempts,
+    sagas.c.begun_at,
+    sagas.c.ended_at,
+)
 NOTICE_QUERY = select(
-    _n.id, _n.source, _n.event_id, _n.kind, _n.order_no, _n.amount_minor, _n.currency, _n.occurred_at, _n.received_at,
-    _n.done,
+    payment_events.c.id, payment_events.c.source, payment_events.c.event_id, payment_events.c.kind,
+    payment_events.c.order_no, payment_events.c.amount_minor, payment_events.c.currency, payment_events.c.occurred_at,
+    payment_events.c.received_at, payment_events.c.done,
 )  # fmt: skip
 """Query of the notices that providers sent about payments."""
 _COMPARISON_QUERY = select(
-    _r.id, _r.run_id, _r.verdict, _r.ours, _r.theirs, _run.provider, _run.from_day, _run.to_day, _run.asked_by,
-    _run.begun_at, _run.evidence_id,
-).join(reconciliations, _run.id == _r.run_id)  # fmt: skip
-_APPROVAL_QUERY = select(_p.id, _p.action, _p.proposed, _p.person, _p.evidence_id, _p.at)
+    reconciliation_rows.c.id, reconciliation_rows.c.run_id, reconciliation_rows.c.verdict, reconciliation_rows.c.ours,
+    reconciliation_rows.c.theirs, reconciliations.c.provider, reconciliations.c.from_day, reconciliations.c.to_day,
+    reconciliations.c.asked_by, reconciliations.c.begun_at, reconciliations.c.evidence_id,
+).join(reconciliations, reconciliations.c.id == reconciliation_rows.c.run_id)  # fmt: skip
+_APPROVAL_QUERY = select(
+    approvals.c.id,
+    approvals.c.action,
+    approvals.c.proposed,
+    approvals.c.person,
+    approvals.c.evidence_id,
+    approvals.c.at,
+)
 
 _COMMON_SOURCES = (
-    HistorySource("approvals", _APPROVAL_QUERY, _has_text_subject(_p), _p.id, _vote_event),
-    HistorySource("audit_log", _AUDIT_QUERY, _has_text_subject(_a), _a.id, audit_event),
+    HistorySource("approvals", _APPROVAL_QUERY, _has_text_subject(approvals.c), approvals.c.id, _vote_event),
+    HistorySource("audit_log", _AUDIT_QUERY, _has_text_subject(audit_log.c), audit_log.c.id, audit_event),
 )
 _RECORD_SOURCES = (
-    HistorySource("operations", _OPERATION_QUERY, _has_numeric_subject(_o), _o.id, _begun_event, _o.started_at),
     HistorySource(
-        "operations:ended", _ENDED_OPERATION_QUERY, _has_numeric_subject(_o), _o.id, _ended_event, _o.ended_at
+        "operations",
+        _OPERATION_QUERY,
+        _has_numeric_subject(operations.c),
+        operations.c.id,
+        _begun_event,
+        operations.c.started_at,
     ),
-    HistorySource("evidence", _EVIDENCE_QUERY, _has_numeric_subject(_e), _e.id, _evidence_event),
+    HistorySource(
+        "operations:ended",
+        _ENDED_OPERATION_QUERY,
+        _has_numeric_subject(operations.c),
+        operations.c.id,
+        _ended_event,
+        operations.c.ended_at,
+    ),
+    HistorySource("evidence", _EVIDENCE_QUERY, _has_numeric_subject(evidence.c), evidence.c.id, _evidence_event),
     *_COMMON_SOURCES,
-    HistorySource("alerts", _ALERT_QUERY, _has_numeric_subject(_l), _l.id, _alert_raised_event),
+    HistorySource("alerts", _ALERT_QUERY, _has_numeric_subject(alerts.c), alerts.c.id, _alert_raised_event),
     HistorySource(
         "alerts:acknowledged",
-        _ALERT_QUERY.where(_l.acknowledged_at.is_not(None)),
-        _has_numeric_subject(_l),
-        _l.id,
+        _ALERT_QUERY.where(alerts.c.acknowledged_at.is_not(None)),
+        _has_numeric_subject(alerts.c),
+        alerts.c.id,
         _alert_acknowledged_event,
-        _l.acknowledged_at,
+        alerts.c.acknowledged_at,
     ),
     HistorySource(
         "alerts:resolved",
-        _ALERT_QUERY.where(_l.resolved_at.is_not(None)),
-        _has_numeric_subject(_l),
-        _l.id,
+        _ALERT_QUERY.where(alerts.c.resolved_at.is_not(None)),
+        _has_numeric_subject(alerts.c),
+        alerts.c.id,
         _alert_resolved_event,
-        _l.resolved_at,
+        alerts.c.resolved_at,
     ),
-    HistorySource("sagas", _SAGA_QUERY, _has_numeric_subject(_s), _s.id, _saga_begun_event),
+    HistorySource("sagas", _SAGA_QUERY, _has_numeric_subject(sagas.c), sagas.c.id, _saga_begun_event),
     HistorySource(
         "sagas:ended",
-        _SAGA_QUERY.where(_s.ended_at.is_not(None)),
-        _has_numeric_subject(_s),
-        _s.id,
+        _SAGA_QUERY.where(sagas.c.ended_at.is_not(None)),
+        _has_numeric_subject(sagas.c),
+        sagas.c.id,
         _saga_ended_event,
-        _s.ended_at,
+        sagas.c.ended_at,
     ),
 )
 _PAYMENT_SOURCES = (
-    HistorySource("payment_events", NOTICE_QUERY, lambda _, id: _n.payment_id == int(id), _n.id, notice_event),
     HistorySource(
-        "reconciliation_rows", _COMPARISON_QUERY, lambda _, id: _r.payment_id == int(id), _r.id, _comparison_event
+        "payment_events",
+        NOTICE_QUERY,
+        lambda _, id: payment_events.c.payment_id == int(id),
+        payment_events.c.id,
+        notice_event,
+    ),
+    HistorySource(
+        "reconciliation_rows",
+        _COMPARISON_QUERY,
+        lambda _, id: reconciliation_rows.c.payment_id == int(id),
+        reconciliation_rows.c.id,
+        _comparison_event,
     ),
 )
 _OPERATION_SOURCES = (
-    HistorySource("operations", _OPERATION_QUERY, lambda _, id: _o.id == id, _o.id, _begun_event, _o.started_at),
     HistorySource(
-        "operations:ended", _ENDED_OPERATION_QUERY, lambda _, id: _o.id == id, _o.id, _ended_event, _o.ended_at
+        "operations",
+        _OPERATION_QUERY,
+        lambda _, id: operations.c.id == id,
+        operations.c.id,
+        _begun_event,
+        operations.c.started_at,
     ),
-    HistorySource("evidence", _EVIDENCE_QUERY, lambda _, id: _e.operation_id == id, _e.id, _evidence_event),
+    HistorySource(
+        "operations:ended",
+        _ENDED_OPERATION_QUERY,
+        lambda _, id: operations.c.id == id,
+        operations.c.id,
+        _ended_event,
+        operations.c.ended_at,
+    ),
+    HistorySource(
+        "evidence", _EVIDENCE_QUERY, lambda _, id: evidence.c.operation_id == id, evidence.c.id, _evidence_event
+    ),
     *_COMMON_SOURCES,
 )

@@ -31,7 +31,6 @@ from console.store.schema.payments import payments as payment_table
 from console.store.schema.payments import refunds as refund_table
 
 _Record = TypeVar("_Record", Order, Payment, Refund)
-_o, _p, _r, _a = order_table.c, payment_table.c, refund_table.c, approvals.c
 _NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.COLUMNS)
@@ -56,41 +55,46 @@ def _id_query(hit: Column[Any]) -> Select[Any]:
     """Return a query of the id column `hit`. Its result has three columns: order id, payment id and refund id. The
     two others of them are NULL, so that such queries can be joined by UNION.
     """
-    ids = (column if column is hit else cast(null(), BigInteger) for column in (_o.id, _p.id, _r.id))
+    ids = (
+        column if column is hit else cast(null(), BigInteger)
+        for column in (order_table.c.id, payment_table.c.id, refund_table.c.id)
+    )
     return select(
         *(value.label(name) for value, name in zip(ids, ("order_id", "payment_id", "refund_id"), strict=True))
     )
 
 
-_orders_with_payments = order_table.join(payment_table, _p.order_id == _o.id)
-_is_refund_of_payment = _r.payment_id == _p.id
+_orders_with_payments = order_table.join(payment_table, payment_table.c.order_id == order_table.c.id)
+_is_refund_of_payment = refund_table.c.payment_id == payment_table.c.id
 MATCHING_IDS = union(
-    _id_query(_o.id).where(_o.number_key == _NUMBER_PARAMETER),
-    _id_query(_p.id).where(_p.corporation_number == _NUMBER_PARAMETER),
-    _id_query(_p.id).select_from(_orders_with_payments).where(_o.number_key == _NUMBER_PARAMETER),
-    _id_query(_r.id)
+    _id_query(order_table.c.id).where(order_table.c.number_key == _NUMBER_PARAMETER),
+    _id_query(payment_table.c.id).where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
+    _id_query(payment_table.c.id)
+    .select_from(_orders_with_payments)
+    .where(order_table.c.number_key == _NUMBER_PARAMETER),
+    _id_query(refund_table.c.id)
     .join_from(payment_table, refund_table, _is_refund_of_payment)
-    .where(_p.corporation_number == _NUMBER_PARAMETER),
-    _id_query(_r.id)
+    .where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
+    _id_query(refund_table.c.id)
     .select_from(_orders_with_payments.join(refund_table, _is_refund_of_payment))
-    .where(_o.number_key == _NUMBER_PARAMETER),
+    .where(order_table.c.number_key == _NUMBER_PARAMETER),
 ).subquery()
 _RECORDS_QUERY = (
     select(
         *orders.COLUMNS,
         *payment_rows.COLUMNS,
         *refund_rows.COLUMNS,
-        journal.is_lapsed(payments.KIND, _p.id),
-        journal.is_lapsed(refunds.KIND, _r.id),
-        _a.person,
+        journal.is_lapsed(payments.KIND, payment_table.c.id),
+        journal.is_lapsed(refunds.KIND, refund_table.c.id),
+        approvals.c.person,
     )
     .select_from(
-        MATCHING_IDS.outerjoin(order_table, _o.id == MATCHING_IDS.c.order_id)
-        .outerjoin(payment_table, _p.id == MATCHING_IDS.c.payment_id)
-        .outerjoin(refund_table, _r.id == MATCHING_IDS.c.refund_id)
-        .outerjoin(approvals, _a.vote_of == cast(_r.id, String(40)))
+        MATCHING_IDS.outerjoin(order_table, order_table.c.id == MATCHING_IDS.c.order_id)
+        .outerjoin(payment_table, payment_table.c.id == MATCHING_IDS.c.payment_id)
+        .outerjoin(refund_table, refund_table.c.id == MATCHING_IDS.c.refund_id)
+        .outerjoin(approvals, approvals.c.vote_of == cast(refund_table.c.id, String(40)))
     )
-    .order_by(_a.id)
+    .order_by(approvals.c.id)
 )
 
 

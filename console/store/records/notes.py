@@ -10,11 +10,10 @@ from console.store.database import compare_and_swap
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.worker import notes
 
-_t = notes.c
 _OF_SUBJECT_QUERY = (
-    select(_t.id, _t.kind, _t.subject_id, _t.person, _t.words, _t.at)
-    .where(_t.kind == bindparam("whose"), _t.subject_id == bindparam("of"))
-    .order_by(_t.id)
+    select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
+    .where(notes.c.kind == bindparam("whose"), notes.c.subject_id == bindparam("of"))
+    .order_by(notes.c.id)
 )
 _INSERT = into(notes)
 

@@ -20,7 +20,6 @@ from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
 from console.store.schema.payments import refunds as refund_table
 
-_o, _p, _r = order_table.c, payment_table.c, refund_table.c
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 _LARGEST_CHARACTER = "\U0010ffff"
 
@@ -44,18 +43,20 @@ def _prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Select[Any
 
 
 _NUMBER_QUERIES = (
-    _prefix_query(orders.KIND, _o.merch_txn_id),
-    _prefix_query(orders.KIND, _o.atom_txn_id),
-    _prefix_query(payments.KIND, _p.merchant_payment_id),
-    _prefix_query(payments.KIND, _p.provider_payment_id),
-    _prefix_query(refunds.KIND, _r.provider_refund_key),
+    _prefix_query(orders.KIND, order_table.c.merch_txn_id),
+    _prefix_query(orders.KIND, order_table.c.atom_txn_id),
+    _prefix_query(payments.KIND, payment_table.c.merchant_payment_id),
+    _prefix_query(payments.KIND, payment_table.c.provider_payment_id),
+    _prefix_query(refunds.KIND, refund_table.c.provider_refund_key),
 )
 _BY_NUMBER_QUERY = union_all(*_NUMBER_QUERIES)
-_PREFIX_QUERY = union_all(*_NUMBER_QUERIES, _prefix_query(payments.KIND, _p.payer_ref, "payer"))
+_PREFIX_QUERY = union_all(*_NUMBER_QUERIES, _prefix_query(payments.KIND, payment_table.c.payer_ref, "payer"))
 _IDS_PARAMETER: BindParameter[int] = bindparam("ids", expanding=True)
-_ORDERS_QUERY = orders.all_records().where(_o.id.in_(_IDS_PARAMETER)).order_by(_o.id.desc())
-_PAYMENTS_QUERY = payments.all_records().where(_p.id.in_(_IDS_PARAMETER)).order_by(_p.id.desc())
-_REFUNDS_QUERY = refunds.all_records().where(_r.id.in_(_IDS_PARAMETER)).order_by(_r.id.desc())
+_ORDERS_QUERY = orders.all_records().where(order_table.c.id.in_(_IDS_PARAMETER)).order_by(order_table.c.id.desc())
+_PAYMENTS_QUERY = (
+    payments.all_records().where(payment_table.c.id.in_(_IDS_PARAMETER)).order_by(payment_table.c.id.desc())
+)
+_REFUNDS_QUERY = refunds.all_records().where(refund_table.c.id.in_(_IDS_PARAMETER)).order_by(refund_table.c.id.desc())
 
 
 def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str, AbstractSet[int]]) -> FoundRecords:

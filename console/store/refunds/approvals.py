@@ -14,34 +14,38 @@ from console.store.schema.payments import payments, refunds
 
 RESOLVE_ACTION, APPROVE_ACTION = "resolve", "refund.approve"
 REFUND_KIND = "refund"
-_t = approvals.c
-_IS_OPEN_PROPOSAL = (_t.action == RESOLVE_ACTION, _t.closed_at.is_(None))
-_PROPOSED_STATES_QUERY = select(_t.subject_id, _t.proposed).where(
-    _t.subject_kind == bindparam("kind"), _t.subject_id.in_(bindparam("ids", expanding=True)), *_IS_OPEN_PROPOSAL
+_IS_OPEN_PROPOSAL = (approvals.c.action == RESOLVE_ACTION, approvals.c.closed_at.is_(None))
+_PROPOSED_STATES_QUERY = select(approvals.c.subject_id, approvals.c.proposed).where(
+    approvals.c.subject_kind == bindparam("kind"),
+    approvals.c.subject_id.in_(bindparam("ids", expanding=True)),
+    *_IS_OPEN_PROPOSAL,
 )
-_SUBJECT_ID = cast(_t.subject_id, BigInteger)
+_SUBJECT_ID = cast(approvals.c.subject_id, BigInteger)
 # The index of `vote_of` leads to the rows that aren't votes. There is no index in the order of time: with one, a
 # server could read all votes in that order.
 _OPEN_PROPOSALS_QUERY = (
     select(
-        _t.id, _t.subject_kind, _t.subject_id, _t.proposed, _t.person, _t.at,
-        case((_t.subject_kind == "payment", payments.c.merchant_payment_id)).label("payment_number"),
-        func.coalesce(refunds.c.refund_amount, func.nullif(payments.c.captured_minor, 0), payments.c.asked_minor)
+        approvals.c.id, approvals.c.subject_kind, approvals.c.subject_id, approvals.c.proposed, approvals.c.person,
+        approvals.c.at, case((approvals.c.subject_kind == "payment",
+        payments.c.merchant_payment_id)).label("payment_number"), func.coalesce(refunds.c.refund_amount,
+        func.nullif(payments.c.captured_minor, 0), payments.c.asked_minor)
         .label("amount_minor"),
         payments.c.currency,
         func.coalesce(payments.c.corporation_number, credit_checks.c.corporation_number).label("corporation_number"),
     )
     .select_from(approvals)
-    .outerjoin(refunds, and_(_t.subject_kind == "refund", refunds.c.id == _SUBJECT_ID))
+    .outerjoin(refunds, and_(approvals.c.subject_kind == "refund", refunds.c.id == _SUBJECT_ID))
     .outerjoin(
-        payments,
-        payments.c.id == func.coalesce(refunds.c.payment_id, case((_t.subject_kind == "payment", _SUBJECT_ID))),
+        payments, payments.c.id == func.coalesce(refunds.c.payment_id, case((approvals.c.subject_kind == "payment",
+        _SUBJECT_ID))),
     )
-    .outerjoin(credit_checks, and_(_t.subject_kind == "credit-check", credit_checks.c.id == _SUBJECT_ID))
-    .where(_t.vote_of.is_(None), *_IS_OPEN_PROPOSAL)
-    .order_by(_t.at, _t.id)
+    .outerjoin(credit_checks, and_(approvals.c.subject_kind == "credit-check", credit_checks.c.id == _SUBJECT_ID))
+    .where(approvals.c.vote_of.is_(None), *_IS_OPEN_PROPOSAL)
+    .order_by(approvals.c.at, approvals.c.id)
 )  # fmt: skip
-_VOTES_QUERY = select(_t.id, _t.vote_of, _t.person).where(_t.vote_of.in_(bindparam("ids", expanding=True)))
+_VOTES_QUERY = select(approvals.c.id, approvals.c.vote_of, approvals.c.person).where(
+    approvals.c.vote_of.in_(bindparam("ids", expanding=True))
+)
 _INSERT_VOTE = insert(approvals)
 
 
@@ -68,9 +72,9 @@ def list_open_proposals(conn: Connection, limit: int) -> tuple[WaitingProposal, 
 def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | None:
     """Return the newest proposal about a record that waits for a second person; None if there is none."""
     query = (
-        select(_t.id, _t.proposed, _t.person)
-        .where(_t.subject_kind == kind, _t.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
-        .order_by(_t.id.desc())
+        select(approvals.c.id, approvals.c.proposed, approvals.c.person)
+        .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
+        .order_by(approvals.c.id.desc())
         .limit(1)
     )
     row = conn.execute(query).first()
@@ -110,7 +114,7 @@ def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime)
     """
     conn.execute(
         update(approvals)
-        .where(_t.subject_kind == kind, _t.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
+        .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
         .values(closed_at=to_naive_utc(now))
     )
 

@@ -31,40 +31,47 @@ STATES_WITHOUT_MONEY = states.ENDED_REFUND_STATES - {RefundState.COMPLETED}
 amount isn't treated as a possible repetition of one of them.
 """
 
-_t = refunds.c
 _ALL_QUERY = select(*COLUMNS)
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
-_BY_IDS_QUERY = _ALL_QUERY.where(_t.id.in_(bindparam("some", expanding=True)))
-_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.payment_id == bindparam("of")).order_by(_t.id.desc())
-_OF_PAYMENTS_QUERY = _ALL_QUERY.where(_t.payment_id.in_(bindparam("some", expanding=True))).order_by(_t.id.desc())
-_OF_ORDER_QUERY = _ALL_QUERY.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
-_OF_ORDERS_QUERY = _ALL_QUERY.where(_t.order_id.in_(bindparam("some", expanding=True))).order_by(_t.id.desc())
-_PAYMENT_NUMBERS_QUERY = (
-    select(_t.id, payments.c.merchant_payment_id)
-    .join_from(refunds, payments, payments.c.id == _t.payment_id)
-    .where(_t.id.in_(bindparam("some", expanding=True)))
+_BY_ID_QUERY = _ALL_QUERY.where(refunds.c.id == bindparam("of"))
+_BY_IDS_QUERY = _ALL_QUERY.where(refunds.c.id.in_(bindparam("some", expanding=True)))
+_OF_PAYMENT_QUERY = _ALL_QUERY.where(refunds.c.payment_id == bindparam("of")).order_by(refunds.c.id.desc())
+_OF_PAYMENTS_QUERY = _ALL_QUERY.where(refunds.c.payment_id.in_(bindparam("some", expanding=True))).order_by(
+    refunds.c.id.desc()
 )
-_OPEN_OF_PAYMENT_QUERY = _ALL_QUERY.where(_t.open_payment == bindparam("of"))
-_BY_KEY_QUERY = _ALL_QUERY.where(_t.provider_refund_key == bindparam("of"))
-_REQUEST_FACTS_QUERY = select(_t.id, _t.saw, _t.radar).where(_t.id.in_(bindparam("some", expanding=True)))
-_HAS_EFFECT = _t.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
-_IS_SINCE = _t.created_at >= bindparam("since")
-_LOOKALIKE_QUERY = _OF_PAYMENT_QUERY.where(_t.refund_amount == bindparam("minor"), _IS_SINCE, _HAS_EFFECT).limit(1)
+_OF_ORDER_QUERY = _ALL_QUERY.where(refunds.c.order_id == bindparam("of")).order_by(refunds.c.id.desc())
+_OF_ORDERS_QUERY = _ALL_QUERY.where(refunds.c.order_id.in_(bindparam("some", expanding=True))).order_by(
+    refunds.c.id.desc()
+)
+_PAYMENT_NUMBERS_QUERY = (
+    select(refunds.c.id, payments.c.merchant_payment_id)
+    .join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
+    .where(refunds.c.id.in_(bindparam("some", expanding=True)))
+)
+_OPEN_OF_PAYMENT_QUERY = _ALL_QUERY.where(refunds.c.open_payment == bindparam("of"))
+_BY_KEY_QUERY = _ALL_QUERY.where(refunds.c.provider_refund_key == bindparam("of"))
+_REQUEST_FACTS_QUERY = select(refunds.c.id, refunds.c.saw, refunds.c.radar).where(
+    refunds.c.id.in_(bindparam("some", expanding=True))
+)
+_HAS_EFFECT = refunds.c.status.not_in(sorted(state.value for state in STATES_WITHOUT_MONEY))
+_IS_SINCE = refunds.c.created_at >= bindparam("since")
+_LOOKALIKE_QUERY = _OF_PAYMENT_QUERY.where(
+    refunds.c.refund_amount == bindparam("minor"), _IS_SINCE, _HAS_EFFECT
+).limit(1)
 _SUMS_OF_MAKERS_QUERY = (
-    select(_t.maker, _t.currency, func.sum(_t.refund_amount))
-    .where(_t.maker.in_(bindparam("some", expanding=True)), _IS_SINCE, _HAS_EFFECT)
-    .group_by(_t.maker, _t.currency)
+    select(refunds.c.maker, refunds.c.currency, func.sum(refunds.c.refund_amount))
+    .where(refunds.c.maker.in_(bindparam("some", expanding=True)), _IS_SINCE, _HAS_EFFECT)
+    .group_by(refunds.c.maker, refunds.c.currency)
 )
 _same_payer = table(people_views.SAME_PAYER, column("payment_id"), column("other_id"))
 _DUE_QUERY = compare_and_swap.due_query(refunds, _ALL_QUERY)
 _STUCK_QUERY = (
     _ALL_QUERY.where(
-        _t.status == RefundState.APPROVED.value,
-        _t.certainty == "known",
-        _t.work_state == WorkState.NEEDS_REVIEW.value,
-        _t.decide_by < bindparam("now"),
+        refunds.c.status == RefundState.APPROVED.value,
+        refunds.c.certainty == "known",
+        refunds.c.work_state == WorkState.NEEDS_REVIEW.value,
+        refunds.c.decide_by < bindparam("now"),
     )
-    .order_by(_t.id)
+    .order_by(refunds.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 _INSERT = into(refunds)
@@ -79,8 +86,12 @@ def _first_requested_query(work: WorkState) -> Select[Any]:
     """Return a query of the ids of the first requested refunds in one work state, sorted by id. Each work state needs
     its own query, because no index is sorted by id over all three work states.
     """
-    requested = (_t.status == RefundState.REQUESTED.value, _t.certainty == "known", _t.work_state == work.value)
-    ids = select(_t.id).where(*requested, _t.id > bindparam("after")).order_by(_t.id)
+    requested = (
+        refunds.c.status == RefundState.REQUESTED.value,
+        refunds.c.certainty == "known",
+        refunds.c.work_state == work.value,
+    )
+    ids = select(refunds.c.id).where(*requested, refunds.c.id > bindparam("after")).order_by(refunds.c.id)
     return select(ids.limit(bindparam("most", type_=Integer)).subquery())
 
 
@@ -88,19 +99,23 @@ def _ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> Selec
     """Return a query of the ids of the newest refunds to the payer of one payment. Without `payer` the view
     SAME_PAYER finds the payer's payments.
     """
-    ids = select(literal(payment_id).label("for_payment"), _t.id)
+    ids = select(literal(payment_id).label("for_payment"), refunds.c.id)
     if payer is not None:
-        ids = ids.join_from(payments, refunds, payments.c.id == _t.payment_id).where(payments.c.payer_ref == payer)
+        ids = ids.join_from(payments, refunds, payments.c.id == refunds.c.payment_id).where(
+            payments.c.payer_ref == payer
+        )
     else:
-        ids = ids.join_from(_same_payer, refunds, _same_payer.c.other_id == _t.payment_id).where(
+        ids = ids.join_from(_same_payer, refunds, _same_payer.c.other_id == refunds.c.payment_id).where(
             _same_payer.c.payment_id == payment_id
         )
-    newest = ids.where(_IS_SINCE, _HAS_EFFECT).order_by(_t.id.desc()).limit(limit)
+    newest = ids.where(_IS_SINCE, _HAS_EFFECT).order_by(refunds.c.id.desc()).limit(limit)
     return select(newest.subquery())
 
 
 _requested_ids = union_all(*map(_first_requested_query, WorkState)).subquery()
-_WAITING_QUERY = _ALL_QUERY.join_from(_requested_ids, refunds, _t.id == _requested_ids.c.id).order_by(_t.id)
+_WAITING_QUERY = _ALL_QUERY.join_from(_requested_ids, refunds, refunds.c.id == _requested_ids.c.id).order_by(
+    refunds.c.id
+)
 
 
 @dataclass(frozen=True, slots=True)

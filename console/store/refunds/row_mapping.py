@@ -13,14 +13,15 @@ from console.store.database.instants import known_instant
 from console.store.payments.row_mapping import LAPSED_WORK, in_utc
 from console.store.schema.payments import refunds
 
-_t = refunds.c
 COLUMNS = (
-    _t.id, _t.payment_id, _t.order_id, _t.refund_amount, _t.currency, _t.status, _t.certainty, _t.work_state,
-    _t.work_at, _t.work_reason, _t.work_attempts, _t.maker, _t.provider_refund_key, _t.refund_txn_id, _t.version,
-    _t.reason, _t.ticket, _t.intended_repeat, _t.set_aside_id, _t.checkers_needed, _t.sends_after, _t.decide_by,
-    _t.declined_because, _t.reason_code, _t.first_sent_at, _t.last_sent_at, _t.sent_count, _t.not_found,
-    _t.first_not_found_at, _t.provider_state, _t.told_at, _t.error_code, _t.operation_id, _t.created_at,
-    _t.changed_at, _t.state_since,
+    refunds.c.id, refunds.c.payment_id, refunds.c.order_id, refunds.c.refund_amount, refunds.c.currency,
+    refunds.c.status, refunds.c.certainty, refunds.c.work_state, refunds.c.work_at, refunds.c.work_reason,
+    refunds.c.work_attempts, refunds.c.maker, refunds.c.provider_refund_key, refunds.c.refund_txn_id,
+    refunds.c.version, refunds.c.reason, refunds.c.ticket, refunds.c.intended_repeat, refunds.c.set_aside_id,
+    refunds.c.checkers_needed, refunds.c.sends_after, refunds.c.decide_by, refunds.c.declined_because,
+    refunds.c.reason_code, refunds.c.first_sent_at, refunds.c.last_sent_at, refunds.c.sent_count, refunds.c.not_found,
+    refunds.c.first_not_found_at, refunds.c.provider_state, refunds.c.told_at, refunds.c.error_code,
+    refunds.c.operation_id, refunds.c.created_at, refunds.c.changed_at, refunds.c.state_since,
 )  # fmt: skip
 
 

@@ -33,22 +33,25 @@ EXPIRY_MARGIN = timedelta(days=1)
 KINDS = ("credit-check", "payment", "refund")
 """Kinds of records that make a corporation a watched one."""
 
-_c, _o, _p, _r = credit_checks.c, orders.c, payments.c, refunds.c
 _NUMBERS_PARAMETER: BindParameter[Any] = bindparam("numbers", expanding=True)
 _VALID_AT: BindParameter[datetime] = bindparam("valid_at")
 # coalesce() prevents a server from using the index of `status`: the range of ids, or the number, is the better one.
-_is_live_check = (_c.claim_number.is_not(None), or_(_c.expired_at.is_(None), _c.expired_at > _VALID_AT))
+_is_live_check = (
+    credit_checks.c.claim_number.is_not(None),
+    or_(credit_checks.c.expired_at.is_(None), credit_checks.c.expired_at > _VALID_AT),
+)
 _is_open_payment = or_(
-    func.coalesce(_p.status, "").not_in(sorted(state.value for state in FINAL_STATES)), _p.certainty == "unknown"
+    func.coalesce(payments.c.status, "").not_in(sorted(state.value for state in FINAL_STATES)),
+    payments.c.certainty == "unknown",
 )
 _is_open_refund = or_(
-    func.coalesce(_r.status, "").not_in(sorted(state.value for state in ENDED_REFUND_STATES)),
-    _r.certainty == "unknown",
+    func.coalesce(refunds.c.status, "").not_in(sorted(state.value for state in ENDED_REFUND_STATES)),
+    refunds.c.certainty == "unknown",
 )
-_check_begun_at = func.coalesce(_c.asked_at, _c.purchased_at, _c.created_at)
-_number_of_payment = func.coalesce(_p.corporation_number, _o.number_key)
-_payments_with_orders = payments.outerjoin(orders, _o.id == _p.order_id)
-_refunds_with_payments = refunds.join(payments, _p.id == _r.payment_id)
+_check_begun_at = func.coalesce(credit_checks.c.asked_at, credit_checks.c.purchased_at, credit_checks.c.created_at)
+_number_of_payment = func.coalesce(payments.c.corporation_number, orders.c.number_key)
+_payments_with_orders = payments.outerjoin(orders, orders.c.id == payments.c.order_id)
+_refunds_with_payments = refunds.join(payments, payments.c.id == refunds.c.payment_id)
 _TABLES: Mapping[str, Table] = {"credit-check": credit_checks, "payment": payments, "refund": refunds}
 
 
@@ -57,12 +60,12 @@ def _in_range(table: Table) -> tuple[ColumnElement[bool], ...]:
 
 
 _RANGE_QUERIES: Mapping[str, Select[Any]] = {
-    "credit-check": select(_c.claim_number).where(*_in_range(credit_checks), *_is_live_check),
+    "credit-check": select(credit_checks.c.claim_number).where(*_in_range(credit_checks), *_is_live_check),
     "payment": select(_number_of_payment)
     .select_from(_payments_with_orders)
     .where(*_in_range(payments), _is_open_payment, _number_of_payment.is_not(None)),
     "refund": select(_number_of_payment)
-    .select_from(_refunds_with_payments.outerjoin(orders, _o.id == _p.order_id))
+    .select_from(_refunds_with_payments.outerjoin(orders, orders.c.id == payments.c.order_id))
     .where(*_in_range(refunds), _is_open_refund, _number_of_payment.is_not(None)),
 }
 
@@ -71,21 +74,23 @@ def _begin_query(number: ColumnElement[str], begun_at: ColumnElement[Any], *rows
     return select(number.label("number"), begun_at.label("begun_at")).where(number.in_(_NUMBERS_PARAMETER), *rows)
 
 
-_orders_with_payments = orders.join(payments, _p.order_id == _o.id)
+_orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
 _BEGIN_QUERY = union_all(
-    _begin_query(_c.number_key, _check_begun_at, *_is_live_check),
-    _begin_query(_p.corporation_number, _p.created_at, _is_open_payment),
-    _begin_query(_o.number_key, _p.created_at, _p.corporation_number.is_(None), _is_open_payment).select_from(
-        _orders_with_payments
+    _begin_query(credit_checks.c.number_key, _check_begun_at, *_is_live_check),
+    _begin_query(payments.c.corporation_number, payments.c.created_at, _is_open_payment),
+    _begin_query(
+        orders.c.number_key, payments.c.created_at, payments.c.corporation_number.is_(None), _is_open_payment
+    ).select_from(_orders_with_payments),
+    _begin_query(payments.c.corporation_number, refunds.c.created_at, _is_open_refund).select_from(
+        _refunds_with_payments
     ),
-    _begin_query(_p.corporation_number, _r.created_at, _is_open_refund).select_from(_refunds_with_payments),
-    _begin_query(_o.number_key, _r.created_at, _p.corporation_number.is_(None), _is_open_refund).select_from(
-        _orders_with_payments.join(refunds, _r.payment_id == _p.id)
-    ),
+    _begin_query(
+        orders.c.number_key, refunds.c.created_at, payments.c.corporation_number.is_(None), _is_open_refund
+    ).select_from(_orders_with_payments.join(refunds, refunds.c.payment_id == payments.c.id)),
 )
-_CHECKS_QUERY = select(_c.number_key, _c.seen_status, _c.certainty, _check_begun_at).where(
-    _c.number_key.in_(_NUMBERS_PARAMETER), *_is_live_check
-)
+_CHECKS_QUERY = select(
+    credit_checks.c.number_key, credit_checks.c.seen_status, credit_checks.c.certainty, _check_begun_at
+).where(credit_checks.c.number_key.in_(_NUMBERS_PARAMETER), *_is_live_check)
 
 
 def newest_id(conn: Connection, kind: str) -> int:

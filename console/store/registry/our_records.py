@@ -25,7 +25,6 @@ from console.store.schema.payments import orders, payments, refunds
 _MAX_PER_QUERY = 500
 MAX_OPEN = 1_000
 """Records of each way to be open that `list_open` reads at most."""
-_c, _o, _p, _r = credit_checks.c, orders.c, payments.c, refunds.c
 _WAITS_FOR_PERSON = "needs_review"
 _UNKNOWN = "unknown"
 
@@ -37,23 +36,28 @@ def _number_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> S
     return select(number.label("number"), has_open).where(asked).group_by(number)
 
 
-_is_open_payment = or_(_p.work_state == _WAITS_FOR_PERSON, _p.certainty == _UNKNOWN)
-_is_open_refund = _r.status.not_in([state.value for state in ENDED_REFUND_STATES])
-_orders_with_payments = orders.join(payments, _p.order_id == _o.id)
+_is_open_payment = or_(payments.c.work_state == _WAITS_FOR_PERSON, payments.c.certainty == _UNKNOWN)
+_is_open_refund = refunds.c.status.not_in([state.value for state in ENDED_REFUND_STATES])
+_orders_with_payments = orders.join(payments, payments.c.order_id == orders.c.id)
 _OURS_QUERY = union_all(
-    _number_query(_c.number_key, or_(_c.seen_work == _WAITS_FOR_PERSON, _c.certainty == _UNKNOWN)),
-    _number_query(_o.number_key, _o.work_state == _WAITS_FOR_PERSON),
-    _number_query(_p.corporation_number, _is_open_payment),
-    _number_query(_o.number_key, _is_open_payment).select_from(_orders_with_payments),
-    _number_query(_p.corporation_number, _is_open_refund).join_from(payments, refunds, _r.payment_id == _p.id),
-    _number_query(_o.number_key, _is_open_refund).select_from(
-        _orders_with_payments.join(refunds, _r.payment_id == _p.id)
+    _number_query(
+        credit_checks.c.number_key,
+        or_(credit_checks.c.seen_work == _WAITS_FOR_PERSON, credit_checks.c.certainty == _UNKNOWN),
+    ),
+    _number_query(orders.c.number_key, orders.c.work_state == _WAITS_FOR_PERSON),
+    _number_query(payments.c.corporation_number, _is_open_payment),
+    _number_query(orders.c.number_key, _is_open_payment).select_from(_orders_with_payments),
+    _number_query(payments.c.corporation_number, _is_open_refund).join_from(
+        payments, refunds, refunds.c.payment_id == payments.c.id
+    ),
+    _number_query(orders.c.number_key, _is_open_refund).select_from(
+        _orders_with_payments.join(refunds, refunds.c.payment_id == payments.c.id)
     ),
 )
 _ALL_QUERY = union(
-    select(_c.number_key),
-    select(_o.number_key).where(_o.number_key.is_not(None)),
-    select(_p.corporation_number).where(_p.corporation_number.is_not(None)),
+    select(credit_checks.c.number_key),
+    select(orders.c.number_key).where(orders.c.number_key.is_not(None)),
+    select(payments.c.corporation_number).where(payments.c.corporation_number.is_not(None)),
 )
 
 
@@ -62,18 +66,18 @@ def _open_query(number: ColumnElement[Any], is_open: ColumnElement[bool], rows: 
     return select(select(number.label("number")).select_from(rows).where(is_open).limit(MAX_OPEN).subquery())
 
 
-_number_of_payment = func.coalesce(_p.corporation_number, _o.number_key)
-_payments_with_orders = payments.outerjoin(orders, _o.id == _p.order_id)
+_number_of_payment = func.coalesce(payments.c.corporation_number, orders.c.number_key)
+_payments_with_orders = payments.outerjoin(orders, orders.c.id == payments.c.order_id)
 _OPEN_QUERY = union(
-    _open_query(_c.number_key, _c.seen_work == _WAITS_FOR_PERSON, credit_checks),
-    _open_query(_c.number_key, _c.certainty == _UNKNOWN, credit_checks),
-    _open_query(_o.number_key, _o.work_state == _WAITS_FOR_PERSON, orders),
-    _open_query(_number_of_payment, _p.work_state == _WAITS_FOR_PERSON, _payments_with_orders),
-    _open_query(_number_of_payment, _p.certainty == _UNKNOWN, _payments_with_orders),
+    _open_query(credit_checks.c.number_key, credit_checks.c.seen_work == _WAITS_FOR_PERSON, credit_checks),
+    _open_query(credit_checks.c.number_key, credit_checks.c.certainty == _UNKNOWN, credit_checks),
+    _open_query(orders.c.number_key, orders.c.work_state == _WAITS_FOR_PERSON, orders),
+    _open_query(_number_of_payment, payments.c.work_state == _WAITS_FOR_PERSON, _payments_with_orders),
+    _open_query(_number_of_payment, payments.c.certainty == _UNKNOWN, _payments_with_orders),
     _open_query(
         _number_of_payment,
-        _r.status.in_([state.value for state in RefundState if state not in ENDED_REFUND_STATES]),
-        refunds.join(_payments_with_orders, _p.id == _r.payment_id),
+        refunds.c.status.in_([state.value for state in RefundState if state not in ENDED_REFUND_STATES]),
+        refunds.join(_payments_with_orders, payments.c.id == refunds.c.payment_id),
     ),
 )
 

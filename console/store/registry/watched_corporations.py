@@ -24,24 +24,34 @@ from console.store.database.error_codes import RunAgain
 from console.store.database.instants import to_naive_utc
 from console.store.schema.worker import watched_corporations
 
-_t = watched_corporations.c
-_ALL_QUERY = select(_t.corporation_number, _t.facts, _t.facts_before, _t.registry_date, _t.version)
+_ALL_QUERY = select(
+    watched_corporations.c.corporation_number,
+    watched_corporations.c.facts,
+    watched_corporations.c.facts_before,
+    watched_corporations.c.registry_date,
+    watched_corporations.c.version,
+)
 _PAGE_QUERY = (
-    _ALL_QUERY.where(_t.corporation_number > bindparam("after"))
-    .order_by(_t.corporation_number)
+    _ALL_QUERY.where(watched_corporations.c.corporation_number > bindparam("after"))
+    .order_by(watched_corporations.c.corporation_number)
     .limit(bindparam("most", type_=Integer))
 )
-_BY_NUMBER_QUERY = _ALL_QUERY.where(_t.corporation_number.in_(bindparam("numbers", expanding=True)))
+_BY_NUMBER_QUERY = _ALL_QUERY.where(
+    watched_corporations.c.corporation_number.in_(bindparam("numbers", expanding=True))
+)
 _INSERT = insert(watched_corporations)
 _UPDATE_IF_UNCHANGED = (
     update(watched_corporations)
-    .where(_t.corporation_number == bindparam("of"), _t.version == bindparam("as_read"))
+    .where(
+        watched_corporations.c.corporation_number == bindparam("of"),
+        watched_corporations.c.version == bindparam("as_read"),
+    )
     .values(
         facts=bindparam("now"),
         facts_before=bindparam("before"),
         registry_date=bindparam("day"),
         changed_at=bindparam("at"),
-        version=_t.version + 1,
+        version=watched_corporations.c.version + 1,
     )
 )
 

@@ -29,7 +29,6 @@ records.
 """
 _IDS_PER_QUERY = 500
 _PAYMENT, _REFUND = "payment", "refund"
-_p, _r, _o, _run = payments.c, refunds.c, operations.c, reconciliations.c
 _KNOWN, _UNKNOWN = Certainty.KNOWN.value, Certainty.UNKNOWN.value
 _ANY_WORK = [state.value for state in WorkState]  # names each value, so that the index of states is read by a range
 SumByCurrency = Mapping[str, CountAndSum]
@@ -45,41 +44,41 @@ class _Span:
 
 def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return the payments that were paid in the period, per currency, through the index of (provider, paid_at)."""
-    query = select(_p.currency, func.count(), func.sum(_p.captured_minor)).where(
-        _p.provider == provider,
-        *_is_in(_p.paid_at, period),
-        _p.certainty == _KNOWN,
-        _p.status.in_([str(state) for state in PAID_STATES]),
+    query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
+        payments.c.provider == provider,
+        *_is_in(payments.c.paid_at, period),
+        payments.c.certainty == _KNOWN,
+        payments.c.status.in_([str(state) for state in PAID_STATES]),
     )
-    return _sums(conn, query.group_by(_p.currency))
+    return _sums(conn, query.group_by(payments.c.currency))
 
 
 def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return the payments that were reversed in the period, per currency."""
-    query = select(_p.currency, func.count(), func.sum(_p.captured_minor)).where(
-        _p.status == PaymentState.REVERSED.value,
-        _p.certainty == _KNOWN,
-        _p.work_state.in_(_ANY_WORK),
-        *_is_in(_p.state_since, period),
-        _p.provider == provider,
+    query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
+        payments.c.status == PaymentState.REVERSED.value,
+        payments.c.certainty == _KNOWN,
+        payments.c.work_state.in_(_ANY_WORK),
+        *_is_in(payments.c.state_since, period),
+        payments.c.provider == provider,
     )
-    return _sums(conn, query.group_by(_p.currency))
+    return _sums(conn, query.group_by(payments.c.currency))
 
 
 def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return the refunds that were completed in the period, per currency."""
     query = (
-        select(_r.currency, func.count(), func.sum(_r.refund_amount))
-        .join(payments, _p.id == _r.payment_id)
+        select(refunds.c.currency, func.count(), func.sum(refunds.c.refund_amount))
+        .join(payments, payments.c.id == refunds.c.payment_id)
         .where(
-            _r.status == RefundState.COMPLETED.value,
-            _r.certainty == _KNOWN,
-            _r.work_state.in_(_ANY_WORK),
-            *_is_in(_r.state_since, period),
-            _p.provider == provider,
+            refunds.c.status == RefundState.COMPLETED.value,
+            refunds.c.certainty == _KNOWN,
+            refunds.c.work_state.in_(_ANY_WORK),
+            *_is_in(refunds.c.state_since, period),
+            payments.c.provider == provider,
         )
     )
-    return _sums(conn, query.group_by(_r.currency))
+    return _sums(conn, query.group_by(refunds.c.currency))
 
 
 def _is_in(instant: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -121,9 +120,16 @@ def _spans_of_present(conn: Connection, kind: str, at: datetime) -> dict[int, _S
 
 def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict[int, _Span], bool]:
     newest = (
-        select(_o.subject_id, _o.started_at, _o.ended_at, _o.state, _o.fence, _o.action)
-        .where(_o.subject_kind == kind)
-        .order_by(_o.subject_id.desc())
+        select(
+            operations.c.subject_id,
+            operations.c.started_at,
+            operations.c.ended_at,
+            operations.c.state,
+            operations.c.fence,
+            operations.c.action,
+        )
+        .where(operations.c.subject_kind == kind)
+        .order_by(operations.c.subject_id.desc())
         .limit(MAX_OPERATIONS)
         .subquery()
     )
@@ -153,7 +159,7 @@ def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict
         and operation.started_at < at
         and operation.subject_id is not None
     }
-    beyond = select(_o.id).where(_o.subject_kind == kind).order_by(_o.subject_id.desc())
+    beyond = select(operations.c.id).where(operations.c.subject_kind == kind).order_by(operations.c.subject_id.desc())
     return spans, conn.execute(beyond.offset(MAX_OPERATIONS).limit(1)).first() is None
 
 
@@ -167,15 +173,15 @@ def _records(conn: Connection, kind: str, provider: str, spans: Mapping[int, _Sp
 
 
 def _record_query(kind: str, provider: str, ids: Collection[int]) -> Select[Any]:
-    number = _p.merchant_payment_id.label("number")
+    number = payments.c.merchant_payment_id.label("number")
     if kind == _PAYMENT:
-        return select(_p.id, number, _p.currency, _p.asked_minor.label("minor")).where(
-            _p.id.in_(ids), _p.provider == provider
+        return select(payments.c.id, number, payments.c.currency, payments.c.asked_minor.label("minor")).where(
+            payments.c.id.in_(ids), payments.c.provider == provider
         )
     return (
-        select(_r.id, number, _r.currency, _r.refund_amount.label("minor"))
-        .join(payments, _p.id == _r.payment_id)
-        .where(_r.id.in_(ids), _p.provider == provider)
+        select(refunds.c.id, number, refunds.c.currency, refunds.c.refund_amount.label("minor"))
+        .join(payments, payments.c.id == refunds.c.payment_id)
+        .where(refunds.c.id.in_(ids), payments.c.provider == provider)
     )
 
 
@@ -185,9 +191,9 @@ def _record_query(kind: str, provider: str, ids: Collection[int]) -> Select[Any]
 def find_reconciliation(conn: Connection, provider: str, day: date) -> Run | None:
     """Return the newest complete run of the provider that compared this day; None if there is none."""
     query = runs.all_runs().where(
-        _run.provider == provider,
-        _run.state == runs.DONE,
-        _run.from_day <= day.isoformat(),
-        _run.to_day >= day.isoformat(),
+        reconciliations.c.provider == provider,
+        reconciliations.c.state == runs.DONE,
+        reconciliations.c.from_day <= day.isoformat(),
+        reconciliations.c.to_day >= day.isoformat(),
     )
-    return next(iter(runs.select_runs(conn, query.order_by(_run.id.desc()).limit(1))), None)
+    return next(iter(runs.select_runs(conn, query.order_by(reconciliations.c.id.desc()).limit(1))), None)

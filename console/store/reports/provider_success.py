@@ -13,7 +13,6 @@ from console.store.schema.payments import payments
 MAX_PAYMENTS = 20_000
 """Largest number of payments of one provider that are counted, the newest ones."""
 _MAX_PROVIDERS = 20
-_p = payments.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,9 @@ def list_providers(conn: Connection) -> tuple[str, ...]:
     """
     names: list[str] = []
     while len(names) < _MAX_PROVIDERS:
-        name = conn.scalar(select(func.min(_p.provider)).where(_p.provider > (names[-1] if names else "")))
+        name = conn.scalar(
+            select(func.min(payments.c.provider)).where(payments.c.provider > (names[-1] if names else ""))
+        )
         if name is None:
             break
         names.append(str(name))
@@ -44,13 +45,13 @@ def count_states(conn: Connection, provider: str, period: Period) -> list[StateC
     newest MAX_PAYMENTS.
     """
     begun = (
-        select(_p.begun_at, _p.status, _p.certainty)
+        select(payments.c.begun_at, payments.c.status, payments.c.certainty)
         .where(
-            _p.provider == provider,
-            _p.begun_at >= to_naive_utc(period.start),
-            _p.begun_at < to_naive_utc(period.end),
+            payments.c.provider == provider,
+            payments.c.begun_at >= to_naive_utc(period.start),
+            payments.c.begun_at < to_naive_utc(period.end),
         )
-        .order_by(_p.begun_at.desc())
+        .order_by(payments.c.begun_at.desc())
         .limit(MAX_PAYMENTS)
         .subquery()
     )

@@ -18,7 +18,6 @@ from console.store.schema.payments import payments, refunds
 
 MAX_ROWS = 20_000
 """Largest number of payments of one provider, and of refunds, that are summed."""
-_p, _r = payments.c, refunds.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,19 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
     payments. Payments with an unknown outcome and reversed payments are not summed.
     """
     paid = (
-        select(_p.paid_at, _p.currency, _p.captured_minor, _p.status, _p.certainty)
-        .where(
-            _p.provider == provider, _p.paid_at >= to_naive_utc(period.start), _p.paid_at < to_naive_utc(period.end)
+        select(
+            payments.c.paid_at,
+            payments.c.currency,
+            payments.c.captured_minor,
+            payments.c.status,
+            payments.c.certainty,
         )
-        .order_by(_p.paid_at.desc())
+        .where(
+            payments.c.provider == provider,
+            payments.c.paid_at >= to_naive_utc(period.start),
+            payments.c.paid_at < to_naive_utc(period.end),
+        )
+        .order_by(payments.c.paid_at.desc())
         .limit(MAX_ROWS)
         .subquery()
     )
@@ -64,25 +71,25 @@ def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
     MAX_ROWS refunds.
     """
     done = (
-        select(_r.state_since, _r.currency, _r.refund_amount, _r.payment_id)
+        select(refunds.c.state_since, refunds.c.currency, refunds.c.refund_amount, refunds.c.payment_id)
         .where(
-            _r.status == RefundState.COMPLETED.value,
-            _r.certainty == Certainty.KNOWN.value,
-            _r.work_state.in_([state.value for state in WorkState]),
-            _r.state_since >= to_naive_utc(period.start),
-            _r.state_since < to_naive_utc(period.end),
+            refunds.c.status == RefundState.COMPLETED.value,
+            refunds.c.certainty == Certainty.KNOWN.value,
+            refunds.c.work_state.in_([state.value for state in WorkState]),
+            refunds.c.state_since >= to_naive_utc(period.start),
+            refunds.c.state_since < to_naive_utc(period.end),
         )
         .limit(MAX_ROWS)
         .subquery()
     )
     number = day_number(done.c.state_since, period.days).label("number")
-    keys = (_p.provider, number, done.c.currency)
+    keys = (payments.c.provider, number, done.c.currency)
     columns = (
         func.count().label("total"),
         func.sum(done.c.refund_amount).label("minor"),
         func.count().label("rows_read"),
     )
-    query = select(*keys, *columns).join_from(done, payments, _p.id == done.c.payment_id).group_by(*keys)
+    query = select(*keys, *columns).join_from(done, payments, payments.c.id == done.c.payment_id).group_by(*keys)
     return [_to_sum(row.provider, row, period) for row in conn.execute(query)]
 
 

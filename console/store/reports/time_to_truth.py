@@ -13,7 +13,6 @@ from console.store.schema.core import operations
 
 MAX_OPERATIONS = 10_000
 """Largest number of operations of one kind that are read: those of the newest records."""
-_o = operations.c
 
 
 def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unknown], bool]:
@@ -24,9 +23,15 @@ def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unk
     first one had an unknown outcome.
     """
     newest = (
-        select(_o.started_at, _o.ended_at, _o.state, _o.fence, _o.action)
-        .where(_o.subject_kind == kind)
-        .order_by(_o.subject_id.desc())
+        select(
+            operations.c.started_at,
+            operations.c.ended_at,
+            operations.c.state,
+            operations.c.fence,
+            operations.c.action,
+        )
+        .where(operations.c.subject_kind == kind)
+        .order_by(operations.c.subject_id.desc())
         .limit(MAX_OPERATIONS)
         .subquery()
     )
@@ -51,6 +56,10 @@ def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unk
         and period.start <= operation.started_at < period.end
     ]
     oldest_row = conn.execute(
-        select(_o.id).where(_o.subject_kind == kind).order_by(_o.subject_id.desc()).offset(MAX_OPERATIONS).limit(1)
+        select(operations.c.id)
+        .where(operations.c.subject_kind == kind)
+        .order_by(operations.c.subject_id.desc())
+        .offset(MAX_OPERATIONS)
+        .limit(1)
     ).first()
     return unknowns + lapsed, oldest_row is None

@@ -24,37 +24,49 @@ FROZEN, RUNNING, PAUSED, STOPPED, DONE = "frozen", "running", "paused", "stopped
 _BATCH_SIZE = 1_000
 """Largest number of rows in one INSERT."""
 
-_t, _rows = bulk_runs.c, bulk_rows.c
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_IS_OF_RUN = _rows.run_id == bindparam("run")
-_size = select(func.count()).where(_rows.run_id == _t.id).scalar_subquery()
-_processed = select(func.count()).where(_rows.run_id == _t.id, _rows.result.is_not(None)).scalar_subquery()
+_IS_OF_RUN = bulk_rows.c.run_id == bindparam("run")
+_size = select(func.count()).where(bulk_rows.c.run_id == bulk_runs.c.id).scalar_subquery()
+_processed = (
+    select(func.count())
+    .where(bulk_rows.c.run_id == bulk_runs.c.id, bulk_rows.c.result.is_not(None))
+    .scalar_subquery()
+)
 _ALL_QUERY = select(
-    _t.id, _t.action, _t.state, _t.made_by, _t.made_at, _size.label("size"), _t.most, _processed.label("done"),
-    _t.words, _t.reason, _t.ended_at, _t.changed_at, _t.version,
+    bulk_runs.c.id, bulk_runs.c.action, bulk_runs.c.state, bulk_runs.c.made_by, bulk_runs.c.made_at,
+    _size.label("size"), bulk_runs.c.most, _processed.label("done"), bulk_runs.c.words, bulk_runs.c.reason,
+    bulk_runs.c.ended_at, bulk_runs.c.changed_at, bulk_runs.c.version,
 )  # fmt: skip
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
-_UNFINISHED_QUERY = _ALL_QUERY.where(_t.state == RUNNING).order_by(_t.id)
-_OPEN_QUERY = _ALL_QUERY.where(_t.state != DONE).order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
-_LATEST_QUERY = _ALL_QUERY.order_by(_t.id.desc()).limit(_LIMIT_PARAMETER)
+_BY_ID_QUERY = _ALL_QUERY.where(bulk_runs.c.id == bindparam("of"))
+_UNFINISHED_QUERY = _ALL_QUERY.where(bulk_runs.c.state == RUNNING).order_by(bulk_runs.c.id)
+_OPEN_QUERY = _ALL_QUERY.where(bulk_runs.c.state != DONE).order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
+_LATEST_QUERY = _ALL_QUERY.order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
 _ROW_QUERY = select(
-    _rows.position, _rows.kind, _rows.subject_id, _rows.saw, _rows.result, _rows.reason, _rows.done_at
+    bulk_rows.c.position,
+    bulk_rows.c.kind,
+    bulk_rows.c.subject_id,
+    bulk_rows.c.saw,
+    bulk_rows.c.result,
+    bulk_rows.c.reason,
+    bulk_rows.c.done_at,
 )
 _ROWS_QUERY = (
-    _ROW_QUERY.where(_IS_OF_RUN, _rows.position > bindparam("after")).order_by(_rows.position).limit(_LIMIT_PARAMETER)
+    _ROW_QUERY.where(_IS_OF_RUN, bulk_rows.c.position > bindparam("after"))
+    .order_by(bulk_rows.c.position)
+    .limit(_LIMIT_PARAMETER)
 )
-_ROWS_WITH_RESULT_QUERY = _ROWS_QUERY.where(_rows.result == bindparam("result"))
-_rows_to_process = select(_t.most).where(_t.id == bindparam("run")).scalar_subquery()
+_ROWS_WITH_RESULT_QUERY = _ROWS_QUERY.where(bulk_rows.c.result == bindparam("result"))
+_rows_to_process = select(bulk_runs.c.most).where(bulk_runs.c.id == bindparam("run")).scalar_subquery()
 _NEXT_ROWS_QUERY = (
-    _ROW_QUERY.where(_IS_OF_RUN, _rows.result.is_(None), _rows.position <= _rows_to_process)
-    .order_by(_rows.position)
+    _ROW_QUERY.where(_IS_OF_RUN, bulk_rows.c.result.is_(None), bulk_rows.c.position <= _rows_to_process)
+    .order_by(bulk_rows.c.position)
     .limit(_LIMIT_PARAMETER)
 )
 _ROW_DONE = RowResult.DONE.value
 _COUNTS_QUERY = union_all(
-    select(_rows.result, func.count()).where(_IS_OF_RUN).group_by(_rows.result),
+    select(bulk_rows.c.result, func.count()).where(_IS_OF_RUN).group_by(bulk_rows.c.result),
     select(literal(STILL_UNKNOWN), func.count()).where(
-        _IS_OF_RUN, _rows.result == _ROW_DONE, _rows.reason == STILL_UNKNOWN
+        _IS_OF_RUN, bulk_rows.c.result == _ROW_DONE, bulk_rows.c.reason == STILL_UNKNOWN
     ),
 )
 """One query, so that both parts count the same rows. Only rows that are done can be still unknown: the first part
@@ -63,7 +75,7 @@ counts them as done. Both parts are read through ix_bulk_rows_open, so that noth
 _INSERT, _INSERT_ROWS = into(bulk_runs), into(bulk_rows)
 _WRITE_RESULT = (
     update(bulk_rows)
-    .where(_IS_OF_RUN, _rows.position == bindparam("of"), _rows.result.is_(None))
+    .where(_IS_OF_RUN, bulk_rows.c.position == bindparam("of"), bulk_rows.c.result.is_(None))
     .values(result=bindparam("what"), reason=bindparam("why"), done_at=bindparam("at"))
 )
 

@@ -22,35 +22,37 @@ from console.store.schema.core import alerts
 from console.store.schema.worker import sagas
 
 KIND = "saga"
-_t = sagas.c
 _ALL_QUERY = select(
-    _t.id, _t.kind, _t.subject_kind, _t.subject_id, _t.state, _t.step, _t.facts, _t.begun_at, _t.changed_at,
-    _t.reason, _t.next_at, _t.attempts, _t.ended_at, _t.version,
+    sagas.c.id, sagas.c.kind, sagas.c.subject_kind, sagas.c.subject_id, sagas.c.state, sagas.c.step, sagas.c.facts,
+    sagas.c.begun_at, sagas.c.changed_at, sagas.c.reason, sagas.c.next_at, sagas.c.attempts, sagas.c.ended_at,
+    sagas.c.version,
 )  # fmt: skip
-_BY_ID_QUERY = _ALL_QUERY.where(_t.id == bindparam("of"))
+_BY_ID_QUERY = _ALL_QUERY.where(sagas.c.id == bindparam("of"))
 _OPEN_OF_SUBJECT_QUERY = _ALL_QUERY.where(
-    _t.kind == bindparam("kind"), _t.subject_kind == bindparam("whose"), _t.open_subject == bindparam("of")
+    sagas.c.kind == bindparam("kind"),
+    sagas.c.subject_kind == bindparam("whose"),
+    sagas.c.open_subject == bindparam("of"),
 )
 _OF_SUBJECT_QUERY = _ALL_QUERY.where(
-    _t.subject_kind == bindparam("whose"), _t.subject_id == bindparam("of")
-).order_by(_t.id)
+    sagas.c.subject_kind == bindparam("whose"), sagas.c.subject_id == bindparam("of")
+).order_by(sagas.c.id)
 _OF_SUBJECTS_QUERY = _ALL_QUERY.where(
-    _t.subject_kind == bindparam("whose"), _t.subject_id.in_(bindparam("some", expanding=True))
-).order_by(_t.id)
+    sagas.c.subject_kind == bindparam("whose"), sagas.c.subject_id.in_(bindparam("some", expanding=True))
+).order_by(sagas.c.id)
 _DUE_QUERY = (
-    _ALL_QUERY.where(_t.state == SagaState.RUNNING.value, _t.next_at <= bindparam("now"))
-    .order_by(_t.next_at, _t.id)
+    _ALL_QUERY.where(sagas.c.state == SagaState.RUNNING.value, sagas.c.next_at <= bindparam("now"))
+    .order_by(sagas.c.next_at, sagas.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 _OPEN_ALERT = select(alerts.c.id).where(
-    alerts.c.subject_kind == _t.subject_kind,
-    alerts.c.subject_id == _t.subject_id,
+    alerts.c.subject_kind == sagas.c.subject_kind,
+    alerts.c.subject_id == sagas.c.subject_id,
     alerts.c.rule_id == bindparam("rule"),
     alerts.c.resolved_at.is_(None),
 )
 _SETTLED_QUERY = (
-    _ALL_QUERY.where(_t.state == SagaState.STUCK.value, _t.kind == bindparam("kind"), ~_OPEN_ALERT.exists())
-    .order_by(_t.id)
+    _ALL_QUERY.where(sagas.c.state == SagaState.STUCK.value, sagas.c.kind == bindparam("kind"), ~_OPEN_ALERT.exists())
+    .order_by(sagas.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 _INSERT = into(sagas)

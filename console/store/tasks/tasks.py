@@ -21,18 +21,19 @@ from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments.row_mapping import in_utc
 from console.store.schema.worker import tasks
 
-_t = tasks.c
 _ALL_QUERY = select(
-    _t.name, _t.every_seconds, _t.next_at, _t.begun_at, _t.ended_at, _t.taken, _t.trouble, _t.failures, _t.position,
-    _t.version,
-).order_by(_t.name)  # fmt: skip
-_BY_ID_QUERY = _ALL_QUERY.where(_t.name == bindparam("of"))
-_DUE_QUERY = _ALL_QUERY.where(_t.next_at <= bindparam("now")).order_by(None).order_by(_t.next_at, _t.name)
+    tasks.c.name, tasks.c.every_seconds, tasks.c.next_at, tasks.c.begun_at, tasks.c.ended_at, tasks.c.taken,
+    tasks.c.trouble, tasks.c.failures, tasks.c.position, tasks.c.version,
+).order_by(tasks.c.name)  # fmt: skip
+_BY_ID_QUERY = _ALL_QUERY.where(tasks.c.name == bindparam("of"))
+_DUE_QUERY = (
+    _ALL_QUERY.where(tasks.c.next_at <= bindparam("now")).order_by(None).order_by(tasks.c.next_at, tasks.c.name)
+)
 _INSERT = into(tasks)
 _UPDATE_POSITION = (
-    update(tasks).where(_t.name == bindparam("of")).values(position=bindparam("at"), version=_t.version + 1)
+    update(tasks).where(tasks.c.name == bindparam("of")).values(position=bindparam("at"), version=tasks.c.version + 1)
 )
-_UPDATE_IF_UNCHANGED = update(tasks).where(_t.name == bindparam("of"), _t.version == bindparam("as_read"))
+_UPDATE_IF_UNCHANGED = update(tasks).where(tasks.c.name == bindparam("of"), tasks.c.version == bindparam("as_read"))
 
 
 def find_or_insert(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
