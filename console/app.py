@@ -219,7 +219,7 @@ class Console:
     @cached_property
     def daily_closes(self) -> "DailyCloseWriter":
         from console.services.exports.daily_close_writer import DailyCloseWriter
-        from console.wording.daily_close import close_document
+        from console.wording.exports.daily_close import close_document
         from console.wording.text_context import Texts
 
         context = self._context

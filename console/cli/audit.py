@@ -15,7 +15,7 @@ from console.domain.records import AuditEntry
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.error_details import AuditBroken
+    from console.domain.errors.details import AuditBroken
     from console.services.evidence.pack_verification import PackVerdict
 
 

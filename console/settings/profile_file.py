@@ -15,7 +15,7 @@ from console.settings.provider_access import setting_name_by_profile_key
 from console.settings.value_parsers import RawSetting
 
 if TYPE_CHECKING:
-    from console.domain.error_details import BadProfile
+    from console.domain.errors.details import BadProfile
 
 MAX_PROFILE_BYTES = 1 << 20
 # Key in the file → name of the setting: that of the environment variable which overrides it, without `CONSOLE_`. The

@@ -11,7 +11,7 @@ from console.domain.process import failpoint_names
 from console.domain.setting_problems import SettingProblem
 
 if TYPE_CHECKING:
-    from console.domain.error_details import BadProfile
+    from console.domain.errors.details import BadProfile
 
 CLIENT_ID_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
 _OPERATOR_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,32}")

@@ -11,7 +11,7 @@ from console.domain.alerts.incidents import KIND as INCIDENT_KIND
 from console.domain.alerts.incidents import IncidentAction
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
-from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.limits import LIMIT_KIND, limit_subject
 from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.queues.saved_views import KIND as VIEW_KIND

@@ -12,7 +12,7 @@ from console.settings.settings import Settings
 
 if TYPE_CHECKING:
     from console.domain.alerts.events import Publisher
-    from console.domain.error_details import BadProfile
+    from console.domain.errors.details import BadProfile
     from console.providers.payments.provider import PaymentProvider
     from console.providers.registry.client import RegistryApi
     from console.services.process.context import ServiceContext

@@ -1,26 +1,16 @@
-"""The daily close in words: its state, its lines, and its tables for a file."""
+"""The daily close in words: its state and its lines, for the window and the terminal."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
 from console.domain.money import Money
-from console.domain.reports.daily_close import SUMS, CloseChange, CloseMoney, DailyClose, OpenPoint, UnknownRecord
+from console.domain.reports.daily_close import SUMS, CloseChange, DailyClose, OpenPoint, UnknownRecord
 from console.domain.reports.refund_funnel import CountAndSum
 from console.wording import reports as report_words
 from console.wording.catalogue import provider_name, translate
-from console.wording.exports.columns import (
-    amount_column,
-    currency_column,
-    instant_column,
-    number_column,
-    text_column,
-)
-from console.wording.exports.lists import difference_columns
 from console.wording.formats import NO_VALUE, format_amount, format_instant
-from console.wording.text_context import TextContext
 
-_NET = "net"
+NET = "net"
+"""Name of the net amount, beside the names of SUMS."""
 
 
 def close_title(close: DailyClose, language: str) -> str:
@@ -76,7 +66,7 @@ def close_lines(close: DailyClose, language: str) -> Iterator[str]:
         for name in SUMS:
             value = report_words.count_and_sum_text(money.sum_of(name), money.currency, language)
             yield f"{money.currency} {sum_name(name, language)}: {value}"
-        yield f"{money.currency} {sum_name(_NET, language)}: {format_amount(money.net_minor, money.currency)}"
+        yield f"{money.currency} {sum_name(NET, language)}: {format_amount(money.net_minor, money.currency)}"
     for record in close.unknown:
         yield translate(
             "close.unknown.line",
@@ -133,77 +123,3 @@ def change_values(change: CloseChange, language: str) -> tuple[str, str]:
         return value or NO_VALUE
 
     return text(change.before), text(change.after)
-
-
-# -- the document
-
-
-def close_document(close: DailyClose, context: TextContext) -> ExportDocument:
-    """Return the close as a document: on its first page the state, then its tables. It has no time of writing, so
-    that the same facts give the same document.
-    """
-    language = context.language
-    tables = [_money_table(close, context), _unknown_table(close, context)]
-    if close.reconciliation is not None:
-        tables.append(_difference_table(close, context))
-    if close.first is not None:
-        tables.append(_change_table(close, context))
-    return ExportDocument(
-        close_title(close, language), (state_line(close, language), *about_lines(close, language)), tables
-    )
-
-
-def _table(context: TextContext, name: str, columns: Sequence[ExportColumn], rows: Sequence[Any]) -> DocumentTable:
-    return DocumentTable(
-        context.translate(f"close.table.{name}"), columns, rows, context.translate(f"close.table.{name}.empty")
-    )
-
-
-def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
-    """Return the table of sums: a row is (money of a currency, name of the sum)."""
-
-    def count(row: tuple[CloseMoney, str]) -> int | None:
-        money, name = row
-        return None if name == _NET else money.sum_of(name).count
-
-    def amount(row: tuple[CloseMoney, str]) -> tuple[int, str]:
-        money, name = row
-        return (money.net_minor if name == _NET else money.sum_of(name).minor), money.currency
-
-    columns = (
-        text_column(context, "close.column.sum", lambda row: sum_name(row[1], context.language)),
-        number_column(context, "reports.count", count),
-        amount_column(context, "column.amount", amount),
-        currency_column(context, lambda row: str(row[0].currency)),
-    )
-    return _table(context, "money", columns, [(money, name) for money in close.money for name in (*SUMS, _NET)])
-
-
-def _unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
-    columns = (
-        text_column(context, "column.record", lambda record: record_name(record, context.language)),
-        text_column(context, "kind.payment", lambda record: str(record.number)),
-        amount_column(context, "column.amount", lambda record: (record.minor, record.currency)),
-        currency_column(context, lambda record: str(record.currency)),
-        instant_column(context, "column.since", lambda record: record.since),
-        instant_column(context, "close.column.settled", lambda record: record.settled_at),
-    )
-    return _table(context, "unknown", columns, close.unknown)
-
-
-def _difference_table(close: DailyClose, context: TextContext) -> DocumentTable:
-    """Return the table of differences, without their causes, which change when a case is settled."""
-    run = close.reconciliation
-    return _table(context, "differences", difference_columns(context)[:-1], () if run is None else run.differences)
-
-
-def _change_table(close: DailyClose, context: TextContext) -> DocumentTable:
-    language = context.language
-    columns = (
-        ExportColumn(
-            context.translate("close.column.what"), CellKind.TEXT, lambda change: change_name(change, language)
-        ),
-        text_column(context, "close.column.before", lambda change: change_values(change, language)[0]),
-        text_column(context, "close.column.after", lambda change: change_values(change, language)[1]),
-    )
-    return _table(context, "changes", columns, close.changes)

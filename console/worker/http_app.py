@@ -22,8 +22,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.app import Console
-from console.domain.error_details import BadProfile
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import BadProfile
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import ProviderTraits
 from console.domain.payments.records import NoticePost

@@ -17,8 +17,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
-from console.domain.error_details import BadProfile
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import BadProfile
 from console.domain.setting_problems import SettingProblem
 from console.worker.connection_limits import (
     LAST_REQUEST_KEY,

@@ -198,7 +198,7 @@ def test_without_a_display_the_window_says_what_works(terminal: Terminal) -> Non
 HEAVY = {"PySide6", "requests", "urllib3", "keyring", "alembic", "cryptography", "pypdfium2", "http.client"}
 # Modules that make tens of dataclasses, enumerations or statements. A lookup needs none of their names at run time.
 UNUSED_BY_LOOKUP = {
-    "console.domain.error_details",
+    "console.domain.errors.details",
     "console.domain.service_results",
     "console.domain.payments.service_results",
     "console.domain.registry.corporations",

@@ -16,7 +16,7 @@ from console.domain.corporation_number import (
     list_numbers_with_one_typing_error,
 )
 from console.domain.error_reasons import NumberReason
-from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "provider_vectors.json").read_text(encoding="utf-8"))
 BASES = st.text(alphabet="0123456789", min_size=12, max_size=12)

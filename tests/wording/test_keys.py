@@ -12,9 +12,9 @@ from typing import Literal, Union, cast, get_args, get_origin, get_overloads, ge
 import pytest
 
 import console
-from console.domain import error_details, error_reasons, setting_problems
+from console.domain import error_reasons, setting_problems
 from console.domain.audit.actions import AuditAction
-from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, details
 from console.domain.reason import Reason
 from console.domain.records import TimelineEntry, WorkReason
 from console.domain.setting_problems import SettingProblem
@@ -145,7 +145,7 @@ def test_every_reason_of_work_has_words() -> None:
 def _reasons() -> Iterator[tuple[str, str]]:
     """Each code with each reason or problem of its closed sets, as the constructors of ConsoleError declare them."""
     for constructor in get_overloads(ConsoleError.__init__):
-        hints = get_type_hints(constructor, localns={"_d": error_details})
+        hints = get_type_hints(constructor, localns={"_d": details})
         shape = get_type_hints(hints["detail"]) if "detail" in hints else {}
         for kind in (part for fact in ("reason", "problem") for part in _parts(shape.get(fact))):
             values = get_args(kind) if get_origin(kind) is Literal else kind if isinstance(kind, EnumType) else ()

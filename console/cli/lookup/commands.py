@@ -57,7 +57,7 @@ def _may_be_searched(text: str, invalid: ConsoleError) -> bool:
     than digits. A wrong or incomplete number is refused, as without a registry.
     """
     from console.domain.error_reasons import NumberReason
-    from console.domain.registry.queries import QueryKind, parse_query
+    from console.domain.lookup.registry_query import QueryKind, parse_query
 
     kind = parse_query(text).kind
     is_number = invalid.detail.get("reason") != NumberReason.CHARACTER

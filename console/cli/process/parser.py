@@ -13,7 +13,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.reason import ForeignText
 
 if TYPE_CHECKING:
-    from console.domain.error_details import Usage
+    from console.domain.errors.details import Usage
 
 PROGRAM_NAME = "support-console"
 QUEUE_NAMES = (

@@ -1,1 +1,1 @@
-"""Values of a search: the typed text, and its result."""
+"""What people type, read by fixed rules: searches, registry queries, corporation numbers; and what a search finds."""

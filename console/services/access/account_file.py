@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from console.domain.access.permissions import ALL_ROLES, WORKER
-from console.domain.error_details import Usage
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import Usage
 from console.domain.records import Person
 
 _NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import NotAllowed
 from console.domain.error_reasons import NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import NotAllowed
 from console.domain.reason import ForeignText
 from console.domain.service_results import AccountDone, AccountsApplied
 from console.domain.setting_problems import SettingProblem

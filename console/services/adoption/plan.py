@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.records import CheckState
 from console.store.adoption import adopt_rows, adopt_table, legacy_checks
 from console.store.adoption.adopt_table import TableChange

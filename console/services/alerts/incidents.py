@@ -21,9 +21,9 @@ from console.domain.alerts.incidents import (
     split_runs,
 )
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import InProgress
 from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import InProgress
 from console.domain.tasks.records import Alert, AlertItem
 from console.services.alerts.causes import AffectedRecords, find_causes, read_alerts_of
 from console.services.audit import refusals

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import InProgress
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import InProgress
 from console.domain.tasks.records import Take
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext

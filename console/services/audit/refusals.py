@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import Holder, InProgress
 from console.domain.errors import ConsoleError
+from console.domain.errors.details import Holder, InProgress
 from console.domain.process import interrupts
 from console.domain.reason import Reason
 from console.domain.records import CreditCheck, LeaseHolder

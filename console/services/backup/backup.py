@@ -35,7 +35,7 @@ from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
 
 if TYPE_CHECKING:
-    from console.domain.error_details import BadProfile, NotOurDatabase
+    from console.domain.errors.details import BadProfile, NotOurDatabase
 
 _SQLITE, _SERVER = "sqlite", "server"
 _VERSION_TABLES = frozenset({"alembic_version", migrate.OWN_VERSION_TABLE})

@@ -12,9 +12,9 @@ from contextlib import suppress
 from console.domain.access.permissions import is_same_person
 from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import DISCARDED_REASON, BulkProgress, ChosenRecord
-from console.domain.error_details import NotAllowed
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import NotAllowed
 from console.domain.records import Person
 from console.domain.recovery.decision_table import RULES_OF_KIND, kind_of
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
-from console.domain.error_details import Holder, ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors.details import Holder, ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import (
     Certainty,

@@ -8,8 +8,8 @@ import logging
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import BadProfile
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import BadProfile
 from console.domain.process import interrupts
 from console.domain.setting_problems import SettingProblem
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenExchange, TokenPair, TokenUnavailable

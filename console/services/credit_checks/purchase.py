@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import end_of_day
-from console.domain.error_details import AlreadyPurchased, ProviderAnswerFacts
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
-from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.errors.details import AlreadyPurchased, ProviderAnswerFacts
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest

@@ -6,9 +6,9 @@ This module can read at the provider but not buy.
 import logging
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import FailedPart, ProviderAnswerFacts
 from console.domain.error_reasons import LockedProblem, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors.details import FailedPart, ProviderAnswerFacts
 from console.domain.process import interrupts
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckState, CreditCheck, Document

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import MismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState, WorkReason

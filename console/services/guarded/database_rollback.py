@@ -26,7 +26,7 @@ from console.store.operations import journal
 from console.store.spool.spool import Head, Intent, Spool, SpoolEntry
 
 if TYPE_CHECKING:
-    from console.domain.error_details import DatabaseWentBack
+    from console.domain.errors.details import DatabaseWentBack
     from console.domain.tasks.records import Alert
 
 ALERT_RULE, KIND, SUBJECT = anchors.WENT_BACK_RULE, "database", 1

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from console.domain.error_details import Holder
 from console.domain.error_reasons import PossibleRepeatReason, UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import Holder
 from console.domain.records import OperationState
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction

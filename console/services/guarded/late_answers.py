@@ -4,9 +4,9 @@ record. The record stays unchanged, and a case describes the contradiction.
 
 import logging
 
-from console.domain.error_details import AlreadyDecided
 from console.domain.error_reasons import AlreadyDecidedReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import AlreadyDecided
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck, WorkReason
 from console.services.process.context import ServiceContext

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Unpack
 
-from console.domain.error_details import InProgress
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import InProgress
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress

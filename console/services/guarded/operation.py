@@ -15,7 +15,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations.leases import Lease
 
 if TYPE_CHECKING:
-    from console.domain.error_details import OutcomeUnknown
+    from console.domain.errors.details import OutcomeUnknown
 
 T = TypeVar("T")
 Progress = Callable[[str], None]

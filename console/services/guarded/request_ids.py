@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 
 from console.domain.access.permissions import APPROVER, OPERATOR, WORKER
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import InProgress, NotAllowed, PossibleRepeat
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, PossibleRepeatReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.errors.details import InProgress, NotAllowed, PossibleRepeat
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.process import interrupts
 from console.domain.records import CreditCheck, OperationState

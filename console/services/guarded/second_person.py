@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from console.domain.access.permissions import has_right, is_same_person
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import NotAllowed, Record
 from console.domain.error_reasons import MismatchReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import NotAllowed, Record
 from console.domain.records import Person
 from console.domain.recovery.records import WaitingProposal
 from console.services.process.context import ServiceContext, require_confirmation

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from console.domain.corporation_number import list_numbers_with_one_typing_error
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError
-from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.services.process.context import ServiceContext, require_reader

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from console.domain.calendar_days import JST
 from console.domain.desk_requests.records import oldest_request_id
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.lookup.query import SearchQuery, parse_search
 from console.domain.lookup.results import FoundRecords, SearchResult, SearchSubject
-from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.domain.queues.filters import FilteredRecord, kind_of
 from console.domain.records import CreditCheck, Operation
 from console.domain.registry.corporations import RegistryMatches

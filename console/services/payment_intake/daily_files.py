@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from console.domain.error_details import BadProfile, OutcomeUnknown, ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason, UnusableReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors.details import BadProfile, OutcomeUnknown, ProviderAnswerFacts
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reconciliation.provider_rows import HistoryRow

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, time
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import IST
-from console.domain.error_details import InvalidAmount, ProviderAnswerFacts
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors.details import InvalidAmount, ProviderAnswerFacts
+from console.domain.lookup.number_input import parse_number
 from console.domain.money import InvalidAmountText, Money, money_from_text
-from console.domain.number_input import parse_number
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, PaymentImport
 from console.domain.payments.report_rules import ReportSource

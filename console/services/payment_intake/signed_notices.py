@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.money import MINOR_DIGITS, InvalidAmountText, Money, money_from_text
-from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import NoticePost, Order, Payment
 from console.domain.payments.report_rules import ReportSource

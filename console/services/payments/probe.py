@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import Holder, ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors.details import Holder, ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport

@@ -3,9 +3,9 @@ payment number in the spool, and insert the payment again in the state that the 
 """
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode, error_of_outcome
+from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Order, Payment

@@ -9,11 +9,11 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import OverLimit, ProviderAnswerFacts
 from console.domain.error_reasons import AmountProblem, LimitReason, UnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors.details import OverLimit, ProviderAnswerFacts
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.money import InvalidAmountText, Money
-from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.provider_messages import PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment

@@ -36,7 +36,7 @@ from console.store.spool.spool import Head, Spool
 
 if TYPE_CHECKING:
     from console.domain.desk_requests.records import TakenDeskRequest
-    from console.domain.error_details import BadProfile, NotAllowed
+    from console.domain.errors.details import BadProfile, NotAllowed
     from console.domain.payments.provider_messages import RefundReport
     from console.domain.registry.facts import CorporationFacts
     from console.store.audit.trail import AuditTrail

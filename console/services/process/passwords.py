@@ -16,7 +16,7 @@ from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Database
 
 if TYPE_CHECKING:
-    from console.domain.error_details import NotAllowed
+    from console.domain.errors.details import NotAllowed
 
 SESSION = "session"
 """Subject kind of the audit entries about sign-ins and typed passwords."""

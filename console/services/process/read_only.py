@@ -3,9 +3,9 @@ that moves money calls it in the transaction of the change.
 """
 
 from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch, find_switch_on
-from console.domain.error_details import ReadOnly
 from console.domain.error_reasons import ReadOnlyReason
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import ReadOnly
 from console.store.access import read_only_switches
 from console.store.database.sqlalchemy_names import Connection
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same_person
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import NotAllowed
 from console.domain.error_reasons import NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import NotAllowed
 from console.domain.queues.saved_views import (
     KIND,
     LONGEST_NAME_CHARACTERS,

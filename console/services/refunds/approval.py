@@ -8,9 +8,9 @@ from datetime import datetime
 
 from console.domain.access.permissions import is_same_person
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import NotAllowed
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import NotAllowed
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.process import interrupts

@@ -7,9 +7,9 @@ unknown.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from console.domain.error_details import Holder
 from console.domain.error_reasons import InternalErrorProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import Holder
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundOrder
 from console.domain.payments.records import Payment, Refund

@@ -10,7 +10,6 @@ from datetime import datetime
 from console.domain.access.permissions import APPROVER, has_right, is_same_person
 from console.domain.access.read_only import facts_of_switch, is_action_stopped
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import ExceedsCaptured, InvalidAmount, PossibleRepeat
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
     AmountProblem,
@@ -24,6 +23,7 @@ from console.domain.error_reasons import (
     WindowReason,
 )
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import ExceedsCaptured, InvalidAmount, PossibleRepeat
 from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
 from console.domain.payments.consistency import PAID_STATES, money_parts
 from console.domain.payments.records import (

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from console.domain.calendar_days import JST, start_of_day
-from console.domain.error_details import InProgress, NotAllowed
 from console.domain.error_reasons import (
     ExceedsReason,
     InProgressReason,
@@ -17,6 +16,7 @@ from console.domain.error_reasons import (
     WindowReason,
 )
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.errors.details import InProgress, NotAllowed
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck

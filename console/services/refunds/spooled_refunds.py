@@ -6,9 +6,9 @@ of the payment. The lost refund is not inserted again.
 """
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundOrder, RefundReport
 from console.domain.payments.records import Payment

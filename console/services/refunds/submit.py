@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_details import ProviderAnswerFacts
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode, error_of_outcome
+from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from console.domain.audit.actions import AuditAction
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.errors import ConsoleError
-from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.process import correlation as tracing
 from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
 from console.domain.tasks.intervals import BATCH_SIZE as BATCH_SIZE

@@ -21,7 +21,7 @@ from console.settings.private_files import make_private_folder
 from console.store.spool.sqlite_file import sync_folder
 
 if TYPE_CHECKING:
-    from console.domain.error_details import StorageFull
+    from console.domain.errors.details import StorageFull
 
 FORMAT = "support-console-backup/1"
 MANIFEST = "manifest.json"

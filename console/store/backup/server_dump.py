@@ -23,7 +23,7 @@ from console.store.backup.archive import bad_backup_error
 from console.store.database.engine import Database
 
 if TYPE_CHECKING:
-    from console.domain.error_details import BadProfile
+    from console.domain.errors.details import BadProfile
 
 RESTORE_MARK = "restore_in_progress"
 """The table that a restore creates first and drops last; its only row is the SHA-256 of the dump."""

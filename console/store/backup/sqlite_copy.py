@@ -14,7 +14,7 @@ from console.store.backup.archive import bad_backup_error
 from console.store.spool.sqlite_file import sync_folder
 
 if TYPE_CHECKING:
-    from console.domain.error_details import DatabaseLocked
+    from console.domain.errors.details import DatabaseLocked
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _STATE_QUERY = "SELECT name, value FROM console_meta"

@@ -8,7 +8,7 @@ from typing import Any
 
 from console.domain.calendar_days import to_utc
 from console.domain.corporation_number import DIGIT_COUNT
-from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.store.database.instants import known_instant, to_aware_utc
 from console.store.schema.core import credit_checks

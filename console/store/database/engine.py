@@ -27,7 +27,7 @@ from console.store.database.sqlite_write_queue import WriteQueueLock
 from console.store.database.transaction import CommitUnproven, Transaction
 
 if TYPE_CHECKING:
-    from console.domain.error_details import BadProfile, DatabaseUnreachable
+    from console.domain.errors.details import BadProfile, DatabaseUnreachable
 
 __all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
 

@@ -10,7 +10,7 @@ from console.domain.errors import ErrorCode
 from console.domain.setting_problems import SettingProblem
 
 if TYPE_CHECKING:
-    from console.domain.error_details import Detail
+    from console.domain.errors.details import Detail
 
 ErrorConsequence = Literal["undone", "gone", "other"]
 

@@ -23,7 +23,7 @@ from console.store.database import error_codes
 from console.store.database.server_timeouts import AnswerReader, limit_answer_time
 
 if TYPE_CHECKING:
-    from console.domain.error_details import BadProfile
+    from console.domain.errors.details import BadProfile
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10

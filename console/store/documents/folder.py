@@ -24,7 +24,7 @@ from console.store.documents.storage_protocol import LARGEST_BYTES, matches_path
 from console.store.spool.sqlite_file import sync_folder
 
 if TYPE_CHECKING:
-    from console.domain.error_details import StorageFull
+    from console.domain.errors.details import StorageFull
 
 _NO_FOLLOW_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MAX_CREATORS = 100

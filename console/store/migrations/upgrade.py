@@ -20,7 +20,7 @@ from console.store.schema import legacy_table
 from console.store.schema.core import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from console.domain.error_details import SchemaMismatch
+    from console.domain.errors.details import SchemaMismatch
 
 MIGRATIONS_FOLDER = Path(__file__).parent
 BASELINE_VERSION = "0006"

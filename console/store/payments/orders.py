@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, String, bindparam, or_, select, 
 from sqlalchemy import insert as into
 
 from console.domain.corporation_number import DIGIT_COUNT
-from console.domain.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.transitions import tables as states

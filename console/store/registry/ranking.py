@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 from console.domain.registry.legal_forms import remove_english_form, remove_form
-from console.domain.registry.queries import RegistryQuery, SearchWord
 from console.domain.registry.spelling import fold_address, fold_text, has_second_reading, list_readings
 
 _BREAK = "\n"

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
+from console.domain.lookup.registry_query import LONGEST_QUERY, parse_query
 from console.domain.registry.corporations import (
     Corporation,
     CorporationChange,
@@ -18,7 +19,6 @@ from console.domain.registry.corporations import (
 )
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import find_prefecture_code
-from console.domain.registry.queries import LONGEST_QUERY, parse_query
 from console.store.registry.file_rows import EPOCH
 from console.store.registry.import_order import Coverage
 from console.store.registry.registry_file import (

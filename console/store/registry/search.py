@@ -1,4 +1,4 @@
-"""Finds corporations by a typed text (`console.domain.registry.queries`), the best first.
+"""Finds corporations by a typed text (`console.domain.lookup.registry_query`), the best first.
 
 A search runs in steps, one for each rank: the whole official name with its legal form, the name without it, the
 beginning of a name, a part of a name, and the rest (addresses and post codes). Each step reads the index of open
@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from console.domain.lookup.registry_query import QueryKind, RegistryQuery, SearchWord
 from console.domain.registry.corporations import Corporation
 from console.domain.registry.legal_forms import is_form, remove_form
-from console.domain.registry.queries import QueryKind, RegistryQuery, SearchWord
 from console.store.registry.ranking import Rank, Ranking, Texts
 from console.store.registry.schema import has_folded_texts
 from console.store.registry.search_filter import write_filter

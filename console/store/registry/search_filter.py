@@ -8,7 +8,7 @@ A comparison form that a row doesn't have is that of a text that is its own form
 
 from collections.abc import Sequence
 
-from console.domain.registry.queries import RegistryQuery, SearchWord
+from console.domain.lookup.registry_query import RegistryQuery, SearchWord
 
 _MAX_WORDS = 8
 """Words of a text that the condition has. Few rows have so many words and not the others."""

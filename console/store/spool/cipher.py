@@ -14,7 +14,7 @@ from console.domain.setting_problems import SettingProblem
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
-    from console.domain.error_details import BadProfile
+    from console.domain.errors.details import BadProfile
 
 SHORTEST_KEY_CHARACTERS = 16
 _LABEL = b"support-console/store-key/v1/"

@@ -23,7 +23,7 @@ from console.store.spool.cipher import Cipher, DecryptionFailed
 from console.store.spool.sqlite_file import LocalJournal, Value
 
 if TYPE_CHECKING:  # commands that only read need no answer codec
-    from console.domain.error_details import InternalError
+    from console.domain.errors.details import InternalError
     from console.store.spool.answer_codec import Answer
 
 FILE_NAME = "desk.db"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from console.domain.lookup.completion import list_completions
+from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.lookup.query import ProblemKind
 from console.domain.lookup.results import SearchResult
-from console.domain.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
 from console.domain.registry.facts import PUBLISHER

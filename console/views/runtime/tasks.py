@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeVar
 import shiboken6
 from PySide6.QtCore import QObject
 
-from console.domain.error_details import Detail
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors.details import Detail
 
 log = logging.getLogger("console.views")
 T = TypeVar("T")

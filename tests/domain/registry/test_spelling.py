@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from console.domain.lookup.registry_query import QueryKind, is_registry_query, parse_query
 from console.domain.registry import kanji_forms
 from console.domain.registry.legal_forms import remove_form, write_out_forms
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import PREFECTURES, find_prefecture_code
-from console.domain.registry.queries import QueryKind, is_registry_query, parse_query
 from console.domain.registry.spelling import (
     _read_by_neighbours,
     fold_address,

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.domain.registry.queries import parse_query
+from console.domain.lookup.registry_query import parse_query
 from console.store.registry.file_rows import Columns
 from console.store.registry.folded_texts import fold_names, fold_streets
 from console.store.registry.import_files import import_registry_files

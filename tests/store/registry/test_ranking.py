@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.domain.registry.queries import parse_query
+from console.domain.lookup.registry_query import parse_query
 from console.domain.registry.spelling import fold_address, fold_text
 from console.store.registry.ranking import Rank, Ranking, Texts
 

@@ -7,7 +7,7 @@ from console.domain.error_reasons import NumberReason
 from console.domain.errors import ConsoleError, ErrorCode
 
 if TYPE_CHECKING:
-    from console.domain.error_details import InvalidNumber
+    from console.domain.errors.details import InvalidNumber
 
 
 class InvalidCorporationNumber(ConsoleError):

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, cast, overload
 
-if TYPE_CHECKING:  # every start imports this module; error_details imports all records
-    from console.domain import error_details as _d
+if TYPE_CHECKING:  # every start imports this module; `details` names all records
+    from console.domain.errors import details as _d
 
 
 class ErrorCode(StrEnum):
@@ -142,7 +142,7 @@ EXIT_STATUS: Mapping[str, int] = {
 
 
 class ConsoleError(Exception):
-    """A refusal or failure with a stable code and with facts (`detail`). The module `error_details` has the type of
+    """A refusal or failure with a stable code and with facts (`detail`). The module `details` has the type of
     the facts for each code.
 
     The code determines `exit_status`, except for `viewing_period_over`: the caller passes 5 if the provider has just

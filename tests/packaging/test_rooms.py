@@ -1,0 +1,61 @@
+"""The contract that forbids circles of rooms sees those that no circle of modules shows."""
+
+import grimp
+import pytest
+
+from scripts.rooms import AcyclicRooms, count_floors, find_arrows, find_circles
+
+MODULES = ("app", "views.page", "domain.clock", "domain.errors", "domain.payments.records", "domain.payments.rules")
+DOWNWARD = (
+    "app > views.page",
+    "views.page > domain.payments.rules",
+    "domain.payments.rules > domain.payments.records",
+)
+
+
+def graph_of(*imports: str) -> grimp.ImportGraph:
+    """A program with these imports, written as `importer > imported` without the root package."""
+    graph = grimp.ImportGraph()
+    for module in MODULES:
+        parts = ["console", *module.split(".")]
+        for end in range(1, len(parts) + 1):
+            graph.add_module(".".join(parts[:end]))
+    graph.add_module("requests", is_squashed=True)
+    graph.add_import(importer="console.app", imported="requests")
+    for one in imports:
+        importer, imported = one.split(" > ")
+        graph.add_import(importer=f"console.{importer}", imported=f"console.{imported}")
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("imports", "circles"),
+    [
+        (("domain.payments.records > domain.clock",), []),
+        # No two modules import each other, but the two folders do.
+        (
+            ("domain.payments.records > domain.clock", "domain.errors > domain.payments.records"),
+            [{"console.domain", "console.domain.payments"}],
+        ),
+        # By way of a third room.
+        (
+            ("domain.payments.rules > domain.clock", "domain.clock > app"),
+            [{"console.app", "console.domain", "console.domain.payments", "console.views"}],
+        ),
+    ],
+)
+def test_a_circle_of_rooms_breaks_the_contract(imports: tuple[str, ...], circles: list[set[str]]) -> None:
+    graph = graph_of(*DOWNWARD, *imports)
+    assert [set(circle) for circle in find_circles(find_arrows(graph))] == circles
+    check = AcyclicRooms("rooms", {}, {}).check(graph, verbose=False)
+    assert check.kept is not bool(circles)
+    assert bool(check.metadata["lines"]) is bool(circles)
+
+
+def test_rooms_floors_and_arrows_are_counted() -> None:
+    """Four rooms above each other; the root package is the fifth and imports nothing. A circle is one floor."""
+    downward = (*DOWNWARD, "domain.payments.records > domain.clock")
+    arrows = find_arrows(graph_of(*downward))
+    rooms = {"console", "console.app", "console.views", "console.domain.payments", "console.domain"}
+    assert (set(arrows), sum(map(len, arrows.values())), count_floors(arrows)) == (rooms, 3, 4)
+    assert count_floors(find_arrows(graph_of(*downward, "domain.errors > domain.payments.rules"))) == 3
