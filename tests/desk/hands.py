@@ -73,14 +73,13 @@ class Person:
         raise AssertionError(f"no way by Tab to {name!r}")
 
     def active(self) -> QWidget:
-        """The window that has the keyboard; when a dialog has gone, a window manager gives it back to ours."""
-
-        def somebody_has() -> bool:
-            if QApplication.activeWindow() is None:
-                self.window.activateWindow()
-            return QApplication.activeWindow() is not None
-
-        self.until(somebody_has)
+        """The window that has the keyboard. Where no window manager gives it to the open dialog or, when the dialog
+        has gone, back to our window, it is requested here, once.
+        """
+        dialog = next((one for one in self.window.findChildren(DialogFrame) if one.isVisible()), None)
+        if QApplication.activeWindow() is None or (dialog and QApplication.activeWindow() is self.window):
+            (dialog or self.window).activateWindow()
+            self.until(lambda: QApplication.activeWindow() not in (None, self.window if dialog else None))
         active = QApplication.activeWindow()
         assert active is not None
         return active
