@@ -37,7 +37,7 @@ def _version_lines(versions: tuple[Document, ...], translator: Translator) -> Li
     return document_table(versions, translator)
 
 
-def _compare(console: "Console", args: Namespace, writer: AnswerWriter) -> "Comparison":
+def _compare_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "Comparison":
     """Compare two versions. A signal cancels the comparison before the next page."""
 
     def report(page: int, pages: int) -> None:
@@ -75,7 +75,7 @@ def _comparison_lines(comparison: "Comparison", translator: Translator) -> Itera
         yield difference_line(difference, translator.language)
 
 
-def _save(console: "Console", args: Namespace, _: AnswerWriter) -> "SavedPdf":
+def _save_pdf(console: "Console", args: Namespace, _: AnswerWriter) -> "SavedPdf":
     return console.pdf_copies.save(parse_row_id(_KIND, args.id), Path(args.to), args.sha256)
 
 
@@ -89,6 +89,6 @@ def _saved_lines(saved: "SavedPdf", translator: Translator) -> Lines:
 
 DOCUMENT_COMMANDS: Mapping[str, Command] = {
     "documents list": ServiceCommand(_list_versions, _versions_json, _version_lines),
-    "documents save": ServiceCommand(_save, _saved_json, _saved_lines),
-    "documents compare": ServiceCommand(_compare, _comparison_json, _comparison_lines),
+    "documents save": ServiceCommand(_save_pdf, _saved_json, _saved_lines),
+    "documents compare": ServiceCommand(_compare_versions, _comparison_json, _comparison_lines),
 }

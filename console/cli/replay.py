@@ -76,7 +76,7 @@ def replay(pack: Path) -> Replay:
 
     journal = read_journal(pack)
     played, differences = 0, []
-    with _players() as players:
+    with _open_players() as players:
         for call in journal.calls:
             outcome = players.ask(call)
             if outcome is None:
@@ -152,7 +152,7 @@ class _FixedToken:
 
 
 @contextmanager
-def _players() -> Iterator[_Players]:
+def _open_players() -> Iterator[_Players]:
     from console.sandbox.environment import credentials
     from console.sandbox.recorded_answers import AnswerPlayer
     from console.settings.settings import Settings

@@ -32,7 +32,7 @@ class AnswerPlayer:
         player = self
 
         class Handler(BaseHTTPRequestHandler):
-            def _reply(self) -> None:
+            def _send_recorded_answer(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 answer = player.answer
                 self.send_response_only(answer.status)
@@ -43,7 +43,7 @@ class AnswerPlayer:
                 self.end_headers()
                 self.wfile.write(answer.body)
 
-            do_GET = do_POST = do_DELETE = _reply
+            do_GET = do_POST = do_DELETE = _send_recorded_answer
 
             def log_message(self, *_: object) -> None:
                 """Write nothing to the terminal."""

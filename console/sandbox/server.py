@@ -51,7 +51,7 @@ class Sandbox:
         self._control_router = Router(
             ControlApi(self._state, alarmbox, payments, self._notice_sender, self.begin_outage).routes()
         )
-        self._listener = Listener(port, self._answer)
+        self._listener = Listener(port, self._answer_request)
         self._stopped = Event()
         self.port: int = self._listener.server_port
         self.url = f"http://{HOST}:{self.port}"
@@ -105,7 +105,7 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _answer(self, request: HttpRequest, wire: SandboxConnection) -> None:
+    def _answer_request(self, request: HttpRequest, wire: SandboxConnection) -> None:
         if request.path.startswith(PATH_PREFIX):
             self._send_reply(self._control_router.find_call(request), wire)
             return

@@ -38,7 +38,7 @@ class StoredEntries:
     set_aside: Path | None = None
 
 
-def _unchanged(content: bytes) -> bytes:
+def _keep_content(content: bytes) -> bytes:
     return content
 
 
@@ -50,8 +50,8 @@ class EntriesFile:
     def __init__(
         self,
         path: Path,
-        encode: Callable[[bytes], bytes] = _unchanged,
-        decode: Callable[[bytes], bytes] = _unchanged,
+        encode: Callable[[bytes], bytes] = _keep_content,
+        decode: Callable[[bytes], bytes] = _keep_content,
     ) -> None:
         self.path = path
         self._encode, self._decode = encode, decode
@@ -63,21 +63,21 @@ class EntriesFile:
         try:
             return StoredEntries(self._read_values())
         except Unreadable:
-            with self._lock():
+            with self._lock_file():
                 return self._read_or_set_aside()
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
         """Replace the values of these names (None deletes a value) and return all values. Raises storage_full if the
         file can't be written.
         """
-        with self._lock():
+        with self._lock_file():
             stored = self._read_or_set_aside()
             values = {**stored.values, **changes}
             values = {name: value for name, value in values.items() if value is not None}
-            self._write(values)
+            self._write_values(values)
         return StoredEntries(values, stored.set_aside)
 
-    def _lock(self) -> Any:
+    def _lock_file(self) -> Any:
         return exclusive_lock(self.path.with_name(self.path.name + ".lock"))
 
     def _read_or_set_aside(self) -> StoredEntries:
@@ -112,7 +112,7 @@ class EntriesFile:
             raise Unreadable
         return values
 
-    def _write(self, values: Mapping[str, JsonValue]) -> None:
+    def _write_values(self, values: Mapping[str, JsonValue]) -> None:
         """Replace the file by one with these values, mode 0600. The bytes are on the disk before the replacement."""
         import tempfile  # imported here, so that the first frame of a window doesn't wait for it
 

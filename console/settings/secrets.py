@@ -164,15 +164,15 @@ class SecretStore(HiddenSecrets):
 
         Raises `bad_profile` if there is none, or if it has fewer than 16 characters.
         """
-        return self._key(STORE_KEY_NAME, may_create=may_create)
+        return self._read_key(STORE_KEY_NAME, may_create=may_create)
 
     def draft_key(self) -> str:
         """Return the key that encrypts the drafts of people at this desk alone, from the environment variable or the
         keyring; a missing key is created in the keyring. Raises `bad_profile` like `store_key`.
         """
-        return self._key(DRAFT_KEY_NAME, may_create=True)
+        return self._read_key(DRAFT_KEY_NAME, may_create=True)
 
-    def _key(self, name: str, *, may_create: bool) -> str:
+    def _read_key(self, name: str, *, may_create: bool) -> str:
         key = self.read_secret(name) or (self._store_new_key(name) if may_create else None)
         if key is None:
             raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_MISSING)

@@ -97,7 +97,7 @@ def make_table(
     return ExportTable(title, listed.columns, listed.read_pages, about)
 
 
-def _queue(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _queue_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     name = request.subject
     if name == _COMPANY_QUEUE:
         return _List(lists.changed_company_columns(context), lambda: _read_company_pages(services))
@@ -144,7 +144,7 @@ def _read_notice_pages(services: ReadServices) -> Pages:
             return
 
 
-def _lookup(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _lookup_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     if request.part not in ("", *LOOKUP_PARTS):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": request.part[:40]})
 
@@ -161,21 +161,21 @@ def _lookup(services: ReadServices, request: ExportRequest, context: TextContext
     return _List(record_columns(context, lambda record: record), pages)
 
 
-def _search(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _search_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
         yield tuple(services.lookup.search(request.subject, _MAX_FOUND).records)
 
     return _List(record_columns(context, lambda record: record), pages)
 
 
-def _companies(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _companies_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
         yield services.registry.find(request.subject, request.part or None, _MAX_FOUND).items
 
     return _List(lists.company_columns(context), pages)
 
 
-def _approvals(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _approvals_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
         inbox = services.refunds.read_inbox()
         yield (*inbox.to_decide, *inbox.others)
@@ -184,14 +184,14 @@ def _approvals(services: ReadServices, request: ExportRequest, context: TextCont
     return _List(lists.approval_columns(context), pages)
 
 
-def _alerts(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _alerts_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
         yield services.alerts.list_open_items(_MAX_ALERTS)
 
     return _List(lists.alert_columns(context), pages)
 
 
-def _audit(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _audit_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
         before: int | None = None
         while page := services.audit.list_entries(_PAGE_SIZE, before):
@@ -201,7 +201,7 @@ def _audit(services: ReadServices, request: ExportRequest, context: TextContext)
     return _List(lists.audit_columns(context), pages)
 
 
-def _bulk(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _bulk_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     if request.part not in ("", NOT_DONE_FILTER):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": request.part[:40]})
     run = services.bulk.read_run(_parse_id("bulk-run", request.subject))
@@ -215,7 +215,7 @@ def _bulk(services: ReadServices, request: ExportRequest, context: TextContext) 
     return _List(lists.bulk_columns(context, run.action), pages)
 
 
-def _runs(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _runs_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def pages() -> Pages:
         before: int | None = None
         while True:
@@ -228,7 +228,7 @@ def _runs(services: ReadServices, request: ExportRequest, context: TextContext) 
     return _List(lists.run_columns(context), pages)
 
 
-def _differences(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _differences_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     part, run_id = request.part or ALL, _parse_id("reconciliation", request.subject)
     if part not in VERDICTS_OF_PART:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": part[:40]})
@@ -256,7 +256,7 @@ def _set_asides(services: ReadServices, request: ExportRequest, context: TextCon
     return _List(lists.set_aside_columns(context), pages)
 
 
-def _report(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _report_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     """Return the table behind a picture. The report is read at once, because its note says which part is missing."""
     if request.subject not in REPORT_TABLES:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": request.subject[:40]})
@@ -276,18 +276,18 @@ _READ_REPORT: Mapping[str, Callable[["ReportService"], object]] = {
     "time_to_truth": lambda reports: reports.read_time_to_truth(),
 }
 _LISTS: Mapping[ListName, Callable[[ReadServices, ExportRequest, TextContext], _List]] = {
-    ListName.QUEUE: _queue,
-    ListName.LOOKUP: _lookup,
-    ListName.SEARCH: _search,
-    ListName.COMPANIES: _companies,
-    ListName.APPROVALS: _approvals,
-    ListName.ALERTS: _alerts,
-    ListName.AUDIT: _audit,
-    ListName.BULK: _bulk,
-    ListName.RUNS: _runs,
-    ListName.DIFFERENCES: _differences,
+    ListName.QUEUE: _queue_list,
+    ListName.LOOKUP: _lookup_list,
+    ListName.SEARCH: _search_list,
+    ListName.COMPANIES: _companies_list,
+    ListName.APPROVALS: _approvals_list,
+    ListName.ALERTS: _alerts_list,
+    ListName.AUDIT: _audit_list,
+    ListName.BULK: _bulk_list,
+    ListName.RUNS: _runs_list,
+    ListName.DIFFERENCES: _differences_list,
     ListName.SET_ASIDES: _set_asides,
-    ListName.REPORT: _report,
+    ListName.REPORT: _report_list,
 }
 
 

@@ -103,10 +103,10 @@ class PaymentService:
         """
         from_records = record_answers.probe_answer_finder(self._context, payments.KIND, id)
         return self._request_ids.act_once(
-            "probe", request_id, (payments.KIND, str(id)), lambda: self._probe(id), from_records
+            "probe", request_id, (payments.KIND, str(id)), lambda: self._probe_payment(id), from_records
         )
 
-    def _probe(self, id: int) -> Payment:
+    def _probe_payment(self, id: int) -> Payment:
         try:
             self._payment_probes.probe(id)
         except ConsoleError as ending:
@@ -134,7 +134,7 @@ class PaymentService:
             try:
                 for payment in view.payments:
                     if payment.id == newest_id or payment.certainty is Certainty.UNKNOWN:
-                        self._probe(payment.id)
+                        self._probe_payment(payment.id)
             except ConsoleError as ending:
                 payment_record = ending.detail.get("record")
                 ending.detail |= {

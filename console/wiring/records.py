@@ -234,10 +234,10 @@ class RecoveryService:
         """
         from_records = record_answers.probe_answer_finder(self._context, kind, id)
         return self._request_ids.act_once(
-            "probe", request_id, (kind, str(id)), lambda: self._probe(kind, id), from_records
+            "probe", request_id, (kind, str(id)), lambda: self._probe_record(kind, id), from_records
         )
 
-    def _probe(self, kind: str, id: int | str) -> AnyRecord:
+    def _probe_record(self, kind: str, id: int | str) -> AnyRecord:
         match kind:
             case "operation":
                 return self._operations.probe(str(id))
@@ -263,11 +263,11 @@ class RecoveryService:
             "resolve",
             request_id,
             (kind, str(id), target_state, evidence, provider_text, expected_version),
-            lambda: self._resolve(kind, id, target_state, evidence, provider_id, expected_version),
+            lambda: self._resolve_record(kind, id, target_state, evidence, provider_id, expected_version),
             record_answers.resolve_answer_finder(self._context, kind, id),
         )
 
-    def _resolve(
+    def _resolve_record(
         self,
         kind: str,
         id: int | str,

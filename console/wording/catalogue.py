@@ -276,19 +276,19 @@ class _SentenceFormatter(string.Formatter):
         if isinstance(value, list | tuple | set | frozenset):
             return self._translate("list.separator").join(self.format_field(item, format_spec) for item in value)
         if format_spec.startswith("@"):
-            return self._word(format_spec[1:], value)
+            return self._text_of_code(format_spec[1:], value)
         if "/" in format_spec:
             return choose_by_number(value, format_spec)
         if format_spec == "finding":
             return findings.finding_text(_clean_text(value), self._translate)
         if format_spec == "changes" and isinstance(value, Mapping):
-            return self._changes(value)
-        return self._fact(value, format_spec)
+            return self._text_of_changes(value)
+        return self._text_of_fact(value, format_spec)
 
     def _translate(self, key: str, **facts: object) -> str:
         return translate(key, self._language, **facts)
 
-    def _word(self, families: str, value: object) -> str:
+    def _text_of_code(self, families: str, value: object) -> str:
         """Return the text of a code for a placeholder such as `{cause:@cause}`. `families` are prefixes of wording
         keys, separated by `|`; the key is `family.code`, or the family with the code in place of `*`. The first key
         with a text is used; if there is none, return the code itself.
@@ -300,16 +300,16 @@ class _SentenceFormatter(string.Formatter):
                 return self._translate(key)
         return _readable_code(_clean_text(code))
 
-    def _changes(self, changes: Mapping[str, object]) -> str:
+    def _text_of_changes(self, changes: Mapping[str, object]) -> str:
         """Return the text of changed fields: the name of each field with its values before and after the change."""
         lines = []
         for name, pair in changes.items():
             before, after = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
-            field = self._word("field", name)
+            field = self._text_of_code("field", name)
             lines.append(self._translate("list.change", field=field, before=before, after=after))
         return self._translate("list.separator").join(lines)
 
-    def _fact(self, value: object, form: str) -> str:
+    def _text_of_fact(self, value: object, form: str) -> str:
         match value:
             case datetime():
                 return format_instant(value, next((style for style in _TIME_STYLES if style == form), "full"))

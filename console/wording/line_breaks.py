@@ -62,7 +62,7 @@ def remove_line_break_marks(text: str) -> str:
 
 
 @cache
-def _parser() -> "Parser":
+def _phrase_parser() -> "Parser":
     """Return the model of Japanese phrases. It is imported and read with the first Japanese sentence, not before the
     first frame.
     """
@@ -77,7 +77,7 @@ def _phrase_ends(text: str) -> Iterator[int]:
     """
     end = 0
     found = set()
-    for phrase in _parser().parse(text):
+    for phrase in _phrase_parser().parse(text):
         end += len(phrase)
         found.add(end)
     found -= {place for word in _WHOLE_WORDS.finditer(text) for place in range(word.start() + 1, word.end())}

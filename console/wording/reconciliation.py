@@ -67,7 +67,7 @@ def _side_text(text: str | None, item: DifferenceItem, context: TextContext, *, 
 
 
 def _amount_text(side: re.Match[str], item: DifferenceItem) -> str:
-    return wording.format_amount(int(side["minor"]), side["currency"] or _currency(item))
+    return wording.format_amount(int(side["minor"]), side["currency"] or _currency_of(item))
 
 
 def amount_difference_text(item: DifferenceItem) -> str:
@@ -82,11 +82,11 @@ def amount_difference(item: DifferenceItem) -> tuple[int, str]:
     """
     ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
     if item.found.verdict is Verdict.REFUSED or (ours is None and theirs is None):
-        return 0, _currency(item)
+        return 0, _currency_of(item)
     minor = int(theirs["minor"] if theirs else 0) - int(ours["minor"] if ours else 0)
     currency = (ours and ours["currency"]) or (theirs and theirs["currency"])
     is_refund = any(side is not None and _is_refund(side) for side in (ours, theirs))
-    return -minor if is_refund else minor, currency or _currency(item)
+    return -minor if is_refund else minor, currency or _currency_of(item)
 
 
 def cause_text(item: DifferenceItem, context: TextContext) -> str:
@@ -108,7 +108,7 @@ def _is_refund(side: re.Match[str]) -> bool:
     return bool(side["refund"] or side["at"]) or side["word"] == "refunded"
 
 
-def _currency(item: DifferenceItem) -> str:
+def _currency_of(item: DifferenceItem) -> str:
     return item.payment.currency if item.payment is not None else "JPY"
 
 

@@ -49,7 +49,7 @@ def event_line(event: Event, timeline: TimelinePage, language: str) -> str:
     """
     who = wording.translate("who.worker", language) if event.who == "worker" else event.who
     sentence_text = sentence_with_record(event, timeline, language)
-    refs = wording.translate("list.separator", language).join(_references(event, language))
+    refs = wording.translate("list.separator", language).join(_reference_texts(event, language))
     entry = f"{wording.format_instant(event.at)}  {who}  {sentence_text}{f'  [{refs}]' if refs else ''}"
     return "".join(character if character.isprintable() else " " for character in entry)
 
@@ -83,7 +83,7 @@ def event_sentence(event: Event, language: str) -> str:
     return wording.timeline_line(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
 
 
-def _references(event: Event, language: str) -> Iterator[str]:
+def _reference_texts(event: Event, language: str) -> Iterator[str]:
     if event.operation_id is not None:
         yield wording.translate("story.operation", language, id=event.operation_id)
     elif event.correlation is not None:

@@ -116,8 +116,8 @@ class Receiver:
         started_at, result, notice = loop.time(), _ERROR_RESULT, None
         self._metrics.count_arrival()
         try:
-            notice = await self._verify(request, source)
-            result = await self._store(source, notice)
+            notice = await self._verify_notice(request, source)
+            result = await self._store_notice(source, notice)
         except RequestRefused:
             result = _REFUSED_RESULT
         except NoCapacity:
@@ -138,7 +138,7 @@ class Receiver:
             b"OK", media_type="text/plain", background=BackgroundTask(self._probe_payment, source, notice)
         )
 
-    async def _verify(self, request: Request, source: str) -> CheckedNotice:
+    async def _verify_notice(self, request: Request, source: str) -> CheckedNotice:
         """Read the request and let the service verify its notice. Return the checked notice.
 
         Raises RequestRefused for a request that the receiver itself refuses.
@@ -152,7 +152,7 @@ class Receiver:
         post = NoticePost(source, body, _header_pairs(request), self._sender_address(request))
         return await self._verify_threads.run(lambda: self._console.payments.check_notice(post))
 
-    async def _store(self, source: str, notice: CheckedNotice) -> str:
+    async def _store_notice(self, source: str, notice: CheckedNotice) -> str:
         """Store a checked notice and return the word for its result.
 
         Raises RequestRefused for every refused notice, even if its refusal could not be written to the audit trail.

@@ -203,9 +203,9 @@ class LiveHub:
                 _log.info("the feed could not be read: %s", type(error).__name__)
                 continue
             if changes:
-                self._broadcast(changes)
+                self._broadcast_changes(changes)
 
-    def _broadcast(self, changes: tuple[RecordSummary, ...]) -> None:
+    def _broadcast_changes(self, changes: tuple[RecordSummary, ...]) -> None:
         unsent = [change for change in changes if self._is_unsent(change)]
         if not unsent:
             return

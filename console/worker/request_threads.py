@@ -76,7 +76,7 @@ class RequestThreads:
                     self._executor.announce()
                     beat_at = clock.monotonic() + beat_seconds
                 waiting_count = self._executor.count_waiting()
-                self._wake(waiting_count)
+                self._wake_threads(waiting_count)
                 self._executor.write_steps()
                 failure_count = 0
             except ConsoleError as refusal:
@@ -90,10 +90,10 @@ class RequestThreads:
                 # Another worker polls every POLL_SECONDS. The polls are most of what idle workers cost the database.
                 pause_seconds = max(POLL_SECONDS, beat_seconds)
             self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_PAUSE_SECONDS))
-        self._wake(THREAD_COUNT)
+        self._wake_threads(THREAD_COUNT)
         self._executor.withdraw_announcement()
 
-    def _wake(self, count: int) -> None:
+    def _wake_threads(self, count: int) -> None:
         """Wake one thread per waiting request, not more: a thread that finds no request would delay the threads that
         execute. If a woken thread may not take the request, the next poll finds the request again.
         """

@@ -78,7 +78,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     page.shown_view.delete()
     person.until(lambda: places(person) == [] and "view" in page.bar_names())
     assert page.sidebar_key == "queues"
-    page.shown_view._restore(view)
+    page.shown_view._restore_view(view)
     person.until(lambda: places(person) == [("second", "3")] and page.shown_view.view is not None)
 
 

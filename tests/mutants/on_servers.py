@@ -154,9 +154,9 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 ENGINE,
-                "                yield tx\n                self._commit(tx)\n",
+                "                yield tx\n                self._commit_transaction(tx)\n",
                 "                try:\n                    yield tx\n                finally:\n"
-                "                    self._commit(tx)\n",
+                "                    self._commit_transaction(tx)\n",
             ),
         ),
         ("tests/faults/test_losers.py",),

@@ -18,7 +18,7 @@ _KEY = "rows of the feed"
 
 def keep(file: Path) -> None:
     """From now on, for every database of this process."""
-    committed, commit = file.open("a", buffering=1), Database._commit
+    committed, commit = file.open("a", buffering=1), Database._commit_transaction
 
     def tell(self: Database, tx: Transaction) -> None:
         ids = [] if tx.conn.invalidated else tx.conn.info.pop(_KEY, [])
@@ -26,7 +26,7 @@ def keep(file: Path) -> None:
         moment = time.monotonic()
         committed.writelines(f"{one} {moment}\n" for one in ids)
 
-    Database._commit = tell  # type: ignore[method-assign]  # in this process alone
+    Database._commit_transaction = tell  # type: ignore[method-assign]  # in this process alone
     event.listen(Engine, "after_cursor_execute", _note)
     event.listen(Engine, "rollback", _forget)
 

@@ -40,15 +40,15 @@ def _incident_id(args: Namespace) -> int:
     return parse_row_id("incident", args.id)
 
 
-def _acting(act: "Callable[[Console, Namespace, int], Incident]") -> "Callable[..., Incident]":
+def _incident_command(act: "Callable[[Console, Namespace, int], Incident]") -> "Callable[..., Incident]":
     return lambda console, args, _: act(console, args, _incident_id(args))
 
 
-def _take(console: "Console", args: Namespace, id: int) -> "Incident":
+def _take_incident(console: "Console", args: Namespace, id: int) -> "Incident":
     return console.incidents.take(id, request_id=args.request_id)
 
 
-def _release(console: "Console", args: Namespace, id: int) -> "Incident":
+def _release_incident(console: "Console", args: Namespace, id: int) -> "Incident":
     return console.incidents.release(id, request_id=args.request_id)
 
 
@@ -56,19 +56,19 @@ def _hand_over(console: "Console", args: Namespace, id: int) -> "Incident":
     return console.incidents.hand_over(id, args.to, args.note, request_id=args.request_id)
 
 
-def _snooze(console: "Console", args: Namespace, id: int) -> "Incident":
+def _snooze_incident(console: "Console", args: Namespace, id: int) -> "Incident":
     return console.incidents.snooze(id, parse_moment(args.until), args.note or "", request_id=args.request_id)
 
 
-def _wake(console: "Console", args: Namespace, id: int) -> "Incident":
+def _wake_incident(console: "Console", args: Namespace, id: int) -> "Incident":
     return console.incidents.wake(id, request_id=args.request_id)
 
 
-def _resolve(console: "Console", args: Namespace, id: int) -> "Incident":
+def _resolve_incident(console: "Console", args: Namespace, id: int) -> "Incident":
     return console.incidents.resolve(id, args.reason, request_id=args.request_id)
 
 
-def _reopen(console: "Console", args: Namespace, id: int) -> "Incident":
+def _reopen_incident(console: "Console", args: Namespace, id: int) -> "Incident":
     return console.incidents.reopen(id, args.reason, request_id=args.request_id)
 
 
@@ -145,10 +145,10 @@ INCIDENT_COMMANDS: Mapping[str, Command] = {
     "incidents list": ServiceCommand(_list_incidents, incident_list_json, incident_list_lines),
     "incidents show": ServiceCommand(_show_incident, incident_json, incident_lines),
     **{
-        f"incidents {name}": ServiceCommand(_acting(act), incident_json, incident_lines)
+        f"incidents {name}": ServiceCommand(_incident_command(act), incident_json, incident_lines)
         for name, act in (
-            ("take", _take), ("release", _release), ("hand-over", _hand_over), ("snooze", _snooze), ("wake", _wake),
-            ("resolve", _resolve), ("reopen", _reopen),
+            ("take", _take_incident), ("release", _release_incident), ("hand-over", _hand_over), ("snooze",
+            _snooze_incident), ("wake", _wake_incident), ("resolve", _resolve_incident), ("reopen", _reopen_incident),
         )
     },
 }  # fmt: skip

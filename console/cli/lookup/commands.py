@@ -21,7 +21,7 @@ _NAME_HINT = "name"  # house: the hint of an error
 _MOST_FOUND = 50
 
 
-def _find(console: "Console", args: Namespace, _: AnswerWriter) -> "SearchResult":
+def _search_records(console: "Console", args: Namespace, _: AnswerWriter) -> "SearchResult":
     return console.lookup.search(" ".join(args.text), args.limit, args.prefecture)
 
 
@@ -110,5 +110,5 @@ def _lookup_lines(found: "LookupResult | RegistryMatches | SearchResult", transl
 
 LOOKUP_COMMANDS: dict[str, Command] = {
     "lookup": ServiceCommand(_look_up, _lookup_json, _lookup_lines),
-    "find": ServiceCommand(_find, _search_json, _search_lines),
+    "find": ServiceCommand(_search_records, _search_json, _search_lines),
 }

@@ -80,7 +80,7 @@ class AnswerWriter:
                 self._write_json({"ok": True, "data": data()}, 0)
             else:
                 text = "".join(escape_control_characters(line) + "\n" for line in lines())
-                self._write_first_answer(text.encode(self._encoding(), "backslashreplace"), 0)
+                self._write_first_answer(text.encode(self._encoding_of_stream(), "backslashreplace"), 0)
 
     def write_error(self, error: ConsoleError) -> None:
         """Write the answer of a failed command: with `--json` as a JSON object to stdout, otherwise as a sentence to
@@ -159,7 +159,7 @@ class AnswerWriter:
                 log.error("The answer could not be written: %s", error.strerror)
             _discard_stream(self.stream)
 
-    def _encoding(self) -> str:
+    def _encoding_of_stream(self) -> str:
         return getattr(self.stream, "encoding", None) or "utf-8"
 
 

@@ -29,7 +29,7 @@ def count_views(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[Vie
     return console.saved_views.count_views()
 
 
-def _save(console: "Console", args: Namespace, _: AnswerWriter) -> SavedView:
+def _save_view(console: "Console", args: Namespace, _: AnswerWriter) -> SavedView:
     return console.saved_views.save_view(
         args.name, args.team, _read_content(args), args.replace, request_id=args.request_id
     )
@@ -55,19 +55,19 @@ def _read_content(args: Namespace) -> ViewContent:
     return content
 
 
-def _rename(console: "Console", args: Namespace, id: int) -> SavedView:
+def _rename_view(console: "Console", args: Namespace, id: int) -> SavedView:
     return console.saved_views.rename_view(id, args.name, request_id=args.request_id)
 
 
-def _delete(console: "Console", args: Namespace, id: int) -> SavedView:
+def _delete_view(console: "Console", args: Namespace, id: int) -> SavedView:
     return console.saved_views.delete_view(id, request_id=args.request_id)
 
 
-def _restore(console: "Console", args: Namespace, id: int) -> SavedView:
+def _restore_view(console: "Console", args: Namespace, id: int) -> SavedView:
     return console.saved_views.restore_view(id, request_id=args.request_id)
 
 
-def _acting(act: "Callable[[Console, Namespace, int], SavedView]") -> "Callable[..., SavedView]":
+def _view_command(act: "Callable[[Console, Namespace, int], SavedView]") -> "Callable[..., SavedView]":
     return lambda console, args, _: act(console, args, parse_row_id(KIND, args.id))
 
 
@@ -105,7 +105,7 @@ def view_list_lines(counts: Sequence[ViewCount], translator: Translator) -> Iter
         (
             str(one.view.id),
             wording.NO_VALUE if one.count is None else wording.format_count(one.count, is_capped=one.is_capped),
-            *_facts(one.view, translator),
+            *_view_cells(one.view, translator),
         )
         for one in counts
     )
@@ -121,12 +121,12 @@ def problem_lines(problems: Sequence[str], translator: Translator) -> Iterator[s
 
 
 def _view_lines(view: SavedView, translator: Translator) -> Iterator[str]:
-    yield COLUMN_GAP.join((str(view.id), *_facts(view, translator)))
+    yield COLUMN_GAP.join((str(view.id), *_view_cells(view, translator)))
     if view.deleted_at is not None:
         yield translator("view.deleted_hint", id=view.id)
 
 
-def _facts(view: SavedView, translator: Translator) -> tuple[str, ...]:
+def _view_cells(view: SavedView, translator: Translator) -> tuple[str, ...]:
     scope = translator("view.scope.team" if view.is_team else "view.scope.own")
     content = view.content
     sort = f"sort:{content.sort}" if content.sort else ""
@@ -136,9 +136,9 @@ def _facts(view: SavedView, translator: Translator) -> tuple[str, ...]:
 
 VIEW_COMMANDS: Mapping[str, Command] = {
     "views list": ServiceCommand(count_views, view_list_json, view_list_lines),
-    "views save": ServiceCommand(_save, view_json, _view_lines),
+    "views save": ServiceCommand(_save_view, view_json, _view_lines),
     **{
-        f"views {name}": ServiceCommand(_acting(act), view_json, _view_lines)
-        for name, act in (("rename", _rename), ("delete", _delete), ("restore", _restore))
+        f"views {name}": ServiceCommand(_view_command(act), view_json, _view_lines)
+        for name, act in (("rename", _rename_view), ("delete", _delete_view), ("restore", _restore_view))
     },
 }

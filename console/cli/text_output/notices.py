@@ -11,10 +11,10 @@ from console.wording import notices as notice_words
 
 def notice_lines(items: Iterable[UnmatchedNoticeItem], translator: Translator) -> Lines:
     """Return one line for each notice: its sender, number, kind, amount, time, and what proves its sender."""
-    return aligned_lines(_row(item.notice, translator) for item in items)
+    return aligned_lines(_notice_cells(item.notice, translator) for item in items)
 
 
-def _row(notice: UnmatchedNotice, translator: Translator) -> tuple[str, ...]:
+def _notice_cells(notice: UnmatchedNotice, translator: Translator) -> tuple[str, ...]:
     return (
         wording.provider_name(notice.source, translator.language),
         notice.order_no or wording.NO_VALUE,

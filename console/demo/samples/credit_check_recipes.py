@@ -246,7 +246,7 @@ def _checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[CheckSamp
     for _ in range(3):
         sample = factory.make_begun("by_other_open", factory.workday_instant(3, 30), ("", None, None), "pending")
         yield _foreign_check(sample, sample.number)
-    for spelling in (_full_width, _hyphenated, _invoice_form):
+    for spelling in (_full_width, _with_hyphens, _invoice_form):
         sample = factory.make_bought("by_other_spelling", factory.workday_instant(3, 60), ("pdf",))
         yield _foreign_check(sample, spelling(sample.number))
     for text in ("架空商事", "12345", "1-2345-6789-O123"):
@@ -264,7 +264,7 @@ def _full_width(number: str) -> str:
     return number.translate({0x30 + digit: 0xFF10 + digit for digit in range(10)})
 
 
-def _hyphenated(number: str) -> str:
+def _with_hyphens(number: str) -> str:
     return f"{number[0]}-{number[1:5]}-{number[5:9]}-{number[9:]}"
 
 

@@ -186,7 +186,7 @@ class PaymentSampleFactory:
             kind, provider, self.random.choice(self.corporations), at, f"S-{100_000 + self._serial}", reference,
             minor or self.random.choice(_YEN_AMOUNTS if provider == "paypay" else _PAISE_AMOUNTS),
             PaymentState.USER_PAYMENT, OrderState.PENDING,
-            "created" if provider == "paypay" else "opened", operation_id=self._uuid(),
+            "created" if provider == "paypay" else "opened", operation_id=self._draw_uuid(),
         )  # fmt: skip
         sample.values = {"handle": f"{'04-' if provider == 'paypay' else ''}{self.random.getrandbits(60)}"}
         sample.values["payment_expires_at"] = at + timedelta(minutes=5 if provider == "paypay" else 24 * 60)
@@ -274,7 +274,7 @@ class PaymentSampleFactory:
         """
         refund = self.make_approved(sample, minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
-        refund.status, refund.journal, refund.operation_id = status, journal, self._uuid()
+        refund.status, refund.journal, refund.operation_id = status, journal, self._draw_uuid()
         refund.idempotency_key = "RFD-" + "".join(self.random.choice(_REFERENCE_CHARACTERS) for _ in range(26))
         refund.values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
         return refund
@@ -336,5 +336,5 @@ class PaymentSampleFactory:
         text = str(first + self._serial)
         return f"0{text}" if provider == "paypay" else text
 
-    def _uuid(self) -> str:
+    def _draw_uuid(self) -> str:
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))

@@ -204,7 +204,7 @@ def find_status(
     owner, owner_since = _find_owner(steps)
     last = next((step for step in reversed(steps) if step.action in _STATE_ACTIONS), None)
     if not has_open_alert:
-        return IncidentStatus(IncidentState.CLOSED, owner, owner_since, resolution=_resolution(last))
+        return IncidentStatus(IncidentState.CLOSED, owner, owner_since, resolution=_resolution_step(last))
     if last is None or last.action in (IncidentAction.WAKE, IncidentAction.REOPEN):
         return IncidentStatus(IncidentState.OPEN, owner, owner_since)
     if last.extent is not None and extent.is_worse_than(last.extent):
@@ -221,7 +221,7 @@ _STATE_ACTIONS = frozenset(
 )
 
 
-def _resolution(last: IncidentStep | None) -> IncidentStep | None:
+def _resolution_step(last: IncidentStep | None) -> IncidentStep | None:
     return last if last is not None and last.action is IncidentAction.RESOLVE else None
 
 

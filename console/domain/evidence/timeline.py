@@ -144,17 +144,17 @@ def step_of(what: str) -> Step:
 
 def mask_event(event: Event, hidden: Collection[str]) -> Event:
     """Return the event with the `hidden` texts masked in its facts."""
-    return replace(event, facts=_mask(event.facts, hidden)) if hidden else event
+    return replace(event, facts=_mask_texts(event.facts, hidden)) if hidden else event
 
 
-def _mask(value: Any, hidden: Collection[str]) -> Any:
+def _mask_texts(value: Any, hidden: Collection[str]) -> Any:
     match value:
         case str():
             return mask_text(value, hidden)
         case Mapping():
-            return {key: _mask(part, hidden) for key, part in value.items()}
+            return {key: _mask_texts(part, hidden) for key, part in value.items()}
         case list() | tuple():
-            return [_mask(part, hidden) for part in value]
+            return [_mask_texts(part, hidden) for part in value]
     return value
 
 

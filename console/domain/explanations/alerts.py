@@ -72,7 +72,7 @@ def explain_alert(
     """
     payment = _find_payment(payments, finding)
     action = find_alert_action(order, payments, finding)
-    facts = _facts(order, payments, payment, finding, detected_at, now)
+    facts = _explanation_facts(order, payments, payment, finding, detected_at, now)
     step = NextStep(f"next.order_alert_{finding.rule}{action.suffix}", facts, action.command, "open_payment")
     reason = f"why.order_alert_{finding.rule}{_late_suffix(order, payment, finding)}"
     verdict = f"verdict.order_alert_{finding.rule}"
@@ -94,7 +94,7 @@ def _late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
     return "_after" if payment.late_after is not None and order.state is not OrderState.CANCELLED else "_cancelled"
 
 
-def _facts(
+def _explanation_facts(
     order: Order,
     payments: Sequence[Payment],
     payment: Payment,

@@ -34,7 +34,7 @@ def explain(record: CreditCheck, now: datetime) -> Explanation:
 
 
 def _explain_situation(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
-    facts = _facts(record)
+    facts = _explanation_facts(record)
     if record.superseded:
         step = NextStep(
             "next.open_successor", facts, f"support-console show credit-check {record.superseded_by}", "successor"
@@ -60,7 +60,7 @@ def _explain_situation(record: CreditCheck, relations: CheckRelations, now: date
     return _explain_success(record, facts, now)
 
 
-def _facts(record: CreditCheck) -> Mapping[str, object]:
+def _explanation_facts(record: CreditCheck) -> Mapping[str, object]:
     return {
         "id": record.id,
         "client": record.client_id,

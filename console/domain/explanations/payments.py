@@ -112,7 +112,7 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     """
     relations = record.relations or PaymentRelations()
     explanation = _explain_situation(record, relations, now)
-    differs = any(side.differs for side in _sides(record, relations, now))
+    differs = any(side.differs for side in _compare_sides_of(record, relations, now))
     if differs and explanation.verdict in _CALM_VERDICTS:
         step = NextStep("next.payment_compare", explanation.facts, _probe_command(record), "probe")
         explanation = Explanation(
@@ -153,7 +153,7 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
     return _explain_paid(record, relations, facts, now)
 
 
-def _sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
+def _compare_sides_of(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
     return compare_sides(record, relations.order, relations.provider_meaning, now)
 
 
@@ -163,7 +163,7 @@ def _find_certainty(record: Payment, relations: PaymentRelations, verdict: str, 
     """
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN
-    sides = _sides(record, relations, now)
+    sides = _compare_sides_of(record, relations, now)
     if verdict in DISAGREEING_VERDICTS or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
     until = may_be_reversed_until(record)
@@ -209,7 +209,7 @@ def _explain_order_state(record: Order, relations: OrderRelations, now: datetime
     facts: Facts = {
         "order": record.merch_txn_id,
         "id": record.id,
-        "total": _money(record.total_minor, record.currency),
+        "total": _find_amount(record.total_minor, record.currency),
         "n": len(record.payment_ids),
         "since": record.state_since,
         "age": age_of(record.state_since, now),
@@ -252,7 +252,7 @@ def _order_review(record: Order) -> tuple[str, str]:
 
 
 def _payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
-    captured = _money(record.captured_minor, record.currency)
+    captured = _find_amount(record.captured_minor, record.currency)
     order, refund = relations.order, relations.pending_refund
     difference = 0 if order is None else order_difference_minor(record, order)
     paid_minor = sum(payment.captured_minor for payment in list_order_payments(record))
@@ -262,12 +262,12 @@ def _payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
         "number": record.merchant_payment_id,
         "order": order.merch_txn_id if order else None,
         "order_state": order.state.value if order else None,
-        "amount": captured if record.captured_minor else _money(record.asked_minor, record.currency),
-        "asked": _money(record.asked_minor, record.currency),
+        "amount": captured if record.captured_minor else _find_amount(record.asked_minor, record.currency),
+        "asked": _find_amount(record.asked_minor, record.currency),
         "told": None if record.provider_minor is None else stored_money(record.provider_minor, record.currency),
-        "refunded": _money(record.refunded_minor, record.currency),
-        "left": _money(record.refundable_minor, record.currency),
-        "aside": _money(record.set_aside_minor, record.currency),
+        "refunded": _find_amount(record.refunded_minor, record.currency),
+        "left": _find_amount(record.refundable_minor, record.currency),
+        "aside": _find_amount(record.set_aside_minor, record.currency),
         "since": record.state_since,
         "paid_at": record.paid_at,
         "expires_at": record.expires_at,
@@ -277,12 +277,12 @@ def _payment_facts(record: Payment, relations: PaymentRelations) -> Facts:
         "cause": record.error_code,
         "provider_state": record.provider_state,
         "reason": record.work.reason,
-        "total": _money(order.total_minor, order.currency) if order else None,
-        "paid": _money(paid_minor, record.currency),
-        "missing": _money(-difference, record.currency),
-        "excess": _money(difference, record.currency),
+        "total": _find_amount(order.total_minor, order.currency) if order else None,
+        "paid": _find_amount(paid_minor, record.currency),
+        "missing": _find_amount(-difference, record.currency),
+        "excess": _find_amount(difference, record.currency),
         "refund": refund.id if refund else None,
-        "refund_amount": _money(refund.amount_minor, refund.currency) if refund else None,
+        "refund_amount": _find_amount(refund.amount_minor, refund.currency) if refund else None,
         "refund_at": refund.work.at if refund else None,
         "decide_by": refund.decide_by if refund else None,
         "maker": refund.maker if refund else None,
@@ -453,7 +453,7 @@ def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, fa
     return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts, DECIDING_ROLES)
 
 
-def _money(minor: int, currency: str) -> Money | None:
+def _find_amount(minor: int, currency: str) -> Money | None:
     """Return an amount or a difference, 0 for a negative one; None if it is stored in a currency that the console
     doesn't know, or too large.
     """

@@ -59,7 +59,7 @@ def _find_work(record: Refund, relations: RefundRelations, explanation: Explanat
 
 
 def _explain_situation(record: Refund, relations: RefundRelations, now: datetime) -> Explanation:
-    facts = _facts(record)
+    facts = _explanation_facts(record)
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown(record, relations, facts)
     if record.work.state is WorkState.NEEDS_REVIEW:
@@ -88,7 +88,7 @@ def _explain_situation(record: Refund, relations: RefundRelations, now: datetime
     return _explain_ended(record, facts)
 
 
-def _facts(record: Refund) -> Facts:
+def _explanation_facts(record: Refund) -> Facts:
     return {
         "id": record.id,
         "payment": record.payment_id,

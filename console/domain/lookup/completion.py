@@ -65,12 +65,14 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
     start = match.start() if match else cursor
     word = text[start:cursor].lower().replace("：", ":")
     found = (
-        Completion(name, value, start, cursor) for name, value in _continue(word) if f"{name}:{value}" != word.strip()
+        Completion(name, value, start, cursor)
+        for name, value in _continue_word(word)
+        if f"{name}:{value}" != word.strip()
     )
     return tuple(found)[:MOST_COMPLETIONS]
 
 
-def _continue(word: str) -> Iterator[tuple[str, str]]:
+def _continue_word(word: str) -> Iterator[tuple[str, str]]:
     name, colon, values = word.partition(":")
     if not colon:
         if len(name) >= _MIN_NAME_CHARACTERS:

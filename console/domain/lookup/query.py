@@ -280,10 +280,10 @@ def _day_of(match: re.Match[str], number: int, today: date) -> date | None:
     month = part("month") or part("kanji_month") or part("short_month") or 0
     day = part("day") or part("kanji_day") or part("short_day") or 0
     years = (year,) if year is not None else range(today.year, today.year - _YEARS_BETWEEN_LEAP_DAYS, -1)
-    return next((found for found in _days(years, month, day) if year is not None or found <= today), None)
+    return next((found for found in _valid_days(years, month, day) if year is not None or found <= today), None)
 
 
-def _days(years: "tuple[int, ...] | range", month: int, day: int) -> Iterator[date]:
+def _valid_days(years: "tuple[int, ...] | range", month: int, day: int) -> Iterator[date]:
     for year in years:
         try:
             yield date(year, month, day)

@@ -80,7 +80,7 @@ class RegistryQuery:
 
 def parse_query(text: str) -> RegistryQuery:
     """Parse a typed text into a query. Any text is accepted; characters after the first 500 are ignored."""
-    typed = _clean(text[: LONGEST_QUERY * 2])[:LONGEST_QUERY]
+    typed = _remove_invisible_characters(text[: LONGEST_QUERY * 2])[:LONGEST_QUERY]
     number = find_number(typed)
     words = tuple(map(_read_word_among_others, typed.split()))
     whole = _read_word(typed)
@@ -94,7 +94,7 @@ def parse_query(text: str) -> RegistryQuery:
         post_code,
         whole,
         tuple(word for word in words if word.names != ("",)) if len(words) > 1 else (),
-        tuple(map(_read_word, _divide(typed))) if number is None else (),
+        tuple(map(_read_word, _divide_by_script(typed))) if number is None else (),
     )
 
 
@@ -119,7 +119,7 @@ def find_number(text: str) -> str | None:
     return None
 
 
-def _divide(typed: str) -> list[str]:
+def _divide_by_script(typed: str) -> list[str]:
     """Return the words, divided before and behind two or more kana of a kind. Return none if no word is divided, or
     if a piece would be too short to search for.
     """
@@ -143,7 +143,7 @@ def _find_kind(whole: SearchWord, number: str | None, post_code: str, digits: in
     return QueryKind.WORDS
 
 
-def _clean(text: str) -> str:
+def _remove_invisible_characters(text: str) -> str:
     """Return the text without characters that nobody sees: control characters, marks of direction, surrogates."""
     return write_out_forms(
         "".join(

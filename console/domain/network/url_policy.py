@@ -86,7 +86,7 @@ def parse_base_url(url: str, variable: str = "provider_url", private: Sequence[N
     `private` the allowed private networks. Raises ConsoleError `bad_profile` if the URL isn't allowed.
     """
     try:
-        return _parsed(url, private)
+        return _parse_base_url(url, private)
     except _InvalidUrl as unfit:
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": unfit.problem}) from None
 
@@ -99,8 +99,8 @@ class _InvalidUrl(Exception):
         self.problem = problem
 
 
-def _parsed(url: str, private: Sequence[Network]) -> BaseUrl:
-    parts = _parse(url)
+def _parse_base_url(url: str, private: Sequence[Network]) -> BaseUrl:
+    parts = _split_url(url)
     base = BaseUrl(parts.scheme, _read_host(parts), parts.port, private)
     if base.scheme != "https" and not (base.scheme == "http" and base.is_loopback):
         raise _InvalidUrl(SettingProblem.URL_NOT_HTTPS)
@@ -109,7 +109,7 @@ def _parsed(url: str, private: Sequence[Network]) -> BaseUrl:
     return base
 
 
-def _parse(url: str) -> SplitResult:
+def _split_url(url: str) -> SplitResult:
     if not re.fullmatch(r"[^\s\\\x00-\x20\x7f]+", url):
         raise _InvalidUrl(SettingProblem.URL_FORM)  # urlsplit silently removes some of these characters
     try:

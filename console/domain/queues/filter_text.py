@@ -87,10 +87,10 @@ def add_operator(chosen: RecordFilter, word: str) -> RecordFilter | None:
 
 def format_filter(chosen: RecordFilter) -> str:
     """Return the text form of a filter, from which `parse_filter` makes the same filter; "" for no condition."""
-    return " ".join(_operators(chosen))
+    return " ".join(_operator_texts(chosen))
 
 
-def _operators(chosen: RecordFilter) -> Iterator[str]:
+def _operator_texts(chosen: RecordFilter) -> Iterator[str]:
     for name, field_name in _SET_FIELDS.items():
         values = getattr(chosen, field_name)
         if values:

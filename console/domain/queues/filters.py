@@ -133,11 +133,11 @@ def matches(record: FilteredRecord, chosen: RecordFilter, now: datetime, owner: 
     return all(
         is_met(record)
         for is_met in (
-            _in(chosen.kinds, kind_of),
-            _in(chosen.states, lambda one: one.state.value),
-            _in(chosen.certainties, certainty_of),
-            _in(chosen.work_states, lambda one: one.work.state),
-            _in(chosen.causes, lambda one: cause_of(one) or NO_CAUSE),
+            _is_one_of(chosen.kinds, kind_of),
+            _is_one_of(chosen.states, lambda one: one.state.value),
+            _is_one_of(chosen.certainties, certainty_of),
+            _is_one_of(chosen.work_states, lambda one: one.work.state),
+            _is_one_of(chosen.causes, lambda one: cause_of(one) or NO_CAUSE),
             lambda one: not chosen.providers or bool(chosen.providers & providers_of(one)),
             lambda one: chosen.client in (None, one.client_id if isinstance(one, CreditCheck) else ""),
             lambda one: chosen.amount is None or _is_amount_in(one, chosen.amount),
@@ -146,7 +146,7 @@ def matches(record: FilteredRecord, chosen: RecordFilter, now: datetime, owner: 
     ) and is_owner(chosen.owner, owner)
 
 
-def _in(
+def _is_one_of(
     values: frozenset[str] | frozenset[Certainty] | frozenset[WorkState],
     value_of: Callable[[FilteredRecord], str | None],
 ) -> Callable[[FilteredRecord], bool]:

@@ -104,7 +104,7 @@ def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
 def _read_by_neighbours(text: str) -> str:
     kana = unicodedata.normalize("NFKC", text).translate(_TO_KATAKANA)
     kana = _VU_SYLLABLE.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
-    kana = _REPEATED.sub(_repeat, _REPEATED.sub(_repeat, kana))
+    kana = _REPEATED.sub(_repeated_kana, _REPEATED.sub(_repeated_kana, kana))
     return fold_text(_KA_BETWEEN_KANJI.sub("ガ", kana))
 
 
@@ -115,7 +115,7 @@ def has_second_reading(text: str) -> bool:
     return not _MARKS_OF_READINGS.isdisjoint(text)
 
 
-def _repeat(found: re.Match[str]) -> str:
+def _repeated_kana(found: re.Match[str]) -> str:
     voicing = "\u3099" if found[2] == "ヾ" else ""
     return found[1] + unicodedata.normalize("NFC", found[1] + voicing)
 

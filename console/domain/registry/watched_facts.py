@@ -131,20 +131,20 @@ def parse_facts(text: str) -> WatchedFacts:
     closure = (
         None
         if closed is None
-        else Closure(date.fromisoformat(closed["date"]), CloseCause[_text(closed["cause"]).upper()])
+        else Closure(date.fromisoformat(closed["date"]), CloseCause[_require_text(closed["cause"]).upper()])
     )
     return WatchedFacts(
-        _text(stored["name"]),
-        _text(stored["address"]),
+        _require_text(stored["name"]),
+        _require_text(stored["address"]),
         closure,
-        None if successor is None else _text(successor),
-        _text(stored.get("name_image_id", "")),
-        _text(stored.get("address_image_id", "")),
+        None if successor is None else _require_text(successor),
+        _require_text(stored.get("name_image_id", "")),
+        _require_text(stored.get("address_image_id", "")),
         stored.get("deleted", False) is True,
     )
 
 
-def _text(value: object) -> str:
+def _require_text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
     return value
@@ -163,11 +163,14 @@ def observed_text(before: WatchedFacts, after: WatchedFacts, successor_name: str
 
 def _joined_parts(before: WatchedFacts, after: WatchedFacts, successor_name: str, length: int) -> str:
     changed = find_changes(before, after)
-    parts = [_closing_part(changed, after, _cut(successor_name, length))]
+    parts = [_closing_part(changed, after, _shorten_part(successor_name, length))]
     if ChangedFact.NAME in changed:
-        parts.append(f"company renamed {_cut(before.name, length)}{PAIR_SEPARATOR}{_cut(after.name, length)}")
+        parts.append(
+            f"company renamed {_shorten_part(before.name, length)}{PAIR_SEPARATOR}{_shorten_part(after.name, length)}"
+        )
     if ChangedFact.ADDRESS in changed:
-        parts.append(f"company moved {_cut(before.address, length)}{PAIR_SEPARATOR}{_cut(after.address, length)}")
+        old_address, new_address = _shorten_part(before.address, length), _shorten_part(after.address, length)
+        parts.append(f"company moved {old_address}{PAIR_SEPARATOR}{new_address}")
     return PART_SEPARATOR.join(part for part in parts if part)
 
 
@@ -187,7 +190,7 @@ def _closing_part(changed: Collection[ChangedFact], after: WatchedFacts, success
     return ""
 
 
-def _cut(text: str, length: int) -> str:
+def _shorten_part(text: str, length: int) -> str:
     """Return the text without the characters that separate parts, cut to `length` characters."""
     plain = text.replace(";", "；").replace(PAIR_SEPARATOR, "｜")
     return plain if len(plain) <= length else f"{plain[: length - 1]}…"

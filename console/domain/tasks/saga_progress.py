@@ -55,11 +55,11 @@ class SagaView:
 def saga_view(saga: Saga, names: Sequence[str], now: datetime) -> SagaView:
     """Return the saga's progress at the instant `now`; `names` are the names of its steps in order."""
     at = names.index(saga.step) if saga.step in names else len(names)
-    steps = [_step(saga, name, now, is_later=index > at) for index, name in enumerate(names)]
+    steps = [_make_step(saga, name, now, is_later=index > at) for index, name in enumerate(names)]
     return SagaView(saga, tuple(steps))
 
 
-def _step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaStep:
+def _make_step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaStep:
     """Return the saga's step `name` with its state; `is_later` is True if the step comes after the saga's present
     step.
     """

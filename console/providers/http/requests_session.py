@@ -65,7 +65,7 @@ class _GuardedConnection:
     _in_tunnel = False
 
     def _new_conn(self: Any) -> socket.socket:
-        return _connect(self, self._socket_guard)
+        return _connect_guarded(self, self._socket_guard)
 
     def _tunnel(self: Any) -> None:
         self._in_tunnel = True
@@ -98,7 +98,7 @@ class _TlsConnection(_GuardedConnection, HTTPSConnection):
         self._socket_guard = socket_guard
 
 
-def _connect(connection: HTTPConnection, socket_guard: SocketGuard) -> socket.socket:
+def _connect_guarded(connection: HTTPConnection, socket_guard: SocketGuard) -> socket.socket:
     timeout = connection.timeout
     try:
         return socket_guard.connect(connection.host, connection.port, timeout if isinstance(timeout, float) else 1.0)

@@ -68,14 +68,14 @@ class SocketGuard:
         sent.
         """
         failure: OSError = OSError("no address")
-        for family, kind, protocol, _, address in self._addresses(host, port, timeout):
+        for family, kind, protocol, _, address in self._resolve_host(host, port, timeout):
             try:
                 return self._connect_socket(socket.socket(family, kind, protocol), address, timeout)
             except OSError as error:
                 failure = error
         raise failure
 
-    def _addresses(self, host: str, port: int, timeout: float) -> Sequence[tuple[Any, ...]]:
+    def _resolve_host(self, host: str, port: int, timeout: float) -> Sequence[tuple[Any, ...]]:
         """Return all addresses of the host name. Raises AddressNotAllowed if any of them isn't allowed.
 
         The system's resolver has no timeout, so it runs in another thread. A result that comes too late is discarded;

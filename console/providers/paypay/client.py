@@ -98,9 +98,9 @@ class PayPayRequestSender:
                 self._gate.wait_turn()
             except Exception as error:
                 return make_unsent_outcome(error_reason(error), has_effect=request.has_effect)
-            return self._send(request, convert_answer)
+            return self._send_signed(request, convert_answer)
 
-    def _send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
+    def _send_signed(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
         """Sign and send the request. The signature contains the time, so it is made only after the wait for the rate
         gate.
         """

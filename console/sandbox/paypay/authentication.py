@@ -70,12 +70,12 @@ class PayPayKeys:
 
         Raises `RequestRefused`, 401 UNAUTHORIZED; the answer doesn't tell the cause.
         """
-        merchant = self._merchant(request)
+        merchant = self._authenticated_merchant(request)
         if merchant is None:
             raise result_refusal("UNAUTHORIZED")
         return merchant
 
-    def _merchant(self, request: HttpRequest) -> str | None:
+    def _authenticated_merchant(self, request: HttpRequest) -> str | None:
         parts = _header_parts(request.headers.get("authorization", ""))
         if parts is None:
             return None

@@ -44,7 +44,7 @@ class ReconFiles:
         stamp = day.strftime("%Y%m%d")
         name = f"transaction_{merchant}_{stamp}000000_{stamp}235959_v2.csv"
         expiry_epoch = int((self._state.clock.now() + URL_LIFETIME).timestamp())
-        return f"/paypay/recon/{name}?sig={expiry_epoch}-{self._signature(name, expiry_epoch)}"
+        return f"/paypay/recon/{name}?sig={expiry_epoch}-{self._sign_name(name, expiry_epoch)}"
 
     def file_of_url(self, name: str, signature: str) -> ReconFile:
         """Return the reconciliation file that a signed URL names.
@@ -54,7 +54,7 @@ class ReconFiles:
         expiry_epoch, _, sent_signature = signature.partition("-")
         match = FILE_NAME_PATTERN.fullmatch(name)
         is_genuine = expiry_epoch.isdecimal() and secrets.compare_digest(
-            sent_signature.encode(), self._signature(name, int(expiry_epoch)).encode()
+            sent_signature.encode(), self._sign_name(name, int(expiry_epoch)).encode()
         )
         if match is None or not is_genuine:
             raise RequestRefused(error_reply(403, "the address is not signed"))
@@ -78,24 +78,26 @@ class ReconFiles:
                 rows += _file_lines(payment, failures=self._state.settings.paypay_recon_failures)
         return [(at, row) for at, row in rows if at.astimezone(JST).date() == file.day]
 
-    def _signature(self, name: str, expiry_epoch: int) -> str:
+    def _sign_name(self, name: str, expiry_epoch: int) -> str:
         return hashlib.sha256(f"{self._signing_key}:{name}:{expiry_epoch}".encode()).hexdigest()[:32]
 
 
 def _file_lines(payment: Payment, *, failures: bool) -> list[tuple[datetime, list[str]]]:
     lines = []
     if payment.captured_at:
-        lines.append((payment.captured_at, _row(payment, "取引完了", payment.captured_at, payment.captured_minor)))
+        lines.append(
+            (payment.captured_at, _make_row(payment, "取引完了", payment.captured_at, payment.captured_minor))
+        )
     elif failures and payment.state == "FAILED" and payment.begun_at:
-        lines.append((payment.begun_at, _row(payment, "取引失敗", payment.begun_at, payment.amount_minor)))
+        lines.append((payment.begun_at, _make_row(payment, "取引失敗", payment.begun_at, payment.amount_minor)))
     for refund in payment.refunds:
         word = {"REFUNDED": "返金完了", "REFUND_FAILED": "返金失敗"}.get(refund.state)
         if word:
-            lines.append((refund.accepted_at, _row(payment, word, refund.accepted_at, -refund.amount_minor)))
+            lines.append((refund.accepted_at, _make_row(payment, word, refund.accepted_at, -refund.amount_minor)))
     return lines
 
 
-def _row(payment: Payment, status: str, at: datetime, amount: int) -> list[str]:
+def _make_row(payment: Payment, status: str, at: datetime, amount: int) -> list[str]:
     time_text = at.astimezone(JST).isoformat(timespec="seconds")
     return [str(payment.id), payment.merchant, "架空商店", "1", "架空本店", "", status, time_text, str(amount), "",
             "PayPay残高", payment.merchant_payment_id, ""]  # fmt: skip

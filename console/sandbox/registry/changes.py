@@ -18,37 +18,39 @@ MAX_NEW_ROWS_PER_DAY = 1_000_000
 
 def rename(row: RegistryRow, name: str, day: date, furigana: str = "") -> RegistryRow:
     """Return the row after a change of the name on this day."""
-    return _changed(row, "11", day, name=name, furigana=furigana, name_image_id="")
+    return _change_row(row, "11", day, name=name, furigana=furigana, name_image_id="")
 
 
 def move(row: RegistryRow, street: str, day: date, *, city: str | None = None) -> RegistryRow:
     """Return the row after a change of the street, or of city and street, on this day."""
-    return _changed(row, "12", day, street_number=street, city_name=city or row.city_name, address_image_id="")
+    return _change_row(row, "12", day, street_number=street, city_name=city or row.city_name, address_image_id="")
 
 
 def close(row: RegistryRow, day: date, cause: str = "01") -> RegistryRow:
     """Return the row after the registration was closed on this day. `cause` is a code of `closeCause`."""
-    return _changed(close_row(row, cause, day.isoformat()), "21", day)
+    return _change_row(close_row(row, cause, day.isoformat()), "21", day)
 
 
 def merge(row: RegistryRow, successor: str, day: date) -> RegistryRow:
     """Return the row after the corporation was merged into `successor` on this day."""
     merged = merge_into(row, successor, day)
-    return _changed(merged, "71", day, close_date=day.isoformat())
+    return _change_row(merged, "71", day, close_date=day.isoformat())
 
 
 def reopen(row: RegistryRow, day: date) -> RegistryRow:
     """Return the row after a closed registration was opened again, or a merger was declared void, on this day."""
     process = "72" if row.successor_corporate_number else "22"
-    return _changed(row, process, day, close_date="", close_cause="", successor_corporate_number="", change_cause="")
+    return _change_row(
+        row, process, day, close_date="", close_cause="", successor_corporate_number="", change_cause=""
+    )
 
 
 def delete(row: RegistryRow, day: date) -> RegistryRow:
     """Return the row that deletes the corporation from the registry on this day."""
-    return _changed(row, "99", day)
+    return _change_row(row, "99", day)
 
 
-def _changed(row: RegistryRow, process: str, day: date, **values: str) -> RegistryRow:
+def _change_row(row: RegistryRow, process: str, day: date, **values: str) -> RegistryRow:
     return row._replace(
         **{"process": process, "update_date": day.isoformat(), "change_date": day.isoformat(), "latest": "1"} | values
     )
@@ -108,7 +110,7 @@ def _draw_change(
         return [delete(row, day)]
     if kind == 5:
         return [row._replace(correct="1", update_date=day.isoformat(), furigana=first.kana + second.kana)]
-    return [_changed(row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH) + "商号抹消")]
+    return [_change_row(row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH) + "商号抹消")]
 
 
 def _new_row(day: date, index: int, source: random.Random) -> RegistryRow:

@@ -66,7 +66,7 @@ def write_difference(
     planted = frozenset(row.corporate_number for row in changes)
     invented = invent_changes(registry, rows, day, planted)
     told = chain(islice(invented, rows // 2), changes, invented)
-    return write_zip(folder, f"diff_{day:%Y%m%d}", _blocks(_number_lines(told)), encoding)
+    return write_zip(folder, f"diff_{day:%Y%m%d}", _split_into_blocks(_number_lines(told)), encoding)
 
 
 def write_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: Encoding = "utf-8") -> Path:
@@ -75,15 +75,15 @@ def write_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: En
     """
     path, codec, line_end = folder / f"{name}.zip", _CODECS[encoding], _LINE_ENDS[encoding]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        with archive.open(_entry(f"{name}.csv"), "w", force_zip64=True) as csv_file:
+        with archive.open(_zip_entry(f"{name}.csv"), "w", force_zip64=True) as csv_file:
             for block in blocks:
                 text = line_end.join(block) + line_end
                 csv_file.write((text.translate(_USUAL_FORMS) if encoding == "shift_jis" else text).encode(codec))
-        archive.writestr(_entry(f"{name}.csv.asc"), _SIGNATURE)
+        archive.writestr(_zip_entry(f"{name}.csv.asc"), _SIGNATURE)
     return path
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _zip_entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry
@@ -94,7 +94,7 @@ def _number_lines(rows: Iterable[RegistryRow]) -> Iterator[str]:
         yield format_line(row._replace(sequence_number=str(position)))
 
 
-def _blocks(lines: Iterator[str]) -> Iterator[list[str]]:
+def _split_into_blocks(lines: Iterator[str]) -> Iterator[list[str]]:
     while block := list(islice(lines, BLOCK_ROWS)):
         yield block
 
@@ -105,4 +105,4 @@ def _whole_blocks(first: list[RegistryRow], registry: InventedRegistry) -> Itera
         return registry.blocks()
     others = enumerate(registry.lines(), start=len(first) + 1)
     renumbered = (f"{position}{line[line.index(',') :]}" for position, line in others)
-    return _blocks(chain(_number_lines(first), renumbered))
+    return _split_into_blocks(chain(_number_lines(first), renumbered))

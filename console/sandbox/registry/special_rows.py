@@ -62,7 +62,7 @@ def _address_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     return row._replace(address_image_id=f"{20_000_000 + draw}", street_number=row.street_number if draw % 2 else "")
 
 
-def _english(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+def _with_english_name(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     """Return the row with a name and address in English too. Some names have quotation marks."""
     first, second = FIRST_WORDS[draw % len(FIRST_WORDS)], SECOND_WORDS[draw * 7 % len(SECOND_WORDS)]
     prefecture = PREFECTURES[int(row.prefecture_code) - 1]
@@ -79,11 +79,11 @@ def _english(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     )
 
 
-def _hidden(row: RegistryRow, _draw: int, _day: date) -> RegistryRow:
+def _hidden_from_search(row: RegistryRow, _draw: int, _day: date) -> RegistryRow:
     return row._replace(hihyoji="1")
 
 
-def _foreign(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+def _with_foreign_address(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     """Return the row of a corporation abroad, without an address in Japan or with one besides the foreign address."""
     name, kana, english, address = FOREIGN_NAMES[draw % len(FOREIGN_NAMES)]
     abroad = row._replace(
@@ -130,6 +130,16 @@ _ALTERATIONS: tuple[_Alteration, ...] = (
     *[_close_by("01")] * 5,
     _close_by("21"),
     _close_by("31"),
-    *(_name_image, _address_image, _english, _english, _hidden, _foreign, _public_body, _one_word, _one_word),
+    *(
+        _name_image,
+        _address_image,
+        _with_english_name,
+        _with_english_name,
+        _hidden_from_search,
+        _with_foreign_address,
+        _public_body,
+        _one_word,
+        _one_word,
+    ),
     _no_post_code,
 )

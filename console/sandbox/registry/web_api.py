@@ -50,8 +50,8 @@ class SimulatedRegistry:
     def _num_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_known_id(request)
         numbers = query.get("number", "").split(",")
-        _require(len(numbers) <= MAX_NUMBERS, "011", "法人番号は10件以内で指定してください。")
-        _require(
+        _require_valid(len(numbers) <= MAX_NUMBERS, "011", "法人番号は10件以内で指定してください。")
+        _require_valid(
             all(re.fullmatch("[0-9]{13}", number) and complete_number(number[1:]) == number for number in numbers),
             "010",
             "法人番号に誤りがあります。",
@@ -67,9 +67,9 @@ class SimulatedRegistry:
     def _diff_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
         query = _require_known_id(request)
         first, last = _read_day(query, "from"), _read_day(query, "to")
-        _require(first >= FIRST_DIFFERENCE, "013", "取得期間開始日は2015-12-01以降を指定してください。")
-        _require(first <= last, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
-        _require(last - first < LONGEST_PERIOD, "031", "取得期間は50日以内で指定してください。")
+        _require_valid(first >= FIRST_DIFFERENCE, "013", "取得期間開始日は2015-12-01以降を指定してください。")
+        _require_valid(first <= last, "030", "取得期間開始日は取得期間終了日以前を指定してください。")
+        _require_valid(last - first < LONGEST_PERIOD, "031", "取得期間は50日以内で指定してください。")
         filters = _make_filter(query)
         return self._make_call(
             "registry_diff",
@@ -93,10 +93,10 @@ class SimulatedRegistry:
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
         """Return the part `divide` (from 1) of the rows in the asked form, with the numbers of all rows and parts."""
         divide = query.get("divide", "1")
-        _require(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
+        _require_valid(divide.isdecimal() and 1 <= int(divide) <= 99_999, "017", "分割番号に誤りがあります。")
         found = list(rows)
         parts = -(-len(found) // ROWS_PER_ANSWER)
-        _require(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
+        _require_valid(int(divide) <= max(parts, 1), "018", "分割番号は分割数以下を指定してください。")
         start = (int(divide) - 1) * ROWS_PER_ANSWER
         part = [
             row._replace(sequence_number=str(number))
@@ -114,14 +114,14 @@ def _make_csv(head: tuple[str, ...], rows: list[RegistryRow], codec: str) -> Htt
 def _make_xml(head: tuple[str, ...], rows: list[RegistryRow]) -> HttpReply:
     names = ("lastUpdateDate", "count", "divideNumber", "divideSize")
     parts = ['<?xml version="1.0" encoding="UTF-8"?>', "<corporations>"]
-    parts += [_element(name, text) for name, text in zip(names, head, strict=True)]
+    parts += [_xml_element(name, text) for name, text in zip(names, head, strict=True)]
     for row in rows:
-        fields = "".join(_element(name, text) for name, text in zip(FIELD_NAMES, row, strict=True))
+        fields = "".join(_xml_element(name, text) for name, text in zip(FIELD_NAMES, row, strict=True))
         parts.append(f"<corporation>{fields}</corporation>")
     return HttpReply(body="".join((*parts, "</corporations>")).encode(), media_type=_XML)
 
 
-def _element(name: str, text: str) -> str:
+def _xml_element(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>" if text else f"<{name}/>"
 
 
@@ -137,11 +137,11 @@ def _require_known_id(request: HttpRequest) -> Mapping[str, str]:
     query = request.query
     if query.get("id") != REGISTRY_APPLICATION_ID:
         raise RequestRefused(_make_error(404))
-    _require(query.get("type") in _FORMS, "004", "応答形式に誤りがあります。")
+    _require_valid(query.get("type") in _FORMS, "004", "応答形式に誤りがあります。")
     return query
 
 
-def _require(is_right: bool, code: str, text: str) -> None:
+def _require_valid(is_right: bool, code: str, text: str) -> None:
     if not is_right:
         raise RequestRefused(_make_error(400, f"{code},{text}"))
 
@@ -162,8 +162,8 @@ def _make_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
     """Return a function that is True for a row in the place and of the kinds that the query names."""
     place = query.get("address", "")
     kinds = query.get("kind", "").split(",") if query.get("kind") else []
-    _require(all(kind in _KINDS for kind in kinds), "016", "法人種別に誤りがあります。")
-    _require(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
+    _require_valid(all(kind in _KINDS for kind in kinds), "016", "法人種別に誤りがあります。")
+    _require_valid(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
     chosen = frozenset[str]().union(*(_KINDS[kind] for kind in kinds))
 
     def filters(row: RegistryRow) -> bool:
@@ -178,8 +178,8 @@ def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]
     `target` 1 ignores differences of writing, 2 none, 3 compares English names. `close` 0 leaves out closed ones.
     """
     mode, target = query.get("mode", "1"), query.get("target", "1")
-    _require(bool(query.get("name")), "020", "商号又は名称を指定してください。")
-    _require(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
+    _require_valid(bool(query.get("name")), "020", "商号又は名称を指定してください。")
+    _require_valid(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
     normalize = _NORMALIZERS[target]
     wanted = normalize(query["name"])
 

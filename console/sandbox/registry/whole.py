@@ -74,11 +74,11 @@ class InventedRegistry:
         if not chosen:
             raise ValueError(f"{prefecture} is no prefecture")
         shares = [each.weight for each in chosen]
-        by_prefecture = _split(rows, shares)
+        by_prefecture = _split_total(rows, shares)
         self._segments: list[_Segment] = []
         start = 0
         for each, of_prefecture in zip(chosen, by_prefecture, strict=True):
-            for digit, count in enumerate(_split(of_prefecture, [1] * 9), start=1):
+            for digit, count in enumerate(_split_total(of_prefecture, [1] * 9), start=1):
                 if count > MAX_ROWS_PER_SEGMENT:
                     raise ValueError(f"{rows} rows are too many")
                 if count:
@@ -132,13 +132,27 @@ class InventedRegistry:
         name = f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}"
         source = random.Random(name)  # noqa: S311 - invented data, the same for the same seed
         draws = iter(array("H", source.randbytes(BLOCK_ROWS * _DRAWS_PER_ROW * 2))[offset * _DRAWS_PER_ROW :])
-        places, streets, dates, forms = _places(segment.prefecture), self._streets, self._dates, _LEGAL_FORMS
+        places, streets, dates, forms = (
+            _make_places(segment.prefecture),
+            self._make_streets,
+            self._make_dates,
+            _LEGAL_FORMS,
+        )
         place_count, street_count, date_count, form_count = len(places), len(streets), len(dates), len(forms)
         first_words, first_count = FIRST_WORDS, len(FIRST_WORDS)
         second_words, second_count = SECOND_WORDS, len(SECOND_WORDS)
         position, lines = segment.start + start, []
         for number, a, b, c, d, e, f, g, h in zip(
-            _numbers(segment, start, stop), draws, draws, draws, draws, draws, draws, draws, draws, strict=False
+            _numbers_of_rows(segment, start, stop),
+            draws,
+            draws,
+            draws,
+            draws,
+            draws,
+            draws,
+            draws,
+            draws,
+            strict=False,
         ):
             text_1, kana_1, _ = first_words[a % first_count]
             text_2, kana_2, _ = second_words[b % second_count]
@@ -165,13 +179,13 @@ class InventedRegistry:
         return format_line(alter_row(row, draw, following, self.day))
 
     @cached_property
-    def _streets(self) -> list[str]:
+    def _make_streets(self) -> list[str]:
         """Return the ends of addresses: block, lot and house in full-width digits, some with a building."""
         source = random.Random(f"{self.seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
         return [_draw_street(source) for _ in range(4_093)]
 
     @cached_property
-    def _dates(self) -> list[tuple[str, str]]:
+    def _make_dates(self) -> list[tuple[str, str]]:
         """Return process, correction, day of update and day of change, as fields of a line; and the day of
         assignment.
         """
@@ -190,7 +204,7 @@ class InventedRegistry:
         return f"{process},{correct},{updated.isoformat()},{changed.isoformat()}", assigned.isoformat()
 
 
-def _split(total: int, weights: list[int]) -> list[int]:
+def _split_total(total: int, weights: list[int]) -> list[int]:
     """Split `total` by the weights into whole numbers with the same sum."""
     whole, done, parts = sum(weights), 0, []
     reached = 0
@@ -202,7 +216,7 @@ def _split(total: int, weights: list[int]) -> list[int]:
 
 
 @cache
-def _places(prefecture: Prefecture) -> list[tuple[str, str]]:
+def _make_places(prefecture: Prefecture) -> list[tuple[str, str]]:
     """Return the beginnings of addresses, as fields of a line, with the fields that depend on them."""
     return [
         (
@@ -214,7 +228,7 @@ def _places(prefecture: Prefecture) -> list[tuple[str, str]]:
     ]
 
 
-def _numbers(segment: _Segment, start: int, stop: int) -> list[str]:
+def _numbers_of_rows(segment: _Segment, start: int, stop: int) -> list[str]:
     """Return the numbers of the rows from `start` to before `stop` of a segment, in ascending order."""
     lead = f"{segment.check_digit}99{segment.prefecture.code}"
     pairs, stride = digit_weights(), segment.stride
@@ -228,7 +242,7 @@ def _numbers(segment: _Segment, start: int, stop: int) -> list[str]:
 
 
 def _segment_number(segment: _Segment, middle: int) -> str:
-    return _numbers(segment, middle // segment.stride, middle // segment.stride + 1)[0]
+    return _numbers_of_rows(segment, middle // segment.stride, middle // segment.stride + 1)[0]
 
 
 _ENDINGS = tuple(

@@ -11,11 +11,11 @@ class Word(NamedTuple):
     romaji: str
 
 
-def _words(table: str) -> tuple[Word, ...]:
+def _parse_words(table: str) -> tuple[Word, ...]:
     return tuple(Word(*line.split()) for line in table.strip().splitlines())
 
 
-FIRST_WORDS = _words(
+FIRST_WORDS = _parse_words(
     """
     山田 ヤマダ Yamada
     佐藤 サトウ Sato
@@ -236,7 +236,7 @@ FIRST_WORDS = _words(
     """
 )
 
-SECOND_WORDS = _words(
+SECOND_WORDS = _parse_words(
     """
     商事 ショウジ Shoji
     商店 ショウテン Shoten

@@ -46,7 +46,7 @@ def read_entries(content: str) -> tuple[AccountEntry, ...]:
     Raises ConsoleError `usage` with problem, line and name (None if the mistake concerns no person) for every
     deviation from the expected form: the parser never guesses a right.
     """
-    document = _parse(content)
+    document = _parse_json(content)
     if not isinstance(document, dict) or not isinstance(document.get("operators"), list):
         raise make_file_error(UsageProblem.ACCOUNTS_FORM, 1)
     _refuse_unknown(document, ("operators",), 1)
@@ -66,7 +66,7 @@ def make_file_error(problem: UsageProblem, line: int, name: str = "", /, **facts
     return ConsoleError(ErrorCode.USAGE, {"problem": problem, "line": line, "name": name or None, **facts})
 
 
-def _parse(content: str) -> object:
+def _parse_json(content: str) -> object:
     try:
         return json.loads(content, object_pairs_hook=_refuse_repeated_keys)
     except json.JSONDecodeError as malformed:

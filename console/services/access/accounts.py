@@ -121,10 +121,10 @@ class Accounts:
             "db accounts apply",
             None if dry_run else request_id,
             (content,),
-            lambda: self._apply(content, passwords, dry_run=dry_run),
+            lambda: self._apply_file(content, passwords, dry_run=dry_run),
         )
 
-    def _apply(self, content: str, passwords: Passwords, *, dry_run: bool) -> AccountsApplied:
+    def _apply_file(self, content: str, passwords: Passwords, *, dry_run: bool) -> AccountsApplied:
         context, server = self._context, self._context.database.is_server
         entries = read_entries(content)
         with context.database.read() as conn:

@@ -26,7 +26,7 @@ class LockWatch:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._nodes = [_Node(database) for database in _databases(context.database)]
+        self._nodes = [_Node(database) for database in _databases_of_nodes(context.database)]
 
     def end_blocking_sessions(self) -> int:
         """End all sessions of people that block other sessions now. Return the number of ended sessions and
@@ -86,7 +86,7 @@ class _Node:
         return ended
 
 
-def _databases(database: Database) -> list[Database]:
+def _databases_of_nodes(database: Database) -> list[Database]:
     """Return one database object for each node of the server, because each node has its own locks; empty without a
     server.
     """

@@ -42,9 +42,11 @@ class ReadOnlySwitches:
         LONGEST_REASON_CHARACTERS, and not_allowed.
         """
         arguments = (scope, is_on, reason)
-        return self._request_ids.act_once("read-only set", request_id, arguments, lambda: self._set(*arguments))
+        return self._request_ids.act_once(
+            "read-only set", request_id, arguments, lambda: self._change_switch(*arguments)
+        )
 
-    def _set(self, scope: str, is_on: bool, reason: str) -> ReadOnlySwitch:
+    def _change_switch(self, scope: str, is_on: bool, reason: str) -> ReadOnlySwitch:
         context, text = self._context, reason.strip()
         with refusals.audit_refusals(context, AuditAction.READ_ONLY_SET, scope[:40], kind=SWITCH_KIND):
             person = context.require_right("set_read_only").name
@@ -55,10 +57,10 @@ class ReadOnlySwitches:
                     ErrorCode.USAGE, {"problem": UsageProblem.SWITCH_REASON, "longest": LONGEST_REASON_CHARACTERS}
                 )
             return context.write(
-                lambda tx: self._store(tx, ReadOnlySwitch(scope, is_on, text, person, context.now()))
+                lambda tx: self._store_switch(tx, ReadOnlySwitch(scope, is_on, text, person, context.now()))
             )
 
-    def _store(self, tx: Transaction, switch: ReadOnlySwitch) -> ReadOnlySwitch:
+    def _store_switch(self, tx: Transaction, switch: ReadOnlySwitch) -> ReadOnlySwitch:
         present = {kept.scope: kept for kept in read_only_switches.read_switches(tx.conn)}.get(switch.scope)
         if present is not None and present.is_on == switch.is_on:
             return present

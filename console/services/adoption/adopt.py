@@ -51,7 +51,7 @@ class Adoption:
         _require_adoptable(self._database, convert=convert)
         migrate.upgrade(self._database)
         with upgrade_lock.hold_upgrade_lock(self._database) as lock:
-            zone_in_force = self._begin(requested_zone)
+            zone_in_force = self._begin_adoption(requested_zone)
             _require_same_zone(requested_zone, zone_in_force)
             return AdoptionRun(self._open_context(), zone_in_force, convert, lock).run()
 
@@ -67,7 +67,7 @@ class Adoption:
             )
         return accept_incomplete(self._open_context())
 
-    def _begin(self, requested_zone: str | None) -> str | None:
+    def _begin_adoption(self, requested_zone: str | None) -> str | None:
         """Begin the adoption if none has begun. Return the time zone in force: that of the adoption that began
         earlier, otherwise `requested_zone` (None: Japan). Return None for a table that this program created.
         """

@@ -40,8 +40,8 @@ def find_causes(conn: Connection, found: Iterable[Alert]) -> Mapping[int, Cause]
     cause; so have all alerts about scheduled tasks.
     """
     given = tuple(found)
-    payment_of_refund = _payments_of_refunds(conn, _subjects(given, refunds.KIND))
-    payment_ids = _subjects(given, payments.KIND) | set(payment_of_refund.values())
+    payment_of_refund = _payments_of_refunds(conn, _subject_ids(given, refunds.KIND))
+    payment_ids = _subject_ids(given, payments.KIND) | set(payment_of_refund.values())
     order_of_payment = {
         payment.id: payment.order_id for payment in payments.by_ids(conn, payment_ids) if payment.order_id is not None
     }
@@ -59,7 +59,7 @@ def find_causes(conn: Connection, found: Iterable[Alert]) -> Mapping[int, Cause]
     return {alert.id: cause_of(alert) for alert in given}
 
 
-def _subjects(found: Iterable[Alert], kind: str) -> set[int]:
+def _subject_ids(found: Iterable[Alert], kind: str) -> set[int]:
     return {alert.subject_id for alert in found if alert.subject_kind == kind}
 
 
@@ -107,9 +107,9 @@ class AffectedRecords:
     def _of_cause(self, conn: Connection, cause: Cause, lapsed: queues.LapsedIds) -> Sequence[Record]:
         match cause.kind:
             case refunds.KIND:
-                return _existing(refunds.find(conn, cause.id))
+                return _without_none(refunds.find(conn, cause.id))
             case credit_checks.KIND:
-                return _existing(credit_checks.find(conn, cause.id))
+                return _without_none(credit_checks.find(conn, cause.id))
             case _ if cause.kind == CORPORATION_KIND:
                 return self._of_corporation(conn, number_of_subject(cause.id))
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUES_BY_NUMBER:
@@ -169,7 +169,7 @@ def _is_open(payment: Payment) -> bool:
     return payment.state not in FINAL_STATES or payment.certainty is Certainty.UNKNOWN
 
 
-def _existing(record: Record | None) -> Sequence[Record]:
+def _without_none(record: Record | None) -> Sequence[Record]:
     return () if record is None else (record,)
 
 
@@ -202,14 +202,14 @@ def _to_affected(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
     def affected(record: Record) -> AffectedRecord:
         match record:
             case Payment():
-                amount = _money(record.captured_minor or record.asked_minor, record.currency)
+                amount = _find_amount(record.captured_minor or record.asked_minor, record.currency)
                 return AffectedRecord(payments.KIND, record.id, record.merchant_payment_id, amount)
             case Refund():
                 counts = record.payment_id not in payment_ids
-                amount = _money(record.amount_minor, record.currency) if counts else None
+                amount = _find_amount(record.amount_minor, record.currency) if counts else None
                 return AffectedRecord(refunds.KIND, record.id, None, amount)
             case Order():
-                amount = _money(record.total_minor, record.currency) if record.id not in paid_orders else None
+                amount = _find_amount(record.total_minor, record.currency) if record.id not in paid_orders else None
                 return AffectedRecord(orders.KIND, record.id, record.merch_txn_id, amount)
             case _:
                 return AffectedRecord(credit_checks.KIND, record.id, record.corporation_number)
@@ -217,6 +217,6 @@ def _to_affected(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
     return tuple(map(affected, records))
 
 
-def _money(minor: int, currency: str) -> Money | None:
+def _find_amount(minor: int, currency: str) -> Money | None:
     """Return the amount; None for a currency that the console doesn't know, or a value that is too large."""
     return stored_money(max(0, minor), currency)

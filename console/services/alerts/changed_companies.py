@@ -93,18 +93,18 @@ class ChangedCompanies:
         self._context.require_right("due_tasks")
         settled = sum(until_stopped(self._settle_renewed()))
         registry = self._context.open_registry()
-        return settled if registry is None else settled + self._watch(registry)
+        return settled if registry is None else settled + self._compare_with_registry(registry)
 
-    def _watch(self, registry: "RegistryReader") -> int:
+    def _compare_with_registry(self, registry: "RegistryReader") -> int:
         status, count = registry.status(), 0
         try:
-            for changed in until_stopped(self._steps(registry, status.registry_date, status.rows)):
+            for changed in until_stopped(self._compare_pages(registry, status.registry_date, status.rows)):
                 count += changed
         except _RegistryReplaced:
             _log.info("task %s: another registry is in use now; the next run compares with it", TASK_NAME)
         return count
 
-    def _steps(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
+    def _compare_pages(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
         """Yield the number of changed alerts after each page. The position is stored after the last page, so a run
         that was stopped begins at the same position again.
         """
@@ -201,10 +201,10 @@ class ChangedCompanies:
         before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
         if before is None:
             return 0
-        count = 0 if open_alert is None else self._resolve(tx, open_alert)
+        count = 0 if open_alert is None else self._resolve_alert(tx, open_alert)
         watched_corporations.store_facts(tx.conn, row, present, day, self._context.now(), facts_before=before)
         if find_changes(before, present):
-            count += self._raise(tx, row.number, before, present, day, successor_name)
+            count += self._raise_alert(tx, row.number, before, present, day, successor_name)
         return count
 
     # Corporations that are seen for the first time
@@ -262,7 +262,7 @@ class ChangedCompanies:
             if alert.rule_id == CHANGE_RULE
         }
 
-    def _raise(
+    def _raise_alert(
         self,
         tx: Transaction,
         number: str,
@@ -290,17 +290,17 @@ class ChangedCompanies:
             "after": facts_json(present),
             "registry_date": day.isoformat(),
         }
-        self._announce(tx, "AlertRaised", alert, facts)
+        self._announce_alert(tx, "AlertRaised", alert, facts)
         return 1
 
-    def _resolve(self, tx: Transaction, alert: Alert) -> int:
+    def _resolve_alert(self, tx: Transaction, alert: Alert) -> int:
         now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return 0
-        self._announce(tx, "AlertResolved", replace(alert, resolved_at=now))
+        self._announce_alert(tx, "AlertResolved", replace(alert, resolved_at=now))
         return 1
 
-    def _announce(
+    def _announce_alert(
         self, tx: Transaction, event_name: EventName, alert: Alert, facts: Mapping[str, object] | None = None
     ) -> None:
         context, number = self._context, number_of_subject(alert.subject_id)
@@ -326,7 +326,7 @@ class ChangedCompanies:
             yield self._resolve_all(settled) if settled else 0
 
     def _resolve_all(self, settled: Sequence[Alert]) -> int:
-        return self._context.write(lambda tx: sum(self._resolve(tx, alert) for alert in settled))
+        return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in settled))
 
 
 def _find_earlier_facts(

@@ -198,9 +198,9 @@ class AlertService:
     def _undo_audited(self, id: int) -> Alert:
         with refusals.audit_refusals(self._context, AuditAction.ALERT_UNACKNOWLEDGED, id, kind=KIND):
             person = self._context.require_right("note").name
-            return self._context.write(lambda tx: self._undo(tx, id, person))
+            return self._context.write(lambda tx: self._undo_acknowledgement(tx, id, person))
 
-    def _undo(self, tx: Transaction, alert_id: int, person: str) -> Alert:
+    def _undo_acknowledgement(self, tx: Transaction, alert_id: int, person: str) -> Alert:
         context = self._context
         if alerts.undo_acknowledgement(tx.conn, alert_id, person, context.now()):
             context.record_audit(tx, AuditAction.ALERT_UNACKNOWLEDGED, alert_id, kind=KIND)
@@ -217,9 +217,9 @@ class AlertService:
             raise _make_note_refusal()
         with refusals.audit_refusals(self._context, ACTION, id, kind=KIND):
             person = self._context.require_right("note").name
-            return self._context.write(lambda tx: self._acknowledge(tx, id, person, words))
+            return self._context.write(lambda tx: self._acknowledge_alert(tx, id, person, words))
 
-    def _acknowledge(self, tx: Transaction, alert_id: int, person: str, note_text: str) -> Alert:
+    def _acknowledge_alert(self, tx: Transaction, alert_id: int, person: str, note_text: str) -> Alert:
         context = self._context
         is_acknowledged = alerts.acknowledge(tx.conn, alert_id, person, note_text, context.now())
         alert = alerts.find(tx.conn, alert_id)

@@ -71,7 +71,7 @@ class IncidentService:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, MAX_OPEN_ALERTS)
             given = [*open_alerts, *(alerts.all_alerts(conn, MAX_CLOSED_ALERTS) if include_closed else ())]
-            incidents = self._read(conn, given)
+            incidents = self._read_incidents(conn, given)
         open_ones = [one for one in incidents if one.state is not IncidentState.CLOSED]
         closed = [one for one in incidents if one.state is IncidentState.CLOSED] if include_closed else []
         return (*open_ones, *reversed(closed))
@@ -80,7 +80,7 @@ class IncidentService:
         """Return one incident by the id of any of its alerts. Raises not_found, not_allowed."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return self._find(conn, id)
+            return self._find_incident(conn, id)
 
     def count_waiting(self) -> int:
         """Return how many incidents are open and have an alert that nobody has acknowledged. Raises not_allowed.
@@ -150,10 +150,10 @@ class IncidentService:
 
     def _act_once(self, action: IncidentAction, arguments: tuple[object, ...], request_id: str | None) -> Incident:
         return self._request_ids.act_once(
-            f"incident {action}", request_id, arguments, lambda: self._act(action, *arguments)
+            f"incident {action}", request_id, arguments, lambda: self._act_on_incident(action, *arguments)
         )
 
-    def _act(self, action: IncidentAction, id: object, *given: object) -> Incident:
+    def _act_on_incident(self, action: IncidentAction, id: object, *given: object) -> Incident:
         alert_id, context = int(str(id)), self._context
         with refusals.audit_refusals(context, AUDIT_ACTIONS[action], alert_id, kind=KIND):
             person = context.require_right(_RIGHT).name
@@ -164,7 +164,7 @@ class IncidentService:
     ) -> Incident:
         """Add the step if the incident's state admits it. An act that would change nothing adds no step."""
         context, now = self._context, self._context.now()
-        incident = self._find(tx.conn, alert_id)
+        incident = self._find_incident(tx.conn, alert_id)
         step = self._make_step(tx.conn, incident, action, person, given, now)
         if step is None:
             return incident
@@ -173,7 +173,7 @@ class IncidentService:
         context.record_audit(
             tx, AUDIT_ACTIONS[action], incident.id, {name: fact for name, fact in facts.items() if fact}, kind=KIND
         )
-        return self._find(tx.conn, alert_id)
+        return self._find_incident(tx.conn, alert_id)
 
     def _make_step(
         self,
@@ -190,18 +190,22 @@ class IncidentService:
             case IncidentAction.TAKE | IncidentAction.RELEASE, ():
                 return _owner_step(incident, step)
             case IncidentAction.HAND_OVER, (str() as new_owner, str() as words):
-                return _with(step, new_owner=self._require_owner(conn, new_owner), words=_require_words(words))
+                return _changed_step(
+                    step, new_owner=self._require_owner(conn, new_owner), words=_require_words(words)
+                )
             case IncidentAction.SNOOZE, (datetime() as until, str() as words):
                 if not now < until <= now + LONGEST_SNOOZE:
                     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNTIL, "n": LONGEST_SNOOZE.days})
-                return _with(step, until=until, words=_short(words) or None, extent=incident.extent)
+                return _changed_step(
+                    step, until=until, words=_require_short_text(words) or None, extent=incident.extent
+                )
             case IncidentAction.WAKE, ():
                 return step if incident.state is IncidentState.SNOOZED else None
             case IncidentAction.RESOLVE, (str() as words,):
-                return _with(step, words=_require_words(words), extent=incident.extent)
+                return _changed_step(step, words=_require_words(words), extent=incident.extent)
             case IncidentAction.REOPEN, (str() as words,):
                 found = _require_words(words)
-                return _with(step, words=found) if incident.state is IncidentState.RESOLVED else None
+                return _changed_step(step, words=found) if incident.state is IncidentState.RESOLVED else None
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ARGUMENTS})
 
     def _require_owner(self, conn: Connection, name: str) -> str:
@@ -213,14 +217,14 @@ class IncidentService:
 
     # Reading
 
-    def _find(self, conn: Connection, alert_id: int) -> Incident:
+    def _find_incident(self, conn: Connection, alert_id: int) -> Incident:
         alert = alerts.find(conn, alert_id)
-        found = () if alert is None else self._read(conn, (alert,))
+        found = () if alert is None else self._read_incidents(conn, (alert,))
         if not found:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
         return found[0]
 
-    def _read(self, conn: Connection, given: Iterable[Alert]) -> tuple[Incident, ...]:
+    def _read_incidents(self, conn: Connection, given: Iterable[Alert]) -> tuple[Incident, ...]:
         """Return the incidents to which the given alerts belong, the oldest first."""
         runs = _read_runs(conn, given)
         steps = incident_steps.of_incidents(conn, {alert.id for _, run in runs for alert in run})
@@ -318,19 +322,19 @@ def _require_open(incident: Incident) -> None:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": incident.state, "at": incident.closed_at})
 
 
-def _with(step: IncidentStep, **values: object) -> IncidentStep:
+def _changed_step(step: IncidentStep, **values: object) -> IncidentStep:
     return replace(step, **values)  # type: ignore[arg-type]  # fields of the step
 
 
 def _require_words(words: str) -> str:
     """Return the words without white space at both ends. Raises usage (problem `note`) if there are none."""
-    text = _short(words)
+    text = _require_short_text(words)
     if not text:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_WORDS_CHARACTERS})
     return text
 
 
-def _short(words: str) -> str:
+def _require_short_text(words: str) -> str:
     text = words.strip()
     if len(text) > LONGEST_WORDS_CHARACTERS:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_WORDS_CHARACTERS})

@@ -106,12 +106,12 @@ class UnmatchedNotices:
                 same_number = records.get(notice.order_no or "", ())
                 yield UnmatchedNoticeItem(
                     notice,
-                    self._explain(notice, same_number, (case, *others)),
+                    self._explain_notice(notice, same_number, (case, *others)),
                     (case, *others),
                     _find_candidates(conn, notice, same_number) if with_candidates else None,
                 )
 
-    def _explain(
+    def _explain_notice(
         self, notice: UnmatchedNotice, same_number: Sequence[Order | Payment], cases: Sequence[Alert]
     ) -> Explanation:
         reader = self._payment_providers.find_reader(notice.source)
@@ -142,12 +142,12 @@ def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> U
         proof = NoticeProof.NONE
     return UnmatchedNotice(
         event.id, event.source, event.event_id, event.kind, event.order_no, event.amount_minor, event.currency,
-        None if event.occurred_at is None else _bound(event.occurred_at),
-        _bound(event.received_at or case.detected_at), proof,
+        None if event.occurred_at is None else _limit_instant(event.occurred_at),
+        _limit_instant(event.received_at or case.detected_at), proof,
     )  # fmt: skip
 
 
-def _bound(at: datetime) -> datetime:
+def _limit_instant(at: datetime) -> datetime:
     """Return the instant; the nearest of the bounds for one outside of them, which only another program writes."""
     return min(max(at, _EARLIEST), _LATEST)
 
@@ -178,6 +178,6 @@ def _shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[Sha
     shared = {
         SharedFact.NUMBER: notice.order_no in _numbers_of(record),
         SharedFact.AMOUNT: (minor, record.currency) == (notice.amount_minor, notice.currency),
-        SharedFact.DAY: any(at is not None and _bound(at).astimezone(zone).date() == day for at in instants),
+        SharedFact.DAY: any(at is not None and _limit_instant(at).astimezone(zone).date() == day for at in instants),
     }
     return tuple(fact for fact, is_shared in shared.items() if is_shared)

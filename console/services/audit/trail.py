@@ -75,9 +75,9 @@ class AuditService:
         """Write the entries that the person may read to a CSV file (UTF-8 with a byte order mark); return their
         number. Raises usage if the file exists, storage_full, not_allowed, no_operator.
         """
-        return self._act_once("audit export", request_id, (str(path),), lambda: self._export(path))
+        return self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
 
-    def _export(self, path: Path) -> int:
+    def _export_entries(self, path: Path) -> int:
         who = self._find_visible_person()
         with self._context.database.read() as conn:
             rows = write_csv(path, [_COLUMNS], map(_make_cells, audit.walk_entries(conn, who=who)))

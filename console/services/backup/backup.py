@@ -76,7 +76,7 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> Manifest:
     Raises bad_backup (not_empty), storage_full, not_allowed for an account that may only ask, bad_profile
     (dump_program), and the errors of an unusable database or of the documents.
     """
-    with _opened(settings) as (database, spool), archive.new_archive(folder) as writer:
+    with _open_database_and_spool(settings) as (database, spool), archive.new_archive(folder) as writer:
         taken_at = clock.now()
         state = migrate.read_state(database)
         _require_full_access(database)
@@ -216,7 +216,7 @@ def _request_name(settings: Settings, request_id: str) -> str:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Database, Spool]]:
+def _open_database_and_spool(settings: Settings) -> Iterator[tuple[Database, Spool]]:
     spool = Spool(settings.home, cipher=None)
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database), closing(spool):

@@ -102,7 +102,7 @@ class BulkRuns(BulkRunViews):
                 raise ConsoleError(
                     ErrorCode.USAGE, {"problem": UsageProblem.BULK_SIZE, "n": len(rows), "most": MAX_ROWS}
                 )
-            run_id = self._context.write(lambda tx: self._freeze(tx, act, rows, person, note_text))
+            run_id = self._context.write(lambda tx: self._freeze_rows(tx, act, rows, person, note_text))
         return self.read_run(run_id)
 
     def _queue_rows(self, queue: str) -> list[BulkRow]:
@@ -113,7 +113,7 @@ class BulkRuns(BulkRunViews):
             records += [item.record for item in page.items]
         return _rows_to_freeze([ChosenRecord(kind_of(record), record.id, record.version) for record in records])
 
-    def _freeze(
+    def _freeze_rows(
         self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, note_text: str | None
     ) -> int:
         context = self._context
@@ -144,10 +144,10 @@ class BulkRuns(BulkRunViews):
             "bulk run",
             request_id,
             (run_id, max_rows),
-            lambda: self._run(run_id, max_rows, progress, should_stop, should_leave),
+            lambda: self._execute_run(run_id, max_rows, progress, should_stop, should_leave),
         )
 
-    def _run(
+    def _execute_run(
         self,
         run_id: int,
         max_rows: int | None,
@@ -174,9 +174,9 @@ class BulkRuns(BulkRunViews):
         """Stop the run after its current row, whichever process executes it. A run that is not running stays
         unchanged. Raises not_found, not_allowed.
         """
-        return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop(run_id))
+        return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
 
-    def _stop(self, run_id: int) -> BulkRun:
+    def _stop_run(self, run_id: int) -> BulkRun:
         with refusals.audit_refusals(self._context, AuditAction.BULK_STOPPED, run_id, kind=KIND):
             self._context.require_right(self.read_run(run_id).action.value)
 
@@ -209,11 +209,11 @@ class BulkRuns(BulkRunViews):
                     "maker": run.made_by,
                 }
                 raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
-            self._context.write(lambda tx: self._discard(tx, run_id))
+            self._context.write(lambda tx: self._discard_run(tx, run_id))
         return self.read_run(run_id)
 
     @compare_and_swap.run_again_if_stale()
-    def _discard(self, tx: Transaction, run_id: int) -> None:
+    def _discard_run(self, tx: Transaction, run_id: int) -> None:
         run = require_run(tx.conn, run_id)
         if run.state == bulk.RUNNING:
             raise ConsoleError(ErrorCode.IN_PROGRESS, {"reason": InProgressReason.BULK, "kind": KIND, "id": run_id})

@@ -70,7 +70,7 @@ class PdfComparison:
     def _compare_words(self, index: int) -> PageComparison:
         old, new = self.old.page_words(index), self.new.page_words(index)
         changes = self.new.compare_words([word.text for word in old.words], [word.text for word in new.words])
-        differences = tuple(_difference(index, change, old.words, new.words) for change in changes)
+        differences = tuple(_make_difference(index, change, old.words, new.words) for change in changes)
         if not differences and not _is_same(*(pdf.page_image(index, _IMAGE_WIDTH) for pdf in (self.old, self.new))):
             differences = (PageDifference(index, DifferenceKind.IMAGE),)
         has_text = bool(old.words or new.words)
@@ -81,7 +81,7 @@ def _is_same(old: PageImage, new: PageImage) -> bool:
     return (old.width, old.height, old.pixels) == (new.width, new.height, new.pixels)
 
 
-def _difference(
+def _make_difference(
     index: int, change: WordChange, old_words: Sequence[PageWord], new_words: Sequence[PageWord]
 ) -> PageDifference:
     old, new = old_words[change.old], new_words[change.new]
@@ -89,14 +89,14 @@ def _difference(
     return PageDifference(
         index,
         kind,
-        _join(old),
-        _join(new),
+        _join_words(old),
+        _join_words(new),
         tuple(box for word in old for box in word.boxes),
         tuple(box for word in new for box in word.boxes),
     )
 
 
-def _join(words: Sequence[PageWord]) -> str:
+def _join_words(words: Sequence[PageWord]) -> str:
     """Return the words as text, with spaces between words, but not beside Chinese and Japanese characters."""
     text = ""
     for word in words:

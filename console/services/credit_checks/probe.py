@@ -54,9 +54,9 @@ class CreditCheckProbes:
         """
         with refusals.audit_refusals(self._context, ACTION, record_id):
             self._context.require_right("probe")
-            return self._probe(record_id, automatic)
+            return self._probe_record(record_id, automatic)
 
-    def _probe(self, record_id: int, automatic: bool) -> CreditCheck:
+    def _probe_record(self, record_id: int, automatic: bool) -> CreditCheck:
         record = check_records.read_current(self._context, record_id)
         if record.certainty is Certainty.UNKNOWN:
             try:

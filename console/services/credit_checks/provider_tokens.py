@@ -60,9 +60,9 @@ class StoredTokens:
         now.
         """
         with keep_renewed(self._context, self._wait_for_lease()):
-            return self._refresh(exchange, stale)
+            return self._refresh_pair(exchange, stale)
 
-    def _refresh(self, exchange: TokenExchange, stale: TokenPair | None) -> TokenPair:
+    def _refresh_pair(self, exchange: TokenExchange, stale: TokenPair | None) -> TokenPair:
         with self._context.database.read() as conn:
             stored_token = tokens.read_token(conn, self._provider)
         pair = self._decrypt_stored_pair(stored_token) if stored_token else None
@@ -132,7 +132,7 @@ class StoredTokens:
         return hmac.digest(self._cipher.fingerprint.encode(), token.encode(), hashlib.sha256).hex()
 
     def _encrypt_pair(self, pair: TokenPair, version: int) -> str:
-        """Return the encrypted pair with its version in front. The version is also encrypted, so that `_decrypt`
+        """Return the encrypted pair with its version in front. The version is also encrypted, so that `_decrypt_pair`
         notices an older pair in a newer row.
         """
         plain = json.dumps([pair.access_token, pair.refresh_token, version])
@@ -142,7 +142,7 @@ class StoredTokens:
         if stored.encrypted_pair is None:
             return None
         try:
-            self._last_pair = self._decrypt(stored.encrypted_pair, stored)
+            self._last_pair = self._decrypt_pair(stored.encrypted_pair, stored)
         except DecryptionFailed:
             if self._last_pair is None:
                 problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_KEY}
@@ -150,7 +150,7 @@ class StoredTokens:
             _log.warning("the stored tokens are damaged; going on with version %d", self._last_pair.version)
         return self._last_pair
 
-    def _decrypt(self, encrypted_pair: str, stored: StoredToken) -> TokenPair:
+    def _decrypt_pair(self, encrypted_pair: str, stored: StoredToken) -> TokenPair:
         """Decrypt the text `encrypted_pair` of the row `stored` and return its pair. Raises DecryptionFailed for
         another key or another version. A row that an earlier version of this program wrote contains no version and is
         accepted without one.

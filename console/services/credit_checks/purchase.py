@@ -108,7 +108,7 @@ class CreditChecks:
         Raises invalid_corporation_number, unknown_client, usage, not_allowed, already_purchased (detail.record),
         not_expired, lease_timeout, outcome_unknown (detail.record) and the other codes of `find_error_code`.
         """
-        valid_request = self._validate(request)
+        valid_request = self._validate_request(request)
         report = progress or _ignore_step
         facts = {"client": valid_request.client_id, "number": valid_request.corporation_number}
         attempt = _PurchaseAttempt(self._context, valid_request, self._vendor_source, self._refetch_service, report)
@@ -144,7 +144,7 @@ class CreditChecks:
             invalid.detail["candidates"] = list(self._lookup.find_similar_numbers(text))
             raise
 
-    def _validate(self, request: PurchaseRequest) -> PurchaseRequest:
+    def _validate_request(self, request: PurchaseRequest) -> PurchaseRequest:
         number = self.parse_number(request.corporation_number)
         if not self._context.settings.knows_client(request.client_id):
             known_clients = sorted(self._context.settings.clients or (), key=int)

@@ -65,9 +65,9 @@ class PurchaseDecisions:
         if target_state == "success" and provider_id is None:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID_MISSING})
         with refusals.audit_refusals(self._context, ACTION, record_id, {"as": target_state}):
-            return self._resolve(record_id, target_state, proof_bytes, provider_id, expected_version)
+            return self._resolve_record(record_id, target_state, proof_bytes, provider_id, expected_version)
 
-    def _resolve(
+    def _resolve_record(
         self,
         record_id: int,
         target_state: str,

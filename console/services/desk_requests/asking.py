@@ -180,11 +180,11 @@ class AskingRequestIds(RequestIds):
                 break
             clock.sleep(pause)
             pause = min(pause * 1.2, LONGEST_POLL_SECONDS)
-        if interrupts.is_pending() and self._withdraw(request):
+        if interrupts.is_pending() and self._withdraw_request(request):
             raise interrupts.Interrupted
         raise _make_unanswered_error()
 
-    def _withdraw(self, request: str) -> bool:
+    def _withdraw_request(self, request: str) -> bool:
         """Withdraw the request. Return False if a worker has taken it, or if the database doesn't answer."""
         try:
             return withdraw(self._context, request)

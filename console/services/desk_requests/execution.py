@@ -138,11 +138,11 @@ class RequestExecutor:
         heartbeat.add(beat, lambda: self._renew_lease(taken))
         try:
             with interrupts.defer_signals():  # the answer is stored before the end of this process
-                return self._execute(taken)
+                return self._execute_request(taken)
         finally:
             heartbeat.remove(beat)
 
-    def _execute(self, taken: TakenDeskRequest) -> bool:
+    def _execute_request(self, taken: TakenDeskRequest) -> bool:
         """Execute a request and store its answer. If this process is asked to end before the command has begun,
         release the request, so that another worker takes it immediately, and return False.
         """

@@ -95,7 +95,7 @@ class EvidencePacks:
             person = self._context.require_right("audit_any")
         try:
             with open_draft(Path(path).absolute()) as pack_draft:
-                return self._write(pack_draft, kind, id, person)
+                return self._write_pack(pack_draft, kind, id, person)
         except FileExistsError as exists:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
         except OSError as error:
@@ -103,7 +103,7 @@ class EvidencePacks:
                 ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(error))}
             ) from error
 
-    def _write(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> PackWritten:
+    def _write_pack(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> PackWritten:
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)

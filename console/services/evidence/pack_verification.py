@@ -80,7 +80,7 @@ def verify_pack(path: Path, sha256: str | None = None) -> PackVerdict:
     try:
         _require_small(path)
         with zipfile.ZipFile(path) as pack:
-            return _verify(pack, problems)
+            return _verify_pack(pack, problems)
     except _UNREADABLE_FILE_ERRORS:
         return PackVerdict(0, 0, (*problems, FileProblem(path.name, "unreadable")), {})
 
@@ -93,7 +93,7 @@ def _require_small(path: Path) -> None:
         raise ValueError("too many members")
 
 
-def _verify(pack: zipfile.ZipFile, problems: list[FileProblem]) -> PackVerdict:
+def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem]) -> PackVerdict:
     manifest = _read_manifest(pack)
     if manifest is None:
         return PackVerdict(0, 0, (*problems, FileProblem(MANIFEST_NAME, "unreadable")), {})

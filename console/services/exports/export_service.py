@@ -48,9 +48,9 @@ class ExportService:
             table = self._make_table(request, language, person.name)
             rows = _CountedRows(table.read_pages(), progress)
         with open_new_file(path) as draft:
-            return self._write(draft, file_format, table, rows, request)
+            return self._write_list(draft, file_format, table, rows, request)
 
-    def _write(
+    def _write_list(
         self,
         draft: DraftFile,
         file_format: FileFormat,

@@ -101,15 +101,15 @@ class _Layout:
         return not has_room
 
     def _write_text(self, text: str, size: float) -> None:
-        for line in self._wrap(printable_text(text), size, _TEXT_WIDTH):
+        for line in self._wrap_text(printable_text(text), size, _TEXT_WIDTH):
             self._take_height(size * _LINE_FACTOR)
-            self._place(line, size, _MARGIN, self._y)
+            self._place_text(line, size, _MARGIN, self._y)
 
     def _write_table(self, table: DocumentTable) -> None:
         if self._y - _LEAST_TABLE_HEIGHT < _MARGIN:
             self._begin_page()
         self._take_height(_HEADING_SIZE * 2.5)
-        self._place(printable_text(table.title), _HEADING_SIZE, _MARGIN, self._y)
+        self._place_text(printable_text(table.title), _HEADING_SIZE, _MARGIN, self._y)
         if not table.rows:
             self._write_text(table.empty, _TEXT_SIZE)
             return
@@ -123,7 +123,7 @@ class _Layout:
     def _column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
         """Return the widths of the columns: as wide as their texts, but no wider than the page allows together."""
         natural = [
-            min(max(self._width(text, _CELL_SIZE) for text in column), _LARGEST_CELL_WIDTH) + _CELL_GAP
+            min(max(self._text_width(text, _CELL_SIZE) for text in column), _LARGEST_CELL_WIDTH) + _CELL_GAP
             for column in zip(*rows, strict=True)
         ]
         room = _TEXT_WIDTH
@@ -150,40 +150,40 @@ class _Layout:
         for column, lines, width in zip(table.columns, cells, widths, strict=True):
             for place, line in enumerate(lines):
                 is_right = column.kind in _RIGHT_ALIGNED
-                indent = width - _CELL_GAP - self._width(line, _CELL_SIZE) if is_right else 0.0
-                self._place(line, _CELL_SIZE, left + indent, top - place * line_height)
+                indent = width - _CELL_GAP - self._text_width(line, _CELL_SIZE) if is_right else 0.0
+                self._place_text(line, _CELL_SIZE, left + indent, top - place * line_height)
             left += width
         if is_head:
             self._draw_line(self._y - 2, left - _CELL_GAP)
 
     def _cell_lines(self, text: str, room: float) -> list[str]:
         """Return the lines of a cell. A row must fit on a page, so a very long text is cut and ends with `…`."""
-        lines = list(islice(self._wrap(text, _CELL_SIZE, room), _MOST_CELL_LINES + 1))
+        lines = list(islice(self._wrap_text(text, _CELL_SIZE, room), _MOST_CELL_LINES + 1))
         return lines if len(lines) <= _MOST_CELL_LINES else [*lines[: _MOST_CELL_LINES - 1], "…"]
 
     def _write_feet(self) -> None:
         title = printable_text(self._document.title)
         for number, page in enumerate(self._pages, 1):
-            foot = next(self._wrap(f"{number} / {len(self._pages)}   {title}", _FOOTER_SIZE, _TEXT_WIDTH))
-            self._place(foot, _FOOTER_SIZE, _MARGIN, _MARGIN - _FOOTER_SIZE, page)
+            foot = next(self._wrap_text(f"{number} / {len(self._pages)}   {title}", _FOOTER_SIZE, _TEXT_WIDTH))
+            self._place_text(foot, _FOOTER_SIZE, _MARGIN, _MARGIN - _FOOTER_SIZE, page)
 
     # -- text
 
-    def _runs(self, text: str) -> Iterator[tuple["_Font", str]]:
+    def _runs_of_font(self, text: str) -> Iterator[tuple["_Font", str]]:
         """Yield the parts of a text with their fonts."""
         for is_in_second, run in groupby(text, lambda character: character in _ONLY_IN_SECOND_FONT):
             yield self._second_font if is_in_second else self._font, "".join(run)
 
-    def _width(self, text: str, size: float) -> float:
-        return sum(font.width(character) for font, run in self._runs(text) for character in run) * size
+    def _text_width(self, text: str, size: float) -> float:
+        return sum(font.width(character) for font, run in self._runs_of_font(text) for character in run) * size
 
-    def _wrap(self, text: str, size: float, room: float) -> Iterator[str]:
+    def _wrap_text(self, text: str, size: float, room: float) -> Iterator[str]:
         """Yield the lines of a text that are no wider than `room`. A line ends at a space where there is one in its
         second half, otherwise between any two characters.
         """
-        while self._width(text, size) > room and len(text) > 1:
+        while self._text_width(text, size) > room and len(text) > 1:
             end = 1
-            while end < len(text) and self._width(text[: end + 1], size) <= room:
+            while end < len(text) and self._text_width(text[: end + 1], size) <= room:
                 end += 1
             space = text.rfind(" ", end // 2, end)
             end = space if space > 0 else end
@@ -191,11 +191,11 @@ class _Layout:
             text = text[end:].lstrip(" ")
         yield text
 
-    def _place(self, text: str, size: float, x: float, y: float, page: Any = None) -> None:
+    def _place_text(self, text: str, size: float, x: float, y: float, page: Any = None) -> None:
         """Write a line of text whose left end is at `x` and whose base line is at `y`, in points from the lower left
         corner.
         """
-        for font, run in self._runs(text):
+        for font, run in self._runs_of_font(text):
             if run.strip():
                 part = self._raw.FPDFPageObj_CreateTextObj(self._pdf.raw, font.handle, size)
                 self._raw.FPDFText_SetText(part, _wide_text(run))

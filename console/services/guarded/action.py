@@ -135,12 +135,12 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
                     # Without the store key, an answer that the database can't take could not be spooled: refuse
                     # before sending.
                     context.spool.unlock(context.cipher)
-                claimed, outcome = self._run(attempt, progress)
+                claimed, outcome = self._run_attempt(attempt, progress)
                 if action.audits_ending:
                     return action.make_result(attempt, claimed, outcome)
             return action.make_result(attempt, claimed, outcome)
 
-    def _run(self, attempt: AttemptT, progress: Progress) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
+    def _run_attempt(self, attempt: AttemptT, progress: Progress) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
         try:
             return self._pipeline.run(self._bind_attempt(attempt), progress)
         except (ConsoleError, Stale) as failure:

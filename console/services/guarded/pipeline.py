@@ -101,7 +101,7 @@ class GuardedPipeline:
         beat = f"{claimed.operation_id}-{get_ident()}"
         self._heartbeat.add(beat, lambda: self._renew_leases(claimed))
         try:
-            self._prepare(operation, claimed, progress)
+            self._prepare_call(operation, claimed, progress)
             outcome = self._call_provider(operation, claimed, progress)
             self._record_outcome(operation, claimed, outcome)
         finally:
@@ -221,7 +221,7 @@ class GuardedPipeline:
 
     # Calling
 
-    def _prepare(self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: Progress) -> None:
+    def _prepare_call(self, operation: GuardedOperation[T], claimed: ClaimedOperation, progress: Progress) -> None:
         """Run the steps between COMMIT of the first transaction (tx1) and the request. If one of them fails, the
         operation is recorded as not sent.
         """

@@ -63,7 +63,7 @@ class PaymentImports:
                 self._context.require_right("import")
                 reader = self._payment_providers.get_reader(request.provider)
                 question, number = self._make_question(request, reader)
-                return self._import(request, reader, question, number)
+                return self._import_payment(request, reader, question, number)
         except ConsoleError as refusal:
             if "record" not in refusal.detail:
                 refusal.detail["about"] = "import"
@@ -91,7 +91,7 @@ class PaymentImports:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY})
         return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), number
 
-    def _import(
+    def _import_payment(
         self, request: PaymentImport, reader: PaymentReader, question: PaymentQuestion, number: str | None
     ) -> Payment:
         payment = self._find_imported(request)

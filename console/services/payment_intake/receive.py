@@ -130,12 +130,12 @@ class Notices:
             log_events.write_event(LogEvent.SIGNATURE_VERIFICATION_FAILED, **facts)
 
         def write_refusal() -> NoticeEffect:
-            self._context.write(lambda tx: self._refuse(tx, post, refusal, word, skipped_count or 0))
+            self._context.write(lambda tx: self._store_refusal(tx, post, refusal, word, skipped_count or 0))
             return NoticeEffect(word)
 
         return write_refusal
 
-    def _refuse(
+    def _store_refusal(
         self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, event_state: str, skipped_count: int
     ) -> None:
         """Write the audit entry with the reason of the refusal, and store an event with the part of the notice that

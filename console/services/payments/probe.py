@@ -68,9 +68,9 @@ class PaymentProbes:
         with refusals.audit_refusals(self._context, ACTION, payment_id, kind=KIND):
             self._context.require_right("probe")
             with self.hold_payment(payment_id) as payment:
-                return self._probe(payment, automatic=automatic)
+                return self._probe_payment(payment, automatic=automatic)
 
-    def _probe(self, payment: Payment, *, automatic: bool) -> Payment:
+    def _probe_payment(self, payment: Payment, *, automatic: bool) -> Payment:
         self._context.failpoints.reach("before_probe")
         asked_at, outcome = self._context.now(), self.ask_provider(payment)
         if outcome is None:

@@ -78,11 +78,11 @@ class PaymentDecisions:
             with self._payment_probes.hold_payment(payment_id) as payment:
                 _require_open(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
-                result = self._resolve(payment, _P(target_state), proof_bytes, person, provider_id)
+                result = self._resolve_payment(payment, _P(target_state), proof_bytes, person, provider_id)
                 self._context.failpoints.reach("after_resolve")
         return result
 
-    def _resolve(
+    def _resolve_payment(
         self, payment: Payment, target: PaymentState, proof: bytes, person: str, provider_id: str | None
     ) -> ResolveResult:
         """Ask the provider. If its answer contains the payment's state, one person is enough, but the answer must
@@ -108,7 +108,7 @@ class PaymentDecisions:
     def _settle_by_read(
         self, payment: Payment, target: PaymentState, proof: bytes, person: str, fact: ReportWithSource
     ) -> ResolveResult:
-        if not _confirms(fact.report, target):
+        if not _is_confirmed_by(fact.report, target):
             self._context.write(lambda tx: reports.store_answer(self._context, tx, payment, CALL_NAME, fact.answer))
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": ForeignText(fact.report.provider_state)}
@@ -261,7 +261,7 @@ def _require_open(payment: Payment, target_state: str, expected_version: int | N
         raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment})
 
 
-def _confirms(report: PaymentReport, target: PaymentState) -> bool:
+def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
     if target is _P.COMPLETED:
         return report.state in PAID_STATES and report.bookable
     return report.state is _P.PAYMENT_FAILED or (target is _P.PAYMENT_FAILED and report.state is _P.EXPIRED)

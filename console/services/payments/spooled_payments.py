@@ -52,9 +52,9 @@ class SpooledPayments:
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")
-            return self._probe(entry.intent, operation)
+            return self._probe_intent(entry.intent, operation)
 
-    def _probe(self, intent: Intent, operation: Operation) -> Payment:
+    def _probe_intent(self, intent: Intent, operation: Operation) -> Payment:
         context = self._context
         provider, _, number = (intent.provider_key or "").partition(":")
         facts: ProviderAnswerFacts = {"record": operation, "about": "payment"}

@@ -29,18 +29,18 @@ class PersonState:
         """Return the entries of this database by name, each as {"at": time, "value": value}. Raises bad_profile if
         this desk has no key and no keyring, and storage_full if an unusable file can't be renamed.
         """
-        return self._select(self._file().read())
+        return self._select_entries(self._open_file().read())
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
         """Replace the entries of these names (None deletes an entry) and return all entries. Entries that are too old
         are deleted. Raises bad_profile and storage_full like `read`.
         """
-        file, now = self._file(), self._context.now()
+        file, now = self._open_file(), self._context.now()
         entries = {self._full_name(name): entry for name, entry in changes.items()}
         outdated = {name: None for name, entry in file.read().values.items() if _is_outdated(name, entry, now)}
-        return self._select(file.change({**outdated, **entries}))
+        return self._select_entries(file.change({**outdated, **entries}))
 
-    def _select(self, stored: StoredEntries) -> StoredEntries:
+    def _select_entries(self, stored: StoredEntries) -> StoredEntries:
         prefix, now = self._full_name(""), self._context.now()
         values = {
             name.removeprefix(prefix): entry
@@ -52,7 +52,7 @@ class PersonState:
     def _full_name(self, name: str) -> str:
         return f"{self._context.database_id}{_SEPARATOR}{name}"
 
-    def _file(self) -> EntriesFile:
+    def _open_file(self) -> EntriesFile:
         context = self._context
         if self._cipher is None:
             self._cipher = Cipher(context.settings.draft_key())

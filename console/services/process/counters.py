@@ -31,7 +31,7 @@ class ProcessCounters:
     def count_wait(self, seconds: float) -> None:
         """Count a wait for a lease of `seconds`, whether it ended with the lease or with a timeout."""
         with self._lock:
-            self._count(seconds)
+            self._count_wait(seconds)
 
     def add_counts(self, duplicates: int, waits: Iterable[float]) -> None:
         """Add counts that another process has reported: the number of duplicates, and the waits in seconds. No log
@@ -40,7 +40,7 @@ class ProcessCounters:
         with self._lock:
             self._duplicates += duplicates
             for seconds in waits:
-                self._count(seconds)
+                self._count_wait(seconds)
 
     def count_refusal(self, code: str) -> None:
         """If the error code `code` is one of `DUPLICATES`, count one duplicate and write a log event."""
@@ -49,7 +49,7 @@ class ProcessCounters:
                 self._duplicates += 1
             write_event(LogEvent.DUPLICATE_REFUSED, code=code)
 
-    def _count(self, seconds: float) -> None:
+    def _count_wait(self, seconds: float) -> None:
         self._waits[bisect_left(WAIT_BOUNDS_SECONDS, seconds)] += 1
         self._waited_seconds += seconds
 

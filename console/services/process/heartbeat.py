@@ -38,7 +38,7 @@ class Heartbeat:
         with self._lock:
             self._beats[key] = lambda: caller.run(beat)
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
+                self._thread = Thread(target=self._renew_until_stopped, name="heartbeat", daemon=True)
                 self._thread.start()
 
     def remove(self, key: str) -> None:
@@ -53,7 +53,7 @@ class Heartbeat:
         if thread is not None:
             thread.join(timeout=5)
 
-    def _run(self) -> None:
+    def _renew_until_stopped(self) -> None:
         while not self._stop.wait(self._beat_seconds):
             with self._lock:
                 if not self._beats:
@@ -62,9 +62,9 @@ class Heartbeat:
                 due_beats = {key: beat for key, beat in self._beats.items() if key not in self._beating}
                 self._beating.update(due_beats)
             for key, beat in due_beats.items():
-                Thread(target=self._beat, args=(key, beat), name="heartbeat of a lease", daemon=True).start()
+                Thread(target=self._renew, args=(key, beat), name="heartbeat of a lease", daemon=True).start()
 
-    def _beat(self, key: str, beat: Callable[[], None]) -> None:
+    def _renew(self, key: str, beat: Callable[[], None]) -> None:
         try:
             beat()
         except Exception:

@@ -121,11 +121,11 @@ class StoredRun:
         transaction.
         """
         self._context.failpoints.reach("before_reconcile_row")
-        self.run = self._context.write(lambda tx: self._write(tx, key, effect))
+        self.run = self._context.write(lambda tx: self._write_row(tx, key, effect))
         self._match_count, self._position = 0, key
         self._context.failpoints.reach("after_reconcile_row")
 
-    def _write(self, tx: Transaction, key: str, effect: RowEffect) -> Run:
+    def _write_row(self, tx: Transaction, key: str, effect: RowEffect) -> Run:
         difference = effect(tx)
         counts: Counter[str] = Counter({Verdict.MATCHED: self._match_count})
         if difference is None or reconciliations.add_row(tx.conn, self.run.id, difference):

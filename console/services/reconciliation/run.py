@@ -80,7 +80,7 @@ class ReconciliationService:
     ) -> None:
         self._request_ids = request_ids
         self._context, self._payment_providers = context, payment_providers
-        self.views = ReconcileViews(context, self._providers)
+        self.views = ReconcileViews(context, self._reconcilable_providers)
         facts = RowApplication(context, imports)
         self._files = {
             plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
@@ -106,10 +106,10 @@ class ReconciliationService:
             "reconcile",
             None if dry_run else request_id,
             (provider, first_day, last_day),
-            lambda: self._run(provider, first_day, last_day, dry_run=dry_run),
+            lambda: self._reconcile_days(provider, first_day, last_day, dry_run=dry_run),
         )
 
-    def _run(self, provider: str, first_day: date, last_day: date, *, dry_run: bool) -> ReconcileReport:
+    def _reconcile_days(self, provider: str, first_day: date, last_day: date, *, dry_run: bool) -> ReconcileReport:
         facts = {"provider": provider[:40], "from": first_day.isoformat(), "to": last_day.isoformat()}
         with refusals.audit_refusals(self._context, ACTION, None, facts, kind=KIND):
             self._context.require_right("import")
@@ -130,7 +130,7 @@ class ReconciliationService:
         elif provider not in notice_sources(self._context.settings):
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": provider[:40]})
 
-    def _providers(self) -> tuple[str, ...]:
+    def _reconcilable_providers(self) -> tuple[str, ...]:
         """Return the names that can be reconciled on this desk: the configured payment providers, and the sources of
         signed notices whose key this desk has.
         """
@@ -148,7 +148,7 @@ class ReconciliationService:
                 content = files.read_content(stored) if stored else files.download_file(event)
                 contents[day] = ("dry run", partial(bytes, content))
         dry_run_counts = DryRunCounts()
-        self._compare(
+        self._compare_days(
             provider, self._open_history(provider, first_day, last_day, contents), dry_run_counts, first_day, last_day
         )
         count = dry_run_counts.counts
@@ -165,7 +165,7 @@ class ReconciliationService:
             refused=count[Verdict.REFUSED],
         )
 
-    def _compare(
+    def _compare_days(
         self, provider: str, history: HistorySource | None, run_journal: RunJournal, first_day: date, last_day: date
     ) -> None:
         span = _make_span(provider, first_day, last_day)
@@ -343,7 +343,7 @@ class ReconciliationService:
 
     def _find_due(self) -> list[tuple[str, date, date]]:
         due_days = []
-        for provider in self._providers():
+        for provider in self._reconcilable_providers():
             with self._context.database.read() as conn:
                 unfinished_days = [
                     (provider, *_run_days(run)) for run in reconciliations.unfinished_runs(conn, provider)

@@ -82,7 +82,7 @@ class FileHistory:
         """Yield the rows that follow the row with the key `last_key`. The rows before it are read too, because a
         later row may repeat one of them, and because the second phase of the reconciliation searches all rows.
         """
-        self._reset()
+        self._reset_index()
         for day in sorted(self._files):
             for row in self._rows_of(day):
                 if isinstance(row, RefusedRow):
@@ -91,7 +91,7 @@ class FileHistory:
                     yield row
         self._is_read = True
 
-    def _reset(self) -> None:
+    def _reset_index(self) -> None:
         self._index.close()
         self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
 

@@ -66,9 +66,9 @@ class ReconcileViews:
             run = _newest_run(conn) if run_id == 0 else reconciliations.find(conn, run_id)
             if run is None and run_id:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(run_id)})
-            return None if run is None else self._view(conn, run)
+            return None if run is None else self._make_view(conn, run)
 
-    def _view(self, conn: Connection, run: Run) -> RunView:
+    def _make_view(self, conn: Connection, run: Run) -> RunView:
         (item,) = _make_items(conn, (run,))
         newer, older = run_views.adjacent_run_ids(conn, run.id)
         run_alerts = alerts.of_subject(conn, KIND, run.id)
@@ -76,7 +76,7 @@ class ReconcileViews:
             item,
             refused=our_records.count_refused_rows(conn, run.id),
             open_cases=run_views.count_open_cases(conn, run.id, row_comparison.RULES),
-            files=self._files(conn, run),
+            files=self._read_files(conn, run),
             holder=_find_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
             case=next(
                 (alert for alert in run_alerts if alert.rule_id == REFUSED_ROWS and alert.resolved_at is None), None
@@ -85,7 +85,7 @@ class ReconcileViews:
             older=older,
         )
 
-    def _files(self, conn: Connection, run: Run) -> tuple[ReadFile, ...]:
+    def _read_files(self, conn: Connection, run: Run) -> tuple[ReadFile, ...]:
         """Return the run's files, oldest day first; each contains the ids of the earlier runs that read a file with
         the same content.
         """

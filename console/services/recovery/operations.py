@@ -86,7 +86,7 @@ class Operations:
             history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
             proposal = approvals.open_proposal(conn, KIND, operation_id)
             facts = read_facts_of_record(self._context, conn, operation)
-        explanation = self._explain(operation, record)
+        explanation = self._explain_operation(operation, record)
         return OperationView(operation, explanation, history, answers, "second_person" if proposal else None, facts)
 
     def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:
@@ -99,9 +99,9 @@ class Operations:
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=KIND):
             self._context.require_right("probe")
-            return self._probe(self._find_operation(operation_id))
+            return self._probe_operation(self._find_operation(operation_id))
 
-    def _probe(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
+    def _probe_operation(self, operation: Operation) -> Operation | CreditCheck | Payment | Refund:
         if operation.source == "database":
             recovery = self._recoveries.get(operation.subject_kind)
             return (recovery or self._check_probes).probe(operation.subject_id or 0)
@@ -114,7 +114,7 @@ class Operations:
             self._spooled_refunds.probe(entry, operation)
             return self._find_operation(operation.id)
         if entry is not None and entry.provider_id is not None:
-            return self._restore(entry, entry.provider_id, b"")
+            return self._restore_check(entry, entry.provider_id, b"")
         raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS})
 
     def resolve(
@@ -179,12 +179,12 @@ class Operations:
         if target_state == "success":
             if provider_id is None:
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID_MISSING})
-            return ResolveResult(self._restore(entry, provider_id, proof_bytes))
+            return ResolveResult(self._restore_check(entry, provider_id, proof_bytes))
         if target_state != "error":
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS, "allowed": ["success", "error"]})
         return self._release_claim(operation, proof_bytes, person.name)
 
-    def _restore(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
+    def _restore_check(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
         """Ask the provider about the purchase with its id `provider_id`, and insert the lost credit check again if
         the answer confirms the purchase. Return the credit check. Raises evidence_mismatch and the errors of a failed
         read.
@@ -306,7 +306,7 @@ class Operations:
         with self._context.database.read() as conn:
             return lost_operations.find_spool_entry(conn, operation_id)
 
-    def _explain(self, operation: Operation, record: CreditCheck | None) -> Explanation:
+    def _explain_operation(self, operation: Operation, record: CreditCheck | None) -> Explanation:
         if operation.source == "desk" and operation.state is OperationState.FAILED:
             return Explanation("verdict.operation_failed_money", "why.operation", NextStep("next.nothing", {}, None))
         if operation.source == "desk" and _is_payment_start(operation):

@@ -119,7 +119,7 @@ class RelatedRecords:
             return
         open_alerts = alerts.open_of_subjects(conn, orders.KIND, [order.id for order in some])
         with_alert = [order.id for order in some if order.id in open_alerts]
-        payments_of = _group(
+        payments_of = _group_by(
             self._complete_payments(
                 conn,
                 payments.of_orders(conn, with_alert, lapsed.get(payments.KIND, frozenset())),
@@ -129,7 +129,7 @@ class RelatedRecords:
             lambda payment: payment.order_id,
         )
         payment_ids = [payment_id for order in some for payment_id in order.payment_ids]
-        sagas_of = _group(
+        sagas_of = _group_by(
             (saga for saga in sagas.of_subjects(conn, payments.KIND, payment_ids) if saga.kind == timeout_start.KIND),
             lambda saga: saga.subject_id,
         )
@@ -167,9 +167,9 @@ class RelatedRecords:
             for order in orders.by_ids(conn, {payment.order_id for payment in some if payment.order_id is not None})
         }
         shared = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
-        siblings_of = _group(payments.of_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id)
+        siblings_of = _group_by(payments.of_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id)
         paid_ids = [payment.id for payment in some if payment.captured_minor]
-        refunds_of = _group(
+        refunds_of = _group_by(
             refunds.of_payments(conn, paid_ids, lapsed.get(refunds.KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
@@ -233,7 +233,7 @@ class RelatedRecords:
             for payment in payments.by_ids(conn, payment_ids, lapsed.get(payments.KIND, frozenset()))
         }
         requested = {refund.payment_id for refund in some if refund.state is RefundState.REQUESTED}
-        refunds_of = _group(
+        refunds_of = _group_by(
             refunds.of_payments(conn, requested, lapsed.get(refunds.KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
@@ -285,7 +285,7 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 
-def _group(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+def _group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     groups: dict[K, list[T]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)

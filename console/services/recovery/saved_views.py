@@ -49,7 +49,7 @@ class SavedViewService:
     def list_views(self) -> tuple[SavedView, ...]:
         """Return the own views of the acting person, then those of the team. Raises not_allowed."""
         with self._context.database.read() as conn:
-            return self._list(conn)
+            return self._list_visible(conn)
 
     def find_view(self, name: str) -> SavedView:
         """Return a view by its name, or by its id as text; an own view comes before one of the team with the same
@@ -118,7 +118,7 @@ class SavedViewService:
         `may_replace`, and if there are too many views; not_allowed.
         """
         arguments = (name, is_team, content, may_replace)
-        return self._request_ids.act_once("view save", request_id, arguments, lambda: self._save(*arguments))
+        return self._request_ids.act_once("view save", request_id, arguments, lambda: self._store_view(*arguments))
 
     def rename_view(self, id: int, name: str, *, request_id: str | None = None) -> SavedView:
         """Give a view another name. Raises not_found, and the errors of `save_view`."""
@@ -146,7 +146,7 @@ class SavedViewService:
 
     # Writing
 
-    def _save(self, name: str, is_team: bool, content: ViewContent, may_replace: bool) -> SavedView:
+    def _store_view(self, name: str, is_team: bool, content: ViewContent, may_replace: bool) -> SavedView:
         context = self._context
         with refusals.audit_refusals(context, AuditAction.VIEW_SAVED, None, kind=KIND):
             person = context.require_right(_RIGHT)
@@ -157,17 +157,17 @@ class SavedViewService:
             def write(tx: Transaction) -> SavedView:
                 present = saved_views.find_named(tx.conn, view)
                 if present is None or not may_replace:
-                    return self._insert(tx, view)
+                    return self._insert_view(tx, view)
                 self._require_may_change(present, person)
                 changed = replace(present, name=view.name, content=view.content)
-                return self._replace(tx, AuditAction.VIEW_CHANGED, present, changed, person)
+                return self._replace_view(tx, AuditAction.VIEW_CHANGED, present, changed, person)
 
             return context.write(write)
 
-    def _insert(self, tx: Transaction, view: SavedView) -> SavedView:
+    def _insert_view(self, tx: Transaction, view: SavedView) -> SavedView:
         self._require_room(tx.conn, view)
         stored = replace(view, id=saved_views.add_view(tx.conn, view))
-        self._audit(tx, AuditAction.VIEW_SAVED, stored)
+        self._audit_view(tx, AuditAction.VIEW_SAVED, stored)
         return stored
 
     def _change_once(
@@ -187,13 +187,13 @@ class SavedViewService:
 
                 def write(tx: Transaction) -> SavedView:
                     view = self._find_changeable(tx.conn, id, person)
-                    return self._replace(tx, action, view, change(view), person)
+                    return self._replace_view(tx, action, view, change(view), person)
 
                 return context.write(write)
 
         return self._request_ids.act_once(command, request_id, arguments, act)
 
-    def _replace(
+    def _replace_view(
         self, tx: Transaction, action: AuditAction, view: SavedView, changed: SavedView, person: Person
     ) -> SavedView:
         """Write the changed view; if nothing has changed, write nothing and return the present one."""
@@ -204,7 +204,7 @@ class SavedViewService:
         if changed.deleted_at is None:
             self._require_room(tx.conn, changed)
         saved_views.replace_view(tx.conn, changed)
-        self._audit(tx, action, changed)
+        self._audit_view(tx, action, changed)
         return changed
 
     def _require_room(self, conn: Connection, view: SavedView) -> None:
@@ -217,13 +217,13 @@ class SavedViewService:
         if sum(one.is_team == view.is_team for one in others) >= most:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_COUNT, "n": most})
 
-    def _audit(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
+    def _audit_view(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
         facts = {"name": view.name, "queue": view.content.queue, "team": view.is_team, "version": view.version}
         self._context.record_audit(tx, action, view.id, facts, kind=KIND)
 
     # Reading
 
-    def _list(self, conn: Connection) -> tuple[SavedView, ...]:
+    def _list_visible(self, conn: Connection) -> tuple[SavedView, ...]:
         person = self._context.find_reading_person(conn)
         return saved_views.list_views(conn, None if person is None else person.name)
 

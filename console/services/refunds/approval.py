@@ -69,7 +69,7 @@ class RefundDecisions:
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=KIND):
                 person = self._context.require_right("refund_approve").name
                 database_rollback.require_no_rollback(self._context)
-                refund, is_just_read = self._approve(refund_id, person, expected_version)
+                refund, is_just_read = self._approve_refund(refund_id, person, expected_version)
             if refund.state is not _R.APPROVED or self._cooling_off_end(refund_id) is not None:
                 return refund
             try:
@@ -95,7 +95,7 @@ class RefundDecisions:
                 return refund
             raise
 
-    def _approve(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
+    def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
         """Store the person's approval. Return the refund, and True if the provider has just answered a question about
         the payment.
         """

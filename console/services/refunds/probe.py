@@ -62,9 +62,9 @@ class RefundProbes:
         """
         with refusals.audit_refusals(self._context, ACTION, refund_id, kind=KIND):
             self._context.require_right("probe")
-            return self._probe(refund_id, automatic=automatic)
+            return self._probe_refund(refund_id, automatic=automatic)
 
-    def _probe(self, refund_id: int, *, automatic: bool) -> Refund:
+    def _probe_refund(self, refund_id: int, *, automatic: bool) -> Refund:
         refund = refund_records.read_refund(self._context, refund_id)
         if refund.certainty is Certainty.UNKNOWN:
             try:

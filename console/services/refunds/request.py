@@ -231,7 +231,7 @@ class RefundRequests:
         facts = {"amount": request.amount[:40], "payment": request.payment_id}
         with refusals.audit_refusals(self._context, ACTION, request.payment_id, facts, kind=payments.KIND):
             maker = self._context.require_right("refund_request").name
-            valid = self._validate(request, maker)
+            valid = self._validate_request(request, maker)
             self._context.failpoints.reach("before_request")
             refund_id = self._write_request(valid)
             self._context.failpoints.reach("after_request")
@@ -247,13 +247,13 @@ class RefundRequests:
         """
         maker = self._context.require_right("refund_propose").name
         amount = decimal_text(Money(item.amount_minor, item.currency))
-        valid = self._validate(
+        valid = self._validate_request(
             RefundRequest(item.payment_id, amount, "", set_aside_id=item.id, reason_code=RefundReason.SET_ASIDE),
             maker,
         )
         return self._write_request(replace(valid, by_program=True))
 
-    def _validate(self, request: RefundRequest, maker: str) -> _ValidRequest:
+    def _validate_request(self, request: RefundRequest, maker: str) -> _ValidRequest:
         with self._context.database.read() as conn:
             payment = refund_records.require_payment(conn, request.payment_id)
         minor = parse_amount(request.amount, payment)

@@ -112,11 +112,11 @@ class RefundViews:
             facts_of_signals = refund_risks.read_signal_facts(conn, facts_of_rules)
             stored_texts = refunds.request_facts(conn, ids)
         return {
-            pair.refund.id: self._summarize(pair, facts, stored_texts.get(pair.refund.id))
+            pair.refund.id: self._summarize_request(pair, facts, stored_texts.get(pair.refund.id))
             for pair, facts in zip(pairs, facts_of_signals, strict=True)
         }
 
-    def _summarize(
+    def _summarize_request(
         self, pair: RefundWithPayment, facts: SignalFacts, stored_texts: tuple[str, str] | None
     ) -> RequestSummary:
         _, stored_hits = _parse_facts_at_request(pair.refund.id, stored_texts)

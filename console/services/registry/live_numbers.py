@@ -53,9 +53,9 @@ class LiveNumbers:
         """
         try:
             if self._is_needed(number):
-                self._ask(number)
+                self._ask_publisher(number)
         except ConsoleError as error:
-            self._pause(error.code)
+            self._pause_questions(error.code)
 
     def known_facts(self, number: str) -> CorporationFacts | None:
         """Return the stored answer of `ask` about the number; None if there is no answer, or if the number isn't
@@ -74,14 +74,14 @@ class LiveNumbers:
         reader = self._context.open_registry()
         return reader is not None and reader.find(number) is None
 
-    def _ask(self, number: str) -> None:
+    def _ask_publisher(self, number: str) -> None:
         api = self._open_api()
         if api is None:
-            self._pause(None, ANSWER_LIFETIME_SECONDS)
+            self._pause_questions(None, ANSWER_LIFETIME_SECONDS)
             return
         outcome = api.read_numbers([number])
         if outcome.found is None:
-            self._pause(outcome.reason)
+            self._pause_questions(outcome.reason)
             return
         today = self._context.now().astimezone(JST).date()
         facts = CorporationFacts(number, today, outcome.found[0]) if outcome.found else None
@@ -90,7 +90,7 @@ class LiveNumbers:
             while len(self._answers) > MAX_STORED_ANSWERS:
                 self._answers.popitem(last=False)
 
-    def _pause(self, reason: str | None, seconds: float = PAUSE_SECONDS) -> None:
+    def _pause_questions(self, reason: str | None, seconds: float = PAUSE_SECONDS) -> None:
         with self._lock:
             self._silent_until = self._context.clock.monotonic() + seconds
         if reason is not None:

@@ -196,9 +196,9 @@ class DueTasks:
         return self._run_due("unknown", lambda record: self._check_probes.probe(record.id, automatic=True))
 
     def _refetch_due(self) -> int:
-        return self._run_due("incomplete", self._refetch)
+        return self._run_due("incomplete", self._refetch_missing_parts)
 
-    def _refetch(self, record: CreditCheck) -> None:
+    def _refetch_missing_parts(self, record: CreditCheck) -> None:
         """Fetch only the missing parts of the credit check. AlarmBox has separate calls for the detail and for the
         PDF.
         """
@@ -247,7 +247,7 @@ class DueTasks:
         def adopt(tx: Transaction) -> int:
             nonlocal rows
             rows = queues.find_foreign_rows(tx.conn, ROWS_PER_TRANSACTION)
-            return sum(self._adopt(tx, *row) for row in rows)
+            return sum(self._adopt_row(tx, *row) for row in rows)
 
         try:
             return self._context.write(adopt)
@@ -262,10 +262,10 @@ class DueTasks:
         return int(is_adopted)
 
     def _adopt_one(self, row: tuple[int, str, str]) -> bool:
-        return self._context.write(lambda tx: self._adopt(tx, *row))
+        return self._context.write(lambda tx: self._adopt_row(tx, *row))
 
     @credit_checks.run_again_if_stale()
-    def _adopt(self, tx: Transaction, record_id: int, raw: str, key: str) -> bool:
+    def _adopt_row(self, tx: Transaction, record_id: int, raw: str, key: str) -> bool:
         """Adopt one row: `raw` is its corporation number as written, `key` its column `number_key`. Return False if
         another process has adopted the row meanwhile; newer values are never overwritten.
         """

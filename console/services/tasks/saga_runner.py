@@ -217,7 +217,7 @@ class SagaRunner:
         read that process's result. Return the saga afterwards.
         """
         try:
-            return self._write(saga, change)
+            return self._write_change(saga, change)
         except StepTakenOver:
             return self._read_saga(saga)
 
@@ -233,11 +233,11 @@ class SagaRunner:
         do = step.ask(saga) if isinstance(step, QuestionStep) else step.do
         if isinstance(step, QuestionStep):
             reach(f"answered_{step.name}")
-        advanced = self._write(saga, lambda tx, current: self._apply_verdict(tx, current, do(tx, current)))
+        advanced = self._write_change(saga, lambda tx, current: self._apply_verdict(tx, current, do(tx, current)))
         reach(f"after_{step.name}")
         return advanced
 
-    def _write(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
+    def _write_change(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
         """Write the change of the saga, with the effect of its step, in one transaction. Return the saga afterwards.
         Raises StepTakenOver if another process has changed the saga.
         """
@@ -257,7 +257,7 @@ class SagaRunner:
         now = self._context.now()
         match verdict:
             case StepDone(facts):
-                return self._advance(tx, saga, facts)
+                return self._advance_step(tx, saga, facts)
             case WaitUntil(reason, until):
                 at = until or next_attempt_at_endless(self._plan.schedule, saga.attempts, now, self._context.scale)
                 return sagas.postpone_step(tx.conn, saga, now, at, reason[:LONGEST_REASON_CHARACTERS])
@@ -274,7 +274,7 @@ class SagaRunner:
             case Compensate(reason):
                 return self._move_back(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
 
-    def _advance(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
+    def _advance_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
         next_name = self._plan.name_after(saga.step)
         if next_name is None:
             return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)
@@ -294,11 +294,11 @@ class SagaRunner:
         """Undo the saga's present step if it was done, and move to the step before it. Return the saga afterwards."""
         step, reach = self._plan.step(saga.step), self._context.failpoints.reach
         reach(f"before_undo_{step.name}")
-        moved_back = self._write(saga, lambda tx, current: self._undo(tx, current, step))
+        moved_back = self._write_change(saga, lambda tx, current: self._undo_done_step(tx, current, step))
         reach(f"after_undo_{step.name}")
         return moved_back
 
-    def _undo(self, tx: Transaction, saga: Saga, step: Step) -> Saga:
+    def _undo_done_step(self, tx: Transaction, saga: Saga, step: Step) -> Saga:
         done_times = saga.facts.get(DONE_FACT)
         if (
             not isinstance(step, EffectStep)

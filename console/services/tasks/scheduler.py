@@ -253,8 +253,8 @@ class Scheduler:
         @compare_and_swap.run_again_if_stale()
         def turn(tx: Transaction) -> _TaskRun | None:
             if ended_run is not None:
-                self._end(tx, ended_run)
-            return None if name is None else self._begin(tx, name, stop, is_due)
+                self._end_run(tx, ended_run)
+            return None if name is None else self._begin_run(tx, name, stop, is_due)
 
         return self._context.write(turn)
 
@@ -276,7 +276,7 @@ class Scheduler:
         with self._context.database.read() as conn:
             return leases.holder_of(conn, TASK_LEASE_PREFIX + name) is not None
 
-    def _begin(self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: IsDue) -> _TaskRun | None:
+    def _begin_run(self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: IsDue) -> _TaskRun | None:
         context, interval = self._context, interval_of(name)
         now = context.now()
         lease = leases.acquire(tx, TASK_LEASE_PREFIX + name, context.holder(), now, self._heartbeat.lease_seconds)
@@ -288,7 +288,7 @@ class Scheduler:
         leases.release(tx.conn, lease)
         return None
 
-    def _end(self, tx: Transaction, run: _TaskRun) -> None:
+    def _end_run(self, tx: Transaction, run: _TaskRun) -> None:
         """Store the end of the run in the task's row and release the lease. If another process has taken the task
         over, the row is not changed, because that process stores its own end.
         """
@@ -317,7 +317,7 @@ class Scheduler:
         with tracing.with_new_correlation(task=run.name):
             try:
                 with self._renewing_lease(run), stop_when_false(run.may_continue):
-                    self._execute(run)
+                    self._execute_run(run)
             except BaseException:
                 self._release_early(run)
                 raise
@@ -339,7 +339,7 @@ class Scheduler:
         context, seconds = self._context, self._heartbeat.lease_seconds
         run.is_lease_lost = not context.write(lambda tx: leases.renew(tx.conn, run.lease, context.now(), seconds))
 
-    def _execute(self, run: _TaskRun) -> None:
+    def _execute_run(self, run: _TaskRun) -> None:
         self._context.failpoints.reach("after_task_begin")
         try:
             run.record_count = self._tasks[run.name]()

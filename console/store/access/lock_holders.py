@@ -58,7 +58,7 @@ _RIGHTS_ON_MYSQL = {
         r"\bSELECT\b.* ON (\*\.\*|`performance_schema`\.(\*|`data_lock_waits`))"
     ),
 }
-_EVERYTHING = r"\bALL PRIVILEGES ON \*\.\*"
+_ALL_PRIVILEGES_PATTERN = r"\bALL PRIVILEGES ON \*\.\*"
 _ROLLED_BACK_ERROR = 1402
 _NO_SUCH_BRANCH_ERRORS = {
     1397,
@@ -82,7 +82,7 @@ class EndedSession:
     reason: str
 
 
-def _body(conn: Connection) -> str:
+def _procedure_body(conn: Connection) -> str:
     """Return the SQL body of the procedure. Each call of the procedure ends at most one session and returns its
     account and the reason.
     """
@@ -131,7 +131,7 @@ def renew_procedure(conn: Connection) -> None:
     """Create the procedure if it is missing, or replace it if its text was altered. The caller must then grant the
     rights on it again.
     """
-    body = _body(conn)
+    body = _procedure_body(conn)
     stored = conn.exec_driver_sql(
         "SELECT routine_definition FROM information_schema.routines"
         " WHERE routine_schema = DATABASE() AND routine_name = %s",
@@ -151,7 +151,7 @@ def missing_procedure_rights(conn: Connection) -> Sequence[str]:
     if not may_grant(conn):
         return ()
     lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
-    if any(re.search(_EVERYTHING, line) for line in lines):
+    if any(re.search(_ALL_PRIVILEGES_PATTERN, line) for line in lines):
         return ()
     needed = _RIGHTS_ON_MARIADB if is_mariadb(conn) else _RIGHTS_ON_MYSQL
     return [right for right, pattern in needed.items() if not any(re.search(pattern, line) for line in lines)]
@@ -178,7 +178,7 @@ def end_next_session(conn: Connection) -> EndedSession | None:
 def prepared_transactions(conn: Connection) -> tuple[str, ...]:
     """Return the ids of all prepared XA transactions of this server, each in the SQL form for XA ROLLBACK."""
     rows = conn.exec_driver_sql("XA RECOVER").all()
-    return tuple(_sql_of(int(form), int(length), _bytes(data)) for form, length, _, data in rows)
+    return tuple(_sql_of(int(form), int(length), _to_bytes(data)) for form, length, _, data in rows)
 
 
 def _sql_of(form: int, length: int, data: bytes) -> str:
@@ -188,7 +188,7 @@ def _sql_of(form: int, length: int, data: bytes) -> str:
     return f"X'{data[:length].hex()}',X'{data[length:].hex()}',{form}"
 
 
-def _bytes(data: object) -> bytes:
+def _to_bytes(data: object) -> bytes:
     return data if isinstance(data, bytes) else str(data).encode()
 
 

@@ -65,17 +65,19 @@ class _View:
         """Return the SELECT statement of the view. `database` is the quoted name of the console's database, `names`
         are the columns.
         """
-        tables = f"{database}.{_quoted(self.table)} t" + (f" JOIN {database}.{self.joined}" if self.joined else "")
+        tables = f"{database}.{_quote_identifier(self.table)} t" + (
+            f" JOIN {database}.{self.joined}" if self.joined else ""
+        )
         rows = f" WHERE {self.visible}" if self.visible else ""
-        return f"SELECT {', '.join(map(self._column, names))} FROM {tables}{rows}"  # noqa: S608  # constants
+        return f"SELECT {', '.join(map(self._column_sql, names))} FROM {tables}{rows}"  # noqa: S608  # constants
 
-    def _column(self, name: str) -> str:
-        value = self.columns.get(name, f"t.{_quoted(name)}")
+    def _column_sql(self, name: str) -> str:
+        value = self.columns.get(name, f"t.{_quote_identifier(name)}")
         is_shown = self.visible is None or name in self.searched
-        return f"{value if is_shown else f'IF({self.visible}, {value}, NULL)'} AS {_quoted(name)}"
+        return f"{value if is_shown else f'IF({self.visible}, {value}, NULL)'} AS {_quote_identifier(name)}"
 
 
-def _masked(payer: str) -> str:
+def _masked_payer_sql(payer: str) -> str:
     """SQL: a payer, masked as `masked_payer` of the domain masks it."""
     return (
         f"IF({payer} IS NULL OR {payer} = '', NULL, CONCAT('****', IF(CHAR_LENGTH({payer})"
@@ -89,7 +91,7 @@ def _without_payer(facts: str) -> str:
     has_payer = f"JSON_TYPE(JSON_EXTRACT({facts}, '$.payer')) = 'STRING'"
     return (
         f"CASE WHEN NOT JSON_VALID({facts}) THEN '{{}}' WHEN {has_payer}"
-        f" THEN JSON_SET({facts}, '$.payer', {_masked(payer)}) ELSE {facts} END"
+        f" THEN JSON_SET({facts}, '$.payer', {_masked_payer_sql(payer)}) ELSE {facts} END"
     )
 
 
@@ -98,7 +100,7 @@ def _is_own(column: str) -> str:
     return f"CAST(t.{column} AS BINARY) = {_ACCOUNT}"
 
 
-def _views() -> Mapping[str, _View]:
+def _views_by_name() -> Mapping[str, _View]:
     """Return the views by their names."""
     kinds = ", ".join(f"'{kind}'" for kind in _RECORD_KINDS)
     # The name is compared within the condition for each column: the server may join another person's row first.
@@ -119,7 +121,7 @@ def _views() -> Mapping[str, _View]:
         _View("leases", {"token": "NULL"}),
         _View("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
         _View("outbox", {"body": "'{}'"}),
-        _View("payments", {"payer_ref": _masked("t.payer_ref"), "handle": "NULL", "url": "NULL"}),
+        _View("payments", {"payer_ref": _masked_payer_sql("t.payer_ref"), "handle": "NULL", "url": "NULL"}),
         _View("refunds", {"saw": _without_payer("t.saw")}),
         _View("saved_views", {}, f"(t.is_team OR {_is_own('maker')})", ("id", "is_team", "maker", "deleted_at")),
     )
@@ -158,32 +160,34 @@ def view_statements(conn: Connection, database: str, *, replace_existing: bool) 
     replaced, too, because the server doesn't show whether one was altered.
     """
     views = people_database(database)
-    present = _columns(conn, views)
+    present = _columns_by_table(conn, views)
     if not present:
-        yield f"CREATE DATABASE IF NOT EXISTS {_quoted(views)} CHARACTER SET utf8mb4"
-    for name, sql in _definitions(conn, database).items():
+        yield f"CREATE DATABASE IF NOT EXISTS {_quote_identifier(views)} CHARACTER SET utf8mb4"
+    for name, sql in _select_statements(conn, database).items():
         if replace_existing or name not in present:
-            place = f"{_quoted(views)}.{_quoted(name)}"
+            place = f"{_quote_identifier(views)}.{_quote_identifier(name)}"
             yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {place} AS {sql}"
 
 
 def missing_views(conn: Connection, database: str) -> tuple[str, ...]:
     """Return the names of the views that don't exist, or that lack a column of their table."""
-    present, tables = _columns(conn, people_database(database)), _columns(conn, database)
+    present, tables = _columns_by_table(conn, people_database(database)), _columns_by_table(conn, database)
     return tuple(
         name
-        for name in sorted(_definitions(conn, database))
+        for name in sorted(_select_statements(conn, database))
         if name not in present or not tables.get(name, frozenset()) <= present[name]
     )
 
 
-def _definitions(conn: Connection, database: str) -> Mapping[str, str]:
+def _select_statements(conn: Connection, database: str) -> Mapping[str, str]:
     """Return the SELECT statement of each view by the view's name. Only tables and columns that exist are used:
     before its adoption a table has only some columns.
     """
-    place, tables = _quoted(database), _columns(conn, database)
+    place, tables = _quote_identifier(database), _columns_by_table(conn, database)
     definitions = {
-        name: view.query(place, sorted(tables[view.table])) for name, view in _views().items() if view.table in tables
+        name: view.query(place, sorted(tables[view.table]))
+        for name, view in _views_by_name().items()
+        if view.table in tables
     }
     if "payments" in definitions:
         definitions[SAME_PAYER] = (
@@ -193,7 +197,7 @@ def _definitions(conn: Connection, database: str) -> Mapping[str, str]:
     return definitions
 
 
-def _columns(conn: Connection, database: str) -> Mapping[str, AbstractSet[str]]:
+def _columns_by_table(conn: Connection, database: str) -> Mapping[str, AbstractSet[str]]:
     """Return the column names of each table and view of a database, by table or view name."""
     rows = conn.exec_driver_sql(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s", (database,)
@@ -204,5 +208,5 @@ def _columns(conn: Connection, database: str) -> Mapping[str, AbstractSet[str]]:
     return columns
 
 
-def _quoted(name: str) -> str:
+def _quote_identifier(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"

@@ -123,24 +123,24 @@ def _has_open_alert(conn: Connection, rule: str, kind: str, subject_id: int) -> 
 
 def find(conn: Connection, alert_id: int) -> Alert | None:
     """Return an alert by its id; None if there is none."""
-    return next(iter(_select(conn, _BY_ID_QUERY, of=alert_id)), None)
+    return next(iter(_select_alerts(conn, _BY_ID_QUERY, of=alert_id)), None)
 
 
 def open_alerts(conn: Connection, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts, oldest first; `after` is the last id of the previous page."""
-    return _select(conn, _OPEN_PAGE_QUERY, most=limit, after=after)
+    return _select_alerts(conn, _OPEN_PAGE_QUERY, most=limit, after=after)
 
 
 def open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule, oldest first; `after` is the last id of the previous page."""
-    return _select(conn, _OPEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
+    return _select_alerts(conn, _OPEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
 def unseen_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after` is the last
     id of the previous page.
     """
-    return _select(conn, _UNSEEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
+    return _select_alerts(conn, _UNSEEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
 def count_unseen_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
@@ -165,33 +165,33 @@ def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: in
 
 def all_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
     """Return at most `limit` open and resolved alerts, newest first; `before` is the last id of the previous page."""
-    return _select(conn, _NEWEST_PAGE_QUERY, most=limit, before=_ABOVE_EVERY_ID if before is None else before)
+    return _select_alerts(conn, _NEWEST_PAGE_QUERY, most=limit, before=_ABOVE_EVERY_ID if before is None else before)
 
 
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:
     """Return all alerts of one record, oldest first."""
-    return _select(conn, _OF_SUBJECT_QUERY, kind=kind, of=subject_id)
+    return _select_alerts(conn, _OF_SUBJECT_QUERY, kind=kind, of=subject_id)
 
 
 def newest_of_subject(conn: Connection, kind: str, subject_id: int, limit: int) -> tuple[Alert, ...]:
     """Return at most `limit` alerts of one record, newest first."""
-    return _select(conn, _NEWEST_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
+    return _select_alerts(conn, _NEWEST_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
 
 
 def of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple[Alert, ...]:
     """Return all alerts of these records, oldest first."""
-    return _select(conn, _OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ()
+    return _select_alerts(conn, _OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ()
 
 
 def newest_of_kind(conn: Connection, kind: str, limit: int) -> tuple[Alert, ...]:
     """Return at most `limit` alerts about records of this kind, newest first."""
-    return _select(conn, _NEWEST_OF_KIND_QUERY, kind=kind, most=limit)
+    return _select_alerts(conn, _NEWEST_OF_KIND_QUERY, kind=kind, most=limit)
 
 
 def open_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
     """Return the open alerts about these records, by record id. A record without an open alert is missing."""
     by_subject: dict[int, list[Alert]] = {}
-    for alert in _select(conn, _OPEN_OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ():
+    for alert in _select_alerts(conn, _OPEN_OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ():
         by_subject.setdefault(alert.subject_id, []).append(alert)
     return by_subject
 
@@ -225,7 +225,7 @@ def _announce_change(conn: Connection, rows: int, alert_id: int, now: datetime) 
     return rows == 1
 
 
-def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Alert, ...]:
+def _select_alerts(conn: Connection, query: Select[Any], **values: object) -> tuple[Alert, ...]:
     return unreadable_rows.read_each("alerts", conn.execute(query, values), lambda row: _to_alert(*row))
 
 

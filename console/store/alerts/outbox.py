@@ -117,7 +117,7 @@ def add_alert_event(
 
 def find(conn: Connection, event_id: str) -> OutboxEvent | None:
     """Return an event by its event id; None if there is none."""
-    return next(iter(_select(conn, _BY_EVENT_ID_QUERY, of=event_id)), None)
+    return next(iter(_select_events(conn, _BY_EVENT_ID_QUERY, of=event_id)), None)
 
 
 def due_events(
@@ -130,7 +130,9 @@ def due_events(
     publishing. An event whose due time is later than `latest_credible` is returned, too: its due time was written
     while a clock was ahead.
     """
-    return _select(conn, _DUE_EVENTS_QUERY, now=to_naive_utc(now), too_far=to_naive_utc(latest_credible), most=limit)
+    return _select_events(
+        conn, _DUE_EVENTS_QUERY, now=to_naive_utc(now), too_far=to_naive_utc(latest_credible), most=limit
+    )
 
 
 def mark_published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
@@ -152,7 +154,7 @@ def count_unpublished(conn: Connection) -> OutboxCounts:
     return OutboxCounts(int(number), in_utc(oldest))
 
 
-def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:
+def _select_events(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:
     return unreadable_rows.read_each("outbox", conn.execute(query, values), lambda row: _to_event(*row))
 
 

@@ -203,7 +203,7 @@ def _find_all_faults(conn: Connection) -> Iterator[tuple[int, str]]:
     """
     writers, end_id, settled = _root_writers(conn), 0, 0
     last: _Root | None = None
-    for row_id, root in _roots(conn, writers):
+    for row_id, root in _read_roots(conn, writers):
         if root is None or not root.is_valid(end_id) or not root.has_newest(conn, settled, root.covered.previous_end):
             yield row_id, "forged"
             continue
@@ -213,7 +213,7 @@ def _find_all_faults(conn: Connection) -> Iterator[tuple[int, str]]:
         yield last.row_id, "forged"
 
 
-def _roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _Root | None]]:
+def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _Root | None]]:
     """Yield every root with the id of its first row, sorted by id. None replaces a root that doesn't have this
     program's form or wasn't written under a worker's name.
     """
@@ -222,7 +222,7 @@ def _roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _Ro
         row_id, session, who, root = row
         return (session, who, root.covered.previous_end, root.covered.last_end) if root else (row_id,)
 
-    for _, rows in groupby(_rows(conn, writers), root_of):
+    for _, rows in groupby(_read_root_rows(conn, writers), root_of):
         parts = list(rows)
         roots = [root for *_, root in parts if root is not None]
         heads = tuple(head for root in roots for head in root.heads)
@@ -230,7 +230,7 @@ def _roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, _Ro
         yield first, _Root(first, roots[0].covered, heads) if roots else None
 
 
-def _rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, str, str, _Root | None]]:
+def _read_root_rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, str, str, _Root | None]]:
     after = 0
     while rows := conn.execute(_ROOTS_QUERY, {"after": after}).all():
         for row in rows:

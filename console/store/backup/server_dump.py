@@ -50,9 +50,11 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
     if this machine lacks the server's program for dumps, database_unreachable if it fails.
     """
     program = _find_program(database, "mariadb-dump", "mysqldump")
-    command = [program, *_connection_options(database), *_DUMP_OPTIONS, _name(database), *tables]
+    command = [program, *_connection_options(database), *_DUMP_OPTIONS, _database_name(database), *tables]
     with target.open("wb") as file:
-        done = subprocess.run(command, env=_environment(database), stdout=file, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            command, env=_dump_environment(database), stdout=file, stderr=subprocess.PIPE, check=False
+        )
     _require_success(done)
 
 
@@ -61,9 +63,9 @@ def load_dump(database: Database, dump: Path) -> None:
     server refuses a statement.
     """
     program = _find_program(database, "mariadb", "mysql")
-    command = [program, *_connection_options(database), "--default-character-set=utf8mb4", _name(database)]
+    command = [program, *_connection_options(database), "--default-character-set=utf8mb4", _database_name(database)]
     with dump.open("rb") as file:
-        done = subprocess.run(command, env=_environment(database), stdin=file, capture_output=True, check=False)
+        done = subprocess.run(command, env=_dump_environment(database), stdin=file, capture_output=True, check=False)
     _require_success(done)
 
 
@@ -101,11 +103,11 @@ def _connection_options(database: Database) -> list[str]:
     return [*options, *(f"--{name.replace('_', '-')}={file}" for name, file in files.items() if file)]
 
 
-def _environment(database: Database) -> dict[str, str]:
+def _dump_environment(database: Database) -> dict[str, str]:
     return {**os.environ, "MYSQL_PWD": database.url.password or ""}
 
 
-def _name(database: Database) -> str:
+def _database_name(database: Database) -> str:
     return database.url.database or ""
 
 

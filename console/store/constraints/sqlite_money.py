@@ -193,7 +193,7 @@ _NEVER_DELETED: Mapping[str, str] = {
 }
 
 
-def _constraints() -> Iterator[Constraint]:
+def _make_constraints() -> Iterator[Constraint]:
     yield Constraint("refunds", "INSERT", _REFUND_INSERT_RULES)
     yield Constraint("refunds", "UPDATE", _REFUND_UPDATE_RULES)
     yield Constraint("payments", "INSERT", _PAYMENT_INSERT_RULES)
@@ -209,4 +209,4 @@ def _constraints() -> Iterator[Constraint]:
         yield Constraint(table, "DELETE", (Rule("0", words),))
 
 
-CONSTRAINTS = (*_constraints(), *sqlite_worker.CONSTRAINTS)
+CONSTRAINTS = (*_make_constraints(), *sqlite_worker.CONSTRAINTS)

@@ -167,7 +167,7 @@ _NEVER_DELETED: Mapping[str, str] = {
 }
 
 
-def _constraints() -> Iterator[Constraint]:
+def _make_constraints() -> Iterator[Constraint]:
     for table, rules in _INSERT_RULES.items():
         yield Constraint(table, "INSERT", (no_replacement_rule(table, _KEYS.get(table, "id")), *rules))
     for table, rules in _UPDATE_RULES.items():
@@ -176,4 +176,4 @@ def _constraints() -> Iterator[Constraint]:
         yield Constraint(table, "DELETE", (Rule("0", f"{rows} are never deleted"),))
 
 
-CONSTRAINTS = tuple(_constraints())
+CONSTRAINTS = tuple(_make_constraints())

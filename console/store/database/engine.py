@@ -86,13 +86,13 @@ class Database:
             if self.is_server
             else None
         )
-        self.engine, self._reader = self._open()
+        self.engine, self._reader = self._open_engines()
         self._write_queue = WriteQueueLock(self.file)
         self._path = str(self.file) if self.file else None
         self._identity: tuple[int, int] | None = None
         self._has_connected = False
 
-    def _open(self) -> tuple[Engine, Engine]:
+    def _open_engines(self) -> tuple[Engine, Engine]:
         if self.server is None:
             engine = sqlite_engine.open_engine(self.url)
             return engine, engine
@@ -121,7 +121,7 @@ class Database:
         On SQLite all reads see one consistent state. On a server each statement sees the latest state. Raises
         ConsoleError for a database error that has an error code (`error_codes.error_code_of`).
         """
-        self._observe(+1)
+        self._report_step(+1)
         try:
             if self.is_server:
                 with self._reader.connect() as conn:
@@ -134,7 +134,7 @@ class Database:
             _raise_console_error(error)
             raise
         finally:
-            self._observe(-1)
+            self._report_step(-1)
 
     def write(self, run_in_transaction: Callable[[Transaction], T]) -> T:
         """Call `run_in_transaction` in a write transaction and return its result after the COMMIT.
@@ -147,7 +147,7 @@ class Database:
         lost: list[Transaction] = []
         while True:
             try:
-                return self._attempt(run_in_transaction, lost)
+                return self._attempt_transaction(run_in_transaction, lost)
             except Exception as error:
                 if isinstance(error, CommitUnproven) and error.tx.proof is not None:
                     lost.append(error.tx)
@@ -163,7 +163,7 @@ class Database:
     @contextmanager
     def write_once(self) -> Iterator[Transaction]:
         """Open a write transaction without retries: for migrations and tests, while no other process writes."""
-        self._observe(+1)
+        self._report_step(+1)
         try:
             with self._write_transaction() as tx:
                 yield tx
@@ -171,17 +171,17 @@ class Database:
             _raise_console_error(error)
             raise
         finally:
-            self._observe(-1)
+            self._report_step(-1)
         tx.run_hooks()
 
-    def _attempt(self, work: Callable[[Transaction], T], lost: list[Transaction]) -> T:
+    def _attempt_transaction(self, work: Callable[[Transaction], T], lost: list[Transaction]) -> T:
         """Call `work` in one write transaction and return its result. `lost` are earlier attempts whose COMMIT wasn't
         answered; if one of them turns out to be committed, return its result instead.
 
         On another node of a cluster a COMMIT may become visible late. If it isn't visible after `work` either, this
         attempt has read the same state and writes the same keys as the lost one, so only one of the two can commit.
         """
-        self._observe(+1)
+        self._report_step(+1)
         try:
             with self._write_transaction() as tx:
                 committed = _first_committed(lost, tx.conn) or tx
@@ -190,7 +190,7 @@ class Database:
                     if _first_committed(lost, tx.conn):
                         raise RunAgain("a lost COMMIT has arrived")
         finally:
-            self._observe(-1)
+            self._report_step(-1)
         committed.run_hooks()
         result: T = committed.result
         return result
@@ -205,7 +205,7 @@ class Database:
                 self._set_executed_request(conn)
                 tx = Transaction(conn)
                 yield tx
-                self._commit(tx)
+                self._commit_transaction(tx)
             return
         with self._write_queue.hold_turn(), self._sqlite_transaction("BEGIN IMMEDIATE") as conn:
             self._run_admission(conn)
@@ -226,7 +226,7 @@ class Database:
             conn.exec_driver_sql("SET @console_request = %s", (request,))
             conn.info[_EXECUTED_REQUEST] = request
 
-    def _commit(self, tx: Transaction) -> None:
+    def _commit_transaction(self, tx: Transaction) -> None:
         """Commit `tx`. If the server doesn't answer, look for a row that only this transaction can have written
         (`Transaction.proof`).
 
@@ -307,7 +307,7 @@ class Database:
                 ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.TAKEN_AWAY, "file": self._path}
             )
 
-    def _observe(self, step: int) -> None:
+    def _report_step(self, step: int) -> None:
         if self.observer is not None:
             self.observer(step)
 

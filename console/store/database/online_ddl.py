@@ -116,12 +116,12 @@ class _LockWaitWatch:
                     waiting = "metadata lock" in str(conn.scalar(_STATE_QUERY, {"id": connection})).lower()
                     since = (since or time.monotonic()) if waiting else None
                     if since is not None and time.monotonic() - since >= LONGEST_WAIT_SECONDS:
-                        self._cancel(conn, connection)
+                        self._kill_query(conn, connection)
                         since = None
             except (ConsoleError, DBAPIError) as error:  # without the watch, lock_wait_timeout limits the wait
                 _log.info("the watch over an ALTER: %s", error)
 
-    def _cancel(self, conn: Connection, connection: int) -> None:
+    def _kill_query(self, conn: Connection, connection: int) -> None:
         if not self._ended.is_set():
             self.was_cancelled = True
             conn.exec_driver_sql(f"KILL QUERY {connection}")

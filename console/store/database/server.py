@@ -173,12 +173,12 @@ class _ConnectionOpener:
         self._databases: tuple[str | None, ...] = (name, people_database(name)) if name else (None,)
 
     def listen(self, engine: Engine) -> None:
-        event.listen(engine, "do_connect", self._connect)
+        event.listen(engine, "do_connect", self._connect_any)
         event.listen(engine, "checkin", self._store_idle_time)
         event.listen(engine, "checkout", self._check_idle)
         event.listen(engine, "handle_error", self._mark_lost)
 
-    def _connect(
+    def _connect_any(
         self, dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], named: dict[str, Any]
     ) -> DBAPIConnection:
         refusal: Exception | None = None

@@ -41,10 +41,10 @@ class AnswerReader(io.RawIOBase):
         try:
             size: int = self._socket.recv_into(buffer)
         except TimeoutError:
-            return self._wait(buffer, time.monotonic() + self.seconds - self._socket.gettimeout())
+            return self._wait_for_bytes(buffer, time.monotonic() + self.seconds - self._socket.gettimeout())
         return size
 
-    def _wait(self, buffer: Any, until: float) -> int:
+    def _wait_for_bytes(self, buffer: Any, until: float) -> int:
         while (remaining := until - time.monotonic()) > 0:
             if not self._serves():
                 raise TimeoutError("the server serves no more")

@@ -49,15 +49,15 @@ class WriteQueueLock:
                 yield
                 return
             deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
-            has_passed_gate = _acquire(file, 0, deadline)
-            is_writer = _acquire(file, 1, deadline)
+            has_passed_gate = _lock_byte(file, 0, deadline)
+            is_writer = _lock_byte(file, 1, deadline)
             if has_passed_gate:
-                _release(file, 0)
+                _unlock_byte(file, 0)
             try:
                 yield
             finally:
                 if is_writer:
-                    _release(file, 1)
+                    _unlock_byte(file, 1)
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def _open_lock_file(path: Path) -> Iterator[int | None]:
         os.close(file)
 
 
-def _acquire(file: int, byte: int, deadline: float) -> bool:
+def _lock_byte(file: int, byte: int, deadline: float) -> bool:
     """Lock one byte of the file; False if the deadline passed first."""
     while time.monotonic() < deadline:
         with suppress(OSError):
@@ -86,5 +86,5 @@ def _acquire(file: int, byte: int, deadline: float) -> bool:
     return False
 
 
-def _release(file: int, byte: int) -> None:
+def _unlock_byte(file: int, byte: int) -> None:
     fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)

@@ -57,7 +57,7 @@ def _readable_rows(
         try:
             record = read(row)
         except READ_ERRORS as fault:
-            _report(table, row, fault, subject_of)
+            _report_row(table, row, fault, subject_of)
         else:
             yield record
 
@@ -81,7 +81,7 @@ def unreported_rows() -> tuple[UnreadableRow, ...]:
     return unreadable
 
 
-def _report(table: str, row: Any, fault: Exception, subject_of: Callable[[Any], tuple[str, int]] | None) -> None:
+def _report_row(table: str, row: Any, fault: Exception, subject_of: Callable[[Any], tuple[str, int]] | None) -> None:
     key = str(row[0])[:64]
     with _lock:
         if (table, key) in _logged_rows or len(_logged_rows) >= MAX_LOGGED_ROWS:

@@ -35,13 +35,13 @@ class RequestedAuditTrail:
                 "reason": entry.reason,
                 "detail": dict(entry.detail),
             }
-            text = _json(facts)
+            text = _to_json(facts)
             if len(text.encode()) > LONGEST_ARGS_BYTES:
-                text = _json({**facts, "detail": {"cut": _json(facts["detail"])[: LONGEST_ARGS_BYTES // 8]}})
+                text = _to_json({**facts, "detail": {"cut": _to_json(facts["detail"])[: LONGEST_ARGS_BYTES // 8]}})
             requests.insert_request(tx, NewDeskRequest(new_request_id(), AUDIT_ACTION, text), self._desk)
 
 
-def _json(facts: object) -> str:
+def _to_json(facts: object) -> str:
     return json.dumps(facts, ensure_ascii=False, default=str)
 
 
@@ -78,8 +78,8 @@ def parse_entry(who: str, args: str) -> NewAuditEntry:
     try:
         facts = json.loads(args, parse_constant=_refuse_constant)
         what, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
-        kind, subject, reason = (_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
-        _json(detail).encode()
+        kind, subject, reason = (_require_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
+        _to_json(detail).encode()
     except (KeyError, RecursionError, TypeError) as malformed:
         raise ValueError("not an audit entry") from malformed
     is_refusal = result == "refused" and what in _ACTIONS and what != AuditAction.AUDIT_ROOT
@@ -88,7 +88,7 @@ def parse_entry(who: str, args: str) -> NewAuditEntry:
     return NewAuditEntry(who, what, kind, subject, result, reason, detail)
 
 
-def _text(value: object) -> str | None:
+def _require_text(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise TypeError("not a text")
     return value

@@ -80,19 +80,19 @@ class Bucket:
         size = int(metadata["size"])
         if size > LARGEST_BYTES or metadata.get("contentEncoding"):
             raise OSError("not a stored document")  # a compressed object could become any size while it is read
-        return self._request(
+        return self._send_request(
             "GET", _OBJECT_PATH, *self._bucket_and_name(path), path_prefix="download/", alt="media", size=size
         )
 
     def replace(self, path: str, content: bytes) -> None:
         """Store the content under the path, and replace a present content. Raises documents_unreachable."""
-        self._upload(path, content)
+        self._upload_object(path, content)
 
     def delete(self, path: str) -> None:
         """Delete the content under the path, if it is there. Raises documents_unreachable."""
         try:
             generation = self._read_metadata(path)["generation"]
-            self._request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
+            self._send_request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
         except (FileNotFoundError, FileExistsError):
             return  # another desk has deleted or replaced it meanwhile
 
@@ -101,7 +101,7 @@ class Bucket:
         more: dict[str, Any] = {"prefix": self._prefix}
         while True:
             try:
-                page = json.loads(self._request("GET", "b/{}/o", self._bucket, **more))
+                page = json.loads(self._send_request("GET", "b/{}/o", self._bucket, **more))
             except FileNotFoundError:
                 raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
             yield from (str(item["name"]).removeprefix(self._prefix) for item in page.get("items", ()))
@@ -114,7 +114,9 @@ class Bucket:
         needs no permission. Raises documents_unreachable.
         """
         try:
-            answer = self._request("GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS)
+            answer = self._send_request(
+                "GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS
+            )
         except FileNotFoundError:
             raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
         missing = set(_NEEDED_PERMISSIONS) - set(json.loads(answer).get("permissions", ()))
@@ -124,12 +126,12 @@ class Bucket:
     def _create_object(self, path: str, content: bytes) -> bool:
         """Create the object. Return False if it exists already."""
         try:
-            self._upload(path, content, ifGenerationMatch="0")
+            self._upload_object(path, content, ifGenerationMatch="0")
         except FileExistsError:
             return False
         return True
 
-    def _upload(self, path: str, content: bytes, **conditions: str) -> None:
+    def _upload_object(self, path: str, content: bytes, **conditions: str) -> None:
         """Send the object in one request. Raises FileExistsError if a condition isn't met."""
         from gcsfs.core import UnclosableBytesIO  # a retry can read it again from its beginning
 
@@ -138,7 +140,7 @@ class Bucket:
         metadata = {"name": self._prefix + path, "contentType": kind, "md5Hash": checksum}
         boundary, body = _multipart_body(json.dumps(metadata).encode(), content)
         try:
-            self._request(
+            self._send_request(
                 "POST",
                 "b/{}/o",
                 self._bucket,
@@ -165,25 +167,25 @@ class Bucket:
         try:
             generation = self._read_metadata(path)["generation"]
             new_location = self._bucket_and_name(f"{path}.damaged-{token_hex(4)}")
-            self._request(
+            self._send_request(
                 "POST",
                 f"{_OBJECT_PATH}/copyTo/{_OBJECT_PATH}",
                 *self._bucket_and_name(path),
                 *new_location,
                 sourceGeneration=generation,
             )
-            self._request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
+            self._send_request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
         except (FileNotFoundError, FileExistsError):
             return  # another desk has renamed the object meanwhile
 
     def _read_metadata(self, path: str) -> dict[str, Any]:
-        metadata: dict[str, Any] = json.loads(self._request("GET", _OBJECT_PATH, *self._bucket_and_name(path)))
+        metadata: dict[str, Any] = json.loads(self._send_request("GET", _OBJECT_PATH, *self._bucket_and_name(path)))
         return metadata
 
     def _bucket_and_name(self, path: str) -> tuple[str, str]:
         return self._bucket, self._prefix + path
 
-    def _request(
+    def _send_request(
         self, method: str, path: str, *names: str, path_prefix: str = "", size: int = 0, **more: Any
     ) -> bytes:
         """Send one request, with the retries of gcsfs and one time limit for all of them, and return the body of its

@@ -57,14 +57,14 @@ class PdfDocument:
 
     def page_count(self) -> int:
         """Return the number of pages."""
-        head, _ = self._request(do="count")
+        head, _ = self._ask_child(do="count")
         return _positive_number(head, "count")
 
     def page_image(self, index: int, width: int) -> PageImage:
         """Return an image of the page that is `width` pixels wide, or smaller if it would have more than 6 million
         pixels. `index` counts from 0.
         """
-        head, pixels = self._request(do="image", index=index, width=width)
+        head, pixels = self._ask_child(do="image", index=index, width=width)
         image = PageImage(_positive_number(head, "width"), _positive_number(head, "height"), pixels)
         if len(pixels) != image.width * image.height * 3:
             _raise_unusable(UnusableReason.CRASHED)
@@ -72,12 +72,12 @@ class PdfDocument:
 
     def page_text(self, index: int) -> str:
         """Return the text of the page with this index (from 0)."""
-        _, payload = self._request(do="text", index=index)
+        _, payload = self._ask_child(do="text", index=index)
         return payload.decode("utf-8", "replace")
 
     def page_words(self, index: int) -> PageWords:
         """Return the words of the page with this index (from 0), at most 4,000."""
-        _, payload = self._request(do="words", index=index)
+        _, payload = self._ask_child(do="words", index=index)
         try:
             found = json.loads(payload)
             words = tuple(PageWord(str(word["text"]), _to_boxes(word["boxes"])) for word in found["words"])
@@ -89,7 +89,7 @@ class PdfDocument:
         """Return the differences of two lists of words, at most 1,000. The child process compares them, so that its
         limits hold for hostile words, too.
         """
-        _, payload = self._request(do="compare", old=list(old), new=list(new))
+        _, payload = self._ask_child(do="compare", old=list(old), new=list(new))
         try:
             return tuple(_to_change(change, len(old), len(new)) for change in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
@@ -97,7 +97,7 @@ class PdfDocument:
 
     def search(self, words: str) -> tuple[PageHit, ...]:
         """Return the matches of `words`, at most 1,000. Character width, case and line breaks are ignored."""
-        _, payload = self._request(do="search", words=words)
+        _, payload = self._ask_child(do="search", words=words)
         try:
             return tuple(_to_hit(hit) for hit in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
@@ -119,7 +119,7 @@ class PdfDocument:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _request(self, **request: object) -> tuple[dict[str, Any], bytes]:
+    def _ask_child(self, **request: object) -> tuple[dict[str, Any], bytes]:
         with self._lock:
             if self._closed:
                 _raise_unusable(UnusableReason.CLOSED)

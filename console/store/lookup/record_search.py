@@ -149,13 +149,13 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
 def _id_query(
     part: TableQueries, source: _Source, conditions: Sequence[ColumnElement[bool]], search: RecordSearch
 ) -> Select[Any]:
-    rank = literal(0) if source.is_newest else _rank(part)
+    rank = literal(0) if source.is_newest else _work_rank(part)
     order = [part.id.desc()] if source.is_newest else [rank, part.id.desc()]
     query = select(part.id, rank.label("place")).where(source.condition, *conditions)
     return query.order_by(*order).limit(search.limit + 1)
 
 
-def _rank(part: TableQueries) -> ColumnElement[Any]:
+def _work_rank(part: TableQueries) -> ColumnElement[Any]:
     work = part.seen_columns(frozenset()).work_state
     return case((work == WorkState.NEEDS_REVIEW.value, 0), (work == WorkState.SCHEDULED.value, 1), else_=2)
 
@@ -179,12 +179,12 @@ def _find_sources(conn: Connection, part: TableQueries, search: RecordSearch) ->
         return _Sources([_Source(part.id.in_(sorted(search.named[part.kind])))])
     floor = max(0, (conn.scalar(select(func.max(part.id))) or 0) - NEWEST_ROWS)
     newest = _Source(part.id > floor, is_newest=True)
-    for ranges in _ranges(part, search):
+    for ranges in _index_ranges(part, search):
         if _count_rows(conn, part, ranges) <= FEW_ROWS:
             return _Sources([*map(_Source, ranges), *([newest] if _may_be_unreadable(part, search) else [])])
     sources = _Sources([newest], is_partial=floor > 0)
     if part.kind == payments.KIND and search.days is not None:
-        days = _payment_days(*_instants(search.days))
+        days = _payment_days(*_utc_bounds(search.days))
         if floor and _count_rows(conn, part, days) <= FEW_ROWS:
             sources.parts += [_Source(condition) for condition in days]
     return sources
@@ -200,7 +200,7 @@ def _may_be_unreadable(part: TableQueries, search: RecordSearch) -> bool:
     )
 
 
-def _ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
+def _index_ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
     """Yield, for each condition that an index answers, the ranges with all rows that fulfil it. A lapsed row is
     stored as known and seen as unknown: it is a range of its own.
     """
@@ -243,7 +243,7 @@ def _is_of_days(kind: str, days: DayRange) -> ColumnElement[bool]:
     """Return the condition that an instant of the record is in these days. A credit check that another application
     wrote has only the instant of its purchase, in the zone of the adopted table.
     """
-    first, end = _instants(days)
+    first, end = _utc_bounds(days)
     conditions = [_is_between(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
     if kind == credit_checks.KIND:
         is_foreign = check_table.c.created_at.is_(None)
@@ -268,7 +268,7 @@ def _is_between(column: Column[Any], kind: TypeEngine[Any], first: datetime, end
     return and_(value >= literal(first, kind), value < literal(end, kind))
 
 
-def _instants(days: DayRange) -> tuple[datetime, datetime]:
+def _utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
     first, end = days.instants()
     return to_naive_utc(first), to_naive_utc(end)
 

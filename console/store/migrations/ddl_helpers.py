@@ -33,13 +33,13 @@ def create_table(table: sa.Table) -> None:
 
 def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:
     """Create an index, unless it exists, or the table belongs to another application and waits for adoption."""
-    if name not in _indexes(table) and not waits_for_adoption(table):
+    if name not in _index_names(table) and not waits_for_adoption(table):
         op.create_index(name, table, columns, unique=unique)
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column, unless it exists, or the table belongs to another application and waits for adoption."""
-    if column.name not in _columns(table) and not waits_for_adoption(table):
+    if column.name not in _column_names(table) and not waits_for_adoption(table):
         _store_derived(column)
         op.add_column(table, column)
 
@@ -48,7 +48,7 @@ def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column as `add_column` does. In an adopted table it is hidden as the adoption hides the console's
     columns, from `SELECT *` and from an INSERT without a list of columns. A derived column isn't stored there.
     """
-    if column.name in _columns(table) or waits_for_adoption(table):
+    if column.name in _column_names(table) or waits_for_adoption(table):
         return
     if is_on_server() and _is_hidden(table, "work_state"):
         ddl = sa.schema.CreateColumn(column).compile(dialect=op.get_bind().dialect)
@@ -84,9 +84,9 @@ def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> No
     """
     if waits_for_adoption(table):
         return
-    if index in _indexes(table):
+    if index in _index_names(table):
         op.drop_index(index, table)
-    if column.name in _columns(table):
+    if column.name in _column_names(table):
         op.drop_column(table, str(column.name))
     add_column(table, column)
 
@@ -95,14 +95,14 @@ def waits_for_adoption(table: str) -> bool:
     """True for another application's table that has only its original columns, or whose adoption was interrupted. The
     adoption adds the console's columns, so a migration must not.
     """
-    return table == LEGACY_TABLE and "claim_number" not in _columns(table)
+    return table == LEGACY_TABLE and "claim_number" not in _column_names(table)
 
 
-def _columns(table: str) -> set[str]:
+def _column_names(table: str) -> set[str]:
     return {str(column["name"]) for column in sa.inspect(op.get_bind()).get_columns(table)}
 
 
-def _indexes(table: str) -> set[str]:
+def _index_names(table: str) -> set[str]:
     return {str(index["name"]) for index in sa.inspect(op.get_bind()).get_indexes(table)}
 
 

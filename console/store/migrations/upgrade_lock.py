@@ -21,16 +21,16 @@ LONGEST_WAIT_SECONDS = 600.0
 """Longest time (seconds) for which a process waits for the lock while another process holds it."""
 
 _HEARTBEAT_SECONDS = 3.0
-_CREATE = text(
+_CREATE_LOCK_TABLE = text(
     "CREATE TABLE IF NOT EXISTS console_upgrade"
     " (one INTEGER PRIMARY KEY, token VARCHAR(36) NULL, until_ms BIGINT NOT NULL) ENGINE = InnoDB"
 )
-_INSERT_ROW = text("INSERT IGNORE INTO console_upgrade (one, until_ms) VALUES (1, 0)")
-_ACQUIRE = text(
+_INSERT_LOCK_ROW = text("INSERT IGNORE INTO console_upgrade (one, until_ms) VALUES (1, 0)")
+_ACQUIRE_LOCK = text(
     "UPDATE console_upgrade SET token = :token, until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
     " WHERE until_ms < CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 )
-_RENEW = text(
+_EXTEND_LOCK = text(
     "UPDATE console_upgrade SET until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
     " WHERE token = :token AND until_ms > 0"
 )
@@ -74,19 +74,19 @@ class UpgradeLock:
         self._database.write(lambda tx: tx.conn.execute(_RELEASE, {"token": self._token}))
 
     def _try_acquire(self, conn: Connection) -> bool:
-        conn.execute(_INSERT_ROW)
-        conn.execute(_ACQUIRE, {"token": self._token, "ms": EXPIRES_AFTER_MS})
+        conn.execute(_INSERT_LOCK_ROW)
+        conn.execute(_ACQUIRE_LOCK, {"token": self._token, "ms": EXPIRES_AFTER_MS})
         return bool(conn.scalar(_HOLDER_QUERY) == self._token)
 
     def _renew_until_end(self) -> None:
         while not self._ended.wait(_HEARTBEAT_SECONDS):
             try:
-                self._lost = not self._database.write(lambda tx: self._renew(tx.conn))
+                self._lost = not self._database.write(lambda tx: self._renew_lock(tx.conn))
             except (ConsoleError, DBAPIError):  # the next heartbeat may succeed, or the lock expires
                 continue
 
-    def _renew(self, conn: Connection) -> bool:
-        conn.execute(_RENEW, {"token": self._token, "ms": EXPIRES_AFTER_MS})
+    def _renew_lock(self, conn: Connection) -> bool:
+        conn.execute(_EXTEND_LOCK, {"token": self._token, "ms": EXPIRES_AFTER_MS})
         return bool(conn.scalar(_HOLDER_QUERY) == self._token)
 
 
@@ -103,7 +103,7 @@ def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
         yield None
         return
     with database.write_once() as tx:
-        tx.conn.execute(_CREATE)
+        tx.conn.execute(_CREATE_LOCK_TABLE)
     lock = UpgradeLock(database)
     lock.acquire()
     try:

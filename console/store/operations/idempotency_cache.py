@@ -104,7 +104,7 @@ class Cache(NoCache):
     """
 
     def __init__(self, url: str, database_id: str, store_key: Callable[[], str]) -> None:
-        self._link = RedisLink(url, self._unlock)
+        self._link = RedisLink(url, self._require_keys)
         self._database_id = database_id
         self._store_key = store_key
         self._keys: _EntryCipher | None = None
@@ -155,24 +155,24 @@ class Cache(NoCache):
         """Return the epoch; None if the database has none. An epoch that was read more than a second ago is first
         read again from the database, with `read`.
         """
-        if self._epoch() is None:
+        if self._known_epoch() is None:
             asked_at = uptime_ms()
             learnt = (asked_at, read())
             with self._lock:
                 self._epoch_read = max(self._epoch_read, learnt)
-        return self._epoch()
+        return self._known_epoch()
 
     def find_result(self, key: str, fingerprint: str) -> CacheAnswer:
         """Ask Redis for the final result of an operation with this idempotency key and this fingerprint of the
         request.
         """
-        return self._ask(key, fingerprint, "GET")
+        return self._run_script(key, fingerprint, "GET")
 
     def announce_use(self, key: str, fingerprint: str) -> CacheAnswer:
         """Ask Redis as `find_result` does. If Redis has no entry for the key, store one for 30 seconds that says that
         an operation uses the key.
         """
-        return self._ask(key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MS)
+        return self._run_script(key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MS)
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
         """Store the committed result of an idempotency key in Redis for a day. `epoch` must have been read before the
@@ -200,12 +200,12 @@ class Cache(NoCache):
         if self._keys is not None:
             self._link.send_command("SET", self._keys.entry_name(key), _FORGOTTEN_MARK, "PX", TEMPORARY_MS)
 
-    def _ask(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> CacheAnswer:
+    def _run_script(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> CacheAnswer:
         """Send the command `verb` about an idempotency key to Redis and return its answer. If the known epoch is more
         than a second old when the answer comes, the result is dropped, because this process may have been suspended
         meanwhile.
         """
-        keys, epoch = self._keys, self._epoch()
+        keys, epoch = self._keys, self._known_epoch()
         if not self._link.is_up:
             self._link.connect_in_background()
         if keys is None or epoch is None:
@@ -218,15 +218,15 @@ class Cache(NoCache):
         result = (
             keys.decrypt(_associated_data(name, epoch, fingerprint), entry) if entry[:1] == _RESULT_MARK else None
         )
-        believed = result if self._epoch() == epoch else None
+        believed = result if self._known_epoch() == epoch else None
         self.answered += believed is not None
         return CacheAnswer(believed, is_missing=False, epoch=epoch)
 
-    def _epoch(self) -> str | None:
+    def _known_epoch(self) -> str | None:
         asked_at, epoch = self._epoch_read
         return epoch or None if uptime_ms() - asked_at < EPOCH_MS else None
 
-    def _unlock(self) -> None:
+    def _require_keys(self) -> None:
         if self._keys is None:
             self._keys = _EntryCipher(derived_key(self._store_key(), f"cache/{self._database_id}"))
 

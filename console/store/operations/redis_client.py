@@ -56,7 +56,7 @@ class RedisLink:
             self.connect_in_background()
             return None
         try:
-            return self._exchange(command)
+            return self._send_command(command)
         except Exception as error:  # a faulty server can make the client's parser raise anything
             if "WRONGTYPE" not in str(error):  # an entry of another type: the server works
                 self._handle_lost_connection(error)
@@ -90,7 +90,7 @@ class RedisLink:
             if self._prepare is not None:
                 self._prepare()
             self._open = self._open or _connection_opener(self._options)
-            self._exchange(_PERMISSION_CHECK_COMMAND)
+            self._send_command(_PERMISSION_CHECK_COMMAND)
         except Exception as error:
             self._log_unreachable(error)
             return
@@ -99,7 +99,7 @@ class RedisLink:
             self._warned = False
             _log.info("the cache answers again")
 
-    def _exchange(self, command: tuple[str | bytes | int, ...]) -> Any:
+    def _send_command(self, command: tuple[str | bytes | int, ...]) -> Any:
         """Send one command and return its answer. Idle connections that the server has closed are dropped."""
         from redis.exceptions import ConnectionError as Broken
 

@@ -24,14 +24,14 @@ _PAYMENTS_BY_THEIR_NUMBER = payments.all_records().where(payment_rows.c.provider
 _ORDERS_BY_NUMBER = orders.all_records().where(order_rows.c.merch_txn_id.in_(_SOME)).limit(_MOST)
 
 
-def _within(column: Column[datetime]) -> ColumnElement[bool]:
+def _is_within(column: Column[datetime]) -> ColumnElement[bool]:
     return column.between(bindparam("since", type_=Instant), bindparam("until", type_=Instant))
 
 
 _IS_SAME_PRICE = (payment_rows.c.provider == bindparam("whose"), payment_rows.c.currency == bindparam("currency"),
                   payment_rows.c.asked_minor == bindparam("minor"))  # fmt: skip
 _PAYMENTS_OF_DAY = [
-    payments.all_records().where(*_IS_SAME_PRICE, _within(column)).order_by(column).limit(_MOST)
+    payments.all_records().where(*_IS_SAME_PRICE, _is_within(column)).order_by(column).limit(_MOST)
     for column in (payment_rows.c.begun_at, payment_rows.c.paid_at)
 ]
 _ORDERS_OF_DAY = (
@@ -39,7 +39,7 @@ _ORDERS_OF_DAY = (
     .where(
         order_rows.c.status == OrderState.PENDING.value,
         order_rows.c.work_state == bindparam("work"),
-        _within(order_rows.c.state_since),
+        _is_within(order_rows.c.state_since),
         order_rows.c.currency == bindparam("currency"),
         order_rows.c.total_amount == bindparam("minor"),
     )

@@ -161,10 +161,10 @@ def count_chosen(conn: Connection, name: str, lapsed: LapsedIds, choice: QueueCh
 
 def _count_range(part: TableQueries, rows: ColumnElement[bool]) -> Select[Any]:
     counted = select(part.state_since.label("since")).where(rows).limit(_LIMIT).subquery()
-    return select(func.count().label("total"), _oldest(counted).label("oldest")).select_from(counted)
+    return select(func.count().label("total"), _oldest_sql(counted).label("oldest")).select_from(counted)
 
 
-def _oldest(counted: Subquery) -> ColumnElement[Any]:
+def _oldest_sql(counted: Subquery) -> ColumnElement[Any]:
     return func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
 
 
@@ -195,7 +195,7 @@ def _total_range(part: TableQueries, rows: ColumnElement[bool], lapsed: Abstract
         part.state_since.label("since"),
     )
     counted = select(*columns).where(rows).limit(_LIMIT).subquery()
-    sums = func.count(), func.sum(counted.c.minor), _oldest(counted)
+    sums = func.count(), func.sum(counted.c.minor), _oldest_sql(counted)
     return select(counted.c.cause, counted.c.currency, *sums).group_by(counted.c.cause, counted.c.currency)
 
 

@@ -68,10 +68,10 @@ def conditions(
     chosen = choice.chosen
     if (chosen.kinds and kind not in chosen.kinds) or (chosen.client is not None and seen.columns.client is None):
         return None
-    return list(_conditions(kind, id_column, since, seen, choice))
+    return list(_filter_conditions(kind, id_column, since, seen, choice))
 
 
-def _conditions(
+def _filter_conditions(
     kind: str, id_column: Expression, since: Expression, seen: SeenColumns, choice: QueueChoice
 ) -> Iterator[ColumnElement[bool]]:
     chosen, columns = choice.chosen, seen.columns

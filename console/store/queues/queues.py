@@ -165,10 +165,10 @@ def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     written = [*conn.execute(new)]
     for since in (_IS_BOUGHT_SINCE, *_END_CONDITIONS):
         written += conn.execute(rows.where(since))
-    return tuple((int(i), _text(raw), _text(key)) for i, raw, key in written)
+    return tuple((int(i), _to_text(raw), _to_text(key)) for i, raw, key in written)
 
 
-def _text(value: object) -> str:
+def _to_text(value: object) -> str:
     """Return the value as text; "" for NULL. A column of another application may hold integers or NULL."""
     return "" if value is None else str(value)
 

@@ -92,7 +92,7 @@ class TableQueries:
         if _reads_each_state(choice) and not lapsed:
             return self._rows_of_states(conn, name, conditions, after, limit, choice)
         statements = (
-            _make_page_queries(self, self._ranges(name, conditions, beside_lapsed=bool(lapsed)))
+            _make_page_queries(self, self._conditions_by_range(name, conditions, beside_lapsed=bool(lapsed)))
             if conditions
             else _plain_page_queries(self, name, beside_lapsed=bool(lapsed))
         )
@@ -117,7 +117,7 @@ class TableQueries:
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for state in _states_of(choice):
             if len(rows) < limit and (after is None or state >= after[0]):
-                ranges = self._ranges(name, [self.work_state == state, *conditions], beside_lapsed=False)
+                ranges = self._conditions_by_range(name, [self.work_state == state, *conditions], beside_lapsed=False)
                 start = after if after is not None and state == after[0] else None
                 statements = _make_page_queries(self, ranges, in_one_state=True)
                 rows += self._rows_after(conn, statements, start, limit - len(rows), frozenset())
@@ -146,7 +146,7 @@ class TableQueries:
         conditions = self.filter_conditions(choice, lapsed)
         if conditions is None:
             return []
-        ranges = self._ranges(name, conditions, beside_lapsed=bool(lapsed))
+        ranges = self._conditions_by_range(name, conditions, beside_lapsed=bool(lapsed))
         if by_state or (_reads_each_state(choice) and not lapsed):
             states = _states_of(choice) if not lapsed else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
@@ -155,7 +155,7 @@ class TableQueries:
             ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
         return ranges
 
-    def _ranges(
+    def _conditions_by_range(
         self, name: str, conditions: Sequence[ColumnElement[bool]], *, beside_lapsed: bool
     ) -> list[ColumnElement[bool]]:
         """Return the conditions of a queue with further ones, one per range of an index."""

@@ -58,7 +58,7 @@ def _range_queries(
     """Yield one query for each index range of a queue: how many records were read, and of each choice the number and
     the oldest instant of its records among them. Without a filter nothing of the table is read but the index.
     """
-    conditions = [_condition(part, choice, lapsed) for choice in choices]
+    conditions = [_filter_condition(part, choice, lapsed) for choice in choices]
     for rows in part.chosen_ranges(name, PLAIN_CHOICE, lapsed):
         read = select(part.id.label("id")).where(rows).limit(_LIMIT).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
@@ -69,7 +69,7 @@ def _range_queries(
         yield select(*columns).select_from(read.join(part.id.table, part.id == read.c.id))
 
 
-def _condition(part: TableQueries, choice: QueueChoice, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
+def _filter_condition(part: TableQueries, choice: QueueChoice, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
     conditions = part.filter_conditions(choice, lapsed)
     if conditions is None:
         return part.id.is_(None)

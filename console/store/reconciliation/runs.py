@@ -136,24 +136,24 @@ def open_run(
 
 def _find_run_of_days(conn: Connection, provider: str, from_day: date, to_day: date) -> Run | None:
     days = {"first": from_day.isoformat(), "last": to_day.isoformat()}
-    return next(iter(_select(conn, _OPEN_OF_DAYS_QUERY, whose=provider, **days)), None)
+    return next(iter(_select_runs(conn, _OPEN_OF_DAYS_QUERY, whose=provider, **days)), None)
 
 
 def find(conn: Connection, run_id: int) -> Run | None:
     """Return a run by its id; None if there is none."""
-    return next(iter(_select(conn, _BY_ID_QUERY, of=run_id)), None)
+    return next(iter(_select_runs(conn, _BY_ID_QUERY, of=run_id)), None)
 
 
 def unfinished_runs(conn: Connection, provider: str) -> tuple[Run, ...]:
     """Return the unfinished runs of a provider, oldest first."""
-    return _select(conn, _OPEN_QUERY, whose=provider)
+    return _select_runs(conn, _OPEN_QUERY, whose=provider)
 
 
 def latest_runs(conn: Connection, provider: str | None, limit: int) -> tuple[Run, ...]:
     """Return the last `limit` runs of a provider (None: of all), newest first."""
     if provider is None:
-        return _select(conn, _LATEST_QUERY, most=limit)
-    return _select(conn, _LATEST_OF_PROVIDER_QUERY, whose=provider, most=limit)
+        return _select_runs(conn, _LATEST_QUERY, most=limit)
+    return _select_runs(conn, _LATEST_OF_PROVIDER_QUERY, whose=provider, most=limit)
 
 
 def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> Run:
@@ -218,10 +218,10 @@ def all_runs() -> Select[Any]:
 
 def select_runs(conn: Connection, query: Select[Any]) -> tuple[Run, ...]:
     """Run a query that the caller has made from `all_runs()` and return its runs."""
-    return _select(conn, query)
+    return _select_runs(conn, query)
 
 
-def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Run, ...]:
+def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[Run, ...]:
     return unreadable_rows.read_each(
         "reconciliations", conn.execute(query, values), lambda row: _to_run(row._asdict())
     )

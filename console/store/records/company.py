@@ -68,7 +68,7 @@ def read_notes(conn: Connection, refs: Collection[Ref]) -> tuple[Note, ...]:
     rows: list[Any] = []
     for kind, ids in _by_kind(refs):
         query = select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
-        rows += _newest(conn, query.where(notes.c.kind == kind, notes.c.subject_id.in_(ids)), notes.c.id)
+        rows += _newest_rows(conn, query.where(notes.c.kind == kind, notes.c.subject_id.in_(ids)), notes.c.id)
     read = (Note(row.id, row.kind, row.subject_id, row.person, row.words, to_aware_utc(row.at)) for row in rows)
     return tuple(sorted(read, key=lambda note: note.id, reverse=True))
 
@@ -79,7 +79,7 @@ def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocu
     """
     rows: list[Any] = []
     for kind, ids in _by_kind(refs):
-        rows += _newest(
+        rows += _newest_rows(
             conn,
             select(documents).where(documents.c.subject_kind == kind, documents.c.subject_id.in_(ids)),
             documents.c.id,
@@ -120,12 +120,12 @@ def _audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[Compa
         audit_log.c.subject_id,
     )
     is_own = (audit_log.c.subject_kind == kind) & audit_log.c.subject_id.in_([str(id) for id in ids])
-    for row in _newest(conn, select(*columns).where(is_own, is_not_only_reading_sql()), audit_log.c.id):
+    for row in _newest_rows(conn, select(*columns).where(is_own, is_not_only_reading_sql()), audit_log.c.id):
         yield CompanyEvent((kind, int(row.subject_id)), audit_event(row, kind, row.subject_id))
 
 
 def _notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEvent]:
-    for row in _newest(
+    for row in _newest_rows(
         conn,
         NOTICE_QUERY.add_columns(payment_events.c.payment_id).where(payment_events.c.payment_id.in_(ids)),
         payment_events.c.id,
@@ -145,5 +145,5 @@ def _by_kind(refs: Collection[Ref]) -> Iterable[tuple[str, list[int]]]:
     return ((kind, of_kind[:MOST_COMPANY_ROWS]) for kind, of_kind in ids.items())
 
 
-def _newest(conn: Connection, query: Select[Any], id: Any) -> list[Any]:
+def _newest_rows(conn: Connection, query: Select[Any], id: Any) -> list[Any]:
     return list(conn.execute(query.order_by(id.desc()).limit(MOST_COMPANY_ROWS)))

@@ -87,7 +87,7 @@ def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] =
         files = [source.sha256 for source in status.files]
         if former is not None and (former.files, former.form) == (files, FORMAT_VERSION):
             return
-        new = _append(former, status, paths, documents) or _store_base(folder, file, documents)
+        new = _append_to_manifest(former, status, paths, documents) or _store_base(folder, file, documents)
         documents.replace_manifest(json.dumps(asdict(new)).encode())
         for path in _list_parts(former) - _list_parts(new):
             documents.delete_part(path)
@@ -135,7 +135,7 @@ def _is_ahead(manifest: Manifest, status: RegistryStatus | None) -> bool:
     return not is_same and date.fromisoformat(manifest.registry_date) >= status.registry_date
 
 
-def _append(
+def _append_to_manifest(
     former: Manifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
 ) -> Manifest | None:
     """Return the former manifest with the differences that follow it; None if one of them isn't among the paths."""

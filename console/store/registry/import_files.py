@@ -45,7 +45,7 @@ def import_registry_files(
     with import_lock(folder), translate_errors(folder):
         run = ImportRun(on_progress, should_stop)
         take_back_unfinished(folder)
-        sources = sorted((_open_source(path, run) for path in paths), key=_order)
+        sources = sorted((_open_source(path, run) for path in paths), key=_import_order_key)
         current = _read_current(folder, read_coverage)
         check_order(current, sources)
         if not sources[0].is_difference:
@@ -63,7 +63,7 @@ def _open_source(path: Path, run: ImportRun) -> SourceFile:
     return source
 
 
-def _order(source: SourceFile) -> tuple[bool, date, str]:
+def _import_order_key(source: SourceFile) -> tuple[bool, date, str]:
     """Key that sorts whole files first, then the differences by their days."""
     return source.is_difference, source.day, source.name
 

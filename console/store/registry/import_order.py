@@ -39,7 +39,7 @@ def check_order(current: Coverage | None, sources: Sequence[SourceFile]) -> None
         return
     if reached < current.registry_date:
         raise _order_error(RegistryOrderProblem.OLDER, sources[-1], current.registry_date)
-    if wholes and not (_covers(wholes, current) or adds_prefectures(current, wholes)):
+    if wholes and not (_covers_registry(wholes, current) or adds_prefectures(current, wholes)):
         raise _order_error(RegistryOrderProblem.FEWER, wholes[0], current.registry_date)
 
 
@@ -49,17 +49,17 @@ def adds_prefectures(current: Coverage | None, wholes: Sequence[SourceFile]) -> 
     """
     if current is None or not wholes:
         return False
-    new = _prefectures(wholes)
+    new = _prefectures_of(wholes)
     is_partial = NATION not in new | current.prefectures and new.isdisjoint(current.prefectures)
     return is_partial and wholes[0].day == current.whole_day == current.registry_date
 
 
-def _prefectures(sources: Iterable[SourceFile]) -> frozenset[str]:
+def _prefectures_of(sources: Iterable[SourceFile]) -> frozenset[str]:
     return frozenset(source.prefecture for source in sources)
 
 
-def _covers(wholes: Sequence[SourceFile], current: Coverage) -> bool:
-    new = _prefectures(wholes)
+def _covers_registry(wholes: Sequence[SourceFile], current: Coverage) -> bool:
+    new = _prefectures_of(wholes)
     return NATION in new or new >= current.prefectures
 
 

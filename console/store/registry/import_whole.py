@@ -62,9 +62,9 @@ def open_build(
     is_new = _read_key(file) != key
     if is_new:
         start_building(folder)
-    with closing(_connect(file)) as connection:
+    with closing(_open_build(file)) as connection:
         if is_new:
-            _begin(connection, former, adds)
+            _fill_build(connection, former, adds)
             write_facts(connection, {"build": key})
         yield connection
 
@@ -79,7 +79,7 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
     for source in sources:
         _insert_file(connection, source, run)
     with transaction(connection):
-        _finish(connection, sources)
+        _index_build(connection, sources)
 
 
 def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
@@ -118,7 +118,7 @@ def forget_build(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM facts WHERE name = 'build'")
 
 
-def _begin(connection: sqlite3.Connection, former: Path | None, adds: bool) -> None:
+def _fill_build(connection: sqlite3.Connection, former: Path | None, adds: bool) -> None:
     """Fill a new build with the former registry, or with its changes only."""
     if former is None:
         with transaction(connection):
@@ -173,7 +173,7 @@ def _rows_in_force(columns: Columns) -> Columns:
     return columns if all(chosen) else Columns(*(tuple(compress(column, chosen)) for column in columns))
 
 
-def _finish(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
+def _index_build(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
     try:
         create_indexes(connection)
     except sqlite3.IntegrityError:
@@ -190,14 +190,14 @@ def _read_key(file: Path) -> str | None:
     if not file.exists():
         return None
     try:
-        with closing(_connect(file)) as connection:
+        with closing(_open_build(file)) as connection:
             key: str | None = read_fact(connection, "build")
             return key
     except sqlite3.Error:
         return None
 
 
-def _connect(file: Path) -> sqlite3.Connection:
+def _open_build(file: Path) -> sqlite3.Connection:
     """Open a build. A rollback journal costs little while rows are appended, and makes each commit safe against a
     crash of the process or of the machine.
     """

@@ -94,7 +94,7 @@ def find_ours(conn: Connection, numbers: Collection[str]) -> dict[str, bool]:
     value if one of these records waits for a person, has an unknown outcome or is a refund that has not ended.
     """
     found: dict[str, bool] = {}
-    for part in _split(tuple(dict.fromkeys(numbers))):
+    for part in _split_numbers(tuple(dict.fromkeys(numbers))):
         for number, has_open in conn.execute(_OURS_QUERY, {"numbers": part}):
             found[number] = found.get(number, False) or bool(has_open)
     return found
@@ -105,5 +105,5 @@ def list_all(conn: Connection) -> frozenset[str]:
     return frozenset(conn.scalars(_ALL_QUERY))
 
 
-def _split(numbers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _split_numbers(numbers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     return (numbers[start : start + _MAX_PER_QUERY] for start in range(0, len(numbers), _MAX_PER_QUERY))

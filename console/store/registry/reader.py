@@ -109,7 +109,7 @@ class RegistryReader:
         asked = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
 
         def find_rows(connection: sqlite3.Connection, generation: _Generation) -> dict[str, Corporation]:
-            rows = (row for part in _split(asked) for row in connection.execute(_in_query(part), part).fetchall())
+            rows = (row for part in _split_ids(asked) for row in connection.execute(_in_query(part), part).fetchall())
             found = (generation.read(connection, row) for row in rows)
             by_number = {corporation.number: corporation for corporation in found}
             return {number: by_number[number] for number in numbers if number in by_number}
@@ -247,7 +247,7 @@ def _is_number(number: str) -> bool:
     return len(number) == 13 and number.isascii() and number.isdigit()
 
 
-def _split(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def _split_ids(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     return (numbers[start : start + _MAX_PER_QUERY] for start in range(0, len(numbers), _MAX_PER_QUERY))
 
 

@@ -197,7 +197,7 @@ def store_rows(columns: Columns, places: Places) -> Iterator[StoredRow]:
         map("1".__eq__, columns.hihyoji),
         columns.change_cause,
         columns.name_image_id,
-        map(_either, columns.address_image_id, columns.address_outside_image_id),
+        map(_first_or_second, columns.address_image_id, columns.address_outside_image_id),
         columns.address_outside,
         fold_names(columns),
         fold_streets(columns),
@@ -335,5 +335,5 @@ def _store_cause(day: str, cause: str) -> int | None:
     return _OPTIONAL_CODES[cause or CloseCause.OTHER] if day else None
 
 
-def _either(first: str, second: str) -> str:
+def _first_or_second(first: str, second: str) -> str:
     return first or second

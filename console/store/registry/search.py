@@ -105,7 +105,9 @@ class _Candidates:
 
     def read_ids(self, table: str, expression: str) -> Iterator[int]:
         """Yield the row ids that match an expression of the index, in their order."""
-        return _list_ids(self.connection.execute(_READ_IDS.format(table), (self._restrict(expression),)))
+        return _list_ids(
+            self.connection.execute(_READ_IDS.format(table), (self._restrict_to_prefecture(expression),))
+        )
 
     def verify(self, table: str, expression: str) -> Iterator[_Candidate | None]:
         """Yield the corporations that match an expression of the index, in the order of row ids; None for one whose
@@ -113,7 +115,7 @@ class _Candidates:
         """
         query = _VERIFY.format(table, self._filter)
         for row_id, may_match in self.connection.execute(
-            query, {**self._values, "terms": self._restrict(expression)}
+            query, {**self._values, "terms": self._restrict_to_prefecture(expression)}
         ):
             yield self._known.get(row_id) or self._rank_chosen(row_id) if may_match else None
 
@@ -143,7 +145,7 @@ class _Candidates:
         matches = [one for one in self._known.values() if one.rank is not None]
         return [one.row_id for one in sorted(matches, key=_rank_of)]
 
-    def _restrict(self, expression: str) -> str:
+    def _restrict_to_prefecture(self, expression: str) -> str:
         return expression if self.prefecture_code is None else f'"={self.prefecture_code}" AND ({expression})'
 
     def rank(self, row: tuple[Any, ...]) -> _Candidate:
@@ -204,7 +206,7 @@ def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
         return None
     shortest = min(map(len, query.whole.bare_names))  # the terms of a part are among those of a name, if it has pairs
     ranks = (Rank.PART, Rank.ELSEWHERE) if shortest > 1 else (Rank.NAME, Rank.PART, Rank.ELSEWHERE)
-    expression = _join("OR", [write_expression(query, rank) for rank in ranks])
+    expression = _join_expressions("OR", [write_expression(query, rank) for rank in ranks])
     if expression is None:
         return []
     is_closed: dict[int, bool] = {}
@@ -259,7 +261,7 @@ def write_expression(query: RegistryQuery, rank: Rank) -> str | None:
     alternatives = [_write_word(query.whole, rank), *_write_words(query.words, rank)]
     if rank >= Rank.PART:
         alternatives += _write_words(query.pieces, rank)
-    return _join("OR", alternatives)
+    return _join_expressions("OR", alternatives)
 
 
 def _write_words(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
@@ -270,7 +272,7 @@ def _write_words(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None
         others = [*anywhere[:position], *anywhere[position + 1 :]]
         best = _write_word(word, rank)
         if best is not None and None not in others:
-            yield _join("AND", [best, *others])
+            yield _join_expressions("AND", [best, *others])
 
 
 def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
@@ -287,17 +289,17 @@ def _write_word(word: SearchWord, rank: Rank) -> str | None:
     match rank:
         case Rank.WHOLE_NAME:
             pairs = zip(word.names, word.bare_names, strict=True)
-            return _join("OR", [_write_name(bare, name) for name, bare in pairs if name != bare])
+            return _join_expressions("OR", [_write_name(bare, name) for name, bare in pairs if name != bare])
         case Rank.NAME:
-            return _join("OR", [_write_name(bare, bare) for bare in word.bare_names if bare])
+            return _join_expressions("OR", [_write_name(bare, bare) for bare in word.bare_names if bare])
         case Rank.BEGINNING:
             begun = [*word.bare_names, *word.names]
-            return _join("OR", [_write_beginning(bare) for bare in dict.fromkeys(begun) if len(bare) > 1])
+            return _join_expressions("OR", [_write_beginning(bare) for bare in dict.fromkeys(begun) if len(bare) > 1])
         case Rank.PART:
             return _write_part(word)
         case Rank.ELSEWHERE:
             post_code = list_post_code_terms(word.post_code) if word.post_code else []
-            return _join("OR", [_write_address(word.address), _all_of(post_code)])
+            return _join_expressions("OR", [_write_address(word.address), _all_of(post_code)])
 
 
 def _write_name(bare: str, name: str) -> str | None:
@@ -310,7 +312,7 @@ def _write_beginning(bare: str) -> str | None:
 
 def _write_part(word: SearchWord) -> str | None:
     parts = (bare if len(bare) > 1 else name for name, bare in zip(word.names, word.bare_names, strict=True))
-    return _join("OR", [_all_of(list_pairs(part)) for part in parts])
+    return _join_expressions("OR", [_all_of(list_pairs(part)) for part in parts])
 
 
 def _write_address(address: str) -> str | None:
@@ -321,11 +323,11 @@ def _write_address(address: str) -> str | None:
     numbers = [f'"{term}"' for term in list_number_terms(address)]
     if numbers and address[-1].isdigit() and "-" not in address:
         numbers[-1] = f'({numbers[-1]} OR "{write_beginning(list_number_terms(address)[-1])}")'
-    return _join("AND", [_all_of(terms), *numbers]) if terms else None
+    return _join_expressions("AND", [_all_of(terms), *numbers]) if terms else None
 
 
 def _write_anywhere(word: SearchWord) -> str | None:
-    return _join("OR", [_write_part(word), _write_word(word, Rank.ELSEWHERE)])
+    return _join_expressions("OR", [_write_part(word), _write_word(word, Rank.ELSEWHERE)])
 
 
 def _all_of(terms: Sequence[str]) -> str | None:
@@ -337,14 +339,14 @@ def _all_of(terms: Sequence[str]) -> str | None:
     rare = [term for term in different if not _is_kana(term)][:_MAX_TERMS]
     frequent = different[len(rare) :]
     step = -(-len(frequent) // max(_MIN_KANA, _MAX_TERMS - len(rare))) or 1
-    return _join("AND", [f'"{term}"' for term in (*rare, *frequent[::step])])
+    return _join_expressions("AND", [f'"{term}"' for term in (*rare, *frequent[::step])])
 
 
 def _is_kana(term: str) -> bool:
     return len(term) == 2 and min(term) >= "ァ" and max(term) <= "ヺ"
 
 
-def _join(operator: str, expressions: Iterable[str | None]) -> str | None:
+def _join_expressions(operator: str, expressions: Iterable[str | None]) -> str | None:
     present = list(dict.fromkeys(one for one in expressions if one is not None))
     if len(present) < 2:
         return present[0] if present else None

@@ -37,22 +37,22 @@ def _write_words(words: Sequence[SearchWord], values: dict[str, str]) -> str:
 
 
 def _write_word(word: SearchWord, values: dict[str, str]) -> str:
-    names = [_name(bare, values) for bare in dict.fromkeys(word.bare_names)]
+    names = [_name_parameter(bare, values) for bare in dict.fromkeys(word.bare_names)]
     conditions = [f"instr(c.{column}, {name})" for name in names for column in _NAME_COLUMNS]
     if word.address:
-        conditions.append(f"instr(p.folded || c.folded_street, {_name(word.address, values)})")
+        conditions.append(f"instr(p.folded || c.folded_street, {_name_parameter(word.address, values)})")
     if word.post_code:
-        first, last = (_name(word.post_code.ljust(_POST_CODE_DIGITS, digit), values) for digit in "09")
+        first, last = (_name_parameter(word.post_code.ljust(_POST_CODE_DIGITS, digit), values) for digit in "09")
         conditions.append(f"c.post_code BETWEEN CAST({first} AS INTEGER) AND CAST({last} AS INTEGER)")
     return f"({' OR '.join(conditions)})"
 
 
 def _write_digits(digits: str, values: dict[str, str]) -> str:
-    name = _name(digits, values)
+    name = _name_parameter(digits, values)
     return " OR ".join(f"substr(printf('%013d', c.number), {start}, length({name})) = {name}" for start in (1, 2))
 
 
-def _name(value: str, values: dict[str, str]) -> str:
+def _name_parameter(value: str, values: dict[str, str]) -> str:
     """Return the parameter for a value, which is added to the values."""
     name = f"v{len(values)}"
     values[name] = value

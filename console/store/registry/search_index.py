@@ -49,18 +49,18 @@ def begin_bulk_load(connection: sqlite3.Connection) -> None:
     parts.
     """
     for table in (OPEN, CLOSED):
-        _configure(connection, table, "hashsize", _HASH_BYTES)
-        _configure(connection, table, "automerge", 0)
-        _configure(connection, table, "crisismerge", 1000)
+        _set_option(connection, table, "hashsize", _HASH_BYTES)
+        _set_option(connection, table, "automerge", 0)
+        _set_option(connection, table, "crisismerge", 1000)
 
 
 def end_bulk_load(connection: sqlite3.Connection) -> None:
     """Merge the parts that a bulk load has written, so that a search reads each term in one place."""
     for table in (OPEN, CLOSED):
         connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # our own table
-        _configure(connection, table, "hashsize", 1024**2)
-        _configure(connection, table, "automerge", 4)
-        _configure(connection, table, "crisismerge", 16)
+        _set_option(connection, table, "hashsize", 1024**2)
+        _set_option(connection, table, "automerge", 4)
+        _set_option(connection, table, "crisismerge", 16)
 
 
 def index_all_rows(connection: sqlite3.Connection, after: int, most: int) -> int | None:
@@ -69,7 +69,7 @@ def index_all_rows(connection: sqlite3.Connection, after: int, most: int) -> int
     """
     last = connection.execute(_LAST_ID, (after, most)).fetchone()[0]
     if last is not None:
-        _add(connection, connection.execute(f"{_TEXTS} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last)))
+        _add_rows(connection, connection.execute(f"{_TEXTS} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last)))
     return None if last is None else int(last)
 
 
@@ -77,12 +77,14 @@ def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     """Add corporations to the index, by the texts that they have now. Call `unindex_rows` before a row changes and
     this function after it. Many rows in one call are much faster than one row in each.
     """
-    _add(connection, _read_texts(connection, ids))
+    _add_rows(connection, _read_texts(connection, ids))
 
 
 def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     """Remove corporations from the index. Their rows must still have the texts with which they were added."""
-    _write(connection, _read_texts(connection, ids), "INSERT INTO {0} ({0}, rowid, terms) VALUES ('delete', ?, ?)")
+    _write_rows(
+        connection, _read_texts(connection, ids), "INSERT INTO {0} ({0}, rowid, terms) VALUES ('delete', ?, ?)"
+    )
 
 
 _LAST_ID = "SELECT max(id) FROM (SELECT id FROM corporations WHERE id > ? ORDER BY id LIMIT ?)"
@@ -99,11 +101,11 @@ def _read_texts(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[
         yield from connection.execute(f"{_TEXTS} AND c.id = ?", (row_id,))
 
 
-def _add(connection: sqlite3.Connection, rows: Iterable[_TextsRow]) -> None:
-    _write(connection, rows, "INSERT INTO {0} (rowid, terms) VALUES (?, ?)")
+def _add_rows(connection: sqlite3.Connection, rows: Iterable[_TextsRow]) -> None:
+    _write_rows(connection, rows, "INSERT INTO {0} (rowid, terms) VALUES (?, ?)")
 
 
-def _write(connection: sqlite3.Connection, rows: Iterable[_TextsRow], statement: str) -> None:
+def _write_rows(connection: sqlite3.Connection, rows: Iterable[_TextsRow], statement: str) -> None:
     remaining = iter(rows)
     while batch := list(islice(remaining, _ROWS_PER_BATCH)):
         for table, is_closed in ((OPEN, 0), (CLOSED, 1)):
@@ -202,8 +204,8 @@ def list_post_code_terms(digits: str) -> list[str]:
     return [f"#{digits[:3]}", f"#{digits}"] if len(digits) == _POST_CODE_DIGITS else [f"#{digits[:3]}"]
 
 
-_CONFIGURE = "INSERT INTO {0} ({0}, rank) VALUES (?, ?)"
+_SET_OPTION = "INSERT INTO {0} ({0}, rank) VALUES (?, ?)"
 
 
-def _configure(connection: sqlite3.Connection, table: str, option: str, value: int) -> None:
-    connection.execute(_CONFIGURE.format(table), (option, value))
+def _set_option(connection: sqlite3.Connection, table: str, option: str, value: int) -> None:
+    connection.execute(_SET_OPTION.format(table), (option, value))

@@ -72,12 +72,12 @@ class WatchedCorporation:
 
 def page(conn: Connection, after: str, limit: int) -> tuple[WatchedCorporation, ...]:
     """Return at most `limit` rows with a corporation number above `after`, sorted by it."""
-    return _select(conn, _PAGE_QUERY, after=after, most=limit)
+    return _select_corporations(conn, _PAGE_QUERY, after=after, most=limit)
 
 
 def by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, WatchedCorporation]:
     """Return the rows of these corporation numbers, by number."""
-    rows = _select(conn, _BY_NUMBER_QUERY, numbers=sorted(numbers)) if numbers else ()
+    rows = _select_corporations(conn, _BY_NUMBER_QUERY, numbers=sorted(numbers)) if numbers else ()
     return {row.number: row for row in rows}
 
 
@@ -140,7 +140,7 @@ def _to_change(alert: Alert, row: WatchedCorporation, facts: WatchedFacts) -> Co
     return CompanyChange(row.number, alert.id, row.facts_before or facts, facts, row.registry_date)
 
 
-def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[WatchedCorporation, ...]:
+def _select_corporations(conn: Connection, query: Select[Any], **values: object) -> tuple[WatchedCorporation, ...]:
     return tuple(_to_row(*row) for row in conn.execute(query, values))
 
 

@@ -51,8 +51,8 @@ class WatchedFolder:
         Raises bad_profile if the folder can't be read.
         """
         seen = self._list_stamps()
-        before = self._read("seen")
-        self._write("seen", {file.name: stamp for file, stamp in seen.items()})
+        before = self._read_memory("seen")
+        self._write_memory("seen", {file.name: stamp for file, stamp in seen.items()})
         return tuple(
             file
             for file, stamp in seen.items()
@@ -61,7 +61,7 @@ class WatchedFolder:
 
     def find_refused(self, files: Collection[PublishedFile]) -> RefusedFile | None:
         """Return the first of these files that was refused and hasn't changed since."""
-        refused = self._read("refused")
+        refused = self._read_memory("refused")
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
         for file in sorted(files):
             known = refused.get(file.name)
@@ -72,10 +72,10 @@ class WatchedFolder:
     def remember_refused(self, file_name: str, error: ConsoleError) -> None:
         """Remember that this file was refused, until it changes or is deleted."""
         stamps = {file.name: stamp for file, stamp in self._list_stamps().items()}
-        kept = {name: known for name, known in self._read("refused").items() if name in stamps}
+        kept = {name: known for name, known in self._read_memory("refused").items() if name in stamps}
         if file_name in stamps:
             kept[file_name] = {"stamp": stamps[file_name], "code": error.code, "detail": dict(error.detail)}
-        self._write("refused", kept)
+        self._write_memory("refused", kept)
 
     def _list_stamps(self) -> dict[PublishedFile, Stamp]:
         stamps = {}
@@ -89,15 +89,15 @@ class WatchedFolder:
             return {}
         return stamps
 
-    def _read(self, part: str) -> dict[str, Any]:
+    def _read_memory(self, part: str) -> dict[str, Any]:
         try:
             kept = json.loads(self._memory.read_text("utf-8"))[part]
         except (OSError, ValueError, KeyError, TypeError):
             return {}  # forgotten: then the files are looked at again
         return kept if isinstance(kept, dict) else {}
 
-    def _write(self, part: str, content: Mapping[str, Any]) -> None:
-        kept = {name: self._read(name) for name in ("seen", "refused")} | {part: content}
+    def _write_memory(self, part: str, content: Mapping[str, Any]) -> None:
+        kept = {name: self._read_memory(name) for name in ("seen", "refused")} | {part: content}
         make_private_folder(self._memory_folder)
         draft = self._memory.with_suffix(".tmp")
         draft.write_text(json.dumps(kept, ensure_ascii=False, default=str), "utf-8")

@@ -50,7 +50,7 @@ def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurren
         payments.c.certainty == _KNOWN,
         payments.c.status.in_([str(state) for state in PAID_STATES]),
     )
-    return _sums(conn, query.group_by(payments.c.currency))
+    return _sum_by_currency(conn, query.group_by(payments.c.currency))
 
 
 def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurrency:
@@ -62,7 +62,7 @@ def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurren
         *_is_in(payments.c.state_since, period),
         payments.c.provider == provider,
     )
-    return _sums(conn, query.group_by(payments.c.currency))
+    return _sum_by_currency(conn, query.group_by(payments.c.currency))
 
 
 def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurrency:
@@ -78,14 +78,14 @@ def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurren
             payments.c.provider == provider,
         )
     )
-    return _sums(conn, query.group_by(refunds.c.currency))
+    return _sum_by_currency(conn, query.group_by(refunds.c.currency))
 
 
 def _is_in(instant: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return instant >= to_naive_utc(period.start), instant < to_naive_utc(period.end)
 
 
-def _sums(conn: Connection, query: Select[Any]) -> SumByCurrency:
+def _sum_by_currency(conn: Connection, query: Select[Any]) -> SumByCurrency:
     return {currency: CountAndSum(int(count), int(minor)) for currency, count, minor in conn.execute(query)}
 
 
@@ -105,7 +105,7 @@ def list_unknown(conn: Connection, provider: str, at: datetime) -> tuple[tuple[U
         spans, has_all = _spans_from_journal(conn, kind, at)
         is_complete &= has_all
         spans = {**_spans_of_present(conn, kind, at), **spans}
-        records += _records(conn, kind, provider, spans)
+        records += _unknown_records(conn, kind, provider, spans)
     return tuple(sorted(records, key=lambda record: (record.since, record.kind, record.id))), is_complete
 
 
@@ -163,7 +163,9 @@ def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict
     return spans, conn.execute(beyond.offset(MAX_OPERATIONS).limit(1)).first() is None
 
 
-def _records(conn: Connection, kind: str, provider: str, spans: Mapping[int, _Span]) -> Iterator[UnknownRecord]:
+def _unknown_records(
+    conn: Connection, kind: str, provider: str, spans: Mapping[int, _Span]
+) -> Iterator[UnknownRecord]:
     """Yield the records of this provider among those with a span."""
     ids = sorted(spans)
     for first in range(0, len(ids), _IDS_PER_QUERY):

@@ -27,13 +27,13 @@ def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) ->
         values |= part.parameters(ids)
         if name in part.queues:
             queries += part.since_queries(name, beside_lapsed=bool(ids))
-    counts = [select(*_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)]
+    counts = [select(*_age_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)]
     rows = conn.execute(union_all(*counts), values).all()
     sums = [sum(int(row[place] or 0) for row in rows) for place in range(len(AGE_CLASSES) + 1)]
     return QueueAges(name, tuple(sums[1:]), sums[0], all(sum(row) < MAX_RECORDS for row in rows))
 
 
-def _columns(since: ColumnElement[datetime], now: datetime) -> Sequence[ColumnElement[int]]:
+def _age_columns(since: ColumnElement[datetime], now: datetime) -> Sequence[ColumnElement[int]]:
     """Return SQL for the number of rows without a known age, and for that of each class of age."""
     starts = [to_naive_utc(now - limit) for limit in AGE_LIMITS]
     conditions = [since <= EPOCH_START, since > starts[0]]

@@ -70,12 +70,12 @@ class _SixteenMegabytes(Text):
 
 
 @compiles(_ToTheMicrosecond, "mysql")
-def _datetime(*_: object, **__: object) -> str:
+def _datetime_type_sql(*_: object, **__: object) -> str:
     return "DATETIME(6)"
 
 
 @compiles(_SixteenMegabytes, "mysql")
-def _text(*_: object, **__: object) -> str:
+def _text_type_sql(*_: object, **__: object) -> str:
     return "MEDIUMTEXT"
 
 

@@ -40,14 +40,14 @@ class Cipher:
 
     def encrypt(self, plain: bytes) -> bytes:
         """Encrypt and authenticate `plain` (Fernet)."""
-        return self._fernet.encrypt(plain)
+        return self._make_fernet.encrypt(plain)
 
     def decrypt(self, sealed: bytes) -> bytes:
         """Decrypt `sealed` and return the plain bytes. Raises DecryptionFailed for damaged bytes or another key."""
         from cryptography.fernet import InvalidToken
 
         try:
-            return self._fernet.decrypt(sealed)
+            return self._make_fernet.decrypt(sealed)
         except InvalidToken:
             raise DecryptionFailed from None
 
@@ -60,10 +60,10 @@ class Cipher:
     @property
     def fingerprint(self) -> str:
         """32 hex digits derived from the store key. Two desks with the same fingerprint have the same store key."""
-        return _fingerprint(self._name_key)
+        return _derive_fingerprint(self._name_key)
 
     @cached_property
-    def _fernet(self) -> "Fernet":
+    def _make_fernet(self) -> "Fernet":
         from base64 import urlsafe_b64encode
 
         from cryptography.fernet import Fernet
@@ -72,7 +72,7 @@ class Cipher:
 
 
 @lru_cache(maxsize=4)
-def _fingerprint(name_key: bytes) -> str:
+def _derive_fingerprint(name_key: bytes) -> str:
     """Derive the fingerprint with scrypt (about 50 ms and 16 MiB). The fingerprint isn't secret, so it must be
     expensive to compare it with guessed keys.
     """
@@ -86,10 +86,10 @@ def derived_key(key_text: str, purpose: str) -> bytes:
     if len(key_text) < SHORTEST_KEY_CHARACTERS:
         facts: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_SHORT}
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
-    return _hkdf(key_text.encode("utf-8", "surrogatepass"), _LABEL + purpose.encode())
+    return _hkdf_block(key_text.encode("utf-8", "surrogatepass"), _LABEL + purpose.encode())
 
 
-def _hkdf(secret: bytes, info: bytes) -> bytes:
+def _hkdf_block(secret: bytes, info: bytes) -> bytes:
     """Return one block (32 bytes) of HKDF-SHA256 (RFC 5869) without salt. It is written out here because the import
     of a library would slow down every start.
     """

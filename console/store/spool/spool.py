@@ -304,7 +304,7 @@ class Spool:
         """
         return tuple(
             entry.intent
-            for entry in self._entries(
+            for entry in self._read_entries(
                 "database_id = ? AND corporation_number = ? AND client_id = ? AND holds_claim",
                 (database_id, corporation_number, client_id),
             )
@@ -314,26 +314,26 @@ class Spool:
         """Return this desk's refunds of a payment that still hold their claim on a part of the payment, as far as
         this desk knows, oldest first.
         """
-        sent = self._entries("database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id))
+        sent = self._read_entries("database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id))
         return tuple(entry.intent for entry in sent)
 
     def find(self, operation_id: str) -> SpoolEntry | None:
         """Return the entry of an operation that was sent, or may have been; None if there is none."""
-        return next(iter(self._entries("operation_id = ?", (operation_id,))), None)
+        return next(iter(self._read_entries("operation_id = ?", (operation_id,))), None)
 
     def undelivered_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the entries with an answer that the database hasn't stored yet, oldest first."""
-        return self._entries("database_id = ? AND answer IS NOT NULL AND NOT delivered", (database_id,))
+        return self._read_entries("database_id = ? AND answer IS NOT NULL AND NOT delivered", (database_id,))
 
     def unended_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the sent operations that aren't marked as ended, oldest first. Their number stays small."""
-        return self._entries("database_id = ? AND state <> 'ended'", (database_id,))
+        return self._read_entries("database_id = ? AND state <> 'ended'", (database_id,))
 
     def entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return all operations that this desk ever sent for that database, oldest first. Their number grows with the
         desk's age.
         """
-        return self._entries("database_id = ?", (database_id,))
+        return self._read_entries("database_id = ?", (database_id,))
 
     def store_anchors(self, database_id: str, heads: Sequence[Head]) -> None:
         """Store committed audit rows (anchors). An existing anchor never changes. The write isn't synced to
@@ -354,7 +354,7 @@ class Spool:
             (database_id,),
         )
         for chain, seq, row_id, digest in rows:
-            yield Head(str(chain), _int(seq), _int(row_id), str(digest))
+            yield Head(str(chain), _require_int(seq), _require_int(row_id), str(digest))
 
     def anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[Head, ...]:
         """Return the anchors that this desk has stored for this position (`seq`) of a chain. There are several if the
@@ -364,7 +364,7 @@ class Spool:
             "SELECT row_id, hash FROM anchors WHERE database_id = ? AND chain = ? AND seq = ? ORDER BY row_id",
             (database_id, chain, seq),
         )
-        return tuple(Head(chain, seq, _int(row_id), str(digest)) for row_id, digest in rows)
+        return tuple(Head(chain, seq, _require_int(row_id), str(digest)) for row_id, digest in rows)
 
     # Anchors with the highest row ids: they show which audit rows the database had when this desk last used it
 
@@ -377,7 +377,10 @@ class Spool:
             " ORDER BY row_id DESC LIMIT ?",
             (database_id, _LARGEST_ROW_ID if below is None else below, most),
         )
-        return tuple(Head(str(chain), _int(seq), _int(row_id), str(digest)) for chain, seq, row_id, digest in rows)
+        return tuple(
+            Head(str(chain), _require_int(seq), _require_int(row_id), str(digest))
+            for chain, seq, row_id, digest in rows
+        )
 
     def give_up_anchors(self, database_id: str, heads: Sequence[Head]) -> None:
         """Mark anchors as given up: people know that the database lost these audit rows, so the rows aren't reported
@@ -428,7 +431,7 @@ class Spool:
         """Close the connections."""
         self._file.close()
 
-    def _entries(self, where: str, values: Sequence[Value]) -> tuple[SpoolEntry, ...]:
+    def _read_entries(self, where: str, values: Sequence[Value]) -> tuple[SpoolEntry, ...]:
         sent = f"{_ENTRY_QUERY} WHERE {where} AND NOT {_IS_UNSENT} ORDER BY at, operation_id"
         rows = self._file.read(sent, values)
         return tuple(self._to_entry(row) for row in rows)
@@ -457,7 +460,7 @@ class Spool:
             return None
 
 
-def _int(value: Value) -> int:
+def _require_int(value: Value) -> int:
     if not isinstance(value, int):
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"file": FILE_NAME, "problem": SettingProblem.DAMAGED})
     return value

@@ -95,7 +95,7 @@ class LocalJournal:
         """
         with self._borrowed_connection() as conn:
             _set_durability(conn, durable)
-            with _transaction(conn):
+            with _write_transaction(conn):
                 conn.executemany(sql, rows)
 
     def close(self) -> None:
@@ -124,9 +124,9 @@ class LocalJournal:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._open()
+            return self._open_connection()
 
-    def _open(self) -> _Connection:
+    def _open_connection(self) -> _Connection:
         _make_private(self.path)
         conn = sqlite3.connect(
             self.path, timeout=0, isolation_level=None, check_same_thread=False, factory=_Connection
@@ -152,7 +152,7 @@ class LocalJournal:
         """
         if _read_stamp(conn) == (_APPLICATION_ID, self._form):
             return
-        with _transaction(conn):
+        with _write_transaction(conn):
             stamp = _read_stamp(conn)
             if stamp == (_APPLICATION_ID, self._form):
                 return
@@ -180,7 +180,7 @@ def _set_durability(conn: _Connection, durable: bool) -> None:
 
 
 @contextmanager
-def _transaction(conn: sqlite3.Connection) -> Iterator[None]:
+def _write_transaction(conn: sqlite3.Connection) -> Iterator[None]:
     _retry_while_locked(lambda: conn.execute("BEGIN IMMEDIATE"))
     try:
         yield

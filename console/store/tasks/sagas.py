@@ -80,7 +80,7 @@ def start_saga(
         "subject_id": subject_id,
         "state": SagaState.RUNNING.value,
         "step": step,
-        "facts": _json(facts),
+        "facts": _facts_to_json(facts),
         "begun_at": to_naive_utc(now),
         "changed_at": to_naive_utc(now),
         "next_at": to_naive_utc(now),
@@ -198,14 +198,14 @@ def _write_change(conn: Connection, saga: Saga, now: datetime, **values: Any) ->
     if saga.ended_at is not None:
         raise ForbiddenTransition("a saga that has ended stays as it is")
     written = {**values, "changed_at": now}
-    stored = written | ({"facts": _json(written["facts"])} if "facts" in written else {})
+    stored = written | ({"facts": _facts_to_json(written["facts"])} if "facts" in written else {})
     compare_and_swap.update_if_unchanged(conn, sagas, (saga.id, saga.version), stored)
     compare_and_swap.announce_change(conn, KIND, saga.id, now)
     compare_and_swap.announce_change(conn, saga.subject_kind, saga.subject_id, now)
     return replace(saga, **written, version=saga.version + 1)
 
 
-def _json(facts: Mapping[str, object]) -> str:
+def _facts_to_json(facts: Mapping[str, object]) -> str:
     return json.dumps(dict(facts), ensure_ascii=False, sort_keys=True)
 
 

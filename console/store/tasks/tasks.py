@@ -46,7 +46,7 @@ def find_or_insert(conn: Connection, name: str, every_seconds: int, now: datetim
     if task.every == timedelta(seconds=every_seconds):
         return task
     with compare_and_swap.run_again_if_stale():  # a worker ran it at the same time: read it again
-        _write(conn, task, every_seconds=every_seconds)
+        _write_task(conn, task, every_seconds=every_seconds)
     return replace(task, every=timedelta(seconds=every_seconds), version=task.version + 1)
 
 
@@ -72,7 +72,7 @@ def begin_run(conn: Connection, task: ScheduledTask, now: datetime) -> Scheduled
     """Write the start of a run and return the changed task, which `end_run` needs. Raises Stale if another worker has
     changed the row since it was read.
     """
-    _write(conn, task, begun_at=now)
+    _write_task(conn, task, begun_at=now)
     return replace(task, begun_at=now, version=task.version + 1)
 
 
@@ -100,7 +100,7 @@ def end_run(
         position=position,
         version=task.version + 1,
     )
-    _write(
+    _write_task(
         conn,
         task,
         next_at=next_at,
@@ -118,7 +118,7 @@ def store_position(conn: Connection, name: str, position: str) -> None:
     conn.execute(_UPDATE_POSITION, {"of": name, "at": position})
 
 
-def _write(conn: Connection, task: ScheduledTask, **values: object) -> None:
+def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None:
     written = {column: compare_and_swap.storable_value(value) for column, value in values.items()} | {
         "version": task.version + 1
     }

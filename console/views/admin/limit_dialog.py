@@ -46,7 +46,7 @@ class LimitDialog(FormDialog):
         self._limit = limit
         self.value_field = Field(translate("dialog.limit.value"), right=True)
         if limit.proposed is not None:
-            _fill(self.value_field, self._text_of(limit.proposed))
+            _fill_field(self.value_field, self._text_of(limit.proposed))
         self.show_form()
         self.value_field.edit.textChanged.connect(self.update_act)
         self.update_act()
@@ -57,7 +57,7 @@ class LimitDialog(FormDialog):
     def _text_of(self, value: int) -> str:
         return str(value) if self._limit.name == _SECONDS_NAME else decimal_text(Money(value, self._limit.currency))
 
-    def _value(self) -> int | None:
+    def _typed_value(self) -> int | None:
         """Return the typed value in minor units or seconds; None if the text is none."""
         text = self.value_field.text().strip().replace(",", "")
         if self._limit.name == _SECONDS_NAME:
@@ -71,13 +71,13 @@ class LimitDialog(FormDialog):
         return self.value_field, TextLabel(self.context.translate("dialog.limit.second"), wrap=True)
 
     def find_obstacle(self) -> str:
-        value = self._value()
+        value = self._typed_value()
         if value is None:
             return "dialog.limit.needs_value"
         return "dialog.limit.same" if value == self._limit.value else ""
 
     def send_form(self) -> None:
-        limit, value = self._limit, self._value()
+        limit, value = self._limit, self._typed_value()
         if value is None:
             return
         self.send_call(
@@ -93,6 +93,6 @@ class LimitDialog(FormDialog):
         return Toast(self.context.translate("cli.limit.set" if answer.proposed is None else "dialog.limit.proposed"))
 
 
-def _fill(field: Field, text: str) -> None:
+def _fill_field(field: Field, text: str) -> None:
     if isinstance(field.edit, Edit):
         field.edit.setText(text)

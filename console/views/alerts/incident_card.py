@@ -52,7 +52,7 @@ class IncidentCard(Surface):
             old.hide()
             old.deleteLater()
 
-    def _heading(self, key: str) -> TextLabel:
+    def _make_heading(self, key: str) -> TextLabel:
         return TextLabel(self._context.translate(key), "panel_title", heading=2)
 
     def _state_part(self, incident: Incident) -> Sequence[QWidget]:
@@ -118,7 +118,7 @@ class IncidentCard(Surface):
             TextLabel(f"{number}. {self._context.translate(key)}", "body", wrap=True)
             for number, key in enumerate(incident_words.playbook_keys(incident), 1)
         ]
-        return self._heading("incident.playbook"), *steps
+        return self._make_heading("incident.playbook"), *steps
 
     def _history_part(self, incident: Incident) -> Sequence[QWidget]:
         if not incident.steps:
@@ -133,4 +133,4 @@ class IncidentCard(Surface):
             )
             for step in reversed(incident.steps)
         ]
-        return self._heading("incident.history"), *lines
+        return self._make_heading("incident.history"), *lines

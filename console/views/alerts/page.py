@@ -81,7 +81,7 @@ class AlertsPage(Page):
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[IncidentState, int] = {}
         self.table = StaticTable(
-            context, _columns(context), _incident_id, translate("screen.alerts"), group_of=self._group_of
+            context, _incident_columns(context), _incident_id, translate("screen.alerts"), group_of=self._group_of
         )
         ColumnPreferences(context, self.table, "incidents")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
@@ -96,7 +96,7 @@ class AlertsPage(Page):
         self.table.opened.connect(self._open_record)
         self.table.current_changed.connect(self._show_incident)
         self.table.rows.page_applied.connect(self._go_to_first)
-        self.bind_key("C", partial(self._press, self.closed_button))
+        self.bind_key("C", partial(self._press_button, self.closed_button))
         set_tab_order(*self.head.stops, self.table, *self._buttons, self.row.more)
 
     def _make_buttons(self) -> None:
@@ -133,10 +133,10 @@ class AlertsPage(Page):
         text = self.context.translate(words_key) if words_key else ""
         button = bind_right(self.context, KeyButton(text, key, binds=False), "note")
         button.clicked.connect(act)
-        self.bind_key(key, partial(self._press, button))
+        self.bind_key(key, partial(self._press_button, button))
         return button
 
-    def _press(self, button: KeyButton) -> None:
+    def _press_button(self, button: KeyButton) -> None:
         """Press a button by its key, also one that stands in the menu of a narrow window."""
         if button in self._offered and button.isEnabled():
             button.click()
@@ -195,7 +195,7 @@ class AlertsPage(Page):
     def _show_incidents(self, incidents: tuple[Incident, ...], *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
         rows = sorted(incidents, key=_sort_key)
-        self._counts = {state: len(list(group)) for state, group in groupby(rows, key=_state)}
+        self._counts = {state: len(list(group)) for state, group in groupby(rows, key=_incident_state)}
         self.list.show_rows(rows, is_automatic=is_automatic)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_incident(self.table.current_item)
@@ -230,7 +230,7 @@ class AlertsPage(Page):
     def _show_incident(self, incident: object) -> None:
         self._is_there = isinstance(incident, Incident)
         if not isinstance(incident, Incident):
-            self._offer(())
+            self._show_buttons(())
             return
         self.one_line_words.show_text(words.summary_text(incident, self.context))
         self.card.show_incident(incident)
@@ -254,18 +254,18 @@ class AlertsPage(Page):
             (self.hand_over_button, True),
             (self.snooze_button, not is_resolved),
             (self.acknowledge_button, is_acknowledgeable),
-            (self.note_button, bool(self._unacknowledged(incident))),
+            (self.note_button, bool(self._unacknowledged_alerts(incident))),
             (self.resolve_button, True),
         )
         leads_on = words.action_route(incident) is not None
-        self._offer(
+        self._show_buttons(
             (
                 *((self.action_button,) if leads_on else ()),
                 *(button for button, is_shown in shown if is_shown and not is_closed),
             )
         )
 
-    def _offer(self, offered: tuple[KeyButton, ...]) -> None:
+    def _show_buttons(self, offered: tuple[KeyButton, ...]) -> None:
         """Show these buttons; those without room are in a menu."""
         self._offered = (*offered, self.closed_button)
         self._place_parts()
@@ -284,12 +284,12 @@ class AlertsPage(Page):
     def _open_alerts(incident: Incident) -> list[Alert]:
         return [alert for alert in incident.alerts if alert.resolved_at is None]
 
-    def _unacknowledged(self, incident: Incident) -> list[Alert]:
+    def _unacknowledged_alerts(self, incident: Incident) -> list[Alert]:
         return [alert for alert in self._open_alerts(incident) if alert.acknowledged_by is None]
 
     def _own_acknowledged(self, incident: Incident) -> list[Alert]:
         """Return the alerts whose acknowledgement the person can take back; none while one is unacknowledged."""
-        if self._unacknowledged(incident):
+        if self._unacknowledged_alerts(incident):
             return []
         own_name = self.context.operator or ""
         return [
@@ -297,7 +297,7 @@ class AlertsPage(Page):
         ]
 
     def _is_acknowledged_by_other(self, incident: Incident) -> bool:
-        return not self._unacknowledged(incident) and not self._own_acknowledged(incident)
+        return not self._unacknowledged_alerts(incident) and not self._own_acknowledged(incident)
 
     @Slot()
     def acknowledge_current(self) -> None:
@@ -308,15 +308,15 @@ class AlertsPage(Page):
         own = self._own_acknowledged(incident)
         if own:
             self._act(incident, "undo", _undo_each(own))
-        elif any(alert.rule_id in _RULES_WITH_DIALOG for alert in self._unacknowledged(incident)):
+        elif any(alert.rule_id in _RULES_WITH_DIALOG for alert in self._unacknowledged_alerts(incident)):
             self.acknowledge_with_note()
         else:
-            self._act(incident, "acknowledge", _acknowledge_each(self._unacknowledged(incident)))
+            self._act(incident, "acknowledge", _acknowledge_each(self._unacknowledged_alerts(incident)))
 
     @Slot()
     def acknowledge_with_note(self) -> None:
         incident = self.current
-        alerts = [] if incident is None else self._unacknowledged(incident)
+        alerts = [] if incident is None else self._unacknowledged_alerts(incident)
         if incident is not None and alerts:
             main = next((alert for alert in alerts if alert.rule_id in _RULES_WITH_DIALOG), alerts[0])
             item = replace(words.item_of(incident), alert=main)
@@ -446,7 +446,7 @@ def _incident_id(incident: Incident) -> int:
     return incident.id
 
 
-def _state(incident: Incident) -> IncidentState:
+def _incident_state(incident: Incident) -> IncidentState:
     return incident.state
 
 
@@ -460,7 +460,7 @@ def _sort_key(incident: Incident) -> tuple[int, bool, int]:
     return _STATE_ORDER.index(incident.state), incident.cause.kind != "order", incident.id
 
 
-def _columns(context: WindowContext) -> list[Column]:
+def _incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
     return [
         Column(

@@ -61,7 +61,7 @@ class CommandPalette(QObject):
         )
         self.box = SearchBox(frame.window, translate("search.placeholder"), hints)
         self.box.setParent(self)
-        self.box.typed.connect(self._search)
+        self.box.typed.connect(self._search_text)
         self.box.picked.connect(self._open_entry)
         self.box.may_pick = self._may_pick
         self._timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
@@ -87,7 +87,7 @@ class CommandPalette(QObject):
     # -- search
 
     @Slot(str)
-    def _search(self, text: str) -> None:
+    def _search_text(self, text: str) -> None:
         self._text, self._waits_for_exact = text, False
         self._show_number_check()
         if self._reading is not None:

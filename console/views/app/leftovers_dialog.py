@@ -32,22 +32,25 @@ class LeftoversDialog(DialogFrame):
         self.show_content(self._content())
         if not leftovers.entries:
             self.disable_act_button(translate("dialog.leftovers.nothing"))
-        self.act_button.clicked.connect(self._forget)
+        self.act_button.clicked.connect(self._forget_credentials)
 
     def _content(self, *above: QWidget) -> QWidget:
         translate, leftovers = self._context.translate, self._leftovers
         parts: list[QWidget] = [*above]
         if leftovers.entries:
-            parts += [TextLabel(translate("dialog.leftovers.entries"), bold=True), _names(leftovers.entries)]
+            parts += [TextLabel(translate("dialog.leftovers.entries"), bold=True), _names_label(leftovers.entries)]
         if leftovers.variables:
-            parts += [TextLabel(translate("dialog.leftovers.variables"), bold=True), _names(leftovers.variables)]
+            parts += [
+                TextLabel(translate("dialog.leftovers.variables"), bold=True),
+                _names_label(leftovers.variables),
+            ]
             parts.append(TextLabel(translate("dialog.leftovers.variables.words"), "small", "muted", wrap=True))
         content = QWidget()
         content.setLayout(make_column(*parts, gap=8))
         return content
 
     @Slot()
-    def _forget(self) -> None:
+    def _forget_credentials(self) -> None:
         context = self._context
         self.set_busy(context.translate("dialog.leftovers.title"))
         context.run_acting_call(
@@ -79,5 +82,5 @@ class LeftoversDialog(DialogFrame):
         )
 
 
-def _names(names: tuple[str, ...]) -> TextLabel:
+def _names_label(names: tuple[str, ...]) -> TextLabel:
     return TextLabel("\n".join(names), "data", wrap=True)

@@ -38,7 +38,9 @@ class NoticesDialog(DialogFrame):
         )
         self._context, self._announcer = context, announcer
         self.setFixedWidth(min(_MAX_WIDTH_PX, parent.window().width() - 96))
-        self.table = StaticTable(context, _columns(context), lambda notice: notice, translate("dialog.notices.title"))
+        self.table = StaticTable(
+            context, _notice_columns(context), lambda notice: notice, translate("dialog.notices.title")
+        )
         self._list = TableOrEmptyState(self.table, EmptyState(translate("dialog.notices.empty")))
         self._list.setFixedHeight(self.table.height_for(_VISIBLE_ROWS))
         self.sentence = TextLabel("", wrap=True, selectable=True)
@@ -48,7 +50,7 @@ class NoticesDialog(DialogFrame):
         self.file_buttons.show_path("")
         content.setLayout(make_column(self._list, self.sentence, self.file_buttons, gap=8))
         self.show_content(content)
-        self.table.opened.connect(self._open)
+        self.table.opened.connect(self._open_notice)
         self.table.current_changed.connect(self._show_current)
         self.table.rows.page_applied.connect(self._focus_first)
         self.act_button.clicked.connect(self._open_current)
@@ -79,16 +81,16 @@ class NoticesDialog(DialogFrame):
 
     @Slot()
     def _open_current(self) -> None:
-        self._open(self.table.current_item)
+        self._open_notice(self.table.current_item)
 
     @Slot(object)
-    def _open(self, notice: object) -> None:
+    def _open_notice(self, notice: object) -> None:
         if isinstance(notice, Notice) and notice.route is not None:
             self.accept()
             self._context.navigate(notice.route)
 
 
-def _columns(context: WindowContext) -> list[Column]:
+def _notice_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def time_text(notice: Notice) -> str:

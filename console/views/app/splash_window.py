@@ -36,7 +36,7 @@ class FirstWindow(QMainWindow):
         super().__init__()
         self._has_painted = False
         self.resize(1440, 900)
-        self.setCentralWidget(_frame())
+        self.setCentralWidget(_make_frame())
         self.setStyleSheet(_style_sheet(environment, theme or _system_theme()))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -54,7 +54,7 @@ class FirstWindow(QMainWindow):
         super().setCentralWidget(widget)
 
 
-def _frame() -> QFrame:
+def _make_frame() -> QFrame:
     frame, top, side, status = (_named_frame(name) for name in ("frame", "top", "side", "status"))
     layout, middle = QVBoxLayout(frame), QHBoxLayout()
     for box in (layout, middle):

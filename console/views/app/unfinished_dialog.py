@@ -88,16 +88,16 @@ class UnfinishedDialog(DialogFrame):
         self.tabs = Tabs(translate("dialog.unfinished.title"), margin=12)
         for name, title in zip(self.TAB_NAMES, titles, strict=False):
             self.tabs.add(title, data=name)
-        self.works = _table(context, _work_columns(context), lambda work: work.operation.id, titles[0])
-        self.runs = _table(context, _run_columns(context), lambda item: item.run.id, titles[1])
-        self.holders = _table(context, _holder_columns(context), _holder_key, titles[2])
+        self.works = _make_table(context, _work_columns(context), lambda work: work.operation.id, titles[0])
+        self.runs = _make_table(context, _run_columns(context), lambda item: item.run.id, titles[1])
+        self.holders = _make_table(context, _holder_columns(context), _holder_key, titles[2])
         self.requests: StaticTable | None = None
         if context.asks_worker:
-            self.requests = _table(context, _request_columns(context), lambda request: request.id, titles[3])
+            self.requests = _make_table(context, _request_columns(context), lambda request: request.id, titles[3])
         self._tables = (self.works, self.runs, self.holders, *((self.requests,) if self.requests else ()))
         self._build_content(translate)
         for table in self._tables:
-            table.opened.connect(self._open)
+            table.opened.connect(self._open_item)
             table.rows.page_applied.connect(partial(self._focus_first, table))
             table.current_changed.connect(self._update_button)
         self.act_button.clicked.connect(self._open_current)
@@ -339,10 +339,10 @@ class UnfinishedDialog(DialogFrame):
 
     @Slot()
     def _open_current(self) -> None:
-        self._open(self._tables[self.tabs.currentIndex()].current_item)
+        self._open_item(self._tables[self.tabs.currentIndex()].current_item)
 
     @Slot(object)
-    def _open(self, item: object) -> None:
+    def _open_item(self, item: object) -> None:
         if isinstance(item, UnfinishedWork):
             self.accept()
             record, operation = item.record, OperationRoute(item.operation.id)
@@ -534,7 +534,7 @@ def _request_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def _table(
+def _make_table(
     context: WindowContext, columns: list[Column], key_of: Callable[[Any], Hashable], name: str
 ) -> StaticTable:
     return StaticTable(context, columns, key_of, name, margin=12, hideable_columns=("since", "who", "desk"))

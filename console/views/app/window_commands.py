@@ -93,7 +93,7 @@ def remember_command(context: WindowContext, name: str) -> None:
     context.own_state.store(USED_COMMANDS, [name, *earlier][:MOST_USED_COMMANDS])
 
 
-def _titled(key: str, **facts: object) -> Callable[[Language], str]:
+def _title_function(key: str, **facts: object) -> Callable[[Language], str]:
     return lambda language: wording.translate(key, language, **facts)
 
 
@@ -125,10 +125,10 @@ def _queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
     for name in QUEUE_TABS:
         counted = context.work_counts.find_count(name)
         count = wording.format_count(counted.count, is_capped=counted.capped) if counted else ""
-        title = _titled("search.open_queue", queue=name)
+        title = _title_function("search.open_queue", queue=name)
         yield WindowCommand(f"queue.{name}", title, partial(context.navigate, queue_route(name)), "list", "", count)
     for one in context.saved_views:
-        title = _titled("search.open_view", name=one.view.name)
+        title = _title_function("search.open_view", name=one.view.name)
         run = partial(context.navigate, QueuesRoute(view=one.view.id))
         yield WindowCommand(f"view.{one.view.id}", title, run, view_shape(one), "", count_text(one))
 
@@ -138,7 +138,9 @@ def _act_commands(frame: Frame, acts: Acts, typed_number: str | None) -> Iterato
 
     def act(name: str, find_refusal: Callable[[], str] = lambda: "", icon: str = "terminal") -> WindowCommand:
         key = COMMAND_KEYS.get(name, "")
-        return WindowCommand(name, _titled(f"command.{name}"), acts[name], icon, key, find_refusal=find_refusal)
+        return WindowCommand(
+            name, _title_function(f"command.{name}"), acts[name], icon, key, find_refusal=find_refusal
+        )
 
     yield act("unfinished")
     yield _purchase_command(frame, typed_number)
@@ -166,7 +168,7 @@ def _purchase_command(frame: Frame, typed_number: str | None) -> WindowCommand:
 
     run = partial(context.navigate, LookupRoute(wording.format_number(number) if number else "", buy=True))
     provider = wording.translate(f"status.{CREDIT_CHECK_PROVIDER}", context.language)
-    return WindowCommand("purchase", _titled("command.purchase"), run, "plus", "B", provider, refusal)
+    return WindowCommand("purchase", _title_function("command.purchase"), run, "plus", "B", provider, refusal)
 
 
 def _find_number(text: str) -> str:
@@ -190,7 +192,7 @@ def _export_command(frame: Frame) -> WindowCommand:
         if isinstance(export, ListExport):
             export.choose_file()
 
-    return WindowCommand("export", _titled("command.export"), run, key=EXPORT_KEY, find_refusal=refusal)
+    return WindowCommand("export", _title_function("command.export"), run, key=EXPORT_KEY, find_refusal=refusal)
 
 
 def _sign_out_refusal(context: WindowContext) -> str:
@@ -207,7 +209,7 @@ def _choice_commands(context: WindowContext) -> Iterator[WindowCommand]:
         title = _with_choice("command.language", f"language.{language}")
         yield WindowCommand(f"language.{language}", title, partial(context.change_language, language))
     for size in TEXT_SIZES_PERCENT:
-        title = _titled("command.text_size", percent=size)
+        title = _title_function("command.text_size", percent=size)
         yield WindowCommand(f"text_size.{size}", title, partial(choose_text_size, context, size))
     for density in DENSITIES:
         title = _with_choice("command.density", f"density.{density}")

@@ -48,7 +48,7 @@ def refund_card(refund: Refund, context: WindowContext, summary: RequestSummary 
     which is read for the first requests only, the card names the refund and its maker.
     """
     name = case_words.title(refund, context)
-    remark, shape, tone = _remark(refund, context, context.now(), summary)
+    remark, shape, tone = _remark_of_refund(refund, context, context.now(), summary)
     return InboxCard(
         ("refund", refund.id),
         name,
@@ -137,7 +137,7 @@ def count_reasons_against(summary: RequestSummary, now: datetime) -> int:
     return summary.reasons_against + is_old
 
 
-def _remark(
+def _remark_of_refund(
     refund: Refund, context: WindowContext, now: datetime, summary: RequestSummary | None
 ) -> tuple[str, str, Tone]:
     """Return the remark on the card of a refund, with its icon and tone: the state after the decision, else the

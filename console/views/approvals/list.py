@@ -132,7 +132,7 @@ class RequestList(RememberedCurrentItem, QListView):
         lines: list[InboxCard | str] = []
         for heading, cards in groups:
             lines += [heading, *cards]
-        if lines and _keys(lines) == _keys(self._cards.lines):
+        if lines and _keys_of_lines(lines) == _keys_of_lines(self._cards.lines):
             self._cards.update_lines(lines)
             return
         current = self.current_ref
@@ -189,7 +189,7 @@ class RequestList(RememberedCurrentItem, QListView):
             self.scheduleDelayedItemsLayout()
 
 
-def _keys(lines: Sequence[InboxCard | str]) -> list[Ref | str]:
+def _keys_of_lines(lines: Sequence[InboxCard | str]) -> list[Ref | str]:
     return [line if isinstance(line, str) else line.ref for line in lines]
 
 
@@ -341,7 +341,7 @@ class ApprovalList(Surface):
         count = len(inbox.to_decide) + sum(not proposal.refusal for proposal in proposals)
         self.count.show_text(wording.format_count(count))
         groups = self._keep_current(self._make_groups(inbox, proposals))
-        if is_automatic and self.underMouse() and _refs(groups) != _refs(self._groups):
+        if is_automatic and self.underMouse() and _refs_by_group(groups) != _refs_by_group(self._groups):
             self._held_back_inbox = inbox, proposals
             newer = {card.ref: card for _, cards in groups for card in cards}
             groups = [(name, tuple(newer.get(card.ref, card) for card in cards)) for name, cards in self._groups]
@@ -419,5 +419,5 @@ class ApprovalList(Surface):
 _GROUP_ORDER = ("mine", "proposals", "own", "others", "decided")
 
 
-def _refs(groups: Sequence[Group]) -> list[tuple[str, list[Ref]]]:
+def _refs_by_group(groups: Sequence[Group]) -> list[tuple[str, list[Ref]]]:
     return [(name, [card.ref for card in cards]) for name, cards in groups]

@@ -61,7 +61,7 @@ class PlanView(QWidget):
         what = TextLabel(translate(f"bulk.what.{run.action.value}"), wrap=True)
         note = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
         note.setVisible(run.words is not None)
-        self.table = _table(
+        self.table = _make_table(
             context,
             _plan_columns(context, run.action),
             lambda forecast: forecast.row.position,
@@ -118,7 +118,7 @@ class OutcomeView(QWidget):
         self.discard = bind_worker(context, KeyButton(translate("bulk.discard")))
         self.discard.clicked.connect(self.discard_requested)
         self.discard.hide()
-        self.table = _table(
+        self.table = _make_table(
             context,
             _result_columns(context, run.action),
             lambda line: line.row.position,
@@ -170,7 +170,7 @@ def _read_lines(services: "Console", cursor: object, limit: int, *, run_id: int,
     return Page(lines, lines[-1].row.position if len(lines) == limit else None)
 
 
-def _table(
+def _make_table(
     context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int
 ) -> FittedTable:
     table = FittedTable(

@@ -75,7 +75,9 @@ class ComparePage(Page):
         self.old_words, self.new_words = (TextLabel("", "small", "muted", wrap=True) for _ in range(2))
         self.old_view = PdfView(translate("compare.old"))
         self.new_view = PdfView(translate("compare.new"))
-        self.list = StaticTable(context, _columns(context), lambda row: row.number, translate("compare.list"))
+        self.list = StaticTable(
+            context, _difference_columns(context), lambda row: row.number, translate("compare.list")
+        )
         self._rows = TableOrEmptyState(self.list, EmptyState(translate("compare.empty"), shape="check"))
         head = Surface(edge="bottom")
         first_line = make_row(self.title, None, self.position, self.back, gap=8)
@@ -153,9 +155,9 @@ class ComparePage(Page):
         for label, key, version in ((self.old_words, "old", old), (self.new_words, "new", new)):
             facts = {"at": version.fetched_at, "sha256": wording.shorten_id(version.sha256)}
             label.show_text(self.context.translate(f"compare.{key}.version", **facts))
-        self._compare(documents)
+        self._compare_versions(documents)
 
-    def _compare(self, documents: "PdfComparison") -> None:
+    def _compare_versions(self, documents: "PdfComparison") -> None:
         cancelled = self._cancelled = threading.Event()
 
         def compare(report: Report) -> Comparison:
@@ -310,7 +312,7 @@ _TONES: dict[DifferenceKind, Tone] = {
 """The colour of the marks of each kind that has marks."""
 
 
-def _columns(context: WindowContext) -> Sequence[Column]:
+def _difference_columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
 
     def words(row: _Row) -> str:

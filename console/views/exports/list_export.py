@@ -118,18 +118,18 @@ class ListExport(QObject):
             self._parent.show_bar(_BAR, self._bar)
         self._bar.show_text("", words)
 
-    def _end(self) -> None:
+    def _end_export(self) -> None:
         self.is_running, self._bar = False, None
         if isinstance(self._parent, Page):
             self._parent.hide_bar(_BAR)
 
     def _show_written(self, written: ExportWritten) -> None:
-        self._end()
+        self._end_export()
         words = self._context.translate("export.written", rows=written.rows, file=Path(written.file).name)
         self._context.toast_requested.emit(Toast(words, written.file, path=written.file))
 
     def _show_failure(self, failure: Failure) -> None:
-        self._end()
+        self._end_export()
         translate = self._context.translate
         if failure.code == "cancelled":
             self._context.show_toast(translate("export.cancelled"), "", "ring_slash", "muted")

@@ -26,7 +26,7 @@ class DraftBars(QObject):
     def show_drafts(self) -> None:
         """Show the bars of the present drafts. The bar of an unchanged draft stays."""
         drafts = self._context.own_state.drafts()[-_MAX_BARS:]
-        words_by_name = {draft.name: _words(self._page, draft) for draft in drafts}
+        words_by_name = {draft.name: _draft_text(self._page, draft) for draft in drafts}
         for name in set(self._shown) - {
             name for name, words in words_by_name.items() if self._shown.get(name) == words
         }:
@@ -34,20 +34,20 @@ class DraftBars(QObject):
             del self._shown[name]
         for draft in drafts:
             if draft.name not in self._shown:
-                self._page.show_bar(draft.name, self._bar(draft, words_by_name[draft.name]), above=True)
+                self._page.show_bar(draft.name, self._make_bar(draft, words_by_name[draft.name]), above=True)
                 self._shown[draft.name] = words_by_name[draft.name]
 
-    def _bar(self, draft: Draft, words: str) -> Bar:
+    def _make_bar(self, draft: Draft, words: str) -> Bar:
         translate = self._context.translate
         go_on = KeyButton(translate("draft.continue"), kind="inline")
         discard = KeyButton(translate("draft.discard"), kind="inline")
-        for button, act in ((go_on, self._continue), (discard, self._discard)):
+        for button, act in ((go_on, self._continue_draft), (discard, self._discard_draft)):
             button.setProperty("draft", draft.name)
             button.clicked.connect(act)
         return Bar(translate("home.unfinished"), words, tone="progress", shape="clock", button=go_on, second=discard)
 
     @Slot()
-    def _continue(self) -> None:
+    def _continue_draft(self) -> None:
         draft = self._context.own_state.find_draft(str(self.sender().property("draft")))
         if draft is None:
             self.show_drafts()
@@ -59,7 +59,7 @@ class DraftBars(QObject):
         self._context.navigate(_route_of(draft, kind))
 
     @Slot()
-    def _discard(self) -> None:
+    def _discard_draft(self) -> None:
         self._context.own_state.store(str(self.sender().property("draft")), None)
         self.show_drafts()
 
@@ -75,7 +75,7 @@ def _route_of(draft: Draft, kind: str) -> Route:
     return OperationRoute(draft.subject)
 
 
-def _words(page: Page, draft: Draft) -> str:
+def _draft_text(page: Page, draft: Draft) -> str:
     context = page.context
     return context.translate(
         "draft.line",

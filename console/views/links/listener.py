@@ -34,9 +34,9 @@ class LinkListener(QObject):
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.setMaxPendingConnections(_MAX_WAITING)
-        self._server.newConnection.connect(self._accept)
+        self._server.newConnection.connect(self._accept_clients)
         try:
-            self._listen(socket_name(home))
+            self._listen_at(socket_name(home))
         except OSError as trouble:
             _log.info("links can't be received: %s", trouble)
 
@@ -44,7 +44,7 @@ class LinkListener(QObject):
     def is_listening(self) -> bool:
         return self._server.isListening()
 
-    def _listen(self, name: str) -> None:
+    def _listen_at(self, name: str) -> None:
         probe = QLocalSocket()
         probe.connectToServer(name)
         if probe.waitForConnected(200):
@@ -55,18 +55,18 @@ class LinkListener(QObject):
             _log.info("links can't be received: %s", self._server.errorString())
 
     @Slot()
-    def _accept(self) -> None:
+    def _accept_clients(self) -> None:
         while (client := self._server.nextPendingConnection()) is not None:
             client.setParent(self)
             client.setReadBufferSize(MAX_MESSAGE_BYTES)
-            client.readyRead.connect(self._read)
+            client.readyRead.connect(self._read_sender)
             client.disconnected.connect(client.deleteLater)
             QTimer.singleShot(int(TIMEOUT_SECONDS * 1000), client, client.abort)
             if client.bytesAvailable():
                 self._read_from(client)
 
     @Slot()
-    def _read(self) -> None:
+    def _read_sender(self) -> None:
         client = self.sender()
         if isinstance(client, QLocalSocket):
             self._read_from(client)
@@ -75,7 +75,7 @@ class LinkListener(QObject):
         """Read one line of the client, answer and disconnect."""
         if not client.canReadLine() and client.bytesAvailable() < MAX_MESSAGE_BYTES:
             return
-        link = _parse(bytes(client.readLine(MAX_MESSAGE_BYTES).data()))
+        link = _parse_line(bytes(client.readLine(MAX_MESSAGE_BYTES).data()))
         client.write(ANSWER_REFUSED if link is None else ANSWER_SHOWN)
         client.flush()
         client.disconnectFromServer()
@@ -83,7 +83,7 @@ class LinkListener(QObject):
             self.link_received.emit(link)
 
 
-def _parse(line: bytes) -> Link | None:
+def _parse_line(line: bytes) -> Link | None:
     try:
         text = line.decode("ascii")
     except UnicodeDecodeError:

@@ -348,13 +348,13 @@ class CompanyView(QWidget):
     @Slot()
     def refetch_current(self) -> None:
         """Open the re-fetch dialog for the current record; do nothing if it isn't a purchased credit check."""
-        self._refetch(self.current_record)
+        self._refetch_record(self.current_record)
 
     @Slot()
     def _refetch_live_check(self) -> None:
-        self._refetch(self.panel.record)
+        self._refetch_record(self.panel.record)
 
-    def _refetch(self, record: ShownRecord | None) -> None:
+    def _refetch_record(self, record: ShownRecord | None) -> None:
         refusal = refusal_reason_of_refetch(record) if isinstance(record, CreditCheck) else None
         if isinstance(record, CreditCheck) and refusal is None:
             self._acts.refetch(record)

@@ -102,7 +102,9 @@ class LiveCheckPanel(Surface):
         buttons = self._buttons(record)
         acts = make_column(make_row(*buttons, link, None, gap=8), DisabledReasons(*buttons), gap=4)
         part.setLayout(
-            make_column(badges, self._facts(record), acts, gap=12, margins=(_PADDING_PX, 14, _PADDING_PX, 14))
+            make_column(
+                badges, self._make_fact_list(record), acts, gap=12, margins=(_PADDING_PX, 14, _PADDING_PX, 14)
+            )
         )
         return part
 
@@ -120,7 +122,7 @@ class LiveCheckPanel(Surface):
             return [button]
         return []
 
-    def _facts(self, record: CreditCheck) -> FactList:
+    def _make_fact_list(self, record: CreditCheck) -> FactList:
         context, nothing_text = self._context, wording.NO_VALUE
         translate = context.translate
         facts = FactList()

@@ -88,9 +88,9 @@ class NoRightPage(Page):
     @Slot()
     def show_reason(self) -> None:
         self.reason_text.show_text(self.context.missing_right_text(needed_right(self.route)))
-        self.advice_text.show_text(self._advice())
+        self.advice_text.show_text(self._advice_text())
 
-    def _advice(self) -> str:
+    def _advice_text(self) -> str:
         """Return the text about the next step for this person. An administrator is told that accounts and the
         database schema are managed in a terminal.
         """

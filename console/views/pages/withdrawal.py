@@ -29,7 +29,7 @@ class WithdrawButton(KeyButton):
         self._context, self._wait = context, wait
         self._withdrawn_request: str | None = None
         self._began_at = context.monotonic()
-        self.clicked.connect(self._withdraw)
+        self.clicked.connect(self._withdraw_request)
         self._timer = QTimer(self, interval=_REFRESH_MS)
         self._timer.timeout.connect(self._show_state)
         self._timer.start()
@@ -56,7 +56,7 @@ class WithdrawButton(KeyButton):
         self.words.setVisible(is_shown)
 
     @Slot()
-    def _withdraw(self) -> None:
+    def _withdraw_request(self) -> None:
         request = self._wait.request
         if request is None or self._wait.is_taken:
             return

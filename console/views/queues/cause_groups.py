@@ -112,7 +112,8 @@ def _with_groups(context: WindowContext, column: Column, *, is_naming: bool, has
 
     def group_cell(row: CauseRow) -> Cell:
         if is_naming:
-            return f"{'▾' if row.is_open else '▸'} {_count(context, row) if has_cause else _title(context, row)}"
+            text = _count_text(context, row) if has_cause else _title_of_group(context, row)
+            return f"{'▾' if row.is_open else '▸'} {text}"
         if column.key == CAUSE_KEY:
             return value_words("cause", row.cause, context)
         if column.key == "age":
@@ -127,18 +128,19 @@ def _with_groups(context: WindowContext, column: Column, *, is_naming: bool, has
             return column.spoken(row) if column.spoken else column.text(row)
         if is_naming:
             return context.translate(
-                "queue.group.spoken_open" if row.is_open else "queue.group.spoken_closed", title=_title(context, row)
+                "queue.group.spoken_open" if row.is_open else "queue.group.spoken_closed",
+                title=_title_of_group(context, row),
             )
         return sums_text(row.group.sums_minor) if column.kind == "amount" else ""
 
     return replace(column, cell=cell, spoken=spoken)
 
 
-def _count(context: WindowContext, row: CauseRow) -> str:
+def _count_text(context: WindowContext, row: CauseRow) -> str:
     return context.translate("queue.group.count", n=wording.format_count(row.group.count, is_capped=row.is_capped))
 
 
-def _title(context: WindowContext, row: CauseRow) -> str:
+def _title_of_group(context: WindowContext, row: CauseRow) -> str:
     count = wording.format_count(row.group.count, is_capped=row.is_capped)
     return context.translate("queue.group.title", cause=value_words("cause", row.cause, context), n=count)
 

@@ -54,7 +54,7 @@ class ColumnChoice(QObject):
         if self._of_view is not None:
             return self._of_view
         stored = self._context.preferences.value(f"{_PREFERENCE}.{queue}")
-        known = {column.key for column in self._columns(queue)}
+        known = {column.key for column in self._columns_of_queue(queue)}
         return tuple(key for key in stored if key in known) if isinstance(stored, list) else ()
 
     def use_view(self, keys: Sequence[str] | None) -> None:
@@ -66,7 +66,7 @@ class ColumnChoice(QObject):
 
     def find_unknown(self, queue: str, keys: Sequence[str]) -> tuple[str, ...]:
         """Return the keys that are no column of the queue."""
-        known = {column.key for column in self._columns(queue)}
+        known = {column.key for column in self._columns_of_queue(queue)}
         return tuple(key for key in keys if key not in known)
 
     def choose(self, queue: str, keys: Sequence[str]) -> None:
@@ -85,12 +85,12 @@ class ColumnChoice(QObject):
     def _use_preferences(self) -> None:
         self.changed.emit("")
 
-    def _columns(self, queue: str) -> list[Column]:
+    def _columns_of_queue(self, queue: str) -> list[Column]:
         columns = queue_rows.queue_columns(self._context, queue, is_grouped=False)
         return [column for column in columns if column.kind != "check"]
 
-    def _shown(self, queue: str) -> list[str]:
-        return [column.key for column in arrange_columns(self._columns(queue), self.keys(queue))]
+    def _shown_keys(self, queue: str) -> list[str]:
+        return [column.key for column in arrange_columns(self._columns_of_queue(queue), self.keys(queue))]
 
     # -- header
 
@@ -117,21 +117,21 @@ class ColumnChoice(QObject):
         queue, menu = self._queue(), QMenu(self._page)
         menu.setAccessibleName(self._context.translate("dialog.columns.title"))
         menu.aboutToHide.connect(menu.deleteLater)
-        shown = self._shown(queue)
-        for column in self._columns(queue):
+        shown = self._shown_keys(queue)
+        for column in self._columns_of_queue(queue):
             entry = menu.addAction(column.title)
             entry.setCheckable(True)
             entry.setChecked(column.key in shown)
             entry.setEnabled(shown != [column.key])
-            entry.triggered.connect(partial(self._toggle, column.key))
+            entry.triggered.connect(partial(self._toggle_column, column.key))
         menu.addSeparator()
         menu.addAction(self._context.translate("view.columns")).triggered.connect(self.open_dialog)
         menu.addAction(self._context.translate("view.usual_columns")).triggered.connect(self.reset)
         return menu
 
-    def _toggle(self, key: str) -> None:
+    def _toggle_column(self, key: str) -> None:
         queue = self._queue()
-        shown = self._shown(queue)
+        shown = self._shown_keys(queue)
         self.choose(queue, [one for one in shown if one != key] if key in shown else [*shown, key])
 
     @Slot()
@@ -143,7 +143,7 @@ class ColumnChoice(QObject):
     def open_dialog(self) -> None:
         """Ask which columns are shown, and in which order."""
         queue = self._queue()
-        dialog = ColumnsDialog(self._context, self._columns(queue), self._shown(queue), self._page)
+        dialog = ColumnsDialog(self._context, self._columns_of_queue(queue), self._shown_keys(queue), self._page)
         dialog.chosen.connect(partial(self.choose, queue))
         dialog.open()
 
@@ -194,7 +194,7 @@ class ColumnsDialog(DialogFrame):
         form = QWidget()
         form.setLayout(make_column(note, self._lines, make_row(up, down, None, reset, gap=8), gap=12))
         self.show_content(form)
-        self.act_button.clicked.connect(self._use)
+        self.act_button.clicked.connect(self._use_choice)
         self._update_act()
 
     def first_focus(self) -> QWidget:
@@ -240,7 +240,7 @@ class ColumnsDialog(DialogFrame):
             self.disable_act_button(self._context.translate("dialog.columns.needs_one"))
 
     @Slot()
-    def _use(self) -> None:
+    def _use_choice(self) -> None:
         keys = [key for key in self.order if self.boxes[key].isChecked()]
         self.chosen.emit([] if keys == self._usual else keys)
         self.accept()

@@ -78,7 +78,7 @@ class ChangedCompaniesPage(Page):
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))
         title = translate("queue.companies.title")
-        self.table = StaticTable(context, _columns(context), _alert_id, title, hideable_columns=("number",))
+        self.table = StaticTable(context, _change_columns(context), _alert_id, title, hideable_columns=("number",))
         ColumnPreferences(context, self.table, "queues.companies")
         nothing = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
         self.list = TableOrEmptyState(self.table, nothing)
@@ -114,8 +114,8 @@ class ChangedCompaniesPage(Page):
         self.table.rows.page_applied.connect(self._go_to_first)
         self.open_button.clicked.connect(self._open_current)
         self.successor_button.clicked.connect(self._open_successor)
-        self.acknowledge_button.clicked.connect(self._acknowledge)
-        self.renew_button.clicked.connect(self._renew)
+        self.acknowledge_button.clicked.connect(self._acknowledge_change)
+        self.renew_button.clicked.connect(self._renew_check)
         context = self.context
         for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
             signal.connect(self._update_renewal)
@@ -216,7 +216,7 @@ class ChangedCompaniesPage(Page):
         self.press_button(self.acknowledge_button, self.context.translate("act.none_selected"))
 
     @Slot()
-    def _acknowledge(self) -> None:
+    def _acknowledge_change(self) -> None:
         item = self.current_change
         if item is not None and self.acknowledge_button.isEnabled():
             subject = AlertItem(
@@ -228,7 +228,7 @@ class ChangedCompaniesPage(Page):
         self.press_button(self.renew_button, self.context.translate("act.none_selected"))
 
     @Slot()
-    def _renew(self) -> None:
+    def _renew_check(self) -> None:
         item = self.current_change
         if item is not None and self.renew_button.isEnabled():
             self.acts.purchase(item.change.number, item.renewal.client_id)
@@ -246,7 +246,7 @@ def _alert_id(item: ChangedCompanyItem) -> int:
     return item.alert.id
 
 
-def _columns(context: WindowContext) -> list[Column]:
+def _change_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def name(item: ChangedCompanyItem) -> str:

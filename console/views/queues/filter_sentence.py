@@ -93,7 +93,8 @@ class FilterSentence(Surface):
         self.edit.setPlaceholderText(translate("queue.filter_prompt"))
         self.match_count = TextLabel("", "small", "muted")
         self.chips = {
-            name: OperatorChip(translate(f"queue.filter.{name}"), list(self._offer(name))) for name in _CHIPS
+            name: OperatorChip(translate(f"queue.filter.{name}"), list(self._offered_operators(name)))
+            for name in _CHIPS
         }
         self._sentence = list(self._sentence_parts())
         self._asked: set[str] = set()
@@ -156,7 +157,7 @@ class FilterSentence(Surface):
         anything = "", self._context.translate("queue.filter.cause.any")
         self.chips["cause"].offer([anything, *filter_lists.offer_causes(groups, self._context)])
 
-    def _offer(self, name: str) -> Iterator[tuple[str, str]]:
+    def _offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield the operators that a list offers, with their words."""
         if name == "sort":
             yield from ((order, self._order_words(order)) for order in _ORDERS)

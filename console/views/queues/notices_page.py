@@ -75,7 +75,9 @@ class UnmatchedNoticesPage(Page):
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))
         title = translate("queue.notices.title")
-        self.table = StaticTable(context, _columns(context), _case_id, title, hideable_columns=("occurred", "type"))
+        self.table = StaticTable(
+            context, _notice_columns(context), _case_id, title, hideable_columns=("occurred", "type")
+        )
         ColumnPreferences(context, self.table, "queues.notices")
         nothing = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
         self.list = TableOrEmptyState(self.table, nothing)
@@ -112,7 +114,7 @@ class UnmatchedNoticesPage(Page):
         self.table.opened.connect(self._open_similar)
         self.table.current_changed.connect(self._show_notice)
         self.table.rows.page_applied.connect(self._go_to_first)
-        self.acknowledge_button.clicked.connect(self._acknowledge)
+        self.acknowledge_button.clicked.connect(self._acknowledge_notice)
         self.bind_key("A", self._acknowledge_by_key)
         self.bind_key("Ctrl+C", self._copy_number)
         self.context.work_counts_changed.connect(self.table.repaint_ages)
@@ -222,7 +224,7 @@ class UnmatchedNoticesPage(Page):
         self.press_button(self.acknowledge_button, self.context.translate("act.none_selected"))
 
     @Slot()
-    def _acknowledge(self) -> None:
+    def _acknowledge_notice(self) -> None:
         item = self.current_notice
         if item is not None and self.acknowledge_button.isEnabled():
             case, *others = item.cases
@@ -247,7 +249,7 @@ def _case_id(item: UnmatchedNoticeItem) -> int:
     return item.cases[0].id
 
 
-def _columns(context: WindowContext) -> list[Column]:
+def _notice_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def source(item: UnmatchedNoticeItem) -> str:

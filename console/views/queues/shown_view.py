@@ -54,13 +54,13 @@ class ShownView(QObject):
         """Read the view with this id and show it. If there is none, a bar says so."""
         self._context.run_read(
             lambda services: services.saved_views.find_view(str(id)),
-            self._show,
+            self._show_view,
             self._show_missing,
             owner=self,
             key="saved view",
         )
 
-    def _show(self, view: SavedView) -> None:
+    def _show_view(self, view: SavedView) -> None:
         self.view = view
         self._page.hide_bar(_BAR)
         self.opened.emit(view)
@@ -173,10 +173,10 @@ class ShownView(QObject):
         self.forget()
         context.saved_views_outdated.emit()
         button = KeyButton(context.translate("view.restore"), kind="inline")
-        button.clicked.connect(lambda: self._restore(view))
+        button.clicked.connect(lambda: self._restore_view(view))
         self._page.show_bar(_BAR, Bar(context.translate("view.deleted"), view.name, button=button))
 
-    def _restore(self, view: SavedView) -> None:
+    def _restore_view(self, view: SavedView) -> None:
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.saved_views.restore_view(view.id, request_id=request_id),
@@ -193,4 +193,4 @@ class ShownView(QObject):
     def _show_restored(self, view: SavedView) -> None:
         self._context.toast_requested.emit(Toast(self._context.translate("view.restored"), view.name))
         self._context.saved_views_outdated.emit()
-        self._show(view)
+        self._show_view(view)

@@ -33,7 +33,7 @@ class QueueTabs(Tabs):
             self.add(context.translate(f"queue.{name}.title"), data=name)
         self.show_queue(current)
         self._show_counts()
-        self.currentChanged.connect(self._choose)
+        self.currentChanged.connect(self._choose_tab)
         context.work_counts_changed.connect(self._show_counts)
 
     def show_queue(self, name: str) -> None:
@@ -44,7 +44,7 @@ class QueueTabs(Tabs):
         self.update()
 
     @Slot(int)
-    def _choose(self, number: int) -> None:
+    def _choose_tab(self, number: int) -> None:
         name = QUEUE_TABS[number]
         if _QUEUES_WITH_PAGE & {name, self._queue}:
             self._open_page(name)

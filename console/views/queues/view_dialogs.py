@@ -62,13 +62,13 @@ class SaveViewDialog(DialogFrame):
     def first_focus(self) -> QWidget:
         return self.name_field.edit
 
-    def _boxes(self) -> tuple[QWidget, ...]:
+    def _check_boxes(self) -> tuple[QWidget, ...]:
         return self.team_box, self.replace_box
 
     def _show_form(self, *above: QWidget) -> None:
         note = TextLabel(self._context.translate(f"dialog.{self.name}.effect"), "small", "muted", wrap=True)
         form = QWidget()
-        form.setLayout(make_column(*above, self.name_field, *self._boxes(), note, gap=10))
+        form.setLayout(make_column(*above, self.name_field, *self._check_boxes(), note, gap=10))
         self.show_content(form)
 
     @Slot()
@@ -136,7 +136,7 @@ class RenameViewDialog(SaveViewDialog):
         self._id = view.id
         super().__init__(context, view.content, parent, view)
 
-    def _boxes(self) -> tuple[QWidget, ...]:
+    def _check_boxes(self) -> tuple[QWidget, ...]:
         self.team_box.hide()
         self.replace_box.hide()
         return ()

@@ -113,7 +113,7 @@ class ReconcileDialog(DialogFrame):
         self._has_typed_day = True
         self._update_act()
 
-    def _days(self) -> tuple[date, date] | None:
+    def _typed_days(self) -> tuple[date, date] | None:
         """Return the first and the last typed day. If one of them is invalid, show the error at its field and return
         None.
         """
@@ -139,7 +139,7 @@ class ReconcileDialog(DialogFrame):
     def _update_act(self) -> None:
         if self._has_begun:
             return  # the run has begun: the fields no longer matter
-        translate, days = self._context.translate, self._days()
+        translate, days = self._context.translate, self._typed_days()
         source = self.chosen_provider if not self.chosen_provider or find_provider(self.chosen_provider) else "source"
         self.about.show_text(translate(f"dialog.reconcile.about.{source or 'none'}"))
         self.act_button.show_text(
@@ -159,7 +159,7 @@ class ReconcileDialog(DialogFrame):
     @Slot()
     def _begin_run(self) -> None:
         days, provider, is_dry_run, context = (
-            self._days(),
+            self._typed_days(),
             self.chosen_provider,
             self.dry_run_box.isChecked(),
             self._context,

@@ -187,11 +187,11 @@ class RecordPreview(Surface):
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         buttons = []
         if isinstance(record, CreditCheck) and record.incomplete and refusal_reason_of_refetch(record) is None:
-            buttons.append(self._button(translate("action.refetch"), "F", self.refetched, "refetch"))
+            buttons.append(self._make_button(translate("action.refetch"), "F", self.refetched, "refetch"))
         if is_unknown:
-            buttons.append(self._button(translate("action.resolve"), "E", self.resolved, "resolve"))
+            buttons.append(self._make_button(translate("action.resolve"), "E", self.resolved, "resolve"))
         if not isinstance(record, Order) or record.payment_ids:
-            buttons.append(self._button(translate("action.probe"), "P", self.probed, "probe"))
+            buttons.append(self._make_button(translate("action.probe"), "P", self.probed, "probe"))
         rights = {"refetch": "F", "resolve": "E", "probe": "P"}
         advised = rights.get(item.explanation.next_step.action or "")
         for button in buttons:
@@ -199,7 +199,7 @@ class RecordPreview(Surface):
                 button.set_kind("primary")
         return make_column(make_flow_widget(*buttons, gap=8), DisabledReasons(*buttons))
 
-    def _button(self, text: str, key: str, signal: object, right: str) -> KeyButton:
+    def _make_button(self, text: str, key: str, signal: object, right: str) -> KeyButton:
         button = KeyButton(text, key, binds=False)
         button.clicked.connect(signal)
         return bind_right(self._context, button, right)

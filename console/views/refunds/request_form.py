@@ -218,7 +218,7 @@ class RefundForm(QWidget):
 
     def _rule_lines(self) -> QWidget:
         currency = self.plan.payment.currency
-        checks = [check for check in self._checks() if check.rule in _ALWAYS_SHOWN_RULES or not check.holds]
+        checks = [check for check in self._shown_checks() if check.rule in _ALWAYS_SHOWN_RULES or not check.holds]
         lines = [refund_words.check_line(check, self._context, currency) for check in checks]
         lines.append(
             refund_words.sign_line("clock", "muted", refund_words.cooling_off_text(self.plan, self._context))
@@ -289,14 +289,14 @@ class RefundForm(QWidget):
             return translate("dialog.refund.needs_answers")
         if LOOK_ALIKE_RULE in self._answers and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")
-        broken_check = next((check for check in self._checks() if not check.holds), None)
+        broken_check = next((check for check in self._shown_checks() if not check.holds), None)
         return (
             refund_words.check_sentence(broken_check, self._context, self.plan.payment.currency)
             if broken_check
             else ""
         )
 
-    def _checks(self) -> list[RuleCheck]:
+    def _shown_checks(self) -> list[RuleCheck]:
         """Return the results of the plan's rules that the form shows. For a refund from money set aside, leave out
         the rule about the refundable amount (`ExceedsReason.LEFT`).
         """

@@ -56,7 +56,7 @@ class RefundReview(QWidget):
                 no_effect_bar,
                 self._request_facts(form),
                 money_after,
-                self._changes(),
+                self._make_change_list(),
                 self.order_number_check,
                 gap=12,
             )
@@ -94,7 +94,7 @@ class RefundReview(QWidget):
             facts.add_fact(translate("dialog.refund.radar_short"), TextLabel(sentence, wrap=True))
         return facts
 
-    def _changes(self) -> FactList:
+    def _make_change_list(self) -> FactList:
         """Return a list of the values that the request changes, each before and after, and the people who decide."""
         context, plan = self._context, self._plan
         translate, currency = context.translate, plan.money.currency

@@ -83,9 +83,9 @@ class CompanyList(QWidget):
     ) -> None:
         super().__init__()
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
-        columns = _columns(context, has_registry=registry_date is not None)
+        columns = _company_columns(context, has_registry=registry_date is not None)
         self.table = StaticTable(context, columns, _number_of, title, hideable_columns=("furigana",))
-        self.table.opened.connect(self._open)
+        self.table.opened.connect(self._open_company)
         head = Surface(edge="bottom")
         head.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
         parts: list[QWidget] = [head, self.table]
@@ -106,7 +106,7 @@ class CompanyList(QWidget):
             self.table.go_to_first()
 
     @Slot(object)
-    def _open(self, company: FoundCompany) -> None:
+    def _open_company(self, company: FoundCompany) -> None:
         self.opened.emit(company.number)
 
 
@@ -114,7 +114,7 @@ def _number_of(company: FoundCompany) -> str:
     return company.number
 
 
-def _columns(context: WindowContext, *, has_registry: bool) -> list[Column]:
+def _company_columns(context: WindowContext, *, has_registry: bool) -> list[Column]:
     """Return the columns. Without a registry these are the columns that our records can fill."""
     translate = context.translate
 

@@ -56,11 +56,11 @@ class CorporationFactsView(QWidget):
             self._content = None
         if facts is not None:
             self._content = QWidget()
-            self._content.setLayout(make_column(*self._parts(facts, names), gap=4))
+            self._content.setLayout(make_column(*self._make_parts(facts, names), gap=4))
             self._layout.addWidget(self._content)
         self.setVisible(facts is not None)
 
-    def _parts(self, facts: CorporationFacts, names: tuple[str | None, ...]) -> list[QWidget]:
+    def _make_parts(self, facts: CorporationFacts, names: tuple[str | None, ...]) -> list[QWidget]:
         translate, corporation = self._context.translate, facts.corporation
         source = TextLabel(registry_words.source_line(facts.registry_date, translate), "small", "muted", wrap=True)
         if corporation is None:
@@ -77,10 +77,10 @@ class CorporationFactsView(QWidget):
         if corporation.closure is not None:
             parts.append(self._closure_bar(facts))
         if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
-            link = self._link(facts.successors[-1], "corporation.open_successor")
+            link = self._make_link(facts.successors[-1], "corporation.open_successor")
             parts.append(make_flow_widget(link))
         if facts.predecessors:
-            parts.append(self._predecessors(facts.predecessors))
+            parts.append(self._make_predecessor_links(facts.predecessors))
         return [*parts, source]
 
     def _closure_bar(self, facts: CorporationFacts) -> Bar:
@@ -93,15 +93,15 @@ class CorporationFactsView(QWidget):
         words = translate("corporation.merged_into", chain=chain) if chain else ""
         return Bar(lead, words, tone="care", shape="ring_slash", is_announced=False)
 
-    def _predecessors(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
+    def _make_predecessor_links(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
         translate = self._context.translate
-        links = [self._link(match, "corporation.predecessor_link") for match in matches[:_MAX_PREDECESSORS]]
+        links = [self._make_link(match, "corporation.predecessor_link") for match in matches[:_MAX_PREDECESSORS]]
         parts: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
         if len(matches) > len(links):
             parts.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))
         return make_flow_widget(*parts, gap=12)
 
-    def _link(self, match: RegistryMatch, key: str) -> LinkButton:
+    def _make_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation
         name = registry_words.official_name(corporation, translate)
         ours = registry_words.ours_text(match, translate)

@@ -62,7 +62,7 @@ class DailyCloseSection(ReportSection):
         self.is_writing = False
         self.provider = Choice(translate("close.provider"))
         self.day = Field(translate("close.day"), role="data")
-        self._edit.setText((context.now().astimezone(JST).date() - timedelta(days=1)).isoformat())
+        self._day_edit.setText((context.now().astimezone(JST).date() - timedelta(days=1)).isoformat())
         self.show_button = KeyButton(translate("close.read"))
         self.state = TextLabel("", "section", wrap=True)
         self.about = TextLabel("", "small", "muted", wrap=True)
@@ -73,7 +73,7 @@ class DailyCloseSection(ReportSection):
         self.changes = TextLabel("", "small", wrap=True)
         self._build()
         self.provider.currentIndexChanged.connect(self._read_chosen)
-        self._edit.returnPressed.connect(self._read_chosen)
+        self._day_edit.returnPressed.connect(self._read_chosen)
         self.show_button.clicked.connect(self._read_chosen)
         self.unknown.opened.connect(self._open_row)
 
@@ -113,13 +113,13 @@ class DailyCloseSection(ReportSection):
         self.setLayout(layout)
 
     @property
-    def _edit(self) -> Edit:
+    def _day_edit(self) -> Edit:
         edit = self.day.edit
         assert isinstance(edit, Edit)  # noqa: S101  # a Field with one line
         return edit
 
     def focus_targets(self) -> Sequence[QWidget]:
-        return self.sums, self._edit
+        return self.sums, self._day_edit
 
     # -- reading
 
@@ -159,7 +159,7 @@ class DailyCloseSection(ReportSection):
 
     def chosen_day(self) -> date | None:
         """Return the typed day. If it is no day up to today in Japan, show the error at the field and return None."""
-        text = self._edit.text().strip()
+        text = self._day_edit.text().strip()
         try:
             day = date.fromisoformat(text) if len(text) == len("2026-11-20") else None
         except ValueError:

@@ -78,7 +78,7 @@ def _rows_of(report: ProviderSuccess) -> list[_Row]:
     ]
 
 
-def _columns(context: WindowContext) -> Sequence[Column]:
+def _success_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def count(key: str) -> Column:
@@ -114,7 +114,7 @@ FORM: ReportForm[ProviderSuccess] = ReportForm(
     lambda services: services.reports.read_provider_success(),
     lambda report, context: report_words.success_note(report, context.language),
     _make_picture,
-    _columns,
+    _success_columns,
     _rows_of,
     lambda row: (row.provider, row.day.day) if isinstance(row, _Row) else None,
     lambda report: not any(day.total for series in report.providers for day in series.days),

@@ -56,7 +56,7 @@ def make_picture(report: QueueAgeReport, context: WindowContext, queues: Sequenc
     return Picture(strips, legend, "\n".join(report_words.queue_age_lines(told, context.language)), 68)
 
 
-def _columns(context: WindowContext) -> Sequence[Column]:
+def _age_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def count(place: int, name: str) -> Column:
@@ -87,7 +87,7 @@ FORM: ReportForm[QueueAgeReport] = ReportForm(
     lambda services: services.reports.read_queue_ages(),
     lambda report, context: report_words.queue_age_note(report, context.language),
     make_picture,
-    _columns,
+    _age_columns,
     lambda report: [_Row(queue) for queue in report.queues],
     lambda row: row.queue.queue if isinstance(row, _Row) else None,
     lambda report: not any(queue.total for queue in report.queues),

@@ -56,7 +56,7 @@ def _share_text(row: _Row) -> str:
     return report_words.percent_text(100 * row.value.count / row.requested if row.requested else None)
 
 
-def _columns(context: WindowContext) -> Sequence[Column]:
+def _funnel_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
     return [
         Column("currency", translate("reports.currency"), 96, lambda row: row.currency, "data"),
@@ -84,7 +84,7 @@ FORM: ReportForm[RefundFunnelReport] = ReportForm(
     lambda services: services.reports.read_refund_funnel(),
     lambda report, context: report_words.refund_note(report, context.language),
     _make_picture,
-    _columns,
+    _funnel_columns,
     lambda report: [
         _Row(funnel.currency, name, funnel.step(name), funnel.requested.count)
         for funnel in report.funnels

@@ -54,7 +54,7 @@ def _make_strip(series: SettlementSeries, context: WindowContext) -> Strip:
     )
 
 
-def _columns(context: WindowContext) -> Sequence[Column]:
+def _settlement_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def count(key: str) -> Column:
@@ -91,7 +91,7 @@ FORM: ReportForm[SettlementReport] = ReportForm(
     lambda services: services.reports.read_settlement(),
     lambda report, context: report_words.settlement_note(report, context.language),
     _make_picture,
-    _columns,
+    _settlement_columns,
     lambda report: [_Row(series, day) for series in report.series for day in reversed(series.days)],
     lambda row: row.key if isinstance(row, _Row) else None,
     lambda report: not report.series,

@@ -23,7 +23,7 @@ class _Row:
     kind: TimeToTruth
 
 
-def _height(time: timedelta | None) -> float:
+def _bar_height(time: timedelta | None) -> float:
     """Return the height of a time: logarithmic, because a minute and a week must both be visible."""
     return log1p(max(0.0, time.total_seconds())) if time is not None else 0.0
 
@@ -36,7 +36,7 @@ def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
         LegendEntry(translate("reports.time_to_truth.oldest_open"), _OPEN),
     )
     times = [getattr(kind, name) for kind in report.kinds for name in (*_TIMES, "schedule")]
-    top = max(_height(time) for time in times) * 1.15
+    top = max(_bar_height(time) for time in times) * 1.15
     strips = tuple(_make_strip(kind, top, context) for kind in report.kinds)
     return Picture(strips, legend, "\n".join(report_words.truth_lines(report, context.language)), 84)
 
@@ -50,7 +50,7 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
         Bar(
             context.translate(f"reports.time_to_truth.{name}"),
             report_words.duration_text(getattr(kind, name), context.language),
-            (BarPart(_height(getattr(kind, name)), look_of(name)),),
+            (BarPart(_bar_height(getattr(kind, name)), look_of(name)),),
         )
         for name in _TIMES
     )
@@ -60,10 +60,10 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
         context.translate("reports.time_to_truth.mark", schedule=schedule),
     )
     name = report_words.kind_name(kind.kind, context.language)
-    return Strip(name, context.translate("list.separator").join(details), bars, top, mark=_height(kind.schedule))
+    return Strip(name, context.translate("list.separator").join(details), bars, top, mark=_bar_height(kind.schedule))
 
 
-def _columns(context: WindowContext) -> Sequence[Column]:
+def _time_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
     def count(key: str) -> Column:
@@ -99,7 +99,7 @@ FORM: ReportForm[TimeToTruthReport] = ReportForm(
     lambda services: services.reports.read_time_to_truth(),
     lambda report, context: report_words.truth_note(report, context.language),
     _make_picture,
-    _columns,
+    _time_columns,
     lambda report: [_Row(kind) for kind in report.kinds],
     lambda row: row.kind.kind if isinstance(row, _Row) else None,
     lambda report: not any(kind.settled or kind.open for kind in report.kinds),

@@ -23,10 +23,10 @@ class RememberedCurrentItem(_ItemView):
     either way.
     """
 
-    _parked: QPersistentModelIndex | None = None
+    _remembered_index: QPersistentModelIndex | None = None
 
     def currentIndex(self) -> QModelIndex:
-        parked = self._parked
+        parked = self._remembered_index
         if parked is not None and parked.isValid():
             return self.model().index(parked.row(), parked.column())
         return super().currentIndex()
@@ -34,8 +34,8 @@ class RememberedCurrentItem(_ItemView):
     def currentChanged(self, current: Index, previous: Index) -> None:
         super().currentChanged(current, previous)
         if current.isValid():
-            self._parked = None
-            self._remember()
+            self._remembered_index = None
+            self._remember_index()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         self._take_back()
@@ -43,21 +43,21 @@ class RememberedCurrentItem(_ItemView):
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self._remember()
+        self._remember_index()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         self._take_back()
         super().keyPressEvent(event)
-        self._remember()
+        self._remember_index()
 
-    def _remember(self) -> None:
+    def _remember_index(self) -> None:
         index = super().currentIndex()
         if index.isValid() and not self.hasFocus():
-            self._parked = QPersistentModelIndex(index)
+            self._remembered_index = QPersistentModelIndex(index)
             self._set_silently(QModelIndex())
 
     def _take_back(self) -> None:
-        parked, self._parked = self._parked, None
+        parked, self._remembered_index = self._remembered_index, None
         if parked is not None and parked.isValid():
             self._set_silently(self.model().index(parked.row(), parked.column()))
 

@@ -36,7 +36,7 @@ class AttemptIds:
         if attempt not in self._ids:
             stored = self._state.value(_name_of(attempt)) if self._state is not None else None
             self._ids[attempt] = stored if isinstance(stored, str) else str(uuid.uuid4())
-            self._store(attempt, self._ids[attempt])
+            self._store_id(attempt, self._ids[attempt])
         return self._ids[attempt]
 
     def end(self, attempt: Hashable, request_id: str, failure: Failure | None = None) -> None:
@@ -45,9 +45,9 @@ class AttemptIds:
         """
         if self._ids.get(attempt) == request_id and (failure is None or _is_answer(failure)):
             del self._ids[attempt]
-            self._store(attempt, None)
+            self._store_id(attempt, None)
 
-    def _store(self, attempt: Hashable, request_id: str | None) -> None:
+    def _store_id(self, attempt: Hashable, request_id: str | None) -> None:
         if self._state is not None:
             self._state.store(_name_of(attempt), request_id)
 

@@ -198,7 +198,7 @@ def position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
     """Return the index of the route's record in its trail, from 0, and the trail's length. Return None if the trail
     doesn't contain the record or contains only it.
     """
-    own_ref, trail = ref_of(route), _refs(route)
+    own_ref, trail = ref_of(route), _refs_of_trail(route)
     return (trail.index(own_ref), len(trail)) if own_ref in trail and len(trail) > 1 else None
 
 
@@ -207,7 +207,7 @@ def neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None
     position = position_in_trail(route)
     if position is None or not 0 <= position[0] + step < position[1]:
         return None
-    kind, id = _refs(route)[position[0] + step]
+    kind, id = _refs_of_trail(route)[position[0] + step]
     return route_to(kind, id, route.trail, route.place)
 
 
@@ -217,7 +217,7 @@ def ref_of(route: RecordPageRoute) -> Ref:
     return kind, route.id
 
 
-def _refs(route: RecordPageRoute) -> list[Ref]:
+def _refs_of_trail(route: RecordPageRoute) -> list[Ref]:
     return [("credit-check", item) if isinstance(item, int) else item for item in route.trail]
 
 

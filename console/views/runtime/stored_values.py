@@ -60,9 +60,9 @@ class StoredValues(QObject):
 
     def use(self, person: str, stored: StoredEntries) -> None:
         """Use these values of the person, which were read before; then emit `loaded`."""
-        self._use(person, self._source_of(person), stored)
+        self._use_values(person, self._source_of(person), stored)
 
-    def _use(self, person: str, source: ValueSource | None, stored: StoredEntries) -> None:
+    def _use_values(self, person: str, source: ValueSource | None, stored: StoredEntries) -> None:
         self.person, self._source = person, source
         self._values = {**stored.values, **self._changes}
         if self._changes:
@@ -86,7 +86,7 @@ class StoredValues(QObject):
 
         def use(used_source: ValueSource | None, stored: StoredEntries) -> None:
             if self.person == person:
-                self._use(person, used_source, stored)
+                self._use_values(person, used_source, stored)
 
         self._runner.run(
             source.read,

@@ -85,7 +85,7 @@ class EntryForm(QWidget):
         self.button.set_busy(self._context.translate("sign_in.busy"))
         self.submitted.emit(values)
 
-    def _resume(self, *, is_wrong: bool) -> None:
+    def _enable_again(self, *, is_wrong: bool) -> None:
         """Enable the form for another attempt. With `is_wrong`, also clear the password field."""
         self.button.enable_button()
         self._set_enabled(True)

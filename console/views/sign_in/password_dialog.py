@@ -36,8 +36,8 @@ class PasswordDialog(DialogFrame):
             make_column(self.password, TextLabel(translate("password.why"), "small", "muted", wrap=True), gap=12)
         )
         self.show_content(content)
-        self.act_button.clicked.connect(self._submit)
-        self.rejected.connect(self._cancel)
+        self.act_button.clicked.connect(self._submit_password)
+        self.rejected.connect(self._cancel_request)
         self._update_act()
         if request.is_wrong:
             self.password.show_error(translate("password.wrong"))
@@ -51,7 +51,7 @@ class PasswordDialog(DialogFrame):
         if not is_enter or self.focusWidget() is not self.password.line_edit:
             super().keyPressEvent(event)
         elif self.act_button.isEnabled():
-            self._submit()
+            self._submit_password()
 
     @Slot()
     def _update_act(self) -> None:
@@ -61,18 +61,18 @@ class PasswordDialog(DialogFrame):
             self.disable_act_button(self._context.translate("sign_in.password_needed"))
 
     @Slot()
-    def _submit(self) -> None:
+    def _submit_password(self) -> None:
         password = self.password.text()
-        self._forget()
+        self._clear_field()
         self.accept()
         self._request.submit(password)
 
     @Slot()
-    def _cancel(self) -> None:
-        self._forget()
+    def _cancel_request(self) -> None:
+        self._clear_field()
         self._request.cancel()
 
-    def _forget(self) -> None:
+    def _clear_field(self) -> None:
         """Remove the password from the field, and also from the field's undo history."""
         self.password.hide_again()
         self.password.line_edit.setText("")

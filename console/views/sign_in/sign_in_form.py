@@ -102,7 +102,7 @@ class SignInForm(EntryForm):
             self.show_notice(
                 translate("sign_in.refused"), self._context.failure_message(failure), "bad", "square_bang"
             )
-        self._resume(is_wrong=is_denied)
+        self._enable_again(is_wrong=is_denied)
         self.password.line_edit.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()

@@ -95,5 +95,5 @@ class UnlockForm(EntryForm):
             self._notices.show_notice(
                 translate("lock.unknown"), self._context.failure_message(failure), "bad", "square_bang"
             )
-        self._resume(is_wrong=failure is None)
+        self._enable_again(is_wrong=failure is None)
         self.reset_input()

@@ -21,7 +21,7 @@ class PageUpdateModel(PageCacheModel):
         slot = self._page_cache.slots[number]
         entries = self._page_cache.add_group_headings(number, page.rows)
         first_row, old_count = self._page_cache.first_row(number), slot.count
-        self._resize(slot, first_row, old_count, len(entries))
+        self._resize_slot(slot, first_row, old_count, len(entries))
         slot.entries = entries
         self._emit_changed(first_row, first_row + min(old_count, len(entries)) - 1)
 
@@ -32,7 +32,7 @@ class PageUpdateModel(PageCacheModel):
         slots = self._page_cache.slots
         for number in range(first, last + 1):
             if slots[number].entries is None:  # placeholders can't be compared
-                self._resize(slots[number], self._page_cache.first_row(number), slots[number].count, 0)
+                self._resize_slot(slots[number], self._page_cache.first_row(number), slots[number].count, 0)
                 slots[number].entries = []
         start, last_use = slots[first].start, max(slot.last_use for slot in slots[first : last + 1])
         old_entries = [entry for slot in slots[first : last + 1] for entry in slot.entries or ()]
@@ -57,7 +57,7 @@ class PageUpdateModel(PageCacheModel):
             entries, start = entries[entry_count:], page.next
         return parts
 
-    def _resize(self, slot: CachedPage, first_row: int, old_count: int, new_count: int) -> None:
+    def _resize_slot(self, slot: CachedPage, first_row: int, old_count: int, new_count: int) -> None:
         """Change the number of placeholders of a slot (the stored page of a list) from `old_count` to `new_count`.
         `first_row` is the position of the slot's first row in the list.
         """

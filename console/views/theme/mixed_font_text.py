@@ -82,7 +82,7 @@ def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False
     if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
     own = tokens().type[role].font
-    spans = (escape(piece) if (font == own) else _span(piece, font) for piece, font in _with_fonts(pieces))
+    spans = (escape(piece) if (font == own) else _span_html(piece, font) for piece, font in _with_fonts(pieces))
     style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
 
@@ -91,7 +91,7 @@ def _with_fonts(pieces: tuple[tuple[str, bool], ...]) -> Iterator[tuple[str, Fon
     return ((piece, "figures" if figures else "text") for piece, figures in pieces)
 
 
-def _span(piece: str, font: FontPurpose) -> str:
+def _span_html(piece: str, font: FontPurpose) -> str:
     families = ",".join(f"'{family}'" for family in font_families(font))
     return f'<span style="font-family:{families}">{escape(piece)}</span>'
 

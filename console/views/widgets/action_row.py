@@ -38,7 +38,7 @@ class ActionRow(QWidget):
         self._in_menu = tuple(in_menu)
         self._right = tuple(right)
         self._reasons = {button: ReasonLabel(button) for button in (*left, *right)}
-        self._pairs = {button: _pair(button, reason) for button, reason in self._reasons.items()}
+        self._pairs = {button: _make_pair(button, reason) for button, reason in self._reasons.items()}
         for button in self._in_menu:
             button.setParent(self)
             button.hide()
@@ -54,14 +54,14 @@ class ActionRow(QWidget):
         """Show these of the buttons outside `in_menu`, as far as there is room; hide the others."""
         for button in self._pairs:
             button.setVisible(button in offered)
-        self._fit()
+        self._fit_buttons()
 
-    def _offered(self) -> list[KeyButton]:
+    def _visible_buttons(self) -> list[KeyButton]:
         return [button for button in self._pairs if not button.isHidden()]
 
     def buttons_in_menu(self) -> tuple[KeyButton, ...]:
         """Return the buttons that stand in the menu now, in their order."""
-        return (*(button for button in self._offered() if self._pairs[button].isHidden()), *self._in_menu)
+        return (*(button for button in self._visible_buttons() if self._pairs[button].isHidden()), *self._in_menu)
 
     def minimumSizeHint(self) -> QSize:
         return self.more.sizeHint()
@@ -69,19 +69,19 @@ class ActionRow(QWidget):
     def sizeHint(self) -> QSize:
         return self.more.sizeHint()
 
-    def _fit(self) -> None:
+    def _fit_buttons(self) -> None:
         """Show as many buttons as the line has room for."""
-        shown = self._offered()
+        shown = self._visible_buttons()
         while shown and self._needed_width(shown) > self.width():
             disabled = [button for button in shown if not button.isEnabled()]
             shown.remove((disabled or shown)[-1])
-        explained = self._explained(shown)
+        explained = self._buttons_with_reason(shown)
         for button, pair in self._pairs.items():
             pair.setVisible(button in shown)
             self._reasons[button].setVisible(button in explained)
         self.more.setVisible(bool(self.buttons_in_menu()))
 
-    def _explained(self, shown: Sequence[KeyButton]) -> list[KeyButton]:
+    def _buttons_with_reason(self, shown: Sequence[KeyButton]) -> list[KeyButton]:
         """Return the buttons beside which their reason stands: of neighbours with the same reason, the last one at
         the left.
         """
@@ -95,9 +95,9 @@ class ActionRow(QWidget):
         return list(found.values())
 
     def _needed_width(self, shown: Sequence[KeyButton]) -> int:
-        has_menu = bool(self._in_menu) or len(shown) < len(self._offered())
+        has_menu = bool(self._in_menu) or len(shown) < len(self._visible_buttons())
         widths = [button.sizeHint().width() + _GAP_PX for button in shown]
-        for button in self._explained(shown):  # a reason may take two lines, which are as high as a button
+        for button in self._buttons_with_reason(shown):  # a reason may take two lines, which are as high as a button
             reason = self._reasons[button]
             widths.append(max(reason.minimumSizeHint().width(), round(reason.line_width() * _TWO_LINES)) + _GAP_PX)
         return sum(widths) + (self.more.sizeHint().width() if has_menu else 0)
@@ -124,16 +124,16 @@ class ActionRow(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit()
+        self._fit_buttons()
 
     def event(self, event: QEvent) -> bool:
         """Fit the line again when a button, a reason or the text size has changed."""
         if event.type() == QEvent.Type.LayoutRequest:
-            self._fit()
+            self._fit_buttons()
         return super().event(event)
 
 
-def _pair(button: KeyButton, reason: ReasonLabel) -> QWidget:
+def _make_pair(button: KeyButton, reason: ReasonLabel) -> QWidget:
     pair = QWidget()
     pair.setLayout(make_row(button, reason, gap=_GAP_PX))
     return pair

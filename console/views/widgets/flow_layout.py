@@ -42,11 +42,11 @@ class Flow(QLayout):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        return self._arrange(QRect(0, 0, width, 0), move=False)
+        return self._arrange_lines(QRect(0, 0, width, 0), move=False)
 
     def setGeometry(self, rect: QRect) -> None:
         super().setGeometry(rect)
-        self._arrange(rect, move=True)
+        self._arrange_lines(rect, move=True)
 
     def sizeHint(self) -> QSize:
         """Return the size of all items in one line."""
@@ -81,7 +81,7 @@ class Flow(QLayout):
             lines[-1].append(item)
         return lines
 
-    def _arrange(self, rect: QRect, *, move: bool) -> int:
+    def _arrange_lines(self, rect: QRect, *, move: bool) -> int:
         """Return the total height of the lines in px. With `move`, also set the geometry of the items."""
         left, top, right, bottom = self._margins()
         room, y = rect.width() - left - right, rect.y() + top

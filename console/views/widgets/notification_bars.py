@@ -111,7 +111,7 @@ class Bar(QFrame):
         self._fit_texts()
         self._set_accessible_name()
         if self.isVisible():
-            self._announce()
+            self._announce_sentence()
 
     @property
     def sentence(self) -> str:
@@ -125,7 +125,7 @@ class Bar(QFrame):
     def _set_accessible_name(self) -> None:
         self.setAccessibleName(self.sentence)
 
-    def _announce(self) -> None:
+    def _announce_sentence(self) -> None:
         if self._is_announced and self.sentence != self._announced_sentence:
             self.mark_announced()
             announce(self, self.sentence, shape=self.shape, tone=self.tone)
@@ -134,7 +134,7 @@ class Bar(QFrame):
         super().showEvent(event)
         if _is_appearing(self.window()):
             self.mark_announced()
-        self._announce()
+        self._announce_sentence()
 
 
 class FileButtons(QWidget):

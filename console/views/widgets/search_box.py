@@ -128,7 +128,7 @@ class SearchBox(QObject):
     @Slot()
     def close(self) -> None:
         if self.frame.isVisible():
-            self._hide()
+            self._hide_box()
             self.closed.emit()
 
     @property
@@ -173,12 +173,12 @@ class SearchBox(QObject):
 
     def _pick_key(self, key: object) -> None:
         if isinstance(key, TextInsertion):
-            self._insert(key)
+            self._insert_completion(key)
             return
-        self._hide()
+        self._hide_box()
         self.picked.emit(key)
 
-    def _insert(self, insertion: TextInsertion) -> None:
+    def _insert_completion(self, insertion: TextInsertion) -> None:
         """Put a completion into the input and say it."""
         self.input.setText(insertion.text)
         self.input.setCursorPosition(insertion.cursor)
@@ -186,7 +186,7 @@ class SearchBox(QObject):
         announce(self.input, insertion.text.strip(), is_stored=False)
         self.typed.emit(insertion.text)
 
-    def _hide(self) -> None:
+    def _hide_box(self) -> None:
         self.frame.hide()
         self.veil.hide()
         if self._previous_focus is not None and self._previous_focus.isVisible():

@@ -112,7 +112,7 @@ class ResultList(RememberedCurrentItem, QListView):
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.clicked.connect(self._pick)
+        self.clicked.connect(self._pick_row)
 
     def show_groups(self, groups: Sequence[ResultGroup], *, keeps_current: bool = True) -> None:
         current_key = self.current_key() if keeps_current else None
@@ -159,13 +159,13 @@ class ResultList(RememberedCurrentItem, QListView):
         return self._answers.lines[row]
 
     def pick_current(self) -> None:
-        self._pick(self.currentIndex())
+        self._pick_row(self.currentIndex())
 
     def full_height(self) -> int:
         """Return the height of all entries, in px."""
         return sum(self.sizeHintForRow(row) for row in range(len(self._answers.lines))) + 16
 
-    def _pick(self, index: Index) -> None:
+    def _pick_row(self, index: Index) -> None:
         if self._answers.can_pick(index.row()):
             self.picked.emit(self._key_of(index.row()))
 

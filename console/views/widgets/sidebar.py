@@ -80,7 +80,7 @@ class SideBar(RememberedCurrentItem, QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMouseTracking(True)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
-        self.clicked.connect(self._choose)
+        self.clicked.connect(self._choose_place)
 
     def bind_shortcuts(self, parent: QWidget) -> None:
         """Let the shortcuts of the entries work while `parent` is visible, also while the sidebar itself is not."""
@@ -142,9 +142,9 @@ class SideBar(RememberedCurrentItem, QListView):
     def open_row(self, row: int) -> None:
         """Make the entry of this row current, and open its page."""
         self.setCurrentIndex(self._places.index(row))
-        self._choose(self.currentIndex())
+        self._choose_place(self.currentIndex())
 
-    def _choose(self, index: Index) -> None:
+    def _choose_place(self, index: Index) -> None:
         self.chosen.emit(self._places.places[index.row()].key)
 
     def sizeHint(self) -> QSize:
@@ -152,7 +152,7 @@ class SideBar(RememberedCurrentItem, QListView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._choose(self.currentIndex())
+            self._choose_place(self.currentIndex())
         else:
             super().keyPressEvent(event)
 

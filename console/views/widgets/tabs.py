@@ -109,18 +109,18 @@ class Tabs(QTabBar):
                 ring_rect = inner.adjusted(-6, 6, 6, -6)
                 draw_frame(painter, ring_rect, 4, colour("focus"), None, 2)
 
-    def _room(self) -> tuple[float, float]:
+    def _visible_range(self) -> tuple[float, float]:
         """Return the x coordinates between which tabs are visible: the arrows cover the right end of a full bar."""
         arrows = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
         return 0.0, float(min([self.width(), *arrows]))
 
     def _is_whole(self, inner: QRectF) -> bool:
-        left, right = self._room()
+        left, right = self._visible_range()
         return inner.left() >= left and inner.right() <= right
 
     def _draw_part(self, painter: QPainter, inner: QRectF, baseline: float) -> None:
         """Draw "…" for a tab whose word is cut by an end of the bar: half a word says nothing."""
-        left, right = self._room()
+        left, right = self._visible_range()
         width = current_appearance().font_metrics("body").horizontalAdvance("…")
         x = max(inner.left(), left) if inner.right() > right else min(inner.right(), right) - width
         if left <= x and x + width <= right:

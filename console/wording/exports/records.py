@@ -42,10 +42,10 @@ def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]
         text_column(context, "export.column.provider_number", of(_provider_reference)),
         text_column(context, "column.corporation", of(lambda record: record_words.company_name(record, context))),
         corporation_number_column(context, of(record_words.number_of)),
-        text_column(context, "column.client", of(_client)),
+        text_column(context, "column.client", of(_client_id)),
         text_column(context, "column.provider", of(lambda record: record_words.provider_name(record, context))),
         amount_column(context, "column.amount", of(record_words.signed_amount)),
-        amount_column(context, "column.left", of(_refundable)),
+        amount_column(context, "column.left", of(_refundable_amount)),
         currency_column(context, of(lambda record: record_words.signed_amount(record)[1])),
         text_column(context, "column.state", badge(record_words.state_key)),
         text_column(context, "column.certainty", badge(lambda one: record_words.certainty_key(one, context.now()))),
@@ -54,12 +54,12 @@ def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]
         instant_column(context, "column.next", of(_next_attempt)),
         instant_column(context, "column.since", of(lambda record: record.state_since)),
         instant_column(context, "column.began", of(record_words.began_at)),
-        text_column(context, "field.payer", of(_payer)),
-        text_column(context, "column.maker", of(_maker)),
-        text_column(context, "column.checkers", of(_checkers)),
-        text_column(context, "column.result", of(lambda record: _result(record, context))),
+        text_column(context, "field.payer", of(_masked_payer)),
+        text_column(context, "column.maker", of(_maker_of_refund)),
+        text_column(context, "column.checkers", of(_checkers_of_refund)),
+        text_column(context, "column.result", of(lambda record: _result_of_check(record, context))),
         ExportColumn(context.translate("column.valid_until"), CellKind.DAY, of(_last_valid_day)),
-        text_column(context, "column.document", of(lambda record: _document(record, context))),
+        text_column(context, "column.document", of(lambda record: _document_of_check(record, context))),
     )
 
 
@@ -74,11 +74,11 @@ def _provider_reference(record: ShownRecord) -> str | None:
     return None
 
 
-def _client(record: ShownRecord) -> str | None:
+def _client_id(record: ShownRecord) -> str | None:
     return record.client_id if isinstance(record, CreditCheck) else None
 
 
-def _refundable(record: ShownRecord) -> tuple[int | None, str | None]:
+def _refundable_amount(record: ShownRecord) -> tuple[int | None, str | None]:
     return (record.refundable_minor, record.currency) if isinstance(record, Payment) else (None, None)
 
 
@@ -86,19 +86,19 @@ def _next_attempt(record: ShownRecord) -> datetime | None:
     return record.work.at if record.work.state is WorkState.SCHEDULED else None
 
 
-def _payer(record: ShownRecord) -> str | None:
+def _masked_payer(record: ShownRecord) -> str | None:
     return record_words.masked_payer(record.payer) if isinstance(record, Payment) else None
 
 
-def _maker(record: ShownRecord) -> str | None:
+def _maker_of_refund(record: ShownRecord) -> str | None:
     return record.maker if isinstance(record, Refund) else None
 
 
-def _checkers(record: ShownRecord) -> str | None:
+def _checkers_of_refund(record: ShownRecord) -> str | None:
     return " ".join(record.checkers) if isinstance(record, Refund) else None
 
 
-def _result(record: ShownRecord, context: TextContext) -> str | None:
+def _result_of_check(record: ShownRecord, context: TextContext) -> str | None:
     return check_words.result_word(record, context) if isinstance(record, CreditCheck) else None
 
 
@@ -107,6 +107,6 @@ def _last_valid_day(record: ShownRecord) -> date | None:
     return None if end is None else last_valid_day(end)
 
 
-def _document(record: ShownRecord, context: TextContext) -> str | None:
+def _document_of_check(record: ShownRecord, context: TextContext) -> str | None:
     has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
     return context.translate("column.document.pdf") if has_pdf else None

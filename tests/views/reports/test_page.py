@@ -262,12 +262,12 @@ def test_a_daily_close(qtbot: QtBot, the_look: Appearance, language: Literal["ja
     assert reports.asked[-1] == ("paypay", yesterday)
     for text in ("2026-11-31", "yesterday", "2999-01-01"):
         count = len(reports.asked)
-        section._edit.setText(text)
-        section._edit.returnPressed.emit()
+        section._day_edit.setText(text)
+        section._day_edit.returnPressed.emit()
         assert len(reports.asked) == count
         assert section.day.edit.accessibleDescription()
-    section._edit.setText("2026-11-01")
-    section._edit.returnPressed.emit()
+    section._day_edit.setText("2026-11-01")
+    section._day_edit.returnPressed.emit()
     assert reports.asked[-1] == ("paypay", date(2026, 11, 1))
     opened: list[object] = []
     context.navigation_requested.connect(opened.append)

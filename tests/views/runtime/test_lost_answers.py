@@ -470,7 +470,7 @@ def on_view(act: str, *before: str) -> Callable[[Seat], Click]:
         def click() -> None:
             shown = ShownView(at.context, at.page, lambda: CONTENT)
             shown.view = view
-            shown.delete() if act == "delete" else shown._restore(view)
+            shown.delete() if act == "delete" else shown._restore_view(view)
 
         return click
 
