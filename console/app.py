@@ -599,7 +599,7 @@ def _open_alarmbox(context: ServiceContext) -> "CreditCheckProvider":
     client_id, secret = settings.secret("ALARMBOX_CLIENT_ID"), settings.secret("ALARMBOX_CLIENT_SECRET")
     if not client_id or not secret:
         variable = "CONSOLE_SECRET_ALARMBOX_CLIENT_ID" if not client_id else "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET"
-        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.MISSING})
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.SETTING_MISSING})
     config = AlarmBoxConfig(
         base_url=settings.provider_url("alarmbox") or PRODUCTION_URL,
         client_id=client_id,

@@ -133,4 +133,4 @@ def _interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> Consol
     is_unbegun = isinstance(stop, interrupts.Interrupted) or not interrupts.has_action_begun()
     if is_unbegun or COMMANDS_WITH_EFFECTS.isdisjoint(words):
         return ConsoleError(ErrorCode.INTERRUPTED)
-    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.INTERRUPTED})
+    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.INTERRUPTED_BY_PERSON})

@@ -52,13 +52,13 @@ def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber 
     """
     bare, stripped = _strip_prefix(text[:_LONGEST_INPUT_CHARACTERS].translate(_NORMAL_CHARACTERS))
     if not bare:
-        return RejectedNumber(NumberReason.EMPTY)
+        return RejectedNumber(NumberReason.NO_DIGITS)
     if not _DIGITS.issuperset(bare):
-        return RejectedNumber(NumberReason.CHARACTER)
+        return RejectedNumber(NumberReason.OTHER_CHARACTER)
     if len(bare) != DIGIT_COUNT or len(text) > _LONGEST_INPUT_CHARACTERS:
-        return RejectedNumber(NumberReason.LENGTH, bare)
+        return RejectedNumber(NumberReason.WRONG_LENGTH, bare)
     if not is_well_formed(bare) and not (allow_dummies and bare in TEST_NUMBERS):
-        return RejectedNumber(NumberReason.CHECK_DIGIT, bare)
+        return RejectedNumber(NumberReason.WRONG_CHECK_DIGIT, bare)
     return CorporationNumber(bare, stripped)
 
 

@@ -11,20 +11,20 @@ from console.domain.reason import Reason
 class NumberReason(Reason):
     """Reasons of the error `invalid_corporation_number` (`detail.reason`): the first rule that the number breaks."""
 
-    CHARACTER = "CHARACTER"
-    CHECK_DIGIT = "CHECK_DIGIT"
-    EMPTY = "EMPTY"
-    LENGTH = "LENGTH"
+    OTHER_CHARACTER = "CHARACTER"
+    WRONG_CHECK_DIGIT = "CHECK_DIGIT"
+    NO_DIGITS = "EMPTY"
+    WRONG_LENGTH = "LENGTH"
 
 
 class NotAllowedReason(Reason):
     """Reasons of the error `not_allowed` (`detail.reason`): the missing right, role, approval or password."""
 
-    BINARY_LOG = "binary_log"
-    BULK_DISCARD = "bulk_discard"
-    BULK_MAKER = "bulk_maker"
-    COOLING_OFF = "cooling_off"
-    MAKER_ACTIVE = "maker_active"
+    BINARY_LOG_REFUSES_TRIGGERS = "binary_log"
+    NO_RIGHT_TO_DISCARD_BULK_RUN = "bulk_discard"
+    BULK_RUN_OF_OTHER_PERSON = "bulk_maker"
+    COOLING_OFF_NOT_OVER = "cooling_off"
+    MAKER_NOT_ACTIVE = "maker_active"
     MAY_NOT_BUY = "may_not_buy"
     NO_GRANT = "no_grant"
     NOT_APPROVED = "not_approved"
@@ -32,9 +32,9 @@ class NotAllowedReason(Reason):
     OTHER_ACCOUNT = "other_account"
     PASSWORD_NEEDED = "password_needed"  # noqa: S105  # a reason, no secret
     PASSWORD_WRONG = "password_wrong"  # noqa: S105  # a reason, no secret
-    PROVIDER_STATE = "provider_state"
+    STATE_NOT_REFUNDABLE = "provider_state"
     REFUSED_BY_THE_DATABASE = "refused_by_the_database"
-    ROLE = "role"
+    RIGHT_MISSING = "role"
     SCHEMA_RIGHTS = "schema_rights"
     SQLITE_REFUND = "sqlite_refund"
     UNKNOWN_OPERATOR = "unknown_operator"
@@ -46,16 +46,16 @@ class InProgressReason(Reason):
     action.
     """
 
-    BULK = "bulk"
-    NOTHING_CONTRADICTED = "nothing_contradicted"
-    NOTHING_OPEN = "nothing_open"
+    BULK_RUN_RUNNING = "bulk"
+    OTHER_REFUND_CONTRADICTED = "nothing_contradicted"
+    OTHER_REFUND_OPEN = "nothing_open"
     ONLY_DESK_KNOWS = "only_desk_knows"
-    RECONCILIATION = "reconciliation"
-    REGISTRY_IMPORT = "registry_import"
-    REFUND_UNKNOWN = "refund_unknown"
-    REQUEST_ID = "request_id"
+    RECONCILIATION_RUNNING = "reconciliation"
+    REGISTRY_IMPORT_RUNNING = "registry_import"
+    REFUND_OUTCOME_UNKNOWN = "refund_unknown"
+    SAME_REQUEST_ID_RUNNING = "request_id"
     SIMILAR_REFUND_RUNNING = "similar_refund_running"
-    TAKEN = "taken"
+    TAKEN_BY_OTHER_PERSON = "taken"
 
 
 class UnknownReason(Reason):
@@ -65,15 +65,15 @@ class UnknownReason(Reason):
 
     WORKER_ANSWER_MISSING = "asked"
     EARLIER_ATTEMPT = "earlier_attempt"
-    INTERRUPTED = "interrupted"
+    INTERRUPTED_BY_PERSON = "interrupted"
     NO_LIST_CALL = "no_list_call"
     NO_READ_CALL = "no_read_call"
-    NOT_KEPT = "not_kept"
-    NOT_RECORDED = "not_recorded"
-    NUMBER_NOT_KEPT = "number_not_kept"
+    ANSWER_NOT_SPOOLED = "not_kept"
+    ANSWER_NOT_RECORDED = "not_recorded"
+    PAYMENT_NUMBER_NOT_STORED = "number_not_kept"
     ONLY_DESK_KNOWS = "only_desk_knows"
     RECON_FILE_NOT_READ = "recon_file_not_read"
-    RECON_NOT_ANNOUNCED = "recon_not_announced"
+    NO_RECON_FILE_ANNOUNCED = "recon_not_announced"
 
 
 class MismatchReason(Reason):
@@ -91,10 +91,10 @@ class MismatchReason(Reason):
 class ExceedsReason(Reason):
     """Reasons of the error `exceeds_captured` (`detail.reason`): the rule about amounts that the refund breaks."""
 
-    LEFT = "left"
-    PAID = "paid"
-    PROVIDER = "provider"
-    SET_ASIDE = "set_aside"
+    MORE_THAN_REFUNDABLE = "left"
+    NOT_CONFIRMED_AS_PAID = "paid"
+    MORE_THAN_PROVIDER_REFUNDS = "provider"
+    NOT_WHOLE_SET_ASIDE = "set_aside"
 
 
 class PossibleRepeatReason(Reason):
@@ -118,11 +118,11 @@ class NothingToResolveReason(Reason):
     move.
     """
 
-    ORDER = "order"
-    ORDER_KNOWS = "order_knows"
+    ORDER_FOLLOWS_PAYMENTS = "order"
+    ORDER_NOT_PENDING = "order_knows"
     ORDER_NOT_COVERED = "order_not_covered"
-    ORDER_UNPAID = "order_unpaid"
-    PAYMENT_NO_ORDER = "payment_no_order"
+    ORDER_WITHOUT_PAYMENT = "order_unpaid"
+    PAYMENT_WITHOUT_ORDER = "payment_no_order"
     PAYMENT_NOT_PAID = "payment_not_paid"
 
 
@@ -131,13 +131,13 @@ class UnusableReason(Reason):
     file.
     """
 
-    CLOSED = "closed"
-    CRASHED = "crashed"
+    PDF_READER_CLOSED = "closed"
+    PDF_READER_CRASHED = "crashed"
     NOT_PDF = "not_pdf"
     RECON_FILE_UNREADABLE = "recon_file_unreadable"
     TOO_LARGE = "too_large"
     TOOK_TOO_LONG = "took_too_long"
-    UNREADABLE = "unreadable"
+    PDF_UNREADABLE = "unreadable"
 
 
 class DocumentsReason(Reason):
@@ -145,13 +145,13 @@ class DocumentsReason(Reason):
     documents.
     """
 
-    CHANGING = "changing"
-    DENIED = "denied"
+    OBJECT_CHANGES_TOO_OFTEN = "changing"
+    PERMISSION_DENIED = "denied"
     FOLDER_LOST = "folder_lost"
     NO_BUCKET = "no_bucket"
     NOT_CONNECTED = "not_connected"
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
+    REQUEST_REFUSED = "refused"
+    TIMED_OUT = "timeout"
 
 
 class ReadOnlyReason(Reason):
@@ -159,7 +159,7 @@ class ReadOnlyReason(Reason):
     is itself read-only gives no reason.
     """
 
-    SWITCH = "switch"
+    SWITCH_FOR_EVERYTHING = "switch"
     PROVIDER_SWITCH = "provider_switch"
 
 
@@ -168,72 +168,72 @@ class UsageProblem(Reason):
     the file of accounts.
     """
 
-    ACCOUNT_NAME = "account_name"
-    ACCOUNTS_ACTING = "accounts_acting"
-    ACCOUNTS_ASKS = "accounts_asks"
-    ACCOUNTS_FLAG = "accounts_flag"
-    ACCOUNTS_FORM = "accounts_form"
-    ACCOUNTS_JSON = "accounts_json"
-    ACCOUNTS_NAME = "accounts_name"
-    ACCOUNTS_ROLES = "accounts_roles"
-    ACCOUNTS_SCHEMA_ACCOUNT = "accounts_schema_account"
-    ACCOUNTS_TWICE = "accounts_twice"
+    INVALID_ACCOUNT_NAME = "account_name"
+    ACCOUNTS_ACTS_NOT_STATED = "accounts_acting"
+    ACCOUNTS_ASKS_WITH_ACTS = "accounts_asks"
+    ACCOUNTS_FLAG_NOT_BOOLEAN = "accounts_flag"
+    ACCOUNTS_WRONG_FORM = "accounts_form"
+    ACCOUNTS_INVALID_JSON = "accounts_json"
+    ACCOUNTS_INVALID_NAME = "accounts_name"
+    ACCOUNTS_INVALID_ROLES = "accounts_roles"
+    ACCOUNTS_OWNER_OF_SCHEMA = "accounts_schema_account"
+    ACCOUNTS_SAME_NAME_TWICE = "accounts_twice"
     ACCOUNTS_UNKNOWN_KEY = "accounts_unknown_key"
     ACCOUNTS_UNKNOWN_ROLE = "accounts_unknown_role"
     ACCOUNTS_UNREADABLE = "accounts_unreadable"
-    ACCOUNTS_VARIABLE = "accounts_variable"
-    ACCOUNTS_WAS_WORKER = "accounts_was_worker"
-    AMOUNT_AND_DAY = "amount_and_day"
-    ANSWERS_WAIT = "answers_wait"
-    ARGUMENTS = "arguments"
-    AS = "as"
-    AS_BEGUN = "as_begun"
-    AS_REFUND = "as_refund"
-    BULK_ACTION = "bulk_action"
-    BULK_KIND = "bulk_kind"
-    BULK_MOST = "bulk_most"
-    BULK_SIZE = "bulk_size"
-    CLOSE_DAY = "close_day"
-    COMMENT = "comment"
-    CURRENCY = "currency"
-    CURSOR = "cursor"
-    DEAL = "deal"
-    DECLINE_WORDS = "decline_words"
-    DESK_ACTS = "desk_acts"
-    DOCUMENT_FORMAT = "document_format"
-    EXPORT_FORMAT = "export_format"
+    ACCOUNTS_INVALID_VARIABLE_NAME = "accounts_variable"
+    ACCOUNTS_NEW_ROLE_FOR_WORKER = "accounts_was_worker"
+    AMOUNT_AND_DAY_MISSING = "amount_and_day"
+    ANSWERS_NEED_STORE_KEY = "answers_wait"
+    INVALID_ARGUMENTS = "arguments"
+    INVALID_OUTCOME = "as"
+    INVALID_OUTCOME_OF_BEGUN_PAYMENT = "as_begun"
+    INVALID_OUTCOME_OF_REFUND = "as_refund"
+    UNKNOWN_BULK_ACTION = "bulk_action"
+    RECORD_KIND_WITHOUT_BULK = "bulk_kind"
+    INVALID_BULK_LIMIT = "bulk_most"
+    INVALID_RECORD_COUNT = "bulk_size"
+    CLOSE_DAY_IN_FUTURE = "close_day"
+    COMMENT_TOO_LONG = "comment"
+    CURRENCY_NOT_ACCEPTED = "currency"
+    UNREADABLE_CURSOR = "cursor"
+    INVALID_DEAL_CODE = "deal"
+    DECLINE_REASON_MISSING = "decline_words"
+    DESK_NEEDS_OWN_CREDENTIALS = "desk_acts"
+    UNKNOWN_DOCUMENT_FORMAT = "document_format"
+    UNKNOWN_EXPORT_FORMAT = "export_format"
     FILE_EXISTS = "file_exists"
-    FILTER = "filter"
-    FILTER_COMPANIES = "filter_companies"
-    MERCHANT_PAYMENT_ID = "merchant_payment_id"
+    UNREADABLE_FILTER = "filter"
+    QUEUE_WITHOUT_FILTER = "filter_companies"
+    INVALID_MERCHANT_PAYMENT_ID = "merchant_payment_id"
     NO_ACCOUNT_NAME = "no_account_name"
     NO_ACCOUNTS = "no_accounts"
     NO_PASSWORD = "no_password"  # noqa: S105 (a problem, no secret)
     NO_SUCH_TIMEZONE = "no_such_timezone"
-    NOTE = "note"
-    ONE_VERSION = "one_version"
+    INVALID_NOTE = "note"
+    NO_OLDER_VERSION = "one_version"
     OTHER_TIMEZONE = "other_timezone"
-    OWNER = "owner"
-    PART = "part"
-    PROVIDER_ID = "provider_id"
-    PROVIDER_ID_MISSING = "provider_id_missing"
-    QUEUE = "queue"
-    REASON = "reason"
-    RECONCILE_DAYS = "reconcile_days"
-    RECONCILE_SPAN = "reconcile_span"
-    REFUND_REASON = "refund_reason"
-    REFUND_TICKET = "refund_ticket"
-    REQUEST_FORM = "request_form"
-    REQUEST_ID = "request_id"
-    SIGN_IN_GIVEN = "sign_in_given"
-    SORT = "sort"
-    SWITCH_REASON = "switch_reason"
-    UNTIL = "until"
-    VIEW_CONTENT = "view_content"
-    VIEW_COUNT = "view_count"
-    VIEW_NAME = "view_name"
+    INVALID_INCIDENT_OWNER = "owner"
+    UNKNOWN_PART = "part"
+    GATEWAY_ID_MISSING = "provider_id"
+    ALARMBOX_ID_MISSING = "provider_id_missing"
+    UNKNOWN_QUEUE = "queue"
+    INVALID_REASON_CODES = "reason"
+    INVALID_RECONCILIATION_DAYS = "reconcile_days"
+    RECONCILIATION_PERIOD_TOO_LONG = "reconcile_span"
+    INVALID_REFUND_REASON = "refund_reason"
+    REFUND_TICKET_TOO_LONG = "refund_ticket"
+    UNREADABLE_DESK_REQUEST = "request_form"
+    INVALID_REQUEST_ID = "request_id"
+    SIGN_IN_IN_SETTINGS = "sign_in_given"
+    UNKNOWN_SORT_COLUMN = "sort"
+    INVALID_SWITCH_REASON = "switch_reason"
+    INVALID_SNOOZE_END = "until"
+    VIEW_TOO_LARGE = "view_content"
+    TOO_MANY_VIEWS = "view_count"
+    INVALID_VIEW_NAME = "view_name"
     VIEW_NAME_TAKEN = "view_name_taken"
-    VIEW_OPTIONS = "view_options"
+    OPTIONS_BESIDE_VIEW = "view_options"
 
 
 class LockedProblem(Reason):
@@ -241,7 +241,7 @@ class LockedProblem(Reason):
 
     ANOTHER_UPGRADE = "another_upgrade"
     DUPLICATES_KEEP_COMING = "duplicates_keep_coming"
-    IN_USE = "in_use"
+    DATABASE_IN_USE = "in_use"
     LOST_EVERY_RACE = "lost_every_race"
     OPERATION_LOST = "operation_lost"
     TABLE_IN_USE = "table_in_use"
@@ -253,7 +253,7 @@ class UnreachableProblem(Reason):
     COMMIT_UNANSWERED = "commit_unanswered"
     CONNECTION_LOST = "connection_lost"
     NO_FOLDER = "no_folder"
-    TAKEN_AWAY = "taken_away"
+    DATABASE_FILE_REPLACED = "taken_away"
     TLS_UNVERIFIED = "tls_unverified"
     TOO_MANY_CONNECTIONS = "too_many_connections"
 
@@ -269,17 +269,17 @@ class SchemaProblem(Reason):
 class AmountProblem(Reason):
     """Problems of the error `invalid_amount` (`detail.problem`)."""
 
-    FORM = "form"
-    ORDER_TOTAL = "order_total"
-    ZERO = "zero"
+    WRONG_FORM = "form"
+    NOT_ORDER_TOTAL = "order_total"
+    NOT_POSITIVE = "zero"
 
 
 class LimitReason(Reason):
     """Reasons of the error `over_limit` (`detail.reason`): the exceeded limit."""
 
-    ACCOUNT = "account"
-    PER_PERSON_DAY = "per_person_day"
-    PER_REFUND = "per_refund"
+    LIMIT_OF_ACCOUNT = "account"
+    LIMIT_PER_PERSON_AND_DAY = "per_person_day"
+    LIMIT_PER_REFUND = "per_refund"
 
 
 class WindowReason(Reason):
@@ -287,76 +287,76 @@ class WindowReason(Reason):
     refunds that the refund breaks.
     """
 
-    COUNT = "count"
-    PARTIAL = "partial"
-    REPEATED = "repeated"
-    WINDOW = "window"
+    REFUND_COUNT_REACHED = "count"
+    NO_PARTIAL_REFUND = "partial"
+    NO_SECOND_REFUND = "repeated"
+    REFUND_PERIOD_OVER = "window"
 
 
 class DocumentNotFoundReason(Reason):
     """Reasons of the error `not_found` for a document (`detail.reason`)."""
 
-    DAMAGED = "damaged"
-    MISSING = "missing"
-    NOT_OURS = "not_ours"
-    UNREADABLE = "unreadable"
+    CONTENT_DAMAGED = "damaged"
+    FILE_MISSING = "missing"
+    NAMED_BY_NO_RECORD = "not_ours"
+    CONTENT_UNREADABLE = "unreadable"
 
 
 class BackupProblem(Reason):
-    """Problems of the error `bad_backup` (`detail.problem`). ALTERED, MISSING: a file isn't as the manifest says.
-    DATABASE: the copy of the database is damaged. INCOMPLETE: there is no manifest, so the backup was broken off or
-    is none. KIND: a backup of a server database for an embedded one, or the other way round. NOT_EMPTY: something is
-    in the folder for a new backup. TARGET_NOT_EMPTY: the server database into which it is to go has tables.
+    """Problems of the error `bad_backup` (`detail.problem`). FILE_ALTERED, FILE_MISSING: a file differs from the
+    manifest. NO_MANIFEST: the backup was broken off, or the folder is no backup. OTHER_KIND_OF_DATABASE: a backup
+    of a server database for an embedded one, or the reverse. FOLDER_NOT_EMPTY: the folder for a new backup
+    contains something. DATABASE_NOT_EMPTY: the server database to restore into has tables.
     """
 
-    ALTERED = "altered"
-    DATABASE = "database"
-    FORMAT = "format"
-    INCOMPLETE = "incomplete"
-    KIND = "kind"
-    MANIFEST = "manifest"
-    MISSING = "missing"
-    NOT_EMPTY = "not_empty"
-    TARGET_NOT_EMPTY = "target_not_empty"
+    FILE_ALTERED = "altered"
+    DATABASE_DAMAGED = "database"
+    NEWER_FORMAT = "format"
+    NO_MANIFEST = "incomplete"
+    OTHER_KIND_OF_DATABASE = "kind"
+    MANIFEST_DAMAGED = "manifest"
+    FILE_MISSING = "missing"
+    FOLDER_NOT_EMPTY = "not_empty"
+    DATABASE_NOT_EMPTY = "target_not_empty"
 
 
 class RegistryFileProblem(Reason):
-    """Problems of the error `bad_registry_file` (`detail.problem`): the rule that a file of the corporation registry
-    breaks. UNREADABLE: the file can't be opened. ARCHIVE: it is no whole ZIP. CONTENTS: the ZIP hasn't one CSV.
-    VALUE: a field has a value that the publisher's definition doesn't allow.
+    """Problems of the error `bad_registry_file` (`detail.problem`): the rule that a file of the corporation
+    registry breaks. NOT_ONE_CSV: the ZIP contains no CSV file, or more than one. VALUE_NOT_ALLOWED: the
+    publisher's definition doesn't allow the value of a field.
     """
 
-    ARCHIVE = "archive"
-    BOMB = "bomb"
-    COLUMNS = "columns"
-    CONTENTS = "contents"
+    INCOMPLETE_ZIP = "archive"
+    TOO_LARGE_UNPACKED = "bomb"
+    WRONG_FIELD_COUNT = "columns"
+    NOT_ONE_CSV = "contents"
     CONTROL_CHARACTER = "control_character"
-    EMPTY = "empty"
-    ENCODING = "encoding"
-    HEADER = "header"
-    NAME = "name"
-    NUMBER = "number"
-    QUOTES = "quotes"
-    TOO_LONG = "too_long"
-    UNREADABLE = "unreadable"
-    VALUE = "value"
+    NO_CORPORATION = "empty"
+    MIXED_ENCODING = "encoding"
+    UNEXPECTED_HEADER = "header"
+    WRONG_FILE_NAME = "name"
+    INVALID_CORPORATION_NUMBER = "number"
+    MISPLACED_QUOTES = "quotes"
+    FIELD_TOO_LONG = "too_long"
+    FILE_UNREADABLE = "unreadable"
+    VALUE_NOT_ALLOWED = "value"
 
 
 class RegistryOrderProblem(Reason):
-    """Problems of the error `registry_order` (`detail.problem`): the reasons for which a file can't be imported into
-    the registry in use. APPLIED: the difference is in it already. FEWER: prefectures of the registry in use would be
-    missing. MISSING: a published day would be left out. NO_WHOLE: there is no registry to which a difference could be
-    applied. OLDER: the registry would go back. OTHER_DAY: the whole files are of different days. TWICE: a given file
-    covers what another one covers.
+    """Problems of the error `registry_order` (`detail.problem`): the reason for which files can't be imported
+    into the registry in use. PREFECTURES_MISSING: the files don't cover all prefectures of the registry in use.
+    DAYS_MISSING: a published day would be left out. NO_WHOLE_FILE: there is no registry to which a difference
+    could be applied. FILES_OF_OTHER_DAYS: the whole files are of different days. SAME_FILE_TWICE: two given files
+    cover the same.
     """
 
-    APPLIED = "applied"
-    FEWER = "fewer"
-    MISSING = "missing"
-    NO_WHOLE = "no_whole"
-    OLDER = "older"
-    OTHER_DAY = "other_day"
-    TWICE = "twice"
+    ALREADY_APPLIED = "applied"
+    PREFECTURES_MISSING = "fewer"
+    DAYS_MISSING = "missing"
+    NO_WHOLE_FILE = "no_whole"
+    OLDER_THAN_REGISTRY = "older"
+    FILES_OF_OTHER_DAYS = "other_day"
+    SAME_FILE_TWICE = "twice"
 
 
 class InternalErrorProblem(Reason):
@@ -368,6 +368,6 @@ class InternalErrorProblem(Reason):
 
 
 RefundRule = ExceedsReason | InProgressReason | LimitReason | NotAllowedReason | WindowReason
-"""A rule of refunds, named by the reason that is given if a refund breaks the rule. The class of the reason
-determines the error code.
+"""A rule of refunds. It has the name of the reason that a refund gets which breaks the rule; the class of the
+reason determines the error code.
 """

@@ -38,11 +38,12 @@ class AlertSettings:
         `get_secret` returns a secret by its name. Raises bad_profile.
         """
         if self.brokers and find_spec("confluent_kafka") is None:
-            raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_MISSING)
+            raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_SUPPORT_MISSING)
         key = (get_secret(WEBHOOK_KEY_NAME) or "") if self.webhook else ""
         if self.webhook and len(key) < MIN_KEY_LENGTH:
             raise bad_profile_error(
-                f"CONSOLE_SECRET_{WEBHOOK_KEY_NAME}", SettingProblem.TOKEN_SHORT if key else SettingProblem.MISSING
+                f"CONSOLE_SECRET_{WEBHOOK_KEY_NAME}",
+                SettingProblem.TOKEN_TOO_SHORT if key else SettingProblem.SETTING_MISSING,
             )
         return key
 
@@ -59,7 +60,7 @@ def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
         webhook, setting_source.get("ALERTS_KAFKA_BROKERS", parse_brokers, ()), private_networks_of_webhook
     )
     if settings.webhook and settings.brokers:
-        raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.ONE_OF_TWO)
+        raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.TWO_ALERT_DESTINATIONS)
     return settings
 
 
@@ -69,5 +70,5 @@ def parse_brokers(raw: RawSetting) -> tuple[str, ...]:
     for broker in broker_addresses:
         match = _BROKER_PATTERN.fullmatch(broker)
         if match is None or not 0 < int(match[2] or 1) < 65536:
-            raise raw.setting_error(SettingProblem.BROKER_FORM)
+            raise raw.setting_error(SettingProblem.INVALID_BROKERS)
     return broker_addresses

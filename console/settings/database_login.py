@@ -114,7 +114,7 @@ class SignIn(HiddenSecrets):
             return self._use_account(stored_account, "kept")
         self.sign_in_reason = self.sign_in_reason or "none"
         if self.is_unnamed():
-            raise bad_profile_error(OPERATOR_VARIABLE, SettingProblem.SIGN_IN_UNNAMED, place=self.database_place)
+            raise bad_profile_error(OPERATOR_VARIABLE, SettingProblem.ACCOUNT_NAME_MISSING, place=self.database_place)
         raise bad_profile_error(
             _PASSWORD_VARIABLE, SettingProblem.SIGN_IN_MISSING, user=self._expected_user(), place=self.database_place
         )
@@ -132,7 +132,7 @@ class SignIn(HiddenSecrets):
         if not _ACCOUNT_NAME_PATTERN.fullmatch(user):
             from console.domain.error_reasons import UsageProblem  # late: each import delays the first frame
 
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ACCOUNT_NAME})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ACCOUNT_NAME})
         self._entered_account, self._account_in_use = (user, password), None
 
     def handle_database_error(self, error: ConsoleError) -> None:

@@ -51,17 +51,17 @@ def read_profile(file: Path) -> dict[str, RawSetting]:
 def _read_bytes(file: Path) -> bytes | None:
     try:
         with file.open("rb") as stream:
-            _require_own_file(file, os.fstat(stream.fileno()), SettingProblem.WRITABLE_BY_OTHERS)
+            _require_own_file(file, os.fstat(stream.fileno()), SettingProblem.PROFILE_WRITABLE_BY_OTHERS)
             _require_own_file(
-                file, file.parent.stat(), SettingProblem.FOLDER_WRITABLE_BY_OTHERS, folder=str(file.parent)
+                file, file.parent.stat(), SettingProblem.PROFILE_FOLDER_WRITABLE_BY_OTHERS, folder=str(file.parent)
             )
             content = stream.read(MAX_PROFILE_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as cause:
-        raise _profile_error(file, SettingProblem.UNREADABLE) from cause
+        raise _profile_error(file, SettingProblem.PROFILE_UNREADABLE) from cause
     if len(content) > MAX_PROFILE_BYTES:
-        raise _profile_error(file, SettingProblem.TOO_LARGE)
+        raise _profile_error(file, SettingProblem.PROFILE_TOO_LARGE)
     return content
 
 
@@ -105,7 +105,7 @@ def _parse_table(file: Path, content: bytes) -> dict[str, object]:
     ) as cause:  # a TOML error is a ValueError, and so is a number of 5,000 digits
         line = re.search(r"at line (\d+)", str(cause))
         raise _profile_error(
-            file, SettingProblem.CORRUPT, line=int(line[1]) if line else content.count(b"\n") + 1
+            file, SettingProblem.PROFILE_UNPARSABLE, line=int(line[1]) if line else content.count(b"\n") + 1
         ) from cause
 
 

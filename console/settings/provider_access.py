@@ -139,7 +139,7 @@ def word_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
 
     def parse(raw: RawSetting) -> str:
         if not pattern.fullmatch(raw.text):
-            raise raw.setting_error(SettingProblem.BAD_WORD)
+            raise raw.setting_error(SettingProblem.NOT_ALPHANUMERIC)
         return raw.text
 
     return parse
@@ -151,7 +151,7 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
     """
     origin, path = _split_url(raw)
     if not _URL_PATH_PATTERN.fullmatch(path):
-        raise raw.setting_error(SettingProblem.CALL_URL_FORM)
+        raise raw.setting_error(SettingProblem.INVALID_CALL_URL)
     return parse_provider_url(RawSetting(raw.name, origin, raw.file), private_networks) + path
 
 
@@ -167,7 +167,7 @@ def _split_url(raw: RawSetting) -> tuple[str, str]:
     try:
         parts = urlsplit(raw.text)
     except ValueError:
-        raise raw.setting_error(SettingProblem.CALL_URL_FORM) from None
+        raise raw.setting_error(SettingProblem.INVALID_CALL_URL) from None
     if parts.query or parts.fragment or "?" in raw.text or "#" in raw.text:
-        raise raw.setting_error(SettingProblem.CALL_URL_FORM)
+        raise raw.setting_error(SettingProblem.INVALID_CALL_URL)
     return f"{parts.scheme}://{parts.netloc}", parts.path

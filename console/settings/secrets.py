@@ -177,7 +177,7 @@ class SecretStore(HiddenSecrets):
         if key is None:
             raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_MISSING)
         if len(key) < MIN_STORE_KEY_LENGTH:
-            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_SHORT)
+            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_TOO_SHORT)
         return key
 
     def _read_from_keyring(self, name: str) -> str | None:
@@ -223,7 +223,7 @@ def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]
             continue
         secret_name = name.removesuffix(_FILE_SUFFIX)
         if secret_name in variables:
-            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.SECRET_TWICE)
+            raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.SECRET_SET_TWICE)
         yield secret_name, _read_secret_file(VARIABLE_PREFIX + name, Path(value))
 
 
@@ -234,7 +234,7 @@ def _read_secret_file(variable: str, file: Path) -> str:
             content = opened.read(_LARGEST_FILE_BYTES + 1)
         text = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except (OSError, ValueError):
-        raise bad_profile_error(variable, SettingProblem.SECRET_FILE) from None
+        raise bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE) from None
     if not text or len(content) > _LARGEST_FILE_BYTES:
-        raise bad_profile_error(variable, SettingProblem.SECRET_FILE)
+        raise bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE)
     return text

@@ -292,7 +292,7 @@ def _require_consistent(settings: Settings, *, has_configured_environment: bool)
     remote_providers = _remote_providers(settings)
     if settings.active_switches and remote_providers:
         raise bad_profile_error(
-            settings.active_switches[0], SettingProblem.LOOPBACK_ONLY, provider=remote_providers[0]
+            settings.active_switches[0], SettingProblem.TEST_SETTING_WITH_REAL_PROVIDER, provider=remote_providers[0]
         )
     if settings.environment == "training" and remote_providers:
         raise bad_profile_error("environment", SettingProblem.TRAINING_REACHES_PROVIDER, provider=remote_providers[0])

@@ -46,7 +46,7 @@ def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain
     base_url = parse_base_url(url.partition("://")[0] + "://" + urlsplit(url).netloc)
     is_in_domain = domain is not None and base_url.host.endswith(domain)
     if raw.file is not None and not (base_url.is_loopback or is_in_domain or base_url.host in hosts):
-        raise raw.setting_error(SettingProblem.HOST_UNKNOWN, host=base_url.host)
+        raise raw.setting_error(SettingProblem.UNKNOWN_PROVIDER_HOST, host=base_url.host)
     return url
 
 
@@ -84,13 +84,13 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
         return raw.text, None
     match = _SQLITE_URL_PATTERN.fullmatch(raw.text)
     if match is None:
-        raise raw.setting_error(SettingProblem.DATABASE_FORM)
+        raise raw.setting_error(SettingProblem.INVALID_DATABASE_URL)
     path = match["path"].removeprefix("/")
     if not path or "?" in path or path.startswith((":memory:", "file:")):
-        raise raw.setting_error(SettingProblem.DATABASE_FORM)
+        raise raw.setting_error(SettingProblem.INVALID_DATABASE_URL)
     file = RawSetting(raw.name, unquote(path), raw.file).parse_path()
     if file.is_dir():
-        raise raw.setting_error(SettingProblem.DATABASE_FORM)
+        raise raw.setting_error(SettingProblem.INVALID_DATABASE_URL)
     return sqlite_url(file), file
 
 
@@ -113,14 +113,14 @@ def parse_redis_url(raw: RawSetting) -> str:
     """
     _require_no_password(raw)
     if not _REDIS_URL_PATTERN.fullmatch(raw.text):
-        raise raw.setting_error(SettingProblem.REDIS_FORM)
+        raise raw.setting_error(SettingProblem.INVALID_REDIS_URL)
     try:
         parts = urlsplit(raw.text)
         host, port = parts.hostname or "localhost", parts.port
     except ValueError:
-        raise raw.setting_error(SettingProblem.REDIS_FORM) from None
+        raise raw.setting_error(SettingProblem.INVALID_REDIS_URL) from None
     if port == 0:
-        raise raw.setting_error(SettingProblem.REDIS_FORM)
+        raise raw.setting_error(SettingProblem.INVALID_REDIS_URL)
     if parts.scheme == "redis" and not is_this_machine(host):
         raise raw.setting_error(SettingProblem.REDIS_NOT_TLS)
     return raw.text
@@ -134,7 +134,7 @@ def parse_documents_url(raw: RawSetting) -> str:
         return raw.text.rstrip("/")
     match = _FOLDER_URL_PATTERN.fullmatch(raw.text)
     if match is None:
-        raise raw.setting_error(SettingProblem.DOCUMENTS_FORM)
+        raise raw.setting_error(SettingProblem.INVALID_DOCUMENTS_URL)
     path = unquote(match["path"])
     drive_match = re.match(r"/[A-Za-z]:", path) if os.name == "nt" else None
     return folder_url(RawSetting(raw.name, path[1:] if drive_match else path, raw.file).parse_folder())

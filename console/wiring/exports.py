@@ -105,7 +105,7 @@ def _queue_list(services: ReadServices, request: ExportRequest, context: TextCon
         return _List(lists.unmatched_notice_columns(context), lambda: _read_notice_pages(services))
     if name not in QUEUE_NAMES:
         allowed = [*QUEUE_NAMES, NOTICE_QUEUE, _COMPANY_QUEUE]
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": allowed})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed})
     columns = record_columns(context, lambda item: item.record)
     return _List(columns, lambda: _read_queue_pages(services, request))
 
@@ -146,7 +146,7 @@ def _read_notice_pages(services: ReadServices) -> Pages:
 
 def _lookup_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     if request.part not in ("", *LOOKUP_PARTS):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": request.part[:40]})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
 
     def pages() -> Pages:
         found = services.lookup.find_records(request.subject)
@@ -203,7 +203,7 @@ def _audit_list(services: ReadServices, request: ExportRequest, context: TextCon
 
 def _bulk_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     if request.part not in ("", NOT_DONE_FILTER):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": request.part[:40]})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
     run = services.bulk.read_run(_parse_id("bulk-run", request.subject))
 
     def pages() -> Pages:
@@ -231,7 +231,7 @@ def _runs_list(services: ReadServices, request: ExportRequest, context: TextCont
 def _differences_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     part, run_id = request.part or ALL, _parse_id("reconciliation", request.subject)
     if part not in VERDICTS_OF_PART:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": part[:40]})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": part[:40]})
 
     def pages() -> Pages:
         services.reconciliation.views.read_run(run_id)  # raises not_found
@@ -259,7 +259,7 @@ def _set_asides(services: ReadServices, request: ExportRequest, context: TextCon
 def _report_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     """Return the table behind a picture. The report is read at once, because its note says which part is missing."""
     if request.subject not in REPORT_TABLES:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": request.subject[:40]})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.subject[:40]})
     table, report = REPORT_TABLES[request.subject], _READ_REPORT[request.subject](services.reports)
 
     def pages() -> Pages:

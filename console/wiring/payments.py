@@ -128,7 +128,7 @@ class PaymentService:
             if not view.payments:
                 raise ConsoleError(
                     ErrorCode.NOTHING_TO_RESOLVE,
-                    {"record": view.record, "reason": NothingToResolveReason.ORDER_UNPAID},
+                    {"record": view.record, "reason": NothingToResolveReason.ORDER_WITHOUT_PAYMENT},
                 )
             newest_id = max(payment.id for payment in view.payments)
             try:
@@ -153,7 +153,8 @@ class PaymentService:
             self._context.require_right("resolve")
             record = self._views.read_order(id).record
             raise ConsoleError(
-                ErrorCode.NOTHING_TO_RESOLVE, {"record": record, "reason": NothingToResolveReason.ORDER}
+                ErrorCode.NOTHING_TO_RESOLVE,
+                {"record": record, "reason": NothingToResolveReason.ORDER_FOLLOWS_PAYMENTS},
             )
 
     def resolve(

@@ -48,7 +48,7 @@ def open_vendor(context: "ServiceContext", name: str) -> "PaymentProvider":
         }
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
     for variable in settings.missing_secret_names(name):
-        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.MISSING})
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.SETTING_MISSING})
     return plugin.make_adapter(make_adapter_arguments(context, plugin))
 
 

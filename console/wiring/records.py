@@ -314,5 +314,5 @@ def _provider_check_id(provider_id: int | str | None) -> int | None:
     if provider_id is None or isinstance(provider_id, int):
         return provider_id
     if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= _MAX_ID_DIGITS):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
     return int(provider_id)

@@ -60,7 +60,8 @@ def read_tokens(console: Console) -> tuple[bytes, ...]:
         token = console.settings.secret(name)
         if token and len(token) < MIN_TOKEN_LENGTH:
             raise ConsoleError(
-                ErrorCode.BAD_PROFILE, {"variable": f"CONSOLE_SECRET_{name}", "problem": SettingProblem.TOKEN_SHORT}
+                ErrorCode.BAD_PROFILE,
+                {"variable": f"CONSOLE_SECRET_{name}", "problem": SettingProblem.TOKEN_TOO_SHORT},
             )
         hashes += [_token_hash(token)] if token else []
     return tuple(hashes)

@@ -81,7 +81,7 @@ def tls_context(options: ReceiverOptions) -> ssl.SSLContext | None:
     if options.certificate_file is None or options.key_file is None:
         raise ConsoleError(
             ErrorCode.BAD_PROFILE,
-            {"variable": f"CONSOLE_RECEIVER_{missing_setting}", "problem": SettingProblem.MISSING},
+            {"variable": f"CONSOLE_RECEIVER_{missing_setting}", "problem": SettingProblem.SETTING_MISSING},
         )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

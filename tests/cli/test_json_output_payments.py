@@ -131,7 +131,8 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
     """The payment in it is masked as everywhere."""
     hit = views.RiskSignal("lookalike", {"n": 1}, "refund", 8, "asked twice")
     view = views.RefundView(
-        REFUND, EXPLAINED, PAYMENT, ORDER, SIDES, MONEY, (hit,), (views.RuleCheck(WindowReason.WINDOW, True),),
+        REFUND, EXPLAINED, PAYMENT, ORDER, SIDES, MONEY, (hit,),
+        (views.RuleCheck(WindowReason.REFUND_PERIOD_OVER, True),),
         {"captured_minor": (3300, 3000)}, (), (), (), (),
     )  # fmt: skip
     encoded = told(cli_json.record_view_json(view, translate))

@@ -59,7 +59,7 @@ def is_no_answer(refusal: ConsoleError) -> bool:
     return (
         refusal.code in ("worker_away", "database_unreachable", "database_locked")
         or (refusal.code == "outcome_unknown" and reason == UnknownReason.WORKER_ANSWER_MISSING)
-        or (refusal.code == "in_progress" and reason == InProgressReason.REQUEST_ID)
+        or (refusal.code == "in_progress" and reason == InProgressReason.SAME_REQUEST_ID_RUNNING)
     )
 
 

@@ -80,7 +80,7 @@ def sides(
     return ours, replace(gateway, **theirs), order
 
 
-WITHIN_LIMIT = RuleCheck(LimitReason.PER_REFUND, True, {"limit": 1_000_000})
+WITHIN_LIMIT = RuleCheck(LimitReason.LIMIT_PER_REFUND, True, {"limit": 1_000_000})
 
 
 def plan(*hits: RiskSignal, **other: Any) -> RefundPlan:

@@ -119,7 +119,7 @@ def _require_keyring(settings: "Settings") -> None:
     """
     _require_accounts(settings)
     if settings.sign_in.has_configured_account():
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SIGN_IN_GIVEN})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SIGN_IN_IN_SETTINGS})
     if not settings.sign_in.can_store_password():
         raise _keyring_error(SettingProblem.NO_KEYRING)
 

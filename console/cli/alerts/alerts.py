@@ -33,7 +33,9 @@ def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> 
 
     alert_id = parse_row_id("alert", args.id)
     if args.note is not None and not args.note.strip():  # the option is there for its words
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS}
+        )
     return console.alerts.acknowledge(alert_id, args.note or "", request_id=args.request_id)
 
 

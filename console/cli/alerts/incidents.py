@@ -78,7 +78,7 @@ def parse_moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=JST)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNTIL, "n": _SNOOZE_DAYS}) from None
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_SNOOZE_END, "n": _SNOOZE_DAYS}) from None
 
 
 def incident_json(incident: "Incident", translate: Translate) -> JsonObject:

@@ -60,7 +60,7 @@ def _may_be_searched(text: str, invalid: ConsoleError) -> bool:
     from console.domain.lookup.registry_query import QueryKind, parse_query
 
     kind = parse_query(text).kind
-    is_number = invalid.detail.get("reason") != NumberReason.CHARACTER
+    is_number = invalid.detail.get("reason") != NumberReason.OTHER_CHARACTER
     return kind is QueryKind.POST_CODE or (kind is not QueryKind.EMPTY and not is_number)
 
 

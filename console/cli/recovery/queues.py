@@ -54,7 +54,7 @@ def _read_queue(console: "Console", args: Namespace, writer: AnswerWriter) -> "A
     if args.view is not None:
         return _read_view(console, args)
     if args.name is None:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": list(QUEUE_NAMES)})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": list(QUEUE_NAMES)})
     if args.name == VIEW_LIST:
         return count_views(console, args, writer)
     return _read_named_queue(console, args)
@@ -63,7 +63,7 @@ def _read_queue(console: "Console", args: Namespace, writer: AnswerWriter) -> "A
 def _read_view(console: "Console", args: Namespace) -> ViewPage:
     """Return a page of a view. Raises usage if the command also has a queue, a filter or an order of its own."""
     if args.name is not None or args.filter or args.sort or args.by_cause:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_OPTIONS})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_BESIDE_VIEW})
     view = console.saved_views.find_view(args.view)
     read = console.saved_views.read_content(view.content)
     chosen = read.filter.chosen
@@ -78,7 +78,7 @@ def _read_view(console: "Console", args: Namespace) -> ViewPage:
 def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
     if args.name in ("companies", "notices"):
         if args.filter or args.sort or args.by_cause:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILTER_COMPANIES})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE_WITHOUT_FILTER})
         if args.name == "notices":
             return console.notices.read_page(args.limit, args.after)
         return console.alerts.read_company_queue(args.limit, args.after)
@@ -95,7 +95,11 @@ def _read_filter(text: str) -> RecordFilter:
     if names:
         raise ConsoleError(
             ErrorCode.USAGE,
-            {"problem": UsageProblem.FILTER, "names": names, "allowed": [f"{name}:" for name in OPERATORS]},
+            {
+                "problem": UsageProblem.UNREADABLE_FILTER,
+                "names": names,
+                "allowed": [f"{name}:" for name in OPERATORS],
+            },
         )
     return parsed.chosen
 
@@ -104,7 +108,9 @@ def _read_order(text: str) -> QueueOrder:
     """Return the typed order; the queue's own one for "". Raises usage for an unknown column."""
     order = parse_order(text) if text else DEFAULT_ORDER
     if order is None:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SORT, "allowed": list(SortColumn)})
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_SORT_COLUMN, "allowed": list(SortColumn)}
+        )
     return order
 
 

@@ -44,13 +44,15 @@ def _read_content(args: Namespace) -> ViewContent:
     content = ViewContent(args.queue, operators, words, args.sort, columns, args.by_cause)
     problems = read_view(content, "me").problems
     if args.sort and parse_order(args.sort) is None:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SORT, "allowed": list(SortColumn)})
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_SORT_COLUMN, "allowed": list(SortColumn)}
+        )
     if problems:
         from console.domain.queues.filter_text import OPERATORS
 
         allowed = [f"{name}:" for name in OPERATORS]
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.FILTER, "names": list(problems), "allowed": allowed}
+            ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_FILTER, "names": list(problems), "allowed": allowed}
         )
     return content
 

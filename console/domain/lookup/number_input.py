@@ -17,7 +17,7 @@ class InvalidCorporationNumber(ConsoleError):
 
     def __init__(self, reason: NumberReason, normalized: str | None = None) -> None:
         detail: InvalidNumber = {"reason": reason, "normalized": normalized}
-        if reason is NumberReason.LENGTH and normalized is not None and len(normalized) == DIGIT_COUNT - 1:
+        if reason is NumberReason.WRONG_LENGTH and normalized is not None and len(normalized) == DIGIT_COUNT - 1:
             detail["hint"] = "check_digit_missing"
         super().__init__(ErrorCode.INVALID_CORPORATION_NUMBER, detail)
         self.reason = reason

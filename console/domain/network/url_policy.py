@@ -105,22 +105,22 @@ def _parse_base_url(url: str, private: Sequence[Network]) -> BaseUrl:
     if base.scheme != "https" and not (base.scheme == "http" and base.is_loopback):
         raise _InvalidUrl(SettingProblem.URL_NOT_HTTPS)
     if not base.is_loopback and _is_address(base.host) and not base.admits_address(base.host):
-        raise _InvalidUrl(SettingProblem.URL_PRIVATE_ADDRESS)
+        raise _InvalidUrl(SettingProblem.PRIVATE_ADDRESS_IN_URL)
     return base
 
 
 def _split_url(url: str) -> SplitResult:
     if not re.fullmatch(r"[^\s\\\x00-\x20\x7f]+", url):
-        raise _InvalidUrl(SettingProblem.URL_FORM)  # urlsplit silently removes some of these characters
+        raise _InvalidUrl(SettingProblem.INVALID_URL)  # urlsplit silently removes some of these characters
     try:
         parts = urlsplit(url)
         well_formed = parts.port is None or parts.port > 0
     except ValueError:
-        raise _InvalidUrl(SettingProblem.URL_FORM) from None
+        raise _InvalidUrl(SettingProblem.INVALID_URL) from None
     if "@" in url:
-        raise _InvalidUrl(SettingProblem.URL_USERINFO)
+        raise _InvalidUrl(SettingProblem.USER_NAME_IN_URL)
     if not well_formed or parts.netloc.endswith(":") or set(url) & {"?", "#"} or parts.path not in ("", "/"):
-        raise _InvalidUrl(SettingProblem.URL_FORM)
+        raise _InvalidUrl(SettingProblem.INVALID_URL)
     return parts
 
 
@@ -132,7 +132,7 @@ def _read_host(parts: SplitResult) -> str:
     if _is_address(host):
         return host
     if "[" in parts.netloc or not _HOST_NAME_PATTERN.fullmatch(host) or _ADDRESS_LIKE_PATTERN.fullmatch(host):
-        raise _InvalidUrl(SettingProblem.URL_FORM)
+        raise _InvalidUrl(SettingProblem.INVALID_URL)
     return host
 
 
@@ -143,13 +143,13 @@ def _ascii_host(host: str) -> str:
     if host.isascii():
         return host
     if unicodedata.normalize("NFKC", host) != host or "。" in host:
-        raise _InvalidUrl(SettingProblem.URL_FORM)
+        raise _InvalidUrl(SettingProblem.INVALID_URL)
     import idna
 
     try:
         return idna.encode(host).decode("ascii")
     except idna.IDNAError:
-        raise _InvalidUrl(SettingProblem.URL_FORM) from None
+        raise _InvalidUrl(SettingProblem.INVALID_URL) from None
 
 
 def _is_address(host: str) -> bool:

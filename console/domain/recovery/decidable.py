@@ -114,9 +114,9 @@ def refusal_reason_of_order_move(
     the paid payments of the order cover the order's total.
     """
     if order is None:
-        return NothingToResolveReason.PAYMENT_NO_ORDER
+        return NothingToResolveReason.PAYMENT_WITHOUT_ORDER
     if payment.state not in PAID_STATES:
         return NothingToResolveReason.PAYMENT_NOT_PAID
     if order.state is not OrderState.PENDING:
-        return NothingToResolveReason.ORDER_KNOWS
+        return NothingToResolveReason.ORDER_NOT_PENDING
     return None if covered else NothingToResolveReason.ORDER_NOT_COVERED

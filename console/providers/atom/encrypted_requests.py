@@ -132,5 +132,5 @@ def _split_url(url: str) -> tuple[str, str]:
     except ValueError:
         parts = urlsplit("")
     if not parts.netloc or parts.query or parts.fragment:
-        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "atom.url", "problem": SettingProblem.URL_FORM})
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": "atom.url", "problem": SettingProblem.INVALID_URL})
     return f"{parts.scheme}://{parts.netloc}", parts.path or "/"

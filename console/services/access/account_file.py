@@ -48,13 +48,13 @@ def read_entries(content: str) -> tuple[AccountEntry, ...]:
     """
     document = _parse_json(content)
     if not isinstance(document, dict) or not isinstance(document.get("operators"), list):
-        raise make_file_error(UsageProblem.ACCOUNTS_FORM, 1)
+        raise make_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
     _refuse_unknown(document, ("operators",), 1)
     entries = tuple(_parse_entry(row, content) for row in document["operators"])
     names: set[str] = set()
     for entry in entries:
         if entry.person.name in names:
-            raise make_file_error(UsageProblem.ACCOUNTS_TWICE, entry.line, entry.person.name)
+            raise make_file_error(UsageProblem.ACCOUNTS_SAME_NAME_TWICE, entry.line, entry.person.name)
         names.add(entry.person.name)
     return entries
 
@@ -70,9 +70,9 @@ def _parse_json(content: str) -> object:
     try:
         return json.loads(content, object_pairs_hook=_refuse_repeated_keys)
     except json.JSONDecodeError as malformed:
-        raise make_file_error(UsageProblem.ACCOUNTS_JSON, malformed.lineno) from None
+        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_JSON, malformed.lineno) from None
     except (ValueError, RecursionError):
-        raise make_file_error(UsageProblem.ACCOUNTS_FORM, 1) from None
+        raise make_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1) from None
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -86,18 +86,18 @@ def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _parse_entry(row: object, content: str) -> AccountEntry:
     if not isinstance(row, dict):
-        raise make_file_error(UsageProblem.ACCOUNTS_FORM, 1)
+        raise make_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
     name = row.get("name")
     line = _line_of(content, name)
     if not isinstance(name, str) or not _NAME_PATTERN.fullmatch(name) or name in _SYSTEM_ACCOUNTS:
-        raise make_file_error(UsageProblem.ACCOUNTS_NAME, line, str(name)[:40])
+        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_NAME, line, str(name)[:40])
     _refuse_unknown(row, _PERSON_KEYS, line, name)
     for key in ("may_buy", "disabled", "acts"):
         if not isinstance(row.get(key, False), bool):
-            raise make_file_error(UsageProblem.ACCOUNTS_FLAG, line, name, key=key)
+            raise make_file_error(UsageProblem.ACCOUNTS_FLAG_NOT_BOOLEAN, line, name, key=key)
     variable = row.get("password_env")
     if variable is not None and not (isinstance(variable, str) and _VARIABLE_PATTERN.fullmatch(variable)):
-        raise make_file_error(UsageProblem.ACCOUNTS_VARIABLE, line, name)
+        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_VARIABLE_NAME, line, name)
     person = Person(name, _parse_roles(row.get("roles"), line, name), row.get("may_buy", False))
     asks = _parse_asks_worker(row, person, line)
     is_default = not {"acts", "asks"} & set(row)
@@ -110,10 +110,10 @@ def _parse_asks_worker(row: Mapping[str, object], person: Person, line: int) -> 
     keys are set, or if one is set for a person without such a role.
     """
     if "asks" in row and ("acts" in row or row["asks"] is not True):
-        raise make_file_error(UsageProblem.ACCOUNTS_ASKS, line, person.name)
+        raise make_file_error(UsageProblem.ACCOUNTS_ASKS_WITH_ACTS, line, person.name)
     may_ask = bool(person.roles & ASKING_ROLES)
     if {"acts", "asks"} & set(row) and not may_ask:
-        raise make_file_error(UsageProblem.ACCOUNTS_ROLES, line, person.name)
+        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, person.name)
     return may_ask and not row.get("acts", False)
 
 
@@ -122,7 +122,7 @@ def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
     a worker never decides. Raises ConsoleError `usage` for an unknown, repeated or forbidden role and for no role.
     """
     if not isinstance(row, list) or not row or not all(isinstance(role, str) for role in row):
-        raise make_file_error(UsageProblem.ACCOUNTS_ROLES, line, name)
+        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
     roles = frozenset(row)
     if roles - ALL_ROLES:
         raise make_file_error(
@@ -133,7 +133,7 @@ def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
             allowed=sorted(ALL_ROLES),
         )
     if len(roles) != len(row) or (WORKER in roles and len(roles) > 1):
-        raise make_file_error(UsageProblem.ACCOUNTS_ROLES, line, name)
+        raise make_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
     return roles
 
 

@@ -141,10 +141,10 @@ class Accounts:
         name, server = entry.person.name, self._context.database.is_server
         entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
         if name == self._context.database.account:
-            raise make_file_error(UsageProblem.ACCOUNTS_SCHEMA_ACCOUNT, entry.line, name)
+            raise make_file_error(UsageProblem.ACCOUNTS_OWNER_OF_SCHEMA, entry.line, name)
         # the audit trail trusts its roots by the role of their writer, so this role must stay
         if stored and WORKER in stored.person.roles - entry.person.roles:
-            raise make_file_error(UsageProblem.ACCOUNTS_WAS_WORKER, entry.line, name)
+            raise make_file_error(UsageProblem.ACCOUNTS_NEW_ROLE_FOR_WORKER, entry.line, name)
         password = passwords(entry.password_env) if server and entry.password_env else None
         if server and stored is None and not password and not entry.disabled:
             variable = entry.password_env or "password_env"
@@ -156,7 +156,7 @@ class Accounts:
         if password and not (password.isascii() and password.isprintable()):
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE,
-                {"variable": entry.password_env or "", "problem": SettingProblem.PASSWORD_ASCII, "name": name},
+                {"variable": entry.password_env or "", "problem": SettingProblem.PASSWORD_NOT_ASCII, "name": name},
             )
         return _AccountTask(entry, stored, password or None)
 
@@ -200,7 +200,7 @@ def _refuse_implicit_changes(tasks: Sequence[_AccountTask]) -> None:
     unsaid = [task.entry for task in tasks if task.has_moved and task.entry.has_no_choice_of_way]
     if unsaid:
         names = [entry.person.name for entry in unsaid]
-        raise make_file_error(UsageProblem.ACCOUNTS_ACTING, unsaid[0].line, names[0], names=names)
+        raise make_file_error(UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unsaid[0].line, names[0], names=names)
 
 
 _ACTIONS = {

@@ -54,7 +54,8 @@ class ReadOnlySwitches:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": scope[:40]})
             if not 0 < len(text) <= LONGEST_REASON_CHARACTERS:
                 raise ConsoleError(
-                    ErrorCode.USAGE, {"problem": UsageProblem.SWITCH_REASON, "longest": LONGEST_REASON_CHARACTERS}
+                    ErrorCode.USAGE,
+                    {"problem": UsageProblem.INVALID_SWITCH_REASON, "longest": LONGEST_REASON_CHARACTERS},
                 )
             return context.write(
                 lambda tx: self._store_switch(tx, ReadOnlySwitch(scope, is_on, text, person, context.now()))

@@ -255,7 +255,7 @@ def parse_cursor(text: str | None) -> int:
         return 0
     if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_CURSOR_DIGITS:
         return int(text)
-    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR})
+    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
 def _with_numbers(conn: Connection, some: Sequence[Alert]) -> tuple[Alert, ...]:
@@ -265,7 +265,7 @@ def _with_numbers(conn: Connection, some: Sequence[Alert]) -> tuple[Alert, ...]:
 
 
 def _make_note_refusal() -> ConsoleError:
-    return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
+    return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS})
 
 
 def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:

@@ -195,7 +195,9 @@ class IncidentService:
                 )
             case IncidentAction.SNOOZE, (datetime() as until, str() as words):
                 if not now < until <= now + LONGEST_SNOOZE:
-                    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNTIL, "n": LONGEST_SNOOZE.days})
+                    raise ConsoleError(
+                        ErrorCode.USAGE, {"problem": UsageProblem.INVALID_SNOOZE_END, "n": LONGEST_SNOOZE.days}
+                    )
                 return _changed_step(
                     step, until=until, words=_require_short_text(words) or None, extent=incident.extent
                 )
@@ -206,13 +208,13 @@ class IncidentService:
             case IncidentAction.REOPEN, (str() as words,):
                 found = _require_words(words)
                 return _changed_step(step, words=found) if incident.state is IncidentState.RESOLVED else None
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ARGUMENTS})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS})
 
     def _require_owner(self, conn: Connection, name: str) -> str:
         """Return the stored name of a person who may own incidents. Raises usage for anybody else."""
         person = people.find(conn, name.strip(), admit_unlisted=self._context.admits_unlisted_names)
         if person is None or not has_right(person, _RIGHT):
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OWNER, "name": name})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_INCIDENT_OWNER, "name": name})
         return person.name
 
     # Reading
@@ -307,7 +309,7 @@ def _owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | None:
         facts: InProgress = {
             "kind": KIND,
             "id": incident.id,
-            "reason": InProgressReason.TAKEN,
+            "reason": InProgressReason.TAKEN_BY_OTHER_PERSON,
             "holder": {"operator": owner},
             "since": incident.owner_since,
         }
@@ -330,12 +332,16 @@ def _require_words(words: str) -> str:
     """Return the words without white space at both ends. Raises usage (problem `note`) if there are none."""
     text = _require_short_text(words)
     if not text:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_WORDS_CHARACTERS})
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_WORDS_CHARACTERS}
+        )
     return text
 
 
 def _require_short_text(words: str) -> str:
     text = words.strip()
     if len(text) > LONGEST_WORDS_CHARACTERS:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_WORDS_CHARACTERS})
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_WORDS_CHARACTERS}
+        )
     return text

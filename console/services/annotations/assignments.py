@@ -72,7 +72,7 @@ def require_record(tx: Transaction, kind: str, record_id: int) -> None:
 
 
 def _make_taken_error(kind: str, record_id: int, take: Take | None) -> ConsoleError:
-    facts: InProgress = {"kind": kind, "id": record_id, "reason": InProgressReason.TAKEN}
+    facts: InProgress = {"kind": kind, "id": record_id, "reason": InProgressReason.TAKEN_BY_OTHER_PERSON}
     if take is not None:
         facts |= {"holder": {"operator": take.person}, "since": take.taken_at, "until": take.until}
     return ConsoleError(ErrorCode.IN_PROGRESS, facts)

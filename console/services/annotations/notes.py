@@ -51,5 +51,7 @@ def require_storable(note_text: str) -> str:
     """
     text = note_text.strip()
     if not text or len(text) > LONGEST_NOTE_CHARACTERS:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NOTE, "longest": LONGEST_NOTE_CHARACTERS})
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS}
+        )
     return text

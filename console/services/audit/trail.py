@@ -95,7 +95,7 @@ class AuditService:
             return person.name
         needs = sorted(ROLES_BY_RIGHT["audit_any"])
         raise ConsoleError(
-            ErrorCode.NOT_ALLOWED, {"operator": person.name, "reason": NotAllowedReason.ROLE, "needs": needs}
+            ErrorCode.NOT_ALLOWED, {"operator": person.name, "reason": NotAllowedReason.RIGHT_MISSING, "needs": needs}
         )
 
 

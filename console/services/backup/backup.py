@@ -114,9 +114,9 @@ def check_backup(settings: Settings, folder: Path) -> CheckedBackup:
     if manifest.kind == _SQLITE and archive.SQLITE_FILE in manifest.files:
         state = sqlite_copy.read_state(folder / archive.SQLITE_FILE)
         if state.get("database_id") != manifest.database_id:
-            raise archive.bad_backup_error(BackupProblem.DATABASE, archive.SQLITE_FILE)
+            raise archive.bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
     elif manifest.kind != _SERVER or archive.DUMP_FILE not in manifest.files:
-        raise archive.bad_backup_error(BackupProblem.MANIFEST, archive.MANIFEST)
+        raise archive.bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST)
     if not migrate.BASELINE_VERSION <= manifest.schema <= SCHEMA_VERSION:
         raise migrate.make_schema_error(manifest.schema)
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
@@ -139,7 +139,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> Restored:
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         if database.is_server != (manifest.kind == _SERVER):
-            raise archive.bad_backup_error(BackupProblem.KIND, str(folder))
+            raise archive.bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
         spool_outcome = "kept" if spool_file.exists() else "none"
         if spool_outcome == "none" and archive.SPOOL_FILE in manifest.files:
             sqlite_copy.exchange_file(folder / archive.SPOOL_FILE, spool_file, "")
@@ -230,7 +230,7 @@ def _require_full_access(database: Database) -> None:
     """Refuse an account that reads views only: it sees neither all tables nor all columns."""
     with database.read() as conn:
         if reads_views(conn):
-            raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.ROLE})
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.RIGHT_MISSING})
 
 
 def _copy_documents(documents: Documents, writer: ArchiveWriter) -> tuple[str, ...]:
@@ -301,7 +301,7 @@ def _compare_store_key(settings: Settings, manifest: Manifest) -> str:
     except ConsoleError:
         return "missing"
     if Cipher(key).fingerprint != manifest.store_key:
-        problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_KEY}
+        problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_STORE_KEY}
         raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
     return "same"
 

@@ -125,10 +125,10 @@ def convert_error(error: ConsoleError) -> RowOutcome:
         raise error
     if code == ErrorCode.STALE_VIEW:
         return RowOutcome(RowResult.SKIPPED, "changed")
-    if code == ErrorCode.IN_PROGRESS and reason == InProgressReason.TAKEN:
+    if code == ErrorCode.IN_PROGRESS and reason == InProgressReason.TAKEN_BY_OTHER_PERSON:
         holder = error.detail.get("holder")
         holder_name = str(holder["operator"]) if isinstance(holder, dict) else None
-        return RowOutcome(RowResult.SKIPPED, join_reason(InProgressReason.TAKEN, holder_name))
+        return RowOutcome(RowResult.SKIPPED, join_reason(InProgressReason.TAKEN_BY_OTHER_PERSON, holder_name))
     if code == ErrorCode.OUTCOME_UNKNOWN:
         has_no_call = reason in _NO_CALL_REASONS
         return (

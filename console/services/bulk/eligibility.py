@@ -48,7 +48,7 @@ def _judge_row(
     if has_changed and was_begun and is_settled(run.action, facts):
         return RowForecast(row, ForecastKind.SKIP, ALREADY_DONE_REASON)
     if (other := _find_other_person(facts, run, person)) is not None:
-        return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN, other)
+        return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN_BY_OTHER_PERSON, other)
     if has_changed and not was_begun:
         return RowForecast(row, ForecastKind.SKIP, "changed")
     return _judge_by_table(run, row, facts)

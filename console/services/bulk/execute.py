@@ -91,7 +91,7 @@ class BulkExecutor:
         database_went_back, not_found.
         """
         database_rollback.require_no_rollback(self._context)
-        with hold_lease(self._context, lease_name(run_id), reason=InProgressReason.BULK) as lease:
+        with hold_lease(self._context, lease_name(run_id), reason=InProgressReason.BULK_RUN_RUNNING) as lease:
             run, begun_position = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))
             work = _ExecutedRun(run, execution, lease, begun_position)
             try:

@@ -100,7 +100,7 @@ class BulkRuns(BulkRunViews):
             rows = self._queue_rows(chosen) if isinstance(chosen, str) else _rows_to_freeze(chosen)
             if not 0 < len(rows) <= MAX_ROWS:
                 raise ConsoleError(
-                    ErrorCode.USAGE, {"problem": UsageProblem.BULK_SIZE, "n": len(rows), "most": MAX_ROWS}
+                    ErrorCode.USAGE, {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS}
                 )
             run_id = self._context.write(lambda tx: self._freeze_rows(tx, act, rows, person, note_text))
         return self.read_run(run_id)
@@ -158,7 +158,7 @@ class BulkRuns(BulkRunViews):
         with refusals.audit_refusals(self._context, ACTION, run_id, kind=KIND):
             run = self.read_run(run_id)
             if max_rows is not None and not 0 < max_rows <= run.size:
-                raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.BULK_MOST, "most": run.size})
+                raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_BULK_LIMIT, "most": run.size})
             person = self._context.require_right(run.action.value)
             self._require_maker(run, person)
             if run.state != bulk.DONE:
@@ -205,7 +205,7 @@ class BulkRuns(BulkRunViews):
             if not is_same_person(person.name, run.made_by):
                 facts: NotAllowed = {
                     "operator": person.name,
-                    "reason": NotAllowedReason.BULK_DISCARD,
+                    "reason": NotAllowedReason.NO_RIGHT_TO_DISCARD_BULK_RUN,
                     "maker": run.made_by,
                 }
                 raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
@@ -216,7 +216,9 @@ class BulkRuns(BulkRunViews):
     def _discard_run(self, tx: Transaction, run_id: int) -> None:
         run = require_run(tx.conn, run_id)
         if run.state == bulk.RUNNING:
-            raise ConsoleError(ErrorCode.IN_PROGRESS, {"reason": InProgressReason.BULK, "kind": KIND, "id": run_id})
+            raise ConsoleError(
+                ErrorCode.IN_PROGRESS, {"reason": InProgressReason.BULK_RUN_RUNNING, "kind": KIND, "id": run_id}
+            )
         if run.state != bulk.DONE:
             bulk.set_state(tx.conn, run, self._context.now(), bulk.DONE, reason=DISCARDED_REASON)
             self._context.record_audit(
@@ -257,7 +259,11 @@ class BulkRuns(BulkRunViews):
 
     def _require_maker(self, run: BulkRun, person: Person) -> None:
         if not self._actions.calls_provider(run.action) and not is_same_person(person.name, run.made_by):
-            facts: NotAllowed = {"operator": person.name, "reason": NotAllowedReason.BULK_MAKER, "maker": run.made_by}
+            facts: NotAllowed = {
+                "operator": person.name,
+                "reason": NotAllowedReason.BULK_RUN_OF_OTHER_PERSON,
+                "maker": run.made_by,
+            }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
@@ -266,13 +272,17 @@ def _parse_action(name: str) -> BulkAction:
         return BulkAction(name)
     except ValueError:
         allowed = [action.value for action in BulkAction]
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.BULK_ACTION, "allowed": allowed}) from None
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_BULK_ACTION, "allowed": allowed}
+        ) from None
 
 
 def _rows_to_freeze(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
     for record in chosen:
         if record.kind not in RULES_OF_KIND:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.BULK_KIND, "allowed": sorted(RULES_OF_KIND)})
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.RECORD_KIND_WITHOUT_BULK, "allowed": sorted(RULES_OF_KIND)}
+            )
     return [BulkRow(0, record.kind, record.id, record.expected_version) for record in chosen]
 
 

@@ -39,7 +39,7 @@ class Pdfs:
         new_place = _place_of(versions, new, 0, record_id)
         old_place = _place_of(versions, old, new_place + 1, record_id)
         if old_place >= len(versions) or old_place == new_place:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ONE_VERSION})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_OLDER_VERSION})
         documents = [self.open_pages(record_id, versions[place].sha256) for place in (old_place, new_place)]
         return PdfComparison(*documents)
 

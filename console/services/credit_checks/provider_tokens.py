@@ -145,7 +145,10 @@ class StoredTokens:
             self._last_pair = self._decrypt_pair(stored.encrypted_pair, stored)
         except DecryptionFailed:
             if self._last_pair is None:
-                problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_KEY}
+                problem: BadProfile = {
+                    "variable": "CONSOLE_SECRET_STORE_KEY",
+                    "problem": SettingProblem.OTHER_STORE_KEY,
+                }
                 raise ConsoleError(ErrorCode.BAD_PROFILE, problem) from None
             _log.warning("the stored tokens are damaged; going on with version %d", self._last_pair.version)
         return self._last_pair

@@ -152,12 +152,16 @@ class CreditChecks:
                 ErrorCode.UNKNOWN_CLIENT, {"client_id": request.client_id[:40], "clients": known_clients}
             )
         if request.deal is not None and request.deal not in DEAL_CODES:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DEAL, "allowed": list(DEAL_CODES)})
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_DEAL_CODE, "allowed": list(DEAL_CODES)}
+            )
         if not set(request.reasons) <= set(REASON_CODES):
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.REASON, "allowed": list(REASON_CODES)})
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_REASON_CODES, "allowed": list(REASON_CODES)}
+            )
         if request.comment is not None and len(request.comment) > LONGEST_COMMENT_CHARACTERS:
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.COMMENT, "longest": LONGEST_COMMENT_CHARACTERS}
+                ErrorCode.USAGE, {"problem": UsageProblem.COMMENT_TOO_LONG, "longest": LONGEST_COMMENT_CHARACTERS}
             )
         return PurchaseRequest(
             number,

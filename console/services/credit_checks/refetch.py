@@ -234,7 +234,7 @@ class _RefetchAttempt:
         with log_and_suppress(f"reading credit check {self._id} again"):
             record = check_records.read_current(self._context, self._id)
         error_code = code if code in OWN_FAULT_CODES else ErrorCode.DATABASE_UNREACHABLE
-        reason = UnknownReason.NOT_RECORDED
+        reason = UnknownReason.ANSWER_NOT_RECORDED
         failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._part_names]
         return _incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
 

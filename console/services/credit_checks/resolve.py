@@ -61,9 +61,11 @@ class PurchaseDecisions:
         """
         proof_bytes = read_proof(proof)
         if target_state not in ("success", "error"):
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS, "allowed": ["success", "error"]})
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
+            )
         if target_state == "success" and provider_id is None:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID_MISSING})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
         with refusals.audit_refusals(self._context, ACTION, record_id, {"as": target_state}):
             return self._resolve_record(record_id, target_state, proof_bytes, provider_id, expected_version)
 

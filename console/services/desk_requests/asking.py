@@ -139,7 +139,9 @@ class AskingRequestIds(RequestIds):
         values = [{FILE_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
         text = json.dumps([answer_serialization.to_json_value(value) for value in values], ensure_ascii=False)
         if len(text.encode()) > LONGEST_ARGS_BYTES:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ARGUMENTS, "longest": LONGEST_ARGS_BYTES})
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS, "longest": LONGEST_ARGS_BYTES}
+            )
         request = NewDeskRequest(
             id=new_request_id(),
             action=command,

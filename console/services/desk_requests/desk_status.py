@@ -72,10 +72,10 @@ class DeskStatus:
         """
         context = self._context
         if not context.asks_worker:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DESK_ACTS})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DESK_NEEDS_OWN_CREDENTIALS})
         waiting = context.spool.undelivered_entries(context.database_id)
         if waiting:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ANSWERS_WAIT, "n": len(waiting)})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ANSWERS_NEED_STORE_KEY, "n": len(waiting)})
         leftovers = find_unneeded_credentials(context.settings)
         for entry in leftovers.entries:
             context.settings.secrets.delete_entry(entry, entry)

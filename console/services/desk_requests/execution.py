@@ -274,7 +274,7 @@ class RequestExecutor:
 
 
 def _make_malformed_error() -> ConsoleError:
-    return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.REQUEST_FORM})
+    return ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_DESK_REQUEST})
 
 
 def _write_file(stack: ExitStack, content: bytes) -> Path:
@@ -304,5 +304,5 @@ def _is_earlier_call_running(taken: TakenDeskRequest, answer: CallAnswer) -> boo
         taken.fencing_token > 1
         and error is not None
         and error.code == ErrorCode.IN_PROGRESS
-        and error.detail.get("reason") == InProgressReason.REQUEST_ID
+        and error.detail.get("reason") == InProgressReason.SAME_REQUEST_ID_RUNNING
     )

@@ -289,7 +289,7 @@ def _parse_cursor(text: str | None) -> _ReadPosition:
             for stream, (at, row, reached) in plain.items()
         }
     except (ValueError, TypeError, AttributeError) as malformed:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR}) from malformed
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR}) from malformed
 
 
 def _parse_instant(text: object) -> datetime:

@@ -68,5 +68,5 @@ def _format_of(path: Path) -> DocumentFormat:
     """Return the format that the suffix of the path names. Raises usage (document_format) for another suffix."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in list(DocumentFormat):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DOCUMENT_FORMAT, "file": str(path)})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_DOCUMENT_FORMAT, "file": str(path)})
     return DocumentFormat(suffix)

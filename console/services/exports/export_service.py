@@ -97,5 +97,5 @@ def _format_of(path: Path) -> FileFormat:
     """Return the format that the suffix of the path names. Raises usage (export_format) for another suffix."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in list(FileFormat):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.EXPORT_FORMAT, "file": str(path)})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_EXPORT_FORMAT, "file": str(path)})
     return FileFormat(suffix)

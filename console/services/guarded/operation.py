@@ -88,7 +88,7 @@ class OutcomeUnrecorded(ConsoleError):
     """
 
     def __init__(self, claimed: ClaimedOperation, *, is_spooled: bool, provider_id: int | str | None) -> None:
-        reason = UnknownReason.NOT_RECORDED if is_spooled else UnknownReason.NOT_KEPT
+        reason = UnknownReason.ANSWER_NOT_RECORDED if is_spooled else UnknownReason.ANSWER_NOT_SPOOLED
         facts: OutcomeUnknown = {"reason": reason, "operation_id": claimed.operation_id, "provider_id": provider_id}
         super().__init__(ErrorCode.OUTCOME_UNKNOWN, facts)
         self.claimed = claimed

@@ -108,7 +108,7 @@ def require_valid(request_id: str) -> str:
     if 0 < len(request_id) <= LONGEST_REQUEST_ID_CHARACTERS and _ALPHABET.issuperset(request_id):
         return request_id
     raise ConsoleError(
-        ErrorCode.USAGE, {"problem": UsageProblem.REQUEST_ID, "longest": LONGEST_REQUEST_ID_CHARACTERS}
+        ErrorCode.USAGE, {"problem": UsageProblem.INVALID_REQUEST_ID, "longest": LONGEST_REQUEST_ID_CHARACTERS}
     )
 
 
@@ -171,7 +171,7 @@ class RequestIds:
         if person is not None and not person.roles & REQUEST_ID_ROLES:
             detail: NotAllowed = {
                 "operator": person.name,
-                "reason": NotAllowedReason.ROLE,
+                "reason": NotAllowedReason.RIGHT_MISSING,
                 "needs": sorted(REQUEST_ID_ROLES),
             }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
@@ -246,7 +246,7 @@ class RequestIds:
                 return
             holder = {"operator": operation.operator, "desk": operation.desk}
         facts: InProgress = {
-            "reason": InProgressReason.REQUEST_ID,
+            "reason": InProgressReason.SAME_REQUEST_ID_RUNNING,
             "request_id": request.request_id,
             "holder": holder,
             "since": since,

@@ -109,7 +109,7 @@ def _require_second(context: ServiceContext, decision: PersonDecision, proposer:
             ErrorCode.NOT_ALLOWED,
             {
                 "operator": decision.person,
-                "reason": NotAllowedReason.ROLE,
+                "reason": NotAllowedReason.RIGHT_MISSING,
                 "needs": ["approver"],
                 **decision.refusal_facts,
             },

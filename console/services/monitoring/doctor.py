@@ -29,7 +29,11 @@ from console.store.spool.spool import Spool
 from console.store.tasks import tasks
 
 ENOUGH_FREE_BYTES = 200 * 1024 * 1024
-_SIGN_IN_PROBLEMS = (SettingProblem.SIGN_IN_MISSING, SettingProblem.SIGN_IN_UNNAMED, SettingProblem.ACCESS_DENIED)
+_SIGN_IN_PROBLEMS = (
+    SettingProblem.SIGN_IN_MISSING,
+    SettingProblem.ACCOUNT_NAME_MISSING,
+    SettingProblem.ACCESS_DENIED,
+)
 """Problems that a person can remove by signing in to the database."""
 _DATABASE_CODES = (
     ErrorCode.DATABASE_UNREACHABLE,
@@ -137,7 +141,7 @@ class Health:
         if problem in _SIGN_IN_PROBLEMS:
             error.detail["place"] = self._settings.sign_in.database_place
             verdict = name if name == "sign_in" else "unsigned"
-            return verdict, "unnamed" if problem == SettingProblem.SIGN_IN_UNNAMED else "sign_in"
+            return verdict, "unnamed" if problem == SettingProblem.ACCOUNT_NAME_MISSING else "sign_in"
         if error.code in _DATABASE_CODES and name != "database":
             return "unseen", "unseen"
         return name, name
@@ -229,7 +233,7 @@ class Health:
         sign_in = self._settings.sign_in
         name = sign_in.user_if_readable() if sign_in.is_server else self._settings.operator
         if name is None and sign_in.is_server:
-            problem = SettingProblem.SIGN_IN_UNNAMED if sign_in.is_unnamed() else SettingProblem.SIGN_IN_MISSING
+            problem = SettingProblem.ACCOUNT_NAME_MISSING if sign_in.is_unnamed() else SettingProblem.SIGN_IN_MISSING
             raise ConsoleError(ErrorCode.BAD_PROFILE, {"problem": problem, "place": sign_in.database_place})
         return {"ok": name is not None, "operator": name or "-"}
 

@@ -106,7 +106,7 @@ class DailyFileStore:
             event = payment_events.by_source_id(conn, self._source, event_id) if event_id else None
         if event is None:
             raise ConsoleError(
-                ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.RECON_NOT_ANNOUNCED, "day": day.isoformat()}
+                ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.NO_RECON_FILE_ANNOUNCED, "day": day.isoformat()}
             )
         return event
 
@@ -142,7 +142,7 @@ class DailyFileStore:
         try:
             return self._context.cipher.decrypt(json.loads(event.body)["sealed"].encode()).decode()
         except (DecryptionFailed, ValueError, KeyError, TypeError):
-            facts: OutcomeUnknown = {"reason": UnknownReason.RECON_NOT_ANNOUNCED, "day": event.order_no}
+            facts: OutcomeUnknown = {"reason": UnknownReason.NO_RECON_FILE_ANNOUNCED, "day": event.order_no}
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, facts) from None
 
     def store_file(self, event: PaymentEvent, content: bytes) -> DayFile:

@@ -74,7 +74,7 @@ class PaymentImports:
         request has none). Raises usage, invalid_amount and invalid_corporation_number.
         """
         if not _is_payment_number(request.merchant_payment_id):
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.MERCHANT_PAYMENT_ID})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_MERCHANT_PAYMENT_ID})
         number = None
         if request.corporation_number is not None:
             number = parse_number(
@@ -88,7 +88,7 @@ class PaymentImports:
                 facts: InvalidAmount = {"amount": request.amount[:40], "currency": capabilities.currency}
                 raise ConsoleError(ErrorCode.INVALID_AMOUNT, facts) from None
         if capabilities.asks_by_amount_and_day and (amount is None or request.day is None):
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AMOUNT_AND_DAY_MISSING})
         return PaymentQuestion(request.merchant_payment_id, amount=amount, day=request.day), number
 
     def _import_payment(

@@ -70,9 +70,11 @@ class PaymentDecisions:
         """
         proof_bytes = read_proof(proof)
         if target_state not in DECIDABLE_STATES:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS, "allowed": list(DECIDABLE_STATES)})
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": list(DECIDABLE_STATES)}
+            )
         if provider_id is not None and not _is_id(provider_id):
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
         with refusals.audit_refusals(self._context, ACTION, payment_id, {"as": target_state}, kind=KIND):
             person = self._context.require_right("resolve").name
             with self._payment_probes.hold_payment(payment_id) as payment:

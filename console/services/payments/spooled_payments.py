@@ -59,7 +59,9 @@ class SpooledPayments:
         provider, _, number = (intent.provider_key or "").partition(":")
         facts: ProviderAnswerFacts = {"record": operation, "about": "payment"}
         if not number:
-            raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.NUMBER_NOT_KEPT})
+            raise error_of_outcome(
+                ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.PAYMENT_NUMBER_NOT_STORED}
+            )
         reader = self._payment_providers.get_reader(provider)
         amount = Money(intent.amount_minor or 0, reader.capabilities.currency)
         asked_at = context.now()

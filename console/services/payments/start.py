@@ -105,12 +105,14 @@ class _StartAttempt:
         with self._context.database.read() as conn:
             order = _require_order(conn, order_id)
         if order.currency != currency:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURRENCY, "allowed": [currency]})
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.CURRENCY_NOT_ACCEPTED, "allowed": [currency]}
+            )
         with suppress(InvalidAmountText):
             if Money(order.total_minor, order.currency).minor > 0:
                 return order
         raise ConsoleError(
-            ErrorCode.INVALID_AMOUNT, {"problem": AmountProblem.ORDER_TOTAL, "minor": order.total_minor}
+            ErrorCode.INVALID_AMOUNT, {"problem": AmountProblem.NOT_ORDER_TOTAL, "minor": order.total_minor}
         )
 
     def _open_payment(self, order: Order) -> StartResult | None:
@@ -190,7 +192,7 @@ class _StartAttempt:
         if account is not None and account.available_minor < order.total_minor:
             sums = (account.limit_minor, account.available_minor, order.total_minor)
             limit, left, asked = (Money(minor, order.currency) for minor in sums)
-            facts: OverLimit = {"reason": LimitReason.ACCOUNT, "limit": limit, "left": left, "asked": asked}
+            facts: OverLimit = {"reason": LimitReason.LIMIT_OF_ACCOUNT, "limit": limit, "left": left, "asked": asked}
             raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> Subject:

@@ -242,7 +242,7 @@ class ServiceContext:
                 lambda tx: migrate.write_meta(tx.conn, KEY_FINGERPRINT, cipher.fingerprint)
             )
         if fingerprint not in (None, cipher.fingerprint):
-            problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_KEY}
+            problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_STORE_KEY}
             raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
         self.spool.unlock(cipher)
         return cipher
@@ -364,7 +364,7 @@ class ServiceContext:
         person = self.person()
         if not has_right(person, action):
             may_act = person.roles & ROLES_BY_RIGHT[action]
-            reason = NotAllowedReason.MAY_NOT_BUY if may_act else NotAllowedReason.ROLE
+            reason = NotAllowedReason.MAY_NOT_BUY if may_act else NotAllowedReason.RIGHT_MISSING
             detail: NotAllowed = {"operator": person.name, "reason": reason, "needs": sorted(ROLES_BY_RIGHT[action])}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
         if action in STOPPED_RIGHTS:
@@ -424,7 +424,10 @@ class ServiceContext:
         else:
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS,
-                {"reason": InProgressReason.REQUEST_ID, "request_id": tie.owned_request.request.request_id},
+                {
+                    "reason": InProgressReason.SAME_REQUEST_ID_RUNNING,
+                    "request_id": tie.owned_request.request.request_id,
+                },
             )
 
 
@@ -434,7 +437,7 @@ def require_reader(name: str, person: Person | None) -> Person:
     if not has_right(person, "read"):
         detail: NotAllowed = {
             "operator": name,
-            "reason": NotAllowedReason.ROLE,
+            "reason": NotAllowedReason.RIGHT_MISSING,
             "needs": sorted(ROLES_BY_RIGHT["read"]),
         }
         raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)

@@ -24,8 +24,11 @@ def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
     if switch is None:
         return
     facts: ReadOnly = {
-        "reason": ReadOnlyReason.SWITCH, "who": switch.person, "since": switch.at, "note": switch.reason
-    }  # fmt: skip
+        "reason": ReadOnlyReason.SWITCH_FOR_EVERYTHING,
+        "who": switch.person,
+        "since": switch.at,
+        "note": switch.reason,
+    }
     if switch.scope != EVERYTHING:
         facts |= {"reason": ReadOnlyReason.PROVIDER_SWITCH, "provider": switch.scope}
     raise ConsoleError(ErrorCode.READ_ONLY, facts)

@@ -182,5 +182,5 @@ class StoredRun:
         except Stale:
             pass
         raise ConsoleError(
-            ErrorCode.IN_PROGRESS, {"reconciliation": self.run.id, "reason": InProgressReason.RECONCILIATION}
+            ErrorCode.IN_PROGRESS, {"reconciliation": self.run.id, "reason": InProgressReason.RECONCILIATION_RUNNING}
         )

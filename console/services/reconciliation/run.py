@@ -122,9 +122,9 @@ class ReconciliationService:
 
     def _require_valid(self, provider: str, first_day: date, last_day: date) -> None:
         if not first_day <= last_day <= self._context.now().astimezone(time_zone(provider)).date():
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILE_DAYS})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_RECONCILIATION_DAYS})
         if (last_day - first_day).days >= MAX_DAYS:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILE_SPAN})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILIATION_PERIOD_TOO_LONG})
         if find_provider(provider) is not None:
             self._payment_providers.get_reader(provider)
         elif provider not in notice_sources(self._context.settings):
@@ -178,7 +178,7 @@ class ReconciliationService:
 
     def _recorded_run(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
         files = self._fetch_files(provider, first_day, last_day)
-        with hold_lease(self._context, lease_name(provider), reason=InProgressReason.RECONCILIATION) as lease:
+        with hold_lease(self._context, lease_name(provider), reason=InProgressReason.RECONCILIATION_RUNNING) as lease:
             run = self._context.write(lambda tx: self._open_run(tx, provider, first_day, last_day, files))
             return self._make_report(self._run_remaining(StoredRun(self._context, run, lease)))
 

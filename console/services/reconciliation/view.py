@@ -118,7 +118,7 @@ class ReconcileViews:
         Raises usage for an unknown `part`.
         """
         if part not in VERDICTS_OF_PART:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PART, "value": part[:40]})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": part[:40]})
         page_size = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

@@ -161,7 +161,12 @@ class Operations:
         if target_state not in end_states:
             raise ConsoleError(
                 ErrorCode.USAGE,
-                {"problem": UsageProblem.AS_BEGUN if is_start else UsageProblem.AS_REFUND, "allowed": end_states},
+                {
+                    "problem": UsageProblem.INVALID_OUTCOME_OF_BEGUN_PAYMENT
+                    if is_start
+                    else UsageProblem.INVALID_OUTCOME_OF_REFUND,
+                    "allowed": end_states,
+                },
             )
         return self._release_claim(operation, proof, person.name)
 
@@ -178,10 +183,12 @@ class Operations:
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         if target_state == "success":
             if provider_id is None:
-                raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID_MISSING})
+                raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
             return ResolveResult(self._restore_check(entry, provider_id, proof_bytes))
         if target_state != "error":
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS, "allowed": ["success", "error"]})
+            raise ConsoleError(
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
+            )
         return self._release_claim(operation, proof_bytes, person.name)
 
     def _restore_check(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
@@ -354,7 +361,7 @@ def _parse_check_id(provider_id: int | str | None) -> int | None:
     if provider_id is None or isinstance(provider_id, int):
         return provider_id
     if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= 18):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
     return int(provider_id)
 
 

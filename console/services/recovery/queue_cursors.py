@@ -29,7 +29,7 @@ def read_cursor(text: str | None) -> QueuePosition | None:
         since = datetime.strptime(at, _TIME)  # noqa: DTZ007  # without a zone, as the column stores it
         if text.count(".") == 3 and work in list(WorkState) and kind in queues.KINDS and _is_number(number):
             return queues.position_of(work, since, kind, int(number))
-    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR})
+    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
 def format_sort_cursor(place: SortPosition) -> str:
@@ -50,7 +50,7 @@ def read_sort_cursor(text: str | None, column: SortColumn) -> SortPosition | Non
             keys = _read_value(first), _read_value(second)
             if tuple(type(key) for key in keys) == _KEY_TYPES.get(column, (int, int)):
                 return SortPosition(*keys, queues.KINDS.index(kind), int(number))
-    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CURSOR})
+    raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
 _KEY_TYPES: dict[SortColumn, tuple[type, type]] = {

@@ -233,4 +233,6 @@ def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
 def require_queue(name: str) -> None:
     """Raise usage if there is no queue with this name."""
     if name not in queues.QUEUE_NAMES:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.QUEUE, "allowed": list(queues.QUEUE_NAMES)})
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": list(queues.QUEUE_NAMES)}
+        )

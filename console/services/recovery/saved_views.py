@@ -215,7 +215,7 @@ class SavedViewService:
         most = MAX_TEAM_VIEWS if view.is_team else MAX_OWN_VIEWS
         others = [one for one in saved_views.list_views(conn, view.maker) if one.id != view.id]
         if sum(one.is_team == view.is_team for one in others) >= most:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_COUNT, "n": most})
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.TOO_MANY_VIEWS, "n": most})
 
     def _audit_view(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
         facts = {"name": view.name, "queue": view.content.queue, "team": view.is_team, "version": view.version}
@@ -242,7 +242,7 @@ class SavedViewService:
         if not is_same_person(view.maker, person.name) and not has_right(person, _TEAM_RIGHT):
             detail: NotAllowed = {
                 "operator": person.name,
-                "reason": NotAllowedReason.ROLE,
+                "reason": NotAllowedReason.RIGHT_MISSING,
                 "needs": sorted(ROLES_BY_RIGHT[_TEAM_RIGHT]),
             }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
@@ -258,7 +258,7 @@ def _require_name(text: str) -> str:
         return clean_name(text)
     except InvalidViewName:
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME, "longest": LONGEST_NAME_CHARACTERS}
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_VIEW_NAME, "longest": LONGEST_NAME_CHARACTERS}
         ) from None
 
 
@@ -266,5 +266,5 @@ def _require_content(content: ViewContent) -> ViewContent:
     """Return the content. Raises usage for an unknown queue, and for a content that can't be stored."""
     require_queue(content.queue)
     if not is_storable(content):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_CONTENT})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_TOO_LARGE})
     return content

@@ -129,7 +129,7 @@ class RefundDecisions:
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)
         if not refund_rules.find_active(self._context, conn, [refund.maker]):
-            facts: NotAllowed = {"record": refund, "reason": NotAllowedReason.MAKER_ACTIVE, "maker": refund.maker}
+            facts: NotAllowed = {"record": refund, "reason": NotAllowedReason.MAKER_NOT_ACTIVE, "maker": refund.maker}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
     @refunds.run_again_if_stale()
@@ -186,7 +186,8 @@ class RefundDecisions:
         words = reason.strip()
         if not words or len(words) > LONGEST_REASON_CHARACTERS:
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.DECLINE_WORDS, "longest": LONGEST_REASON_CHARACTERS}
+                ErrorCode.USAGE,
+                {"problem": UsageProblem.DECLINE_REASON_MISSING, "longest": LONGEST_REASON_CHARACTERS},
             )
         with refusals.audit_refusals(self._context, AuditAction.REFUND_REJECT, refund_id, kind=KIND):
             person = self._context.require_right("refund_approve").name
@@ -222,7 +223,7 @@ class RefundDecisions:
                     case "refund_contradicted":
                         raise ConsoleError(
                             ErrorCode.IN_PROGRESS,
-                            {"record": refund, "reason": InProgressReason.NOTHING_CONTRADICTED},
+                            {"record": refund, "reason": InProgressReason.OTHER_REFUND_CONTRADICTED},
                         )
 
             return self._end_request(refund_id, _R.WITHDRAWN, refuse)

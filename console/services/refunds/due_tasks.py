@@ -30,7 +30,7 @@ LASTING_CODES = frozenset(
 )
 """Error codes of a refused submission that would be refused again later. A person must then review the refund."""
 PASSING_REASONS = frozenset(
-    {NotAllowedReason.ROLE, NotAllowedReason.COOLING_OFF, NotAllowedReason.REFUSED_BY_THE_DATABASE}
+    {NotAllowedReason.RIGHT_MISSING, NotAllowedReason.COOLING_OFF_NOT_OVER, NotAllowedReason.REFUSED_BY_THE_DATABASE}
 )
 """Reasons of `not_allowed` after which a later submission may succeed, because another database account runs the task
 then, or because the cooling-off has ended. (The clock of the server may be behind the clock of this desk.)

@@ -47,7 +47,7 @@ class LimitService:
             if not 0 <= value <= LARGEST_LIMIT:
                 raise ConsoleError(
                     ErrorCode.INVALID_AMOUNT,
-                    {"amount": str(value)[:40], "currency": currency, "problem": AmountProblem.FORM},
+                    {"amount": str(value)[:40], "currency": currency, "problem": AmountProblem.WRONG_FORM},
                 )
             return context.write(lambda tx: self._propose_or_set(tx, name, currency, value, person))
 

@@ -99,7 +99,7 @@ def _contradicting_reason(
     """
     report, refund, payment = outcome.found, pair.refund, pair.payment
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _has_ended_unpaid(outcome, report)):
-        return ErrorCode.NOT_ALLOWED, NotAllowedReason.PROVIDER_STATE
+        return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
     if report is None or outcome.kind not in EFFECT_CLASSES or report.refunds is None:
         return None
     reported_minor = sum(
@@ -109,7 +109,7 @@ def _contradicting_reason(
     )
     refunded_minor = max(reported_minor, payment.refunded_minor)
     return (
-        (ErrorCode.EXCEEDS_CAPTURED, ExceedsReason.PROVIDER)
+        (ErrorCode.EXCEEDS_CAPTURED, ExceedsReason.MORE_THAN_PROVIDER_REFUNDS)
         if refunded_minor + refund.amount_minor > payment.captured_minor
         else None
     )

@@ -61,20 +61,20 @@ KIND = refunds.KIND
 LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS = 255, 64, 500
 """The reason text, in Japanese and English, of the refund requests that the program itself makes."""
 _REASON_OF_RULE: Mapping[RefundRule, str] = {
-    ExceedsReason.PAID: "refund_not_paid",
-    InProgressReason.NOTHING_OPEN: "refund_open",
-    InProgressReason.NOTHING_CONTRADICTED: "refund_contradicted",
-    ExceedsReason.LEFT: "refund_nothing_left",
-    WindowReason.REPEATED: "refund_repeated",
-    WindowReason.COUNT: "refund_count",
-    WindowReason.WINDOW: "refund_window_over",
+    ExceedsReason.NOT_CONFIRMED_AS_PAID: "refund_not_paid",
+    InProgressReason.OTHER_REFUND_OPEN: "refund_open",
+    InProgressReason.OTHER_REFUND_CONTRADICTED: "refund_contradicted",
+    ExceedsReason.MORE_THAN_REFUNDABLE: "refund_nothing_left",
+    WindowReason.NO_SECOND_REFUND: "refund_repeated",
+    WindowReason.REFUND_COUNT_REACHED: "refund_count",
+    WindowReason.REFUND_PERIOD_OVER: "refund_window_over",
 }
 """For each rule that no smaller amount would satisfy: the last part of its wording key, `reason.…`."""
 _REASON_OF_BROKEN_APPROVAL: Mapping[RefundRule, str] = {
     **_REASON_OF_RULE,
-    WindowReason.PARTIAL: "refund_partial",
-    LimitReason.PER_REFUND: "refund_over_limit",
-    NotAllowedReason.MAKER_ACTIVE: "refund_maker_inactive",
+    WindowReason.NO_PARTIAL_REFUND: "refund_partial",
+    LimitReason.LIMIT_PER_REFUND: "refund_over_limit",
+    NotAllowedReason.MAKER_NOT_ACTIVE: "refund_maker_inactive",
 }
 """For each rule that an approval checks: the last part of its wording key, `reason.…`."""
 
@@ -261,11 +261,12 @@ class RefundRequests:
         needs_text = request.reason_code in (None, RefundReason.OTHER)
         if (needs_text and not reason) or len(reason) > LONGEST_REASON_CHARACTERS:
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.REFUND_REASON, "longest": LONGEST_REASON_CHARACTERS}
+                ErrorCode.USAGE, {"problem": UsageProblem.INVALID_REFUND_REASON, "longest": LONGEST_REASON_CHARACTERS}
             )
         if ticket is not None and len(ticket) > LONGEST_TICKET_CHARACTERS:
             raise ConsoleError(
-                ErrorCode.USAGE, {"problem": UsageProblem.REFUND_TICKET, "longest": LONGEST_TICKET_CHARACTERS}
+                ErrorCode.USAGE,
+                {"problem": UsageProblem.REFUND_TICKET_TOO_LONG, "longest": LONGEST_TICKET_CHARACTERS},
             )
         refund_rules.require_two_person_database(self._context, payment)
         reader = self._payment_providers.get_reader(payment.provider)
@@ -283,7 +284,7 @@ class RefundRequests:
             if open_refund is None:
                 raise
             raise ConsoleError(
-                ErrorCode.IN_PROGRESS, {"record": open_refund, "reason": InProgressReason.NOTHING_OPEN}
+                ErrorCode.IN_PROGRESS, {"record": open_refund, "reason": InProgressReason.OTHER_REFUND_OPEN}
             ) from None
 
     @refunds.run_again_if_stale()
@@ -304,7 +305,7 @@ class RefundRequests:
         if not payments.reserve_amount(tx.conn, payment.id, valid.minor, now, from_set_aside=set_aside is not None):
             facts: ExceedsCaptured = {
                 "record": payment,
-                "reason": ExceedsReason.LEFT,
+                "reason": ExceedsReason.MORE_THAN_REFUNDABLE,
                 "left": payment.refundable_minor,
                 "currency": payment.currency,
             }
@@ -386,9 +387,9 @@ def parse_amount(text: str, payment: Payment) -> int:
     try:
         money = money_from_text(text, payment.currency)
     except InvalidAmountText:
-        raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.FORM}) from None
+        raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.WRONG_FORM}) from None
     if money.minor == 0:
-        raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.ZERO})
+        raise ConsoleError(ErrorCode.INVALID_AMOUNT, {**facts, "problem": AmountProblem.NOT_POSITIVE})
     return money.minor
 
 
@@ -412,7 +413,7 @@ def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
 
 def _reason_of(broken: RefundRule, payment: Payment) -> str:
     """Return the last part of the wording key for a broken rule. A payment with an unknown outcome may be paid."""
-    if broken == ExceedsReason.PAID and payment.certainty is Certainty.UNKNOWN:
+    if broken == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
         return "payment_unknown"
     return _REASON_OF_BROKEN_APPROVAL[broken]
 
@@ -434,7 +435,7 @@ def _find_set_aside(conn: Connection, request: RefundRequest, minor: int) -> Set
         amount = decimal_text(Money(minor, item.currency))
         raise ConsoleError(
             ErrorCode.EXCEEDS_CAPTURED,
-            {"reason": ExceedsReason.SET_ASIDE, "left": item.amount_minor, "amount": amount},
+            {"reason": ExceedsReason.NOT_WHOLE_SET_ASIDE, "left": item.amount_minor, "amount": amount},
         )
     return item
 
@@ -462,7 +463,11 @@ def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
 
 def _fits_smaller_amount(check: RuleCheck, payment: Payment) -> bool:
     """True if a smaller amount would satisfy this rule."""
-    return check.rule == ExceedsReason.LEFT and payment.refundable_minor > 0 and payment.state in PAID_STATES
+    return (
+        check.rule == ExceedsReason.MORE_THAN_REFUNDABLE
+        and payment.refundable_minor > 0
+        and payment.state in PAID_STATES
+    )
 
 
 def _list_rule_names(hits: Sequence[RiskSignal]) -> list[str]:

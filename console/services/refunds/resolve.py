@@ -187,14 +187,16 @@ def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number:
 def _parse_request(target_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
     state, number = _STATES.get(target_state), (provider_id or "").strip() or None
     if state is None:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.AS_REFUND, "allowed": sorted(_STATES)})
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME_OF_REFUND, "allowed": sorted(_STATES)}
+        )
     if state is _R.COMPLETED and number is None:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
     if number is not None and (
         len(number) > LONGEST_NUMBER_CHARACTERS or not number.isascii() or not number.isprintable()
     ):
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.PROVIDER_ID, "longest": LONGEST_NUMBER_CHARACTERS}
+            ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING, "longest": LONGEST_NUMBER_CHARACTERS}
         )
     return state, number if state is _R.COMPLETED else None
 

@@ -156,7 +156,7 @@ def check_rules(
     free_minor = payment.refundable_minor if aside is None else aside
     results = [
         RuleCheck(
-            ExceedsReason.PAID,
+            ExceedsReason.NOT_CONFIRMED_AS_PAID,
             payment.state in PAID_STATES and payment.certainty is Certainty.KNOWN,
             {"state": payment.state},
         )
@@ -165,14 +165,14 @@ def check_rules(
     if is_request:
         results.append(
             RuleCheck(
-                InProgressReason.NOTHING_OPEN,
+                InProgressReason.OTHER_REFUND_OPEN,
                 open_refund is None,
                 {"refund": open_refund.id if open_refund else None},
             )
         )
     results.append(
         RuleCheck(
-            InProgressReason.NOTHING_CONTRADICTED,
+            InProgressReason.OTHER_REFUND_CONTRADICTED,
             contradicted is None,
             {"refund": contradicted.id if contradicted else None},
         )
@@ -182,11 +182,13 @@ def check_rules(
     return (
         *results,
         RuleCheck(
-            WindowReason.PARTIAL, capabilities.partial_refunds or minor == payment.captured_minor, {"minor": minor}
+            WindowReason.NO_PARTIAL_REFUND,
+            capabilities.partial_refunds or minor == payment.captured_minor,
+            {"minor": minor},
         ),
-        RuleCheck(WindowReason.WINDOW, until is None or facts.now <= until, {"until": until}),
-        RuleCheck(LimitReason.PER_REFUND, minor <= limited.per_refund, {"limit": limited.per_refund}),
-        RuleCheck(NotAllowedReason.MAKER_ACTIVE, facts.is_maker_active, {"maker": facts.maker}),
+        RuleCheck(WindowReason.REFUND_PERIOD_OVER, until is None or facts.now <= until, {"until": until}),
+        RuleCheck(LimitReason.LIMIT_PER_REFUND, minor <= limited.per_refund, {"limit": limited.per_refund}),
+        RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, facts.is_maker_active, {"maker": facts.maker}),
     )
 
 
@@ -197,19 +199,19 @@ def _check_request_rules(
     that exist already. `free_minor` is the unreserved amount in minor units.
     """
     return [
-        RuleCheck(ExceedsReason.LEFT, 0 < minor <= free_minor, {"left": free_minor, "minor": minor}),
+        RuleCheck(ExceedsReason.MORE_THAN_REFUNDABLE, 0 < minor <= free_minor, {"left": free_minor, "minor": minor}),
         RuleCheck(
-            WindowReason.REPEATED,
+            WindowReason.NO_SECOND_REFUND,
             capabilities.repeated_refunds or not facts.accepted_count,
             {"earlier": facts.accepted_count},
         ),
         RuleCheck(
-            WindowReason.COUNT,
+            WindowReason.REFUND_COUNT_REACHED,
             capabilities.most_refunds is None or facts.accepted_count < capabilities.most_refunds,
             {"most": capabilities.most_refunds},
         ),
         RuleCheck(
-            LimitReason.PER_PERSON_DAY,
+            LimitReason.LIMIT_PER_PERSON_AND_DAY,
             facts.today_minor + minor <= facts.limits.per_person_day,
             {"limit": facts.limits.per_person_day, "today": facts.today_minor},
         ),
@@ -224,8 +226,8 @@ def raise_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts,
     if broken_check is None:
         return
     refund_of_rule: Mapping[RefundRule, Refund | None] = {
-        InProgressReason.NOTHING_OPEN: refund_facts.open_refund,
-        InProgressReason.NOTHING_CONTRADICTED: refund_facts.contradicted_refund,
+        InProgressReason.OTHER_REFUND_OPEN: refund_facts.open_refund,
+        InProgressReason.OTHER_REFUND_CONTRADICTED: refund_facts.contradicted_refund,
     }
     blocking_refund = refund_of_rule.get(broken_check.rule)
     facts = {
@@ -251,7 +253,7 @@ def refuse_unsendable(
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
     if until is not None and until > current_time(conn, facts.now):
         raise ConsoleError(
-            ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.COOLING_OFF, "until": until}
+            ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.COOLING_OFF_NOT_OVER, "until": until}
         )
 
 

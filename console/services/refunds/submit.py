@@ -234,7 +234,9 @@ def require_sendable(conn: Connection, refund: Refund) -> None:
     """
     if refund.state is _R.SUBMITTING:
         refund_records.refuse_running(conn, refund)
-        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.REFUND_UNKNOWN})
+        raise ConsoleError(
+            ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.REFUND_OUTCOME_UNKNOWN}
+        )
     if refund.state is not _R.APPROVED or refund.certainty is not Certainty.KNOWN:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 

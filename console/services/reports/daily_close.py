@@ -38,7 +38,7 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     provider without payments.
     """
     if day > now.astimezone(JST).date():
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CLOSE_DAY})
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CLOSE_DAY_IN_FUTURE})
     if provider not in list_providers(conn):
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": provider[:40]})
     period = Period(day, day)

@@ -108,7 +108,7 @@ def new_archive(folder: Path) -> Iterator[ArchiveWriter]:
     Raises bad_backup (not_empty) if something is at `folder`, and storage_full.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise bad_backup_error(BackupProblem.NOT_EMPTY, str(folder))
+        raise bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
     partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -146,21 +146,21 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         wrapped = json.loads((folder / MANIFEST).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
-        raise bad_backup_error(BackupProblem.INCOMPLETE, str(folder)) from None
+        raise bad_backup_error(BackupProblem.NO_MANIFEST, str(folder)) from None
     except (OSError, ValueError):
-        raise bad_backup_error(BackupProblem.MANIFEST, MANIFEST) from None
+        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST) from None
     try:
         content = wrapped["content"]
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
         if hashlib.sha256(text.encode()).hexdigest() != wrapped["sha256"]:
-            raise bad_backup_error(BackupProblem.MANIFEST, MANIFEST)
+            raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST)
         if content.pop("format") != FORMAT:
-            raise bad_backup_error(BackupProblem.FORMAT, MANIFEST)
+            raise bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST)
         files = {_require_inside(name): BackupFile(**file) for name, file in content.pop("files").items()}
         unreadable = tuple(content.pop("unreadable"))
         return Manifest(**content, files=files, unreadable=unreadable)
     except (KeyError, TypeError, AttributeError):
-        raise bad_backup_error(BackupProblem.MANIFEST, MANIFEST) from None
+        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST) from None
 
 
 def require_whole(folder: Path, manifest: Manifest) -> None:
@@ -168,9 +168,9 @@ def require_whole(folder: Path, manifest: Manifest) -> None:
     for name, expected in manifest.files.items():
         file = folder.joinpath(*PurePosixPath(name).parts)
         if not file.is_file():
-            raise bad_backup_error(BackupProblem.MISSING, name)
+            raise bad_backup_error(BackupProblem.FILE_MISSING, name)
         if file.stat().st_size != expected.bytes or hash_file(file) != expected.sha256:
-            raise bad_backup_error(BackupProblem.ALTERED, name)
+            raise bad_backup_error(BackupProblem.FILE_ALTERED, name)
 
 
 def bad_backup_error(problem: BackupProblem, file: str) -> ConsoleError:
@@ -193,5 +193,5 @@ def _require_inside(name: str) -> str:
     """Return the name if it is a path below the folder. Raises bad_backup for any other name."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
-        raise bad_backup_error(BackupProblem.MANIFEST, MANIFEST)
+        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST)
     return name

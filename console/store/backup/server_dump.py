@@ -75,7 +75,7 @@ def prepare_target(conn: Connection, dump_hash: str) -> None:
     """
     tables = read_tables(conn)
     if tables and RESTORE_MARK not in tables:
-        raise bad_backup_error(BackupProblem.TARGET_NOT_EMPTY, "")
+        raise bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
     if RESTORE_MARK not in tables:
         conn.execute(text(f"CREATE TABLE {RESTORE_MARK} (dump_sha256 CHAR(64) NOT NULL)"))
         insert = f"INSERT INTO {RESTORE_MARK} VALUES (:hash)"  # noqa: S608  # a constant
@@ -123,7 +123,7 @@ def _find_program(database: Database, mariadb: str, mysql: str) -> str:
             return program
     facts: BadProfile = {
         "variable": "PATH",
-        "problem": SettingProblem.DUMP_PROGRAM,
+        "problem": SettingProblem.DUMP_PROGRAM_MISSING,
         "option": mariadb if is_mariadb else mysql,
     }
     raise ConsoleError(ErrorCode.BAD_PROFILE, facts)

@@ -41,10 +41,10 @@ def read_state(file: Path) -> dict[str, str]:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as conn:
             ((verdict,),) = conn.execute("PRAGMA integrity_check(1)")
             if verdict != "ok":
-                raise bad_backup_error(BackupProblem.DATABASE, file.name)
+                raise bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name)
             return {str(name): str(value) for name, value in conn.execute(_STATE_QUERY)}
     except sqlite3.Error:
-        raise bad_backup_error(BackupProblem.DATABASE, file.name) from None
+        raise bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name) from None
 
 
 def find_database_id(file: Path) -> str | None:
@@ -100,7 +100,7 @@ def _require_unused(database: Path) -> None:
             conn.execute("PRAGMA journal_mode=DELETE").fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            facts: DatabaseLocked = {"problem": LockedProblem.IN_USE, "file": str(database)}
+            facts: DatabaseLocked = {"problem": LockedProblem.DATABASE_IN_USE, "file": str(database)}
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, facts) from None
     except sqlite3.DatabaseError:
         pass

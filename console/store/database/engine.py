@@ -63,7 +63,7 @@ class Database:
         try:
             self.url = make_url(url)
         except ValueError:
-            form: BadProfile = {"variable": "CONSOLE_DATABASE_URL", "problem": SettingProblem.DATABASE_FORM}
+            form: BadProfile = {"variable": "CONSOLE_DATABASE_URL", "problem": SettingProblem.INVALID_DATABASE_URL}
             raise ConsoleError(ErrorCode.BAD_PROFILE, form) from None
         backend = self.url.get_backend_name()
         if backend not in ("sqlite", *_SERVER_BACKENDS):
@@ -304,7 +304,8 @@ class Database:
             self._identity = identity
         elif identity != self._identity:
             raise ConsoleError(
-                ErrorCode.DATABASE_UNREACHABLE, {"problem": UnreachableProblem.TAKEN_AWAY, "file": self._path}
+                ErrorCode.DATABASE_UNREACHABLE,
+                {"problem": UnreachableProblem.DATABASE_FILE_REPLACED, "file": self._path},
             )
 
     def _report_step(self, step: int) -> None:

@@ -78,7 +78,7 @@ _PROBLEM_BY_NUMBER = (
     ({2026}, UnreachableProblem.TLS_UNVERIFIED),
     (_NO_FREE_CONNECTION_ERRORS, UnreachableProblem.TOO_MANY_CONNECTIONS),
     (_MISSING_RIGHT_ERRORS, NotAllowedReason.NO_GRANT),
-    ({_TRIGGERS_REFUSED_ERROR}, NotAllowedReason.BINARY_LOG),
+    ({_TRIGGERS_REFUSED_ERROR}, NotAllowedReason.BINARY_LOG_REFUSES_TRIGGERS),
     (_COUNTER_AT_END_ERRORS, "counter_used_up"),
     ({1644, 3819, 4025}, NotAllowedReason.REFUSED_BY_THE_DATABASE),
 )

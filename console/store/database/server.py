@@ -121,7 +121,7 @@ def _fallback_nodes(url: URL) -> list[tuple[str, int]]:
     for text in (fallbacks,) if isinstance(fallbacks, str) else fallbacks:
         host, _, port = text.rpartition(":")
         if not host or not port.isdecimal():
-            raise _bad_profile(SettingProblem.FALLBACK_FORM, option="fallback")
+            raise _bad_profile(SettingProblem.INVALID_FALLBACK, option="fallback")
         nodes.append((host, int(port)))
     return nodes
 
@@ -263,7 +263,7 @@ def _open_connection(
     try:
         connection = dialect.connect(*arguments, **named)
     except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
-        raise _bad_profile(SettingProblem.TLS_FILE) from unfit
+        raise _bad_profile(SettingProblem.TLS_FILE_UNUSABLE) from unfit
     cursor = connection.cursor()
     try:
         for statement in statements:

@@ -159,7 +159,8 @@ def _root_folder(url: str) -> Path:
     folder = Path(rest)
     if scheme != "file" or not colon or "\0" in rest or not folder.is_absolute():
         raise ConsoleError(
-            ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DOCUMENTS_URL", "problem": SettingProblem.DOCUMENTS_FORM}
+            ErrorCode.BAD_PROFILE,
+            {"variable": "CONSOLE_DOCUMENTS_URL", "problem": SettingProblem.INVALID_DOCUMENTS_URL},
         )
     return folder
 

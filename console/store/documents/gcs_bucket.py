@@ -52,9 +52,9 @@ class Bucket:
         """
         match = _URL_PATTERN.fullmatch(url)
         if match is None:
-            raise _bad_profile_error(SettingProblem.DOCUMENTS_FORM)
+            raise _bad_profile_error(SettingProblem.INVALID_DOCUMENTS_URL)
         if find_spec("gcsfs") is None:
-            raise _bad_profile_error(SettingProblem.EXTRA_MISSING)
+            raise _bad_profile_error(SettingProblem.BUCKET_SUPPORT_MISSING)
         self._bucket = match["bucket"]
         self._prefix = "".join(f"{part}/" for part in (match["prefix"] or "").split("/") if part)
         self._seconds = seconds
@@ -70,7 +70,7 @@ class Bucket:
         if not self._has_content(path):
             self._rename_damaged(path)
             if not self._create_object(path, content) and not self._has_content(path):
-                raise unreachable_error(self.location, DocumentsReason.CHANGING, path)
+                raise unreachable_error(self.location, DocumentsReason.OBJECT_CHANGES_TOO_OFTEN, path)
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises documents_unreachable,
@@ -121,7 +121,7 @@ class Bucket:
             raise unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
         missing = set(_NEEDED_PERMISSIONS) - set(json.loads(answer).get("permissions", ()))
         if missing:
-            raise unreachable_error(self.location, DocumentsReason.DENIED, ", ".join(sorted(missing)))
+            raise unreachable_error(self.location, DocumentsReason.PERMISSION_DENIED, ", ".join(sorted(missing)))
 
     def _create_object(self, path: str, content: bytes) -> bool:
         """Create the object. Return False if it exists already."""
@@ -237,12 +237,14 @@ def _failure_reason(error: Exception) -> DocumentsReason:
 
     status = str(getattr(error, "code", ""))
     if isinstance(error, TimeoutError):
-        return DocumentsReason.TIMEOUT
+        return DocumentsReason.TIMED_OUT
     if isinstance(error, GoogleAuthError) and not isinstance(error, TransportError):
-        return DocumentsReason.DENIED
+        return DocumentsReason.PERMISSION_DENIED
     if status == "401" or str(error).startswith("Forbidden"):
-        return DocumentsReason.DENIED
-    return DocumentsReason.REFUSED if status or isinstance(error, ValueError) else DocumentsReason.NOT_CONNECTED
+        return DocumentsReason.PERMISSION_DENIED
+    return (
+        DocumentsReason.REQUEST_REFUSED if status or isinstance(error, ValueError) else DocumentsReason.NOT_CONNECTED
+    )
 
 
 def _emulator_url() -> str:
@@ -255,7 +257,7 @@ def _emulator_url() -> str:
     url = setting if "://" in setting else f"http://{setting}"
     host = urlsplit(url).hostname or ""
     if not is_this_machine(host):
-        raise _bad_profile_error(SettingProblem.THIS_MACHINE_ONLY, _EMULATOR_VARIABLE)
+        raise _bad_profile_error(SettingProblem.ADDRESS_OF_OTHER_MACHINE, _EMULATOR_VARIABLE)
     return url
 
 

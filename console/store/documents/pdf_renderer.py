@@ -67,7 +67,7 @@ class PdfDocument:
         head, pixels = self._ask_child(do="image", index=index, width=width)
         image = PageImage(_positive_number(head, "width"), _positive_number(head, "height"), pixels)
         if len(pixels) != image.width * image.height * 3:
-            _raise_unusable(UnusableReason.CRASHED)
+            _raise_unusable(UnusableReason.PDF_READER_CRASHED)
         return image
 
     def page_text(self, index: int) -> str:
@@ -83,7 +83,7 @@ class PdfDocument:
             words = tuple(PageWord(str(word["text"]), _to_boxes(word["boxes"])) for word in found["words"])
             return PageWords(words, bool(found["cut"]))
         except (ValueError, TypeError, LookupError, RecursionError):
-            _raise_unusable(UnusableReason.CRASHED)
+            _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
     def compare_words(self, old: Sequence[str], new: Sequence[str]) -> tuple[WordChange, ...]:
         """Return the differences of two lists of words, at most 1,000. The child process compares them, so that its
@@ -93,7 +93,7 @@ class PdfDocument:
         try:
             return tuple(_to_change(change, len(old), len(new)) for change in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
-            _raise_unusable(UnusableReason.CRASHED)
+            _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
     def search(self, words: str) -> tuple[PageHit, ...]:
         """Return the matches of `words`, at most 1,000. Character width, case and line breaks are ignored."""
@@ -101,7 +101,7 @@ class PdfDocument:
         try:
             return tuple(_to_hit(hit) for hit in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
-            _raise_unusable(UnusableReason.CRASHED)
+            _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
     def close(self) -> None:
         """Kill the child process immediately, even if another thread waits for its answer. Later requests are
@@ -122,7 +122,7 @@ class PdfDocument:
     def _ask_child(self, **request: object) -> tuple[dict[str, Any], bytes]:
         with self._lock:
             if self._closed:
-                _raise_unusable(UnusableReason.CLOSED)
+                _raise_unusable(UnusableReason.PDF_READER_CLOSED)
             fresh = self._child is None
             child = self._child = self._child or self._start_child()
             watch = _RequestTimer(child, self._seconds)
@@ -159,9 +159,9 @@ class PdfDocument:
 
     def _failure_reason(self, child: subprocess.Popen[bytes], watch: "_RequestTimer") -> UnusableReason:
         if self._closed:
-            return UnusableReason.CLOSED
+            return UnusableReason.PDF_READER_CLOSED
         out_of_time = watch.has_expired or child.returncode == -getattr(signal, "SIGXCPU", 0)
-        return UnusableReason.TOOK_TOO_LONG if out_of_time else UnusableReason.CRASHED
+        return UnusableReason.TOOK_TOO_LONG if out_of_time else UnusableReason.PDF_READER_CRASHED
 
 
 class _RequestTimer:
@@ -199,7 +199,7 @@ def _open_source(source: bytes | Path) -> BinaryIO:
     try:
         return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
     except OSError:
-        _raise_unusable(UnusableReason.UNREADABLE)
+        _raise_unusable(UnusableReason.PDF_UNREADABLE)
 
 
 def _send_document(child: subprocess.Popen[bytes], source: bytes | Path) -> None:
@@ -253,7 +253,7 @@ def _to_change(answer: list[Any], old_count: int, new_count: int) -> WordChange:
 def _positive_number(head: dict[str, Any], name: str) -> int:
     number = head.get(name)
     if not isinstance(number, int) or number < 1:
-        _raise_unusable(UnusableReason.CRASHED)
+        _raise_unusable(UnusableReason.PDF_READER_CRASHED)
     return number
 
 

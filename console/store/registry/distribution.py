@@ -115,7 +115,9 @@ def fetch_registry(
         if not _is_ahead(manifest, status):
             return status and None
         if manifest.form != FORMAT_VERSION:
-            raise ConsoleError(ErrorCode.BAD_PROFILE, {"file": "registry.json", "problem": SettingProblem.NEWER})
+            raise ConsoleError(
+                ErrorCode.BAD_PROFILE, {"file": "registry.json", "problem": SettingProblem.FILE_OF_NEWER_VERSION}
+            )
         own = [source.sha256 for source in status.files] if status else []
         if len(own) < len(manifest.base_files) or own != manifest.files[: len(own)]:
             _fetch_base(folder, manifest, documents, should_stop)
@@ -234,7 +236,7 @@ def _checked_digest(stored: StoredFile) -> str:
 
 
 def _damaged_error(name: str) -> ConsoleError:
-    return ConsoleError(ErrorCode.NOT_FOUND, {"document": name, "reason": DocumentNotFoundReason.DAMAGED})
+    return ConsoleError(ErrorCode.NOT_FOUND, {"document": name, "reason": DocumentNotFoundReason.CONTENT_DAMAGED})
 
 
 def _read_own_status(folder: Path) -> RegistryStatus | None:

@@ -116,26 +116,26 @@ def _check_line(name: str, number: int, line: str) -> None:
         _check_lines([line])
     except _BrokenRule as broken:
         is_header = number == 1 and not line.strip('"')[:1].isdigit() and line.count(",") == len(Columns._fields) - 1
-        problem = RegistryFileProblem.HEADER if is_header else broken.problem
+        problem = RegistryFileProblem.UNEXPECTED_HEADER if is_header else broken.problem
         raise bad_file_error(name, problem, number, broken.field) from broken
 
 
 def _check_lines(lines: list[str]) -> Columns:
     longest = max(map(len, lines))
     if longest > _LONGEST_LINE:
-        raise _BrokenRule(RegistryFileProblem.TOO_LONG)
+        raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG)
     try:
         rows = list(csv.reader(lines, strict=True))
     except csv.Error:
-        raise _BrokenRule(RegistryFileProblem.QUOTES) from None
+        raise _BrokenRule(RegistryFileProblem.MISPLACED_QUOTES) from None
     if len(rows) != len(lines):
-        raise _BrokenRule(RegistryFileProblem.QUOTES)
+        raise _BrokenRule(RegistryFileProblem.MISPLACED_QUOTES)
     if set(map(len, rows)) != {len(Columns._fields)}:
-        raise _BrokenRule(RegistryFileProblem.COLUMNS)
+        raise _BrokenRule(RegistryFileProblem.WRONG_FIELD_COUNT)
     columns = Columns(*zip(*rows, strict=True))
     for field, check in _CHECKS.items():
         if not check(getattr(columns, field)):
-            raise _BrokenRule(_PROBLEMS.get(field, RegistryFileProblem.VALUE), _publisher_name(field))
+            raise _BrokenRule(_PROBLEMS.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED), _publisher_name(field))
     _check_lengths(columns, longest)
     _check_together(columns)
     return columns
@@ -145,15 +145,15 @@ def _check_lengths(columns: Columns, longest_line: int) -> None:
     """Check the texts. A field is not longer than its line, and many fields repeat or are empty."""
     for field, longest in _LONGEST.items():
         if longest < longest_line and max(map(len, set(getattr(columns, field)))) > longest:
-            raise _BrokenRule(RegistryFileProblem.TOO_LONG, _publisher_name(field))
+            raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _publisher_name(field))
 
 
 def _check_together(columns: Columns) -> None:
     """Check the rules that concern two fields of a row."""
     if not all(columns.name) and not all(map(operator.concat, columns.name, columns.name_image_id)):
-        raise _BrokenRule(RegistryFileProblem.VALUE, "name")
+        raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "name")
     if any(cause and not day for day, cause in zip(columns.close_date, columns.close_cause, strict=True)):
-        raise _BrokenRule(RegistryFileProblem.VALUE, "closeDate")
+        raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "closeDate")
 
 
 def _publisher_name(field: str) -> str:
@@ -226,8 +226,8 @@ _CHECKS: Mapping[str, Callable[[Column], bool]] = {
     "hihyoji": _is_one_of(("", "0", "1")),
 }
 _PROBLEMS = {
-    "corporate_number": RegistryFileProblem.NUMBER,
-    "successor_corporate_number": RegistryFileProblem.NUMBER,
+    "corporate_number": RegistryFileProblem.INVALID_CORPORATION_NUMBER,
+    "successor_corporate_number": RegistryFileProblem.INVALID_CORPORATION_NUMBER,
 }
 _LONGEST: Mapping[str, int] = {
     "name": 150,

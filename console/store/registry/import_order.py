@@ -38,9 +38,9 @@ def check_order(current: Coverage | None, sources: Sequence[SourceFile]) -> None
     if current is None or reached is None:
         return
     if reached < current.registry_date:
-        raise _order_error(RegistryOrderProblem.OLDER, sources[-1], current.registry_date)
+        raise _order_error(RegistryOrderProblem.OLDER_THAN_REGISTRY, sources[-1], current.registry_date)
     if wholes and not (_covers_registry(wholes, current) or adds_prefectures(current, wholes)):
-        raise _order_error(RegistryOrderProblem.FEWER, wholes[0], current.registry_date)
+        raise _order_error(RegistryOrderProblem.PREFECTURES_MISSING, wholes[0], current.registry_date)
 
 
 def adds_prefectures(current: Coverage | None, wholes: Sequence[SourceFile]) -> bool:
@@ -67,20 +67,20 @@ def _check_wholes(wholes: Sequence[SourceFile]) -> None:
     seen: set[str] = set()
     for source in wholes:
         if source.day != wholes[0].day:
-            raise _order_error(RegistryOrderProblem.OTHER_DAY, source, wholes[0].day)
+            raise _order_error(RegistryOrderProblem.FILES_OF_OTHER_DAYS, source, wholes[0].day)
         if source.prefecture in seen or NATION in seen:
-            raise _order_error(RegistryOrderProblem.TWICE, source, wholes[0].day)
+            raise _order_error(RegistryOrderProblem.SAME_FILE_TWICE, source, wholes[0].day)
         seen.add(source.prefecture)
 
 
 def _check_next(reached: date | None, source: SourceFile) -> date:
     if reached is None:
-        raise _order_error(RegistryOrderProblem.NO_WHOLE, source, None)
+        raise _order_error(RegistryOrderProblem.NO_WHOLE_FILE, source, None)
     if source.day <= reached:
-        raise _order_error(RegistryOrderProblem.APPLIED, source, reached)
+        raise _order_error(RegistryOrderProblem.ALREADY_APPLIED, source, reached)
     missing = list_publication_days_between(reached, source.day)
     if missing:
-        raise _order_error(RegistryOrderProblem.MISSING, source, reached, missing)
+        raise _order_error(RegistryOrderProblem.DAYS_MISSING, source, reached, missing)
     return source.day
 
 

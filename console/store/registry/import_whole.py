@@ -182,7 +182,7 @@ def _index_build(connection: sqlite3.Connection, sources: Sequence[SourceFile]) 
     rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
     write_summary(connection, sources, sources[0].day, rows)
     if not rows:
-        raise bad_file_error(sources[0].name, RegistryFileProblem.EMPTY)
+        raise bad_file_error(sources[0].name, RegistryFileProblem.NO_CORPORATION)
 
 
 def _read_key(file: Path) -> str | None:

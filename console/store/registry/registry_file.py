@@ -81,7 +81,9 @@ def import_lock(folder: Path) -> Iterator[None]:
             lock_file.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as cause:
             if cause.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise ConsoleError(ErrorCode.IN_PROGRESS, {"reason": InProgressReason.REGISTRY_IMPORT}) from cause
+                raise ConsoleError(
+                    ErrorCode.IN_PROGRESS, {"reason": InProgressReason.REGISTRY_IMPORT_RUNNING}
+                ) from cause
             raise ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(path), "reason": "not_writable"}) from cause
         yield
 

@@ -79,7 +79,7 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
         with path.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise bad_file_error(path.name, RegistryFileProblem.UNREADABLE) from error
+        raise bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
     with _open_csv(path) as (archive, member):
         match = _match_names(path.name, member.filename)
         finder = _EncodingFinder(path.name)
@@ -134,7 +134,7 @@ def read_text(source: SourceFile, after_line: int = 0) -> Iterator[TextBlock]:
             try:
                 text = content.decode(source.encoding)
             except UnicodeDecodeError as error:
-                raise bad_file_error(source.name, RegistryFileProblem.ENCODING, first_line) from error
+                raise bad_file_error(source.name, RegistryFileProblem.MIXED_ENCODING, first_line) from error
             yield TextBlock(first_line, text.removesuffix("\n").split("\n"))
 
 
@@ -154,9 +154,9 @@ def _open_csv(path: Path) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
         with zipfile.ZipFile(path) as archive:
             yield archive, _find_csv(path.name, archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise bad_file_error(path.name, RegistryFileProblem.ARCHIVE) from error
+        raise bad_file_error(path.name, RegistryFileProblem.INCOMPLETE_ZIP) from error
     except OSError as error:
-        raise bad_file_error(path.name, RegistryFileProblem.UNREADABLE) from error
+        raise bad_file_error(path.name, RegistryFileProblem.FILE_UNREADABLE) from error
 
 
 def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -167,10 +167,10 @@ def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     found = [member for member in members if member.filename.lower().endswith(".csv")]
     others = [member for member in members if member not in found and not member.filename.lower().endswith(".asc")]
     if len(found) != 1 or others:
-        raise bad_file_error(name, RegistryFileProblem.CONTENTS)
+        raise bad_file_error(name, RegistryFileProblem.NOT_ONE_CSV)
     size, compressed = found[0].file_size, found[0].compress_size
     if size > LARGEST_BYTES or (size > _SMALL_BYTES and size > compressed * MAX_COMPRESSION_RATIO):
-        raise bad_file_error(name, RegistryFileProblem.BOMB)
+        raise bad_file_error(name, RegistryFileProblem.TOO_LARGE_UNPACKED)
     return found[0]
 
 
@@ -180,10 +180,10 @@ def _match_names(name: str, csv_name: str) -> re.Match[str]:
     """
     outer, inner = _NAME_PATTERN.search(name), _NAME_PATTERN.search(Path(csv_name).name)
     if outer and inner and outer.groups() != inner.groups():
-        raise bad_file_error(name, RegistryFileProblem.NAME)
+        raise bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
     match = outer or inner
     if match is None:
-        raise bad_file_error(name, RegistryFileProblem.NAME)
+        raise bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME)
     return match
 
 
@@ -191,7 +191,7 @@ def _parse_day(name: str, text: str) -> date:
     try:
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise bad_file_error(name, RegistryFileProblem.NAME) from None
+        raise bad_file_error(name, RegistryFileProblem.WRONG_FILE_NAME) from None
 
 
 def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
@@ -209,7 +209,7 @@ def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
                 line += block.count(b"\n") + 1
             rest = tail
             if len(rest) > _LONGEST_LINE_BYTES:
-                raise bad_file_error(name, RegistryFileProblem.TOO_LONG, line)
+                raise bad_file_error(name, RegistryFileProblem.FIELD_TOO_LONG, line)
     if rest:
         yield line, rest
 
@@ -247,7 +247,7 @@ class _EncodingFinder:
         fits = _is_utf8 if self._found == _UTF8 else _is_shift_jis
         if not fits(content):
             wrong = next(index for index, line in enumerate(content.split(b"\n")) if not fits(line))
-            raise bad_file_error(self._name, RegistryFileProblem.ENCODING, first_line + wrong)
+            raise bad_file_error(self._name, RegistryFileProblem.MIXED_ENCODING, first_line + wrong)
 
 
 def _is_utf8(content: bytes) -> bool:

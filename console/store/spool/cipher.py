@@ -84,7 +84,7 @@ def derived_key(key_text: str, purpose: str) -> bytes:
     key text of fewer than 16 characters.
     """
     if len(key_text) < SHORTEST_KEY_CHARACTERS:
-        facts: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_SHORT}
+        facts: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_TOO_SHORT}
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
     return _hkdf_block(key_text.encode("utf-8", "surrogatepass"), _LABEL + purpose.encode())
 

@@ -462,5 +462,5 @@ class Spool:
 
 def _require_int(value: Value) -> int:
     if not isinstance(value, int):
-        raise ConsoleError(ErrorCode.BAD_PROFILE, {"file": FILE_NAME, "problem": SettingProblem.DAMAGED})
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"file": FILE_NAME, "problem": SettingProblem.DESK_FILE_DAMAGED})
     return value

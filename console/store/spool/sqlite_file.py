@@ -120,7 +120,7 @@ class LocalJournal:
         """
         if self._identity is not None and self._identity != _file_identity(self.path):
             self.close()
-            raise self._unfit_error(SettingProblem.TAKEN_AWAY)
+            raise self._unfit_error(SettingProblem.DESK_FILE_REMOVED)
         try:
             return self._idle.pop()
         except IndexError:
@@ -159,7 +159,9 @@ class LocalJournal:
             old = stamp[0] == _APPLICATION_ID and 0 < stamp[1] < self._form
             if not old and (stamp != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()):
                 raise self._unfit_error(
-                    SettingProblem.NEWER if stamp[0] == _APPLICATION_ID else SettingProblem.NOT_OURS
+                    SettingProblem.FILE_OF_NEWER_VERSION
+                    if stamp[0] == _APPLICATION_ID
+                    else SettingProblem.FILE_OF_OTHER_PROGRAM
                 )
             for statement in itertools.chain(*self._added[stamp[1] - 1 :]) if old else self._tables:
                 conn.execute(statement)
@@ -223,7 +225,7 @@ def translate_errors(path: Path) -> Iterator[None]:
             ) from error
         if code in _DAMAGED_CODES:
             raise ConsoleError(
-                ErrorCode.BAD_PROFILE, {"file": str(path), "problem": SettingProblem.DAMAGED}
+                ErrorCode.BAD_PROFILE, {"file": str(path), "problem": SettingProblem.DESK_FILE_DAMAGED}
             ) from error
         raise
     except OSError as error:

@@ -201,8 +201,8 @@ class LookupPage(Page):
         if text != self._number:
             return
         reason, digits = failure.detail.get("reason"), sum(character.isdecimal() for character in text)
-        is_other_text = reason == NumberReason.CHARACTER or (
-            reason == NumberReason.LENGTH and digits < _MIN_NUMBER_DIGITS
+        is_other_text = reason == NumberReason.OTHER_CHARACTER or (
+            reason == NumberReason.WRONG_LENGTH and digits < _MIN_NUMBER_DIGITS
         )
         if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER and is_other_text:
             self._search_text(text)

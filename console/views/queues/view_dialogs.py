@@ -118,7 +118,7 @@ class SaveViewDialog(DialogFrame):
         self.allow_closing(self._context.translate("action.cancel"), "")
         self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
         words, problem = self._context.failure_message(failure), failure.detail.get("problem")
-        is_named = problem in (UsageProblem.VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
+        is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
         self._show_form(*([] if is_named else [Bar("", words, tone="bad", shape="square_bang")]))
         self._update_act()
         if is_named:

@@ -24,7 +24,9 @@ from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
 LOOK_ALIKE_RULE = "exact_lookalike"
-_ALWAYS_SHOWN_RULES = frozenset({LimitReason.PER_REFUND, LimitReason.PER_PERSON_DAY, WindowReason.WINDOW})
+_ALWAYS_SHOWN_RULES = frozenset(
+    {LimitReason.LIMIT_PER_REFUND, LimitReason.LIMIT_PER_PERSON_AND_DAY, WindowReason.REFUND_PERIOD_OVER}
+)
 """Rules of refunds that the form shows even if they are fulfilled. Every other rule is shown only if it is broken."""
 _PLAN_DELAY_MS = 350
 _MAX_TEXT_LENGTH = 300
@@ -298,9 +300,13 @@ class RefundForm(QWidget):
 
     def _shown_checks(self) -> list[RuleCheck]:
         """Return the results of the plan's rules that the form shows. For a refund from money set aside, leave out
-        the rule about the refundable amount (`ExceedsReason.LEFT`).
+        the rule about the refundable amount (`ExceedsReason.MORE_THAN_REFUNDABLE`).
         """
-        return [check for check in self.plan.checks if self._set_aside is None or check.rule != ExceedsReason.LEFT]
+        return [
+            check
+            for check in self.plan.checks
+            if self._set_aside is None or check.rule != ExceedsReason.MORE_THAN_REFUNDABLE
+        ]
 
     def _amount_problem(self) -> str:
         """Return the error in the typed amount and how to correct it; "" if the amount is valid."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SIGN_IN_PROBLEMS = (
     SettingProblem.SIGN_IN_MISSING,
-    SettingProblem.SIGN_IN_UNNAMED,
+    SettingProblem.ACCOUNT_NAME_MISSING,
     SettingProblem.ACCESS_DENIED,
     SettingProblem.KEYRING_FAILED,
 )

@@ -41,7 +41,7 @@ def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, hold
         seen = read_facts(desk.context, conn, payment, "op-a")
     assert seen.now == until + after
     found = check_rules(seen, 1_000, desk.vendors.get_reader("paypay"), is_request=True)
-    assert {check.rule: check.holds for check in found}[WindowReason.WINDOW] is holds
+    assert {check.rule: check.holds for check in found}[WindowReason.REFUND_PERIOD_OVER] is holds
 
 
 def test_one_of_two_approvals_sends_nothing(desk: RefundDesk) -> None:

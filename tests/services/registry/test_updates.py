@@ -109,7 +109,7 @@ def test_a_truncated_file_is_told_and_not_read_again_until_it_is_another(stage: 
             stage.updates.run()
         assert refused.value.code == ErrorCode.BAD_REGISTRY_FILE
         detail = dict(refused.value.detail)
-        assert (detail["file"], detail["problem"]) == (whole.name, RegistryFileProblem.ARCHIVE)
+        assert (detail["file"], detail["problem"]) == (whole.name, RegistryFileProblem.INCOMPLETE_ZIP)
     assert stage.imports == 1
     whole.write_bytes(content)
     assert (stage.updates.run(), stage.registry_date()) == (1, WHOLE_DAY)

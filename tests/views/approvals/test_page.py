@@ -41,7 +41,7 @@ def test_reasons_against_stand_above_reasons_for(the_look: object) -> None:
 def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
     """Never among what was checked and holds."""
     detail = ApprovalView(window_context())
-    broken = RuleCheck(NotAllowedReason.MAKER_ACTIVE, False, {"maker": "op-a"})
+    broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
     texts = [text for _, text, _, _ in detail.reasons_against(view(checks=(broken,)))]
     assert texts == ["The requester's account is disabled."]
 
@@ -132,7 +132,7 @@ def test_it_never_scrolls_sideways(the_look: Appearance, scale: float, wide: int
     sheet = PageScrollArea(page)
     sheet.resize(wide, high)
     sheet.show()
-    broken = RuleCheck(NotAllowedReason.MAKER_ACTIVE, False, {"maker": "op-a"})
+    broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
     page.list.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (refund(),)))
     page.refund_id = 9
     page._show_view(9, view(None, HIT, checks=(broken,), payment_sides=sides(timedelta(minutes=26))))

@@ -123,14 +123,16 @@ def test_another_plan_keeps_what_was_answered(the_look: object) -> None:
 
 def test_a_broken_rule_is_told_with_its_figures(the_look: object) -> None:
     """The limit stands in the sentence."""
-    broken = RuleCheck(LimitReason.PER_PERSON_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
+    broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
     made = form(checks=(broken,))
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
 
 def test_money_set_aside_is_refunded_whole(the_look: object) -> None:
     """Its own sum is prefilled, a part is refused, what is left of the payment doesn't matter."""
-    made = RefundForm(window_context(), plan(checks=(RuleCheck(ExceedsReason.LEFT, False, {"left": 0}),)), ASIDE)
+    made = RefundForm(
+        window_context(), plan(checks=(RuleCheck(ExceedsReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)), ASIDE
+    )
     assert made.amount_edit.text() == "6000"
     assert made.find_disabled_reason() == ""
     made.amount_edit.setText("5000")
