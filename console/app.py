@@ -87,12 +87,12 @@ class Console:
     def __init__(
         self,
         context: ServiceContext,
-        vendor: "CreditCheckProvider | None" = None,
-        payment_vendor: "Callable[[str], PaymentProvider] | None" = None,
+        credit_check_adapter: "CreditCheckProvider | None" = None,
+        open_payment_adapter: "Callable[[str], PaymentProvider] | None" = None,
     ) -> None:
         self._context = context
-        self._vendor = vendor
-        self._payment_vendor = payment_vendor
+        self._credit_check_adapter = credit_check_adapter
+        self._open_payment_adapter = open_payment_adapter
         self.settings = context.settings
 
     @cached_property
@@ -360,10 +360,14 @@ class Console:
         from console.wiring.services import ServiceBuilder
 
         context = self._context
-        make_payment_vendor = self._payment_vendor or partial(payment_wiring.open_vendor, context)
-        vendor, publisher = self._vendor, partial(alert_wiring.open_publisher, context)
+        make_payment_adapter = self._open_payment_adapter or partial(payment_wiring.open_adapter, context)
+        credit_check_adapter, publisher = self._credit_check_adapter, partial(alert_wiring.open_publisher, context)
         return ServiceBuilder(
-            context, lambda: vendor or _open_alarmbox(context), make_payment_vendor, publisher, self.request_ids
+            context,
+            lambda: credit_check_adapter or _open_alarmbox(context),
+            make_payment_adapter,
+            publisher,
+            self.request_ids,
         )
 
     def end_unsent_operations(self) -> None:
@@ -410,14 +414,15 @@ class Console:
 def open_console(
     settings: Settings,
     clock: Clock | None = None,
-    vendor: "CreditCheckProvider | None" = None,
+    credit_check_adapter: "CreditCheckProvider | None" = None,
     program: str = "terminal",
-    payment_vendor: "Callable[[str], PaymentProvider] | None" = None,
+    open_payment_adapter: "Callable[[str], PaymentProvider] | None" = None,
 ) -> Console:
     """Open the database and return its services. A missing embedded database is created; nothing is sent to a
     provider.
 
-    `vendor` and `payment_vendor` (called with the provider's name) replace the configured providers; `program` is the
+    `credit_check_adapter` and `open_payment_adapter` (called with the provider's name) replace the configured
+    providers; `program` is the
     name of this program in the sessions of the database. Raises bad_profile, schema_mismatch, not_our_database,
     database_unreachable and the other errors of an unusable database.
     """
@@ -442,7 +447,7 @@ def open_console(
         program=program,
         make_live_numbers=_make_live_numbers,
     )
-    console = Console(context, vendor, payment_vendor)
+    console = Console(context, credit_check_adapter, open_payment_adapter)
     if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
         database_rollback.find_rollback(context)
         console.end_unsent_operations()

@@ -26,7 +26,7 @@ def configured_providers(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name in provider_registry.provider_names() if settings.is_enabled(name))
 
 
-def open_vendor(context: "ServiceContext", name: str) -> "PaymentProvider":
+def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
     """Create the payment provider `name` from the settings and return it. Sends nothing. A desk for whose person a
     worker acts needs no settings of the provider.
 

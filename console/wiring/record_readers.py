@@ -7,7 +7,7 @@ from typing import TypeVar
 from console.domain.records import Person
 from console.domain.service_results import AllowedAction
 from console.services.audit.read_log import ReadLog
-from console.services.credit_checks.provider import CreditVendorSource
+from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.view import CreditCheckViews
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.view import PaymentViews
@@ -33,13 +33,13 @@ class RecordReaders:
         self,
         context: ServiceContext,
         read_log: ReadLog,
-        vendor_source: CreditVendorSource,
+        adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
     ) -> None:
         self._context, self._read_log, self._payment_providers = context, read_log, payment_providers
         requests = RefundRequests(context, payment_providers)
-        self._related_records = RelatedRecords(context, vendor_source, payment_providers, requests)
-        self.choices = Choices(context, vendor_source, payment_providers, requests)
+        self._related_records = RelatedRecords(context, adapter_source, payment_providers, requests)
+        self.choices = Choices(context, adapter_source, payment_providers, requests)
 
     def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
         """Return the records with their relations and their corporations, in the same sequence."""

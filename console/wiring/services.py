@@ -25,7 +25,7 @@ from console.services.credit_checks import purchase
 from console.services.credit_checks.outcomes import PurchaseSettler
 from console.services.credit_checks.pdf import Pdfs
 from console.services.credit_checks.probe import CreditCheckProbes
-from console.services.credit_checks.provider import CreditVendorSource
+from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.readings import CheckReadings
 from console.services.credit_checks.refetch import RefetchService
 from console.services.credit_checks.resolve import PurchaseDecisions
@@ -141,15 +141,15 @@ class ServiceBuilder:
     def __init__(
         self,
         context: ServiceContext,
-        make_vendor: Callable[[], CreditCheckProvider],
-        make_payment_vendor: Callable[[str], PaymentProvider],
+        make_credit_check_adapter: Callable[[], CreditCheckProvider],
+        make_payment_adapter: Callable[[str], PaymentProvider],
         open_publisher: Callable[[], Publisher | None],
         request_ids: RequestIds,
     ) -> None:
         self._context, self._open_publisher, self._request_ids = context, open_publisher, request_ids
         self.read_log = ReadLog(context)
-        self._vendor_source = CreditVendorSource(make_vendor)
-        reader = self._vendor_source.get_reader
+        self._adapter_source = CreditCheckAdapterSource(make_credit_check_adapter)
+        reader = self._adapter_source.get_reader
         self._heartbeat = context.heartbeat
         self._pipeline = GuardedPipeline(context, self._heartbeat)
         self._refetch_service = RefetchService(context, self._pipeline, CheckReadings(context, reader))
@@ -157,12 +157,12 @@ class ServiceBuilder:
             context,
             self._pipeline,
             purchase.PURCHASE,
-            lambda: PurchaseSettler(context, self._vendor_source.get_capabilities()),
+            lambda: PurchaseSettler(context, self._adapter_source.get_capabilities()),
         )
         self._purchase_decisions = PurchaseDecisions(context, reader, self._purchases)
         self._check_probes = CreditCheckProbes(context, self._purchase_decisions, reader)
-        self.payment_providers = PaymentProviders(make_payment_vendor)
-        self.readers = RecordReaders(context, self.read_log, self._vendor_source, self.payment_providers)
+        self.payment_providers = PaymentProviders(make_payment_adapter)
+        self.readers = RecordReaders(context, self.read_log, self._adapter_source, self.payment_providers)
 
     @cached_property
     def _payment_builder(self) -> PaymentServiceBuilder:
@@ -195,7 +195,7 @@ class ServiceBuilder:
     def credit_check_service(self, lookup: Lookup) -> CreditCheckService:
         """Return the service with all actions on credit checks."""
         checks = purchase.CreditChecks(
-            self._context, self._purchases, self._vendor_source, self._refetch_service, lookup
+            self._context, self._purchases, self._adapter_source, self._refetch_service, lookup
         )
         return CreditCheckService(
             self._context, checks, self._check_probes, self.readers.credit_check_views, self._request_ids
@@ -203,7 +203,7 @@ class ServiceBuilder:
 
     def recovery_service(self) -> RecoveryService:
         """Return the service with the actions on waiting records of every kind."""
-        reader = self._vendor_source.get_reader
+        reader = self._adapter_source.get_reader
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         record_services: dict[str, RecordRecovery] = {
             payment_rows.KIND: payment_builder.payments,

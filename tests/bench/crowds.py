@@ -58,7 +58,7 @@ class Ledger(InstantVendor):
 def buy(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -> None:
     """One buyer: every number from `begin` on; says now and then how far it is."""
     settings, first_id = Settings.load(told), 1 + os.getpid() * 10_000 % 2_000_000_000
-    with open_console(settings, vendor=Ledger(ledger, first_id)) as console:
+    with open_console(settings, credit_check_adapter=Ledger(ledger, first_id)) as console:
         without_follow_up(console)
         for place, number in enumerate(numbers(keys)[begin:], begin):
             with suppress(ConsoleError):

@@ -12,7 +12,7 @@ from console.domain.payments.records import Payment, PaymentImport, RefundReques
 from console.domain.payments.states import RefundState
 from console.sandbox.control.client import SandboxControl
 from console.settings.settings import Settings
-from console.wiring.providers import open_vendor
+from console.wiring.providers import open_adapter
 from tests.bench.figures import Row, centile, median, side_by_side, span, times
 from tests.bench.grounds import places_on_disk, provider
 from tests.bench.peers import DurableWrites
@@ -73,7 +73,7 @@ class Refunder:
 
     def __init__(self, maker: Console, checker: Console, control: SandboxControl, mark: str) -> None:
         self._maker, self._checker, self.asking = maker, checker, list[float]()
-        self._vendor, self._keys = open_vendor(maker._context, "paypay"), count(1)
+        self._vendor, self._keys = open_adapter(maker._context, "paypay"), count(1)
         self._mark = mark.upper()
         everybody = [self._paid(control, f"{self._mark}-{number}") for number in range(2 * (_REFUNDS + _WARM))]
         self._ours, self._bare = iter(everybody[::2]), iter(everybody[1::2])

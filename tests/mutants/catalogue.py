@@ -183,8 +183,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/provider.py",
-                "return self.get_vendor().make_reader()",
-                "return self.get_vendor()",
+                "return self.get_adapter().make_reader()",
+                "return self.get_adapter()",
             ),
             Change(
                 "console/services/credit_checks/readings.py",

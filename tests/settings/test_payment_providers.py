@@ -75,7 +75,7 @@ def opened(
     context: ServiceContext, name: str, profile: str = "", env: Mapping[str, str] | None = None
 ) -> PayPay | Atom:
     context.settings = settings(context.settings.home, profile, env)
-    vendor = payment_wiring.open_vendor(context, name)
+    vendor = payment_wiring.open_adapter(context, name)
     assert isinstance(vendor, PayPay | Atom)
     return vendor
 

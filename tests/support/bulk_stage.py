@@ -51,7 +51,7 @@ def unknown_rows(console: Console, which: Sequence[str]) -> list[ChosenRecord]:
 
 def _bought_unheard(console: Console, count: int) -> list[ChosenRecord]:
     """Bought here and now, the same that the vendor has sold, without an answer."""
-    vendor = console._vendor
+    vendor = console._credit_check_adapter
     assert isinstance(vendor, LedgerVendor)
     vendor.charges, vendor.behaviour = [], "silent_after_charge"
     for number in numbers(count):

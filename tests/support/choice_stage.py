@@ -102,7 +102,7 @@ class Stage:
         self.vendor, self.ledger, self.says = LedgerVendor(finds=True), RefundLedger(), dict[str, ProviderStatement]()
         told = environment(home, NOWHERE, PAYPAY_URL=NOWHERE, ATOM_URL=NOWHERE, SECRET_NOTICE_BANK_KEY=BANK_KEY)
         settings = Settings.load(told)
-        self.console: Console = open_console(settings, self.clock, self.vendor, payment_vendor=self._provider)
+        self.console: Console = open_console(settings, self.clock, self.vendor, open_payment_adapter=self._provider)
         self.context, self._next, self._numbers = self.console._context, count(1), iter(numbers(2_000))
         self.answers: list[Any] = []
         for person in TEAM:

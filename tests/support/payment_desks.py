@@ -32,7 +32,7 @@ from console.services.process.heartbeat import Heartbeat
 from console.store.operations.idempotency_cache import NoCache
 from console.store.payments import orders, payments
 from console.wiring.payments import PaymentServiceBuilder
-from console.wiring.providers import open_vendor
+from console.wiring.providers import open_adapter
 from console.wiring.record_readers import RecordReaders
 from tests.support.places import Place
 
@@ -68,9 +68,9 @@ class Scene:
         self.control = SandboxControl(sandbox.url)
         self.money = self.control.payments_control
         self.heartbeat = Heartbeat(self.context.scale)
-        self.vendors = PaymentProviders(lambda name: open_vendor(self.context, name))
+        self.vendors = PaymentProviders(lambda name: open_adapter(self.context, name))
         self.reads = ReadLog(self.context)
-        checks = console._service_builder._vendor_source
+        checks = console._service_builder._adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
         self.machinery = PaymentServiceBuilder(
             self.context,

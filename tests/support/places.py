@@ -140,7 +140,7 @@ class Place(ABC):
         if settings.alarmbox_find_purchases:
             extra["ALARMBOX_FIND_PURCHASES"] = "1"
         told = environment(settings.home, settings.provider_url("alarmbox") or "", **self.facts(person, 0), **extra)
-        with open_console(Settings.load(told), console._context.clock, console._vendor) as other:
+        with open_console(Settings.load(told), console._context.clock, console._credit_check_adapter) as other:
             yield other
 
 

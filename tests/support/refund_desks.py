@@ -89,7 +89,7 @@ class RefundDesk:
         self.vendors = PaymentProviders(lambda name: self._made[name])
         self.pipeline = GuardedPipeline(self.context, self._heartbeat)
         request_ids = RequestIds(self.context, NoCache())
-        checks = self.console._service_builder._vendor_source
+        checks = self.console._service_builder._adapter_source
         self.readers = RecordReaders(self.context, self.reads, checks, self.vendors)
         self.machinery = RefundServiceBuilder(
             self.context, self.pipeline, self.vendors, request_ids, self.readers.refund_views

@@ -29,7 +29,7 @@ def _buy() -> None:
     """One purchase on a database that is gone afterwards: its statements stay compiled (see compiled.py)."""
     with (
         quick_folder() as home,
-        open_console(Settings.load(environment(home, NOWHERE)), vendor=LedgerVendor()) as desk,
+        open_console(Settings.load(environment(home, NOWHERE)), credit_check_adapter=LedgerVendor()) as desk,
     ):
         desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 

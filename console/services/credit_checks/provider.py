@@ -9,29 +9,29 @@ from console.providers.credit_checks.provider import Capabilities, CreditCheckPr
 _NO_CAPABILITIES = Capabilities(by_number=False, verdict=False, pdf=False, finds_purchases=False)
 
 
-class CreditVendorSource:
+class CreditCheckAdapterSource:
     """Creates the credit-check provider of this desk at its first use. Services that must never buy get only
     `get_reader`.
     """
 
     def __init__(self, make: Callable[[], CreditCheckProvider]) -> None:
         self._make = make
-        self._vendor: CreditCheckProvider | None = None
+        self._adapter: CreditCheckProvider | None = None
         self._lock = Lock()
 
-    def get_vendor(self) -> CreditCheckProvider:
+    def get_adapter(self) -> CreditCheckProvider:
         """Return the provider with all calls. Raises bad_profile if it is not configured."""
         with self._lock:
-            if self._vendor is None:
-                self._vendor = self._make()
-            return self._vendor
+            if self._adapter is None:
+                self._adapter = self._make()
+            return self._adapter
 
     def get_capabilities(self) -> Capabilities:
         """Return the provider's capabilities. If it is not configured, all are False, so that people can still decide
         about purchases.
         """
         try:
-            return self.get_vendor().capabilities
+            return self.get_adapter().capabilities
         except ConsoleError as unfit:
             if unfit.code != ErrorCode.BAD_PROFILE:
                 raise
@@ -39,4 +39,4 @@ class CreditVendorSource:
 
     def get_reader(self) -> CreditCheckReader:
         """Return the provider with only the calls that read. Raises bad_profile if it is not configured."""
-        return self.get_vendor().make_reader()
+        return self.get_adapter().make_reader()

@@ -22,7 +22,7 @@ from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.provider import CreditVendorSource
+from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import database_fitness, last_known_record, late_answers
@@ -61,14 +61,14 @@ class CreditChecks:
         self,
         context: ServiceContext,
         purchases: "GuardedPurchaseService",
-        vendor_source: CreditVendorSource,
+        adapter_source: CreditCheckAdapterSource,
         refetch_service: RefetchService,
         lookup: Lookup,
     ) -> None:
         self._context = context
         self._lookup = lookup
         self._purchases = purchases
-        self._vendor_source = vendor_source
+        self._adapter_source = adapter_source
         self._refetch_service = refetch_service
 
     def make_plan(self, number: str) -> PurchasePlan:
@@ -111,7 +111,7 @@ class CreditChecks:
         valid_request = self._validate_request(request)
         report = progress or _ignore_step
         facts = {"client": valid_request.client_id, "number": valid_request.corporation_number}
-        attempt = _PurchaseAttempt(self._context, valid_request, self._vendor_source, self._refetch_service, report)
+        attempt = _PurchaseAttempt(self._context, valid_request, self._adapter_source, self._refetch_service, report)
         return self._purchases.perform(attempt, report, facts=facts)
 
     def refetch(
@@ -180,19 +180,19 @@ class _PurchaseAttempt:
         self,
         context: ServiceContext,
         request: PurchaseRequest,
-        vendor_source: CreditVendorSource,
+        adapter_source: CreditCheckAdapterSource,
         refetch_service: RefetchService,
         progress: Progress,
     ) -> None:
-        self._context, self._request, self._vendor_source = context, request, vendor_source
+        self._context, self._request, self._adapter_source = context, request, adapter_source
         self._refetch_service, self._progress = refetch_service, progress
         self._checked_at = context.now()
 
     def prepare(self) -> None:
         database_fitness.require_safe_settings(self._context, CREDIT_CHECK_PROVIDER)
-        vendor = self._vendor_source.get_vendor()
+        adapter = self._adapter_source.get_adapter()
         if self._request.renew:
-            self._require_expired(vendor.make_reader())
+            self._require_expired(adapter.make_reader())
         self._checked_at = self._context.now()
 
     def _require_expired(self, reader: CreditCheckReader) -> None:
@@ -291,10 +291,10 @@ class _PurchaseAttempt:
         return Subject(credit_checks.KIND, record_id, client, number, key, _compute_fingerprint(asdict(request)))
 
     def call(self, _subject: Subject) -> Outcome[CheckReport]:
-        return self._vendor_source.get_vendor().buy_check(self._request)
+        return self._adapter_source.get_adapter().buy_check(self._request)
 
     def record(self, tx: Transaction, subject: Subject, outcome: Outcome[CheckReport]) -> None:
-        outcomes.record_outcome(self._context, tx, subject.id, outcome, self._vendor_source.get_capabilities())
+        outcomes.record_outcome(self._context, tx, subject.id, outcome, self._adapter_source.get_capabilities())
 
     def convert_exception(self, error: Exception) -> Exception:
         if isinstance(error, OutcomeUnrecorded):

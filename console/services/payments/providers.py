@@ -41,7 +41,7 @@ class PaymentProviders:
         self._adapters: dict[str, PaymentProvider] = {}
         self._lock = Lock()
 
-    def get_vendor(self, provider: str) -> PaymentProvider:
+    def get_adapter(self, provider: str) -> PaymentProvider:
         """Return the provider's adapter with all calls, including those that move money. Raises not_found and
         bad_profile.
         """
@@ -52,7 +52,7 @@ class PaymentProviders:
 
     def get_reader(self, provider: str) -> PaymentReader:
         """Return the provider's adapter with only the calls that read. Raises not_found and bad_profile."""
-        return self.get_vendor(provider).make_reader()
+        return self.get_adapter(provider).make_reader()
 
     def find_reader(self, provider: str) -> PaymentReader | None:
         """Return the provider's adapter with only the calls that read; None if the provider only sends notices or is

@@ -88,16 +88,16 @@ class _StartAttempt:
     ) -> None:
         self._context, self._payment_providers, self._payment_probes = context, payment_providers, payment_probes
         self._order_id, self._provider = order_id, provider
-        self._vendor: PaymentProvider
+        self._adapter: PaymentProvider
         self._request: PaymentRequest
 
     def prepare(self) -> StartResult | None:
         """Check provider and order before the operation begins. Return the order's open payment, with which the payer
         can still pay; None if a new payment must be started.
         """
-        self._vendor = self._payment_providers.get_vendor(self._provider)
+        self._adapter = self._payment_providers.get_adapter(self._provider)
         database_fitness.require_safe_settings(self._context, self._provider)
-        return self._open_payment(self._require_pending_order(self._order_id, self._vendor.capabilities.currency))
+        return self._open_payment(self._require_pending_order(self._order_id, self._adapter.capabilities.currency))
 
     # Existing order and payments
 
@@ -202,7 +202,7 @@ class _StartAttempt:
         The order's row is written too, so that a parallel transaction which cancels the order conflicts with this
         one.
         """
-        now, provider, merchant_id = self._context.now(), self._provider, self._vendor.merchant_id
+        now, provider, merchant_id = self._context.now(), self._provider, self._adapter.merchant_id
         order = _require_order(tx.conn, self._order_id)
         if order.state is not OrderState.PENDING:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"order": order.merch_txn_id, "state": order.state.value})
@@ -233,7 +233,7 @@ class _StartAttempt:
         )
 
     def call(self, subject: Subject) -> Outcome[StartedPayment]:
-        return _log_started(subject, self._provider, self._vendor.start(self._request))
+        return _log_started(subject, self._provider, self._adapter.start(self._request))
 
     def record(self, tx: Transaction, subject: Subject, outcome: Outcome[StartedPayment]) -> None:
         record_start(self._context, tx, subject.id, outcome)

@@ -27,7 +27,7 @@ from console.domain.recovery.records import (
 from console.domain.service_results import AllowedAction
 from console.domain.tasks.records import Take
 from console.services.credit_checks import refetch
-from console.services.credit_checks.provider import CreditVendorSource
+from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.payments import order_status
 from console.services.payments import probe as payment_probe
 from console.services.payments.providers import PaymentProviders
@@ -53,13 +53,13 @@ class Choices:
     def __init__(
         self,
         context: ServiceContext,
-        vendor_source: CreditVendorSource,
+        adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
         refund_requests: RefundRequests,
     ) -> None:
-        self._context, self._vendor_source, self._payment_providers, self._refund_requests = (
+        self._context, self._adapter_source, self._payment_providers, self._refund_requests = (
             context,
-            vendor_source,
+            adapter_source,
             payment_providers,
             refund_requests,
         )
@@ -141,7 +141,7 @@ class Choices:
 
     def _can_ask_check(self) -> CanAsk:
         try:
-            finds_purchases = self._vendor_source.get_reader().capabilities.finds_purchases
+            finds_purchases = self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
             return CanAsk.NOT_SET_UP
         return CanAsk.YES if finds_purchases else CanAsk.NO_CALL

@@ -30,7 +30,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckRelations, CheckState, CreditCheck, WorkState
 from console.domain.recovery.decision_table import is_decision_denied
 from console.domain.tasks.states import SagaState
-from console.services.credit_checks.provider import CreditVendorSource
+from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.payments import timeout_start
 from console.services.payments.providers import PaymentProviders, find_state
 from console.services.process.context import ServiceContext
@@ -58,11 +58,11 @@ class RelatedRecords:
     def __init__(
         self,
         context: ServiceContext,
-        vendor_source: CreditVendorSource,
+        adapter_source: CreditCheckAdapterSource,
         payment_providers: PaymentProviders,
         refund_requests: RefundRequests,
     ) -> None:
-        self._context, self._vendor_source = context, vendor_source
+        self._context, self._adapter_source = context, adapter_source
         self._payment_providers, self._refund_requests = payment_providers, refund_requests
 
     def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
@@ -106,7 +106,7 @@ class RelatedRecords:
     def _finds_purchases(self) -> bool:
         """True if the provider can be asked for an unknown purchase, or if this desk doesn't know its provider."""
         try:
-            return self._vendor_source.get_reader().capabilities.finds_purchases
+            return self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
             return True
 

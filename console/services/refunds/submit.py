@@ -97,7 +97,7 @@ class _SubmissionAttempt:
         self._context, self._payment_providers, self._refund_probes = context, payment_providers, refund_probes
         self._id, self._is_just_read = refund_id, is_just_read
         self._pair: RefundWithPayment
-        self._vendor: PaymentProvider
+        self._adapter: PaymentProvider
         self._claimed_pair: RefundWithPayment
 
     def prepare(self) -> None:
@@ -105,7 +105,7 @@ class _SubmissionAttempt:
         self._pair = pair = refund_records.read_with_payment(context, self._id)
         provider = pair.payment.provider
         refund_rules.require_two_person_database(context, pair.payment)
-        self._vendor = self._payment_providers.get_vendor(provider)
+        self._adapter = self._payment_providers.get_adapter(provider)
         database_fitness.require_safe_settings(context, provider)
         self._refund_probes.check_earlier_refunds(pair)
         if not self._is_just_read:
@@ -124,7 +124,7 @@ class _SubmissionAttempt:
         """
         pair = refund_records.require_with_payment(conn, self._id)
         require_sendable(conn, pair.refund)
-        refund_rules.refuse_unsendable(self._context, conn, pair, self._vendor)
+        refund_rules.refuse_unsendable(self._context, conn, pair, self._adapter)
         self._refuse_spooled(conn, pair)
         refuse_if_read_only(conn, pair.payment.provider)
 
@@ -135,7 +135,7 @@ class _SubmissionAttempt:
         """
         own = find_key(self._context, conn, pair.refund, pair.payment)
         for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment.id):
-            if intent.provider_key != own or not self._vendor.capabilities.keeps_idempotency_keys:
+            if intent.provider_key != own or not self._adapter.capabilities.keeps_idempotency_keys:
                 raise refund_rules.make_only_desk_knows_error(pair.payment, intent)
 
     def claim(self, tx: Transaction, operation_id: str) -> Subject:
@@ -177,10 +177,10 @@ class _SubmissionAttempt:
         )
 
     def call(self, _subject: Subject) -> Outcome[RefundReport]:
-        return _send_refund(self._claimed_pair, self._vendor)
+        return _send_refund(self._claimed_pair, self._adapter)
 
     def record(self, tx: Transaction, subject: Subject, outcome: Outcome[RefundReport]) -> None:
-        refund_outcomes.record_outcome(self._context, tx, subject.id, outcome, self._vendor.capabilities)
+        refund_outcomes.record_outcome(self._context, tx, subject.id, outcome, self._adapter.capabilities)
 
     # The end of a submission
 
@@ -254,19 +254,19 @@ def _make_operation_key(conn: Connection, refund: Refund) -> str:
         repeat = (repeat or 1) + 1
 
 
-def _send_refund(pair: RefundWithPayment, vendor: PaymentProvider) -> Outcome[RefundReport]:
-    if pair.refund.error_code == THROTTLE_REASON or not vendor.capabilities.keeps_idempotency_keys:
-        earlier = _find_earlier_attempt(pair, vendor)
+def _send_refund(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
+    if pair.refund.error_code == THROTTLE_REASON or not adapter.capabilities.keeps_idempotency_keys:
+        earlier = _find_earlier_attempt(pair, adapter)
         if earlier is not None:
             return earlier
-    return vendor.refund(pair.order)
+    return adapter.refund(pair.order)
 
 
-def _find_earlier_attempt(pair: RefundWithPayment, vendor: PaymentProvider) -> Outcome[RefundReport] | None:
+def _find_earlier_attempt(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport] | None:
     """Ask the provider whether it has this refund from an earlier attempt. Return the outcome with which the
     submission ends; None if the provider doesn't have the refund, so that it must be sent.
     """
-    outcome = vendor.make_reader().read_refund(pair.order)
+    outcome = adapter.make_reader().read_refund(pair.order)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return None
     if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):

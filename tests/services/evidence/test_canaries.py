@@ -90,7 +90,7 @@ def _issued(sandbox: Sandbox) -> list[str]:
 
 def _parts(console: Console) -> tuple[object, ...]:
     context = console._context
-    vendor = console._service_builder._vendor_source.get_vendor()
+    vendor = console._service_builder._adapter_source.get_adapter()
     parts = (
         console,
         console.settings,

@@ -13,7 +13,7 @@ from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 @pytest.fixture(autouse=True)
 def _one_provider(desk: RefundDesk) -> None:
     """The whole console asks the same providers as the desk."""
-    desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.vendors.get_vendor(name))
+    desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.vendors.get_adapter(name))
 
 
 def forget(desk: RefundDesk, payment: Payment) -> None:

@@ -30,7 +30,7 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     payment = desk.paid()
     refund = desk.ask(payment)
     seen = []
-    vendor = desk.vendors.get_vendor("paypay")
+    vendor = desk.vendors.get_adapter("paypay")
     refund_there = vendor.refund
 
     def look(order: object) -> object:
@@ -252,7 +252,7 @@ test_the_database_goes_after_the_answer = pytest.mark.expects_log("what the data
 
 def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
     """From the answer on, nothing can be written."""
-    vendor, database = desk.vendors.get_vendor("paypay"), desk.context.database
+    vendor, database = desk.vendors.get_adapter("paypay"), desk.context.database
     send = vendor.refund
 
     def refund(order: object) -> object:
@@ -301,7 +301,7 @@ def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: Sandb
     """Seen at once by everybody when its lease is over, written down by the next due task, never failed."""
     payment = desk.paid()
     refund = desk.ask(payment)
-    vendor = desk.vendors.get_vendor("paypay")
+    vendor = desk.vendors.get_adapter("paypay")
 
     with going_away(desk.context) as vanish:
         vendor.refund = lambda _order: vanish()  # type: ignore[method-assign, assignment]
